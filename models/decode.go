@@ -1,0 +1,139 @@
+package models
+
+import (
+	"encoding/json"
+	"fmt"
+)
+
+// DecodeRequest is the body of POST /api/v1/neuro/decode. Once accepted it is stored without Input.Data,
+// whose decoded bytes become the job's payload.
+type DecodeRequest struct {
+	Input   DecodeInput    `json:"input" validate:"required"`
+	Context *DecodeContext `json:"context,omitempty"`
+	Output  *DecodeOutput  `json:"output,omitempty"`
+}
+
+// DecodeInput is the recording and what is known about it.
+type DecodeInput struct {
+	Type       string          `json:"type"`                  // "eeg"
+	Data       string          `json:"data,omitempty"`        // base64, standard or URL-safe alphabet, padding optional
+	Encoding   string          `json:"encoding,omitempty"`    // float32le (default), int16le, edf, bdf, gdf
+	Layout     string          `json:"layout,omitempty"`      // sample_major (default), channel_major
+	ScaleUV    *float64        `json:"scale_uv,omitempty"`    // µV a unit, with int16le
+	Paradigm   string          `json:"paradigm,omitempty"`    // motor_imagery, p300, ssvep, seizure, auto (default)
+	Device     string          `json:"device,omitempty"`      // headset name, e.g. "OpenBCI Cyton"
+	Channels   *Channels       `json:"channels,omitempty"`    // a count, or the names
+	SampleRate float64         `json:"sample_rate,omitempty"` // Hz
+	Events     []DecodeEvent   `json:"events,omitempty"`
+	Stimulus   *DecodeStimulus `json:"stimulus,omitempty"`
+	Model      string          `json:"model,omitempty"` // catalog name, optionally name@version
+	SessionID  string          `json:"session_id,omitempty"`
+	StartMS    *int64          `json:"start_ms,omitempty"`
+	EndMS      *int64          `json:"end_ms,omitempty"`
+}
+
+// DecodeEvent is a cue or a flash.
+type DecodeEvent struct {
+	OnsetS float64 `json:"onset_s"`
+	Code   int     `json:"code"`
+	Label  string  `json:"label,omitempty"`
+}
+
+// DecodeStimulus describes an SSVEP screen or a P300 matrix.
+type DecodeStimulus struct {
+	Targets []DecodeTarget      `json:"targets,omitempty"` // SSVEP
+	Matrix  [][]string          `json:"matrix,omitempty"`  // P300, row by row
+	Flashes map[string][]string `json:"flashes,omitempty"` // P300: event code → symbols it lights
+}
+
+// DecodeTarget is one flicker.
+type DecodeTarget struct {
+	Label     string  `json:"label,omitempty"`
+	Frequency float64 `json:"frequency"`       // Hz
+	Phase     float64 `json:"phase,omitempty"` // rad
+}
+
+// DecodeContext is the caller's session state. Free keys are kept in Extra.
+type DecodeContext struct {
+	Locale         string                     `json:"locale,omitempty"`
+	SessionHistory []string                   `json:"session_history,omitempty"`
+	UIMode         string                     `json:"ui_mode,omitempty"`
+	Intents        map[string]string          `json:"intents,omitempty"` // the caller's own class → intent map
+	Extra          map[string]json.RawMessage `json:"-"`
+}
+
+// DecodeOutput says how to answer.
+type DecodeOutput struct {
+	Format             string `json:"format,omitempty"` // "json"
+	IncludeDiagnostics bool   `json:"include_diagnostics,omitempty"`
+}
+
+// Channels is either a count or a list of names.
+type Channels struct {
+	Count int
+	Names []string // nil when only a count was given
+}
+
+// UnmarshalJSON accepts a whole number or an array of strings.
+func (c *Channels) UnmarshalJSON(b []byte) error {
+	var names []string
+	if json.Unmarshal(b, &names) == nil && names != nil {
+		*c = Channels{Count: len(names), Names: names}
+		return nil
+	}
+	var n int
+	if err := json.Unmarshal(b, &n); err != nil {
+		return fmt.Errorf("channels must be a whole number or a list of names")
+	}
+	*c = Channels{Count: n}
+	return nil
+}
+
+// MarshalJSON writes the form the channels were given in.
+func (c Channels) MarshalJSON() ([]byte, error) {
+	if c.Names != nil {
+		return json.Marshal(c.Names)
+	}
+	return json.Marshal(c.Count)
+}
+
+// contextFields has the named fields of DecodeContext without its methods.
+type contextFields DecodeContext
+
+// UnmarshalJSON keeps unknown keys in Extra.
+func (c *DecodeContext) UnmarshalJSON(b []byte) error {
+	var named contextFields
+	if err := json.Unmarshal(b, &named); err != nil {
+		return err
+	}
+	var all map[string]json.RawMessage
+	if err := json.Unmarshal(b, &all); err != nil {
+		return err
+	}
+	for _, k := range []string{"locale", "session_history", "ui_mode", "intents"} {
+		delete(all, k)
+	}
+	if len(all) > 0 {
+		named.Extra = all
+	}
+	*c = DecodeContext(named)
+	return nil
+}
+
+// MarshalJSON writes the named fields and the free keys side by side.
+func (c DecodeContext) MarshalJSON() ([]byte, error) {
+	b, err := json.Marshal(contextFields(c))
+	if err != nil || len(c.Extra) == 0 {
+		return b, err
+	}
+	all := make(map[string]json.RawMessage, len(c.Extra)+4)
+	if err := json.Unmarshal(b, &all); err != nil {
+		return nil, err
+	}
+	for k, v := range c.Extra {
+		if _, named := all[k]; !named {
+			all[k] = v
+		}
+	}
+	return json.Marshal(all)
+}

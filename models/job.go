@@ -1,0 +1,97 @@
+package models
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// JobState is where a job stands.
+//
+//	            ┌────────── lease expired, passing fault ─────────┐
+//	            ▼                                                 │
+//	accept → queued ── claim ──► running ──► completed | failed | canceled
+//	            └──── cancel ───────────────────────────────────► canceled
+//
+// The three states on the right are final: nothing changes a job that has reached one.
+type JobState string
+
+// The states of a job.
+const (
+	JobQueued    JobState = "queued"
+	JobRunning   JobState = "running"
+	JobCompleted JobState = "completed"
+	JobFailed    JobState = "failed"
+	JobCanceled  JobState = "canceled"
+)
+
+// Final reports whether the state can never change again.
+func (s JobState) Final() bool { return s == JobCompleted || s == JobFailed || s == JobCanceled }
+
+// Valid reports whether s is one of the states.
+func (s JobState) Valid() bool { return s == JobQueued || s == JobRunning || s.Final() }
+
+// JobKind names the work a job does.
+type JobKind string
+
+// The kinds of jobs.
+const (
+	KindDecode      JobKind = "neuro_decode"
+	KindDecodeBatch JobKind = "neuro_decode_batch"
+)
+
+// Job is one accepted piece of work. Its row is the truth about it, and its own outbox: Seq and NextCheck
+// say when the reconciler must hand it to the queue again.
+type Job struct {
+	ID        string
+	ProjectID string
+	Kind      JobKind
+	State     JobState
+	ParentID  *string // the batch this job is an item of
+	ItemIndex *int    // position in the batch, from 0
+
+	Request      json.RawMessage // the accepted request without its payload
+	Output       json.RawMessage // set when completed; a batch's counts
+	Diagnostics  json.RawMessage // routing and milliseconds a step
+	ErrorCode    *string         // set when failed
+	ErrorMessage *string
+	ErrorDetails json.RawMessage
+
+	Seq         int        // enqueues so far; the queue's task id is "<id>:<seq>"
+	NextCheck   time.Time  // when the reconciler looks at an unfinished job again
+	Attempts    int        // claims so far: the fence of the running attempt
+	LostWorkers int        // attempts that ended with an expired lease
+	Owner       *string    // worker that holds the lease
+	LeaseUntil  *time.Time // end of the lease while running
+	DeadLetter  bool       // failed for good through lost workers or exhausted retries: kept for the operator
+
+	ItemsTotal   int // batch: number of items
+	ItemsPending int // batch: items not yet in a final state
+
+	CreatedAt  time.Time
+	StartedAt  *time.Time // first claim
+	FinishedAt *time.Time
+}
+
+// Payload is the recording that a job works on, as it came in, compressed.
+type Payload struct {
+	JobID     string
+	ProjectID string
+	Codec     string // how Data is compressed: "none", "zstd", ...
+	Size      int    // bytes before compression
+	Data      []byte
+	CreatedAt time.Time
+}
+
+// IdempotencyRecord is the stored answer to a request that carried an Idempotency-Key.
+// Its scope is project + operation + key.
+type IdempotencyRecord struct {
+	ProjectID   string
+	Operation   string
+	Key         string
+	Fingerprint string // SHA-256 of the request, hex
+	JobID       string
+	Status      int    // HTTP status of the stored answer
+	Body        []byte // the stored answer, byte for byte
+	CreatedAt   time.Time
+	ExpiresAt   time.Time
+}
