@@ -1,0 +1,56 @@
+# neurod: `make help` lists the targets.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+export NEUROD_EEG_DATA ?= $(abspath ../shared/eeg)
+
+.PHONY: help setup build run demo test test-science lint generate check-generated golden models evaluate chaos bench clean
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
+
+setup: ## Fetch Go modules; install a C compiler, PostgreSQL and Redis where they are missing
+	@tools/setup.sh
+
+build: ## Build bin/neurod
+	@mkdir -p bin
+	go build -trimpath -o bin/neurod ./cmd/neurod
+
+run: build ## Start the embedded service on port 8000 and stay
+	@bin/neurod serve
+
+demo: build ## Decode one recording of each paradigm through a fresh embedded server, print the answers, stop
+	@go run ./tools/demo -neurod bin/neurod
+
+test: setup ## Run every test: race detector, real PostgreSQL and Redis, embedded pair, real recordings where found
+	@tools/test.sh
+
+lint: ## gofmt, go vet, staticcheck
+	@out=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$out" ]; then echo "gofmt: $$out"; exit 1; fi
+	go vet ./...
+	go run $(STATICCHECK) ./...
+
+generate: ## Write the generated reference pages
+	go run ./tools/docgen
+
+check-generated: ## Fail when a generated page is not current
+	go run ./tools/docgen -check
+
+golden: ## Write the golden values again with MNE, scikit-learn, pyRiemann and scipy (needs Python 3.11+)
+	@tools/golden/run.sh
+
+models: build ## Train the built-in models again from the open recordings
+	bin/neurod train builtin --data "$(NEUROD_EEG_DATA)" --out decoders/catalog/builtin
+
+evaluate: build ## Print the accuracy tables over NEUROD_EEG_DATA
+	bin/neurod evaluate --data "$(NEUROD_EEG_DATA)"
+
+chaos: build setup ## Kill, freeze, flush and restart everything under load; lost, doubled and changed must be 0
+	go run ./tools/chaos -neurod bin/neurod
+
+bench: build setup ## Measure latency, throughput beside its floor, decode times, memory and start-up
+	go run ./tools/bench -neurod bin/neurod
+
+clean: ## Remove what was built
+	rm -rf bin

@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# Makes a fresh Debian or Ubuntu machine able to run the tests: Go modules, a C compiler (the race
+# detector needs one), PostgreSQL and Redis. Installs only what is missing.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+missing=()
+command -v gcc >/dev/null || missing+=(gcc libc6-dev)
+command -v redis-server >/dev/null || missing+=(redis-server)
+if ! command -v initdb >/dev/null && ! ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then
+	missing+=(postgresql)
+fi
+
+if ((${#missing[@]})); then
+	if ! command -v apt-get >/dev/null; then
+		echo "setup: please install: ${missing[*]}" >&2
+		exit 1
+	fi
+	as_root=()
+	if ((EUID != 0)); then as_root=(sudo); fi
+	echo "setup: installing ${missing[*]}"
+	export DEBIAN_FRONTEND=noninteractive
+	"${as_root[@]}" apt-get update -qq
+	# The tests start servers of their own on free ports; the packages' services must not start by themselves.
+	"${as_root[@]}" env RUNLEVEL=1 apt-get install -y -qq --no-install-recommends "${missing[@]}" </dev/null
+fi
+
+go mod download
