@@ -1,0 +1,4 @@
+package recording
+
+// Format names a file format.
+type Format string

@@ -1,0 +1,110 @@
+package recording_test
+
+import (
+	"encoding/binary"
+	"errors"
+	"math"
+	"testing"
+
+	"gonum.org/v1/gonum/mat"
+
+	"github.com/neurod/neurod/decoders"
+	"github.com/neurod/neurod/decoders/recording"
+)
+
+// codeOf returns the stable code of an error, "" when it has none.
+func codeOf(err error) string {
+	var e *decoders.Error
+	if errors.As(err, &e) {
+		return e.Code
+	}
+	return ""
+}
+
+func TestReadRaw(t *testing.T) {
+	t.Parallel()
+	want := mat.NewDense(2, 3, []float64{1, -2, 3, 40, 50, -60})
+	for _, enc := range []recording.Encoding{recording.Float32LE, recording.Int16LE, ""} {
+		for _, layout := range []recording.Layout{recording.SampleMajor, recording.ChannelMajor, ""} {
+			var b []byte
+			put := func(v float64) {
+				if enc == recording.Int16LE {
+					b = binary.LittleEndian.AppendUint16(b, uint16(int16(v*2)))
+					return
+				}
+				b = binary.LittleEndian.AppendUint32(b, math.Float32bits(float32(v*2)))
+			}
+			if layout == recording.ChannelMajor {
+				for c := range 2 {
+					for s := range 3 {
+						put(want.At(c, s))
+					}
+				}
+			} else {
+				for s := range 3 {
+					for c := range 2 {
+						put(want.At(c, s))
+					}
+				}
+			}
+			got, err := recording.ReadRaw(b, enc, layout, 2, 0.5)
+			if err != nil || !mat.Equal(got, want) {
+				t.Errorf("%q %q: %v, %v", enc, layout, got, err)
+			}
+		}
+	}
+}
+
+func TestReadRawRefuses(t *testing.T) {
+	t.Parallel()
+	b := make([]byte, 24)
+	for _, tt := range []struct {
+		name     string
+		b        []byte
+		enc      recording.Encoding
+		layout   recording.Layout
+		channels int
+		scale    float64
+		code     string
+	}{
+		{"empty", nil, recording.Float32LE, "", 1, 1, decoders.CodePayloadMalformed},
+		{"half a value", b[:23], recording.Float32LE, "", 1, 1, decoders.CodePayloadMalformed},
+		{"half a sample", b, recording.Float32LE, "", 4, 1, decoders.CodePayloadMalformed},
+		{"no channels", b, recording.Float32LE, "", 0, 1, decoders.CodePayloadMalformed},
+		{"negative channels", b, recording.Int16LE, "", -3, 1, decoders.CodePayloadMalformed},
+		{"absurd channels", b, recording.Int16LE, "", math.MaxInt, 1, decoders.CodePayloadMalformed},
+		{"infinite scale", b, recording.Int16LE, "", 1, math.Inf(1), decoders.CodePayloadMalformed},
+		{"encoding", b, "float64be", "", 1, 1, decoders.CodeUnsupportedFormat},
+		{"layout", b, recording.Float32LE, "diagonal", 1, 1, decoders.CodeUnsupportedFormat},
+		{"document's own example", []byte("test"), recording.Float32LE, "", 8, 1, decoders.CodePayloadMalformed},
+	} {
+		got, err := recording.ReadRaw(tt.b, tt.enc, tt.layout, tt.channels, tt.scale)
+		if got != nil || codeOf(err) != tt.code {
+			t.Errorf("%s: %v, %v", tt.name, got, err)
+		}
+	}
+}
+
+func FuzzReadRaw(f *testing.F) {
+	f.Add([]byte("test"), 1, true, true)
+	f.Add(make([]byte, 64), 8, false, false)
+	f.Fuzz(func(t *testing.T, b []byte, channels int, wide, bySample bool) {
+		enc, layout, width := recording.Int16LE, recording.ChannelMajor, 2
+		if wide {
+			enc, width = recording.Float32LE, 4
+		}
+		if bySample {
+			layout = recording.SampleMajor
+		}
+		m, err := recording.ReadRaw(b, enc, layout, channels, 1)
+		if err != nil {
+			if codeOf(err) == "" {
+				t.Fatalf("error without code: %v", err)
+			}
+			return
+		}
+		if r, c := m.Dims(); r*c*width != len(b) {
+			t.Fatalf("%d×%d values of %d bytes from %d bytes", r, c, width, len(b))
+		}
+	})
+}
