@@ -1,0 +1,339 @@
+package main
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/neurod/neurod/internal/testkit/neurod"
+	"github.com/neurod/neurod/internal/testkit/servers"
+)
+
+// requestBody is the request of every service measurement: 8 channels × 4 s of motor imagery at 250 Hz.
+func requestBody(seed uint64) []byte {
+	const channels, rate, seconds = 8, 250, 4
+	rng := rand.New(rand.NewPCG(seed, 0))
+	raw := make([]byte, 0, 4*channels*rate*seconds)
+	state := make([]float64, channels)
+	for i := range rate * seconds {
+		for ch := range channels {
+			// First-order autoregressive background plus a 10 Hz rhythm: EEG-like amplitudes of tens of µV.
+			state[ch] = 0.95*state[ch] + 4*rng.NormFloat64()
+			v := state[ch] + 8*math.Sin(2*math.Pi*10*float64(i)/rate+float64(ch))
+			raw = binary.LittleEndian.AppendUint32(raw, math.Float32bits(float32(v)))
+		}
+	}
+	body, err := json.Marshal(map[string]any{
+		"input": map[string]any{
+			"type": "eeg", "data": base64.StdEncoding.EncodeToString(raw), "paradigm": "motor_imagery",
+			"device": "OpenBCI Cyton", "channels": channels, "sample_rate": rate,
+		},
+		"context": map[string]any{"locale": "en", "session_history": []string{"move_left", "rest", "move_right"}, "ui_mode": "wheelchair_nav"},
+		"output":  map[string]any{"format": "json", "include_diagnostics": false},
+	})
+	if err != nil {
+		panic(err) // a map of plain values always encodes
+	}
+	return body
+}
+
+// deployment is a running service of one storage pair.
+type deployment struct {
+	name  string
+	pids  []int // every process of the service, stores included
+	own   []int // neurod's own processes
+	procs []*neurod.Process
+	api   string
+}
+
+func (d *deployment) stop() {
+	for _, p := range d.procs {
+		if err := p.Stop(15 * time.Second); err != nil {
+			fmt.Fprintln(os.Stderr, "bench: stop:", err)
+		}
+	}
+}
+
+// production starts API and worker as processes of their own on a real PostgreSQL and Redis.
+func production(ctx context.Context, opt options, pg *servers.Postgres, rd *servers.Redis) (*deployment, error) {
+	env := []string{"DATABASE_URL=" + pg.DSN(), "REDIS_URL=redis://" + rd.Addr() + "/0", "NEUROD_JWT_SECRET=bench-only-secret-of-forty-characters-00", "NEUROD_LOG_LEVEL=error"}
+	mig, err := neurod.Start(ctx, neurod.Config{Program: opt.neurod, Args: []string{"migrate", "up"}, Env: env, Worker: true, Log: os.Stderr})
+	if err != nil {
+		return nil, err
+	}
+	<-mig.Exited()
+	d := &deployment{name: "PostgreSQL+Redis", pids: append(pg.PIDs(), rd.PID())}
+	api, err := neurod.Start(ctx, neurod.Config{Program: opt.neurod, Args: []string{"api"}, Env: env, Log: os.Stderr})
+	if err != nil {
+		return nil, err
+	}
+	d.procs = append(d.procs, api)
+	d.api = api.URL
+	worker, err := neurod.Start(ctx, neurod.Config{Program: opt.neurod, Args: []string{"worker"}, Env: env, Worker: true, Log: os.Stderr})
+	if err != nil {
+		d.stop()
+		return nil, err
+	}
+	d.procs = append(d.procs, worker)
+	d.own = []int{api.PID(), worker.PID()}
+	d.pids = append(d.pids, d.own...)
+	return d, nil
+}
+
+// embedded starts the whole service in one process on a fresh data folder.
+func embedded(ctx context.Context, opt options) (*deployment, func(), error) {
+	dir, err := os.MkdirTemp("", "neurod-bench-")
+	if err != nil {
+		return nil, nil, err
+	}
+	cleanup := func() { os.RemoveAll(dir) }
+	p, err := neurod.Start(ctx, neurod.Config{Program: opt.neurod, Args: []string{"serve"}, Env: []string{"NEUROD_DATA_DIR=" + dir, "NEUROD_LOG_LEVEL=error"}, Log: os.Stderr})
+	if err != nil {
+		cleanup()
+		return nil, nil, err
+	}
+	return &deployment{name: "embedded", pids: []int{p.PID()}, own: []int{p.PID()}, procs: []*neurod.Process{p}, api: p.URL}, cleanup, nil
+}
+
+func client(ctx context.Context, d *deployment) (*neurod.Client, error) {
+	c, err := neurod.SignUp(ctx, d.api, "bench@example.com", "correct horse battery")
+	if err != nil {
+		return nil, err
+	}
+	c.HTTP = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 512}}
+	return c, nil
+}
+
+func benchService(ctx context.Context, opt options) error {
+	pg, err := servers.StartPostgres(ctx)
+	if err != nil {
+		return err
+	}
+	defer pg.Stop()
+	rd, err := servers.StartRedis(ctx)
+	if err != nil {
+		return err
+	}
+	defer rd.Stop()
+
+	prod, err := production(ctx, opt, pg, rd)
+	if err != nil {
+		return err
+	}
+	defer prod.stop()
+	prodClient, err := client(ctx, prod)
+	if err != nil {
+		return err
+	}
+	if opt.wants("latency") {
+		fmt.Println("\n## Latency: POST to result through wait, 8 channels × 4 s motor imagery, one client")
+		if err := latency(ctx, opt, prod, prodClient); err != nil {
+			return err
+		}
+	}
+	if opt.wants("throughput") {
+		if err := throughput(ctx, opt, prod, prodClient, pg, rd); err != nil {
+			return err
+		}
+	}
+	prod.stop()
+	prod.procs = nil
+
+	emb, cleanup, err := embedded(ctx, opt)
+	if err != nil {
+		return err
+	}
+	defer cleanup()
+	defer emb.stop()
+	embClient, err := client(ctx, emb)
+	if err != nil {
+		return err
+	}
+	if opt.wants("latency") {
+		if err := latency(ctx, opt, emb, embClient); err != nil {
+			return err
+		}
+	}
+	if opt.wants("throughput") {
+		rate, lat, err := closedLoop(ctx, embClient, opt.clients, opt.load)
+		if err != nil {
+			return err
+		}
+		fmt.Printf("embedded, %d clients: %.0f decodes/s, p50 %s ms, p99 %s ms\n", opt.clients, rate, ms(percentile(lat, .5)), ms(percentile(lat, .99)))
+	}
+	return nil
+}
+
+// latency times single decodes with short random pauses, then the processor time of the idle service.
+func latency(ctx context.Context, opt options, d *deployment, c *neurod.Client) error {
+	rng := rand.New(rand.NewPCG(1, 2))
+	body := requestBody(1)
+	const warm = 20
+	var times []time.Duration
+	for i := range opt.requests + warm {
+		time.Sleep(5*time.Millisecond + time.Duration(rng.IntN(15))*time.Millisecond)
+		start := time.Now()
+		if err := decodeOnce(ctx, c, body); err != nil {
+			return err
+		}
+		if i >= warm {
+			times = append(times, time.Since(start))
+		}
+	}
+	p50, p99 := percentile(times, .5), percentile(times, .99)
+	fmt.Printf("%s: p50 %s ms (limit 8: %s), p90 %s, p99 %s ms (limit 25: %s), n=%d\n", d.name,
+		ms(p50), verdict(p50 <= 8*time.Millisecond), ms(percentile(times, .9)), ms(p99), verdict(p99 <= 25*time.Millisecond), len(times))
+
+	const idle = 10 * time.Second
+	time.Sleep(2 * time.Second)
+	all0, own0 := cpuOf(d.pids), cpuOf(d.own)
+	time.Sleep(idle)
+	all, own := (cpuOf(d.pids)-all0)/idle.Seconds()*100, (cpuOf(d.own)-own0)/idle.Seconds()*100
+	fmt.Printf("%s: idle %.2f %% of a core with its stores (limit 1: %s), neurod alone %.2f %%\n", d.name, all, verdict(all <= 1), own)
+	for _, pid := range d.own {
+		now, peak, err := residentMiB(pid)
+		if err != nil {
+			return err
+		}
+		fmt.Printf("%s: process %d resident %.0f MiB, peak %.0f MiB\n", d.name, pid, now, peak)
+	}
+	return nil
+}
+
+func cpuOf(pids []int) float64 {
+	sum := 0.0
+	for _, pid := range pids {
+		s, err := cpuSeconds(pid)
+		if err != nil {
+			continue // a store's short-lived child has ended
+		}
+		sum += s
+	}
+	return sum
+}
+
+func decodeOnce(ctx context.Context, c *neurod.Client, body []byte) error {
+	j, err := c.Decode(ctx, body, "")
+	if err != nil {
+		return err
+	}
+	j, err = c.Wait(ctx, j.Data.JobID, 30*time.Second, false)
+	if err != nil {
+		return err
+	}
+	if j.Status != "completed" {
+		return fmt.Errorf("job %s is %s: %+v", j.Data.JobID, j.Status, j.Error)
+	}
+	return nil
+}
+
+// closedLoop keeps n clients decoding one request after another and returns decodes/s and each one's time.
+func closedLoop(ctx context.Context, c *neurod.Client, n int, length time.Duration) (float64, []time.Duration, error) {
+	return loop(ctx, n, length, func(ctx context.Context, body []byte) error { return decodeOnce(ctx, c, body) })
+}
+
+func loop(ctx context.Context, n int, length time.Duration, call func(context.Context, []byte) error) (float64, []time.Duration, error) {
+	var (
+		mu    sync.Mutex
+		times []time.Duration
+		first error
+		stop  atomic.Bool
+		wg    sync.WaitGroup
+	)
+	start := time.Now()
+	for k := range n {
+		wg.Go(func() {
+			body := requestBody(uint64(k + 1))
+			for !stop.Load() && time.Since(start) < length {
+				t := time.Now()
+				if err := call(ctx, body); err != nil {
+					mu.Lock()
+					first = errors.Join(first, err)
+					mu.Unlock()
+					stop.Store(true)
+					return
+				}
+				mu.Lock()
+				times = append(times, time.Since(t))
+				mu.Unlock()
+			}
+		})
+	}
+	wg.Wait()
+	return float64(len(times)) / time.Since(start).Seconds(), times, first
+}
+
+// throughput lets the floor and the service take turns and compares the medians of their rates.
+func throughput(ctx context.Context, opt options, d *deployment, c *neurod.Client, pg *servers.Postgres, rd *servers.Redis) error {
+	fmt.Printf("\n## Throughput: %d closed-loop clients, API + worker + stores + load on this machine\n", opt.clients)
+	port, err := neurod.FreePort()
+	if err != nil {
+		return err
+	}
+	addr := fmt.Sprintf("127.0.0.1:%d", port)
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	floor, err := neurod.Start(ctx, neurod.Config{Program: self, Args: []string{"-floor", addr}, Worker: true, Log: os.Stderr,
+		Env: []string{"DATABASE_URL=" + pg.DSN(), "REDIS_URL=redis://" + rd.Addr() + "/1"}})
+	if err != nil {
+		return err
+	}
+	defer floor.Kill()
+	fc := &neurod.Client{Base: "http://" + addr, HTTP: c.HTTP}
+	for range 200 {
+		if err = fc.Do(ctx, http.MethodGet, "/healthz", "", nil, nil, nil); err == nil {
+			break
+		}
+		time.Sleep(25 * time.Millisecond)
+	}
+	if err != nil {
+		return err
+	}
+	var floors, services []float64
+	for round := range opt.rounds {
+		// The side that waits is frozen, so that its timers cost the other nothing.
+		rate, lat, err := loop(ctx, opt.clients, opt.load, func(ctx context.Context, body []byte) error {
+			return fc.Do(ctx, http.MethodPost, "/floor", "", body, nil, nil)
+		})
+		if err != nil {
+			return err
+		}
+		floors = append(floors, rate)
+		fmt.Printf("round %d: floor   %6.0f requests/s, p50 %s ms\n", round+1, rate, ms(percentile(lat, .5)))
+		if err := floor.Signal(syscall.SIGSTOP); err != nil {
+			return err
+		}
+		rate, lat, err = closedLoop(ctx, c, opt.clients, opt.load)
+		if err != nil {
+			return err
+		}
+		services = append(services, rate)
+		fmt.Printf("round %d: neurod  %6.0f decodes/s,  p50 %s ms, p99 %s ms\n", round+1, rate, ms(percentile(lat, .5)), ms(percentile(lat, .99)))
+		if err := floor.Signal(syscall.SIGCONT); err != nil {
+			return err
+		}
+	}
+	f, s := median(floors), median(services)
+	fmt.Printf("median: neurod %.0f decodes/s, floor %.0f requests/s, ratio %.2f (limit 0.50: %s)\n", s, f, s/f, verdict(s/f >= .5))
+	for _, pid := range d.own {
+		now, peak, err := residentMiB(pid)
+		if err != nil {
+			return err
+		}
+		fmt.Printf("%s under load: process %d resident %.0f MiB, peak %.0f MiB\n", d.name, pid, now, peak)
+	}
+	return nil
+}
