@@ -1,0 +1,66 @@
+package catalog
+
+import "encoding/json"
+
+// ModelCard says what a model was made from, how well it did on data it had not seen, and what it is for.
+// It travels inside the model file. After Mitchell et al. 2019, "Model Cards for Model Reporting".
+type ModelCard struct {
+	Summary     string        `json:"summary"`             // one sentence
+	Data        []DataSource  `json:"data,omitempty"`      // what it was trained on; empty for methods that need no training
+	Subjects    int           `json:"subjects"`            // people in the training data
+	Trials      int           `json:"trials"`              // labelled trials in the training data
+	TrainedWith TrainedWith   `json:"trained_with"`        // how to make it again
+	Evaluations []Evaluation  `json:"evaluations"`         // the first is the one to quote
+	Calibration []Calibration `json:"calibration"`         // how far its probabilities can be believed
+	IntendedUse string        `json:"intended_use"`        // who may use it for what
+	Limits      []string      `json:"limits,omitempty"`    // where it does not work or must not be used
+	Citations   []string      `json:"citations,omitempty"` // papers of the method and the data
+
+	// Priority decides between models of one paradigm that all fit a request, higher first.
+	Priority int `json:"priority,omitempty"`
+}
+
+// DataSource is one data set.
+type DataSource struct {
+	Name     string `json:"name"`
+	Licence  string `json:"licence"`
+	Source   string `json:"source,omitempty"` // where it is published
+	Citation string `json:"citation,omitempty"`
+}
+
+// TrainedWith is what makes the model again, bit for bit, from the same data.
+type TrainedWith struct {
+	Pipeline string          `json:"pipeline,omitempty"`
+	Config   json.RawMessage `json:"config,omitempty"`
+	Seed     int64           `json:"seed"`
+	Program  string          `json:"program,omitempty"` // program and version that trained it
+}
+
+// Evaluation is one measurement on data that the model evaluated had not seen.
+type Evaluation struct {
+	Protocol   string   `json:"protocol"`              // "leave one subject out", "5-fold within subject", ...
+	Data       string   `json:"data,omitempty"`        // data set, where it is not the training data's
+	Accuracy   *float64 `json:"accuracy,omitempty"`    // share of trials right
+	AccuracySD *float64 `json:"accuracy_sd,omitempty"` // standard deviation over subjects or folds
+	Chance     float64  `json:"chance"`                // accuracy of guessing
+	Kappa      *float64 `json:"kappa,omitempty"`       // Cohen's kappa
+	AUC        *float64 `json:"auc,omitempty"`         // area under the ROC curve
+	Subjects   int      `json:"subjects"`
+	Trials     int      `json:"trials"`
+}
+
+// Calibration compares probabilities with how often they came true, under the protocol named.
+type Calibration struct {
+	Protocol string  `json:"protocol"`
+	Method   string  `json:"method"` // "temperature", "platt", "none"
+	ECE      float64 `json:"ece"`    // expected calibration error over 10 bins
+	Brier    float64 `json:"brier"`
+}
+
+// accuracy returns the accuracy to quote, and whether there is one.
+func (c ModelCard) accuracy() (float64, bool) {
+	if len(c.Evaluations) == 0 || c.Evaluations[0].Accuracy == nil {
+		return 0, false
+	}
+	return *c.Evaluations[0].Accuracy, true
+}

@@ -1,0 +1,202 @@
+package catalog
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/neurod/neurod/decoders"
+	"github.com/neurod/neurod/decoders/recording"
+)
+
+// Query is what a request needs of a model.
+type Query struct {
+	Model    string            // "name", "name@version", or "" to let the catalog choose
+	Paradigm decoders.Paradigm // "" or Auto takes the paradigm of the model named
+	Channels []string          // montage of the request
+	Rate     float64           // Hz
+}
+
+// Choice is the model that a query got.
+type Choice struct {
+	Entry   Entry
+	Decoder decoders.Decoder
+	// Why tells in one sentence why this model.
+	Why string
+	// Passed names models of the paradigm that were not taken, each with the reason.
+	Passed []Passed
+}
+
+// Passed is a model that was considered and not taken.
+type Passed struct {
+	Model string `json:"model"`
+	Why   string `json:"why"`
+}
+
+// Resolve picks the model for a request.
+//
+// A model that is named is taken if it fits: its newest version where none is named. Otherwise the newest versions
+// of all models of the paradigm are compared: those whose montage the request covers are left, and of these the
+// one with the highest priority on its card, then the most channels, then the nearest rate, then the best accuracy
+// on its card, then the first name is taken.
+//
+// Errors: model_not_found (details model, available), model_incompatible where the model named decodes another
+// paradigm, montage_mismatch (details model, channels_needed, channels_missing).
+func (c *Catalog) Resolve(q Query) (*Choice, error) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	if q.Model != "" {
+		return c.named(q)
+	}
+	return c.best(q)
+}
+
+func (c *Catalog) named(q Query) (*Choice, error) {
+	name, version, pinned := strings.Cut(q.Model, "@")
+	versions := c.models[name]
+	i := 0
+	if pinned {
+		i = slices.IndexFunc(versions, func(e *entry) bool { return e.Version == version })
+	}
+	if i < 0 || len(versions) == 0 {
+		return nil, c.notFound(q)
+	}
+	e := versions[i]
+	if q.Paradigm != "" && q.Paradigm != decoders.Auto && q.Paradigm != e.Paradigm {
+		return nil, decoders.Errorf(decoders.CodeModelIncompatible,
+			map[string]any{"model": e.ID(), "model_paradigm": e.Paradigm, "paradigm": q.Paradigm},
+			"model %s decodes %s; the request asks for %s", e.ID(), e.Paradigm, q.Paradigm)
+	}
+	if missing := missingChannels(e.Channels, canonical(q.Channels)); len(missing) > 0 {
+		return nil, montageMismatch(e, missing)
+	}
+	why := "named by the request"
+	if !pinned {
+		why = "named by the request; its newest version"
+	}
+	return &Choice{Entry: e.Entry, Decoder: e.decoder, Why: why}, nil
+}
+
+func (c *Catalog) best(q Query) (*Choice, error) {
+	have := canonical(q.Channels)
+	var fits, all []*entry
+	var nearest *entry
+	var nearestMissing []string
+	choice := &Choice{}
+	for _, name := range sortedNames(c.models) {
+		e := c.models[name][0]
+		if e.Paradigm != q.Paradigm {
+			continue
+		}
+		all = append(all, e)
+		missing := missingChannels(e.Channels, have)
+		if len(missing) == 0 {
+			fits = append(fits, e)
+			continue
+		}
+		choice.Passed = append(choice.Passed, Passed{e.ID(), "montage lacks " + strings.Join(missing, ", ")})
+		if nearest == nil || len(missing) < len(nearestMissing) {
+			nearest, nearestMissing = e, missing
+		}
+	}
+	if len(all) == 0 {
+		return nil, c.notFound(q)
+	}
+	if len(fits) == 0 {
+		return nil, montageMismatch(nearest, nearestMissing)
+	}
+	slices.SortStableFunc(fits, func(a, b *entry) int {
+		accA, _ := a.Card.accuracy()
+		accB, _ := b.Card.accuracy()
+		return cmp.Or(
+			cmp.Compare(b.Card.Priority, a.Card.Priority),
+			cmp.Compare(len(b.Channels), len(a.Channels)),
+			cmp.Compare(rateDistance(a.Rate, q.Rate), rateDistance(b.Rate, q.Rate)),
+			cmp.Compare(accB, accA),
+			cmp.Compare(a.Name, b.Name))
+	})
+	e := fits[0]
+	choice.Entry, choice.Decoder = e.Entry, e.decoder
+	for _, other := range fits[1:] {
+		choice.Passed = append(choice.Passed, Passed{other.ID(), "fits, but " + e.ID() + " comes first: " + because(e, other)})
+	}
+	switch {
+	case len(all) == 1:
+		choice.Why = fmt.Sprintf("the only %s model", q.Paradigm)
+	case len(fits) == 1:
+		choice.Why = fmt.Sprintf("the only %s model whose montage the request covers", q.Paradigm)
+	default:
+		choice.Why = fmt.Sprintf("the first of %d %s models whose montage the request covers", len(fits), q.Paradigm)
+	}
+	return choice, nil
+}
+
+func because(e, other *entry) string {
+	switch {
+	case e.Card.Priority != other.Card.Priority:
+		return "higher priority"
+	case len(e.Channels) != len(other.Channels):
+		return "uses more channels"
+	}
+	return "rate, accuracy or name"
+}
+
+// rateDistance tells how far the model's rate is from the request's, as a ratio of at least 1. A model that takes
+// any rate is nearest.
+func rateDistance(model, asked float64) float64 {
+	if model <= 0 || asked <= 0 {
+		return 1
+	}
+	return max(model/asked, asked/model)
+}
+
+func canonical(channels []string) map[string]bool {
+	have := make(map[string]bool, len(channels))
+	for _, ch := range channels {
+		have[recording.CanonicalName(ch)] = true
+	}
+	return have
+}
+
+func missingChannels(needed []string, have map[string]bool) []string {
+	var missing []string
+	for _, ch := range needed {
+		if !have[ch] && !have[recording.CanonicalName(ch)] {
+			missing = append(missing, ch)
+		}
+	}
+	return missing
+}
+
+func montageMismatch(e *entry, missing []string) error {
+	return decoders.Errorf(decoders.CodeMontageMismatch,
+		map[string]any{"model": e.ID(), "channels_needed": e.Channels, "channels_missing": missing},
+		"model %s needs channels that the recording lacks: %s", e.ID(), strings.Join(missing, ", "))
+}
+
+func (c *Catalog) notFound(q Query) error {
+	available := []string{}
+	for _, name := range sortedNames(c.models) {
+		for _, e := range c.models[name] {
+			if q.Model != "" || e.Paradigm == q.Paradigm {
+				available = append(available, e.ID())
+			}
+		}
+	}
+	if q.Model == "" {
+		return decoders.Errorf(decoders.CodeModelNotFound, map[string]any{"model": "", "paradigm": q.Paradigm, "available": available},
+			"there is no model for %s in the catalog", q.Paradigm)
+	}
+	return decoders.Errorf(decoders.CodeModelNotFound, map[string]any{"model": clip(q.Model), "available": available},
+		"there is no model %q; available: %s", clip(q.Model), strings.Join(available, ", "))
+}
+
+func sortedNames(models map[string][]*entry) []string {
+	names := make([]string, 0, len(models))
+	for n := range models {
+		names = append(names, n)
+	}
+	slices.Sort(names)
+	return names
+}
