@@ -1,0 +1,129 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"slices"
+	"time"
+
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
+
+	"github.com/neurod/neurod/migrations"
+)
+
+// Migration is one numbered change of the schema.
+type Migration struct {
+	Version   int64
+	Name      string // file name, e.g. "00001_accounts.sql"
+	Applied   bool
+	AppliedAt time.Time // zero when not applied; UTC
+}
+
+// Migrate moves the schema: "up" applies everything that is missing, "down" takes the newest migration back,
+// "status" changes nothing. It returns the migrations it moved, or all of them for "status". Processes that
+// migrate PostgreSQL at once take turns by a session lock; an SQLite file belongs to one process.
+func (s *Store) Migrate(ctx context.Context, direction string) ([]Migration, error) {
+	p, err := s.provider()
+	if err != nil {
+		return nil, err
+	}
+	var moved []*goose.MigrationResult
+	switch direction {
+	case "up":
+		moved, err = p.Up(ctx)
+	case "down":
+		var one *goose.MigrationResult
+		if one, err = p.Down(ctx); one != nil {
+			moved = []*goose.MigrationResult{one}
+		}
+	case "status":
+		return s.status(ctx, p)
+	default:
+		return nil, fmt.Errorf("store: migrate %q: want up, down or status", direction)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("store: migrate %s: %w", direction, err)
+	}
+	out := make([]Migration, 0, len(moved))
+	for _, m := range moved {
+		out = append(out, Migration{Version: m.Source.Version, Name: m.Source.Path, Applied: direction == "up"})
+	}
+	return out, nil
+}
+
+// CheckMigrated returns an ErrNotMigrated that names the missing migrations, or nil when the schema has all that
+// this program knows. It only reads. A schema that is newer than the program passes, so that old processes keep
+// running while a new version is rolled out.
+func (s *Store) CheckMigrated(ctx context.Context) error {
+	all, err := s.Migrate(ctx, "status")
+	if err != nil {
+		return err
+	}
+	var missing []string
+	for _, m := range all {
+		if !m.Applied {
+			missing = append(missing, m.Name)
+		}
+	}
+	if len(missing) > 0 {
+		return fmt.Errorf("%w: missing %v; run neurod migrate up", ErrNotMigrated, missing)
+	}
+	return nil
+}
+
+// status reads which migrations are applied. goose's own Status would create its table, which a process that
+// only checks must not do and may not be allowed to.
+func (s *Store) status(ctx context.Context, p *goose.Provider) ([]Migration, error) {
+	const table = "goose_db_version"
+	applied := map[int64]time.Time{}
+	db := s.write(ctx)
+	// HasTable swallows errors: ask the database first whether it answers.
+	if err := s.Ping(ctx); err != nil {
+		return nil, err
+	}
+	if db.Migrator().HasTable(table) {
+		var rows []struct {
+			VersionID int64
+			Tstamp    time.Time
+		}
+		if err := db.Table(table).Where("is_applied").Order("id").Find(&rows).Error; err != nil {
+			return nil, fmt.Errorf("store: migration status: %w", err)
+		}
+		for _, r := range rows {
+			applied[r.VersionID] = r.Tstamp.UTC()
+		}
+	}
+	var out []Migration
+	for _, src := range p.ListSources() {
+		at, ok := applied[src.Version]
+		out = append(out, Migration{Version: src.Version, Name: src.Path, Applied: ok, AppliedAt: at})
+	}
+	slices.SortFunc(out, func(a, b Migration) int { return int(a.Version - b.Version) })
+	return out, nil
+}
+
+// provider binds the embedded migrations to the writing pool. It must not be closed: that would close the pool.
+func (s *Store) provider() (*goose.Provider, error) {
+	files, err := fs.Sub(migrations.FS, string(s.dialect))
+	if err != nil {
+		return nil, fmt.Errorf("store: %w", err)
+	}
+	dialect := goose.DialectSQLite3
+	opts := []goose.ProviderOption{goose.WithDisableGlobalRegistry(true)}
+	if s.dialect == PostgreSQL {
+		dialect = goose.DialectPostgres
+		// Processes that start together take turns: try once a second for five minutes.
+		locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 300))
+		if err != nil {
+			return nil, fmt.Errorf("store: %w", err)
+		}
+		opts = append(opts, goose.WithSessionLocker(locker))
+	}
+	p, err := goose.NewProvider(dialect, s.pools[0], files, opts...)
+	if err != nil {
+		return nil, fmt.Errorf("store: %w", err)
+	}
+	return p, nil
+}

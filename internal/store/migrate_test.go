@@ -1,0 +1,260 @@
+package store_test
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	_ "github.com/jackc/pgx/v5/stdlib"
+	"gorm.io/gorm/schema"
+
+	"github.com/neurod/neurod/internal/store"
+	"github.com/neurod/neurod/internal/testkit"
+	"github.com/neurod/neurod/migrations"
+	"github.com/neurod/neurod/models"
+)
+
+// entities names the table of every entity.
+var entities = map[string]any{
+	"users":          models.User{},
+	"refresh_tokens": models.RefreshToken{},
+	"projects":       models.Project{},
+	"api_keys":       models.APIKey{},
+}
+
+// empties opens an empty database of each dialect, with a plain connection beside the store to look at it.
+func empties(t *testing.T, suite func(t *testing.T, cfg store.Config, raw *sql.DB)) {
+	t.Helper()
+	open := func(t *testing.T, driver, dsn string) *sql.DB {
+		db, err := sql.Open(driver, dsn)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { db.Close() })
+		return db
+	}
+	t.Run("postgres", func(t *testing.T) {
+		t.Parallel()
+		dsn := testkit.EmptyPostgres(t)
+		suite(t, store.Config{DatabaseURL: dsn}, open(t, "pgx", dsn))
+	})
+	t.Run("sqlite", func(t *testing.T) {
+		t.Parallel()
+		path := filepath.Join(t.TempDir(), "sub", "neurod.db")
+		suite(t, store.Config{DatabaseURL: "sqlite:" + path}, open(t, "sqlite", path))
+	})
+}
+
+func openStore(t *testing.T, cfg store.Config) *store.Store {
+	t.Helper()
+	s, err := store.Open(context.Background(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+// columns returns, for every table, its columns and whether each may be null.
+func columns(t *testing.T, db *sql.DB, dialect store.Dialect) map[string]map[string]bool {
+	t.Helper()
+	query := `SELECT table_name, column_name, is_nullable = 'YES' FROM information_schema.columns WHERE table_schema = 'public'`
+	if dialect == store.SQLite {
+		query = `SELECT m.name, p.name, p."notnull" = 0 FROM sqlite_master m, pragma_table_info(m.name) p WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite_%'`
+	}
+	rows, err := db.Query(query)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	out := map[string]map[string]bool{}
+	for rows.Next() {
+		var table, column string
+		var null bool
+		if err := rows.Scan(&table, &column, &null); err != nil {
+			t.Fatal(err)
+		}
+		if table == "goose_db_version" {
+			continue
+		}
+		if out[table] == nil {
+			out[table] = map[string]bool{}
+		}
+		out[table][column] = null
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// wanted returns the columns that the entities ask for. A pointer or raw JSON may be null, all else may not.
+func wanted() map[string]map[string]bool {
+	out := map[string]map[string]bool{}
+	for table, entity := range entities {
+		out[table] = map[string]bool{}
+		for _, f := range reflect.VisibleFields(reflect.TypeOf(entity)) {
+			name := schema.NamingStrategy{}.ColumnName("", f.Name)
+			out[table][name] = f.Type.Kind() == reflect.Pointer || f.Type.String() == "json.RawMessage"
+		}
+	}
+	return out
+}
+
+func TestMigrationsMatchEntities(t *testing.T) {
+	t.Parallel()
+	empties(t, func(t *testing.T, cfg store.Config, raw *sql.DB) {
+		s := openStore(t, cfg)
+		if _, err := s.Migrate(context.Background(), "up"); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(wanted(), columns(t, raw, s.Dialect())); diff != "" {
+			t.Errorf("entities and tables differ (-entity +table; true = may be null):\n%s", diff)
+		}
+	})
+}
+
+func TestMigrateUpDownUp(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	empties(t, func(t *testing.T, cfg store.Config, raw *sql.DB) {
+		s := openStore(t, cfg)
+		if err := s.CheckMigrated(ctx); !errors.Is(err, store.ErrNotMigrated) || !strings.Contains(err.Error(), "00001_accounts.sql") {
+			t.Fatalf("empty database: %v", err)
+		}
+		if got := columns(t, raw, s.Dialect()); len(got) > 0 {
+			t.Fatalf("the check made tables: %v", got)
+		}
+		up, err := s.Migrate(ctx, "up")
+		if err != nil {
+			t.Fatal(err)
+		}
+		first := columns(t, raw, s.Dialect())
+		if err := s.CheckMigrated(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if again, err := s.Migrate(ctx, "up"); err != nil || len(again) != 0 {
+			t.Fatalf("second up moved %v, %v", again, err)
+		}
+		status, err := s.Migrate(ctx, "status")
+		if err != nil || len(status) != len(up) {
+			t.Fatalf("status %v, %v", status, err)
+		}
+		for i, m := range status {
+			if !m.Applied || m.AppliedAt.IsZero() || m.Version != up[i].Version || m.Name != up[i].Name {
+				t.Errorf("status %+v, up %+v", m, up[i])
+			}
+		}
+		for i := len(up) - 1; i >= 0; i-- {
+			down, err := s.Migrate(ctx, "down")
+			if err != nil || len(down) != 1 || down[0].Version != up[i].Version || down[0].Applied {
+				t.Fatalf("down from %d: %+v, %v", up[i].Version, down, err)
+			}
+			if err := s.CheckMigrated(ctx); !errors.Is(err, store.ErrNotMigrated) {
+				t.Fatalf("after down from %d: %v", up[i].Version, err)
+			}
+		}
+		if left := columns(t, raw, s.Dialect()); len(left) > 0 {
+			t.Fatalf("down left %v", slices.Collect(maps.Keys(left)))
+		}
+		if _, err := s.Migrate(ctx, "up"); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(first, columns(t, raw, s.Dialect())); diff != "" {
+			t.Errorf("up after down differs:\n%s", diff)
+		}
+		if _, err := s.Migrate(ctx, "sideways"); err == nil {
+			t.Error("unknown direction: no error")
+		}
+	})
+}
+
+func TestBothDialectsHaveTheSameMigrations(t *testing.T) {
+	t.Parallel()
+	list := func(dir string) []string {
+		names, err := fs.Glob(migrations.FS, dir+"/*.sql")
+		if err != nil || len(names) == 0 {
+			t.Fatalf("%s: %v, %v", dir, names, err)
+		}
+		for i := range names {
+			names[i] = filepath.Base(names[i])
+		}
+		return names
+	}
+	if diff := cmp.Diff(list("postgres"), list("sqlite")); diff != "" {
+		t.Errorf("postgres and sqlite differ:\n%s", diff)
+	}
+}
+
+func TestConcurrentMigrations(t *testing.T) {
+	t.Parallel()
+	dsn := testkit.EmptyPostgres(t)
+	var wg sync.WaitGroup
+	for range 4 { // as many processes starting together
+		s := openStore(t, store.Config{DatabaseURL: dsn})
+		wg.Go(func() {
+			if _, err := s.Migrate(context.Background(), "up"); err != nil {
+				t.Error(err)
+			}
+			if err := s.CheckMigrated(context.Background()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func TestOpen(t *testing.T) {
+	t.Parallel()
+	t.Run("default file is private", func(t *testing.T) {
+		t.Parallel()
+		dir := filepath.Join(t.TempDir(), "data")
+		s := openStore(t, store.Config{DataDir: dir})
+		if _, err := s.Migrate(context.Background(), "up"); err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range []string{"neurod.db", "neurod.db-wal", "neurod.db-shm"} {
+			info, err := os.Stat(filepath.Join(dir, name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if info.Mode().Perm() != 0o600 {
+				t.Errorf("%s has mode %v", name, info.Mode())
+			}
+		}
+	})
+	for name, url := range map[string]string{
+		"unknown scheme":   "mysql://root:hunter2@localhost/x",
+		"malformed":        "postgres://user:hunter2@local host:port/x",
+		"nobody listens":   "postgres://user:hunter2@127.0.0.1:1/x?connect_timeout=1",
+		"memory":           "sqlite::memory:",
+		"file parameters":  "data.db?mode=ro",
+		"folder as a file": "sqlite:" + t.TempDir(),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, err := store.Open(context.Background(), store.Config{DatabaseURL: url})
+			if err == nil {
+				s.Close()
+				t.Fatal("no error")
+			}
+			if strings.Contains(err.Error(), "hunter2") {
+				t.Errorf("the error shows the password: %v", err)
+			}
+		})
+	}
+}
