@@ -1,0 +1,191 @@
+package servers
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"syscall"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Postgres is a PostgreSQL server of our own, with its defaults for durability (fsync on).
+type Postgres struct{ p *process }
+
+// postgresUser is the superuser; connections from loopback need no password.
+const postgresUser = "postgres"
+
+// StartPostgres makes a new cluster and starts it. As root it runs as the user postgres, or else nobody, because
+// PostgreSQL refuses to run as root.
+func StartPostgres(ctx context.Context) (_ *Postgres, err error) {
+	initdb, err := findPostgres("initdb")
+	if err != nil {
+		return nil, err
+	}
+	postgres, err := findPostgres("postgres")
+	if err != nil {
+		return nil, err
+	}
+	cred, err := unprivileged()
+	if err != nil {
+		return nil, err
+	}
+	// SIGQUIT is the immediate shutdown: the folder goes anyway.
+	p, err := newProcess("postgres", "QUIT", cred)
+	if err != nil {
+		return nil, err
+	}
+	pg := &Postgres{p: p}
+	data := filepath.Join(p.dir, "data")
+	p.command = func(port int) []string {
+		return []string{postgres, "-D", data, "-p", strconv.Itoa(port),
+			"-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=",
+			"-c", "max_connections=200", // many packages' pools share it
+			"-c", "timezone=UTC", "-c", "log_timezone=UTC",
+		}
+	}
+	p.probe = func(ctx context.Context, _, _ int) error {
+		conn, err := pgx.Connect(ctx, pg.URL(postgresUser))
+		if err != nil {
+			return err
+		}
+		defer conn.Close(context.WithoutCancel(ctx))
+		var dir string
+		if err := conn.QueryRow(ctx, "SHOW data_directory").Scan(&dir); err != nil {
+			return err
+		}
+		if dir != data {
+			return fmt.Errorf("another server, of %s, answers", dir)
+		}
+		return nil
+	}
+	defer func() {
+		if err != nil {
+			_ = pg.Close() // the first error tells more
+		}
+	}()
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, initdb, "-D", data, "-U", postgresUser,
+		"--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync", "--no-instructions")
+	cmd.Dir = p.dir
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: cred}
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("initdb: %w\n%s", err, out)
+	}
+	if err := p.start(ctx); err != nil {
+		return nil, err
+	}
+	return pg, nil
+}
+
+// URL returns the postgres:// URL of a database.
+func (pg *Postgres) URL(database string) string {
+	u := url.URL{Scheme: "postgres", User: url.User(postgresUser), Host: pg.p.addr(), Path: "/" + database,
+		RawQuery: "sslmode=disable"}
+	return u.String()
+}
+
+// Addr returns host and port.
+func (pg *Postgres) Addr() string { return pg.p.addr() }
+
+// PID returns the process id of the postmaster, 0 when the server is stopped.
+func (pg *Postgres) PID() int { return pg.p.pid() }
+
+// CreateDatabase makes a database; a template, when not empty, is copied.
+func (pg *Postgres) CreateDatabase(ctx context.Context, name, template string) error {
+	conn, err := pgx.Connect(ctx, pg.URL(postgresUser))
+	if err != nil {
+		return err
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	stmt := "CREATE DATABASE " + pgx.Identifier{name}.Sanitize()
+	if template != "" {
+		stmt += " TEMPLATE " + pgx.Identifier{template}.Sanitize()
+	}
+	_, err = conn.Exec(ctx, stmt)
+	return err
+}
+
+// DropDatabase removes a database and ends the connections to it.
+func (pg *Postgres) DropDatabase(ctx context.Context, name string) error {
+	conn, err := pgx.Connect(ctx, pg.URL(postgresUser))
+	if err != nil {
+		return err
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	_, err = conn.Exec(ctx, "DROP DATABASE IF EXISTS "+pgx.Identifier{name}.Sanitize()+" WITH (FORCE)")
+	return err
+}
+
+// Start runs a stopped or killed server again, on the same port with the same data.
+func (pg *Postgres) Start(ctx context.Context) error { return pg.p.start(ctx) }
+
+// Stop ends the server in order and disconnects its clients ("fast shutdown"). The data stays.
+func (pg *Postgres) Stop() error { return pg.p.end(syscall.SIGINT) }
+
+// Kill ends the server as a crash does: all its processes at once, nothing written back.
+func (pg *Postgres) Kill() error { return pg.p.end(syscall.SIGQUIT) }
+
+// Signal sends a signal to the postmaster, which must survive it.
+func (pg *Postgres) Signal(sig syscall.Signal) error { return pg.p.signal(sig) }
+
+// Close ends the server and removes its data. A second call does nothing.
+func (pg *Postgres) Close() error { return pg.p.close(syscall.SIGQUIT) }
+
+// findPostgres finds a program of PostgreSQL in PATH or where Debian keeps it, newest version first.
+func findPostgres(name string) (string, error) {
+	if path, err := exec.LookPath(name); err == nil {
+		return path, nil
+	}
+	var found []string
+	for _, pattern := range []string{"/usr/lib/postgresql/*/bin/", "/usr/local/pgsql/bin/", "/usr/pgsql-*/bin/", "/opt/homebrew/opt/postgresql*/bin/"} {
+		paths, err := filepath.Glob(pattern + name)
+		if err != nil {
+			return "", err
+		}
+		found = append(found, paths...)
+	}
+	if len(found) == 0 {
+		return "", fmt.Errorf("%s is not installed: apt-get install postgresql", name)
+	}
+	slices.SortFunc(found, func(a, b string) int { // .../9/bin before .../15/bin
+		if len(a) != len(b) {
+			return len(a) - len(b)
+		}
+		return slices.Compare([]byte(a), []byte(b))
+	})
+	return found[len(found)-1], nil
+}
+
+// unprivileged returns the user to run PostgreSQL as when we are root, nil otherwise.
+func unprivileged() (*syscall.Credential, error) {
+	if os.Geteuid() != 0 {
+		return nil, nil
+	}
+	var u *user.User
+	var err error
+	for _, name := range []string{"postgres", "nobody"} {
+		if u, err = user.Lookup(name); err == nil {
+			break
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("PostgreSQL does not run as root, and there is no user postgres or nobody: %w", err)
+	}
+	uid, err := strconv.ParseUint(u.Uid, 10, 32)
+	if err != nil {
+		return nil, err
+	}
+	gid, err := strconv.ParseUint(u.Gid, 10, 32)
+	if err != nil {
+		return nil, err
+	}
+	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, nil
+}

@@ -1,0 +1,74 @@
+package servers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os/exec"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// Redis is a Redis server of our own. It keeps nothing: what it held is gone when it stops.
+type Redis struct{ p *process }
+
+// StartRedis starts an empty server.
+func StartRedis(ctx context.Context) (*Redis, error) {
+	server, err := exec.LookPath("redis-server")
+	if err != nil {
+		return nil, errors.New("redis-server is not installed: apt-get install redis-server")
+	}
+	p, err := newProcess("redis", "TERM", nil)
+	if err != nil {
+		return nil, err
+	}
+	p.command = func(port int) []string {
+		return []string{server, "--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--dir", p.dir,
+			"--save", "", "--appendonly", "no", "--maxmemory-policy", "noeviction", "--daemonize", "no"}
+	}
+	p.probe = func(ctx context.Context, pid, _ int) error {
+		c := redis.NewClient(&redis.Options{Addr: p.addr(), MaxRetries: -1, PoolSize: 1, Protocol: 2,
+			DisableIdentity: true, DialTimeout: time.Second, DialerRetries: 1})
+		defer c.Close()
+		info, err := c.Info(ctx, "server").Result()
+		if err != nil {
+			return err
+		}
+		if !strings.Contains(info, "process_id:"+strconv.Itoa(pid)+"\r\n") {
+			return fmt.Errorf("another server answers on %s", p.addr())
+		}
+		return nil
+	}
+	if err := p.start(ctx); err != nil {
+		return nil, errors.Join(err, p.close(syscall.SIGKILL))
+	}
+	return &Redis{p: p}, nil
+}
+
+// Addr returns host and port.
+func (r *Redis) Addr() string { return r.p.addr() }
+
+// URL returns the redis:// URL.
+func (r *Redis) URL() string { return "redis://" + r.p.addr() }
+
+// PID returns the server's process id, 0 when it is stopped.
+func (r *Redis) PID() int { return r.p.pid() }
+
+// Start runs a stopped or killed server again on the same port, empty.
+func (r *Redis) Start(ctx context.Context) error { return r.p.start(ctx) }
+
+// Stop ends the server in order.
+func (r *Redis) Stop() error { return r.p.end(syscall.SIGTERM) }
+
+// Kill ends the server at once.
+func (r *Redis) Kill() error { return r.p.end(syscall.SIGKILL) }
+
+// Signal sends a signal that the server survives: SIGSTOP makes it hang, SIGCONT wakes it.
+func (r *Redis) Signal(sig syscall.Signal) error { return r.p.signal(sig) }
+
+// Close ends the server and removes its folder. A second call does nothing.
+func (r *Redis) Close() error { return r.p.close(syscall.SIGTERM) }
