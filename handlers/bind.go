@@ -1,0 +1,183 @@
+package handlers
+
+import (
+	"errors"
+	"io"
+	"reflect"
+	"strings"
+	"sync"
+
+	"github.com/gin-gonic/gin"
+	"github.com/go-playground/validator/v10"
+
+	"github.com/neurod/neurod/handlers/middleware"
+	"github.com/neurod/neurod/internal/strictjson"
+	"github.com/neurod/neurod/models"
+)
+
+// fail renders an error in the family of the path and ends the request.
+func fail(c *gin.Context, err error) { middleware.Fail(c, err) }
+
+// principal returns who the request acts for. Routes behind authentication always have one.
+func principal(c *gin.Context) models.Principal {
+	p, _ := middleware.Principal(c)
+	return p
+}
+
+// smallBody is the first guess for a body of unknown length, and the largest step taken on a client's word.
+const (
+	smallBody = 4 << 10
+	bodyStep  = 1 << 20
+)
+
+// readBody reads the whole body. What a client says about its length is believed only up to 1 MiB at a time, so
+// that memory grows with what has arrived. The limit is middleware.Body's.
+func readBody(c *gin.Context) ([]byte, error) {
+	size := smallBody
+	if n := c.Request.ContentLength; n >= 0 {
+		size = int(min(n, bodyStep)) + 1 // one more, so that the end shows without growing
+	}
+	buf := make([]byte, 0, size)
+	for {
+		n, err := c.Request.Body.Read(buf[len(buf):cap(buf)])
+		buf = buf[:len(buf)+n]
+		if err != nil {
+			if errors.Is(err, io.EOF) {
+				return buf, nil
+			}
+			return nil, err
+		}
+		if len(buf) == cap(buf) {
+			grow := max(cap(buf), bodyStep)
+			if n := c.Request.ContentLength; n >= 0 && int64(len(buf)) <= n {
+				grow = int(min(int64(grow), n-int64(len(buf))+1))
+			}
+			buf = append(make([]byte, 0, len(buf)+grow), buf...)
+		}
+	}
+}
+
+// bindJSON reads the body into dst, a pointer to a struct: strict JSON (package strictjson), then the struct's
+// validate tags. It renders the fault and returns false where something does not fit.
+func bindJSON(c *gin.Context, dst any) bool {
+	b, err := readBody(c)
+	if err == nil {
+		err = decodeJSON(b, dst)
+	}
+	if err != nil {
+		fail(c, err)
+		return false
+	}
+	return true
+}
+
+// decodeJSON is bindJSON without the request.
+func decodeJSON(b []byte, dst any) error {
+	if err := strictjson.Check(b); err != nil {
+		return jsonFault(b, err)
+	}
+	if err := mismatches(strictjson.Decode(b, dst)); err != nil {
+		return err
+	}
+	return validate(dst)
+}
+
+// jsonFault gives a text that is no JSON its place in the error table.
+func jsonFault(b []byte, err error) error {
+	if len(b) == 0 {
+		return models.Errorf(models.InvalidRequestBody, "The request body is empty; this call takes a JSON object.")
+	}
+	e := models.NewError(models.InvalidRequestBody)
+	var fault *strictjson.Error
+	if errors.As(err, &fault) {
+		e.Message = "The request body is not acceptable JSON: " + fault.Error() + "."
+		e.Details = map[string]any{"offset": fault.Offset, "reason": fault.Reason}
+	}
+	return e
+}
+
+// mismatches turns values of the wrong type into an error that names each; nil for none.
+func mismatches(found []strictjson.Mismatch) error {
+	if len(found) == 0 {
+		return nil
+	}
+	e := models.NewError(models.InvalidRequestBody)
+	for _, m := range found {
+		e.Fields = append(e.Fields, models.FieldError{Pointer: m.Pointer, Code: m.Code, Message: m.Text})
+	}
+	return e
+}
+
+// structs checks validate tags. It reports fields by their JSON names.
+var structs = sync.OnceValue(func() *validator.Validate {
+	v := validator.New(validator.WithRequiredStructEnabled())
+	v.RegisterTagNameFunc(func(f reflect.StructField) string {
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		if name == "-" {
+			return ""
+		}
+		return name
+	})
+	return v
+})
+
+// validate checks the validate tags of a struct and names each wrong field by pointer.
+func validate(dst any) error {
+	err := structs().Struct(dst)
+	if err == nil {
+		return nil
+	}
+	var wrong validator.ValidationErrors
+	if !errors.As(err, &wrong) {
+		return err // a programming mistake: dst is no struct
+	}
+	e := models.NewError(models.InvalidRequestBody)
+	for _, f := range wrong {
+		code, text := tagMessage(f)
+		e.Fields = append(e.Fields, models.FieldError{Pointer: tagPointer(f.Namespace()), Code: code, Message: text})
+	}
+	return e
+}
+
+// tagPointer turns "Request.scopes[2]" into "/scopes/2".
+func tagPointer(namespace string) string {
+	_, path, _ := strings.Cut(namespace, ".")
+	path = strings.NewReplacer("[", ".", "]", "").Replace(path)
+	var b strings.Builder
+	for token := range strings.SplitSeq(path, ".") {
+		b.WriteString("/" + strictjson.Escape(token))
+	}
+	return b.String()
+}
+
+// tagMessage words a failed tag: a stable code and a sentence.
+func tagMessage(f validator.FieldError) (code, text string) {
+	isText := f.Kind() == reflect.String
+	switch f.Tag() {
+	case "required":
+		return "required", "is required"
+	case "email":
+		return "not_email", "must be an e-mail address"
+	case "oneof":
+		return "not_allowed", "must be one of " + strings.Join(strings.Fields(f.Param()), ", ")
+	case "min", "gte":
+		switch {
+		case isText:
+			return "too_short", "must have at least " + f.Param() + " characters"
+		case f.Kind() == reflect.Slice || f.Kind() == reflect.Map:
+			return "too_few", "must have at least " + f.Param() + " elements"
+		}
+		return "too_small", "must be at least " + f.Param()
+	case "max", "lte":
+		switch {
+		case isText:
+			return "too_long", "must have at most " + f.Param() + " characters"
+		case f.Kind() == reflect.Slice || f.Kind() == reflect.Map:
+			return "too_many", "must have at most " + f.Param() + " elements"
+		}
+		return "too_large", "must be at most " + f.Param()
+	case "unique":
+		return "duplicate", "must not hold the same value twice"
+	}
+	return "invalid", "is not valid (" + f.Tag() + ")"
+}

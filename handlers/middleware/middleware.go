@@ -1,0 +1,183 @@
+// Package middleware holds what happens around every handler: the request id, the access log, recovery from panics,
+// security headers, authentication, and limits on bodies before and after decompression.
+//
+// Invariants: secrets (keys, tokens, query strings, bodies) are never logged; whatever a middleware refuses is
+// rendered in the family of the path; authentication comes before a byte of the body is read.
+package middleware
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/neurod/neurod/handlers/render"
+	"github.com/neurod/neurod/models"
+)
+
+// Keys under which middleware leaves values in the gin context.
+const (
+	requestIDKey = "neurod.request_id"
+	principalKey = "neurod.principal"
+	errorKey     = "neurod.error"
+)
+
+// RequestIDHeader carries the request id in both directions.
+const RequestIDHeader = "X-Request-Id"
+
+// maxRequestID is the longest request id taken over from a client.
+const maxRequestID = 128
+
+// RequestID takes over the client's X-Request-Id when it is sane, makes one otherwise, and echoes it.
+func RequestID() gin.HandlerFunc {
+	return func(c *gin.Context) {
+		id := c.GetHeader(RequestIDHeader)
+		if !saneID(id) {
+			id = "req_" + models.NewID()
+		}
+		c.Set(requestIDKey, id)
+		c.Header(RequestIDHeader, id)
+		c.Next()
+	}
+}
+
+// saneID reports whether a client's id can go into logs and headers as it is.
+func saneID(id string) bool {
+	if id == "" || len(id) > maxRequestID {
+		return false
+	}
+	for i := range len(id) {
+		switch b := id[i]; {
+		case 'a' <= b && b <= 'z', 'A' <= b && b <= 'Z', '0' <= b && b <= '9':
+		case b == '-' || b == '_' || b == '.' || b == ':' || b == '/' || b == '+' || b == '=':
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// ID returns the request's id.
+func ID(c *gin.Context) string { return c.GetString(requestIDKey) }
+
+// Fail renders an error in the family of the path and ends the request. Internal causes go to the log only.
+func Fail(c *gin.Context, err error) {
+	e := render.Error(c.Writer, c.Request, ID(c), err)
+	c.Set(errorKey, e)
+	c.Abort()
+}
+
+// failure returns the error that Fail rendered, nil when there was none.
+func failure(c *gin.Context) *models.Error {
+	v, ok := c.Get(errorKey)
+	if !ok {
+		return nil
+	}
+	return v.(*models.Error)
+}
+
+// Observe is told about every finished request. route is the pattern that matched, "" for none.
+type Observe func(method, route string, status int, d time.Duration)
+
+// AccessLog writes one line a request. The query string is left out: the registry family allows keys in it.
+func AccessLog(log *slog.Logger, observe Observe) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		start := time.Now()
+		c.Next()
+		d := time.Since(start)
+		status := c.Writer.Status()
+		if observe != nil {
+			observe(c.Request.Method, c.FullPath(), status, d)
+		}
+
+		level := slog.LevelInfo
+		fault := failure(c)
+		switch {
+		case status >= http.StatusInternalServerError:
+			level = slog.LevelError
+		case quietRoutes[c.FullPath()]:
+			level = slog.LevelDebug
+		}
+		ctx := c.Request.Context()
+		if !log.Enabled(ctx, level) {
+			return
+		}
+		attrs := make([]slog.Attr, 0, 12)
+		attrs = append(attrs,
+			slog.String("request_id", ID(c)),
+			slog.String("method", c.Request.Method),
+			slog.String("path", c.Request.URL.Path),
+			slog.Int("status", status),
+			slog.Float64("ms", float64(d.Microseconds())/1000),
+			slog.Int("bytes", max(c.Writer.Size(), 0)),
+			slog.String("remote", c.RemoteIP()),
+		)
+		if p, ok := Principal(c); ok {
+			if p.ProjectID != "" {
+				attrs = append(attrs, slog.String("project_id", p.ProjectID), slog.String("key_id", p.KeyID))
+			} else {
+				attrs = append(attrs, slog.String("user_id", p.UserID))
+			}
+		}
+		if fault != nil {
+			attrs = append(attrs, slog.String("code", string(fault.Code)))
+			if fault.Cause != nil {
+				attrs = append(attrs, slog.String("cause", fault.Cause.Error()))
+			}
+		}
+		log.LogAttrs(ctx, level, "request", attrs...)
+	}
+}
+
+// quietRoutes are called every few seconds by machines; they are logged at debug level unless they fail.
+var quietRoutes = map[string]bool{"/healthz": true, "/readyz": true, "/metrics": true, "/api/health": true}
+
+// Recover turns a panic into internal_error and logs its stack. A panic after the answer has begun closes the
+// connection, because the client must not take half an answer for a whole one.
+func Recover(log *slog.Logger) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		defer func() {
+			v := recover()
+			if v == nil {
+				return
+			}
+			if err, ok := v.(error); ok && errors.Is(err, http.ErrAbortHandler) {
+				panic(v)
+			}
+			log.ErrorContext(c.Request.Context(), "panic in a handler",
+				"request_id", ID(c), "method", c.Request.Method, "route", c.FullPath(),
+				"panic", fmt.Sprint(v), "stack", string(debug.Stack()))
+			if c.Writer.Written() {
+				panic(http.ErrAbortHandler)
+			}
+			Fail(c, models.NewError(models.Internal).Wrap(fmt.Errorf("panic: %v", v)))
+		}()
+		c.Next()
+	}
+}
+
+// SecurityHeaders sets what every answer carries. Answers hold tenants' data, so no cache may keep them.
+func SecurityHeaders() gin.HandlerFunc {
+	return func(c *gin.Context) {
+		h := c.Writer.Header()
+		h["X-Content-Type-Options"] = nosniff
+		h["X-Frame-Options"] = deny
+		h["Referrer-Policy"] = noReferrer
+		h["Cache-Control"] = noStore
+		h["Content-Security-Policy"] = noContent
+		c.Next()
+	}
+}
+
+// Shared values: a header map takes slices, and these never change.
+var (
+	nosniff    = []string{"nosniff"}
+	deny       = []string{"DENY"}
+	noReferrer = []string{"no-referrer"}
+	noStore    = []string{"no-store"}
+	noContent  = []string{"default-src 'none'; frame-ancestors 'none'"}
+)

@@ -1,0 +1,198 @@
+// Package render writes errors to HTTP clients, in the shape that the family of the path promises.
+//
+// The one table of errors lives in package models; a family only chooses how a row of it looks:
+//
+//   - Envelope (/api/v1, /v2 and whatever has no other family):
+//     {"error":{"code","message","details","request_id","timestamp"}}
+//   - Problem (/v1): application/problem+json of RFC 9457, with code, errors and request_id as extensions
+//   - Registry (/v1/models/list, /v1/analytics/log, /v1/auth/validate|refresh|revoke, /api/health): {"error","code"}
+//
+// Invariants: an error that is not a *models.Error becomes internal_error and its text never leaves the process;
+// wrong fields are always named by JSON pointer (RFC 6901).
+package render
+
+import (
+	"encoding/json"
+	"math"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/neurod/neurod/models"
+)
+
+// Family is a group of paths whose errors share one shape.
+type Family string
+
+// The families.
+const (
+	Envelope Family = "envelope"
+	Problem  Family = "problem"
+	Registry Family = "registry"
+)
+
+// registryPaths are the paths of the registry family that lie among those of other families.
+var registryPaths = map[string]bool{
+	"/v1/models/list":   true,
+	"/v1/analytics/log": true,
+	"/v1/auth/validate": true,
+	"/v1/auth/refresh":  true,
+	"/v1/auth/revoke":   true,
+	"/api/health":       true,
+}
+
+// FamilyOf returns the family of a URL path, whether or not a route exists there.
+func FamilyOf(path string) Family {
+	switch {
+	case registryPaths[strings.TrimSuffix(path, "/")]:
+		return Registry
+	case path == "/v1" || strings.HasPrefix(path, "/v1/"):
+		return Problem
+	default:
+		return Envelope
+	}
+}
+
+// timestampLayout is RFC 3339 in UTC with milliseconds, as the documents write times.
+const timestampLayout = "2006-01-02T15:04:05.000Z"
+
+// Timestamp formats a time as the documents do: RFC 3339, UTC, milliseconds.
+func Timestamp(t time.Time) string { return t.UTC().Format(timestampLayout) }
+
+type envelope struct {
+	Error envelopeError `json:"error"`
+}
+
+type envelopeError struct {
+	Code      models.Code    `json:"code"`
+	Message   string         `json:"message"`
+	Details   map[string]any `json:"details"`
+	RequestID string         `json:"request_id"`
+	Timestamp string         `json:"timestamp"`
+}
+
+type problem struct {
+	Type      string              `json:"type"`
+	Title     string              `json:"title"`
+	Status    int                 `json:"status"`
+	Detail    string              `json:"detail"`
+	Code      models.Code         `json:"code"`
+	Errors    []models.FieldError `json:"errors,omitempty"`
+	Details   map[string]any      `json:"details,omitempty"`
+	RequestID string              `json:"request_id"`
+}
+
+type registryError struct {
+	Error string `json:"error"`
+	Code  string `json:"code"`
+}
+
+// registryCodes are the names that the registry's document gives to codes of the table; others are upper-cased.
+var registryCodes = map[models.Code]string{
+	models.MissingCredentials: "MISSING_KEY",
+	models.InvalidAPIKey:      "INVALID_KEY",
+	models.ExpiredAPIKey:      "KEY_EXPIRED",
+	models.RateLimited:        "RATE_LIMIT_EXCEEDED",
+	models.Internal:           "SERVER_ERROR",
+}
+
+// Body returns the status, media type and body of an error for a family.
+func Body(f Family, err *models.Error, requestID string, now time.Time) (status int, contentType string, body []byte) {
+	status = err.Status()
+	var v any
+	switch f {
+	case Problem:
+		contentType = "application/problem+json"
+		v = problem{
+			Type:      "about:blank", // RFC 9457, 4.2.1: the title is then the status phrase
+			Title:     http.StatusText(status),
+			Status:    status,
+			Detail:    summary(err),
+			Code:      err.Code,
+			Errors:    err.Fields,
+			Details:   err.Details,
+			RequestID: requestID,
+		}
+	case Registry:
+		contentType = "application/json; charset=utf-8"
+		code, named := registryCodes[err.Code]
+		if !named {
+			code = strings.ToUpper(string(err.Code))
+		}
+		v = registryError{Error: summary(err), Code: code}
+	default:
+		contentType = "application/json; charset=utf-8"
+		details := make(map[string]any, len(err.Details)+1)
+		for k, d := range err.Details {
+			details[k] = d
+		}
+		if len(err.Fields) > 0 {
+			details["fields"] = err.Fields
+		}
+		v = envelope{envelopeError{
+			Code: err.Code, Message: summary(err), Details: details,
+			RequestID: requestID, Timestamp: Timestamp(now),
+		}}
+	}
+	body, encErr := json.Marshal(v)
+	if encErr != nil { // a detail that JSON cannot hold, such as NaN
+		bare := *err
+		bare.Details = nil
+		return Body(f, &bare, requestID, now)
+	}
+	return status, contentType, append(body, '\n')
+}
+
+// summary is the message of an error; one wrong field is named in it, so that a person who reads only the
+// message knows what to mend.
+func summary(err *models.Error) string {
+	if err.Message != "" || len(err.Fields) == 0 {
+		return err.Text()
+	}
+	first := err.Fields[0]
+	text := err.Text() + " " + first.Pointer + ": " + first.Message
+	if !strings.HasSuffix(text, ".") {
+		text += "."
+	}
+	if n := len(err.Fields) - 1; n > 0 {
+		text += " (and " + strconv.Itoa(n) + " more)"
+	}
+	return text
+}
+
+// Error answers a request with an error in the family of its path and returns the error that was rendered.
+// Headers that belong to the status (Retry-After, WWW-Authenticate) are set here, so that no caller forgets them.
+func Error(w http.ResponseWriter, r *http.Request, requestID string, err error) *models.Error {
+	e := models.AsError(err)
+	status, contentType, body := Body(FamilyOf(r.URL.Path), e, requestID, time.Now())
+	h := w.Header()
+	h.Set("Content-Type", contentType)
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	if e.RetryAfter > 0 {
+		h.Set("Retry-After", strconv.Itoa(int(math.Ceil(e.RetryAfter.Seconds()))))
+	}
+	if challenge := challenge(e, status); challenge != "" {
+		h.Set("WWW-Authenticate", challenge)
+	}
+	w.WriteHeader(status)
+	_, _ = w.Write(body) // a client that has gone away cannot be told so
+	return e
+}
+
+// challenge is the WWW-Authenticate value of RFC 6750, section 3.
+func challenge(e *models.Error, status int) string {
+	const realm = `Bearer realm="neurod"`
+	switch {
+	case e.Code == models.MissingCredentials || e.Code == models.InvalidCredentials:
+		return realm // no error attribute when no token was presented
+	case status == http.StatusUnauthorized:
+		return realm + `, error="invalid_token"`
+	case e.Code == models.InsufficientScope:
+		if scope, ok := e.Details["scope"].(string); ok {
+			return realm + `, error="insufficient_scope", scope="` + scope + `"`
+		}
+		return realm + `, error="insufficient_scope"`
+	}
+	return ""
+}

@@ -1,0 +1,179 @@
+package strictjson
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"math"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Mismatch is a value that does not fit the field it is meant for.
+type Mismatch struct {
+	Pointer string // JSON pointer (RFC 6901)
+	Code    string // "type" or "range"
+	Text    string
+}
+
+// maxMismatches bounds how many wrong values one answer names.
+const maxMismatches = 20
+
+// Decode decodes a text that Check has passed into dst, a pointer to a struct. Where values do not fit, it returns
+// every wrong one by its pointer (at most 20), which encoding/json cannot: it stops at the first and names no array
+// index. The second look happens only then, so that good requests do not pay for it.
+func Decode(b []byte, dst any) []Mismatch {
+	err := json.Unmarshal(b, dst)
+	if err == nil {
+		return nil
+	}
+	var found []Mismatch
+	diagnose(b, reflect.TypeOf(dst).Elem(), "", &found)
+	if len(found) == 0 { // the two looks disagree: say what encoding/json said
+		return []Mismatch{{"", "type", strings.TrimPrefix(err.Error(), "json: ")}}
+	}
+	return found
+}
+
+var unmarshaler = reflect.TypeFor[json.Unmarshaler]()
+
+// diagnose collects the values of b that do not fit type t.
+func diagnose(b []byte, t reflect.Type, pointer string, found *[]Mismatch) {
+	b = bytes.TrimSpace(b)
+	if len(*found) >= maxMismatches || len(b) == 0 || bytes.Equal(b, []byte("null")) {
+		return
+	}
+	add := func(code, format string, args ...any) {
+		*found = append(*found, Mismatch{pointer, code, fmt.Sprintf(format, args...)})
+	}
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	custom := reflect.PointerTo(t).Implements(unmarshaler)
+	if custom {
+		err := json.Unmarshal(b, reflect.New(t).Interface())
+		if err == nil {
+			return
+		}
+		before := len(*found)
+		// A type with named fields is looked into; only what has none explains itself in its own words.
+		if t.Kind() == reflect.Struct && b[0] == '{' && hasTags(t) {
+			diagnoseFields(b, t, pointer, found)
+		}
+		if len(*found) == before {
+			if t.Kind() == reflect.Struct && hasTags(t) {
+				add("type", "must be an object")
+			} else {
+				add("type", "%s", strings.TrimPrefix(err.Error(), "json: "))
+			}
+		}
+		return
+	}
+	switch t.Kind() {
+	case reflect.Struct:
+		if b[0] != '{' {
+			add("type", "must be an object")
+			return
+		}
+		diagnoseFields(b, t, pointer, found)
+	case reflect.Map:
+		var members map[string]json.RawMessage
+		if json.Unmarshal(b, &members) != nil {
+			add("type", "must be an object")
+			return
+		}
+		for _, k := range sortedKeys(members) {
+			diagnose(members[k], t.Elem(), pointer+"/"+Escape(k), found)
+		}
+	case reflect.Slice, reflect.Array:
+		var elements []json.RawMessage
+		if json.Unmarshal(b, &elements) != nil {
+			add("type", "must be an array")
+			return
+		}
+		for i, e := range elements {
+			diagnose(e, t.Elem(), pointer+"/"+strconv.Itoa(i), found)
+		}
+	case reflect.String:
+		if b[0] != '"' {
+			add("type", "must be a string")
+		}
+	case reflect.Bool:
+		if b[0] != 't' && b[0] != 'f' {
+			add("type", "must be true or false")
+		}
+	case reflect.Float32, reflect.Float64:
+		if !isNumber(b) {
+			add("type", "must be a number")
+		} else if f, err := strconv.ParseFloat(string(b), t.Bits()); err != nil || math.IsInf(f, 0) {
+			add("range", "must be a finite number")
+		}
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
+		if !isNumber(b) {
+			add("type", "must be a whole number")
+		} else if _, err := strconv.ParseInt(string(b), 10, t.Bits()); err != nil {
+			add("range", "must be a whole number of at most %d bits", t.Bits())
+		}
+	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
+		if !isNumber(b) {
+			add("type", "must be a whole number")
+		} else if _, err := strconv.ParseUint(string(b), 10, t.Bits()); err != nil {
+			add("range", "must be a whole number from 0, of at most %d bits", t.Bits())
+		}
+	}
+}
+
+// diagnoseFields looks into the members of an object that have a field in struct type t.
+func diagnoseFields(b []byte, t reflect.Type, pointer string, found *[]Mismatch) {
+	var members map[string]json.RawMessage
+	if json.Unmarshal(b, &members) != nil {
+		return
+	}
+	for i := range t.NumField() {
+		name := fieldName(t.Field(i))
+		for _, k := range sortedKeys(members) {
+			if name != "" && strings.EqualFold(k, name) { // as encoding/json matches
+				diagnose(members[k], t.Field(i).Type, pointer+"/"+Escape(k), found)
+			}
+		}
+	}
+}
+
+// fieldName returns the JSON name of a struct field, "" for one that JSON does not see.
+func fieldName(f reflect.StructField) string {
+	name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+	switch {
+	case !f.IsExported() || name == "-":
+		return ""
+	case name == "":
+		return f.Name
+	}
+	return name
+}
+
+func hasTags(t reflect.Type) bool {
+	for i := range t.NumField() {
+		if f := t.Field(i); f.Tag.Get("json") != "" && fieldName(f) != "" {
+			return true
+		}
+	}
+	return false
+}
+
+func isNumber(b []byte) bool { return b[0] == '-' || '0' <= b[0] && b[0] <= '9' }
+
+func sortedKeys(m map[string]json.RawMessage) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+var pointerEscaper = strings.NewReplacer("~", "~0", "/", "~1")
+
+// Escape writes a key as a JSON pointer's token.
+func Escape(key string) string { return pointerEscaper.Replace(key) }
