@@ -1,0 +1,498 @@
+package features
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"gonum.org/v1/gonum/mat"
+
+	"github.com/neurod/neurod/decoders"
+	"github.com/neurod/neurod/decoders/dsp"
+	"github.com/neurod/neurod/decoders/recording"
+)
+
+// GoodSQI is the quality from which a channel counts as usable.
+const GoodSQI = 0.6
+
+// MaxAmplitude is the largest sample that can be EEG, in µV. The widest amplifiers, DC-coupled with 24 bits, end at
+// ±187.5 mV (ADS1299 at gain 24) to ±4.5 V (gain 1); what lies beyond is a wrong unit or a broken file.
+const MaxAmplitude = 1e7
+
+// minSamples is the fewest samples from which a spectrum of any use can be made.
+const minSamples = 16
+
+// Config describes the windows.
+type Config struct {
+	Rate     float64  // Hz. Required.
+	Channels []string // one name a row. Required.
+	// Seconds is the length of a window. Defaults to 2.
+	Seconds float64
+	// Line lists the power-line frequencies to look for, in Hz; the stronger counts. Defaults to 50 and 60.
+	Line []float64
+	// Frontal lists the channels on which blinks are looked for. Defaults to those named Fp* and AF*, else the outer
+	// and middle F electrodes, and all channels where no name is a known electrode.
+	Frontal []string
+	// MinGood is the share of channels that must have SQI >= 0.6 for the gate to pass. Defaults to 0.5.
+	MinGood float64
+}
+
+// Extractor computes feature windows of one montage and rate. It owns its workspace: after the first window it does
+// not allocate. It is not safe for concurrent use.
+type Extractor struct {
+	cfg     Config
+	n       int // samples a window
+	welch   *dsp.Welch
+	df      float64 // Hz a bin
+	psd     []float64
+	flat    []float64 // the detrended channel
+	bands   [5]span   // delta .. gamma
+	entropy span      // 1-45 Hz
+	wide    span      // 0.5-45 Hz
+	slow    span      // 0.5-2 Hz
+	mid     span      // 4-30 Hz
+	total   span      // 0.5 Hz - Nyquist
+	line    []span
+	clipped []string
+	frontal []bool
+	blink   *blinkFinder
+	step    int // samples in 10 ms
+	sorted  []float64
+	reasons [8]string
+}
+
+// span is a range of bins, half-open; it is empty where the band lies above the Nyquist frequency.
+type span struct{ lo, hi int }
+
+func (s span) empty() bool { return s.lo >= s.hi }
+
+var bandNames = [5]string{"delta", "theta", "alpha", "beta", "gamma"}
+
+// bandEdges are the edges of the five bands in Hz.
+var bandEdges = [6]float64{1, 4, 8, 13, 30, 45}
+
+// New returns an extractor. Errors are about the configuration: a rate or length that is not a positive number, a
+// window of fewer than 16 samples, no channels.
+func New(cfg Config) (*Extractor, error) {
+	if cfg.Seconds == 0 {
+		cfg.Seconds = 2
+	}
+	if cfg.Line == nil {
+		cfg.Line = []float64{50, 60}
+	}
+	if cfg.MinGood == 0 {
+		cfg.MinGood = 0.5
+	}
+	if !(cfg.Rate > 0) || math.IsInf(cfg.Rate, 0) {
+		return nil, fmt.Errorf("features: sampling rate %v Hz is not a positive number", cfg.Rate)
+	}
+	if !(cfg.Seconds > 0) || cfg.Seconds > 600 {
+		return nil, fmt.Errorf("features: window of %v s is not between 0 and 600 s", cfg.Seconds)
+	}
+	if !(cfg.MinGood > 0) || cfg.MinGood > 1 {
+		return nil, fmt.Errorf("features: share of good channels %v is not between 0 and 1", cfg.MinGood)
+	}
+	if len(cfg.Channels) == 0 {
+		return nil, fmt.Errorf("features: no channels")
+	}
+	return newExtractor(cfg, int(math.Round(cfg.Seconds*cfg.Rate)))
+}
+
+func newExtractor(cfg Config, n int) (*Extractor, error) {
+	if n < minSamples {
+		return nil, fmt.Errorf("features: window of %d samples is shorter than %d", n, minSamples)
+	}
+	cfg.Channels = slices.Clone(cfg.Channels)
+	welch, err := dsp.NewWelchConfig(dsp.WelchConfig{Segment: n, Rate: cfg.Rate, Trend: dsp.TrendNone})
+	if err != nil {
+		return nil, fmt.Errorf("features: %w", err)
+	}
+	e := &Extractor{
+		cfg: cfg, n: n, welch: welch, df: cfg.Rate / float64(n),
+		psd: make([]float64, welch.Bins()), flat: make([]float64, n),
+		step:   max(1, int(0.01*cfg.Rate)),
+		sorted: make([]float64, len(cfg.Channels)),
+	}
+	nyquist := cfg.Rate / 2
+	for i := range e.bands {
+		e.bands[i] = e.bins(bandEdges[i], bandEdges[i+1])
+		if bandEdges[i+1] > nyquist {
+			e.clipped = append(e.clipped, bandNames[i])
+		}
+	}
+	e.entropy, e.wide, e.slow, e.mid = e.bins(1, 45), e.bins(0.5, 45), e.bins(0.5, 2), e.bins(4, 30)
+	e.total = e.bins(0.5, math.Inf(1))
+	for _, f := range cfg.Line {
+		// The main lobe of a 2-s Hann window is ±1 Hz wide.
+		s := e.bins(f-1, f+1+e.df/2)
+		if f >= nyquist {
+			s = span{}
+		}
+		if f+1 > nyquist {
+			e.clipped = append(e.clipped, "line_"+strconv.FormatFloat(f, 'g', -1, 64)+"hz")
+		}
+		e.line = append(e.line, s)
+	}
+	e.frontal = frontalChannels(cfg.Channels, cfg.Frontal)
+	e.blink = newBlinkFinder(cfg.Rate, n)
+	return e, nil
+}
+
+// bins returns the bins with lo <= f < hi.
+func (e *Extractor) bins(lo, hi float64) span {
+	s := span{-1, 0}
+	for i, f := range e.welch.Freqs() {
+		if f >= lo && f < hi {
+			if s.lo < 0 {
+				s.lo = i
+			}
+			s.hi = i + 1
+		}
+	}
+	if s.lo < 0 {
+		return span{}
+	}
+	return s
+}
+
+// Samples returns the number of samples a channel of a window.
+func (e *Extractor) Samples() int { return e.n }
+
+// Compute fills dst with the features of x (channels × samples, µV), which has as many rows as the configuration has
+// channels and Samples() columns. dst may be reused from window to window; its slices are then overwritten, and those
+// of constants (names, reasons) are shared with the extractor. A wrong shape, NaN, an infinity or an amplitude beyond
+// MaxAmplitude is a *decoders.Error that names the channel and sample.
+func (e *Extractor) Compute(dst *Window, x *mat.Dense) error {
+	rows, cols := x.Dims()
+	if rows != len(e.cfg.Channels) || cols != e.n {
+		return decoders.Errorf(decoders.CodePayloadMalformed,
+			map[string]any{"channels_needed": len(e.cfg.Channels), "channels_got": rows, "samples_needed": e.n, "samples_got": cols},
+			"window of %d × %d samples does not fit an extractor for %d × %d", rows, cols, len(e.cfg.Channels), e.n)
+	}
+	dst.Channels = resize(dst.Channels, rows)
+	for i := range rows {
+		if err := e.channel(&dst.Channels[i], i, x.RawRowView(i)); err != nil {
+			return err
+		}
+	}
+	e.combine(dst)
+	return nil
+}
+
+// Compute fills dst with the features of a whole signal taken as one window. It makes an extractor for it; use New
+// where there are many windows.
+func Compute(dst *Window, sig decoders.Signal) error {
+	n := sig.Samples()
+	if n < minSamples {
+		return tooShort(sig, minSamples)
+	}
+	e, err := newExtractor(Config{Rate: sig.Rate, Channels: names(sig), Line: []float64{50, 60}, MinGood: 0.5}, n)
+	if err != nil {
+		return decoders.Errorf(decoders.CodeInvalidSignal, map[string]any{"sample_rate": sig.Rate}, "%v", err)
+	}
+	return e.Compute(dst, sig.Data)
+}
+
+func tooShort(sig decoders.Signal, need int) error {
+	return decoders.Errorf(decoders.CodePayloadTooShort,
+		map[string]any{"samples_needed": need, "samples_got": sig.Samples(), "channels": len(sig.Channels), "sample_rate": sig.Rate},
+		"%d samples a channel are too few: at least %d are needed", sig.Samples(), need)
+}
+
+// channel computes the numbers of one row.
+func (e *Extractor) channel(c *Channel, i int, x []float64) error {
+	lo, hi, err := extremes(x, e.cfg.Channels[i])
+	if err != nil {
+		return err
+	}
+	dsp.Detrend(e.flat, x)
+	e.welch.PSD(e.psd, e.flat)
+
+	*c = Channel{Name: e.cfg.Channels[i]}
+	powers := [5]Number{}
+	for b, s := range e.bands {
+		if s.empty() {
+			powers[b] = Unknown()
+			continue
+		}
+		powers[b] = Number(e.power(s))
+	}
+	c.BandPower = BandPower{powers[0], powers[1], powers[2], powers[3], powers[4]}
+	c.SpectralEntropy = e.spectralEntropy()
+
+	swing := swingOf(e.flat, e.step)
+	c.SD = math.Sqrt(swing.sumSq / float64(e.n))
+	c.PeakToPeak = swing.hi - swing.lo
+
+	wide := e.power(e.wide)
+	total := e.power(e.total)
+	if total > 0 {
+		for _, s := range e.line {
+			c.LineShare = max(c.LineShare, e.power(s)/total)
+		}
+	}
+	s := &c.Scores
+	if wide > 0 {
+		s.MotionLike = ramp(e.power(e.slow)/wide, 0.7, 0.95) * ramp(c.PeakToPeak, 100, 300)
+	}
+	s.MotionLike = max(s.MotionLike, ramp(swing.step, 50, 150))
+	if mid, high := e.power(e.mid), e.power(e.bands[4]); mid > 0 && high > 0 {
+		s.EMGLike = ramp(math.Log10(high/mid), -0.5, 0.3)
+	}
+	s.BadContact = max(ramp(c.SD, 50, 150), ramp(c.LineShare, 0.3, 0.6))
+	if c.SD < 0.5 || clippedShare(x, lo, hi) > 0.01 {
+		s.BadContact = 1
+	}
+	if e.frontal[i] {
+		s.BlinkLike = e.blink.score(e.flat)
+	}
+	c.SQI = (1 - s.BadContact) * (1 - max(0.7*s.MotionLike, 0.5*s.EMGLike, 0.4*s.BlinkLike))
+	return nil
+}
+
+func (e *Extractor) power(s span) float64 {
+	sum := 0.0
+	for _, v := range e.psd[s.lo:s.hi] {
+		sum += v
+	}
+	return sum * e.df
+}
+
+// spectralEntropy returns -Σ p log p / log K over the K bins of 1-45 Hz.
+func (e *Extractor) spectralEntropy() Number {
+	p := e.psd[e.entropy.lo:e.entropy.hi]
+	if len(p) < 2 {
+		return Unknown()
+	}
+	sum, sumLog := 0.0, 0.0
+	for _, v := range p {
+		if v > 0 {
+			sum += v
+			sumLog += v * math.Log(v)
+		}
+	}
+	if sum <= 0 {
+		return Unknown() // a flat line has no spectrum
+	}
+	// With p = v/sum: -Σ p log p = log sum - Σ v log v / sum.
+	return Number(clip01((math.Log(sum) - sumLog/sum) / math.Log(float64(len(p)))))
+}
+
+// extremes returns the smallest and largest sample, and refuses what is no EEG.
+func extremes(x []float64, name string) (lo, hi float64, err error) {
+	lo, hi = x[0], x[0]
+	for i, v := range x {
+		if !(v >= -MaxAmplitude && v <= MaxAmplitude) { // NaN too
+			return 0, 0, invalidSample(name, i, v)
+		}
+		if v < lo {
+			lo = v
+		}
+		if v > hi {
+			hi = v
+		}
+	}
+	return lo, hi, nil
+}
+
+// swing holds what the amplitude rules need of a detrended channel. Plain comparisons: the min and max built-ins
+// order NaN and -0 too, which takes several times as long.
+type swing struct{ lo, hi, sumSq, step float64 }
+
+// swingOf returns the extremes of x, the sum of its squares and its largest change over the given number of samples.
+func swingOf(x []float64, over int) swing {
+	s := swing{lo: x[0], hi: x[0]}
+	for _, v := range x {
+		if v < s.lo {
+			s.lo = v
+		}
+		if v > s.hi {
+			s.hi = v
+		}
+		s.sumSq += v * v
+	}
+	up, down := 0.0, 0.0
+	late := x[over:]
+	for i, v := range x[:len(late)] {
+		d := late[i] - v
+		if d > up {
+			up = d
+		}
+		if d < down {
+			down = d
+		}
+	}
+	s.step = max(up, -down)
+	return s
+}
+
+func invalidSample(name string, i int, v float64) error {
+	what := "is beyond any amplifier's range; are the samples in µV?"
+	if v-v != 0 {
+		what = "is not a finite number"
+	}
+	return decoders.Errorf(decoders.CodeInvalidSignal, map[string]any{"channel": name, "sample": i, "value": fmt.Sprint(v)},
+		"channel %s, sample %d: %v %s", name, i, v, what)
+}
+
+// clippedShare returns the share of samples that lie on one of the two extremes for three samples or more in a row:
+// the amplifier's rails. Two equal samples at a peak are usual where samples are whole numbers.
+func clippedShare(x []float64, lo, hi float64) float64 {
+	if lo == hi {
+		return 1
+	}
+	count, run := 0, 0
+	for i, v := range x {
+		if v != lo && v != hi {
+			run = 0
+			continue
+		}
+		if i > 0 && v != x[i-1] {
+			run = 0
+		}
+		run++
+		switch {
+		case run == 3:
+			count += 3
+		case run > 3:
+			count++
+		}
+	}
+	return float64(count) / float64(len(x))
+}
+
+// combine fills the parts of the window that speak of all channels.
+func (e *Extractor) combine(w *Window) {
+	n := float64(len(w.Channels))
+	w.Clipped = e.clipped
+	w.Artifacts.PerChannel.Names = e.cfg.Channels
+	w.Artifacts.PerChannel.Values = resize(w.Artifacts.PerChannel.Values, len(w.Channels))
+	w.Quality.PerChannel.Names = e.cfg.Channels
+	w.Quality.PerChannel.Values = resize(w.Quality.PerChannel.Values, len(w.Channels))
+
+	var power [5]float64
+	entropy, known := 0.0, 0
+	quality, usable, good := 0.0, 0.0, 0
+	for i := range w.Channels {
+		c := &w.Channels[i]
+		b := &c.BandPower
+		for j, v := range [5]Number{b.Delta, b.Theta, b.Alpha, b.Beta, b.Gamma} {
+			power[j] += float64(v) / n
+		}
+		if c.SpectralEntropy.Known() {
+			entropy += float64(c.SpectralEntropy)
+			known++
+		}
+		quality += c.SQI / n
+		if c.SQI >= GoodSQI {
+			usable += c.SQI / n
+			good++
+		}
+		w.Artifacts.PerChannel.Values[i] = c.Scores
+		w.Quality.PerChannel.Values[i] = c.SQI
+	}
+	w.Features.BandPower = BandPower{Number(power[0]), Number(power[1]), Number(power[2]), Number(power[3]), Number(power[4])}
+	w.Features.Ratios = Ratios{AlphaBeta: ratio(power[2], power[3]), ThetaBeta: ratio(power[1], power[3])}
+	w.Features.SpectralEntropy = Unknown()
+	if known > 0 {
+		w.Features.SpectralEntropy = Number(entropy / float64(known))
+	}
+
+	quarter := (len(w.Channels) + 3) / 4
+	frontal := 0
+	for _, f := range e.frontal {
+		if f {
+			frontal++
+		}
+	}
+	a := Scores{
+		MotionLike: e.worst(w.Channels, quarter, func(s *Scores) float64 { return s.MotionLike }),
+		EMGLike:    e.worst(w.Channels, quarter, func(s *Scores) float64 { return s.EMGLike }),
+		BadContact: e.worst(w.Channels, quarter, func(s *Scores) float64 { return s.BadContact }),
+		BlinkLike:  e.worst(w.Channels, (frontal+1)/2, func(s *Scores) float64 { return s.BlinkLike }),
+	}
+	w.Artifacts.Scores = a
+	w.Quality.Overall = quality
+	w.Confidence.Overall = usable * (1 - 0.5*max(a.MotionLike, a.EMGLike, a.BlinkLike))
+
+	w.Gate.Passed = float64(good) >= e.cfg.MinGood*n
+	reasons := e.reasons[:0]
+	if !w.Gate.Passed {
+		reasons = append(reasons, "too_few_good_channels")
+		for _, r := range [4]struct {
+			name  string
+			score float64
+		}{{"bad_contact", a.BadContact}, {"motion", a.MotionLike}, {"emg", a.EMGLike}, {"blink", a.BlinkLike}} {
+			if r.score >= 0.4 { // alone it would lower the SQI below GoodSQI, or help to
+				reasons = append(reasons, r.name)
+			}
+		}
+	}
+	w.Gate.Reasons = append(w.Gate.Reasons[:0], reasons...)
+}
+
+// worst returns the mean of the k largest scores.
+func (e *Extractor) worst(channels []Channel, k int, score func(*Scores) float64) float64 {
+	if k == 0 {
+		return 0
+	}
+	for i := range channels {
+		e.sorted[i] = score(&channels[i].Scores)
+	}
+	slices.Sort(e.sorted)
+	sum := 0.0
+	for _, v := range e.sorted[len(e.sorted)-k:] {
+		sum += v
+	}
+	return sum / float64(k)
+}
+
+func ratio(num, den float64) Number {
+	if math.IsNaN(num) || !(den >= 1e-3) {
+		return Unknown()
+	}
+	return Number(num / den)
+}
+
+// ramp is r(x; a, b) = clip((x-a)/(b-a), 0, 1).
+func ramp(x, a, b float64) float64 { return clip01((x - a) / (b - a)) }
+
+func clip01(x float64) float64 { return min(max(x, 0), 1) }
+
+// resize returns s with length n, reusing its memory.
+func resize[T any](s []T, n int) []T {
+	if cap(s) < n {
+		return make([]T, n)
+	}
+	return s[:n]
+}
+
+// frontalChannels tells for each channel whether blinks are looked for on it.
+func frontalChannels(channels, chosen []string) []bool {
+	is := make([]bool, len(channels))
+	any, known := false, false
+	for i, c := range channels {
+		u := strings.ToUpper(c)
+		if chosen != nil {
+			is[i] = slices.ContainsFunc(chosen, func(f string) bool { return strings.EqualFold(f, c) })
+			continue
+		}
+		is[i] = strings.HasPrefix(u, "FP") || strings.HasPrefix(u, "AF")
+		any = any || is[i]
+		known = known || recording.IsElectrode(c)
+	}
+	if chosen != nil || any {
+		return is
+	}
+	for i, c := range channels {
+		switch strings.ToUpper(c) {
+		case "F7", "F3", "FZ", "F4", "F8":
+			is[i] = true
+		default:
+			is[i] = !known
+		}
+	}
+	return is
+}

@@ -1,0 +1,179 @@
+package features
+
+import (
+	"bytes"
+	"encoding/json"
+	"math"
+	"strconv"
+)
+
+// Number is a float64 that may be unknown: NaN is null in JSON.
+type Number float64
+
+// Unknown is the Number of what cannot be computed.
+func Unknown() Number { return Number(math.NaN()) }
+
+// Known tells whether n has a value.
+func (n Number) Known() bool { return !math.IsNaN(float64(n)) }
+
+// MarshalJSON writes the number, or null where it is unknown.
+func (n Number) MarshalJSON() ([]byte, error) {
+	f := float64(n)
+	if math.IsNaN(f) || math.IsInf(f, 0) {
+		return []byte("null"), nil
+	}
+	return strconv.AppendFloat(nil, f, 'g', -1, 64), nil
+}
+
+// UnmarshalJSON reads a number or null.
+func (n *Number) UnmarshalJSON(b []byte) error {
+	if bytes.Equal(b, []byte("null")) {
+		*n = Unknown()
+		return nil
+	}
+	return json.Unmarshal(b, (*float64)(n))
+}
+
+// Window is what one window of EEG says. Its JSON is the middle part of the feature window of the sessions API;
+// the caller adds identifiers and times.
+type Window struct {
+	Features   Features   `json:"features"`
+	Artifacts  Artifacts  `json:"artifacts"`
+	Quality    Quality    `json:"quality"`
+	Confidence Confidence `json:"confidence"`
+	Gate       Gate       `json:"gate"`
+	// Clipped names what the sampling rate cut short or made impossible: "gamma", "beta", ..., "line_50hz".
+	Clipped []string `json:"clipped,omitempty"`
+	// Channels holds the numbers of each channel, in montage order.
+	Channels []Channel `json:"-"`
+}
+
+// Features are the spectral features of a window, averaged over all channels.
+type Features struct {
+	BandPower       BandPower `json:"bandpower"`
+	Ratios          Ratios    `json:"ratios"`
+	SpectralEntropy Number    `json:"spectral_entropy"` // 0 (one line) .. 1 (flat), over 1-45 Hz
+}
+
+// BandPower is the power in the bands, half-open, in µV².
+type BandPower struct {
+	Delta Number `json:"delta"` // 1-4 Hz
+	Theta Number `json:"theta"` // 4-8 Hz
+	Alpha Number `json:"alpha"` // 8-13 Hz
+	Beta  Number `json:"beta"`  // 13-30 Hz
+	Gamma Number `json:"gamma"` // 30-45 Hz
+}
+
+// Ratios are quotients of absolute band powers, unknown where the denominator is below 1e-3 µV².
+type Ratios struct {
+	AlphaBeta Number `json:"alpha_beta"`
+	ThetaBeta Number `json:"theta_beta"`
+}
+
+// Scores are the artifact scores of a channel or a window, each 0 (none) .. 1 (certain).
+type Scores struct {
+	BlinkLike  float64 `json:"blink_like"`
+	MotionLike float64 `json:"motion_like"`
+	EMGLike    float64 `json:"emg_like"`
+	BadContact float64 `json:"bad_contact"`
+}
+
+// Artifacts are the scores of the window as a whole. Motion, EMG and contact are the mean over the worst quarter of
+// the channels, so that what touches a few of them is seen and a single loose electrode does not stand for all;
+// blinks are the mean over the upper half of the frontal channels, because both eyes close together.
+type Artifacts struct {
+	Scores
+	PerChannel ByChannel[Scores] `json:"per_channel"`
+}
+
+// Quality is the signal quality index (SQI), 0..1: of each channel, and their mean.
+type Quality struct {
+	Overall    float64            `json:"overall"`
+	PerChannel ByChannel[float64] `json:"per_channel"`
+}
+
+// Confidence says how far the window's features can be relied on, 0..1: the mean over all channels of the SQI of
+// those that are good enough to use, less what artifacts of the whole head put into the bands.
+type Confidence struct {
+	Overall float64 `json:"overall"`
+}
+
+// Gate says whether the window should be used.
+type Gate struct {
+	Passed bool `json:"passed"`
+	// Reasons says why not, most telling first: "too_few_good_channels", then which artifacts were behind it.
+	Reasons []string `json:"reasons,omitempty"`
+}
+
+// Channel holds what one channel of a window says.
+type Channel struct {
+	Name            string
+	BandPower       BandPower
+	SpectralEntropy Number
+	Scores          Scores
+	SQI             float64
+	LineShare       float64 // power within 1 Hz of the stronger line frequency over the power above 0.5 Hz
+	SD              float64 // µV, after detrending
+	PeakToPeak      float64 // µV, after detrending
+}
+
+// ByChannel is a list of values, one a channel in montage order, that JSON shows as an object keyed by channel name.
+type ByChannel[T any] struct {
+	Names  []string
+	Values []T
+}
+
+// Get returns the value of a channel.
+func (b ByChannel[T]) Get(name string) (v T, ok bool) {
+	for i, n := range b.Names {
+		if n == name {
+			return b.Values[i], true
+		}
+	}
+	return v, false
+}
+
+// MarshalJSON writes an object in montage order.
+func (b ByChannel[T]) MarshalJSON() ([]byte, error) {
+	out := []byte{'{'}
+	for i, n := range b.Names {
+		if i > 0 {
+			out = append(out, ',')
+		}
+		k, err := json.Marshal(n)
+		if err != nil {
+			return nil, err
+		}
+		v, err := json.Marshal(b.Values[i])
+		if err != nil {
+			return nil, err
+		}
+		out = append(append(append(out, k...), ':'), v...)
+	}
+	return append(out, '}'), nil
+}
+
+// UnmarshalJSON reads an object, keeping its order.
+func (b *ByChannel[T]) UnmarshalJSON(data []byte) error {
+	d := json.NewDecoder(bytes.NewReader(data))
+	*b = ByChannel[T]{}
+	if tok, err := d.Token(); err != nil || tok == nil {
+		return err
+	} else if tok != json.Delim('{') {
+		return &json.UnmarshalTypeError{Value: "non-object", Offset: 0}
+	}
+	for d.More() {
+		tok, err := d.Token()
+		if err != nil {
+			return err
+		}
+		var v T
+		if err := d.Decode(&v); err != nil {
+			return err
+		}
+		b.Names = append(b.Names, tok.(string))
+		b.Values = append(b.Values, v)
+	}
+	_, err := d.Token()
+	return err
+}
