@@ -177,7 +177,8 @@ func Errorf(code string, details map[string]any, format string, args ...any) *Er
 type Trial struct {
 	Data  *mat.Dense // channels × samples, µV, unfiltered
 	Label int        // index into Dataset.Classes
-	Group string     // run or block, for leave-one-group-out folds
+	Group string     // run or block, for leave-one-group-out folds; "subject/run" where people share a dataset
+	Onset float64    // s from the start of its run to the cue, so that overlapping responses can be told apart; 0 unknown
 }
 
 // Dataset is what a pipeline trains on. All trials share montage and rate.
