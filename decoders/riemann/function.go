@@ -1,0 +1,185 @@
+package riemann
+
+import (
+	"fmt"
+	"math"
+
+	"gonum.org/v1/gonum/blas"
+	"gonum.org/v1/gonum/blas/blas64"
+	"gonum.org/v1/gonum/lapack"
+	"gonum.org/v1/gonum/lapack/lapack64"
+	"gonum.org/v1/gonum/mat"
+)
+
+// eigen is a symmetric eigendecomposition with its memory.
+type eigen struct {
+	n    int
+	vec  []float64 // n × n, eigenvectors in columns
+	val  []float64 // ascending
+	work []float64
+	tmp  []float64
+}
+
+func newEigen(n int) *eigen {
+	e := &eigen{n: n, vec: make([]float64, n*n), val: make([]float64, n), tmp: make([]float64, n*n)}
+	size := []float64{0}
+	lapack64.Syev(lapack.EVCompute, e.sym(), e.val, size, -1)
+	e.work = make([]float64, int(size[0]))
+	return e
+}
+
+func (e *eigen) sym() blas64.Symmetric {
+	return blas64.Symmetric{N: e.n, Stride: e.n, Data: e.vec, Uplo: blas.Upper}
+}
+
+// factor decomposes a. A matrix that is not finite is an error.
+func (e *eigen) factor(a *mat.SymDense, vectors bool) error {
+	if a.SymmetricDim() != e.n {
+		panic(mat.ErrShape)
+	}
+	raw := a.RawSymmetric()
+	bad := 0.0
+	for i := range e.n {
+		row := raw.Data[i*raw.Stride : i*raw.Stride+e.n]
+		copy(e.vec[i*e.n+i:(i+1)*e.n], row[i:])
+		for _, v := range row[i:] {
+			bad += v - v // NaN as soon as one value is not finite
+		}
+	}
+	if bad != 0 {
+		return fmt.Errorf("%w: it holds NaN or infinite values", ErrNotPositiveDefinite)
+	}
+	job := lapack.EVCompute
+	if !vectors {
+		job = lapack.EVNone
+	}
+	if !lapack64.Syev(job, e.sym(), e.val, e.work, len(e.work)) {
+		return fmt.Errorf("%w: its eigenvalues did not converge", ErrNotPositiveDefinite)
+	}
+	return nil
+}
+
+// positive refuses eigenvalues that are not above zero by more than rounding.
+func (e *eigen) positive() error {
+	// n·eps·λmax is the size of the rounding error in an eigenvalue that is exactly zero.
+	largest := e.val[e.n-1]
+	if smallest := e.val[0]; !(smallest > float64(e.n)*0x1p-52*largest) || largest <= 0 {
+		return fmt.Errorf("%w: eigenvalues from %.3g to %.3g", ErrNotPositiveDefinite, smallest, largest)
+	}
+	return nil
+}
+
+// apply writes V·f(Λ)·Vᵀ to dst.
+func (e *eigen) apply(dst blas64.Symmetric, f func(float64) float64) {
+	n := e.n
+	for j, v := range e.val {
+		w := f(v)
+		for i := range n {
+			e.tmp[i*n+j] = e.vec[i*n+j] * w
+		}
+	}
+	for i := range n {
+		row := e.tmp[i*n : (i+1)*n]
+		for j := i; j < n; j++ {
+			dst.Data[i*dst.Stride+j] = dot(row, e.vec[j*n:(j+1)*n])
+		}
+	}
+}
+
+func dot(x, y []float64) float64 {
+	return blas64.Dot(blas64.Vector{N: len(x), Data: x, Inc: 1}, blas64.Vector{N: len(y), Data: y, Inc: 1})
+}
+
+func inverseSqrt(v float64) float64 { return 1 / math.Sqrt(v) }
+
+func function(dst, a *mat.SymDense, definite bool, f func(float64) float64) error {
+	if dst.SymmetricDim() != a.SymmetricDim() {
+		panic(mat.ErrShape)
+	}
+	e := newEigen(a.SymmetricDim())
+	if err := e.factor(a, true); err != nil {
+		return err
+	}
+	if definite {
+		if err := e.positive(); err != nil {
+			return err
+		}
+	}
+	e.apply(dst.RawSymmetric(), f)
+	return nil
+}
+
+// Sqrtm writes the symmetric square root of the positive definite a to dst, which may be a.
+func Sqrtm(dst, a *mat.SymDense) error { return function(dst, a, true, math.Sqrt) }
+
+// InvSqrtm writes the inverse of the symmetric square root of the positive definite a to dst, which may be a.
+func InvSqrtm(dst, a *mat.SymDense) error { return function(dst, a, true, inverseSqrt) }
+
+// Logm writes the logarithm of the positive definite a to dst, which may be a.
+func Logm(dst, a *mat.SymDense) error { return function(dst, a, true, math.Log) }
+
+// Expm writes the exponential of the symmetric a to dst, which may be a.
+func Expm(dst, a *mat.SymDense) error { return function(dst, a, false, math.Exp) }
+
+// Powm writes the power t of the positive definite a to dst, which may be a.
+func Powm(dst, a *mat.SymDense, t float64) error {
+	return function(dst, a, true, func(v float64) float64 { return math.Pow(v, t) })
+}
+
+// Whitener returns W (rank × n) with W·a·Wᵀ = I on the range of the positive semidefinite a: rows are eigenvectors
+// over the square root of their eigenvalue, largest first. Eigenvalues up to tol times the largest count as zero;
+// tol 0 takes 1e-10, far above rounding and far below what a sensor contributes. A zero matrix is an error.
+func Whitener(a *mat.SymDense, tol float64) (*mat.Dense, error) {
+	if tol == 0 {
+		tol = rankTol
+	}
+	n := a.SymmetricDim()
+	e := newEigen(n)
+	if err := e.factor(a, true); err != nil {
+		return nil, err
+	}
+	if e.val[n-1] <= 0 {
+		return nil, fmt.Errorf("%w: no positive eigenvalue", ErrNotPositiveDefinite)
+	}
+	rank := 0
+	for rank < n && e.val[n-1-rank] > tol*e.val[n-1] {
+		rank++
+	}
+	w := mat.NewDense(rank, n, nil)
+	for r := range rank {
+		k := n - 1 - r
+		s := inverseSqrt(e.val[k])
+		for i := range n {
+			w.Set(r, i, s*e.vec[i*n+k])
+		}
+	}
+	return w, nil
+}
+
+const rankTol = 1e-10
+
+// Congruence writes w·a·wᵀ to dst; w is m × n, a n × n, dst m × m and not a.
+func Congruence(dst *mat.SymDense, w *mat.Dense, a *mat.SymDense) {
+	m, n := w.Dims()
+	if a.SymmetricDim() != n || dst.SymmetricDim() != m {
+		panic(mat.ErrShape)
+	}
+	congruence(dst.RawSymmetric(), w.RawMatrix(), a.RawSymmetric(), make([]float64, m*n))
+}
+
+// congruence writes w·a·wᵀ to the upper triangle of dst; tmp holds m × n numbers.
+func congruence(dst blas64.Symmetric, w blas64.General, a blas64.Symmetric, tmp []float64) {
+	wa := blas64.General{Rows: w.Rows, Cols: w.Cols, Stride: w.Cols, Data: tmp[:w.Rows*w.Cols]}
+	blas64.Symm(blas.Right, 1, a, w, 0, wa)
+	for i := range w.Rows {
+		row := wa.Data[i*wa.Stride : i*wa.Stride+w.Cols]
+		for j := i; j < w.Rows; j++ {
+			dst.Data[i*dst.Stride+j] = dot(row, w.Data[j*w.Stride:j*w.Stride+w.Cols])
+		}
+	}
+}
+
+// full copies both triangles of a symmetric matrix into a dense one.
+func full(a *mat.SymDense) *mat.Dense {
+	return mat.DenseCopyOf(a)
+}
