@@ -1,4 +1,240 @@
 package recording
 
+import (
+	"bytes"
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/neurod/neurod/decoders"
+)
+
 // Format names a file format.
 type Format string
+
+// The formats that Sniff tells apart besides those beside their readers.
+const (
+	Unknown Format = "unknown"
+	Gzip    Format = "gzip"
+	Zip     Format = "zip"
+
+	// Known, and not read:
+	XDF       Format = "XDF"
+	EyeLink   Format = "EyeLink EDF"
+	MATLAB    Format = "MATLAB"
+	HDF5      Format = "HDF5"
+	FIF       Format = "FIF"
+	GitLFS    Format = "Git LFS pointer"
+	JSON      Format = "JSON"
+	NumPy     Format = "NumPy"
+	BrainMark Format = "BrainVision markers"
+)
+
+// refusals says why a known format is not read.
+var refusals = map[Format]string{
+	XDF:       "XDF (Lab Streaming Layer) files are not read: their streams have clocks of their own that must be aligned first. Export to EDF or CSV",
+	EyeLink:   "this is an eye tracker's file of SR Research, which only shares its extension with the European Data Format",
+	MATLAB:    "MATLAB files are not read: they name neither rate nor units in a standard way",
+	HDF5:      "HDF5 files are not read: they name neither rate nor units in a standard way",
+	FIF:       "FIF files are not read. Export to EDF or BrainVision",
+	GitLFS:    "this is a pointer of Git LFS, not the recording it stands for",
+	JSON:      "JSON holds no recording",
+	NumPy:     "NumPy arrays are not read: they name neither rate nor channels",
+	BrainMark: "this is the marker file of a BrainVision recording; open its .vhdr file",
+	Zip:       "this is a ZIP archive of files; open its members",
+}
+
+const headBytes = 4096 // what Sniff wants to see of a file
+
+// Sniff tells the format from the first bytes (4096 are enough), and from the file name where the content
+// leaves it open. It returns Unknown where neither tells.
+func Sniff(name string, head []byte) Format {
+	magic := []struct {
+		prefix string
+		format Format
+	}{
+		{"\xffBIOSEMI", BDF}, {"GDF ", GDF1}, {"XDF:", XDF}, {"SR_RESEARCH", EyeLink}, {"version https://git-lfs", GitLFS},
+		{"PK\x03\x04", Zip}, {"PK\x05\x06", Zip}, {"\x1f\x8b", Gzip}, {"MATLAB 5.0 MAT-file", MATLAB}, {"\x89HDF\r\n", HDF5},
+		{"\x93NUMPY", NumPy}, {"\x00\x00\x00\x64\x00\x00\x00\x1f", FIF},
+	}
+	for _, m := range magic {
+		if bytes.HasPrefix(head, []byte(m.prefix)) {
+			if m.format == GDF1 && len(head) > 4 && head[4] == '2' {
+				return GDF2
+			}
+			return m.format
+		}
+	}
+	if isEDF(head) {
+		return EDF
+	}
+	if f := sniffText(head); f != Unknown {
+		return f
+	}
+	switch ext := strings.ToLower(path.Ext(name)); ext {
+	case ".edf", ".rec":
+		return EDF // its reader says what is wrong with it
+	case ".bdf":
+		return BDF
+	case ".gdf":
+		return GDF1
+	case ".vhdr", ".ahdr":
+		return BrainVision
+	case ".xdf", ".xdfz":
+		return XDF
+	case ".mat":
+		return MATLAB
+	}
+	return Unknown
+}
+
+// isEDF recognizes the version field of EDF: "0" padded to eight bytes, with the printable header behind it.
+func isEDF(head []byte) bool {
+	if len(head) < 8 || head[0] != '0' {
+		return false
+	}
+	for _, c := range head[1:8] {
+		if c != ' ' && c != 0 {
+			return false
+		}
+	}
+	return len(head) < 256 || bytes.IndexByte(head[8:256], '\n') < 0
+}
+
+// sniffText recognizes the text formats by their first line.
+func sniffText(head []byte) Format {
+	if len(head) == 0 || bytes.IndexByte(head, 0) >= 0 {
+		return Unknown
+	}
+	s := strings.TrimLeft(strings.TrimPrefix(string(head), "\ufeff"), " \t\r\n")
+	line, _, _ := strings.Cut(s, "\n")
+	line = strings.TrimSpace(line)
+	fields := strings.Split(line, ",")
+	switch {
+	case strings.HasPrefix(line, "%OpenBCI"), strings.HasPrefix(line, "%OBCI"):
+		return OpenBCI
+	case strings.HasPrefix(line, "Sample Index,"):
+		return OpenBCI
+	case strings.HasPrefix(line, "Brain Vision") || strings.HasPrefix(line, "BrainVision"):
+		if strings.Contains(line, "Marker") {
+			return BrainMark
+		}
+		return BrainVision
+	case strings.EqualFold(fields[0], "TimeStamp") && strings.Contains(line, "RAW_"):
+		return MindMonitor
+	case strings.EqualFold(fields[0], "timestamps") && len(fields) > 1:
+		return MuseCSV
+	case strings.HasPrefix(line, "{"), strings.HasPrefix(line, "["):
+		return JSON
+	}
+	if looksTabular(s, len(head) >= headBytes) {
+		return Table
+	}
+	return Unknown
+}
+
+// Open reads a recording of size bytes. It finds the format from the content first and from the file name second;
+// gzip is unpacked. Formats of several files (BrainVision, a .f32 buffer with its .json) need OpenFS.
+//
+// Errors are *decoders.Error: unsupported_format, with the reason, for what is not read; payload_malformed for
+// what breaks its format. Only a failing reader gives another error.
+func Open(name string, r io.ReaderAt, size int64) (*Recording, error) {
+	if size <= 0 {
+		return nil, malformed(Unknown, map[string]any{"bytes": size}, "the file is empty")
+	}
+	head := make([]byte, min(size, headBytes))
+	if err := readFull(r, head, 0, Unknown, "first bytes"); err != nil {
+		return nil, err
+	}
+	switch f := Sniff(name, head); f {
+	case EDF:
+		return ReadEDF(r, size)
+	case BDF:
+		return ReadBDF(r, size)
+	case GDF1, GDF2:
+		return ReadGDF(r, size)
+	case MuseCSV:
+		return ReadMuseCSV(r, size)
+	case MindMonitor:
+		return ReadMindMonitor(r, size)
+	case OpenBCI:
+		return ReadOpenBCI(r, size)
+	case Table:
+		return readTable(path.Base(name), r, size)
+	case Gzip:
+		return openGzip(name, r, size)
+	case BrainVision:
+		return nil, unsupported(f, nil, "a BrainVision header alone holds no samples: its .eeg and .vmrk files are needed too")
+	default:
+		if reason, known := refusals[f]; known {
+			return nil, unsupported(f, nil, "%s", reason)
+		}
+		switch strings.ToLower(path.Ext(name)) {
+		case ".f32", ".raw", ".bin":
+			return nil, unsupported(formatRaw, nil, "a raw buffer tells neither rate nor channels: a .json file beside it must")
+		case ".eeg":
+			return nil, unsupported(BrainVision, nil, "the samples of a BrainVision recording cannot be read without its .vhdr file")
+		}
+		return nil, unsupported(Unknown, map[string]any{"first_bytes": fmt.Sprintf("%.16q", head[:min(16, len(head))]),
+			"supported": Supported()}, "the content is none of the formats that are read (%s)", strings.Join(Supported(), ", "))
+	}
+}
+
+// Supported returns the names of the formats that are read.
+func Supported() []string {
+	return []string{"EDF", "EDF+", "BDF", "BDF+", "GDF 1.x and 2.x", "BrainVision", "Muse CSV", "Mind Monitor CSV", "OpenBCI text",
+		"tables of numbers", "raw float32 or int16 with JSON"}
+}
+
+// Unpacking may not turn a small upload into a large allocation: recordings of noise pack to a fifth at best, and
+// no text of numbers packs beyond a 64th unless it is made for that.
+const (
+	mostRatio  = 64
+	ratioFloor = 1 << 20 // bytes that are unpacked whatever the ratio
+)
+
+func unpackLimit(packed int64) int64 { return max(ratioFloor, packed*mostRatio) }
+
+func openGzip(name string, r io.ReaderAt, size int64) (*Recording, error) {
+	z, err := gzip.NewReader(io.NewSectionReader(r, 0, size))
+	if err != nil {
+		return nil, malformed(Gzip, nil, "%v", err)
+	}
+	b, err := readLimited(z, unpackLimit(size), Gzip)
+	if err != nil {
+		return nil, err
+	}
+	inner := strings.TrimSuffix(name, path.Ext(name))
+	if bytes.HasPrefix(b, []byte("\x1f\x8b")) {
+		return nil, unsupported(Gzip, nil, "gzip within gzip is not unpacked")
+	}
+	return Open(inner, bytes.NewReader(b), int64(len(b)))
+}
+
+// readLimited reads all of r, and refuses what is longer than limit bytes.
+func readLimited(r io.Reader, limit int64, format Format) ([]byte, error) {
+	b, err := io.ReadAll(io.LimitReader(r, limit+1))
+	if err != nil {
+		var known *decoders.Error
+		if errors.As(err, &known) {
+			return nil, err
+		}
+		return nil, malformed(format, nil, "cannot be unpacked: %v", err)
+	}
+	if int64(len(b)) > limit {
+		return nil, malformed(format, map[string]any{"bytes_limit": limit}, "unpacks to more than %d bytes", limit)
+	}
+	return b, nil
+}
+
+// validText returns s as UTF-8, taking what is not for Latin-1.
+func validText(s string) string {
+	if utf8.ValidString(s) {
+		return s
+	}
+	return latin1(s)
+}

@@ -74,12 +74,13 @@ type Recording struct {
 	Channels    []Channel
 	Events      []decoders.Event // triggers and annotations together, ordered by onset
 	Annotations []Annotation     // only those with a text, with their durations
-	StartTime   time.Time        // local time of the first sample, as UTC since the sources have no zone; zero when unknown
+	Targets     []bool           // one an event, where the source tells which events are targets; else nil
+	StartTime   time.Time        // of the first sample, in the zone of the source, which most do not state; zero when unknown
 	Subject     string           // the source's own patient field; may identify a person
 	Device      string           // the source's own description of the equipment
 	Gaps        []Gap            // ordered; empty when continuous
-	// Irregular tells that the samples are not evenly spaced, so that Rate is only an average and no decoder
-	// may use them.
+	// Irregular tells that the samples are no waveform: not evenly spaced, or picked out of one now and then. Rate
+	// is only an average then, and Signal refuses.
 	Irregular bool
 	Warnings  []string // what was wrong with the source and how it was read all the same
 }
@@ -158,13 +159,13 @@ func (r *Recording) Position(elapsed float64) (at float64, inGap bool) {
 // order. Without labels it takes all EEG channels of the rate that most of them have.
 //
 // Errors: montage_mismatch where a channel is missing (details channels_missing, channels_available) or the
-// rates differ (details rates); payload_malformed where the rate is unknown, the samples are irregular or there are
-// none.
+// rates differ (details rates); payload_malformed where the rate is unknown, the recording is Irregular or has no
+// samples.
 func (r *Recording) Signal(labels ...string) (decoders.Signal, error) {
 	if r.Irregular {
 		return decoders.Signal{}, decoders.Errorf(decoders.CodePayloadMalformed,
 			map[string]any{"format": string(r.Format), "average_rate": r.dominantRate()},
-			"the samples are not evenly spaced in time (on average %.3g Hz): they are no EEG waveform", r.dominantRate())
+			"the samples are no EEG waveform: they were picked at an interval or are not evenly spaced (on average %.3g a second)", r.dominantRate())
 	}
 	picked, err := r.pick(labels)
 	if err != nil {

@@ -1,0 +1,436 @@
+package recording
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// EDF: Kemp et al. 1992, "A simple format for exchange of digitized polygraphic recordings". EDF+: Kemp and Olivan
+// 2003, "European data format 'plus' (EDF+)". BDF: BioSemi's 24-bit variant, "Which file format does BioSemi use?".
+const (
+	EDF      Format = "EDF"
+	EDFPlusC Format = "EDF+C"
+	EDFPlusD Format = "EDF+D"
+	BDF      Format = "BDF"
+	BDFPlusC Format = "BDF+C"
+	BDFPlusD Format = "BDF+D"
+)
+
+// edfSignal is one signal of an EDF or BDF header.
+type edfSignal struct {
+	label, transducer, unit string
+	gain, offset            float64 // physical = gain×digital + offset, in the unit after conversion
+	perRecord               int     // samples
+	first                   int     // offset of the signal's first sample in a record, in samples
+	annotations             bool
+	trigger                 bool
+	channel                 int // index into Recording.Channels, -1 for annotations
+}
+
+// edfHeader is what the header says, checked against the size of the file.
+type edfHeader struct {
+	format     Format
+	width      int // bytes a sample
+	start      time.Time
+	patient    string
+	recording  string
+	length     int64 // bytes of header
+	records    int   // that are really there
+	claimed    int
+	duration   float64 // s of a record
+	signals    []edfSignal
+	perRecord  int // samples of all signals
+	continuous bool
+}
+
+// ReadEDF reads EDF and EDF+ of size bytes. Triggers of a status channel and annotations become events.
+// A record count of -1 and a truncated end are read as far as the data go, with a warning; a header without any
+// data is refused.
+func ReadEDF(r io.ReaderAt, size int64) (*Recording, error) { return readEDF(r, size, EDF) }
+
+// ReadBDF reads BDF and BDF+ as ReadEDF does EDF. The low 16 bits of the status channel are the trigger inputs.
+func ReadBDF(r io.ReaderAt, size int64) (*Recording, error) { return readEDF(r, size, BDF) }
+
+func readEDF(r io.ReaderAt, size int64, format Format) (*Recording, error) {
+	rec := &Recording{Format: format}
+	h, err := readEDFHeader(r, size, format, rec)
+	if err != nil {
+		return nil, err
+	}
+	rec.Format, rec.StartTime, rec.Subject, rec.Device = h.format, h.start, h.patient, h.recording
+	for i := range h.signals {
+		s := &h.signals[i]
+		if s.annotations {
+			s.channel = -1
+			continue
+		}
+		c := Channel{Label: s.label, Unit: s.unit, Rate: float64(s.perRecord) / h.duration,
+			Samples: make([]float64, 0, h.records*s.perRecord)}
+		if s.trigger {
+			c.Kind, c.Unit = Trigger, ""
+		}
+		s.channel = len(rec.Channels)
+		rec.Channels = append(rec.Channels, c)
+	}
+	starts, err := readEDFRecords(r, h, rec)
+	if err != nil {
+		return nil, err
+	}
+	placeRecords(starts, h, rec)
+	for i := range h.signals {
+		if s := &h.signals[i]; s.trigger {
+			rec.addTriggers(&rec.Channels[s.channel], h.width == 3)
+		}
+	}
+	return rec.finish(), nil
+}
+
+// readEDFHeader reads and checks the header; what it tolerates it says in rec.
+func readEDFHeader(r io.ReaderAt, size int64, format Format, rec *Recording) (*edfHeader, error) {
+	const block = 256 // bytes of the fixed part and of each signal's part
+	if size < block {
+		return nil, malformed(format, map[string]any{"bytes": size, "bytes_needed": block},
+			"%d bytes are too few for a header of %d", size, block)
+	}
+	fixed := make([]byte, block)
+	if err := readFull(r, fixed, 0, format, "header"); err != nil {
+		return nil, err
+	}
+	h := &edfHeader{format: format, width: 2, continuous: true}
+	plusC, plusD := EDFPlusC, EDFPlusD
+	if format == BDF {
+		h.width, plusC, plusD = 3, BDFPlusC, BDFPlusD
+	}
+	h.patient, h.recording = text(fixed[8:88]), text(fixed[88:168])
+	reserved := text(fixed[192:236])
+	// Exports by converters carry "EDF+C" in BDF too; the version byte decides the width, this the rest.
+	switch {
+	case strings.HasPrefix(reserved, "EDF+C"), strings.HasPrefix(reserved, "BDF+C"):
+		h.format = plusC
+	case strings.HasPrefix(reserved, "EDF+D"), strings.HasPrefix(reserved, "BDF+D"):
+		h.format, h.continuous = plusD, false
+	}
+	h.start = edfStart(text(fixed[168:176]), text(fixed[176:184]), h.recording, rec)
+	count, err := edfInt(fixed[252:256], format, "number of signals")
+	if err != nil {
+		return nil, err
+	}
+	if count < 1 {
+		return nil, malformed(format, map[string]any{"signals": count}, "the header names %d signals", count)
+	}
+	h.length = int64(count+1) * block
+	if h.length > size {
+		return nil, malformed(format, map[string]any{"signals": count, "bytes": size, "bytes_needed": h.length},
+			"%d signals need a header of %d bytes, the file has %d", count, h.length, size)
+	}
+	if stated, err := edfInt(fixed[184:192], format, "header length"); err != nil || int64(stated) != h.length {
+		rec.warn("the header length field says %q; %d signals make %d bytes", text(fixed[184:192]), count, h.length)
+	}
+	if h.claimed, err = edfInt(fixed[236:244], format, "number of data records"); err != nil {
+		return nil, err
+	}
+	if h.duration, err = edfFloat(fixed[244:252], format, "duration of a data record"); err != nil {
+		return nil, err
+	}
+	if h.duration < 0 {
+		return nil, malformed(format, map[string]any{"record_duration": h.duration}, "a data record lasts %g s", h.duration)
+	}
+	body := make([]byte, h.length-block)
+	if err := readFull(r, body, block, format, "header"); err != nil {
+		return nil, err
+	}
+	if err := h.readSignals(body, count, format, rec); err != nil {
+		return nil, err
+	}
+	return h, h.countRecords(size, rec)
+}
+
+// readSignals reads the signal headers, which are stored field by field.
+func (h *edfHeader) readSignals(body []byte, count int, format Format, rec *Recording) error {
+	h.signals = make([]edfSignal, count)
+	widths := []int{16, 80, 8, 8, 8, 8, 8, 80, 8, 32} // label ... reserved
+	field := func(kind, i int) []byte {
+		at := 0
+		for _, w := range widths[:kind] {
+			at += w * count
+		}
+		at += widths[kind] * i
+		return body[at : at+widths[kind]]
+	}
+	waves := false
+	for i := range h.signals {
+		s := &h.signals[i]
+		s.label, s.transducer = text(field(0, i)), text(field(1, i))
+		what := func(name string) string { return fmt.Sprintf("%s of signal %d (%s)", name, i+1, s.label) }
+		var err error
+		if s.perRecord, err = edfInt(field(8, i), format, what("samples per record")); err != nil {
+			return err
+		}
+		if s.perRecord < 0 || s.perRecord > math.MaxInt32 {
+			return malformed(format, map[string]any{"signal": i + 1, "samples_per_record": s.perRecord},
+				"signal %d (%s) has %d samples a record", i+1, s.label, s.perRecord)
+		}
+		s.first = h.perRecord
+		h.perRecord += s.perRecord
+		s.annotations = s.label == "EDF Annotations" || s.label == "BDF Annotations"
+		if s.annotations {
+			continue
+		}
+		waves = waves || s.perRecord > 0
+		s.trigger = isTrigger(s.label)
+		if err := s.scale(field(2, i), field(3, i), field(4, i), field(5, i), field(6, i), format, what, rec); err != nil {
+			return err
+		}
+	}
+	if h.duration == 0 {
+		if waves {
+			rec.warn("the header says that a data record lasts 0 s: 1 s is assumed")
+		}
+		h.duration = 1 // also for files of annotations alone, where EDF+ asks for 0
+	}
+	return nil
+}
+
+// scale reads the calibration of a signal.
+func (s *edfSignal) scale(unit, pmin, pmax, dmin, dmax []byte, format Format, what func(string) string, rec *Recording) error {
+	var v [4]float64
+	for i, f := range []struct {
+		b    []byte
+		name string
+	}{{pmin, "physical minimum"}, {pmax, "physical maximum"}, {dmin, "digital minimum"}, {dmax, "digital maximum"}} {
+		x, err := edfFloat(f.b, format, what(f.name))
+		if err != nil {
+			return err
+		}
+		v[i] = x
+	}
+	var factor float64
+	s.unit, factor = toMicrovolt(text(unit))
+	if s.trigger {
+		s.gain, s.offset = 1, 0 // codes, not a waveform: a calibration would only spoil them
+		if format == EDF && v[3] != v[2] {
+			s.gain = (v[1] - v[0]) / (v[3] - v[2])
+			s.offset = v[0] - s.gain*v[2]
+		}
+		return nil
+	}
+	if v[3] == v[2] || v[1] == v[0] {
+		rec.warn("%s: equal minimum and maximum give no calibration: values are digital", what("calibration"))
+		s.gain, s.offset, s.unit = 1, 0, ""
+		return nil
+	}
+	s.gain = (v[1] - v[0]) / (v[3] - v[2])
+	s.offset = (v[0] - s.gain*v[2]) * factor
+	s.gain *= factor
+	return nil
+}
+
+// countRecords reconciles the claimed number of records with the bytes that are there.
+func (h *edfHeader) countRecords(size int64, rec *Recording) error {
+	bytesPerRecord := int64(h.perRecord) * int64(h.width)
+	if bytesPerRecord == 0 {
+		return malformed(h.format, nil, "the header names signals without samples")
+	}
+	rest := size - h.length
+	present := rest / bytesPerRecord
+	details := map[string]any{"records_claimed": h.claimed, "records_present": present,
+		"bytes_per_record": bytesPerRecord, "bytes_of_data": rest}
+	if present == 0 {
+		return malformed(h.format, details, "the header says %d data records and the file holds none", h.claimed)
+	}
+	switch {
+	case h.claimed < 0:
+		rec.warn("the header gives no number of data records (%d): the file holds %d", h.claimed, present)
+	case int64(h.claimed) > present:
+		rec.warn("the header says %d data records and the file holds %d", h.claimed, present)
+	case h.claimed == 0:
+		rec.warn("the header says 0 data records: the file holds %d", present)
+	default:
+		present = int64(h.claimed)
+	}
+	if extra := rest - present*bytesPerRecord; extra > 0 {
+		rec.warn("%d bytes after the last data record were ignored", extra)
+	}
+	h.records = int(present)
+	return nil
+}
+
+// readEDFRecords fills the channels and the annotations, these with onsets in the file's time. It returns the
+// starting time of each record, NaN where a record does not tell; none where there is no annotation signal.
+func readEDFRecords(r io.ReaderAt, h *edfHeader, rec *Recording) ([]float64, error) {
+	size := h.perRecord * h.width
+	batch := max(1, (1<<20)/size) // read about a mebibyte at a time
+	buf := make([]byte, min(batch, h.records)*size)
+	lists := talReader{rec: rec}
+	for done := 0; done < h.records; done += batch {
+		n := min(batch, h.records-done)
+		if err := readFull(r, buf[:n*size], h.length+int64(done)*int64(size), h.format, "data records"); err != nil {
+			return nil, err
+		}
+		for k := range n {
+			record := buf[k*size : (k+1)*size]
+			timekeeper := true // the first annotation signal tells when the record starts
+			for i := range h.signals {
+				s := &h.signals[i]
+				b := record[s.first*h.width : (s.first+s.perRecord)*h.width]
+				if s.annotations {
+					lists.read(b, timekeeper)
+					timekeeper = false
+					continue
+				}
+				c := &rec.Channels[s.channel]
+				c.Samples = appendSamples(c.Samples, b, h.width, s.gain, s.offset)
+			}
+		}
+	}
+	lists.close()
+	return lists.starts, nil
+}
+
+func appendSamples(dst []float64, b []byte, width int, gain, offset float64) []float64 {
+	if width == 2 {
+		for ; len(b) >= 2; b = b[2:] {
+			dst = append(dst, gain*float64(int16(uint16(b[0])|uint16(b[1])<<8))+offset)
+		}
+		return dst
+	}
+	for ; len(b) >= 3; b = b[3:] {
+		v := int32(uint32(b[0])<<8|uint32(b[1])<<16|uint32(b[2])<<24) >> 8 // keeps the sign
+		dst = append(dst, gain*float64(v)+offset)
+	}
+	return dst
+}
+
+// placeRecords turns the starting times of the records into gaps, and annotations from the file's time into
+// samples' time. starts[i] is NaN where record i does not tell.
+func placeRecords(starts []float64, h *edfHeader, rec *Recording) {
+	if len(starts) == 0 {
+		rec.annotationEvents()
+		return
+	}
+	first := starts[0]
+	if math.IsNaN(first) {
+		first = 0
+	}
+	if !rec.StartTime.IsZero() && first > 0 && first < 1 { // sub-second start: EDF+ 2.2.4
+		rec.StartTime = rec.StartTime.Add(time.Duration(math.Round(first * 1e9)))
+	}
+	shifts := 0
+	missing := 0.0 // s of gaps so far
+	for i, start := range starts {
+		if i == 0 || math.IsNaN(start) || len(rec.Channels) == 0 {
+			continue
+		}
+		at := float64(i) * h.duration
+		gap := start - first - at - missing
+		if math.Abs(gap) < 1e-6*(1+math.Abs(start)) { // starts are written in decimal
+			continue
+		}
+		if h.continuous || gap < 0 {
+			shifts++
+			continue
+		}
+		rec.Gaps = append(rec.Gaps, Gap{At: at, Length: gap})
+		missing += gap
+	}
+	if shifts > 0 {
+		rec.warn("%d data records do not start where the one before ends; they are read as if they did", shifts)
+	}
+	inGap := 0
+	for i := range rec.Annotations {
+		a := &rec.Annotations[i]
+		at, lost := rec.Position(a.Onset - first)
+		a.Onset = at
+		if lost {
+			inGap++
+		}
+	}
+	if inGap > 0 {
+		rec.warn("%d annotations lie in gaps of the recording; they are placed at the gap", inGap)
+	}
+	rec.annotationEvents()
+}
+
+// text returns a header field without its padding. Fields are ASCII; what is not is taken for Latin-1.
+func text(b []byte) string {
+	s := strings.Trim(string(b), "\x00 \t\r\n")
+	if utf8.ValidString(s) {
+		return s
+	}
+	return latin1(s)
+}
+
+func latin1(s string) string {
+	runes := make([]rune, len(s))
+	for i := range len(s) {
+		runes[i] = rune(s[i])
+	}
+	return string(runes)
+}
+
+// edfFloat reads a number of the header. A decimal comma is common enough to be understood.
+func edfFloat(b []byte, format Format, what string) (float64, error) {
+	s := text(b)
+	v, err := strconv.ParseFloat(strings.Replace(s, ",", ".", 1), 64)
+	if err != nil || math.IsNaN(v) || math.IsInf(v, 0) {
+		return 0, malformed(format, map[string]any{"field": what, "value": s}, "the %s is no number: %q", what, s)
+	}
+	return v, nil
+}
+
+func edfInt(b []byte, format Format, what string) (int, error) {
+	v, err := edfFloat(b, format, what)
+	if err != nil {
+		return 0, err
+	}
+	if v != math.Trunc(v) || math.Abs(v) > math.MaxInt32 {
+		return 0, malformed(format, map[string]any{"field": what, "value": text(b)}, "the %s is no integer: %q", what, text(b))
+	}
+	return int(v), nil
+}
+
+// edfStart reads date and time of the header. EDF+ repeats the date with four digits of the year in the
+// recording field; without that, two digits mean 1985 to 2084.
+func edfStart(date, clock, recording string, rec *Recording) time.Time {
+	var d, m, y, hh, mm, ss int
+	sep := strings.NewReplacer("-", ".", "/", ".", ":", ".")
+	if n, _ := fmt.Sscanf(sep.Replace(date), "%d.%d.%d", &d, &m, &y); n != 3 {
+		rec.warn("the start date %q cannot be read", date)
+		return time.Time{}
+	}
+	if n, _ := fmt.Sscanf(sep.Replace(clock), "%d.%d.%d", &hh, &mm, &ss); n < 2 {
+		rec.warn("the start time %q cannot be read", clock)
+		return time.Time{}
+	}
+	switch {
+	case y >= 85 && y < 100:
+		y += 1900
+	case y >= 0 && y < 85:
+		y += 2000
+	}
+	if fields := strings.Fields(recording); len(fields) >= 2 && fields[0] == "Startdate" {
+		if t, err := time.Parse("2-Jan-2006", titleMonth(fields[1])); err == nil {
+			y, m, d = t.Year(), int(t.Month()), t.Day()
+		}
+	}
+	t := time.Date(y, time.Month(m), d, hh, mm, ss, 0, time.UTC)
+	if t.Day() != d || int(t.Month()) != m || hh < 0 || hh > 23 || mm < 0 || mm > 59 || ss < 0 || ss > 59 {
+		rec.warn("the start %s %s is no date", date, clock)
+		return time.Time{}
+	}
+	return t
+}
+
+// titleMonth turns "02-MAR-2002" into "02-Mar-2002", as time.Parse wants it.
+func titleMonth(s string) string {
+	parts := strings.Split(s, "-")
+	if len(parts) == 3 && len(parts[1]) == 3 {
+		parts[1] = strings.ToUpper(parts[1][:1]) + strings.ToLower(parts[1][1:])
+	}
+	return strings.Join(parts, "-")
+}

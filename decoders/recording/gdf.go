@@ -1,0 +1,405 @@
+package recording
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/neurod/neurod/decoders"
+)
+
+// GDF: Schlögl 2006/2013, "GDF - A general dataformat for biosignals", arXiv cs/0608052, versions 1.25 and 2.x.
+const (
+	GDF1 Format = "GDF1"
+	GDF2 Format = "GDF2"
+)
+
+// gdfType is a sample type of GDF.
+type gdfType struct {
+	width int
+	float bool
+	value func(b []byte) float64
+}
+
+var gdfTypes = map[uint32]gdfType{
+	1:   {1, false, func(b []byte) float64 { return float64(int8(b[0])) }},
+	2:   {1, false, func(b []byte) float64 { return float64(b[0]) }},
+	3:   {2, false, func(b []byte) float64 { return float64(int16(binary.LittleEndian.Uint16(b))) }},
+	4:   {2, false, func(b []byte) float64 { return float64(binary.LittleEndian.Uint16(b)) }},
+	5:   {4, false, func(b []byte) float64 { return float64(int32(binary.LittleEndian.Uint32(b))) }},
+	6:   {4, false, func(b []byte) float64 { return float64(binary.LittleEndian.Uint32(b)) }},
+	7:   {8, false, func(b []byte) float64 { return float64(int64(binary.LittleEndian.Uint64(b))) }},
+	8:   {8, false, func(b []byte) float64 { return float64(binary.LittleEndian.Uint64(b)) }},
+	16:  {4, true, func(b []byte) float64 { return float64(math.Float32frombits(binary.LittleEndian.Uint32(b))) }},
+	17:  {8, true, func(b []byte) float64 { return math.Float64frombits(binary.LittleEndian.Uint64(b)) }},
+	18:  {16, true, float128},
+	279: {3, false, func(b []byte) float64 { return float64(int32(uint32(b[0])<<8|uint32(b[1])<<16|uint32(b[2])<<24) >> 8) }},
+	535: {3, false, func(b []byte) float64 { return float64(uint32(b[0]) | uint32(b[1])<<8 | uint32(b[2])<<16) }},
+}
+
+// float128 reads an IEEE 754 binary128 as the nearest float64 toward zero.
+func float128(b []byte) float64 {
+	hi, lo := binary.LittleEndian.Uint64(b[8:]), binary.LittleEndian.Uint64(b)
+	exp := int(hi >> 48 & 0x7FFF)
+	frac := hi<<16 | lo>>48 // the upper 64 bits of the fraction
+	var v float64
+	switch {
+	case exp == 0x7FFF && frac != 0:
+		return math.NaN()
+	case exp == 0x7FFF:
+		v = math.Inf(1)
+	case exp == 0: // below 2^-16382: nothing of it is left in a float64
+		v = 0
+	default:
+		v = math.Ldexp(1+math.Ldexp(float64(frac>>12), -52), exp-16383)
+	}
+	if hi>>63 == 1 {
+		v = -v
+	}
+	return v
+}
+
+type gdfChannel struct {
+	label, unit  string
+	gain, offset float64
+	perRecord    int
+	typ          gdfType
+}
+
+// ReadGDF reads GDF 1.x and 2.x of size bytes: all sample types, a rate for each channel, and the event table in
+// modes 1 and 3 (an event's label is the name that the GDF event table gives its code, where we know it; events of
+// mode 3 become annotations too, with their durations).
+func ReadGDF(r io.ReaderAt, size int64) (*Recording, error) {
+	const block = 256
+	format := GDF1
+	fixed := make([]byte, block)
+	if size < block {
+		return nil, malformed(format, map[string]any{"bytes": size, "bytes_needed": block},
+			"%d bytes are too few for a header of %d", size, block)
+	}
+	if err := readFull(r, fixed, 0, format, "header"); err != nil {
+		return nil, err
+	}
+	stated := text(fixed[4:8])
+	version, err := strconv.ParseFloat(strings.TrimSpace(stated), 64)
+	if string(fixed[:4]) != "GDF " || err != nil || math.IsNaN(version) {
+		return nil, malformed(format, map[string]any{"version": text(fixed[:8])}, "the version %q is no GDF version", text(fixed[:8]))
+	}
+	if version < 1 || version >= 3 {
+		return nil, unsupported(format, map[string]any{"version": version}, "version %s is not 1.x or 2.x", stated)
+	}
+	rec := &Recording{Format: GDF1}
+	if version >= 1.9 { // the drafts of 2.0 count from 1.90
+		rec.Format, format = GDF2, GDF2
+	}
+	le := binary.LittleEndian
+	var headerLen int64
+	var count int
+	if format == GDF1 {
+		headerLen = int64(le.Uint64(fixed[184:]))
+		count = int(min(le.Uint32(fixed[252:]), math.MaxInt32))
+		rec.Subject, rec.Device = text(fixed[8:88]), text(fixed[88:168])
+		rec.StartTime = gdf1Start(text(fixed[168:184]))
+	} else {
+		headerLen = int64(le.Uint16(fixed[184:])) * block
+		count = int(le.Uint16(fixed[252:]))
+		rec.Subject, rec.Device = text(fixed[8:74]), text(fixed[88:152])
+		rec.StartTime = gdf2Start(le.Uint64(fixed[168:]))
+	}
+	needed := int64(count+1) * block
+	if count < 1 || needed > size {
+		return nil, malformed(format, map[string]any{"channels": count, "bytes": size},
+			"%d channels do not fit a file of %d bytes", count, size)
+	}
+	if headerLen < needed || headerLen > size {
+		rec.warn("the header length field says %d bytes; %d channels make %d", headerLen, count, needed)
+		headerLen = needed
+	}
+	claimed := int64(le.Uint64(fixed[236:]))
+	duration, err := gdfDuration(fixed[244:252], version, rec)
+	if err != nil {
+		return nil, err
+	}
+	body := make([]byte, int64(count)*block)
+	if err := readFull(r, body, block, format, "header"); err != nil {
+		return nil, err
+	}
+	channels, bytesPerRecord, err := gdfChannels(body, count, format, rec)
+	if err != nil {
+		return nil, err
+	}
+	present := (size - headerLen) / bytesPerRecord
+	records := claimed
+	switch {
+	case present == 0:
+		return nil, malformed(format, map[string]any{"records_claimed": claimed, "records_present": 0, "bytes_per_record": bytesPerRecord},
+			"the header says %d data records and the file holds none", claimed)
+	case claimed <= 0:
+		rec.warn("the header gives no number of data records (%d): the file holds %d", claimed, present)
+		records = present
+	case claimed > present:
+		rec.warn("the header says %d data records and the file holds %d", claimed, present)
+		records = present
+	}
+	for _, c := range channels {
+		rec.Channels = append(rec.Channels, Channel{Label: c.label, Unit: c.unit, Rate: float64(c.perRecord) / duration,
+			Samples: make([]float64, 0, records*int64(c.perRecord))})
+	}
+	if err := readGDFRecords(r, headerLen, records, bytesPerRecord, channels, rec); err != nil {
+		return nil, err
+	}
+	if end := headerLen + records*bytesPerRecord; end < size && records == claimed {
+		if err := readGDFEvents(r, end, size, version, rec); err != nil {
+			return nil, err
+		}
+	}
+	return rec.finish(), nil
+}
+
+// gdfDuration reads the length of a record in s: two integers, numerator and denominator. Some writers of
+// version 2 put a float64 there, which reads as a denominator of the order of 2^30.
+func gdfDuration(b []byte, version float64, rec *Recording) (float64, error) {
+	num, den := binary.LittleEndian.Uint32(b), binary.LittleEndian.Uint32(b[4:])
+	d := float64(num) / float64(den)
+	if f := math.Float64frombits(binary.LittleEndian.Uint64(b)); version >= 2.2 && den > 1<<29 && f > 1e-6 && f < 1e6 {
+		d = f
+	}
+	if num == 0 && den == 0 {
+		rec.warn("the header says that a data record lasts 0 s: 1 s is assumed")
+		return 1, nil
+	}
+	if !(d > 0) || math.IsInf(d, 0) {
+		return 0, malformed(rec.Format, map[string]any{"numerator": num, "denominator": den},
+			"a data record lasts %d/%d s", num, den)
+	}
+	return d, nil
+}
+
+// gdfChannels reads the channel headers and returns them with the bytes of a record.
+func gdfChannels(body []byte, count int, format Format, rec *Recording) ([]gdfChannel, int64, error) {
+	le := binary.LittleEndian
+	at := func(offset, width, i int) []byte { return body[offset*count+width*i:][:width] }
+	channels := make([]gdfChannel, count)
+	var bytesPerRecord int64
+	asStored := 0
+	for i := range channels {
+		c := &channels[i]
+		c.label = text(at(0, 16, i))
+		var pmin, pmax, dmin, dmax, factor float64
+		pmin, pmax = math.Float64frombits(le.Uint64(at(104, 8, i))), math.Float64frombits(le.Uint64(at(112, 8, i)))
+		if format == GDF1 {
+			c.unit, factor = toMicrovolt(text(at(96, 8, i)))
+			dmin, dmax = float64(int64(le.Uint64(at(120, 8, i)))), float64(int64(le.Uint64(at(128, 8, i))))
+		} else {
+			c.unit, factor = gdfUnit(le.Uint16(at(102, 2, i)), text(at(96, 6, i)))
+			dmin, dmax = math.Float64frombits(le.Uint64(at(120, 8, i))), math.Float64frombits(le.Uint64(at(128, 8, i)))
+		}
+		spr, code := le.Uint32(at(216, 4, i)), le.Uint32(at(220, 4, i))
+		t, ok := gdfTypes[code]
+		if !ok {
+			return nil, 0, unsupported(format, map[string]any{"channel": i + 1, "type": code},
+				"channel %d (%s) has the unknown sample type %d", i+1, c.label, code)
+		}
+		c.perRecord, c.typ = int(spr), t
+		bytesPerRecord += int64(spr) * int64(t.width)
+		c.gain, c.offset = 1, 0
+		switch finite := isFinite(pmin, pmax, dmin, dmax); {
+		case !finite || dmax == dmin || pmax == pmin:
+			rec.warn("channel %d (%s): physical %g..%g and digital %g..%g give no calibration: values are digital",
+				i+1, c.label, pmin, pmax, dmin, dmax)
+			c.unit = ""
+		default:
+			gain := (pmax - pmin) / (dmax - dmin)
+			if t.float && math.Abs(gain*1000-1) < 0.2 {
+				// OpenViBE's writer stores µV as floating point and states a range 1000 times too small, rounded
+				// to whole digital steps, so that the calibration would also differ from channel to channel.
+				asStored++
+				continue
+			}
+			c.offset = (pmin - gain*dmin) * factor
+			c.gain = gain * factor
+			if !isFinite(c.gain, c.offset) {
+				return nil, 0, malformed(format, map[string]any{"channel": i + 1}, "channel %d (%s) has an absurd calibration", i+1, c.label)
+			}
+		}
+	}
+	if asStored > 0 {
+		rec.warn("%d channels have floating-point samples with a calibration of about 1/1000: they are taken as they are", asStored)
+	}
+	if bytesPerRecord == 0 {
+		return nil, 0, malformed(format, nil, "the header names channels without samples")
+	}
+	return channels, bytesPerRecord, nil
+}
+
+func isFinite(values ...float64) bool {
+	for _, v := range values {
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			return false
+		}
+	}
+	return true
+}
+
+// gdfUnit reads the code of a physical dimension (ISO/IEEE 11073-10101): 4256 is V, the lower five bits are the
+// decimal prefix. Files without a code may have the text.
+func gdfUnit(code uint16, plain string) (string, float64) {
+	const volt = 4256
+	switch code {
+	case volt:
+		return toMicrovolt("V")
+	case volt + 18:
+		return toMicrovolt("mV")
+	case volt + 19:
+		return toMicrovolt("uV")
+	case volt + 20:
+		return toMicrovolt("nV")
+	case 0:
+		return toMicrovolt(plain)
+	case 512: // dimensionless
+		return "1", 1
+	}
+	if plain != "" {
+		return plain, 1
+	}
+	return fmt.Sprintf("physdim(%d)", code), 1
+}
+
+func readGDFRecords(r io.ReaderAt, start, records, size int64, channels []gdfChannel, rec *Recording) error {
+	batch := max(1, (1<<20)/size)
+	buf := make([]byte, min(batch, records)*size)
+	for done := int64(0); done < records; done += batch {
+		n := min(batch, records-done)
+		if err := readFull(r, buf[:n*size], start+done*size, rec.Format, "data records"); err != nil {
+			return err
+		}
+		b := buf[:n*size]
+		for len(b) > 0 {
+			for i := range channels {
+				c := &channels[i]
+				dst := rec.Channels[i].Samples
+				for range c.perRecord {
+					dst = append(dst, c.gain*c.typ.value(b)+c.offset)
+					b = b[c.typ.width:]
+				}
+				rec.Channels[i].Samples = dst
+			}
+		}
+	}
+	return nil
+}
+
+// readGDFEvents reads the event table behind the data. A table that the file does not hold in full is read as far
+// as it goes, with a warning.
+func readGDFEvents(r io.ReaderAt, start, size int64, version float64, rec *Recording) error {
+	const head = 8
+	if size-start < head {
+		rec.warn("%d bytes after the last data record were ignored", size-start)
+		return nil
+	}
+	b := make([]byte, head)
+	if err := readFull(r, b, start, rec.Format, "event table"); err != nil {
+		return err
+	}
+	le := binary.LittleEndian
+	mode := b[0]
+	var count int64
+	var rate float64
+	if version < 1.94 {
+		rate = float64(uint32(b[1]) | uint32(b[2])<<8 | uint32(b[3])<<16)
+		count = int64(le.Uint32(b[4:]))
+	} else {
+		count = int64(uint32(b[1]) | uint32(b[2])<<8 | uint32(b[3])<<16)
+		rate = float64(math.Float32frombits(le.Uint32(b[4:])))
+	}
+	width := int64(6)
+	switch mode {
+	case 1:
+	case 3:
+		width = 12
+	default:
+		rec.warn("the event table has the unknown mode %d and was ignored", mode)
+		return nil
+	}
+	if most := (size - start - head) / width; count > most {
+		rec.warn("the event table says %d events and the file holds at most %d", count, most)
+		return nil // the columns follow each other: without the true count none can be found
+	}
+	if count > mostEvents {
+		rec.warn("the event table of %d events is beyond the limit of %d and was ignored", count, mostEvents)
+		return nil
+	}
+	if !(rate > 0) || math.IsInf(rate, 0) {
+		rate = 0
+		for i := range rec.Channels {
+			rate = max(rate, rec.Channels[i].Rate)
+		}
+		if count > 0 {
+			rec.warn("the event table states no rate: %g Hz is assumed", rate)
+		}
+	}
+	table := make([]byte, count*width)
+	if err := readFull(r, table, start+head, rec.Format, "event table"); err != nil {
+		return err
+	}
+	positions, codes := table[:4*count], table[4*count:6*count]
+	for i := range int(count) {
+		pos, code := le.Uint32(positions[4*i:]), int(le.Uint16(codes[2*i:]))
+		onset := (float64(pos) - 1) / rate // positions count from 1
+		label := gdfEventNames[code]
+		rec.Events = append(rec.Events, decoders.Event{Onset: onset, Code: code, Label: label})
+		if mode == 3 {
+			if label == "" {
+				label = strconv.Itoa(code)
+			}
+			duration := float64(le.Uint32(table[8*count+4*int64(i):])) / rate
+			rec.Annotations = append(rec.Annotations, Annotation{Onset: onset, Duration: duration, Label: label})
+		}
+	}
+	return nil
+}
+
+// gdfEventNames are the codes of the GDF event table that our decoders meet; 33024 and on are OpenViBE's
+// stimulations.
+var gdfEventNames = map[int]string{
+	0x0300: "trial start", 0x0301: "left", 0x0302: "right", 0x0303: "foot", 0x0304: "tongue",
+	0x0306: "both feet", 0x030D: "feedback", 0x030F: "unknown cue", 0x0311: "beep", 0x0312: "cross",
+	0x0313: "flashing light", 0x03FF: "rejected trial", 0x7FFE: "start of a new segment",
+	0x8001: "experiment start", 0x8002: "experiment stop", 0x800B: "visual stimulation start", 0x800C: "visual stimulation stop",
+	0x8100: "label 0", 0x8101: "label 1", 0x8102: "label 2", 0x8103: "label 3", 0x8104: "label 4",
+}
+
+// gdf1Start reads "YYYYMMDDhhmmsscc".
+func gdf1Start(s string) time.Time {
+	if len(s) < 14 {
+		return time.Time{}
+	}
+	t, err := time.Parse("20060102150405", s[:14])
+	if err != nil {
+		return time.Time{}
+	}
+	if cs, err := strconv.Atoi(s[14:]); err == nil && cs > 0 && cs < 100 {
+		t = t.Add(time.Duration(cs) * 10 * time.Millisecond)
+	}
+	return t
+}
+
+// gdf2Start reads days since the year 0 as 32.32 fixed point; day 719529 is 1970-01-01.
+func gdf2Start(v uint64) time.Time {
+	if v == 0 {
+		return time.Time{}
+	}
+	days := float64(v)/(1<<32) - 719529
+	if math.Abs(days) > 200*366 {
+		return time.Time{}
+	}
+	return time.Unix(0, 0).UTC().Add(time.Duration(math.Round(days*86400*1e3)) * time.Millisecond)
+}
+
+// isGDF tells whether a file starts as GDF does.
+func isGDF(head []byte) bool { return bytes.HasPrefix(head, []byte("GDF ")) }

@@ -1,0 +1,160 @@
+package recording
+
+import (
+	"bufio"
+	"cmp"
+	"errors"
+	"io"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// lineReader reads the lines of a text file without holding more than one.
+type lineReader struct {
+	scanner *bufio.Scanner
+	format  Format
+	number  int // of the current line, from 1
+}
+
+const longestLine = 1 << 20 // bytes; a row of 4096 channels has 60 kB
+
+func newLineReader(r io.ReaderAt, size int64, format Format) *lineReader {
+	s := bufio.NewScanner(io.NewSectionReader(r, 0, size))
+	s.Buffer(make([]byte, 0, 64<<10), longestLine)
+	return &lineReader{scanner: s, format: format}
+}
+
+// next returns the next line without its end, and whether there was one.
+func (l *lineReader) next() (string, bool) {
+	if !l.scanner.Scan() {
+		return "", false
+	}
+	l.number++
+	line := l.scanner.Text()
+	if l.number == 1 {
+		line = strings.TrimPrefix(line, "\ufeff")
+	}
+	return strings.TrimRight(line, "\r"), true
+}
+
+func (l *lineReader) err() error {
+	err := l.scanner.Err()
+	if errors.Is(err, bufio.ErrTooLong) {
+		return malformed(l.format, map[string]any{"line": l.number + 1}, "line %d is longer than %d bytes", l.number+1, longestLine)
+	}
+	return err
+}
+
+// mostColumns is above any amplifier; a column of a hostile header costs one byte there and a channel here.
+const mostColumns = 4096
+
+func checkColumns(format Format, n int) error {
+	if n > mostColumns {
+		return malformed(format, map[string]any{"columns": n, "columns_limit": mostColumns},
+			"%d columns are more than the limit of %d", n, mostColumns)
+	}
+	return nil
+}
+
+// number reads one value of a table. Nothing and the usual words for nothing are NaN.
+func number(field string) (float64, bool) {
+	s := strings.TrimSpace(field)
+	v, err := strconv.ParseFloat(s, 64)
+	if err == nil {
+		return v, true
+	}
+	switch strings.ToLower(s) {
+	case "", "na", "n/a", "null":
+		return math.NaN(), true
+	}
+	return 0, false
+}
+
+// badRows counts the rows of a table that were left out, and refuses the table when they are many.
+type badRows struct {
+	count, total, first int
+}
+
+func (b *badRows) add(line int) {
+	if b.count == 0 {
+		b.first = line
+	}
+	b.count++
+}
+
+func (b *badRows) check(rec *Recording) error {
+	if b.count == 0 {
+		return nil
+	}
+	if b.count*10 > b.total {
+		return malformed(rec.Format, map[string]any{"rows": b.total, "rows_unreadable": b.count, "first_line": b.first},
+			"%d of %d rows cannot be read, the first is line %d", b.count, b.total, b.first)
+	}
+	rec.warn("%d of %d rows cannot be read and were left out, the first is line %d", b.count, b.total, b.first)
+	return nil
+}
+
+// clock is what the time stamps of rows tell.
+type clock struct {
+	rate      float64 // Hz
+	irregular bool
+	gaps      []Gap
+}
+
+// nominal rates of the headsets that write time stamps instead of a rate, Hz.
+var nominalRates = []float64{100, 125, 128, 200, 220, 250, 256, 300, 500, 512, 1000, 1024, 2048}
+
+// readClock estimates the sampling rate from time stamps in s. Stamps come in bursts and with jitter, so a first
+// estimate is the median over stretches of rows, not over single intervals. A pause longer than a second and than 20
+// intervals is a gap; the rate is that of the rows without the gaps, set to a headset's nominal rate when within
+// 0.5 % of it. Rows whose stretches differ by more than 10 % are irregular.
+func readClock(stamps []float64) (clock, bool) {
+	n := len(stamps)
+	if n < 2 {
+		return clock{}, false
+	}
+	span := min(256, max(1, (n-1)/4))
+	var per []float64 // s a row, over each stretch
+	step := max(1, span/4)
+	for i := 0; i+span < n; i += step {
+		if d := (stamps[i+span] - stamps[i]) / float64(span); d > 0 {
+			per = append(per, d)
+		}
+	}
+	if len(per) == 0 {
+		return clock{}, false
+	}
+	slices.Sort(per)
+	interval := per[len(per)/2]
+	c := clock{}
+	// Quartiles: single dropouts do not make a regular recording irregular.
+	if q1, q3 := per[len(per)/4], per[len(per)*3/4]; q3-q1 > 0.1*interval {
+		c.irregular = true
+	}
+	pauses, paused := 0, 0.0
+	isGap := func(d float64) bool { return d > 1 && d > 20*interval }
+	for i := 1; i < n; i++ {
+		if d := stamps[i] - stamps[i-1]; isGap(d) {
+			pauses++
+			paused += d
+		}
+	}
+	c.rate = 1 / interval
+	if covered := stamps[n-1] - stamps[0] - paused; covered > 0 && n-1 > pauses {
+		c.rate = float64(n-1-pauses) / covered
+	}
+	nearest := slices.MinFunc(nominalRates, func(a, b float64) int {
+		return cmp.Compare(math.Abs(a-c.rate), math.Abs(b-c.rate))
+	})
+	if math.Abs(nearest-c.rate) < 0.005*nearest {
+		c.rate = nearest
+	}
+	for i := 1; i < n && len(c.gaps) < mostEvents; i++ {
+		if d := stamps[i] - stamps[i-1]; isGap(d) {
+			c.gaps = append(c.gaps, Gap{At: float64(i) / c.rate, Length: d - 1/c.rate})
+		}
+	}
+	return c, true
+}

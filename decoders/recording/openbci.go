@@ -1,0 +1,266 @@
+package recording
+
+import (
+	"io"
+	"math"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/neurod/neurod/decoders"
+)
+
+// OpenBCI is the text that the OpenBCI GUI records and plays back, documented with the GUI: versions 2 to 6, and the
+// converted files of the Cyton's SD card.
+const OpenBCI Format = "OpenBCI text"
+
+var (
+	openBCIRate     = regexp.MustCompile(`(?i)sample rate\s*=\s*([0-9.]+)`)
+	openBCIChannels = regexp.MustCompile(`(?i)number of channels\s*=\s*([0-9]+)`)
+	openBCIBoard    = regexp.MustCompile(`(?i)board\s*=\s*(.+)`)
+	openBCIDate     = regexp.MustCompile(`(\d{4}-\d{2}-\d{2})_(\d{2}-\d{2}-\d{2})`)
+)
+
+// ReadOpenBCI reads OpenBCI text: EXG columns in µV, accelerometer as motion, analog and digital columns as Other,
+// values of the marker column other than 0 as events. Steps of the sample index that are too large are lost
+// packets: they become gaps. Columns without a header line are the sample index and 16, 8 or 4 EXG columns.
+func ReadOpenBCI(r io.ReaderAt, size int64) (*Recording, error) {
+	rec := &Recording{Format: OpenBCI, Device: "OpenBCI"}
+	b := openBCIReader{rec: rec, marker: -1, stamp: -1}
+	lines := newLineReader(r, size, OpenBCI)
+	for line, ok := lines.next(); ok; line, ok = lines.next() {
+		line = strings.TrimSpace(line)
+		switch {
+		case line == "":
+		case strings.HasPrefix(line, "%"):
+			b.comment(line)
+		case b.columns == nil && strings.HasPrefix(line, "Sample Index"):
+			if err := b.header(line); err != nil {
+				return nil, err
+			}
+		default:
+			if b.columns == nil {
+				if err := b.guess(line); err != nil {
+					return nil, err
+				}
+			}
+			b.row(line, lines.number)
+		}
+	}
+	if err := lines.err(); err != nil {
+		return nil, err
+	}
+	return b.finish()
+}
+
+type openBCIReader struct {
+	rec     *Recording
+	rate    float64
+	count   int   // EXG channels the header says, 0 when it does not
+	columns []int // column → channel, -1 for none; column 0 is the sample index
+	marker  int   // column, -1 for none
+	stamp   int   // column of the Unix time in ms or s, -1 for none
+	exg     int   // EXG channels found
+	index   []uint8
+	marks   []decoders.Event // with the row in Onset
+	bad     badRows
+	values  []float64 // of the current row
+}
+
+func (b *openBCIReader) comment(line string) {
+	if m := openBCIRate.FindStringSubmatch(line); m != nil {
+		if v, err := strconv.ParseFloat(m[1], 64); err == nil && v > 0 && v < 1e6 {
+			b.rate = v
+		}
+	}
+	if m := openBCIChannels.FindStringSubmatch(line); m != nil {
+		if n, err := strconv.Atoi(m[1]); err == nil && n > 0 && n <= mostColumns {
+			b.count = n
+		}
+	}
+	if m := openBCIBoard.FindStringSubmatch(line); m != nil {
+		b.rec.Device = validText(strings.TrimSpace(m[1]))
+	}
+	if m := openBCIDate.FindStringSubmatch(line); m != nil {
+		if t, err := time.Parse("2006-01-02 15-04-05", m[1]+" "+m[2]); err == nil {
+			b.rec.StartTime = t
+		}
+	}
+}
+
+// header takes the columns from their names.
+func (b *openBCIReader) header(line string) error {
+	names := strings.Split(line, ",")
+	if err := checkColumns(OpenBCI, len(names)); err != nil {
+		return err
+	}
+	b.columns = make([]int, len(names))
+	for i, name := range names {
+		name = validText(strings.TrimSpace(name))
+		b.columns[i] = -1
+		c := Channel{Label: name}
+		switch {
+		case strings.HasPrefix(name, "EXG Channel"):
+			c.Kind, c.Unit = EEG, microvolt
+			b.exg++
+		case strings.HasPrefix(name, "Accel"), strings.HasPrefix(name, "Gyro"):
+			c.Kind = Motion
+		case strings.HasPrefix(name, "Analog"), strings.HasPrefix(name, "Digital"), strings.HasPrefix(name, "Resistance"):
+			c.Kind = Other
+		case strings.HasPrefix(name, "Marker"):
+			b.marker = i
+			continue
+		case name == "Timestamp":
+			b.stamp = i
+			continue
+		default:
+			continue // "Not Used", "Other", the formatted time
+		}
+		b.columns[i] = len(b.rec.Channels)
+		b.rec.Channels = append(b.rec.Channels, c)
+	}
+	if b.exg == 0 {
+		return malformed(OpenBCI, nil, "the column line names no EXG Channel")
+	}
+	return nil
+}
+
+// guess takes the columns from the first row of a file whose version writes no column line.
+func (b *openBCIReader) guess(line string) error {
+	n := strings.Count(line, ",") + 1
+	if err := checkColumns(OpenBCI, n); err != nil {
+		return err
+	}
+	b.exg = b.count
+	for _, usual := range []int{16, 8, 4} {
+		if b.exg == 0 && n-1 >= usual {
+			b.exg = usual
+		}
+	}
+	if b.exg == 0 || b.exg > n-1 {
+		return malformed(OpenBCI, map[string]any{"columns": n, "channels": b.exg},
+			"%d columns do not hold a sample index and %d channels", n, max(b.exg, 4))
+	}
+	b.columns = make([]int, 1+b.exg)
+	b.columns[0] = -1
+	for i := range b.exg {
+		b.columns[1+i] = i
+		b.rec.Channels = append(b.rec.Channels, Channel{Label: "EXG Channel " + strconv.Itoa(i), Kind: EEG, Unit: microvolt})
+	}
+	return nil
+}
+
+func (b *openBCIReader) row(line string, number int) {
+	b.bad.total++
+	fields := strings.SplitN(line, ",", len(b.columns)+1)
+	if len(fields) < len(b.columns) {
+		b.bad.add(number)
+		return
+	}
+	if b.values == nil {
+		b.values = make([]float64, len(b.rec.Channels))
+	}
+	for i, k := range b.columns {
+		if k < 0 {
+			continue
+		}
+		v, err := strconv.ParseFloat(strings.TrimSpace(fields[i]), 64)
+		if err != nil {
+			b.bad.add(number)
+			return
+		}
+		b.values[k] = v
+	}
+	index, err := strconv.ParseFloat(strings.TrimSpace(fields[0]), 64)
+	if err != nil || !(index >= 0 && index < 1<<31) {
+		b.bad.add(number)
+		return
+	}
+	rows := len(b.index)
+	b.index = append(b.index, uint8(int64(index)&0xFF))
+	for k, v := range b.values {
+		b.rec.Channels[k].Samples = append(b.rec.Channels[k].Samples, v)
+	}
+	if b.marker >= 0 && len(b.marks) < mostEvents {
+		if v, ok := numberIn(fields, b.marker); ok && v != 0 && math.Abs(v) < math.MaxInt32 {
+			b.marks = append(b.marks, decoders.Event{Onset: float64(rows), Code: int(math.Round(v))})
+		}
+	}
+	if rows == 0 && b.stamp >= 0 && b.rec.StartTime.IsZero() {
+		if v, ok := numberIn(fields, b.stamp); ok && v > 1e9 && v < 1e14 {
+			if v < 1e11 { // s in version 5 and later, ms before
+				v *= 1e3
+			}
+			b.rec.StartTime = time.UnixMilli(int64(v)).UTC()
+		}
+	}
+}
+
+func numberIn(fields []string, i int) (float64, bool) {
+	v, ok := number(fields[i])
+	return v, ok && !math.IsNaN(v)
+}
+
+func (b *openBCIReader) finish() (*Recording, error) {
+	rec := b.rec
+	if len(b.index) == 0 {
+		return nil, malformed(OpenBCI, map[string]any{"rows": b.bad.total}, "the file has no row of samples")
+	}
+	if err := b.bad.check(rec); err != nil {
+		return nil, err
+	}
+	if b.rate == 0 {
+		// The Cyton's rate, also on its SD card unless it was set otherwise.
+		b.rate = 250
+		if b.exg == 4 {
+			b.rate = 200 // the Ganglion's
+		}
+		rec.warn("the file does not tell its sampling rate: %g Hz is assumed for %d channels", b.rate, b.exg)
+	}
+	for i := range rec.Channels {
+		rec.Channels[i].Rate = b.rate
+	}
+	b.findGaps()
+	for _, m := range b.marks {
+		m.Onset /= b.rate
+		rec.Events = append(rec.Events, m)
+	}
+	return rec.finish(), nil
+}
+
+// findGaps finds lost packets by the sample index, which counts modulo 256. Boards with two samples a packet, or
+// the Daisy, step by more than one, so the usual step is the one most rows make.
+func (b *openBCIReader) findGaps() {
+	var steps [256]int
+	for i := 1; i < len(b.index); i++ {
+		steps[b.index[i]-b.index[i-1]]++
+	}
+	usual := 1
+	for step, n := range steps {
+		if step > 0 && n > steps[usual] {
+			usual = step
+		}
+	}
+	lost, restarts := 0, 0
+	for i := 1; i < len(b.index); i++ {
+		step := int(b.index[i] - b.index[i-1])
+		switch {
+		case step == usual || step == 0:
+			continue
+		case step%usual != 0 || step > 128: // more than half a turn: rather a counter that began anew
+			restarts++
+			continue
+		}
+		lost += step/usual - 1
+		if len(b.rec.Gaps) < mostEvents {
+			b.rec.Gaps = append(b.rec.Gaps, Gap{At: float64(i) / b.rate, Length: float64(step/usual-1) / b.rate})
+		}
+	}
+	if lost > 0 {
+		b.rec.warn("%d samples were lost on the way from the board, in %d places", lost, len(b.rec.Gaps))
+	}
+	if restarts > 0 {
+		b.rec.warn("the sample index jumps %d times: what is missing there cannot be told", restarts)
+	}
+}

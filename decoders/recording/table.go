@@ -1,0 +1,202 @@
+package recording
+
+import (
+	"io"
+	"math"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// Table is a plain text table of numbers: one row a sample, one column a channel, with or without a line of names.
+const Table Format = "table"
+
+var (
+	tableRate   = regexp.MustCompile(`(?i)(?:sampl\w*[ _]*(?:rate|frequency)|\bfs\b)[^0-9]*([0-9]+(?:\.[0-9]+)?)`)
+	tableLabels = regexp.MustCompile(`(?i)labels?\s*:?=\s*(.+)`)
+	// Segments of the Bonn data (Andrzejak et al. 2001): 4097 samples at 173.61 Hz, named after their set.
+	bonnName = regexp.MustCompile(`(?i)^[ZONFS][0-9]{3}\.txt$`)
+)
+
+const (
+	bonnRate    = 173.61
+	bonnSamples = 4097
+)
+
+// ReadTable reads a table of numbers separated by commas, semicolons, tabs or spaces. Lines that start with # or %
+// are comments; a rate and labels in them are understood ("# Sampling Rate (Hz):= 125"). A first row of words
+// names the channels, a number behind them is the rate. Where nothing tells the rate it is 0 and the caller must know it: see SetRate.
+func ReadTable(r io.ReaderAt, size int64) (*Recording, error) { return readTable("", r, size) }
+
+func readTable(name string, r io.ReaderAt, size int64) (*Recording, error) {
+	rec := &Recording{Format: Table}
+	lines := newLineReader(r, size, Table)
+	var (
+		separator string
+		labels    []string
+		row       []float64
+		bad       badRows
+		rate      float64
+	)
+	for line, ok := lines.next(); ok; line, ok = lines.next() {
+		trimmed := strings.TrimSpace(line)
+		if trimmed == "" {
+			continue
+		}
+		if trimmed[0] == '#' || trimmed[0] == '%' {
+			if m := tableRate.FindStringSubmatch(trimmed); m != nil {
+				if v, err := strconv.ParseFloat(m[1], 64); err == nil && v > 0 && v < 1e7 {
+					rate = v
+				}
+			}
+			if m := tableLabels.FindStringSubmatch(trimmed); m != nil {
+				labels = splitCells(validText(m[1]), separatorOf(m[1]))
+			}
+			continue
+		}
+		if row == nil { // the first line that is no comment
+			separator = separatorOf(trimmed)
+			cells := splitCells(trimmed, separator)
+			if err := checkColumns(Table, len(cells)); err != nil {
+				return nil, err
+			}
+			row = make([]float64, len(cells))
+			header := !parseCells(cells, row)
+			if header {
+				names, hz, ok := parseHeader(cells)
+				if !ok {
+					return nil, unsupported(Table, map[string]any{"line": lines.number},
+						"line %d is neither numbers nor names of channels", lines.number)
+				}
+				labels, row = names, row[:len(names)]
+				if hz > 0 {
+					rate = hz
+				}
+			}
+			rec.Channels = make([]Channel, len(row))
+			if header {
+				continue
+			}
+		}
+		bad.total++
+		if !parseCells(splitCells(trimmed, separator), row) {
+			bad.add(lines.number)
+			continue
+		}
+		for i, v := range row {
+			rec.Channels[i].Samples = append(rec.Channels[i].Samples, v)
+		}
+	}
+	if err := lines.err(); err != nil {
+		return nil, err
+	}
+	if bad.total == 0 {
+		return nil, unsupported(Table, nil, "there is no row of numbers")
+	}
+	if bad.count == bad.total {
+		return nil, unsupported(Table, map[string]any{"rows": bad.total}, "no row is made of %d numbers", len(row))
+	}
+	if err := bad.check(rec); err != nil {
+		return nil, err
+	}
+	if rate == 0 && len(row) == 1 && bonnName.MatchString(name) && len(rec.Channels[0].Samples) == bonnSamples {
+		rate = bonnRate
+		rec.Device = "Bonn University EEG"
+	}
+	for i := range rec.Channels {
+		c := &rec.Channels[i]
+		if len(labels) == len(rec.Channels) {
+			c.Label = strings.Trim(validText(labels[i]), `"' `)
+		}
+		if c.Label == "" && len(rec.Channels) == 1 {
+			c.Label = "EEG"
+		}
+		c.Rate = rate
+	}
+	if rate == 0 {
+		rec.warn("the table does not tell its sampling rate")
+	}
+	rec.warn("the table does not tell its unit")
+	return rec.finish(), nil
+}
+
+// separatorOf tells what separates the cells of a line; "" is white space.
+func separatorOf(line string) string {
+	for _, s := range []string{",", ";", "\t"} {
+		if strings.Contains(line, s) {
+			return s
+		}
+	}
+	return ""
+}
+
+func splitCells(line, separator string) []string {
+	if separator == "" {
+		return strings.Fields(line)
+	}
+	cells := strings.Split(line, separator)
+	if n := len(cells); n > 1 && strings.TrimSpace(cells[n-1]) == "" { // a separator at the end
+		cells = cells[:n-1]
+	}
+	return cells
+}
+
+func parseCells(cells []string, dst []float64) bool {
+	if len(cells) != len(dst) {
+		return false
+	}
+	empty := 0
+	for i, cell := range cells {
+		v, ok := number(cell)
+		if !ok {
+			return false
+		}
+		if math.IsNaN(v) {
+			empty++
+		}
+		dst[i] = v
+	}
+	return empty < len(cells)
+}
+
+// parseHeader reads names of channels: short words, none a number, except that a number behind the names is the
+// sampling rate in Hz.
+func parseHeader(cells []string) (labels []string, rate float64, ok bool) {
+	for i, cell := range cells {
+		cell = strings.Trim(cell, `"' `)
+		if cell == "" || len(cell) > 32 {
+			return nil, 0, false
+		}
+		if v, isNumber := number(cell); isNumber && !math.IsNaN(v) {
+			if i == 0 || i != len(cells)-1 || !(v > 0 && v < 1e7) {
+				return nil, 0, false
+			}
+			return cells[:i], v, true
+		}
+	}
+	return cells, 0, true
+}
+
+// looksTabular tells whether the second line that is no comment is a row of numbers. cut says that the text may end
+// within a line.
+func looksTabular(s string, cut bool) bool {
+	rows := 0
+	for line := range strings.Lines(s) {
+		if cut && !strings.HasSuffix(line, "\n") {
+			break
+		}
+		line = strings.TrimSpace(line)
+		if line == "" || line[0] == '#' || line[0] == '%' {
+			continue
+		}
+		cells := splitCells(line, separatorOf(line))
+		if parseCells(cells, make([]float64, len(cells))) {
+			return true
+		}
+		if _, _, ok := parseHeader(cells); rows > 0 || !ok {
+			return false
+		}
+		rows++
+	}
+	return false
+}
