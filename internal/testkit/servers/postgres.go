@@ -1,6 +1,7 @@
 package servers
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"net/url"
@@ -10,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 
 	"github.com/jackc/pgx/v5"
@@ -92,11 +94,44 @@ func (pg *Postgres) URL(database string) string {
 	return u.String()
 }
 
+// DSN returns the URL of the database that every cluster has from the start.
+func (pg *Postgres) DSN() string { return pg.URL(postgresUser) }
+
 // Addr returns host and port.
 func (pg *Postgres) Addr() string { return pg.p.addr() }
 
 // PID returns the process id of the postmaster, 0 when the server is stopped.
 func (pg *Postgres) PID() int { return pg.p.pid() }
+
+// PIDs returns the process ids of the postmaster and, where there is a /proc, of its children now, one of them for
+// every connection. It is empty when the server is stopped.
+func (pg *Postgres) PIDs() []int {
+	postmaster := pg.PID()
+	if postmaster == 0 {
+		return nil
+	}
+	pids := []int{postmaster}
+	stats, err := filepath.Glob("/proc/[0-9]*/stat")
+	if err != nil {
+		return pids
+	}
+	for _, path := range stats {
+		b, err := os.ReadFile(path)
+		if err != nil { // ended in the meantime
+			continue
+		}
+		// proc(5): "pid (name) state ppid …", and the name may hold anything.
+		_, rest, _ := strings.Cut(string(b[bytes.LastIndexByte(b, ')')+1:]), " ")
+		fields := strings.Fields(rest)
+		if len(fields) < 2 || fields[1] != strconv.Itoa(postmaster) {
+			continue
+		}
+		if pid, err := strconv.Atoi(filepath.Base(filepath.Dir(path))); err == nil {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
 
 // CreateDatabase makes a database; a template, when not empty, is copied.
 func (pg *Postgres) CreateDatabase(ctx context.Context, name, template string) error {

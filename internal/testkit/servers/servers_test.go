@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -102,6 +103,9 @@ func TestPostgresKeepsDataOverCrash(t *testing.T) {
 		defer conn.Close(ctx)
 		_, err = conn.Exec(ctx, sql)
 		return err
+	}
+	if pids := pg.PIDs(); runtime.GOOS == "linux" && (len(pids) < 2 || pids[0] != pg.PID()) {
+		t.Errorf("process ids %v: want the postmaster's (%d) and its children's", pids, pg.PID())
 	}
 	if err := pg.CreateDatabase(ctx, "one", ""); err != nil {
 		t.Fatal(err)
