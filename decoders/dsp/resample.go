@@ -69,8 +69,8 @@ type Resampler struct {
 // maxFactor bounds up and down, and so the length of the filter.
 const maxFactor = 4096
 
-// NewResampler returns a resampler between two rates in Hz. The ratio is taken as the fraction of least denominator
-// that is within 1e-7 of it (0.4 ms an hour); rates that need factors beyond 4096 are refused.
+// NewResampler returns a resampler between two rates in Hz. The ratio is taken as the first convergent of its
+// continued fraction within 1e-6 of it (4 µs in a clip of 4 s); rates that need factors beyond 4096 are refused.
 func NewResampler(from, to float64) (*Resampler, error) {
 	if err := checkRate(from); err != nil {
 		return nil, err
@@ -78,7 +78,7 @@ func NewResampler(from, to float64) (*Resampler, error) {
 	if err := checkRate(to); err != nil {
 		return nil, err
 	}
-	up, down := rational(to/from, 1e-7)
+	up, down := rational(to/from, 1e-6)
 	if up < 1 || up > maxFactor || down > maxFactor {
 		return nil, paramErrorf("resampling from %v Hz to %v Hz: the ratio is no fraction of numbers up to %d", from, to, maxFactor)
 	}
