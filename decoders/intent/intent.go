@@ -1,0 +1,213 @@
+package intent
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/neurod/neurod/decoders"
+	"github.com/neurod/neurod/decoders/language"
+)
+
+// Mode is what the person is doing with the interface (context.ui_mode).
+type Mode string
+
+// The modes. Any other one is treated as Default.
+const (
+	Default       Mode = ""
+	WheelchairNav Mode = "wheelchair_nav"
+	Cursor        Mode = "cursor"
+	Speller       Mode = "speller"
+	SmartHome     Mode = "smart_home"
+)
+
+// Rest is the intent of doing nothing.
+const Rest = "rest"
+
+// NoTarget is the intent of an SSVEP answer when the person looked at no target.
+const NoTarget = "no_target"
+
+// movements gives the intents of motor imagery, by mode and class. The table of the package comment.
+var movements = map[Mode]map[string]string{
+	Default: {"left": "move_left", "right": "move_right", "hands": "move_forward", "feet": "move_back",
+		"tongue": "select", "rest": Rest},
+	WheelchairNav: {"left": "move_left", "right": "move_right", "hands": "move_forward", "feet": "stop",
+		"tongue": "move_back", "rest": Rest},
+	Cursor: {"left": "cursor_left", "right": "cursor_right", "hands": "cursor_up", "feet": "cursor_down",
+		"tongue": "click", "rest": Rest},
+	Speller: {"left": "select_previous", "right": "select_next", "hands": "select", "feet": "backspace",
+		"tongue": "space", "rest": Rest},
+	SmartHome: {"left": "select_previous", "right": "select_next", "hands": "turn_on", "feet": "turn_off",
+		"tongue": "scene_next", "rest": Rest},
+}
+
+// synonyms are other names of the classes of motor imagery.
+var synonyms = map[string]string{
+	"left_hand": "left", "left_fist": "left", "left_arm": "left", "hand_left": "left",
+	"right_hand": "right", "right_fist": "right", "right_arm": "right", "hand_right": "right",
+	"both_hands": "hands", "both_fists": "hands", "fists": "hands", "hand": "hands",
+	"both_feet": "feet", "foot": "feet", "legs": "feet",
+	"idle": "rest", "relax": "rest", "none": "rest", "baseline": "rest",
+}
+
+// canonical returns the class in the terms of the tables.
+func canonical(class string) string {
+	c := strings.ToLower(strings.NewReplacer("-", "_", " ", "_").Replace(strings.TrimSpace(class)))
+	if s, ok := synonyms[c]; ok {
+		return s
+	}
+	return c
+}
+
+// Of returns the intent of one class. own is the caller's own map and may be nil.
+func Of(mode Mode, paradigm decoders.Paradigm, class string, own map[string]string) string {
+	c := canonical(class)
+	standard := standardIntent(mode, paradigm, class, c)
+	for _, key := range []string{class, c, standard} {
+		if v := own[key]; v != "" {
+			return v
+		}
+	}
+	return standard
+}
+
+func standardIntent(mode Mode, paradigm decoders.Paradigm, class, c string) string {
+	switch paradigm {
+	case decoders.MotorImagery:
+		table, ok := movements[mode]
+		if !ok {
+			table = movements[Default]
+		}
+		if v, ok := table[c]; ok {
+			return v
+		}
+	case decoders.P300:
+		return symbolIntent(class, c)
+	case decoders.SSVEP:
+		if c == NoTarget {
+			return NoTarget
+		}
+		return frequencyLabel(class)
+	case decoders.Seizure:
+		switch c {
+		case "seizure", "ictal":
+			return "seizure"
+		case "no_seizure", "background", "normal", "interictal", "non_seizure":
+			return "no_seizure"
+		}
+	}
+	return class
+}
+
+// symbolIntent names the choice of a P300 speller.
+func symbolIntent(class, c string) string {
+	switch c {
+	case "target":
+		return "target"
+	case "nontarget", "non_target", "standard":
+		return "non_target"
+	}
+	for _, line := range []string{"row_", "column_"} {
+		if n, ok := strings.CutPrefix(c, line); ok && n != "" && strings.Trim(n, "0123456789") == "" {
+			return "select_" + line + n
+		}
+	}
+	switch kind, text := language.Symbol(class); {
+	case kind == language.Backspace:
+		return "backspace"
+	case kind == language.Letters && text == " ":
+		return "space"
+	}
+	symbol := strings.TrimSpace(class)
+	r, size := utf8.DecodeRuneInString(symbol)
+	switch {
+	case size < len(symbol):
+		return "select_" + slug(symbol)
+	case unicode.IsLetter(r):
+		return "letter_" + symbol
+	case unicode.IsDigit(r):
+		return "digit_" + symbol
+	}
+	return "symbol_" + symbol
+}
+
+// slug turns a text into lower-case words joined by underscores.
+func slug(s string) string {
+	parts := strings.FieldsFunc(strings.ToLower(s), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
+	if len(parts) == 0 {
+		return s
+	}
+	return strings.Join(parts, "_")
+}
+
+// frequencyLabel writes the class of an unlabelled flicker as 13Hz or 7.5Hz and leaves every other label as it is.
+func frequencyLabel(class string) string {
+	number := strings.ToLower(strings.TrimSpace(class))
+	number = strings.TrimRight(strings.TrimSuffix(number, "hz"), "_ ")
+	if f, err := strconv.ParseFloat(number, 64); err == nil && number != strings.ToLower(class) && !math.IsNaN(f) && !math.IsInf(f, 0) {
+		return strconv.FormatFloat(f, 'g', 6, 64) + "Hz"
+	}
+	return class
+}
+
+// Ranked is one intent with its confidence.
+type Ranked struct {
+	Intent     string  `json:"intent"`
+	Confidence float64 `json:"confidence"`
+}
+
+// unit is the smallest step of a confidence: finer than any calibration, coarse enough to read.
+const unit = 1e-6
+
+// Rank maps the classes of a result to intents, adds up classes that mean the same, and ranks them. Confidences are
+// whole multiples of 1e-6 and sum to 1: what rounding leaves over goes to the largest remainders. Equal ones are
+// ordered by the rank of their classes.
+func Rank(mode Mode, paradigm decoders.Paradigm, classes []decoders.Class, own map[string]string) []Ranked {
+	ranked := make([]Ranked, 0, len(classes))
+	at := make(map[string]int, len(classes))
+	var sum float64
+	for _, c := range classes {
+		name := Of(mode, paradigm, c.Name, own)
+		i, ok := at[name]
+		if !ok {
+			i = len(ranked)
+			at[name] = i
+			ranked = append(ranked, Ranked{Intent: name})
+		}
+		ranked[i].Confidence += c.Probability
+		sum += c.Probability
+	}
+	if !(sum > 0) {
+		return ranked
+	}
+	slices.SortStableFunc(ranked, func(a, b Ranked) int { return cmp.Compare(b.Confidence, a.Confidence) })
+	round(ranked, sum)
+	return ranked
+}
+
+func round(ranked []Ranked, sum float64) {
+	units := make([]float64, len(ranked))
+	order := make([]int, len(ranked))
+	left := 1 / unit
+	for i, r := range ranked {
+		units[i] = r.Confidence / sum / unit
+		left -= math.Floor(units[i])
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int {
+		return cmp.Compare(units[b]-math.Floor(units[b]), units[a]-math.Floor(units[a]))
+	})
+	for k, i := range order {
+		n := math.Floor(units[i])
+		if float64(k) < math.Round(left) {
+			n++
+		}
+		ranked[i].Confidence = n / math.Round(1/unit)
+	}
+	// A remainder can lift an equal one above its better; they differ by one unit at most.
+	slices.SortStableFunc(ranked, func(a, b Ranked) int { return cmp.Compare(b.Confidence, a.Confidence) })
+}

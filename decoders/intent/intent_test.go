@@ -1,0 +1,267 @@
+package intent_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"os"
+	"strings"
+	"testing"
+	"unicode"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/neurod/neurod/decoders"
+	"github.com/neurod/neurod/decoders/intent"
+)
+
+func TestClassesBecomeIntents(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		mode     intent.Mode
+		paradigm decoders.Paradigm
+		class    string
+		want     string
+	}{
+		{intent.Default, decoders.MotorImagery, "left", "move_left"},
+		{intent.WheelchairNav, decoders.MotorImagery, "left", "move_left"},
+		{intent.WheelchairNav, decoders.MotorImagery, "right", "move_right"},
+		{intent.WheelchairNav, decoders.MotorImagery, "feet", "stop"},
+		{intent.Cursor, decoders.MotorImagery, "hands", "cursor_up"},
+		{intent.Cursor, decoders.MotorImagery, "Both Feet", "cursor_down"},
+		{intent.Speller, decoders.MotorImagery, "feet", "backspace"},
+		{intent.SmartHome, decoders.MotorImagery, "both_fists", "turn_on"},
+		{"unheard_of", decoders.MotorImagery, "left_hand", "move_left"},
+		{intent.Default, decoders.MotorImagery, "rest", "rest"},
+		{intent.Default, decoders.MotorImagery, "word association", "word association"},
+		{intent.Default, decoders.P300, "H", "letter_H"},
+		{intent.Default, decoders.P300, "5", "digit_5"},
+		{intent.Default, decoders.P300, "_", "space"},
+		{intent.Default, decoders.P300, " ", "space"},
+		{intent.Default, decoders.P300, "<", "backspace"},
+		{intent.Default, decoders.P300, "?", "symbol_?"},
+		{intent.Default, decoders.P300, "YES", "select_yes"},
+		{intent.Default, decoders.P300, "Call nurse!", "select_call_nurse"},
+		{intent.Default, decoders.P300, "row_3", "select_row_3"},
+		{intent.Default, decoders.P300, "column_12", "select_column_12"},
+		{intent.Default, decoders.P300, "row_x", "select_row_x"},
+		{intent.Default, decoders.P300, "target", "target"},
+		{intent.Default, decoders.P300, "nontarget", "non_target"},
+		{intent.Default, decoders.SSVEP, "door", "door"},
+		{intent.Default, decoders.SSVEP, "Lamp 2", "Lamp 2"},
+		{intent.Default, decoders.SSVEP, "13", "13"}, // a label that happens to be a number stays
+		{intent.Default, decoders.SSVEP, "13Hz", "13Hz"},
+		{intent.Default, decoders.SSVEP, "13.00 Hz", "13Hz"},
+		{intent.Default, decoders.SSVEP, "7.5_hz", "7.5Hz"},
+		{intent.Default, decoders.SSVEP, "no_target", "no_target"},
+		{intent.Default, decoders.Seizure, "background", "no_seizure"},
+		{intent.Default, decoders.Seizure, "seizure", "seizure"},
+	} {
+		t.Run(fmt.Sprintf("%s %s %s", tc.mode, tc.paradigm, tc.class), func(t *testing.T) {
+			t.Parallel()
+			if got := intent.Of(tc.mode, tc.paradigm, tc.class, nil); got != tc.want {
+				t.Errorf("got %q, want %q", got, tc.want)
+			}
+		})
+	}
+}
+
+// TestTableOfThePackageComment holds the table that people read to the one that runs.
+func TestTableOfThePackageComment(t *testing.T) {
+	t.Parallel()
+	doc, err := os.ReadFile("doc.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var modes []string
+	cells := 0
+	for _, line := range strings.Split(string(doc), "\n") {
+		fields := strings.Fields(strings.TrimPrefix(line, "//\t"))
+		if !strings.HasPrefix(line, "//\t") || len(fields) != 6 {
+			continue
+		}
+		if modes == nil {
+			modes = fields[1:]
+			continue
+		}
+		for i, want := range fields[1:] {
+			mode := intent.Mode(modes[i])
+			if mode == "default" {
+				mode = intent.Default
+			}
+			if got := intent.Of(mode, decoders.MotorImagery, fields[0], nil); got != want {
+				t.Errorf("%s in %q: %q, the comment says %q", fields[0], mode, got, want)
+			}
+			cells++
+		}
+	}
+	if cells != 30 {
+		t.Errorf("%d cells found in the comment, want 30", cells)
+	}
+}
+
+func TestOwnMapGoesFirst(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		own  map[string]string
+		want string
+	}{
+		"the decoder's class":    {map[string]string{"left_hand": "lamp", "left": "no", "move_left": "no"}, "lamp"},
+		"the class of the table": {map[string]string{"left": "lamp", "move_left": "no"}, "lamp"},
+		"the standard intent":    {map[string]string{"move_left": "lamp"}, "lamp"},
+		"empty value":            {map[string]string{"left_hand": ""}, "move_left"},
+		"other classes":          {map[string]string{"right": "lamp"}, "move_left"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if got := intent.Of(intent.WheelchairNav, decoders.MotorImagery, "left_hand", tc.own); got != tc.want {
+				t.Errorf("got %q, want %q", got, tc.want)
+			}
+		})
+	}
+}
+
+func TestRankMergesAndRounds(t *testing.T) {
+	t.Parallel()
+	got := intent.Rank(intent.Default, decoders.MotorImagery, []decoders.Class{
+		{Name: "left", Probability: 0.4}, {Name: "feet", Probability: 0.35}, {Name: "rest", Probability: 0.25},
+	}, map[string]string{"feet": "halt", "rest": "halt"})
+	want := []intent.Ranked{{Intent: "halt", Confidence: 0.6}, {Intent: "move_left", Confidence: 0.4}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	third := intent.Rank(intent.Default, decoders.SSVEP, []decoders.Class{
+		{Name: "a", Probability: 1. / 3}, {Name: "b", Probability: 1. / 3}, {Name: "c", Probability: 1. / 3}}, nil)
+	if b, _ := json.Marshal(third); string(b) != `[{"intent":"a","confidence":0.333334},{"intent":"b","confidence":0.333333},{"intent":"c","confidence":0.333333}]` {
+		t.Errorf("thirds: %s", b)
+	}
+}
+
+func TestRankProperties(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		weights := rapid.SliceOfN(rapid.Float64Range(0, 1), 1, 60).Draw(t, "weights")
+		var sum float64
+		for _, w := range weights {
+			sum += w
+		}
+		if sum == 0 {
+			weights[0], sum = 1, 1
+		}
+		groups := rapid.IntRange(1, len(weights)).Draw(t, "intents")
+		own := map[string]string{}
+		classes := make([]decoders.Class, len(weights))
+		for i, w := range weights {
+			classes[i] = decoders.Class{Name: fmt.Sprint("c", i), Probability: w / sum}
+			own[classes[i].Name] = fmt.Sprint("intent", i%groups)
+		}
+		ranked := intent.Rank(intent.Default, decoders.SSVEP, classes, own)
+		if len(ranked) != groups {
+			t.Fatalf("%d intents, want %d", len(ranked), groups)
+		}
+		total := 0.0
+		for i, r := range ranked {
+			total += r.Confidence
+			if r.Confidence < 0 || r.Confidence > 1 || i > 0 && r.Confidence > ranked[i-1].Confidence {
+				t.Fatalf("rank %d: %+v after %+v", i, r, ranked[max(0, i-1)])
+			}
+			var exact float64
+			for k := range classes {
+				if own[classes[k].Name] == r.Intent {
+					exact += classes[k].Probability
+				}
+			}
+			if math.Abs(exact-r.Confidence) > 1.001e-6 {
+				t.Fatalf("%s has %v, exactly %v", r.Intent, r.Confidence, exact)
+			}
+		}
+		if math.Abs(total-1) > 1e-12 {
+			t.Fatalf("confidences sum to %v", total)
+		}
+	})
+}
+
+func TestSessionContext(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		name     string
+		mode     intent.Mode
+		paradigm decoders.Paradigm
+		history  []string
+		now      string
+		want     string
+	}{
+		{"first", intent.WheelchairNav, decoders.MotorImagery, nil, "move_left",
+			"Steering a wheelchair; move_left is the first intent of this session."},
+		{"the document's history", intent.WheelchairNav, decoders.MotorImagery, []string{"move_left", "rest", "move_right"}, "move_left",
+			"Steering a wheelchair; 3 intents so far, none prevailing, the latest move_right. Now move_left."},
+		{"mostly", intent.Cursor, decoders.MotorImagery, []string{"cursor_up", "rest", "cursor_up"}, "cursor_up",
+			"Moving a cursor; 3 intents so far, mostly cursor_up (2 of 3), the latest cursor_up. Now cursor_up again, 2 in a row."},
+		{"all", intent.SmartHome, decoders.SSVEP, []string{"lamp", "lamp"}, "door",
+			"Controlling the home; 2 intents so far, all lamp. Now door."},
+		{"one", "", decoders.SSVEP, []string{"lamp"}, "lamp", "Choosing targets; 1 intent so far, lamp. Now lamp again, 2 in a row."},
+		{"spelling begins", intent.Speller, decoders.P300, nil, "letter_H", `Spelling; the text begins with "H".`},
+		{"spelling", "", decoders.P300, []string{"H", "E", "L"}, "letter_L", `Spelling; the text was "HEL" and is now "HELL".`},
+		{"taken back", intent.Speller, decoders.P300, []string{"letter_H", "letter_E"}, "backspace", `Spelling; the text was "HE" and is now "H".`},
+		{"seizure", "", decoders.Seizure, nil, "no_seizure", "Watching for seizures; no_seizure is the first intent of this session."},
+		{"hostile history", intent.Cursor, decoders.MotorImagery, []string{"a\nb\x1b[31m" + strings.Repeat("x", 5000)}, "rest", ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			got := intent.SessionContext(tc.mode, tc.paradigm, tc.history, tc.now)
+			if tc.want != "" && got != tc.want {
+				t.Errorf("got  %q\nwant %q", got, tc.want)
+			}
+			if len(got) > 600 || strings.ContainsFunc(got, unicode.IsControl) {
+				t.Errorf("unfit to be shown: %q", got)
+			}
+		})
+	}
+}
+
+func TestFlags(t *testing.T) {
+	t.Parallel()
+	seen := map[string]bool{}
+	for _, f := range intent.Flags() {
+		if seen[f.Code] || f.Message == "" || f.Severity != intent.Info && f.Severity != intent.Warning && f.Severity != intent.Critical {
+			t.Errorf("bad row %+v", f)
+		}
+		seen[f.Code] = true
+		if intent.FlagOf(f.Code) != f {
+			t.Errorf("FlagOf(%s) is %+v", f.Code, intent.FlagOf(f.Code))
+		}
+	}
+	for _, code := range []string{"low_confidence", "poor_contact", "artifact", "montage_mismatch", "possible_seizure"} {
+		if !seen[code] {
+			t.Errorf("the table lacks %s", code)
+		}
+	}
+	var codes []string
+	for _, f := range intent.Sort([]intent.Flag{intent.FlagOf("montage_assumed"), intent.FlagOf("own_warning"), intent.FlagOf("low_confidence"),
+		intent.FlagOf("montage_assumed"), intent.FlagOf("possible_seizure")}) {
+		codes = append(codes, f.Code)
+	}
+	if got := strings.Join(codes, " "); got != "possible_seizure low_confidence own_warning montage_assumed" {
+		t.Errorf("sorted: %s", got)
+	}
+}
+
+func TestLowConfidenceKnowsChance(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		p    float64
+		n    int
+		want bool
+	}{{0.64, 2, true}, {0.66, 2, false}, {0.52, 3, true}, {0.55, 3, false}, {0.3, 36, true}, {0.35, 36, false}, {1, 1, false}} {
+		if got := intent.LowConfidence(tc.p, tc.n); got != tc.want {
+			t.Errorf("%v of %d: %v", tc.p, tc.n, got)
+		}
+	}
+	if !intent.Ambiguous([]intent.Ranked{{"a", 0.54}, {"b", 0.46}}) || intent.Ambiguous([]intent.Ranked{{"a", 0.56}, {"b", 0.44}}) || intent.Ambiguous([]intent.Ranked{{"a", 1}}) {
+		t.Error("ambiguous")
+	}
+	if !strings.HasPrefix(intent.Disclaimer, "BCI outputs are probabilistic") {
+		t.Error("disclaimer")
+	}
+}

@@ -1,0 +1,142 @@
+package intent
+
+import (
+	"fmt"
+	"strings"
+	"unicode"
+
+	"github.com/neurod/neurod/decoders"
+	"github.com/neurod/neurod/decoders/language"
+)
+
+const (
+	maxShownText   = 80 // characters of a spelled text that a summary shows, the last ones
+	maxShownIntent = 40 // characters of one entry of the history
+)
+
+// activity says what each mode is about.
+var activity = map[Mode]string{
+	WheelchairNav: "Steering a wheelchair",
+	Cursor:        "Moving a cursor",
+	Speller:       "Spelling",
+	SmartHome:     "Controlling the home",
+}
+
+// SessionContext sums a session up in a sentence or two: what the person is doing, what came before, what came now.
+// history is the caller's, oldest first; now is the decoded intent.
+func SessionContext(mode Mode, paradigm decoders.Paradigm, history []string, now string) string {
+	doing, ok := activity[mode]
+	if !ok {
+		switch paradigm {
+		case decoders.P300:
+			doing = "Choosing symbols"
+			if isSpelled(now) {
+				doing = "Spelling"
+			}
+		case decoders.SSVEP:
+			doing = "Choosing targets"
+		case decoders.Seizure:
+			doing = "Watching for seizures"
+		default:
+			doing = "Giving commands"
+		}
+	}
+	if doing == "Spelling" && isSpelled(now) {
+		return spelling(history, now)
+	}
+	now = shown(now)
+	if len(history) == 0 {
+		return fmt.Sprintf("%s; %s is the first intent of this session.", doing, now)
+	}
+
+	count := map[string]int{}
+	most := ""
+	for _, h := range history {
+		count[h]++
+		if count[h] > count[most] || most == "" {
+			most = h
+		}
+	}
+	last := history[len(history)-1]
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s; %s so far, ", doing, plural(len(history), "intent"))
+	switch {
+	case count[most] == len(history) && len(history) > 1:
+		fmt.Fprintf(&b, "all %s. ", shown(most))
+	case 2*count[most] > len(history) && len(history) > 1:
+		fmt.Fprintf(&b, "mostly %s (%d of %d), the latest %s. ", shown(most), count[most], len(history), shown(last))
+	case len(history) > 1:
+		fmt.Fprintf(&b, "none prevailing, the latest %s. ", shown(last))
+	default:
+		fmt.Fprintf(&b, "%s. ", shown(last))
+	}
+	row := 1
+	for i := len(history) - 1; i >= 0 && shown(history[i]) == now; i-- {
+		row++
+	}
+	if row > 1 {
+		fmt.Fprintf(&b, "Now %s again, %d in a row.", now, row)
+	} else {
+		fmt.Fprintf(&b, "Now %s.", now)
+	}
+	return b.String()
+}
+
+// spelling sums up a text that grows letter by letter.
+func spelling(history []string, now string) string {
+	before := language.Text(history)
+	after := language.Text(append(append([]string{}, history...), now))
+	if before == "" {
+		return fmt.Sprintf("Spelling; the text begins with %q.", tail(after))
+	}
+	if after == before {
+		return fmt.Sprintf("Spelling; the text is still %q.", tail(after))
+	}
+	return fmt.Sprintf("Spelling; the text was %q and is now %q.", tail(before), tail(after))
+}
+
+// isSpelled tells whether an intent changes a text.
+func isSpelled(intent string) bool {
+	if intent == "space" || intent == "backspace" {
+		return true
+	}
+	for _, prefix := range []string{"letter_", "digit_", "symbol_"} {
+		if strings.HasPrefix(intent, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+func plural(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// tail returns the end of a text that may be long.
+func tail(s string) string {
+	r := []rune(s)
+	if len(r) > maxShownText {
+		return "…" + string(r[len(r)-maxShownText:])
+	}
+	return s
+}
+
+// shown makes an entry of the caller's history fit to be read: no control characters, not endless.
+func shown(s string) string {
+	r := []rune(strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, strings.TrimSpace(s)))
+	if len(r) > maxShownIntent {
+		return string(r[:maxShownIntent]) + "…"
+	}
+	if len(r) == 0 {
+		return "(empty)"
+	}
+	return string(r)
+}
