@@ -178,8 +178,8 @@ func bandPass(order int, proto func(int) []complex128, gain, lo, hi, fs float64)
 	return s, nil
 }
 
-// sections pairs each pole with its conjugate, real poles with each other, and orders the sections so that the
-// poles closest to the unit circle, which amplify most, come last.
+// sections pairs each pole with its conjugate and real poles with each other. A lone real pole comes first, then the
+// pairs by their radius, so that those closest to the unit circle, which amplify most, come last.
 func sections(poles []complex128, numerator func(secondOrder bool) [3]float64) SOS {
 	// A real pole comes out of the transforms with an imaginary part of a few ulp.
 	const tol = 1e-12

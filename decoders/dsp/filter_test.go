@@ -299,21 +299,48 @@ func TestWarmFiltersDoNotAllocate(t *testing.T) {
 	d := must[*dsp.Decimator](t)(dsp.NewDecimator(5))
 	fifth := make([]float64, d.Len(len(row)))
 	for name, f := range map[string]func(){
-		"ZeroPhase.Filter":    func() { zero.Filter(dst, row) },
-		"ZeroPhase.Rows":      func() { zero.Rows(x, x) },
-		"SOSState.Process":    func() { causal.Process(dst, row) },
-		"FIRFilter.Filter":    func() { fir.Filter(dst, row) },
-		"Welch.PSD":           func() { w.PSD(psd, row) },
-		"Welch.PSD, short":    func() { w.PSD(psd, row[:100]) },
-		"Resampler.Resample":  func() { r.Resample(short, row) },
-		"Decimator.Decimate":  func() { d.Decimate(fifth, row) },
-		"Detrend and Demean":  func() { dsp.Demean(dst, dsp.Detrend(dst, row)) },
-		"dsp.FirstNonFinite":  func() { dsp.FirstNonFinite(x) },
-		"dsp.BandPower":       func() { dsp.BandPower(w.Freqs(), psd, 8, 13) },
-		"SOSState.Prime":      func() { causal.Prime(3) },
+		"ZeroPhase.Filter":   func() { zero.Filter(dst, row) },
+		"ZeroPhase.Rows":     func() { zero.Rows(x, x) },
+		"SOSState.Process":   func() { causal.Process(dst, row) },
+		"FIRFilter.Filter":   func() { fir.Filter(dst, row) },
+		"Welch.PSD":          func() { w.PSD(psd, row) },
+		"Welch.PSD, short":   func() { w.PSD(psd, row[:100]) },
+		"Resampler.Resample": func() { r.Resample(short, row) },
+		"Decimator.Decimate": func() { d.Decimate(fifth, row) },
+		"Detrend and Demean": func() { dsp.Demean(dst, dsp.Detrend(dst, row)) },
+		"dsp.FirstNonFinite": func() { dsp.FirstNonFinite(x) },
+		"dsp.BandPower":      func() { dsp.BandPower(w.Freqs(), psd, 8, 13) },
+		"SOSState.Prime":     func() { causal.Prime(3) },
 	} {
 		if n := testing.AllocsPerRun(20, f); n != 0 {
 			t.Errorf("%s: %v allocations a call", name, n)
 		}
+	}
+}
+
+func TestWrongLengthsPanic(t *testing.T) {
+	t.Parallel()
+	s := must[dsp.SOS](t)(dsp.ButterBandPass(4, 8, 30, 250))
+	w := must[*dsp.Welch](t)(dsp.NewWelch(100, 50, 250))
+	x := make([]float64, 200)
+	for name, f := range map[string]func(){
+		"zero phase":   func() { s.FiltFilt(make([]float64, 100), x) },
+		"causal":       func() { s.NewState().Process(make([]float64, 300), x) },
+		"rows":         func() { dsp.NewZeroPhase(s).Rows(mat.NewDense(2, 200, nil), mat.NewDense(3, 200, nil)) },
+		"spectrum":     func() { w.PSD(make([]float64, 3), x) },
+		"one sample":   func() { w.PSD(nil, x[:1]) },
+		"band power":   func() { dsp.BandPower(w.Freqs(), x, 8, 13) },
+		"even FIR":     func() { dsp.NewFIRFilter(dsp.FIR{1, 1}) },
+		"decimate":     func() { dsp.Decimate(make([]float64, 7), x, 2) },
+		"decimate by0": func() { dsp.Decimate(nil, x, 0) },
+	} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("%s: no panic", name)
+				}
+			}()
+			f()
+		}()
 	}
 }

@@ -24,8 +24,8 @@ func FIRBandPass(lo, hi, fs float64) (FIR, error) {
 	below := min(max(lo/4, 2), lo)
 	above := min(max(hi/4, 2), fs/2-hi)
 	n := hammingLengthFactor / min(below, above) * fs
-	// A minute of taps at 20 kHz; longer means that an edge all but touches 0 or Nyquist.
-	if n > 1<<20 {
+	// Longer than half a minute at 5 kHz means that an edge all but touches 0 or Nyquist.
+	if n > 1<<17 {
 		return nil, paramErrorf("band %v-%v Hz at %v Hz needs %.0f taps", lo, hi, fs, n)
 	}
 	length := max(int(math.Ceil(n)), 1)
