@@ -115,7 +115,11 @@ var numbered = regexp.MustCompile(`^[A-Za-z]{0,10}[ #/_-]{0,3}(\d{1,9})$`)
 // last slash counts.
 func codeIn(label string) int {
 	label = label[strings.LastIndexByte(label, '/')+1:]
-	m := numbered.FindStringSubmatch(strings.TrimSpace(label))
+	label = strings.TrimSpace(label)
+	if code, err := strconv.Atoi(label); err == nil && code > math.MinInt32 && code < math.MaxInt32 {
+		return code // with its sign
+	}
+	m := numbered.FindStringSubmatch(label)
 	if m == nil {
 		return 0
 	}
