@@ -183,6 +183,28 @@ func FitFgMDM(covs []*mat.SymDense, labels []int, classes int) (*FgMDM, error) {
 	return f, nil
 }
 
+// NewFgMDM restores a classifier from what [FgMDM.Parts] returned.
+func NewFgMDM(reference *mat.SymDense, filter *mat.Dense, means []*mat.SymDense) (*FgMDM, error) {
+	ts, err := NewTangentSpace(reference)
+	if err != nil {
+		return nil, err
+	}
+	if r, c := filter.Dims(); r != ts.Dim() || c != ts.Dim() {
+		panic(mat.ErrShape)
+	}
+	mdm, err := NewMDM(means)
+	if err != nil {
+		return nil, err
+	}
+	return &FgMDM{ts: ts, filter: mat.DenseCopyOf(filter), mdm: mdm}, nil
+}
+
+// Parts returns copies of all that was fitted: the reference of the tangent space, the projection of tangent vectors
+// (Dim × Dim) and the class means.
+func (f *FgMDM) Parts() (reference *mat.SymDense, filter *mat.Dense, means []*mat.SymDense) {
+	return f.ts.Reference(), mat.DenseCopyOf(f.filter), f.mdm.Means()
+}
+
 func (f *FgMDM) apply(dst *mat.SymDense, v []float64) error {
 	var p mat.VecDense
 	p.MulVec(f.filter, mat.NewVecDense(len(v), v))

@@ -471,6 +471,32 @@ func TestWrongShapesPanic(t *testing.T) {
 	}
 }
 
+func TestModelsRestoredFromTheirPartsAreTheSame(t *testing.T) {
+	t.Parallel()
+	covs := must[[]*mat.SymDense](t)(riemann.Covariances(mixed(9, 4, 100, 12), riemann.KindOAS))
+	labels := []int{0, 1, 2, 0, 1, 2, 0, 1, 0}
+	mdm := must[*riemann.MDM](t)(riemann.FitMDM(covs, labels, 3))
+	fg := must[*riemann.FgMDM](t)(riemann.FitFgMDM(covs, labels, 3))
+	ts := must[*riemann.TangentSpace](t)(riemann.FitTangentSpace(covs))
+	mdm2 := must[*riemann.MDM](t)(riemann.NewMDM(mdm.Means()))
+	fg2 := must[*riemann.FgMDM](t)(riemann.NewFgMDM(fg.Parts()))
+	ts2 := must[*riemann.TangentSpace](t)(riemann.NewTangentSpace(ts.Reference()))
+	vec := must[[]float64](t)
+	for _, c := range covs {
+		for name, pair := range map[string][2][]float64{
+			"MDM":           {vec(mdm.Probabilities(nil, c)), vec(mdm2.Probabilities(nil, c))},
+			"FgMDM":         {vec(fg.Distances(nil, c)), vec(fg2.Distances(nil, c))},
+			"tangent space": {vec(ts.Project(nil, c)), vec(ts2.Project(nil, c))},
+		} {
+			for i, v := range pair[0] {
+				if pair[1][i] != v {
+					t.Fatalf("%s: value %d is %v, before it was %v", name, i, pair[1][i], v)
+				}
+			}
+		}
+	}
+}
+
 func TestFittedModelsAreShared(t *testing.T) {
 	t.Parallel()
 	covs := must[[]*mat.SymDense](t)(riemann.Covariances(mixed(8, 6, 100, 9), riemann.KindOAS))
