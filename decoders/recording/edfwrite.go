@@ -18,7 +18,8 @@ import (
 // changes are among the events.
 //
 // Each channel is scaled to its own largest value, or keeps its integers where all its samples are. The error of a
-// sample is therefore at most 1/65534 of the channel's largest absolute value, and a channel of integers is exact.
+// sample is therefore at most 1/65534 of the channel's largest absolute value (rounded up to the seven characters
+// that the header has for it), and a channel of integers is exact.
 // Where the length does not divide into records of equal length, the last value is repeated to the end of the last
 // record. A gap within a record is written as an annotation.
 //
@@ -141,7 +142,8 @@ func (e *edfWriter) layOutSingle(rate float64, samples int) {
 		}
 	}
 	e.duration = field8(float64(best) / rate)
-	e.seconds = float64(best) / rate
+	// Readers hold the starts of the records to the length that the header states, rounded as it may be.
+	e.seconds, _ = strconv.ParseFloat(e.duration, 64)
 	e.perRecord = make([]int, len(e.channels))
 	for i := range e.perRecord {
 		e.perRecord[i] = best
@@ -184,7 +186,7 @@ func (e *edfWriter) calibrate() error {
 			limit = strconv.FormatFloat(top, 'f', -1, 64)
 		}
 		v, err := strconv.ParseFloat(limit, 64)
-		if err != nil || v < largest {
+		if err != nil || v < largest || len(limit) > 7 {
 			return unsupported(e.format(), map[string]any{"channel": c.Label, "largest": largest},
 				"channel %s has values of %g, which the header cannot state", c.Label, largest)
 		}

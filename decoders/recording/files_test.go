@@ -1,0 +1,210 @@
+package recording_test
+
+import (
+	"errors"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/neurod/neurod/decoders"
+	"github.com/neurod/neurod/decoders/recording"
+	"github.com/neurod/neurod/internal/testkit/eegdata"
+)
+
+// expectedRefusals are the files that must be refused, with the code and a word of the reason. Every other file of
+// these folders must be read.
+var expectedRefusals = []struct{ path, code, reason string }{
+	{"formats/xdf/*.xdf", decoders.CodeUnsupportedFormat, "XDF"},
+	{"malformed/EdfLib__ekg.edf", decoders.CodePayloadMalformed, "93 data records and the file holds none"},
+	{"malformed/*Invalid_DataRecord_Count.edf", decoders.CodePayloadMalformed, "holds none"},
+	{"malformed/*S001R06.edf", decoders.CodeUnsupportedFormat, "SR Research"},
+	{"malformed/seizuer_prediction__sample_eeg.edf", decoders.CodeUnsupportedFormat, "Git LFS"},
+	{"malformed/edfio__mne_test.bdf", decoders.CodeUnsupportedFormat, "Git LFS"},
+}
+
+func TestEveryFileIsReadOrRefusedWithAReason(t *testing.T) {
+	t.Parallel()
+	root := eegdata.Dir(t)
+	seen := 0
+	for _, folder := range []string{"formats", "headsets", "malformed", "artifacts", "p300", "ssvep", "seizure/chbmit", "motor_imagery/biosig"} {
+		err := fs.WalkDir(os.DirFS(root), folder, func(path string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() || d.Name() == "SOURCE.txt" {
+				return err
+			}
+			switch filepath.Ext(path) {
+			case ".json", ".csv":
+				if _, err := os.Stat(filepath.Join(root, strings.TrimSuffix(strings.TrimSuffix(path, ".json"), ".events.csv")+".f32")); err == nil {
+					return nil // belongs to a buffer
+				}
+			}
+			seen++
+			rec, err := recording.OpenFS(os.DirFS(root), path)
+			for _, want := range expectedRefusals {
+				if ok, _ := filepath.Match(want.path, path); ok {
+					if codeOf(err) != want.code || !strings.Contains(err.Error(), want.reason) {
+						t.Errorf("%s: got %v, want %s ... %s", path, err, want.code, want.reason)
+					}
+					var e *decoders.Error
+					if errors.As(err, &e) && e.Details["format"] == "" {
+						t.Errorf("%s: the error does not name the format", path)
+					}
+					return nil
+				}
+			}
+			if err != nil {
+				t.Errorf("%s: %v", path, err)
+				return nil
+			}
+			checkRecording(t, path, rec)
+			return nil
+		})
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			t.Fatal(err)
+		}
+	}
+	if seen < 60 {
+		t.Errorf("only %d files were found under %s", seen, root)
+	}
+}
+
+// checkRecording holds what is true of every recording that a reader returns.
+func checkRecording(t *testing.T, name string, rec *recording.Recording) {
+	t.Helper()
+	labels := map[string]bool{}
+	for _, c := range rec.Channels {
+		if c.Label == "" || c.Name == "" || c.Kind == "" {
+			t.Errorf("%s: channel %+v lacks label, name or kind", name, c.Label)
+		}
+		if labels[c.Label] {
+			t.Errorf("%s: label %q twice", name, c.Label)
+		}
+		labels[c.Label] = true
+		if c.Rate < 0 || math.IsNaN(c.Rate) || math.IsInf(c.Rate, 0) {
+			t.Errorf("%s %s: rate %g", name, c.Label, c.Rate)
+		}
+	}
+	for i, e := range rec.Events {
+		if i > 0 && e.Onset < rec.Events[i-1].Onset {
+			t.Errorf("%s: event %d at %g after one at %g", name, i, e.Onset, rec.Events[i-1].Onset)
+		}
+		if math.IsNaN(e.Onset) || math.IsInf(e.Onset, 0) {
+			t.Errorf("%s: event %d at %g", name, i, e.Onset)
+		}
+	}
+	if rec.Targets != nil && len(rec.Targets) != len(rec.Events) {
+		t.Errorf("%s: %d targets of %d events", name, len(rec.Targets), len(rec.Events))
+	}
+	sig, err := rec.Signal()
+	if err != nil {
+		if codeOf(err) == "" {
+			t.Errorf("%s: Signal gives an error without code: %v", name, err)
+		}
+		return
+	}
+	r, c := sig.Data.Dims()
+	if r != len(sig.Channels) || c == 0 || sig.Rate <= 0 {
+		t.Errorf("%s: signal of %d × %d at %g Hz with %d names", name, r, c, sig.Rate, len(sig.Channels))
+	}
+}
+
+func TestHeadsetFiles(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		file     string
+		format   recording.Format
+		rate     float64
+		eeg      int
+		seconds  float64
+		events   int
+		gaps     int
+		warning  string
+		noSignal bool
+	}{
+		{file: "headsets/openbci/OpenBCI-RAW-2016-07-21_17-46-29.txt", format: recording.OpenBCI, rate: 250, eeg: 8, seconds: 31.06, gaps: 4, warning: "4 samples were lost"},
+		{file: "headsets/openbci/OpenBCI_GUI-v6-blinks-jawClench-alpha.txt", format: recording.OpenBCI, rate: 250, eeg: 8, seconds: 89.96},
+		{file: "headsets/openbci/SDconverted-2014-10-22_16-27-06.txt", format: recording.OpenBCI, rate: 250, eeg: 8, seconds: 13.88, warning: "250 Hz is assumed"},
+		// SOURCE.txt: 504, 169 and 5 blinks.
+		{file: "headsets/mind_monitor/mindMonitor_2021-04-25--22-31-27.csv", format: recording.MindMonitor, rate: 1, eeg: 4, seconds: 1145, events: 504, warning: "recorded at an interval", noSignal: true},
+		{file: "headsets/mind_monitor/mindMonitor_2021-04-25--23-03-58.csv", format: recording.MindMonitor, rate: 1, eeg: 4, seconds: 424, events: 169, warning: "recorded at an interval", noSignal: true},
+		{file: "headsets/mind_monitor/mindMonitor_2021-04-25--23-16-05.csv", format: recording.MindMonitor, rate: 1, eeg: 4, seconds: 578, events: 5, warning: "recorded at an interval", noSignal: true},
+		{file: "artifacts/blink_pyriemann/sample-blinks.txt.gz", format: recording.Table, rate: 128, eeg: 19, seconds: 11},
+		{file: "formats/other/eeg_ec.txt", format: recording.Table, rate: 125, eeg: 1, seconds: 305.75},
+		{file: "artifacts/blink_muse/LongBlink2.csv", format: recording.Table, rate: 0, eeg: 4, warning: "does not tell its sampling rate", noSignal: true},
+		{file: "p300/bci2_iib/AAS010R01.f32", format: recording.Buffer, rate: 240, eeg: 64, seconds: 109.7, events: 540},
+		{file: "p300/gtec/S1.f32", format: recording.Buffer, rate: 250, eeg: 8, seconds: 243.48, events: 1200},
+	} {
+		rec, err := openAny(t, tt.file)
+		if err != nil {
+			t.Errorf("%s: %v", tt.file, err)
+			continue
+		}
+		eeg := 0
+		for _, c := range rec.Channels {
+			if c.Kind == recording.EEG {
+				eeg++
+				if math.Abs(c.Rate-tt.rate) > 0.01*tt.rate {
+					t.Errorf("%s %s: %g Hz, want %g", tt.file, c.Label, c.Rate, tt.rate)
+				}
+			}
+		}
+		if rec.Format != tt.format || eeg != tt.eeg || len(rec.Events) != tt.events || len(rec.Gaps) != tt.gaps {
+			t.Errorf("%s: %s, %d EEG channels, %d events, %d gaps", tt.file, rec.Format, eeg, len(rec.Events), len(rec.Gaps))
+		}
+		if math.Abs(rec.Seconds()-tt.seconds) > 0.01+0.001*tt.seconds {
+			t.Errorf("%s: %g s, want %g", tt.file, rec.Seconds(), tt.seconds)
+		}
+		if !strings.Contains(strings.Join(rec.Warnings, "\n"), tt.warning) {
+			t.Errorf("%s: warnings %q lack %q", tt.file, rec.Warnings, tt.warning)
+		}
+		if _, err := rec.Signal(); (err != nil) != tt.noSignal {
+			t.Errorf("%s: signal error %v", tt.file, err)
+		}
+	}
+}
+
+// The three letters of the first file spell CAT: 45 flashes of each of 12 codes, 90 of 540 are targets.
+func TestTargetsOfSpeller(t *testing.T) {
+	t.Parallel()
+	rec, err := openAny(t, "p300/bci2_iib/AAS010R01.f32")
+	if err != nil {
+		t.Fatal(err)
+	}
+	targets, codes := 0, map[int]int{}
+	for i, e := range rec.Events {
+		codes[e.Code]++
+		if rec.Targets[i] {
+			targets++
+		}
+	}
+	if targets != 90 || len(codes) != 12 || codes[1] != 45 || codes[12] != 45 {
+		t.Errorf("%d targets, codes %v", targets, codes)
+	}
+}
+
+// MNE's test_units.vhdr states the same samples in nV, mV, V and µV.
+func TestBrainVisionUnits(t *testing.T) {
+	t.Parallel()
+	plain, err := openAny(t, "formats/brainvision/test.vhdr")
+	if err != nil {
+		t.Fatal(err)
+	}
+	mixed, err := openAny(t, "formats/brainvision/test_units.vhdr")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 8 {
+		a, b := plain.Channels[i], mixed.Channels[i]
+		for k := range a.Samples {
+			if math.Abs(a.Samples[k]-b.Samples[k]) > 1e-9*(1+math.Abs(a.Samples[k])) {
+				t.Fatalf("%s sample %d: %g and %g µV", a.Label, k, a.Samples[k], b.Samples[k])
+			}
+		}
+	}
+	byMarker, err := openAny(t, "formats/brainvision/test.vmrk")
+	if err != nil || len(byMarker.Channels) != len(plain.Channels) {
+		t.Errorf("opened by its marker file: %v", err)
+	}
+}
