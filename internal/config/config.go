@@ -1,0 +1,304 @@
+// Package config reads the program's settings from the environment: one Config for all of it.
+//
+// Nothing set at all is the embedded mode: SQLite and an in-process Redis in one process, for a laptop. DATABASE_URL
+// and REDIS_URL together are production. Anything between is refused rather than guessed.
+//
+// Invariants: a wrong setting stops the program at its start with the variable's name; secrets never reach a log,
+// an error or a fmt verb (type Secret).
+package config
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"net/url"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/caarlos0/env/v11"
+
+	"github.com/neurod/neurod/internal/auth"
+	"github.com/neurod/neurod/internal/store"
+)
+
+// Config holds every setting. The env tag names the variable.
+type Config struct {
+	// DecodeEnabled accepts decode requests; false answers 403 neuro_decode_disabled. Defaults to true.
+	DecodeEnabled bool `env:"NEURO_DECODE_ENABLED" envDefault:"true"`
+
+	// DatabaseURL is postgres://… for production, or "sqlite:PATH". Defaults to SQLite in DataDir.
+	DatabaseURL Secret `env:"DATABASE_URL"`
+	// RedisURL is redis://…, rediss://…, or a Sentinel or Cluster URL. Defaults to a Redis inside the process.
+	RedisURL Secret `env:"REDIS_URL"`
+	// DatabaseConns limits the connections of one process to PostgreSQL. Defaults to 20.
+	DatabaseConns int `env:"NEUROD_DATABASE_CONNS" envDefault:"20"`
+	// DataDir is the folder of the embedded mode: database, signing key. Defaults to "data".
+	DataDir string `env:"NEUROD_DATA_DIR" envDefault:"data"`
+	// ModelsDir is a folder of catalog models beside those in the program. Defaults to none.
+	ModelsDir string `env:"NEUROD_MODELS_DIR"`
+
+	// Addr is the address to listen on. Defaults to all addresses (":8000"), embedded to this machine alone
+	// ("127.0.0.1:8000"), because the embedded mode has an account with a known password.
+	Addr string `env:"NEUROD_ADDR"`
+	// Port replaces the port of Addr. Defaults to 8000.
+	Port int `env:"NEUROD_PORT"`
+	// TrustedProxies are the addresses or networks (CIDR) whose X-Forwarded-For is believed, separated by commas.
+	// Defaults to none: the peer's address counts.
+	TrustedProxies []string `env:"NEUROD_TRUSTED_PROXIES"`
+	// ShutdownTimeout is how long a stopping process may finish what it has begun. Defaults to 30 s.
+	ShutdownTimeout time.Duration `env:"NEUROD_SHUTDOWN_TIMEOUT" envDefault:"30s"`
+
+	// JWTSecret signs access tokens, at least 32 bytes. Required for the API in production. Defaults, embedded, to a
+	// random one kept in DataDir.
+	JWTSecret Secret `env:"NEUROD_JWT_SECRET"`
+	// AccessTTL is how long an access token is good. Defaults to 15 min.
+	AccessTTL time.Duration `env:"NEUROD_ACCESS_TTL" envDefault:"15m"`
+	// RefreshTTL is how long a refresh token is good. Defaults to 30 days.
+	RefreshTTL time.Duration `env:"NEUROD_REFRESH_TTL" envDefault:"720h"`
+	// SignupEnabled lets anyone make an account. Defaults to true.
+	SignupEnabled bool `env:"NEUROD_SIGNUP_ENABLED" envDefault:"true"`
+	// SignupsPerHour limits the accounts made from one address. Defaults to 60.
+	SignupsPerHour int `env:"NEUROD_SIGNUPS_PER_HOUR" envDefault:"60"`
+	// LoginFailures limits wrong passwords for one e-mail from one address in 15 min; ten times as many for one e-mail
+	// from everywhere, and from one address for all e-mails. Defaults to 10.
+	LoginFailures int `env:"NEUROD_LOGIN_FAILURES" envDefault:"10"`
+
+	// WorkerConcurrency is how many jobs a worker runs at once. Defaults to the number of CPUs.
+	WorkerConcurrency int `env:"NEUROD_WORKER_CONCURRENCY"`
+	// RedisOutageLimit is how long Redis may be away before new decodes are refused. Defaults to 30 s.
+	RedisOutageLimit time.Duration `env:"NEUROD_REDIS_OUTAGE_LIMIT" envDefault:"30s"`
+
+	// PayloadRetention is how long the recording of a finished job is kept. Defaults to 24 h.
+	PayloadRetention time.Duration `env:"NEUROD_PAYLOAD_RETENTION" envDefault:"24h"`
+	// ResultRetention is how long a finished job is kept. Defaults to 30 days.
+	ResultRetention time.Duration `env:"NEUROD_RESULT_RETENTION" envDefault:"720h"`
+	// DeadLetterRetention is how long a job that was given up is kept. Defaults to 90 days.
+	DeadLetterRetention time.Duration `env:"NEUROD_DEAD_LETTER_RETENTION" envDefault:"2160h"`
+	// IdempotencyRetention is how long the answer to an Idempotency-Key is kept. Defaults to 24 h.
+	IdempotencyRetention time.Duration `env:"NEUROD_IDEMPOTENCY_RETENTION" envDefault:"24h"`
+
+	// LogLevel is debug, info, warn or error. Defaults to info.
+	LogLevel slog.Level `env:"NEUROD_LOG_LEVEL" envDefault:"info"`
+	// LogFormat is json or text. Defaults to json.
+	LogFormat string `env:"NEUROD_LOG_FORMAT" envDefault:"json"`
+}
+
+// Secret is a setting that must not be shown. Only Reveal gives its value.
+type Secret string
+
+const hidden = "[hidden]"
+
+// Reveal returns the value.
+func (s Secret) Reveal() string { return string(s) }
+
+// String hides the value, and says whether there is one.
+func (s Secret) String() string {
+	if s == "" {
+		return ""
+	}
+	return hidden
+}
+
+// GoString hides the value from %#v.
+func (s Secret) GoString() string { return strconv.Quote(s.String()) }
+
+// Format hides the value from every other verb, such as %x and %q.
+func (s Secret) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(s.String())) }
+
+// MarshalText hides the value from encoders.
+func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// LogValue hides the value from slog.
+func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
+
+// Load reads the settings from "NAME=value" pairs, as os.Environ gives them, and checks them. The error names every
+// variable that is wrong.
+func Load(environ []string) (Config, error) {
+	var c Config
+	err := env.ParseWithOptions(&c, env.Options{Environment: env.ToMap(environ)})
+	if err != nil {
+		return Config{}, fmt.Errorf("config: %w", explain(err))
+	}
+	return c.finish()
+}
+
+// finish fills in what depends on other settings and checks the whole.
+func (c Config) finish() (Config, error) {
+	var errs []error
+	wrong := func(name, format string, args ...any) {
+		errs = append(errs, fmt.Errorf("%s %s", name, fmt.Sprintf(format, args...)))
+	}
+
+	postgres := store.DialectOf(c.DatabaseURL.Reveal()) == store.PostgreSQL
+	switch {
+	case postgres && c.RedisURL == "":
+		wrong("REDIS_URL", "is not set, but DATABASE_URL names PostgreSQL: production needs both, embedded neither")
+	case !postgres && c.RedisURL != "":
+		wrong("DATABASE_URL", "does not name PostgreSQL, but REDIS_URL is set: production needs both, embedded neither")
+	}
+	if c.RedisURL != "" {
+		if u, err := url.Parse(c.RedisURL.Reveal()); err != nil || u.Scheme == "" {
+			wrong("REDIS_URL", "is not a URL")
+		}
+	}
+
+	if c.Addr == "" {
+		c.Addr = ":8000"
+		if c.Embedded() {
+			c.Addr = "127.0.0.1:8000"
+		}
+	}
+	host, port, err := net.SplitHostPort(c.Addr)
+	if n, convErr := strconv.Atoi(port); err != nil || convErr != nil || n < 0 || n > 65535 {
+		wrong("NEUROD_ADDR", "%q must be an address and a port, as in 127.0.0.1:8000", c.Addr)
+	}
+	switch {
+	case c.Port < 0 || c.Port > 65535:
+		wrong("NEUROD_PORT", "must be from 1 to 65535")
+	case c.Port > 0:
+		c.Addr = net.JoinHostPort(host, strconv.Itoa(c.Port))
+	}
+	for _, p := range c.TrustedProxies {
+		_, addrErr := netip.ParseAddr(p)
+		_, netErr := netip.ParsePrefix(p)
+		if addrErr != nil && netErr != nil {
+			wrong("NEUROD_TRUSTED_PROXIES", "holds %q, which is neither an address nor a network", p)
+		}
+	}
+
+	if c.JWTSecret != "" {
+		if why := weak(c.JWTSecret.Reveal()); why != "" {
+			wrong("NEUROD_JWT_SECRET", "%s; openssl rand -hex 32 makes a good one", why)
+		}
+	}
+	if c.LogFormat != "json" && c.LogFormat != "text" {
+		wrong("NEUROD_LOG_FORMAT", "must be json or text")
+	}
+	for name, n := range map[string]int{
+		"NEUROD_DATABASE_CONNS": c.DatabaseConns, "NEUROD_SIGNUPS_PER_HOUR": c.SignupsPerHour, "NEUROD_LOGIN_FAILURES": c.LoginFailures,
+	} {
+		if n < 1 {
+			wrong(name, "must be at least 1")
+		}
+	}
+	if c.WorkerConcurrency < 0 {
+		wrong("NEUROD_WORKER_CONCURRENCY", "must not be negative")
+	}
+	for name, d := range map[string]time.Duration{
+		"NEUROD_SHUTDOWN_TIMEOUT": c.ShutdownTimeout, "NEUROD_ACCESS_TTL": c.AccessTTL, "NEUROD_REFRESH_TTL": c.RefreshTTL,
+		"NEUROD_REDIS_OUTAGE_LIMIT": c.RedisOutageLimit, "NEUROD_PAYLOAD_RETENTION": c.PayloadRetention,
+		"NEUROD_RESULT_RETENTION": c.ResultRetention, "NEUROD_DEAD_LETTER_RETENTION": c.DeadLetterRetention,
+		"NEUROD_IDEMPOTENCY_RETENTION": c.IdempotencyRetention,
+	} {
+		if d <= 0 {
+			wrong(name, "must be longer than 0, as in 30s or 24h")
+		}
+	}
+	if c.AccessTTL >= c.RefreshTTL {
+		wrong("NEUROD_ACCESS_TTL", "must be shorter than NEUROD_REFRESH_TTL")
+	}
+	if len(errs) == 0 {
+		return c, nil
+	}
+	slices.SortFunc(errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
+	return Config{}, fmt.Errorf("config: %w", errors.Join(errs...))
+}
+
+// Embedded reports whether this is the embedded mode.
+func (c Config) Embedded() bool {
+	return c.RedisURL == "" && store.DialectOf(c.DatabaseURL.Reveal()) == store.SQLite
+}
+
+// SigningKey returns the key for access tokens: the configured one, or in the embedded mode one that is made once
+// and kept in DataDir. Production without one is an error.
+func (c Config) SigningKey() ([]byte, error) {
+	switch {
+	case c.JWTSecret != "":
+		return []byte(c.JWTSecret.Reveal()), nil
+	case !c.Embedded():
+		return nil, errors.New("config: NEUROD_JWT_SECRET is not set; production has no default secret: openssl rand -hex 32 makes one")
+	}
+	return auth.SigningKeyFile(filepath.Join(c.DataDir, "signing.key"))
+}
+
+// Store returns the settings of the database.
+func (c Config) Store() store.Config {
+	return store.Config{DatabaseURL: c.DatabaseURL.Reveal(), DataDir: c.DataDir, MaxConns: c.DatabaseConns}
+}
+
+// LogValue shows the settings by the names of their variables, without secrets.
+func (c Config) LogValue() slog.Value {
+	v := reflect.ValueOf(c)
+	attrs := make([]slog.Attr, 0, v.NumField())
+	for i := range v.NumField() {
+		attrs = append(attrs, slog.Any(v.Type().Field(i).Tag.Get("env"), v.Field(i).Interface()))
+	}
+	return slog.GroupValue(attrs...)
+}
+
+// weak says why a secret is no secret, "" when it may be one.
+func weak(secret string) string {
+	if len(secret) < auth.SigningKeySize {
+		return fmt.Sprintf("has %d bytes and needs at least %d", len(secret), auth.SigningKeySize)
+	}
+	seen := map[byte]bool{}
+	for i := range len(secret) {
+		seen[secret[i]] = true
+	}
+	// 32 random hexadecimal digits show fewer than 6 of the 16 once in 10^12 times: C(16,5)·(5/16)^32.
+	if len(seen) < 6 {
+		return "repeats itself"
+	}
+	lower := strings.ToLower(secret)
+	for _, word := range []string{"changeme", "change-me", "change_me", "replace-me", "your-secret", "default-secret", "insecure"} {
+		if strings.Contains(lower, word) {
+			return "is an example's"
+		}
+	}
+	return ""
+}
+
+// explain names the variables that env could not parse instead of the struct's fields.
+func explain(err error) error {
+	var all env.AggregateError
+	if !errors.As(err, &all) {
+		return err
+	}
+	var out []error
+	for _, e := range all.Errors {
+		var parse env.ParseError
+		if !errors.As(e, &parse) {
+			out = append(out, e)
+			continue
+		}
+		name := parse.Name
+		if f, ok := reflect.TypeFor[Config]().FieldByName(parse.Name); ok {
+			name = f.Tag.Get("env")
+		}
+		out = append(out, fmt.Errorf("%s is not a %s: %w", name, kind(parse.Type), parse.Err))
+	}
+	return errors.Join(out...)
+}
+
+// kind words a type for people.
+func kind(t reflect.Type) string {
+	switch t {
+	case reflect.TypeFor[time.Duration]():
+		return "duration"
+	case reflect.TypeFor[slog.Level]():
+		return "log level"
+	}
+	switch t.Kind() {
+	case reflect.Bool:
+		return "truth value"
+	case reflect.Int:
+		return "whole number"
+	}
+	return t.String()
+}

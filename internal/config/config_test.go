@@ -1,0 +1,176 @@
+package config_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/neurod/neurod/internal/config"
+	"github.com/neurod/neurod/internal/store"
+)
+
+const (
+	pgURL    = "DATABASE_URL=postgres://neurod:hunter2@db/neurod"
+	redisURL = "REDIS_URL=redis://:hunter3@redis:6379/0"
+	secret   = "NEUROD_JWT_SECRET=6f1d2c3b4a5968778695a4b3c2d1e0f96f1d2c3b4a5968778695a4b3c2d1e0f9"
+)
+
+func TestNothingSetIsEmbedded(t *testing.T) {
+	t.Parallel()
+	c, err := config.Load(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !c.Embedded() || c.Addr != "127.0.0.1:8000" || c.DataDir != "data" || !c.DecodeEnabled || !c.SignupEnabled {
+		t.Errorf("%+v", c)
+	}
+	if c.AccessTTL != 15*time.Minute || c.RefreshTTL != 30*24*time.Hour || c.RedisOutageLimit != 30*time.Second || c.LogLevel != slog.LevelInfo {
+		t.Errorf("%+v", c)
+	}
+	if s := c.Store(); store.DialectOf(s.DatabaseURL) != store.SQLite || s.DataDir != "data" {
+		t.Errorf("store %+v", s)
+	}
+}
+
+func TestProduction(t *testing.T) {
+	t.Parallel()
+	c, err := config.Load([]string{pgURL, redisURL, secret})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Embedded() || c.Addr != ":8000" {
+		t.Errorf("embedded %v, address %s", c.Embedded(), c.Addr)
+	}
+	if key, err := c.SigningKey(); err != nil || string(key) != strings.TrimPrefix(secret, "NEUROD_JWT_SECRET=") {
+		t.Errorf("signing key: %v", err)
+	}
+	c, err = config.Load([]string{pgURL, redisURL})
+	if err != nil {
+		t.Fatal(err) // a worker needs no secret
+	}
+	if _, err := c.SigningKey(); err == nil || !strings.Contains(err.Error(), "NEUROD_JWT_SECRET") {
+		t.Errorf("production signs with a default secret: %v", err)
+	}
+}
+
+func TestEmbeddedSigningKeyIsKept(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "d")
+	c, err := config.Load([]string{"NEUROD_DATA_DIR=" + dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, err := c.SigningKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := c.SigningKey()
+	if err != nil || !bytes.Equal(first, again) {
+		t.Errorf("another key after a restart (%v)", err)
+	}
+	if info, err := os.Stat(filepath.Join(dir, "signing.key")); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("%v, %v", info, err)
+	}
+}
+
+func TestAddr(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		env  []string
+		want string
+	}{
+		"address":                  {[]string{"NEUROD_ADDR=0.0.0.0:9000"}, "0.0.0.0:9000"},
+		"port":                     {[]string{"NEUROD_PORT=9001"}, "127.0.0.1:9001"},
+		"port in production":       {[]string{pgURL, redisURL, "NEUROD_PORT=9001"}, ":9001"},
+		"port over address":        {[]string{"NEUROD_ADDR=[::1]:9000", "NEUROD_PORT=9001"}, "[::1]:9001"},
+		"empty is as good as none": {[]string{"NEUROD_ADDR=", "NEUROD_PORT=", "DATABASE_URL="}, "127.0.0.1:8000"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c, err := config.Load(tc.env)
+			if err != nil || c.Addr != tc.want {
+				t.Errorf("%q, %v; want %q", c.Addr, err, tc.want)
+			}
+		})
+	}
+}
+
+func TestWrongSettingsAreNamed(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		env  []string
+		want []string
+	}{
+		"database without redis": {[]string{pgURL}, []string{"REDIS_URL"}},
+		"redis without database": {[]string{redisURL}, []string{"DATABASE_URL"}},
+		"redis with sqlite":      {[]string{"DATABASE_URL=sqlite:x.db", redisURL}, []string{"DATABASE_URL"}},
+		"redis no url":           {[]string{pgURL, "REDIS_URL=localhost"}, []string{"REDIS_URL"}},
+		"short secret":           {[]string{"NEUROD_JWT_SECRET=hunter2"}, []string{"NEUROD_JWT_SECRET", "7 bytes"}},
+		"repeated secret":        {[]string{"NEUROD_JWT_SECRET=" + strings.Repeat("a", 64)}, []string{"NEUROD_JWT_SECRET"}},
+		"example secret":         {[]string{"NEUROD_JWT_SECRET=please-ChangeMe-before-production-0123456789"}, []string{"NEUROD_JWT_SECRET"}},
+		"address":                {[]string{"NEUROD_ADDR=localhost"}, []string{"NEUROD_ADDR"}},
+		"port":                   {[]string{"NEUROD_PORT=70000"}, []string{"NEUROD_PORT"}},
+		"port no number":         {[]string{"NEUROD_PORT=http"}, []string{"NEUROD_PORT", "whole number"}},
+		"duration":               {[]string{"NEUROD_REDIS_OUTAGE_LIMIT=30"}, []string{"NEUROD_REDIS_OUTAGE_LIMIT", "duration"}},
+		"negative duration":      {[]string{"NEUROD_PAYLOAD_RETENTION=-1h"}, []string{"NEUROD_PAYLOAD_RETENTION"}},
+		"truth value":            {[]string{"NEURO_DECODE_ENABLED=maybe"}, []string{"NEURO_DECODE_ENABLED", "truth value"}},
+		"log level":              {[]string{"NEUROD_LOG_LEVEL=loud"}, []string{"NEUROD_LOG_LEVEL", "log level"}},
+		"log format":             {[]string{"NEUROD_LOG_FORMAT=xml"}, []string{"NEUROD_LOG_FORMAT"}},
+		"proxy":                  {[]string{"NEUROD_TRUSTED_PROXIES=10.0.0.0/8,proxy"}, []string{"NEUROD_TRUSTED_PROXIES", `"proxy"`}},
+		"two faults":             {[]string{"NEUROD_DATABASE_CONNS=0", "NEUROD_LOGIN_FAILURES=-1"}, []string{"NEUROD_DATABASE_CONNS", "NEUROD_LOGIN_FAILURES"}},
+		"access outlives":        {[]string{"NEUROD_ACCESS_TTL=1000h"}, []string{"NEUROD_ACCESS_TTL"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := config.Load(tc.env)
+			if err == nil {
+				t.Fatal("no error")
+			}
+			for _, w := range tc.want {
+				if !strings.Contains(err.Error(), w) {
+					t.Errorf("%q does not say %q", err, w)
+				}
+			}
+			if strings.Contains(err.Error(), "hunter") {
+				t.Errorf("%q shows a secret", err)
+			}
+		})
+	}
+}
+
+func TestSecretsAreNeverShown(t *testing.T) {
+	t.Parallel()
+	c, err := config.Load([]string{pgURL, redisURL, secret})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	for _, h := range []slog.Handler{slog.NewJSONHandler(&out, nil), slog.NewTextHandler(&out, nil)} {
+		slog.New(h).Info("settings", "config", c, "pointer", &c, "secret", c.JWTSecret)
+	}
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d"} {
+		fmt.Fprintf(&out, verb+" "+verb+"\n", c, c.JWTSecret)
+	}
+	if err := json.NewEncoder(&out).Encode(c); err != nil {
+		t.Fatal(err)
+	}
+	for _, hidden := range []string{"hunter2", "hunter3", "6f1d2c3b", fmt.Sprintf("%x", "hunter2"), fmt.Sprintf("%X", "hunter2")} {
+		if strings.Contains(out.String(), hidden) {
+			t.Errorf("%q is shown:\n%s", hidden, out.String())
+		}
+	}
+	for _, shown := range []string{"NEUROD_REDIS_OUTAGE_LIMIT", "[hidden]"} {
+		if !strings.Contains(out.String(), shown) {
+			t.Errorf("%q is not shown:\n%s", shown, out.String())
+		}
+	}
+	if c.DatabaseURL.Reveal() == "" || fmt.Sprint(config.Secret("")) != "" {
+		t.Error("Reveal hides, or an empty secret looks like one")
+	}
+}
