@@ -1,16 +1,17 @@
 package servers
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"os/exec"
 	"strconv"
 	"strings"
 	"syscall"
 	"time"
-
-	"github.com/redis/go-redis/v9"
 )
 
 // Redis is a Redis server of our own. It keeps nothing: what it held is gone when it stops.
@@ -31,10 +32,7 @@ func StartRedis(ctx context.Context) (*Redis, error) {
 			"--save", "", "--appendonly", "no", "--maxmemory-policy", "noeviction", "--daemonize", "no"}
 	}
 	p.probe = func(ctx context.Context, pid, _ int) error {
-		c := redis.NewClient(&redis.Options{Addr: p.addr(), MaxRetries: -1, PoolSize: 1, Protocol: 2,
-			DisableIdentity: true, DialTimeout: time.Second, DialerRetries: 1})
-		defer c.Close()
-		info, err := c.Info(ctx, "server").Result()
+		info, err := redisInfo(ctx, p.addr())
 		if err != nil {
 			return err
 		}
@@ -72,3 +70,31 @@ func (r *Redis) Signal(sig syscall.Signal) error { return r.p.signal(sig) }
 
 // Close ends the server and removes its folder. A second call does nothing.
 func (r *Redis) Close() error { return r.p.close(syscall.SIGTERM) }
+
+// redisInfo asks for the section "server" by an inline command
+// (https://redis.io/docs/latest/develop/reference/protocol-spec/#inline-commands).
+func redisInfo(ctx context.Context, addr string) (string, error) {
+	d := net.Dialer{Timeout: time.Second}
+	conn, err := d.DialContext(ctx, "tcp", addr)
+	if err != nil {
+		return "", err
+	}
+	defer conn.Close()
+	if err := conn.SetDeadline(time.Now().Add(5 * time.Second)); err != nil {
+		return "", err
+	}
+	if _, err := conn.Write([]byte("INFO server\r\n")); err != nil {
+		return "", err
+	}
+	r := bufio.NewReader(conn)
+	var size int
+	if _, err := fmt.Fscanf(r, "$%d\r\n", &size); err != nil {
+		return "", fmt.Errorf("no bulk string: %w", err)
+	}
+	if size < 0 || size > 1<<16 {
+		return "", fmt.Errorf("INFO of %d bytes", size)
+	}
+	b := make([]byte, size)
+	_, err = io.ReadFull(r, b)
+	return string(b), err
+}
