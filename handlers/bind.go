@@ -3,6 +3,7 @@ package handlers
 import (
 	"errors"
 	"io"
+	"net/http"
 	"reflect"
 	"strings"
 	"sync"
@@ -32,14 +33,19 @@ const (
 
 // readBody reads the whole body. What a client says about its length is believed only up to 1 MiB at a time, so
 // that memory grows with what has arrived. The limit is middleware.Body's.
-func readBody(c *gin.Context) ([]byte, error) {
+func readBody(r *http.Request) ([]byte, error) { return readBodyInto(nil, r) }
+
+// readBodyInto is readBody into the room that buf has, or more.
+func readBodyInto(buf []byte, r *http.Request) ([]byte, error) {
 	size := smallBody
-	if n := c.Request.ContentLength; n >= 0 {
-		size = int(min(n, bodyStep)) + 1 // one more, so that the end shows without growing
+	if r.ContentLength >= 0 {
+		size = int(min(r.ContentLength, bodyStep)) + 1 // one more, so that the end shows without growing
 	}
-	buf := make([]byte, 0, size)
+	if cap(buf) < size {
+		buf = make([]byte, 0, size)
+	}
 	for {
-		n, err := c.Request.Body.Read(buf[len(buf):cap(buf)])
+		n, err := r.Body.Read(buf[len(buf):cap(buf)])
 		buf = buf[:len(buf)+n]
 		if err != nil {
 			if errors.Is(err, io.EOF) {
@@ -49,8 +55,8 @@ func readBody(c *gin.Context) ([]byte, error) {
 		}
 		if len(buf) == cap(buf) {
 			grow := max(cap(buf), bodyStep)
-			if n := c.Request.ContentLength; n >= 0 && int64(len(buf)) <= n {
-				grow = int(min(int64(grow), n-int64(len(buf))+1))
+			if left := r.ContentLength - int64(len(buf)); left >= 0 {
+				grow = int(min(int64(grow), left+1))
 			}
 			buf = append(make([]byte, 0, len(buf)+grow), buf...)
 		}
@@ -60,7 +66,7 @@ func readBody(c *gin.Context) ([]byte, error) {
 // bindJSON reads the body into dst, a pointer to a struct: strict JSON (package strictjson), then the struct's
 // validate tags. It renders the fault and returns false where something does not fit.
 func bindJSON(c *gin.Context, dst any) bool {
-	b, err := readBody(c)
+	b, err := readBody(c.Request)
 	if err == nil {
 		err = decodeJSON(b, dst)
 	}

@@ -9,15 +9,18 @@
 package handlers
 
 import (
+	"fmt"
 	"log/slog"
 	"net/http"
 	"time"
 
 	"github.com/gin-gonic/gin"
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/neurod/neurod/handlers/middleware"
 	"github.com/neurod/neurod/handlers/render"
+	"github.com/neurod/neurod/internal/service"
 	"github.com/neurod/neurod/models"
 )
 
@@ -25,15 +28,18 @@ import (
 type Config struct {
 	// Authenticator turns credentials into principals. Required.
 	Authenticator middleware.Authenticator
-	// Authorize is the service layer's rule for scopes. Required.
-	Authorize func(models.Principal, models.Scope) error
+	// Decode, Jobs and Health are the use cases. Required.
+	Decode *service.Decode
+	Jobs   *service.Jobs
+	Health service.Health
 	// Log takes the access log. Defaults to slog.Default().
 	Log *slog.Logger
 	// Metrics takes the HTTP metrics and is what /metrics shows. Defaults to a registry of its own.
 	Metrics *prometheus.Registry
-	// Draining is closed when the process begins to stop: /readyz then answers 503 and waiting clients are answered
-	// with the job as it stands. Defaults to never.
-	Draining <-chan struct{}
+	// Draining reports that the process has begun to stop: /readyz then answers 503. Defaults to never.
+	Draining func() bool
+	// TrustedProxies are the addresses or networks whose X-Forwarded-For is believed. Defaults to none.
+	TrustedProxies []string
 }
 
 // API holds the handlers.
@@ -66,10 +72,25 @@ func (r Route) Family() render.Family { return render.FamilyOf(r.Path) }
 
 // Routes is the table of every route there is.
 func (a *API) Routes() []Route {
-	return []Route{}
+	const none, key = middleware.AuthNone, middleware.AuthKey
+	const get, post = http.MethodGet, http.MethodPost
+	metrics := gin.WrapH(promhttp.HandlerFor(a.cfg.Metrics, promhttp.HandlerOpts{}))
+	return []Route{
+		{post, "/api/v1/neuro/decode", key, models.ScopeDecode, DecodeBodyLimit, a.decode},
+		{post, "/api/v1/neuro/decode/batch", key, models.ScopeDecode, BatchBodyLimit, a.decodeBatch},
+		{get, "/api/v1/jobs", key, models.ScopeJobsRead, 0, a.listJobs},
+		{get, "/api/v1/jobs/:id", key, models.ScopeJobsRead, 0, a.getJob},
+		{post, "/api/v1/jobs/:id/cancel", key, models.ScopeJobsWrite, 0, a.cancelJob},
+
+		{get, "/healthz", none, "", 0, a.healthz},
+		{get, "/readyz", none, "", 0, a.readyz},
+		{get, "/api/health", none, "", 0, a.apiHealth},
+		{get, "/metrics", none, "", 0, metrics},
+		{get, "/openapi.yaml", none, "", 0, a.openAPI},
+	}
 }
 
-// New returns the API. The caller mounts it with Handler.
+// New returns the API; NewRouter mounts it.
 func New(cfg Config) *API {
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
@@ -77,17 +98,22 @@ func New(cfg Config) *API {
 	if cfg.Metrics == nil {
 		cfg.Metrics = prometheus.NewRegistry()
 	}
+	if cfg.Draining == nil {
+		cfg.Draining = func() bool { return false }
+	}
 	return &API{cfg: cfg}
 }
 
-// Engine mounts the route table.
-func (a *API) Engine() *gin.Engine {
+// Engine mounts the route table. The error is about Config.TrustedProxies.
+func (a *API) Engine() (*gin.Engine, error) {
 	gin.SetMode(gin.ReleaseMode)
 	e := gin.New()
 	e.HandleMethodNotAllowed = true
 	e.RedirectTrailingSlash = false // a redirected POST loses its body in many clients: 404 is clearer
 	e.ContextWithFallback = true
-	_ = e.SetTrustedProxies(nil) // nil cannot fail; the peer's address is what is logged
+	if err := e.SetTrustedProxies(a.cfg.TrustedProxies); err != nil {
+		return nil, fmt.Errorf("handlers: trusted proxies: %w", err)
+	}
 	e.Use(
 		middleware.RequestID(),
 		middleware.AccessLog(a.cfg.Log, observer(a.cfg.Metrics)),
@@ -97,7 +123,7 @@ func (a *API) Engine() *gin.Engine {
 	for _, r := range a.Routes() {
 		chain := make([]gin.HandlerFunc, 0, 3)
 		if r.Auth != middleware.AuthNone {
-			chain = append(chain, middleware.Authenticate(a.cfg.Authenticator, r.Auth, r.Scope, a.cfg.Authorize))
+			chain = append(chain, middleware.Authenticate(a.cfg.Authenticator, r.Auth, r.Scope, service.Authorize))
 		}
 		if r.Body > 0 {
 			chain = append(chain, middleware.Body(r.Body))
@@ -106,11 +132,17 @@ func (a *API) Engine() *gin.Engine {
 	}
 	e.NoRoute(func(c *gin.Context) { fail(c, models.NewError(models.NotFound)) })
 	e.NoMethod(func(c *gin.Context) { fail(c, models.NewError(models.MethodNotAllowed)) })
-	return e
+	return e, nil
 }
 
 // NewRouter returns the handler of the whole HTTP API.
-func NewRouter(cfg Config) http.Handler { return headAsGet(New(cfg).Engine()) }
+func NewRouter(cfg Config) (http.Handler, error) {
+	engine, err := New(cfg).Engine()
+	if err != nil {
+		return nil, err
+	}
+	return headAsGet(engine), nil
+}
 
 // headAsGet answers HEAD wherever GET is answered (RFC 9110, 9.1); the server itself drops the body.
 func headAsGet(next http.Handler) http.Handler {

@@ -114,7 +114,7 @@ func AccessLog(log *slog.Logger, observe Observe) gin.HandlerFunc {
 			slog.Int("status", status),
 			slog.Float64("ms", float64(d.Microseconds())/1000),
 			slog.Int("bytes", max(c.Writer.Size(), 0)),
-			slog.String("remote", c.RemoteIP()),
+			slog.String("remote", c.ClientIP()),
 		)
 		if p, ok := Principal(c); ok {
 			if p.ProjectID != "" {

@@ -1,0 +1,285 @@
+package handlers
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"net/http"
+	"strconv"
+	"sync"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/neurod/neurod/internal/service"
+	"github.com/neurod/neurod/internal/strictjson"
+	"github.com/neurod/neurod/models"
+)
+
+// decode is POST /api/v1/neuro/decode.
+func (a *API) decode(c *gin.Context) {
+	p := principal(c)
+	if err := a.cfg.Decode.Admit(p); err != nil {
+		fail(c, err)
+		return
+	}
+	body, release, err := readPooled(c)
+	if err != nil {
+		fail(c, err)
+		return
+	}
+	defer release()
+	idem, err := idempotency(c, body)
+	if err != nil {
+		fail(c, err)
+		return
+	}
+	rec, err := parseRecording(body)
+	if err != nil {
+		fail(c, err)
+		return
+	}
+	accepted, err := a.cfg.Decode.Submit(c.Request.Context(), p, rec, idem, respondAccepted)
+	if err != nil {
+		fail(c, err)
+		return
+	}
+	writeAccepted(c, accepted)
+}
+
+// decodeBatch is POST /api/v1/neuro/decode/batch.
+func (a *API) decodeBatch(c *gin.Context) {
+	p := principal(c)
+	if err := a.cfg.Decode.Admit(p); err != nil {
+		fail(c, err)
+		return
+	}
+	body, release, err := readPooled(c)
+	if err != nil {
+		fail(c, err)
+		return
+	}
+	defer release()
+	idem, err := idempotency(c, body)
+	if err != nil {
+		fail(c, err)
+		return
+	}
+	recs, err := parseBatch(body)
+	if err != nil {
+		fail(c, err)
+		return
+	}
+	accepted, err := a.cfg.Decode.SubmitBatch(c.Request.Context(), p, recs, idem, respondBatchAccepted)
+	if err != nil {
+		fail(c, err)
+		return
+	}
+	writeAccepted(c, accepted)
+}
+
+// parseRecording reads a decode request. The base64 text, nearly all of a body, is lifted out before encoding/json
+// sees the rest, so that it is looked at once; the Recording keeps it as a part of body.
+func parseRecording(body []byte) (service.Recording, error) {
+	rest, data, _, err := strictjson.Cut(body, "input", "data")
+	if err != nil {
+		return service.Recording{}, jsonFault(body, err)
+	}
+	rec := service.Recording{Data: data}
+	if err := mismatches(strictjson.Decode(rest, &rec.Request)); err != nil {
+		return service.Recording{}, err
+	}
+	return rec, nil
+}
+
+// parseBatch reads a batch: items, and defaults whose fields stand in where an item has none. A fault of the frame
+// is an error; the fault of an item goes with the item.
+func parseBatch(body []byte) ([]service.Recording, error) {
+	items, found, err := strictjson.Elements(body, "items")
+	if err != nil {
+		return nil, jsonFault(body, err)
+	}
+	var frame struct {
+		Defaults json.RawMessage `json:"defaults"`
+	}
+	if err := mismatches(strictjson.Decode(withoutItems(body, items), &frame)); err != nil {
+		return nil, err
+	}
+	if !found {
+		return nil, models.InvalidField("/items", "required", "is required: an array of 1 to %d decode requests", service.MaxBatchItems)
+	}
+	if n := len(items); n > service.MaxBatchItems {
+		return nil, models.InvalidField("/items", "too_many", "has %d recordings; at most %d are allowed", n, service.MaxBatchItems)
+	}
+	defaults, err := parseDefaults(frame.Defaults)
+	if err != nil {
+		return nil, err
+	}
+	recs := make([]service.Recording, len(items))
+	for i, at := range items {
+		recs[i] = parseItem(at.Of(body), defaults)
+	}
+	return recs, nil
+}
+
+// withoutItems returns the frame of a batch: the body with the elements of items taken out.
+func withoutItems(body []byte, items []strictjson.Span) []byte {
+	if len(items) == 0 {
+		return body
+	}
+	first, last := items[0].Start, items[len(items)-1].End
+	frame := make([]byte, 0, len(body)-(last-first))
+	return append(append(frame, body[:first]...), body[last:]...)
+}
+
+// sections are the objects of a decode request: a field of an item's section replaces the default's.
+var sections = []string{"input", "context", "output"}
+
+type members map[string]json.RawMessage
+
+// parseDefaults reads the shared part of a batch; nil for none.
+func parseDefaults(raw json.RawMessage) (map[string]members, error) {
+	if len(raw) == 0 || string(raw) == "null" {
+		return nil, nil
+	}
+	var all map[string]json.RawMessage
+	if json.Unmarshal(raw, &all) != nil {
+		return nil, models.InvalidField("/defaults", "type", "must be an object")
+	}
+	out := make(map[string]members, len(sections))
+	for _, s := range sections {
+		v, given := all[s]
+		if !given || string(v) == "null" {
+			continue
+		}
+		var m members
+		if json.Unmarshal(v, &m) != nil {
+			return nil, models.InvalidField("/defaults/"+s, "type", "must be an object")
+		}
+		out[s] = m
+	}
+	if _, given := out["input"]["data"]; given {
+		return nil, models.InvalidField("/defaults/input/data", "not_applicable", "belongs to the items")
+	}
+	return out, nil
+}
+
+// parseItem reads one request of a batch.
+func parseItem(item []byte, defaults map[string]members) service.Recording {
+	rest, data, _, err := strictjson.Cut(item, "input", "data")
+	if err != nil {
+		return service.Recording{Err: jsonFault(item, err)}
+	}
+	if len(defaults) > 0 {
+		rest = withDefaults(rest, defaults)
+	}
+	rec := service.Recording{Data: data}
+	if err := mismatches(strictjson.Decode(rest, &rec.Request)); err != nil {
+		return service.Recording{Err: err}
+	}
+	return rec
+}
+
+// withDefaults fills in what an item leaves out. An item that is no object is returned as it is, for Decode to name.
+func withDefaults(item []byte, defaults map[string]members) []byte {
+	var all map[string]json.RawMessage
+	if json.Unmarshal(item, &all) != nil || all == nil {
+		return item
+	}
+	for s, shared := range defaults {
+		own := members{}
+		if v, given := all[s]; given && string(v) != "null" && json.Unmarshal(v, &own) != nil {
+			continue
+		}
+		for k, v := range shared {
+			if _, given := own[k]; !given {
+				own[k] = v
+			}
+		}
+		merged, err := json.Marshal(own)
+		if err != nil {
+			return item
+		}
+		all[s] = merged
+	}
+	merged, err := json.Marshal(all)
+	if err != nil {
+		return item
+	}
+	return merged
+}
+
+// idempotency reads the Idempotency-Key header. The fingerprint is that of the body as it was meant, after
+// decompression.
+func idempotency(c *gin.Context, body []byte) (service.Idempotency, error) {
+	values := c.Request.Header.Values("Idempotency-Key")
+	switch {
+	case len(values) == 0:
+		return service.Idempotency{}, nil
+	case len(values) > 1 || values[0] == "":
+		return service.Idempotency{}, models.NewError(models.InvalidIdempotencyKey)
+	}
+	sum := sha256.Sum256(body)
+	return service.Idempotency{Key: values[0], Fingerprint: hex.EncodeToString(sum[:])}, nil
+}
+
+// respondAccepted is the decode document's answer to an accepted recording.
+func respondAccepted(job models.Job, _ []models.Job) (int, []byte) {
+	return http.StatusAccepted, append(acceptedHead(make([]byte, 0, 192), job), "}}\n"...)
+}
+
+// acceptedHead writes the document's answer up to the end of data.job_id.
+func acceptedHead(b []byte, job models.Job) []byte {
+	b = append(b, `{"id":"`...)
+	b = append(b, models.RequestID(job.ID)...)
+	b = append(b, `","object":"job","status":"`...)
+	b = append(b, job.State...)
+	b = append(b, `","created_at":`...)
+	b = strconv.AppendInt(b, job.CreatedAt.Unix(), 10)
+	b = append(b, `,"data":{"job_id":"`...)
+	b = append(b, job.ID...)
+	return append(b, '"')
+}
+
+// respondBatchAccepted adds the items, so that a caller sees at once which of them were refused.
+func respondBatchAccepted(job models.Job, items []models.Job) (int, []byte) {
+	batch, err := json.Marshal(batchOf(items, false))
+	if err != nil {
+		batch = []byte("null")
+	}
+	b := append(acceptedHead(make([]byte, 0, 192+len(batch)), job), `},"batch":`...)
+	return http.StatusAccepted, append(append(b, batch...), "}\n"...)
+}
+
+// writeAccepted answers with what was stored, byte for byte.
+func writeAccepted(c *gin.Context, a service.Accepted) {
+	h := c.Writer.Header()
+	h.Set("Location", "/api/v1/jobs/"+a.JobID)
+	h.Set("Content-Length", strconv.Itoa(len(a.Body)))
+	if a.Replayed {
+		h.Set("Idempotent-Replayed", "true")
+	}
+	c.Data(a.Status, jsonType, a.Body)
+}
+
+const jsonType = "application/json; charset=utf-8"
+
+// maxPooled is the largest body buffer that is kept for the next request.
+const maxPooled = 1 << 20
+
+var bodies = sync.Pool{New: func() any { return new([]byte) }}
+
+// readPooled is readBody with a buffer that release takes back. Nothing may keep a part of the body after that.
+func readPooled(c *gin.Context) (body []byte, release func(), err error) {
+	buf := bodies.Get().(*[]byte)
+	body, err = readBodyInto((*buf)[:0], c.Request)
+	if err != nil {
+		bodies.Put(buf)
+		return nil, nil, err
+	}
+	return body, func() {
+		if cap(body) <= maxPooled {
+			*buf = body
+		}
+		bodies.Put(buf)
+	}, nil
+}

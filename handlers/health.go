@@ -1,0 +1,53 @@
+package handlers
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/neurod/neurod/api"
+	"github.com/neurod/neurod/handlers/render"
+)
+
+// healthz is GET /healthz: the process answers.
+func (a *API) healthz(c *gin.Context) { c.JSON(http.StatusOK, gin.H{"status": "ok"}) }
+
+// readyz is GET /readyz: whether this process should get traffic. Redis is reported, but a service without it still
+// answers reads and, for a while, accepts decodes: only the database and stopping decide.
+func (a *API) readyz(c *gin.Context) {
+	report := a.cfg.Health.Check(c.Request.Context())
+	status, word := http.StatusOK, "ready"
+	switch {
+	case a.cfg.Draining():
+		status, word = http.StatusServiceUnavailable, "stopping"
+	case report.Database != nil:
+		status, word = http.StatusServiceUnavailable, "unavailable"
+	}
+	c.JSON(status, gin.H{"status": word, "database": connection(report.Database), "redis": connection(report.Queue)})
+}
+
+func connection(err error) string {
+	if err != nil {
+		return "disconnected"
+	}
+	return "connected"
+}
+
+// apiHealth is GET /api/health, as the registry document has it, with the true state of the database.
+func (a *API) apiHealth(c *gin.Context) {
+	now := render.Timestamp(time.Now())
+	if err := a.cfg.Health.Check(c.Request.Context()).Database; err != nil {
+		a.cfg.Log.WarnContext(c.Request.Context(), "health check failed", "cause", err.Error())
+		c.JSON(http.StatusServiceUnavailable, gin.H{
+			"status": "unhealthy", "timestamp": now, "version": "v1", "database": "disconnected", "error": "Health check failed",
+		})
+		return
+	}
+	c.JSON(http.StatusOK, gin.H{"status": "healthy", "timestamp": now, "version": "v1", "database": "connected"})
+}
+
+// openAPI is GET /openapi.yaml: the contract that the tests hold this server to.
+func (a *API) openAPI(c *gin.Context) {
+	c.Data(http.StatusOK, "application/yaml; charset=utf-8", api.OpenAPI)
+}

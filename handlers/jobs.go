@@ -1,0 +1,321 @@
+package handlers
+
+import (
+	"encoding/json"
+	"math"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/neurod/neurod/internal/service"
+	"github.com/neurod/neurod/models"
+)
+
+// jobDocument is what callers see of a job.
+type jobDocument struct {
+	ID         string          `json:"id"`
+	Object     string          `json:"object"`
+	Kind       models.JobKind  `json:"kind"`
+	Status     models.JobState `json:"status"`
+	CreatedAt  int64           `json:"created_at"` // Unix seconds, as all times of a job
+	StartedAt  *int64          `json:"started_at"`
+	FinishedAt *int64          `json:"finished_at"`
+	Attempts   int             `json:"attempts"`
+	Data       jobData         `json:"data"`
+
+	Output      json.RawMessage `json:"output,omitempty"`
+	Error       *jobError       `json:"error,omitempty"`
+	Diagnostics json.RawMessage `json:"diagnostics,omitempty"`
+	Batch       *batchDocument  `json:"batch,omitempty"`
+}
+
+type jobData struct {
+	JobID    string  `json:"job_id"`
+	ParentID *string `json:"parent_id,omitempty"`
+	Index    *int    `json:"index,omitempty"`
+}
+
+type jobError struct {
+	Code    string          `json:"code"`
+	Message string          `json:"message"`
+	Details json.RawMessage `json:"details,omitempty"`
+}
+
+// batchDocument accounts for every item: the four counts add up to total.
+type batchDocument struct {
+	Total     int         `json:"total"`
+	Completed int         `json:"completed"`
+	Failed    int         `json:"failed"`
+	Canceled  int         `json:"canceled"`
+	Pending   int         `json:"pending"` // queued or running
+	Items     []batchItem `json:"items"`
+}
+
+type batchItem struct {
+	Index  int             `json:"index"`
+	ID     string          `json:"id"`
+	JobID  string          `json:"job_id"`
+	Status models.JobState `json:"status"`
+	Output json.RawMessage `json:"output,omitempty"`
+	Error  *jobError       `json:"error,omitempty"`
+}
+
+func documentOf(v service.JobView, diagnostics bool) jobDocument {
+	j := &v.Job
+	d := jobDocument{
+		ID:         models.RequestID(j.ID),
+		Object:     "job",
+		Kind:       j.Kind,
+		Status:     j.State,
+		CreatedAt:  j.CreatedAt.Unix(),
+		StartedAt:  unix(j.StartedAt),
+		FinishedAt: unix(j.FinishedAt),
+		Attempts:   j.Attempts,
+		Data:       jobData{JobID: j.ID, ParentID: j.ParentID, Index: j.ItemIndex},
+		Output:     j.Output,
+		Error:      errorOf(j),
+	}
+	if len(j.Diagnostics) > 0 && (diagnostics || wantsDiagnostics(j.Request)) {
+		d.Diagnostics = j.Diagnostics
+	}
+	if j.Kind == models.KindDecodeBatch && v.Items != nil {
+		d.Batch = batchOf(v.Items, true)
+	}
+	return d
+}
+
+// wantsDiagnostics reports whether the request itself asked for diagnostics (output.include_diagnostics).
+func wantsDiagnostics(request json.RawMessage) bool {
+	var r struct {
+		Output struct {
+			IncludeDiagnostics bool `json:"include_diagnostics"`
+		} `json:"output"`
+	}
+	return json.Unmarshal(request, &r) == nil && r.Output.IncludeDiagnostics
+}
+
+func unix(t *time.Time) *int64 {
+	if t == nil {
+		return nil
+	}
+	s := t.Unix()
+	return &s
+}
+
+func errorOf(j *models.Job) *jobError {
+	if j.ErrorCode == nil {
+		return nil
+	}
+	e := &jobError{Code: *j.ErrorCode, Details: j.ErrorDetails}
+	if j.ErrorMessage != nil {
+		e.Message = *j.ErrorMessage
+	}
+	return e
+}
+
+func batchOf(items []models.Job, outputs bool) *batchDocument {
+	b := &batchDocument{Total: len(items), Items: make([]batchItem, len(items))}
+	for i := range items {
+		j := &items[i]
+		switch j.State {
+		case models.JobCompleted:
+			b.Completed++
+		case models.JobFailed:
+			b.Failed++
+		case models.JobCanceled:
+			b.Canceled++
+		default:
+			b.Pending++
+		}
+		item := batchItem{Index: i, ID: models.RequestID(j.ID), JobID: j.ID, Status: j.State, Error: errorOf(j)}
+		if j.ItemIndex != nil {
+			item.Index = *j.ItemIndex
+		}
+		if outputs {
+			item.Output = j.Output
+		}
+		b.Items[i] = item
+	}
+	return b
+}
+
+// getJob is GET /api/v1/jobs/:id.
+func (a *API) getJob(c *gin.Context) {
+	id, ok := models.ParseJobID(c.Param("id"))
+	if !ok {
+		fail(c, models.NewError(models.JobNotFound))
+		return
+	}
+	q := query{c: c}
+	wait := q.boolean("wait_for_completion")
+	timeout := q.timeout("timeout_seconds")
+	diagnostics := false
+	for _, name := range q.list("include", "diagnostics") {
+		diagnostics = diagnostics || name == "diagnostics"
+	}
+	if err := q.err(); err != nil {
+		fail(c, err)
+		return
+	}
+	var view service.JobView
+	var err error
+	if wait {
+		view, err = a.cfg.Jobs.Wait(c.Request.Context(), principal(c), id, timeout)
+	} else {
+		view, err = a.cfg.Jobs.Get(c.Request.Context(), principal(c), id)
+	}
+	if err != nil {
+		if c.Request.Context().Err() != nil { // the client has gone: nobody reads an answer
+			c.AbortWithStatus(statusClientGone)
+			return
+		}
+		fail(c, err)
+		return
+	}
+	c.JSON(http.StatusOK, documentOf(view, diagnostics))
+}
+
+// statusClientGone stands in the access log where the client left before its answer. No RFC has a status for it;
+// 499 is what proxies log.
+const statusClientGone = 499
+
+type jobList struct {
+	Object     string        `json:"object"`
+	Data       []jobDocument `json:"data"`
+	HasMore    bool          `json:"has_more"`
+	NextCursor *string       `json:"next_cursor"`
+}
+
+// listJobs is GET /api/v1/jobs.
+func (a *API) listJobs(c *gin.Context) {
+	q := query{c: c}
+	var f service.JobFilter
+	for _, s := range q.list("state", "queued", "running", "completed", "failed", "canceled") {
+		f.States = append(f.States, models.JobState(s))
+	}
+	for _, k := range q.list("kind", string(models.KindDecode), string(models.KindDecodeBatch)) {
+		f.Kinds = append(f.Kinds, models.JobKind(k))
+	}
+	f.Limit = q.integer("limit", service.DefaultLimit, 1, service.MaxLimit)
+	f.Cursor = c.Query("cursor")
+	if parent := c.Query("parent_id"); parent != "" {
+		id, ok := models.ParseJobID(parent)
+		if !ok {
+			q.bad("parent_id", "invalid", "must be the id of a batch")
+		}
+		f.Parent = id
+	}
+	if err := q.err(); err != nil {
+		fail(c, err)
+		return
+	}
+	page, err := a.cfg.Jobs.List(c.Request.Context(), principal(c), f)
+	if err != nil {
+		fail(c, err)
+		return
+	}
+	out := jobList{Object: "list", Data: make([]jobDocument, len(page.Jobs))}
+	for i, j := range page.Jobs {
+		out.Data[i] = documentOf(service.JobView{Job: j}, false)
+	}
+	if page.Next != "" {
+		out.HasMore, out.NextCursor = true, &page.Next
+	}
+	c.JSON(http.StatusOK, out)
+}
+
+// cancelJob is POST /api/v1/jobs/:id/cancel.
+func (a *API) cancelJob(c *gin.Context) {
+	id, ok := models.ParseJobID(c.Param("id"))
+	if !ok {
+		fail(c, models.NewError(models.JobNotFound))
+		return
+	}
+	view, err := a.cfg.Jobs.Cancel(c.Request.Context(), principal(c), id)
+	if err != nil {
+		fail(c, err)
+		return
+	}
+	c.JSON(http.StatusOK, documentOf(view, false))
+}
+
+// query reads query parameters and collects what is wrong with them.
+type query struct {
+	c     *gin.Context
+	wrong []models.FieldError
+}
+
+func (q *query) bad(name, code, message string) {
+	q.wrong = append(q.wrong, models.FieldError{Pointer: name, Code: code, Message: message})
+}
+
+// err names every wrong parameter; nil for none.
+func (q *query) err() error {
+	if len(q.wrong) == 0 {
+		return nil
+	}
+	return &models.Error{Code: models.InvalidParameter, Fields: q.wrong}
+}
+
+func (q *query) boolean(name string) bool {
+	switch strings.ToLower(q.c.Query(name)) {
+	case "", "false", "0":
+		return false
+	case "true", "1":
+		return true
+	}
+	q.bad(name, "not_boolean", "must be true or false")
+	return false
+}
+
+// timeout reads a number of seconds: DefaultWait when missing, clamped to MaxWait.
+func (q *query) timeout(name string) time.Duration {
+	text, given := q.c.GetQuery(name)
+	if !given {
+		return service.DefaultWait
+	}
+	s, err := strconv.ParseFloat(text, 64)
+	if err != nil || math.IsNaN(s) || math.IsInf(s, 0) || s < 0 {
+		q.bad(name, "out_of_range", "must be a number of seconds, not negative")
+		return 0
+	}
+	return time.Duration(min(s, service.MaxWait.Seconds()) * float64(time.Second))
+}
+
+func (q *query) integer(name string, fallback, least, most int) int {
+	text, given := q.c.GetQuery(name)
+	if !given {
+		return fallback
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < least || n > most {
+		q.bad(name, "out_of_range", "must be a whole number from "+strconv.Itoa(least)+" to "+strconv.Itoa(most))
+		return fallback
+	}
+	return n
+}
+
+// list reads a parameter that may be repeated or hold several values with commas between.
+func (q *query) list(name string, allowed ...string) []string {
+	var out []string
+	for _, text := range q.c.QueryArray(name) {
+		for value := range strings.SplitSeq(text, ",") {
+			if value = strings.TrimSpace(value); value == "" {
+				continue
+			}
+			known := false
+			for _, a := range allowed {
+				known = known || a == value
+			}
+			if !known {
+				q.bad(name, "not_allowed", "must be one of "+strings.Join(allowed, ", "))
+				return nil
+			}
+			out = append(out, value)
+		}
+	}
+	return out
+}

@@ -1,0 +1,333 @@
+package service
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strconv"
+
+	"github.com/neurod/neurod/jobs"
+	"github.com/neurod/neurod/models"
+)
+
+// Operations are the scopes of Idempotency-Key, beside the project.
+const (
+	OperationDecode      = "neuro_decode"
+	OperationDecodeBatch = "neuro_decode_batch"
+)
+
+// MaxBatchItems is how many recordings one batch may hold.
+const MaxBatchItems = 100
+
+// Submitter accepts jobs. Accepted means kept: see package jobs.
+type Submitter interface {
+	Submit(ctx context.Context, s jobs.Submission) (jobs.Accepted, error)
+}
+
+var _ Submitter = (*jobs.Engine)(nil)
+
+// Accepted is the answer to a submission: what the caller's Respond made, or the stored answer of the same request.
+type Accepted = jobs.Accepted
+
+// Respond renders the answer to an accepted job; items is nil unless the job is a batch. The answer is stored with
+// the job when there is an idempotency key.
+type Respond func(job models.Job, items []models.Job) (status int, body []byte)
+
+// SessionReader gives the samples of a stored session.
+type SessionReader interface {
+	// Samples returns the stretch [startMS, endMS) of a session of the project; nil is open. Errors are *models.Error.
+	Samples(ctx context.Context, projectID, sessionID string, startMS, endMS *int64) (SessionSamples, error)
+}
+
+// SessionSamples is a stretch of a session.
+type SessionSamples struct {
+	Data     []byte // float32 little-endian, sample-major, µV
+	Channels []string
+	Rate     float64 // Hz
+}
+
+// DecodeConfig is what Decode is made of.
+type DecodeConfig struct {
+	// Jobs accepts the jobs. Required.
+	Jobs Submitter
+	// Disabled refuses every decode with NeuroDecodeDisabled. Defaults to false.
+	Disabled bool
+	// Sessions reads recordings by session_id. Defaults to nil: session_id is refused.
+	Sessions SessionReader
+}
+
+// Decode is the use case of submitting recordings.
+type Decode struct {
+	cfg DecodeConfig
+}
+
+// NewDecode returns the use case.
+func NewDecode(cfg DecodeConfig) *Decode { return &Decode{cfg: cfg} }
+
+// Idempotency identifies a request that the caller may repeat.
+type Idempotency struct {
+	Key         string // "" for none
+	Fingerprint string // SHA-256 of the request, hex; needed with a key
+}
+
+// Recording is one decode request. Data is the base64 text of input.data where the adapter has taken it out of
+// Request; it is read before Submit returns and not kept.
+type Recording struct {
+	Request models.DecodeRequest
+	Data    []byte
+	// Err is the fault of a batch item that could not even be read.
+	Err error
+}
+
+// Admit tells before a body is read whether the principal may decode at all: InsufficientScope, NeuroDecodeDisabled.
+func (d *Decode) Admit(p models.Principal) error {
+	if err := Authorize(p, models.ScopeDecode); err != nil {
+		return err
+	}
+	if d.cfg.Disabled {
+		return models.NewError(models.NeuroDecodeDisabled)
+	}
+	return nil
+}
+
+// Submit accepts one recording. Errors: those of Admit, InvalidRequestBody naming each wrong field, PayloadTooLarge,
+// InvalidIdempotencyKey, and those of the engine (IdempotencyKeyReused, IdempotencyKeyInFlight, JobCreateFailed,
+// JobTriggerFailed).
+func (d *Decode) Submit(ctx context.Context, p models.Principal, rec Recording, idem Idempotency, respond Respond) (Accepted, error) {
+	if err := d.Admit(p); err != nil {
+		return Accepted{}, err
+	}
+	if err := checkKey(idem); err != nil {
+		return Accepted{}, err
+	}
+	job, err := d.prepare(ctx, p.ProjectID, &rec)
+	if err != nil {
+		return Accepted{}, err
+	}
+	return d.cfg.Jobs.Submit(ctx, jobs.Submission{
+		ProjectID:      p.ProjectID,
+		Operation:      OperationDecode,
+		IdempotencyKey: idem.Key,
+		Fingerprint:    idem.Fingerprint,
+		Job:            job,
+		Respond:        respond,
+	})
+}
+
+// SubmitBatch accepts many recordings as one parent job. An item that does not pass the rules is stored as a failed
+// item with its own error, so that the parent accounts for every one; where no item passes, the whole batch is
+// refused with the fields of its items.
+func (d *Decode) SubmitBatch(ctx context.Context, p models.Principal, recs []Recording, idem Idempotency, respond Respond) (Accepted, error) {
+	if err := d.Admit(p); err != nil {
+		return Accepted{}, err
+	}
+	if err := checkKey(idem); err != nil {
+		return Accepted{}, err
+	}
+	switch n := len(recs); {
+	case n == 0:
+		return Accepted{}, models.InvalidField("/items", "required", "holds no recording; must have 1 to %d", MaxBatchItems)
+	case n > MaxBatchItems:
+		return Accepted{}, models.InvalidField("/items", "too_many", "has %d recordings; at most %d are allowed", n, MaxBatchItems)
+	}
+	items := make([]jobs.NewJob, len(recs))
+	faults := make([]*models.Error, len(recs))
+	good := 0
+	for i := range recs {
+		job, err := d.prepare(ctx, p.ProjectID, &recs[i])
+		if err == nil {
+			items[i] = job
+			good++
+			continue
+		}
+		e := models.AsError(err)
+		if e.Status() >= 500 { // ours, not the item's
+			return Accepted{}, err
+		}
+		faults[i] = e
+		items[i] = failedItem(&recs[i], e)
+	}
+	if good == 0 {
+		return Accepted{}, allBad(faults)
+	}
+	request, err := json.Marshal(map[string]int{"items": len(recs)})
+	if err != nil {
+		return Accepted{}, err
+	}
+	return d.cfg.Jobs.Submit(ctx, jobs.Submission{
+		ProjectID:      p.ProjectID,
+		Operation:      OperationDecodeBatch,
+		IdempotencyKey: idem.Key,
+		Fingerprint:    idem.Fingerprint,
+		Job:            jobs.NewJob{Kind: models.KindDecodeBatch, Request: request},
+		Items:          items,
+		Respond:        respond,
+	})
+}
+
+// prepare applies every rule to a recording and makes the job of it.
+func (d *Decode) prepare(ctx context.Context, projectID string, rec *Recording) (jobs.NewJob, error) {
+	if rec.Err != nil {
+		return jobs.NewJob{}, rec.Err
+	}
+	req := &rec.Request
+	text := rec.Data
+	if len(text) == 0 {
+		text = []byte(req.Input.Data)
+	}
+	req.Input.Data = ""
+	if len(text) == 0 && isBlank(&req.Input) {
+		return jobs.NewJob{}, models.InvalidField("/input", "required", "is required: the recording and what is known about it")
+	}
+	wrong := checkDecode(req)
+	payload, err := d.payload(ctx, projectID, req, text, &wrong)
+	if err != nil {
+		return jobs.NewJob{}, err
+	}
+	if len(wrong) > 0 {
+		return jobs.NewJob{}, &models.Error{Code: models.InvalidRequestBody, Fields: wrong}
+	}
+	request, err := json.Marshal(req)
+	if err != nil {
+		return jobs.NewJob{}, fmt.Errorf("service: serialize an accepted request: %w", err)
+	}
+	return jobs.NewJob{Kind: models.KindDecode, Request: request, Payload: payload}, nil
+}
+
+// isBlank reports whether nothing of the input was given.
+func isBlank(in *models.DecodeInput) bool {
+	return in.Type == "" && in.Encoding == "" && in.Layout == "" && in.ScaleUV == nil && in.Paradigm == "" &&
+		in.Device == "" && in.Channels == nil && in.SampleRate == 0 && in.Events == nil && in.Stimulus == nil &&
+		in.Model == "" && in.SessionID == "" && in.StartMS == nil && in.EndMS == nil
+}
+
+// payload returns the recording's bytes, from input.data or from a session. What is wrong with the field goes to
+// wrong; errors are for what ends the request at once.
+func (d *Decode) payload(ctx context.Context, projectID string, req *models.DecodeRequest, text []byte, wrong *fieldErrors) ([]byte, error) {
+	in := &req.Input
+	switch {
+	case in.SessionID != "" && len(text) > 0:
+		wrong.add("/input/session_id", "conflict", "goes instead of data, not beside it")
+		return nil, nil
+	case in.SessionID != "" && d.cfg.Sessions == nil:
+		wrong.add("/input/session_id", "not_supported", "this server stores no sessions; send the recording in input.data")
+		return nil, nil
+	case in.SessionID != "":
+		if len(*wrong) > 0 {
+			return nil, nil
+		}
+		s, err := d.cfg.Sessions.Samples(ctx, projectID, in.SessionID, in.StartMS, in.EndMS)
+		if err != nil {
+			return nil, err
+		}
+		if len(s.Data) > MaxPayloadBytes {
+			return nil, tooLarge(len(s.Data))
+		}
+		in.Encoding, in.Layout, in.ScaleUV = "float32le", "sample_major", nil
+		in.Channels = &models.Channels{Count: len(s.Channels), Names: s.Channels}
+		in.SampleRate = s.Rate
+		return s.Data, nil
+	case len(text) == 0:
+		wrong.add("/input/data", "required", "is required: the recording in base64")
+		return nil, nil
+	case len(text)/4*3 > MaxPayloadBytes+3: // before anything of that size is allocated
+		return nil, tooLarge(len(text) / 4 * 3)
+	}
+	payload, bad := decodeBase64(text)
+	switch {
+	case bad != nil && bad.position < 0:
+		wrong.add("/input/data", "not_base64", "is not base64: %d characters are %s", len(text), bad.reason)
+	case bad != nil:
+		wrong.add("/input/data", "not_base64", "is not base64: at position %d stands %s, %s",
+			bad.position, strconv.QuoteToASCII(string(runeAt(text, bad.position))), bad.reason)
+	case len(payload) == 0:
+		wrong.add("/input/data", "required", "decodes to nothing")
+	case len(payload) > MaxPayloadBytes:
+		return nil, tooLarge(len(payload))
+	}
+	return payload, nil
+}
+
+// runeAt returns the character that begins at a byte.
+func runeAt(b []byte, i int) rune {
+	for _, r := range string(b[i:min(i+4, len(b))]) {
+		return r
+	}
+	return 0
+}
+
+func tooLarge(size int) error {
+	e := models.Errorf(models.PayloadTooLarge, "The recording has %d bytes; at most %d are allowed.", size, MaxPayloadBytes)
+	e.Details = map[string]any{"payload_bytes": size, "limit_bytes": MaxPayloadBytes}
+	return e
+}
+
+// checkKey holds an Idempotency-Key to 1-255 printable ASCII characters.
+func checkKey(idem Idempotency) error {
+	if len(idem.Key) > 255 {
+		return models.NewError(models.InvalidIdempotencyKey)
+	}
+	for i := range len(idem.Key) {
+		if c := idem.Key[i]; c < 0x20 || c > 0x7e {
+			return models.NewError(models.InvalidIdempotencyKey)
+		}
+	}
+	return nil
+}
+
+// maxKeptRequest is the largest request of a failed item that is stored, in bytes of JSON.
+const maxKeptRequest = 64 << 10
+
+// failedItem keeps a bad item with its error, so that the batch accounts for it.
+func failedItem(rec *Recording, e *models.Error) jobs.NewJob {
+	request := json.RawMessage(`{}`)
+	if rec.Err == nil {
+		if b, err := json.Marshal(&rec.Request); err == nil && len(b) <= maxKeptRequest {
+			request = b
+		}
+	}
+	return jobs.NewJob{
+		Kind:    models.KindDecode,
+		Request: request,
+		Failed:  &jobs.Failure{Code: string(e.Code), Message: e.Text(), Details: itemDetails(e)},
+	}
+}
+
+// itemDetails is what an error says beyond its code and message.
+func itemDetails(e *models.Error) json.RawMessage {
+	details := make(map[string]any, len(e.Details)+1)
+	for k, v := range e.Details {
+		details[k] = v
+	}
+	if len(e.Fields) > 0 {
+		details["fields"] = e.Fields
+	}
+	if len(details) == 0 {
+		return nil
+	}
+	b, err := json.Marshal(details)
+	if err != nil {
+		return nil
+	}
+	return b
+}
+
+// allBad refuses a batch of which no item passes, with the fields of its items.
+func allBad(faults []*models.Error) error {
+	out := models.Errorf(models.InvalidRequestBody, "None of the %d items is valid; nothing was accepted.", len(faults))
+	for i, e := range faults {
+		base := "/items/" + strconv.Itoa(i)
+		if len(e.Fields) == 0 {
+			out.Fields = append(out.Fields, models.FieldError{Pointer: base, Code: string(e.Code), Message: e.Text()})
+		}
+		for _, f := range e.Fields {
+			f.Pointer = base + f.Pointer
+			out.Fields = append(out.Fields, f)
+		}
+		if len(out.Fields) >= maxFieldErrors {
+			out.Fields = out.Fields[:maxFieldErrors]
+			break
+		}
+	}
+	return out
+}

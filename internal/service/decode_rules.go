@@ -1,0 +1,384 @@
+package service
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"math"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/neurod/neurod/internal/strictjson"
+	"github.com/neurod/neurod/models"
+)
+
+// Limits of a decode request. They bound what one request can make the service hold and the decoders compute.
+const (
+	MaxPayloadBytes  = 32 << 20 // decoded recording
+	MaxChannels      = 512      // the largest EEG caps have 256 electrodes; twice that leaves room for auxiliaries
+	MaxSampleRate    = 20000    // Hz; amplifiers for high-frequency oscillations reach 20 kHz
+	MaxEvents        = 100_000
+	MaxTargets       = 200    // the largest published SSVEP spellers have 160 targets
+	MaxMatrixSide    = 20     // rows and columns of a P300 matrix
+	MaxContextLength = 16_000 // characters, as the decode document says
+	maxFlashCodes    = 1000
+	maxNameLength    = 64  // of a channel, symbol or target, in characters
+	maxLabelLength   = 200 // of a device or an event, in characters
+	maxFieldErrors   = 20
+)
+
+// What the enumerated fields may hold. The order is that of the messages.
+var (
+	encodings = []string{"float32le", "int16le", "edf", "bdf", "gdf"}
+	layouts   = []string{"sample_major", "channel_major"}
+	paradigms = []string{"motor_imagery", "p300", "ssvep", "seizure", "auto"}
+)
+
+var (
+	modelName  = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}(@[A-Za-z0-9][A-Za-z0-9_.-]{0,31})?$`)
+	localeName = regexp.MustCompile(`^[A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8}){0,6}$`) // the shape of BCP 47 tags
+	uiModeName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_-]{0,63}$`)
+)
+
+// fieldErrors collects what is wrong with a request, up to maxFieldErrors.
+type fieldErrors []models.FieldError
+
+func (f *fieldErrors) add(pointer, code, format string, args ...any) {
+	if len(*f) < maxFieldErrors {
+		*f = append(*f, models.FieldError{Pointer: pointer, Code: code, Message: fmt.Sprintf(format, args...)})
+	}
+}
+
+func (f *fieldErrors) full() bool { return len(*f) >= maxFieldErrors }
+
+// oneOf holds an optional field to a list.
+func (f *fieldErrors) oneOf(pointer, value string, allowed []string) {
+	if value != "" && !slices.Contains(allowed, value) {
+		f.add(pointer, "not_allowed", "is %q; must be one of %s", short(value), strings.Join(allowed, ", "))
+	}
+}
+
+// text holds an optional string to a number of characters.
+func (f *fieldErrors) text(pointer, value string, most int) {
+	if n := utf8.RuneCountInString(value); n > most {
+		f.add(pointer, "too_long", "has %d characters; at most %d are allowed", n, most)
+	}
+}
+
+// short keeps a caller's value in a message readable.
+func short(s string) string {
+	const most = 40
+	if utf8.RuneCountInString(s) <= most {
+		return s
+	}
+	return string([]rune(s)[:most]) + "…"
+}
+
+// isRaw reports whether an encoding is bare samples, of which only the request tells rate and channels.
+func isRaw(encoding string) bool {
+	return encoding == "" || encoding == "float32le" || encoding == "int16le"
+}
+
+// checkDecode applies every rule that needs no decoder. The recording itself is checkPayload's.
+func checkDecode(req *models.DecodeRequest) fieldErrors {
+	var f fieldErrors
+	checkInput(&req.Input, &f)
+	checkContext(req.Context, &f)
+	if req.Output != nil {
+		f.oneOf("/output/format", req.Output.Format, []string{"json"})
+	}
+	return f
+}
+
+func checkInput(in *models.DecodeInput, f *fieldErrors) {
+	switch in.Type {
+	case "":
+		f.add("/input/type", "required", `is required; must be "eeg"`)
+	case "eeg":
+	default:
+		f.oneOf("/input/type", in.Type, []string{"eeg"})
+	}
+	f.oneOf("/input/encoding", in.Encoding, encodings)
+	f.oneOf("/input/layout", in.Layout, layouts)
+	f.oneOf("/input/paradigm", in.Paradigm, paradigms)
+	f.text("/input/device", in.Device, maxLabelLength)
+	checkScale(in, f)
+	checkChannels(in, f)
+	checkRate(in, f)
+	checkEvents(in.Events, f)
+	checkStimulus(in.Stimulus, in.SampleRate, f)
+	if in.Model != "" && !modelName.MatchString(in.Model) {
+		f.add("/input/model", "invalid", "is %q; must be a catalog name, optionally with @version", short(in.Model))
+	}
+	if in.SessionID == "" {
+		if in.StartMS != nil {
+			f.add("/input/start_ms", "not_applicable", "goes only with session_id")
+		}
+		if in.EndMS != nil {
+			f.add("/input/end_ms", "not_applicable", "goes only with session_id")
+		}
+		return
+	}
+	f.text("/input/session_id", in.SessionID, maxLabelLength)
+	if in.StartMS != nil && in.EndMS != nil && *in.EndMS <= *in.StartMS {
+		f.add("/input/end_ms", "too_small", "is %d; must be greater than start_ms, which is %d", *in.EndMS, *in.StartMS)
+	}
+}
+
+func checkScale(in *models.DecodeInput, f *fieldErrors) {
+	switch {
+	case in.Encoding == "int16le" && in.ScaleUV == nil:
+		f.add("/input/scale_uv", "required", "is required with encoding int16le: µV a unit")
+	case in.ScaleUV == nil:
+	case in.Encoding != "int16le":
+		f.add("/input/scale_uv", "not_applicable", "goes only with encoding int16le")
+	case !(*in.ScaleUV > 0 && *in.ScaleUV <= 1e6): // 1 V a unit is beyond any amplifier
+		f.add("/input/scale_uv", "out_of_range", "is %v; must be greater than 0 and at most 1e6 µV a unit", *in.ScaleUV)
+	}
+}
+
+func checkChannels(in *models.DecodeInput, f *fieldErrors) {
+	c := in.Channels
+	switch {
+	case c == nil:
+		if isRaw(in.Encoding) && in.Device == "" && in.SessionID == "" {
+			f.add("/input/channels", "required", "is required for bare samples unless device names a headset: a count, or the names")
+		}
+	case c.Names == nil:
+		if c.Count < 1 || c.Count > MaxChannels {
+			f.add("/input/channels", "out_of_range", "is %d; must be from 1 to %d", c.Count, MaxChannels)
+		}
+	case len(c.Names) == 0 || len(c.Names) > MaxChannels:
+		f.add("/input/channels", "out_of_range", "has %d names; must have 1 to %d", len(c.Names), MaxChannels)
+	default:
+		first := make(map[string]int, len(c.Names))
+		for i, name := range c.Names {
+			p := "/input/channels/" + strconv.Itoa(i)
+			key := strings.ToLower(strings.TrimSpace(name))
+			if key == "" {
+				f.add(p, "required", "is empty; every channel needs a name")
+				continue
+			}
+			f.text(p, name, maxNameLength)
+			if j, seen := first[key]; seen {
+				f.add(p, "duplicate", "%q stands at %d already", short(name), j)
+				continue
+			}
+			first[key] = i
+		}
+	}
+}
+
+func checkRate(in *models.DecodeInput, f *fieldErrors) {
+	switch r := in.SampleRate; {
+	case r == 0:
+		if isRaw(in.Encoding) && in.SessionID == "" {
+			f.add("/input/sample_rate", "required", "is required for bare samples: Hz, from 1 to %d", MaxSampleRate)
+		}
+	case !(r >= 1 && r <= MaxSampleRate):
+		f.add("/input/sample_rate", "out_of_range", "is %v; must be from 1 to %d Hz", r, MaxSampleRate)
+	}
+}
+
+func checkEvents(events []models.DecodeEvent, f *fieldErrors) {
+	if len(events) > MaxEvents {
+		f.add("/input/events", "too_many", "has %d events; at most %d are allowed", len(events), MaxEvents)
+		return
+	}
+	for i := range events {
+		e := &events[i]
+		if !(e.OnsetS >= 0) || math.IsInf(e.OnsetS, 0) {
+			f.add("/input/events/"+strconv.Itoa(i)+"/onset_s", "out_of_range", "is %v; must be finite and not negative", e.OnsetS)
+		}
+		if len(e.Label) > maxLabelLength {
+			f.text("/input/events/"+strconv.Itoa(i)+"/label", e.Label, maxLabelLength)
+		}
+		if f.full() {
+			return
+		}
+	}
+}
+
+func checkStimulus(st *models.DecodeStimulus, rate float64, f *fieldErrors) {
+	if st == nil {
+		return
+	}
+	if st.Targets != nil {
+		checkTargets(st.Targets, rate, f)
+	}
+	symbols := checkMatrix(st.Matrix, f)
+	if len(st.Flashes) == 0 {
+		return
+	}
+	if len(st.Matrix) == 0 {
+		f.add("/input/stimulus/flashes", "not_applicable", "goes only with matrix")
+		return
+	}
+	if len(st.Flashes) > maxFlashCodes {
+		f.add("/input/stimulus/flashes", "too_many", "has %d codes; at most %d are allowed", len(st.Flashes), maxFlashCodes)
+		return
+	}
+	codes := make([]string, 0, len(st.Flashes))
+	for code := range st.Flashes {
+		codes = append(codes, code)
+	}
+	slices.Sort(codes)
+	for _, code := range codes {
+		p := "/input/stimulus/flashes/" + strictjson.Escape(short(code))
+		if n, err := strconv.Atoi(code); err != nil || strconv.Itoa(n) != code {
+			f.add(p, "invalid", "the key must be an event code: a whole number")
+			continue
+		}
+		lit := st.Flashes[code]
+		if len(lit) == 0 {
+			f.add(p, "required", "names no symbol")
+		}
+		if len(lit) > MaxMatrixSide*MaxMatrixSide {
+			f.add(p, "too_many", "has %d symbols; at most %d are allowed", len(lit), MaxMatrixSide*MaxMatrixSide)
+			continue
+		}
+		for i, s := range lit {
+			if !symbols[s] {
+				f.add(p+"/"+strconv.Itoa(i), "unknown_symbol", "%q is not in the matrix", short(s))
+			}
+			if f.full() {
+				return
+			}
+		}
+	}
+}
+
+func checkTargets(targets []models.DecodeTarget, rate float64, f *fieldErrors) {
+	const base = "/input/stimulus/targets"
+	if len(targets) < 1 || len(targets) > MaxTargets {
+		f.add(base, "out_of_range", "has %d targets; must have 1 to %d, or be left out for a frequency scan", len(targets), MaxTargets)
+		return
+	}
+	// Half the rate is the highest frequency that the samples can hold. Without a rate (files) the largest rate
+	// that is accepted bounds it, and the decoder judges the rest.
+	limit, of := rate/2, "half the sample rate"
+	if !(rate >= 1 && rate <= MaxSampleRate) {
+		limit, of = MaxSampleRate/2, "half the largest sample rate"
+	}
+	type flicker struct{ frequency, phase float64 }
+	labels, flickers := make(map[string]int), make(map[flicker]int)
+	for i, t := range targets {
+		p := base + "/" + strconv.Itoa(i)
+		if !(t.Frequency > 0 && t.Frequency < limit) {
+			f.add(p+"/frequency", "out_of_range", "is %v; must be greater than 0 and less than %v Hz, %s", t.Frequency, limit, of)
+		}
+		f.text(p+"/label", t.Label, maxNameLength)
+		if t.Label != "" {
+			if j, seen := labels[t.Label]; seen {
+				f.add(p+"/label", "duplicate", "%q is the label of target %d already", short(t.Label), j)
+			} else {
+				labels[t.Label] = i
+			}
+		}
+		k := flicker{t.Frequency, t.Phase}
+		if j, seen := flickers[k]; seen {
+			f.add(p+"/frequency", "duplicate", "target %d flickers at the same frequency and phase", j)
+		} else {
+			flickers[k] = i
+		}
+	}
+}
+
+// checkMatrix returns the set of the matrix's symbols.
+func checkMatrix(matrix [][]string, f *fieldErrors) map[string]bool {
+	const base = "/input/stimulus/matrix"
+	if matrix == nil {
+		return nil
+	}
+	if len(matrix) < 1 || len(matrix) > MaxMatrixSide {
+		f.add(base, "out_of_range", "has %d rows; must have 1 to %d", len(matrix), MaxMatrixSide)
+		return nil
+	}
+	symbols := make(map[string]bool)
+	for i, row := range matrix {
+		p := base + "/" + strconv.Itoa(i)
+		switch {
+		case len(row) < 1 || len(row) > MaxMatrixSide:
+			f.add(p, "out_of_range", "has %d symbols; must have 1 to %d", len(row), MaxMatrixSide)
+			continue
+		case len(row) != len(matrix[0]):
+			f.add(p, "not_rectangular", "has %d symbols where the first row has %d", len(row), len(matrix[0]))
+		}
+		for j, s := range row {
+			q := p + "/" + strconv.Itoa(j)
+			switch {
+			case s == "":
+				f.add(q, "required", "is empty; every cell needs a symbol")
+			case symbols[s]:
+				f.add(q, "duplicate", "%q stands in the matrix twice", short(s))
+			}
+			f.text(q, s, maxNameLength)
+			symbols[s] = true
+		}
+	}
+	return symbols
+}
+
+func checkContext(c *models.DecodeContext, f *fieldErrors) {
+	if c == nil {
+		return
+	}
+	if c.Locale != "" && !localeName.MatchString(c.Locale) {
+		f.add("/context/locale", "invalid", "is %q; must be a language tag such as en or en-GB", short(c.Locale))
+	}
+	if c.UIMode != "" && !uiModeName.MatchString(c.UIMode) {
+		f.add("/context/ui_mode", "invalid", "is %q; must be 1 to 64 letters, digits, _ or -, and begin with a letter", short(c.UIMode))
+	}
+	for _, class := range slices.Sorted(maps.Keys(c.Intents)) {
+		if strings.TrimSpace(c.Intents[class]) == "" {
+			f.add("/context/intents/"+strictjson.Escape(short(class)), "required", "is empty; every class needs an intent")
+		}
+	}
+	text, err := json.Marshal(c)
+	if err != nil {
+		f.add("/context", "invalid", "cannot be serialized")
+		return
+	}
+	if n := jsonLength(text); n > MaxContextLength {
+		f.add("/context", "too_long", "serializes to %d characters; at most %d are allowed", n, MaxContextLength)
+	}
+}
+
+// jsonLength returns how many characters (Unicode code points) a compact JSON text has in its shortest form: an
+// escape that is not needed counts as the one character it stands for, so that the count does not depend on which
+// serializer the caller uses.
+func jsonLength(text []byte) int {
+	n := utf8.RuneCount(text)
+	for i := 0; i < len(text); i++ {
+		if text[i] != '\\' || i+1 >= len(text) {
+			continue
+		}
+		i++
+		switch text[i] {
+		case '/':
+			n--
+		case 'u':
+			if i+4 >= len(text) {
+				return n
+			}
+			r, err := strconv.ParseUint(string(text[i+1:i+5]), 16, 32)
+			i += 4
+			if err != nil {
+				continue
+			}
+			switch {
+			case r >= 0xD800 && r < 0xDC00: // a pair: 12 characters for 1
+				n -= 11
+				i += 6
+			case r == '"', r == '\\', r == '\b', r == '\f', r == '\n', r == '\r', r == '\t':
+				n -= 4 // two characters in the short form
+			case r >= 0x20:
+				n -= 5
+			}
+		}
+	}
+	return n
+}

@@ -1,0 +1,32 @@
+package service
+
+import (
+	"context"
+	"time"
+)
+
+// Health tells the true state of what the service stands on.
+type Health struct {
+	// Database asks the database for an answer. Required.
+	Database func(ctx context.Context) error
+	// Queue asks Redis for an answer. Required.
+	Queue func(ctx context.Context) error
+}
+
+// probeTimeout is how long a store may take to show that it lives; probes come every few seconds.
+const probeTimeout = 2 * time.Second
+
+// HealthReport is what a probe found; nil is good.
+type HealthReport struct {
+	Database error
+	Queue    error
+}
+
+// Check probes the stores, both at once.
+func (h Health) Check(ctx context.Context) HealthReport {
+	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
+	defer cancel()
+	queue := make(chan error, 1)
+	go func() { queue <- h.Queue(ctx) }()
+	return HealthReport{Database: h.Database(ctx), Queue: <-queue}
+}
