@@ -1,0 +1,227 @@
+package ssvep_test
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"testing"
+
+	"github.com/neurod/neurod/decoders"
+	"github.com/neurod/neurod/decoders/classify"
+	"github.com/neurod/neurod/decoders/ssvep"
+)
+
+// TestExoskeleton holds the accuracy on 13, 17 and 21 Hz, 0.5-4.5 s after the cue, to the reference: 20, 23 and 23 of 24
+// with scipy and numpy (tools/golden/ssvep.py), trial by trial the same correlations.
+func TestExoskeleton(t *testing.T) {
+	t.Parallel()
+	s := exoskeleton(t)
+	g := load(t)
+	cca := s.decodeAll(t, decoder(t, ssvep.Config{Method: "cca", Skip: s.skip, Seconds: s.seconds}))
+	byCCA := s.forced(cca)
+	byFBCCA := s.forced(s.decodeAll(t, decoder(t, ssvep.Config{Method: "fbcca", Skip: s.skip, Seconds: s.seconds})))
+	t.Logf("CCA   %v", byCCA)
+	t.Logf("FBCCA %v", byFBCCA)
+	t.Logf("CCA   as served, 0.14 s to the end: %v", s.forced(s.decodeAll(t, decoder(t, ssvep.Config{Method: "cca"}))))
+	t.Logf("FBCCA as served, 0.14 s to the end: %v", s.forced(s.decodeAll(t, decoder(t, ssvep.Config{Method: "fbcca"}))))
+	checkGolden(t, s, cca, byCCA, g.Exoskeleton)
+	right, _ := byCCA.total()
+	if banked, _ := byFBCCA.total(); banked < right {
+		t.Errorf("FBCCA has %d right, CCA %d", banked, right)
+	}
+}
+
+// TestMuse holds the accuracy on 20 and 30 Hz from one electrode, 0.5-3 s after the cue, fundamental only.
+func TestMuse(t *testing.T) {
+	t.Parallel()
+	s := muse(t)
+	cca := s.decodeAll(t, decoder(t, ssvep.Config{Method: "cca", Harmonics: 1, Skip: s.skip, Seconds: s.seconds}))
+	t.Logf("CCA, fundamental %v", s.forced(cca))
+	for _, method := range []string{"cca", "fbcca"} {
+		t.Logf("%s as served, 0.14 s to the end: %v", method, s.forced(s.decodeAll(t, decoder(t, ssvep.Config{Method: method}))))
+	}
+	checkGolden(t, s, cca, s.forced(cca), load(t).Muse)
+}
+
+// checkGolden holds each file that the golden file knows to its number of right trials, and its first trials to their
+// correlations.
+func checkGolden(t *testing.T, s set, results []*decoders.Result, got *tally, want []goldenTrials) {
+	t.Helper()
+	for _, g := range want {
+		if got.trials[g.File] == 0 {
+			continue // another selection of recordings
+		}
+		if got.trials[g.File] != g.Trials || got.right[g.File] < g.Right {
+			t.Errorf("%s: %d of %d, the reference has %d of %d", g.File, got.right[g.File], got.trials[g.File], g.Right, g.Trials)
+		}
+		k := 0
+		for i, tr := range s.trials {
+			if tr.file == g.File && tr.label != ssvep.NoTarget && k < len(g.CCA) {
+				near(t, g.File+": correlation", evidence(t, results[i], "rho"), g.CCA[k])
+				k++
+			}
+		}
+	}
+}
+
+// TestNoTarget prints the ROC of telling trials with a flicker from rest, and holds what the decoder states: at most one
+// rest trial in ten taken for a target.
+func TestNoTarget(t *testing.T) {
+	t.Parallel()
+	s := exoskeleton(t)
+	for _, method := range []string{"cca", "fbcca"} {
+		results := s.decodeAll(t, decoder(t, ssvep.Config{Method: method}))
+		var scores, stim, rest []float64
+		var present []bool
+		accepted, rejected, significant := 0, 0, 0
+		for i, res := range results {
+			det := res.Evidence["detection"].(ssvep.Detection)
+			there := s.trials[i].label != ssvep.NoTarget
+			scores, present = append(scores, det.Corrected), append(present, there)
+			if there {
+				stim = append(stim, det.Corrected)
+				if res.Classes[0].Name == ssvep.NoTarget {
+					rejected++
+				}
+				continue
+			}
+			rest = append(rest, det.Corrected)
+			if res.Classes[0].Name != ssvep.NoTarget {
+				accepted++
+			}
+			if det.P < 0.01 {
+				significant++
+			}
+		}
+		auc := classify.AUC(scores, present)
+		t.Logf("%s: AUC %.3f; as served %d of %d rest trials accepted, %d of %d stimulus trials rejected; p < .01 in %d rest trials",
+			method, auc, accepted, len(rest), rejected, len(stim), significant)
+		t.Logf("%s: ROC (false accepts → hits) %s", method, roc(stim, rest))
+		if auc < 0.85 {
+			t.Errorf("%s: AUC %.3f", method, auc)
+		}
+		if 10*accepted > len(rest) {
+			t.Errorf("%s: %d of %d rest trials taken for a target", method, accepted, len(rest))
+		}
+	}
+}
+
+func roc(stim, rest []float64) string {
+	slices.Sort(rest)
+	share := func(v []float64, above float64) float64 {
+		n := 0
+		for _, x := range v {
+			if x > above {
+				n++
+			}
+		}
+		return float64(n) / float64(len(v))
+	}
+	out := ""
+	for k := len(rest); k >= 0; k -= max(1, len(rest)/8) {
+		at := math.Inf(-1)
+		if k > 0 {
+			at = rest[k-1]
+		}
+		out += fmt.Sprintf(" %.2f→%.2f", share(rest, at), share(stim, at))
+	}
+	return out
+}
+
+// TestCalibration fits the constants of result.go again, prints how they do on files they were not fitted to, and holds
+// the constants to the fit.
+func TestCalibration(t *testing.T) {
+	t.Parallel()
+	sets := []set{exoskeleton(t), muse(t)}
+	for _, s := range sets {
+		if len(s.trials) != map[string]int{"exoskeleton": 96, "muse": 128}[s.name] {
+			t.Skipf("%s has %d trials: the constants were fitted to another selection of recordings", s.name, len(s.trials))
+		}
+	}
+	var z []float64
+	var present []bool
+	for _, method := range []string{"cca", "fbcca"} {
+		var scores [][]float64
+		var labels []int
+		var files []string
+		var z1 []float64
+		var present1 []bool
+		for _, s := range sets {
+			for i, res := range s.decodeAll(t, decoder(t, ssvep.Config{Method: method})) {
+				tr := s.trials[i]
+				z1 = append(z1, res.Evidence["detection"].(ssvep.Detection).Corrected)
+				present1 = append(present1, tr.label != ssvep.NoTarget)
+				if tr.label == ssvep.NoTarget {
+					continue
+				}
+				row := evidence(t, res, "score")
+				for k := range row {
+					row[k] *= res.Evidence["window_s"].(float64)
+				}
+				for len(row) < 3 {
+					row = append(row, -1e6) // the Muse set has two targets
+				}
+				scores, files = append(scores, row), append(files, tr.file)
+				labels = append(labels, slices.IndexFunc(s.targets, func(x decoders.Target) bool { return x.Label == tr.label }))
+			}
+		}
+		z, present = append(z, z1...), append(present, present1...)
+		fit := func(skip string) (train classify.Temperature, p [][]float64, y []int) {
+			var a [][]float64
+			var b []int
+			for i := range scores {
+				if files[i] != skip {
+					a, b = append(a, scores[i]), append(b, labels[i])
+				}
+			}
+			train, err := classify.FitTemperature(a, b)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i := range scores {
+				if files[i] == skip {
+					p, y = append(p, train.Probabilities(nil, scores[i])), append(y, labels[i])
+				}
+			}
+			return train, p, y
+		}
+		var held [][]float64
+		var truth []int
+		for _, f := range slices.Compact(slices.Clone(files)) {
+			_, p, y := fit(f)
+			held, truth = append(held, p...), append(truth, y...)
+		}
+		all, _, _ := fit("")
+		ece := classify.ECE(held, truth, 10)
+		loss := 0.0
+		for i, p := range held {
+			loss -= math.Log(max(p[truth[i]], 1e-12)) / float64(len(held))
+		}
+		want := map[string]float64{"cca": ssvep.GainCCA, "fbcca": ssvep.GainFBCCA}[method]
+		t.Logf("%s: gain %.3f (constant %.3f); held-out files: ECE %.3f, log loss %.3f", method, 1/all.T, want, ece, loss)
+		if math.Abs(1/all.T-want) > 0.02*want {
+			t.Errorf("%s: the fit gives gain %.4f, the constant is %.4f", method, 1/all.T, want)
+		}
+	}
+	// Presence: rest trials count as much as trials with a flicker, so that the decoder states no prior of its own.
+	positives := 0
+	for _, p := range present {
+		if p {
+			positives++
+		}
+	}
+	weight := (positives + (len(present)-positives)/2) / (len(present) - positives)
+	for i, p := range slices.Clone(present) {
+		for k := 1; !p && k < weight; k++ {
+			z, present = append(z, z[i]), append(present, false)
+		}
+	}
+	platt, err := classify.FitPlatt(z, present)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("presence: offset %.3f (constant %.3f), slope %.3f (constant %.3f)", -platt.B, ssvep.PresenceOffset, -platt.A, ssvep.PresenceSlope)
+	if math.Abs(-platt.B-ssvep.PresenceOffset) > 0.05 || math.Abs(-platt.A-ssvep.PresenceSlope) > 0.05 {
+		t.Error("the constants of result.go are not those of the fit")
+	}
+}

@@ -1,0 +1,588 @@
+package ssvep
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"sync"
+
+	"gonum.org/v1/gonum/mat"
+
+	"github.com/neurod/neurod/decoders"
+	"github.com/neurod/neurod/decoders/dsp"
+	"github.com/neurod/neurod/decoders/epoch"
+)
+
+// The methods.
+const (
+	CCA   = "cca"
+	FBCCA = "fbcca"
+)
+
+// NoTarget is the class and the flag of a signal in which nothing follows a flicker.
+const NoTarget = "no_target"
+
+// FlagAlphaLike says that the strongest frequency lies at 8-13 Hz and its harmonics show nothing, as in eyes-closed rest.
+const FlagAlphaLike = "alpha_like"
+
+// Config describes a decoder.
+type Config struct {
+	// Method is "cca" or "fbcca". Defaults to "fbcca".
+	Method string
+	// Harmonics of the references, 1-5. Defaults to 3 for CCA and 5 for FBCCA.
+	Harmonics int
+	// SubBands of FBCCA, 1-5. Defaults to 5.
+	SubBands int
+	// Skip is the time between onset and the first sample used, in s. Defaults to 0.14, the latency of the visual
+	// pathway (Chen 2015). A negative value means none.
+	Skip float64
+	// Seconds is the longest stretch used after Skip. Defaults to 10; shorter clips are used whole.
+	Seconds float64
+	// Low and High are the edges of the CCA band in Hz. They default to 6 and 60, and give way to targets outside.
+	Low, High float64
+	// Prior is the probability, before looking at the signal, that the person looks at a target, 0-1 exclusive. A higher
+	// one accepts weaker responses and more of rest. Defaults to 0.5.
+	Prior float64
+}
+
+const (
+	minSeconds   = 1.0  // five periods of the slowest flicker in use, 5 Hz
+	minRate      = 32.0 // Hz; below it 8 Hz and its harmonic do not fit
+	maxTargets   = 1000
+	maxFrequency = 100.0 // Hz; flicker fusion ends at 60-90 Hz, and no response is known above 100 Hz (Herrmann 2001)
+	filterMargin = 2.0   // s of signal around the window that the filter may see
+	workRate     = 250.0 // Hz that is enough for 5 harmonics of 17 Hz; faster signals are thinned to at least this
+)
+
+// Decoder is a training-free SSVEP decoder. It is safe for concurrent use.
+type Decoder struct {
+	cfg   Config
+	cache bankCache
+	pool  sync.Pool // of *workspace
+}
+
+var _ decoders.Decoder = (*Decoder)(nil)
+
+// New returns a decoder. It refuses an unknown method and options out of range.
+func New(cfg Config) (*Decoder, error) {
+	if cfg.Method == "" {
+		cfg.Method = FBCCA
+	}
+	if cfg.Harmonics == 0 {
+		cfg.Harmonics = maxHarmonics
+		if cfg.Method == CCA {
+			cfg.Harmonics = 3
+		}
+	}
+	if cfg.SubBands == 0 {
+		cfg.SubBands = len(subBandWeights)
+	}
+	if cfg.Skip == 0 {
+		cfg.Skip = 0.14
+	}
+	cfg.Skip = max(cfg.Skip, 0)
+	if cfg.Seconds == 0 {
+		cfg.Seconds = 10
+	}
+	if cfg.Low == 0 {
+		cfg.Low = 6
+	}
+	if cfg.High == 0 {
+		cfg.High = 60
+	}
+	if cfg.Prior == 0 {
+		cfg.Prior = 0.5
+	}
+	switch {
+	case !(cfg.Prior > 0 && cfg.Prior < 1):
+		return nil, fmt.Errorf("ssvep: prior %v is not between 0 and 1", cfg.Prior)
+	case cfg.Method != CCA && cfg.Method != FBCCA:
+		return nil, fmt.Errorf("ssvep: method %q is neither %q nor %q", cfg.Method, CCA, FBCCA)
+	case cfg.Harmonics < 1 || cfg.Harmonics > maxHarmonics:
+		return nil, fmt.Errorf("ssvep: %d harmonics are not between 1 and %d", cfg.Harmonics, maxHarmonics)
+	case cfg.SubBands < 1 || cfg.SubBands > len(subBandWeights):
+		return nil, fmt.Errorf("ssvep: %d sub-bands are not between 1 and %d", cfg.SubBands, len(subBandWeights))
+	case !(cfg.Skip < 60) || !(cfg.Seconds >= minSeconds) || cfg.Seconds > 60:
+		return nil, fmt.Errorf("ssvep: window of %v s after %v s is not between %v and 60 s", cfg.Seconds, cfg.Skip, minSeconds)
+	case !(cfg.Low > 0) || !(cfg.High > cfg.Low+1) || cfg.High > 500:
+		return nil, fmt.Errorf("ssvep: band %v-%v Hz is empty", cfg.Low, cfg.High)
+	}
+	d := &Decoder{cfg: cfg}
+	d.pool.New = func() any { return new(workspace) }
+	return d, nil
+}
+
+// Info describes the decoder: any montage, any rate from 32 Hz, classes from the request.
+func (d *Decoder) Info() decoders.Info {
+	return decoders.Info{
+		Name: "ssvep-" + d.cfg.Method, Version: "1", Pipeline: d.cfg.Method, Paradigm: decoders.SSVEP,
+		MinSamples: func(rate float64) int { return epoch.Samples(d.cfg.Skip+minSeconds, rate) },
+	}
+}
+
+// workspace is what one decode needs; it is reused.
+type workspace struct {
+	filters  map[filterKey]*dsp.ZeroPhase
+	scaled   *mat.Dense // cut and scaled input
+	filtered *mat.Dense
+	z        *mat.Dense // window: filtered, thinned, centred
+	even     [][]float64
+	odd      [][]float64
+	halves   []float64
+	white    whitener
+	proj     []float64
+	m        []float64
+	spec     spectrum
+}
+
+// filterKey names a filter of the workspace.
+type filterKey struct{ lo, hi, rate float64 }
+
+// window says which samples of the input a decode uses.
+type window struct {
+	from, to int // samples of the input
+	onset    float64
+	byEvent  bool
+	ignored  bool // there are events, none of which leaves enough signal
+}
+
+// target is one candidate.
+type target struct {
+	label string
+	freq  float64
+}
+
+// analysis is what a decode measures.
+type analysis struct {
+	targets  []target
+	scan     bool
+	scores   []float64 // the method's score of each target
+	rho      []float64 // broad-band canonical correlations
+	best     int
+	seconds  float64
+	win      window
+	detected Detection
+}
+
+// Detection says whether a signal follows a flicker, and which.
+type Detection struct {
+	Label     string  `json:"label"`     // of the best target
+	Frequency float64 `json:"frequency"` // Hz
+	Rho       float64 `json:"rho"`       // its largest canonical correlation
+	Z         float64 `json:"z"`         // SDs above its surrogates, after Fisher's transform
+	// Corrected is the Z that a single test of the same P would have; Probability is a function of it.
+	Corrected float64 `json:"z_corrected"`
+	// HarmonicZ is Z of the harmonics from the second on, for a best target at 8-13 Hz; else nil.
+	HarmonicZ *float64 `json:"harmonic_z"`
+	// P is the probability that the surrogates of any of the targets reach Z (Šidák's correction for their number).
+	P float64 `json:"p"`
+	// Probability is the calibrated probability that there is a target.
+	Probability float64 `json:"probability"`
+	// AlphaLike tells that the best target lies at 8-13 Hz and its harmonics do not carry the verdict.
+	AlphaLike bool `json:"alpha_like"`
+	// Tested is false where the band leaves too few neighbours for surrogates; P and Probability then say nothing.
+	Tested bool `json:"tested"`
+}
+
+var defaultDetector = sync.OnceValue(func() *Decoder {
+	d, err := New(Config{Method: CCA})
+	if err != nil {
+		panic(err) // constants
+	}
+	return d
+})
+
+// Detect tells whether the signal follows one of the stimulus' targets, or, where it names none, any flicker of
+// 5-45 Hz. It is the evidence behind paradigm "auto": P < 0.01 speaks for SSVEP.
+// Errors are those of Decode.
+func Detect(in *decoders.Input) (Detection, error) {
+	a, err := defaultDetector().analyze(context.Background(), in)
+	if err != nil {
+		return Detection{}, err
+	}
+	return a.detected, nil
+}
+
+// Decode ranks the targets of in.Stimulus, or, where there are none, the strongest frequencies of a scan, and "no_target".
+// The window starts at the first event, or with the clip. Errors: payload_too_short, payload_malformed, invalid_signal,
+// invalid_stimulus.
+func (d *Decoder) Decode(ctx context.Context, in *decoders.Input) (*decoders.Result, error) {
+	a, err := d.analyze(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	return d.result(a), nil
+}
+
+func (d *Decoder) analyze(ctx context.Context, in *decoders.Input) (*analysis, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if err := epoch.Check(in.Signal, d.Info().MinSamples(in.Rate), minRate); err != nil {
+		return nil, err
+	}
+	win := d.cut(in)
+	a := &analysis{win: win, seconds: float64(win.to-win.from) / in.Rate}
+	var err error
+	if a.targets, err = targetsOf(in.Stimulus.Targets, in.Rate); err != nil {
+		return nil, err
+	}
+	if len(a.targets) == 0 {
+		a.scan = true
+		a.targets = scanTargets(a.seconds, in.Rate)
+	}
+	ws := d.pool.Get().(*workspace)
+	defer d.pool.Put(ws)
+	if err := ws.load(in, win); err != nil {
+		return nil, err
+	}
+	in.Step("load")
+	if err := d.score(ctx, ws, in, a); err != nil {
+		return nil, err
+	}
+	in.Step("correlate")
+	if a.scan {
+		a.peaks()
+	}
+	d.detect(ws, in.Rate, a)
+	in.Step("surrogates")
+	return a, nil
+}
+
+// cut chooses the window: from the first event that leaves enough signal, else from the start of the clip.
+func (d *Decoder) cut(in *decoders.Input) window {
+	n := in.Samples()
+	need := epoch.Samples(minSeconds, in.Rate)
+	w := window{ignored: len(in.Events) > 0}
+	at := math.Inf(1)
+	for _, e := range in.Events {
+		if e.Onset >= 0 && e.Onset < at && int(min(math.Round((e.Onset+d.cfg.Skip)*in.Rate), 1e15))+need <= n {
+			at = e.Onset
+		}
+	}
+	if !math.IsInf(at, 1) {
+		w.onset, w.byEvent, w.ignored = at, true, false
+	}
+	w.from = int(math.Round((w.onset + d.cfg.Skip) * in.Rate))
+	w.to = min(n, w.from+int(d.cfg.Seconds*in.Rate))
+	return w
+}
+
+// targetsOf checks and names the targets of a request.
+func targetsOf(list []decoders.Target, rate float64) ([]target, error) {
+	if len(list) > maxTargets {
+		return nil, decoders.Errorf(decoders.CodeInvalidStimulus, map[string]any{"targets": len(list), "targets_most": maxTargets},
+			"%d targets, at most %d are possible", len(list), maxTargets)
+	}
+	limit := min(maxFrequency, 0.45*rate)
+	out := make([]target, 0, len(list))
+	labels := make(map[string]int, len(list))
+	frequencies := make(map[float64]int, len(list))
+	for i, t := range list {
+		if !(t.Frequency >= 1 && t.Frequency <= limit) {
+			return nil, decoders.Errorf(decoders.CodeInvalidStimulus,
+				map[string]any{"target": i, "label": t.Label, "frequency": fmt.Sprint(t.Frequency), "frequency_most": limit, "sample_rate": rate},
+				"target %d flickers at %v Hz, it must be between 1 and %.4g Hz at this sampling rate", i, t.Frequency, limit)
+		}
+		label := t.Label
+		if label == "" {
+			label = frequencyLabel(t.Frequency)
+		}
+		if label == NoTarget {
+			return nil, decoders.Errorf(decoders.CodeInvalidStimulus, map[string]any{"target": i, "label": label},
+				"target %d is named %q, which stands for the absence of a target", i, label)
+		}
+		if j, ok := labels[label]; ok {
+			return nil, decoders.Errorf(decoders.CodeInvalidStimulus, map[string]any{"target": i, "other": j, "label": label},
+				"targets %d and %d are both named %q", j, i, label)
+		}
+		if j, ok := frequencies[t.Frequency]; ok {
+			return nil, decoders.Errorf(decoders.CodeInvalidStimulus, map[string]any{"target": i, "other": j, "frequency": t.Frequency},
+				"targets %d and %d both flicker at %v Hz: without calibration data only frequencies can be told apart", j, i, t.Frequency)
+		}
+		labels[label], frequencies[t.Frequency] = i, i
+		out = append(out, target{label, t.Frequency})
+	}
+	return out, nil
+}
+
+func frequencyLabel(f float64) string { return fmt.Sprintf("freq_%.2fhz", f) }
+
+// load copies the part of the input that filters may see, each channel centred and scaled to 1: correlations do not
+// depend on either, and squares then neither overflow nor vanish.
+func (ws *workspace) load(in *decoders.Input, win window) error {
+	p, n := in.Data.Dims()
+	all := make([]int, p)
+	for i := range all {
+		all[i] = i
+	}
+	margin := int(filterMargin * in.Rate)
+	from, to := max(0, win.from-margin), min(n, win.to+margin)
+	if err := epoch.CheckValues(in.Signal, all, from, to); err != nil {
+		return err
+	}
+	ws.scaled = shaped(ws.scaled, p, to-from)
+	flat := true
+	for i := range p {
+		row := ws.scaled.RawRowView(i)
+		dsp.Demean(row, in.Data.RawRowView(i)[from:to])
+		largest := 0.0
+		for _, v := range row {
+			largest = max(largest, math.Abs(v))
+		}
+		// An electrode that is off gives a constant; what is left of it is the rounding of its mean.
+		if largest <= 1e-9*math.Abs(in.Data.At(i, from)) || largest < 1e-150 {
+			clear(row)
+			continue
+		}
+		flat = false
+		for j := range row {
+			row[j] /= largest
+		}
+	}
+	if flat {
+		return epoch.Flat(in.Channels)
+	}
+	return nil
+}
+
+// band filters the loaded signal to lo-hi Hz and makes z and its folded halves from the window.
+func (ws *workspace) band(in *decoders.Input, win window, design func() (dsp.SOS, error), lo, hi float64) (*mat.Dense, error) {
+	p, n := ws.scaled.Dims()
+	key := filterKey{lo, hi, in.Rate}
+	f, ok := ws.filters[key]
+	if !ok {
+		sos, err := design()
+		if err != nil {
+			return nil, decoders.Errorf(decoders.CodeInvalidSignal, map[string]any{"sample_rate": in.Rate},
+				"no filter for %.4g-%.4g Hz at %g Hz: %v", lo, hi, in.Rate, err)
+		}
+		f = dsp.NewZeroPhase(sos)
+		if ws.filters == nil || len(ws.filters) > 64 { // a caller with ever new rates must not fill the memory
+			ws.filters = make(map[filterKey]*dsp.ZeroPhase)
+		}
+		ws.filters[key] = f
+	}
+	ws.filtered = shaped(ws.filtered, p, n)
+	f.Rows(ws.filtered, ws.scaled)
+
+	start := win.from - max(0, win.from-int(filterMargin*in.Rate))
+	q := thinning(in.Rate)
+	size := (win.to - win.from + q - 1) / q
+	ws.z = shaped(ws.z, p, size)
+	half := (size + 1) / 2
+	ws.halves = grow(ws.halves, 2*p*half)
+	ws.even, ws.odd = ws.even[:0], ws.odd[:0]
+	for i := range p {
+		x := ws.filtered.RawRowView(i)[start:]
+		row := ws.z.RawRowView(i)
+		for j := range row {
+			row[j] = x[j*q]
+		}
+		dsp.Demean(row, row)
+		even := ws.halves[2*i*half:][:half]
+		odd := ws.halves[(2*i+1)*half:][:size/2]
+		foldEven(even, row)
+		foldOdd(odd, row)
+		ws.even, ws.odd = append(ws.even, even), append(ws.odd, odd)
+	}
+	ws.white.fit(ws.z)
+	return ws.z, nil
+}
+
+// thinning returns the factor by which a signal can be thinned after the band pass: it ends at 88 Hz or below, so
+// 250 Hz keeps all of it.
+func thinning(rate float64) int { return max(1, int(rate/workRate)) }
+
+// correlate writes the largest canonical correlation of every frequency of the bank to dst.
+func (ws *workspace) correlate(ctx context.Context, dst []float64, b *bank) error {
+	p := len(ws.even)
+	r := len(ws.white.rows)
+	ws.proj = grow(ws.proj, maxSide*p)
+	ws.m = grow(ws.m, maxSide*r)
+	for k := range b.frequencies {
+		if k%64 == 63 && ctx.Err() != nil {
+			return ctx.Err()
+		}
+		dst[k] = ws.one(b.reference(k))
+	}
+	return nil
+}
+
+// one returns the largest canonical correlation with a reference.
+func (ws *workspace) one(ref *reference) float64 {
+	p, r := len(ws.even), len(ws.white.rows)
+	ws.proj = grow(ws.proj, maxSide*p)
+	ws.m = grow(ws.m, maxSide*r)
+	ref.project(ws.proj, ws.even, ws.odd)
+	cols := ref.columns()
+	for c := range cols {
+		ws.white.apply(ws.m[c*r:(c+1)*r], ws.proj[c*p:(c+1)*p])
+	}
+	return correlation(ws.m, r, cols)
+}
+
+// subBandWeights are m^-1.25 + 0.25 (Chen 2015).
+var subBandWeights = func() (w [5]float64) {
+	for m := range w {
+		w[m] = math.Pow(float64(m+1), -1.25) + 0.25
+	}
+	return w
+}()
+
+// broadBand returns the edges of the band in which correlations are taken and tested.
+func (d *Decoder) broadBand(a *analysis, rate float64) (lo, hi float64) {
+	lo, hi = d.cfg.Low, d.cfg.High
+	if d.cfg.Method == FBCCA {
+		lo, hi = 8, 88
+	}
+	slowest, fastest := math.Inf(1), 0.0
+	for _, t := range a.targets {
+		slowest, fastest = min(slowest, t.freq), max(fastest, t.freq)
+	}
+	if slowest < lo {
+		lo = max(0.5, slowest-2) // keeps the slowest fundamental well inside
+	}
+	// 0.45 of the rate leaves the filter its slope below Nyquist.
+	return lo, min(max(hi, fastest+2), 0.45*rate)
+}
+
+// score fills the scores of all targets.
+func (d *Decoder) score(ctx context.Context, ws *workspace, in *decoders.Input, a *analysis) error {
+	frequencies := make([]float64, len(a.targets))
+	for i, t := range a.targets {
+		frequencies[i] = t.freq
+	}
+	q := thinning(in.Rate)
+	rate := in.Rate / float64(q)
+	size := (a.win.to - a.win.from + q - 1) / q
+	bank := d.cache.get(frequencies, d.cfg.Harmonics, size, rate, a.scan)
+	lo, hi := d.broadBand(a, in.Rate)
+	a.rho = make([]float64, len(frequencies))
+	a.scores = make([]float64, len(frequencies))
+
+	if d.cfg.Method == FBCCA {
+		part := make([]float64, len(frequencies))
+		// From the highest band to the broadest, which is the one the surrogates are made of afterwards.
+		for m := d.cfg.SubBands; m >= 1; m-- {
+			low := 8 * float64(m)
+			if m == 1 {
+				low = lo
+			} else if low+8 > hi {
+				continue // less than one harmonic's distance is left
+			}
+			if _, err := ws.band(in, a.win, func() (dsp.SOS, error) { return dsp.Cheby1BandPass(4, 0.5, low, hi, in.Rate) }, low, hi); err != nil {
+				return err
+			}
+			if err := ws.correlate(ctx, part, bank); err != nil {
+				return err
+			}
+			for k, rho := range part {
+				a.scores[k] += subBandWeights[m-1] * rho * rho
+			}
+		}
+		copy(a.rho, part)
+	} else {
+		if _, err := ws.band(in, a.win, func() (dsp.SOS, error) { return dsp.ButterBandPass(4, lo, hi, in.Rate) }, lo, hi); err != nil {
+			return err
+		}
+		if err := ws.correlate(ctx, a.rho, bank); err != nil {
+			return err
+		}
+		copy(a.scores, a.rho)
+	}
+	if len(ws.white.rows) == 0 {
+		return epoch.Flat(in.Channels)
+	}
+	for k := range a.scores {
+		if a.scores[k] > a.scores[a.best] {
+			a.best = k
+		}
+	}
+	return nil
+}
+
+// detect compares the best target with its surrogates.
+func (d *Decoder) detect(ws *workspace, rate float64, a *analysis) {
+	best := a.targets[a.best]
+	det := &a.detected
+	det.Label, det.Frequency, det.Rho = best.label, best.freq, a.rho[a.best]
+
+	lo, hi := d.broadBand(a, rate)
+	thinned := rate / float64(thinning(rate))
+	ws.spec.fit(ws.z, &ws.white, thinned)
+	_, n := ws.z.Dims()
+	all := harmonicsOf(best.freq, d.cfg.Harmonics, thinned, a.scan)
+	z := func(harmonics []int) (float64, bool) {
+		if len(harmonics) == 0 {
+			return 0, false
+		}
+		mean, sd, ok := ws.spec.null(&ws.white, best.freq, harmonics, lo, hi)
+		if !ok {
+			return 0, false
+		}
+		rho := det.Rho
+		if !slices.Equal(harmonics, all) {
+			rho = ws.one(newReference(best.freq, harmonics, n, thinned))
+		}
+		return (fisher(rho) - mean) / sd, true
+	}
+	harmonics := harmonicsOf(best.freq, d.cfg.Harmonics, thinned, true)
+	det.Z, det.Tested = z(harmonics)
+	if !det.Tested {
+		det.P, det.Probability = 1, 0.5
+		return
+	}
+	tests := float64(len(a.targets))
+	if a.scan {
+		tests = (scanHigh - scanLow) * a.seconds // independent frequencies: one a bin
+	}
+	det.P, det.Corrected, det.Probability = d.verdict(det.Z, tests)
+	if best.freq < alphaLow || best.freq >= alphaHigh {
+		return
+	}
+	// The alpha rhythm: there the harmonics have to carry the case.
+	p := 0.0
+	if harmonics[0] == 1 {
+		harmonics = harmonics[1:]
+	}
+	if v, ok := z(harmonics); ok {
+		det.HarmonicZ = &v
+		_, _, p = d.verdict(v, 1)
+	}
+	if p < det.Probability {
+		det.Probability = p
+		det.AlphaLike = p < 0.5
+	}
+}
+
+// The alpha band, half-open, in Hz.
+const (
+	alphaLow  = 8
+	alphaHigh = 13
+)
+
+// verdict turns SDs above the surrogates, the largest of several tests, into a p-value and a calibrated probability.
+func (d *Decoder) verdict(z, tests float64) (p, corrected, probability float64) {
+	const most = 30 // beyond that erfc underflows, and nothing changes any more
+	z = min(z, most)
+	one := 0.5 * math.Erfc(z/math.Sqrt2)
+	p = -math.Expm1(tests * math.Log1p(-min(one, 1-1e-16))) // Šidák
+	corrected = z
+	if p > 1e-12 {
+		corrected = math.Sqrt2 * math.Erfcinv(2*min(p, 1-1e-16))
+	}
+	return p, corrected, 1 / (1 + math.Exp(-(presenceOffset + presenceSlope*corrected + math.Log(d.cfg.Prior/(1-d.cfg.Prior)))))
+}
+
+// shaped returns m with the given shape, reusing its memory where it is large enough; the values are not kept.
+func shaped(m *mat.Dense, r, c int) *mat.Dense {
+	if m != nil {
+		raw := m.RawMatrix()
+		if cap(raw.Data) >= r*c {
+			return mat.NewDense(r, c, raw.Data[:r*c])
+		}
+	}
+	return mat.NewDense(r, c, nil)
+}

@@ -1,0 +1,9 @@
+package ssvep
+
+// The calibration, for the test that fits it again.
+const (
+	GainCCA        = gainCCA
+	GainFBCCA      = gainFBCCA
+	PresenceOffset = presenceOffset
+	PresenceSlope  = presenceSlope
+)
