@@ -1,0 +1,249 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/neurod/neurod/models"
+)
+
+// ErrKeyInFlight says that another process is just accepting a request with the same Idempotency-Key.
+var ErrKeyInFlight = errors.New("store: idempotency key in flight")
+
+// Never is the next_check of a job that the reconciler has no business with: a batch, which only its items finish.
+var Never = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// Limits of Due's pause between two looks at a job that stays queued: it doubles with the job's age.
+const (
+	minRecheck = 5 * time.Second
+	maxRecheck = 10 * time.Minute
+)
+
+// Jobs keeps jobs, their payloads and idempotency records. Every method is one transaction.
+//
+// Invariants, the same on both databases:
+//
+//   - A row in a final state never changes again, except that its batch's count is settled with it.
+//   - A claim, and only a claim, raises attempts. Owner and attempt together fence a running attempt: Extend, Finish
+//     and Release touch a row only while it is running under exactly that owner and attempt.
+//   - When an item of a batch becomes final, its batch's items_pending goes down in the same transaction, and the
+//     batch becomes completed with the last one. Rows are locked in the order of their ids, items before batches.
+//   - What is lost with a crash of the database are at most claims, leases and rechecks, which heal by themselves:
+//     they do not wait for the disk. Accepting, finishing, releasing and canceling do.
+//
+// On PostgreSQL the database's clock rules; the store's own on SQLite, where there is one process.
+type Jobs interface {
+	// Accept stores a job with everything that belongs to it. It returns nil, or the live record that already has
+	// the acceptance's idempotency key, in which case nothing was stored. ErrKeyInFlight when it cannot say yet.
+	Accept(ctx context.Context, a *Acceptance) (*models.IdempotencyRecord, error)
+	// Claim takes a queued job for owner until the lease ends. It returns nil when the job is not queued.
+	Claim(ctx context.Context, id, owner string, lease time.Duration) (*Claimed, error)
+	// Extend renews leases from now on and returns the ids of those that owner still holds, in order.
+	Extend(ctx context.Context, owner string, held []Attempt, lease time.Duration) ([]string, error)
+	// Finish moves a running attempt to its final state. It reports which jobs became final: the job itself and
+	// perhaps its batch; none when the fence held.
+	Finish(ctx context.Context, f *Finish) ([]Change, error)
+	// Release puts a running attempt back to the queue, to be looked at after the pause. It returns the new seq, and
+	// false when the fence held.
+	Release(ctx context.Context, owner string, a Attempt, pause time.Duration) (seq int, ok bool, err error)
+	// Cancel cancels a job, with its items when it is a batch, and returns it as it stands then and what became final.
+	// A job in a final state is returned unchanged. ErrNotFound when the project has no such job.
+	Cancel(ctx context.Context, projectID, id string) (models.Job, []Change, error)
+
+	// ExpireLeases takes jobs from workers whose lease ended: back to the queue, due now, or failed with worker_lost
+	// when that was the job's maxLost-th lost worker. It reports the ids requeued and the jobs that became final.
+	ExpireLeases(ctx context.Context, maxLost, limit int) (requeued []string, final []Change, err error)
+	// Due returns queued jobs whose next_check has passed, oldest id first, and puts their next_check ahead: each is
+	// returned to one caller.
+	Due(ctx context.Context, class Class, limit int) ([]Due, error)
+	// Bump raises the seq of jobs that are still queued with the seq given, and returns those with their new seq.
+	Bump(ctx context.Context, jobs []Due) ([]Due, error)
+	// Rouse makes queued jobs due now: those with the ids given, or all when ids is nil.
+	Rouse(ctx context.Context, ids []string) (int, error)
+	// Orphan ends the leases of all running jobs at once: for the start of the only process of a database.
+	Orphan(ctx context.Context) (int, error)
+
+	// Get returns a job of the project. ErrNotFound when there is none.
+	Get(ctx context.Context, projectID, id string) (models.Job, error)
+	// List returns jobs, newest first; the items of a batch in their order.
+	List(ctx context.Context, l Listing) ([]models.Job, error)
+	// Counts returns how many items of a batch are in each state.
+	Counts(ctx context.Context, projectID, parentID string) (map[models.JobState]int, error)
+	// Depth counts unfinished jobs by class and state, without batches themselves.
+	Depth(ctx context.Context, bulkKinds []string) ([]Depth, error)
+
+	// PruneRecords deletes idempotency records that expired, at most limit. It returns how many.
+	PruneRecords(ctx context.Context, limit int) (int, error)
+	// PrunePayloads deletes payloads of jobs that finished before the time given, at most limit. Only payloads stored
+	// before then are looked at.
+	PrunePayloads(ctx context.Context, before time.Time, limit int) (int, error)
+	// PruneJobs deletes jobs that finished before the times given, with their payloads, at most limit. Batches go with
+	// their items.
+	PruneJobs(ctx context.Context, before, deadLetterBefore time.Time, limit int) (int, error)
+
+	// Close ends the connections that are the repository's own; calls that run end first.
+	Close()
+}
+
+// OpenJobs returns the jobs of the database. The store must stay open until it is closed.
+func (s *Store) OpenJobs(ctx context.Context) (Jobs, error) {
+	if s.dialect == PostgreSQL {
+		return openPostgresJobs(ctx, s)
+	}
+	return openSQLiteJobs(s), nil
+}
+
+// Acceptance is what is stored when a job is accepted.
+type Acceptance struct {
+	Jobs     []models.Job     // the job, then the items if it is a batch
+	Payloads []models.Payload // of some of the jobs
+	Record   *models.IdempotencyRecord
+}
+
+// size returns about how many bytes the acceptance takes on the wire.
+func (a *Acceptance) size() int {
+	n := 0
+	for i := range a.Jobs {
+		n += 512 + len(a.Jobs[i].Request)
+	}
+	for i := range a.Payloads {
+		n += len(a.Payloads[i].Data)
+	}
+	return n
+}
+
+// Attempt names one run of a job: its id and the number of its claim.
+type Attempt struct {
+	ID      string
+	Attempt int
+}
+
+// Claimed is a job that its owner now runs.
+type Claimed struct {
+	Job     models.Job
+	Payload []byte // as it was submitted; nil when the job has none
+}
+
+// Finish is the end of an attempt.
+type Finish struct {
+	Attempt
+	Owner        string
+	State        models.JobState // completed or failed
+	Item         bool            // the job is an item of a batch
+	Output       json.RawMessage
+	Diagnostics  json.RawMessage
+	ErrorCode    *string
+	ErrorMessage *string
+	ErrorDetails json.RawMessage
+	DeadLetter   bool
+}
+
+// Change says that a job became final.
+type Change struct {
+	ID    string
+	Kind  models.JobKind
+	State models.JobState
+}
+
+// Class selects jobs for one kind of queue: bulk are the items of batches and the bulk kinds, the rest are not.
+type Class struct {
+	Bulk      bool
+	BulkKinds []string
+}
+
+// Due is a queued job that is to be handed to the queue.
+type Due struct {
+	ID   string
+	Kind models.JobKind
+	Item bool
+	Seq  int
+}
+
+// Depth is a number of unfinished jobs.
+type Depth struct {
+	Bulk  bool
+	State models.JobState
+	Jobs  int
+}
+
+// Listing selects jobs of a project.
+type Listing struct {
+	ProjectID string
+	States    []models.JobState // none for all
+	Kinds     []models.JobKind  // none for all
+	// ParentID selects the items of a batch; when empty, jobs that are no items are listed.
+	ParentID string
+	// BeforeID continues a list that ended with this job; AfterItem one of items.
+	BeforeID  string
+	AfterItem *int
+	Limit     int
+}
+
+// jobColumns are the columns of jobs in the order of scanJob.
+const jobColumns = `id, project_id, kind, state, parent_id, item_index, request, output, diagnostics, error_code, error_message,
+	error_details, seq, next_check, attempts, lost_workers, owner, lease_until, dead_letter, items_total, items_pending,
+	created_at, started_at, finished_at`
+
+// qualified returns jobColumns with an alias before each.
+func qualified(alias string) string {
+	cols := strings.Split(jobColumns, ",")
+	for i, c := range cols {
+		cols[i] = alias + "." + strings.TrimSpace(c)
+	}
+	return strings.Join(cols, ", ")
+}
+
+// jobTargets returns where to scan jobColumns to. The wrappers say how the dialect reads times.
+func jobTargets(j *models.Job, at func(*time.Time) any, optional func(**time.Time) any) []any {
+	return []any{&j.ID, &j.ProjectID, (*string)(&j.Kind), (*string)(&j.State), &j.ParentID, &j.ItemIndex,
+		(*[]byte)(&j.Request), (*[]byte)(&j.Output), (*[]byte)(&j.Diagnostics), &j.ErrorCode, &j.ErrorMessage,
+		(*[]byte)(&j.ErrorDetails), &j.Seq, at(&j.NextCheck), &j.Attempts, &j.LostWorkers, &j.Owner, optional(&j.LeaseUntil),
+		&j.DeadLetter, &j.ItemsTotal, &j.ItemsPending, at(&j.CreatedAt), optional(&j.StartedAt), optional(&j.FinishedAt)}
+}
+
+// text returns JSON or a message as both databases take it: valid UTF-8 without NUL, nil for none.
+func text(b []byte) *string {
+	if b == nil {
+		return nil
+	}
+	s := cleanText(string(b))
+	return &s
+}
+
+func textp(s *string) *string {
+	if s == nil {
+		return nil
+	}
+	c := cleanText(*s)
+	return &c
+}
+
+func cleanText(s string) string {
+	s = strings.ToValidUTF8(s, "\uFFFD")
+	if strings.IndexByte(s, 0) >= 0 {
+		s = strings.ReplaceAll(s, "\x00", "\uFFFD")
+	}
+	return s
+}
+
+// recheck is the pause before a job of this age is looked at again.
+func recheck(age time.Duration) time.Duration { return min(max(age, minRecheck), maxRecheck) }
+
+// batchOutput is the output of a finished batch.
+func batchOutput(total int, counts map[models.JobState]int) []byte {
+	b, _ := json.Marshal(struct { // cannot fail: ints only
+		Total     int `json:"total"`
+		Completed int `json:"completed"`
+		Failed    int `json:"failed"`
+		Canceled  int `json:"canceled"`
+	}{total, counts[models.JobCompleted], counts[models.JobFailed], counts[models.JobCanceled]})
+	return b
+}
+
+func sortDue(d []Due) {
+	slices.SortFunc(d, func(a, b Due) int { return strings.Compare(a.ID, b.ID) })
+}

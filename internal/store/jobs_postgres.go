@@ -1,0 +1,890 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgtype"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5/stdlib"
+
+	"github.com/neurod/neurod/models"
+)
+
+// postgresJobs keeps jobs in PostgreSQL. It bypasses gorm: a job costs five statements, each one round trip that
+// concurrent callers share.
+type postgresJobs struct {
+	pool     *pgxpool.Pool
+	accepts  *coalescer[*Acceptance, struct{}]
+	claims   *coalescer[claim, *Claimed]
+	finishes *coalescer[*Finish, []Change]
+	gets     *coalescer[projectJob, *models.Job]
+}
+
+var _ Jobs = (*postgresJobs)(nil)
+
+type claim struct {
+	id, owner string
+	lease     time.Duration
+}
+
+type projectJob struct{ projectID, id string }
+
+// Limits of one statement. Two lanes overlap the wait for one fsync with the gathering of the next statement.
+const (
+	pgLanes     = 2
+	pgMaxCalls  = 64
+	pgMaxBytes  = 8 << 20
+	pgTimeout   = 15 * time.Second
+	pgMaxConns  = 4*pgLanes + 6 // the lanes, and what runs beside them
+	pgTxRetries = 3
+)
+
+func openPostgresJobs(ctx context.Context, s *Store) (*postgresJobs, error) {
+	cfg, err := s.pgxConfig(ctx)
+	if err != nil {
+		return nil, err
+	}
+	pc, err := pgxpool.ParseConfig("")
+	if err != nil {
+		return nil, fmt.Errorf("store: %w", err)
+	}
+	pc.ConnConfig = cfg
+	pc.MaxConns = pgMaxConns
+	pc.MaxConnIdleTime = 5 * time.Minute
+	pc.MaxConnLifetime = time.Hour
+	pc.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
+		conn.TypeMap().RegisterType(&pgtype.Type{
+			Name: "timestamptz", OID: pgtype.TimestamptzOID,
+			Codec: &pgtype.TimestamptzCodec{ScanLocation: time.UTC},
+		})
+		// Every statement here finds its rows by an index. The plan that PostgreSQL keeps for a prepared statement may
+		// have been made while the table was nearly empty, when reading all of it looked cheapest.
+		_, err := conn.Exec(ctx, "SELECT set_config('enable_seqscan', 'off', false), set_config('jit', 'off', false)")
+		return err
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, pc)
+	if err != nil {
+		return nil, fmt.Errorf("store: %w", err)
+	}
+	j := &postgresJobs{pool: pool}
+	j.accepts = newCoalescer(coalesce[*Acceptance, struct{}]{lanes: pgLanes, maxCalls: pgMaxCalls, weigh: (*Acceptance).size,
+		maxWeight: pgMaxBytes, timeout: pgTimeout, isolate: isDataError, run: j.acceptMany})
+	j.claims = newCoalescer(coalesce[claim, *Claimed]{lanes: pgLanes, maxCalls: pgMaxCalls, timeout: pgTimeout,
+		isolate: isDataError, run: j.claimMany})
+	j.finishes = newCoalescer(coalesce[*Finish, []Change]{lanes: pgLanes, maxCalls: pgMaxCalls, timeout: pgTimeout,
+		isolate: isDataError, run: j.finishMany})
+	j.gets = newCoalescer(coalesce[projectJob, *models.Job]{lanes: pgLanes, maxCalls: pgMaxCalls, timeout: pgTimeout,
+		isolate: isDataError, run: j.getMany})
+	return j, nil
+}
+
+// pgxConfig returns how the store's connections to PostgreSQL are made.
+func (s *Store) pgxConfig(ctx context.Context) (cfg *pgx.ConnConfig, err error) {
+	conn, err := s.pools[0].Conn(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("store: %w", err)
+	}
+	defer func(c *sql.Conn) { err = errors.Join(err, c.Close()) }(conn)
+	err = conn.Raw(func(driver any) error {
+		cfg = driver.(*stdlib.Conn).Conn().Config()
+		return nil
+	})
+	return cfg, err
+}
+
+func (j *postgresJobs) Close() {
+	j.accepts.close()
+	j.claims.close()
+	j.finishes.close()
+	j.gets.close()
+	j.pool.Close()
+}
+
+// isDataError reports whether PostgreSQL refused the data of a statement (classes 22 and 23 of its error codes), or the
+// data did not fit its parameters, so that the other calls of a batch may well succeed.
+func isDataError(err error) bool {
+	var pg *pgconn.PgError
+	if !errors.As(err, &pg) {
+		return err != nil && strings.Contains(err.Error(), "encode") // pgx has no error of its own for it
+	}
+	return strings.HasPrefix(pg.Code, "22") || strings.HasPrefix(pg.Code, "23")
+}
+
+// isConflict reports whether PostgreSQL ended a transaction only because of another one (class 40).
+func isConflict(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && strings.HasPrefix(pg.Code, "40")
+}
+
+// transact runs fn in a transaction, again when another one was in its way.
+func (j *postgresJobs) transact(ctx context.Context, fn func(tx pgx.Tx) error) error {
+	for try := 1; ; try++ {
+		err := pgx.BeginFunc(ctx, j.pool, fn)
+		if err == nil || try == pgTxRetries || !isConflict(err) {
+			return err
+		}
+	}
+}
+
+// querier is a pool or a transaction.
+type querier interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+}
+
+// collect runs a query and returns its rows.
+func collect[T any](ctx context.Context, q querier, scan func(pgx.CollectableRow) (T, error), sql string, args ...any) ([]T, error) {
+	rows, err := q.Query(ctx, sql, args...)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, scan)
+}
+
+// retrying is collect outside a transaction, again when another transaction was in its way.
+func retrying[T any](ctx context.Context, q querier, scan func(pgx.CollectableRow) (T, error), sql string, args ...any) ([]T, error) {
+	for try := 1; ; try++ {
+		out, err := collect(ctx, q, scan, sql, args...)
+		if err == nil || try == pgTxRetries || !isConflict(err) {
+			return out, err
+		}
+	}
+}
+
+func pgJobTargets(j *models.Job) []any {
+	return jobTargets(j, func(t *time.Time) any { return t }, func(t **time.Time) any { return t })
+}
+
+func scanJob(row pgx.CollectableRow) (models.Job, error) {
+	var j models.Job
+	err := row.Scan(pgJobTargets(&j)...)
+	return j, err
+}
+
+func scanChange(row pgx.CollectableRow) (Change, error) {
+	var c Change
+	err := row.Scan(&c.ID, &c.Kind, &c.State)
+	return c, err
+}
+
+// noFlush, used as a condition, lets the statement's transaction commit without waiting for the disk.
+const noFlush = `(SELECT set_config('synchronous_commit', 'off', true)) IS NOT NULL`
+
+// The parts of an accepting statement: parameters 1-15 are the jobs' columns, 16-21 the payloads'.
+const (
+	newJobs = `SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::int[], $7::text[], $8::text[],
+		$9::text[], $10::text[], $11::timestamptz[], $12::int[], $13::int[], $14::timestamptz[], $15::timestamptz[])`
+	newJobColumns = `(id, project_id, kind, state, parent_id, item_index, request, error_code,
+		error_message, error_details, next_check, items_total, items_pending, created_at, finished_at)`
+	newPayloads       = `SELECT * FROM unnest($16::text[], $17::text[], $18::text[], $19::int[], $20::bytea[], $21::timestamptz[])`
+	newPayloadColumns = `(job_id, project_id, codec, size, data, created_at)`
+
+	insertAccepted = `WITH p AS (INSERT INTO job_payloads ` + newPayloadColumns + ` ` + newPayloads + `)
+		INSERT INTO jobs ` + newJobColumns + ` ` + newJobs
+
+	// With a record all depends on getting its key: the lock tells a request in flight from an answered one.
+	insertRecorded = `WITH lock AS MATERIALIZED (SELECT pg_try_advisory_xact_lock($22) AS ok),
+		record AS (
+			INSERT INTO idempotency_records AS r (` + recordColumns + `)
+			SELECT $23, $24, $25, $26, $27, $28, $29, $30, $31 FROM lock WHERE ok
+			ON CONFLICT (project_id, operation, key) DO UPDATE SET fingerprint = excluded.fingerprint, job_id = excluded.job_id,
+				status = excluded.status, body = excluded.body, created_at = excluded.created_at, expires_at = excluded.expires_at
+			WHERE r.expires_at <= now()
+			RETURNING 1),
+		p AS (INSERT INTO job_payloads ` + newPayloadColumns + ` ` + newPayloads + ` WHERE EXISTS (SELECT FROM record)),
+		j AS (INSERT INTO jobs ` + newJobColumns + ` ` + newJobs + ` WHERE EXISTS (SELECT FROM record))
+		SELECT (SELECT ok FROM lock), EXISTS (SELECT FROM record)`
+)
+
+// acceptArgs returns parameters 1-21 for the jobs and payloads of acceptances.
+func acceptArgs(as []*Acceptance) []any {
+	var n, np int
+	for _, a := range as {
+		n, np = n+len(a.Jobs), np+len(a.Payloads)
+	}
+	var (
+		id, project, kind, state = make([]string, 0, n), make([]string, 0, n), make([]string, 0, n), make([]string, 0, n)
+		parent                   = make([]*string, 0, n)
+		item                     = make([]*int, 0, n)
+		request                  = make([]string, 0, n)
+		code, message, details   = make([]*string, 0, n), make([]*string, 0, n), make([]*string, 0, n)
+		check                    = make([]time.Time, 0, n)
+		total, pending           = make([]int, 0, n), make([]int, 0, n)
+		created                  = make([]time.Time, 0, n)
+		finished                 = make([]*time.Time, 0, n)
+		pid, pproject, pcodec    = make([]string, 0, np), make([]string, 0, np), make([]string, 0, np)
+		psize                    = make([]int, 0, np)
+		pdata                    = make([][]byte, 0, np)
+		pcreated                 = make([]time.Time, 0, np)
+	)
+	for _, a := range as {
+		for i := range a.Jobs {
+			j := &a.Jobs[i]
+			id, project = append(id, j.ID), append(project, j.ProjectID)
+			kind, state = append(kind, string(j.Kind)), append(state, string(j.State))
+			parent, item = append(parent, j.ParentID), append(item, j.ItemIndex)
+			request = append(request, cleanText(string(j.Request)))
+			code, message, details = append(code, textp(j.ErrorCode)), append(message, textp(j.ErrorMessage)), append(details, text(j.ErrorDetails))
+			check = append(check, j.NextCheck)
+			total, pending = append(total, j.ItemsTotal), append(pending, j.ItemsPending)
+			created, finished = append(created, j.CreatedAt), append(finished, j.FinishedAt)
+		}
+		for i := range a.Payloads {
+			p := &a.Payloads[i]
+			pid, pproject, pcodec = append(pid, p.JobID), append(pproject, p.ProjectID), append(pcodec, p.Codec)
+			psize, pdata, pcreated = append(psize, p.Size), append(pdata, p.Data), append(pcreated, p.CreatedAt)
+		}
+	}
+	return []any{id, project, kind, state, parent, item, request, code, message, details, check, total, pending, created, finished,
+		pid, pproject, pcodec, psize, pdata, pcreated}
+}
+
+func (j *postgresJobs) Accept(ctx context.Context, a *Acceptance) (*models.IdempotencyRecord, error) {
+	if a.Record == nil {
+		if len(a.Jobs) <= pgMaxCalls && a.size() <= pgMaxBytes {
+			_, err := j.accepts.do(ctx, a)
+			return nil, err
+		}
+		return nil, j.transact(ctx, func(tx pgx.Tx) error {
+			for _, part := range a.parts() {
+				if _, err := tx.Exec(ctx, insertAccepted, acceptArgs([]*Acceptance{part})...); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	// A record that expires or is pruned between the two looks at it makes a second try succeed.
+	for range 2 {
+		stored, err := j.acceptRecorded(ctx, a)
+		if err != nil || stored {
+			return nil, err
+		}
+		records, err := collect(ctx, j.pool, scanRecord, `SELECT `+recordColumns+` FROM idempotency_records
+			WHERE project_id = $1 AND operation = $2 AND key = $3 AND expires_at > now()`, a.Record.ProjectID, a.Record.Operation, a.Record.Key)
+		if err != nil {
+			return nil, err
+		}
+		if len(records) > 0 {
+			return &records[0], nil
+		}
+	}
+	return nil, ErrKeyInFlight
+}
+
+// acceptRecorded stores an acceptance if its key is free.
+func (j *postgresJobs) acceptRecorded(ctx context.Context, a *Acceptance) (stored bool, err error) {
+	r := a.Record
+	record := []any{lockNumber(r), r.ProjectID, r.Operation, r.Key, r.Fingerprint, r.JobID, r.Status, r.Body, r.CreatedAt, r.ExpiresAt}
+	var locked bool
+	first := func(q interface {
+		QueryRow(context.Context, string, ...any) pgx.Row
+	}, part *Acceptance) error {
+		return q.QueryRow(ctx, insertRecorded, append(acceptArgs([]*Acceptance{part}), record...)...).Scan(&locked, &stored)
+	}
+	parts := a.parts()
+	if len(parts) == 1 {
+		err = first(j.pool, parts[0])
+	} else {
+		err = j.transact(ctx, func(tx pgx.Tx) error {
+			if err := first(tx, parts[0]); err != nil || !stored {
+				return err
+			}
+			for _, part := range parts[1:] {
+				if _, err := tx.Exec(ctx, insertAccepted, acceptArgs([]*Acceptance{part})...); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	if err == nil && !locked {
+		err = ErrKeyInFlight
+	}
+	return stored, err
+}
+
+// parts cuts an acceptance into ones of moderate size; only the first keeps the record.
+func (a *Acceptance) parts() []*Acceptance {
+	payloads := make(map[string]models.Payload, len(a.Payloads))
+	for _, p := range a.Payloads {
+		payloads[p.JobID] = p
+	}
+	parts := []*Acceptance{{Record: a.Record}}
+	size := 0
+	for _, job := range a.Jobs {
+		p, has := payloads[job.ID]
+		part := parts[len(parts)-1]
+		if n := len(p.Data) + len(job.Request); len(part.Jobs) >= 1000 || (len(part.Jobs) > 0 && size+n > pgMaxBytes) {
+			part, size = &Acceptance{}, 0
+			parts = append(parts, part)
+		}
+		size += len(p.Data) + len(job.Request)
+		part.Jobs = append(part.Jobs, job)
+		if has {
+			part.Payloads = append(part.Payloads, p)
+		}
+	}
+	return parts
+}
+
+func scanRecord(row pgx.CollectableRow) (models.IdempotencyRecord, error) {
+	var r models.IdempotencyRecord
+	err := row.Scan(&r.ProjectID, &r.Operation, &r.Key, &r.Fingerprint, &r.JobID, &r.Status, &r.Body, &r.CreatedAt, &r.ExpiresAt)
+	return r, err
+}
+
+func (j *postgresJobs) acceptMany(ctx context.Context, as []*Acceptance) ([]struct{}, error) {
+	_, err := j.pool.Exec(ctx, insertAccepted, acceptArgs(as)...)
+	return make([]struct{}, len(as)), err
+}
+
+const claimJobs = `WITH want AS (SELECT * FROM unnest($1::text[], $2::text[], $3::float8[]) AS w(id, owner, lease)),
+	free AS (
+		SELECT j.id FROM jobs j WHERE j.id = ANY($1) AND j.state = 'queued' AND j.items_total = 0 AND ` + noFlush + `
+		ORDER BY j.id FOR UPDATE),
+	claimed AS (
+		UPDATE jobs j SET state = 'running', owner = w.owner, lease_until = now() + w.lease * interval '1 second',
+			attempts = j.attempts + 1, started_at = coalesce(j.started_at, now())
+		FROM want w JOIN free USING (id) WHERE j.id = w.id
+		RETURNING j.*),
+	batch AS (
+		UPDATE jobs b SET state = 'running', started_at = now()
+		WHERE b.id IN (SELECT parent_id FROM claimed WHERE parent_id IS NOT NULL) AND b.state = 'queued')
+	SELECT `
+
+func (j *postgresJobs) Claim(ctx context.Context, id, owner string, lease time.Duration) (*Claimed, error) {
+	return j.claims.do(ctx, claim{id, owner, lease})
+}
+
+func (j *postgresJobs) claimMany(ctx context.Context, claims []claim) ([]*Claimed, error) {
+	// Of several claims of one job the first is the one that gets it.
+	index := make(map[string]int, len(claims))
+	var ids, owners []string
+	var leases []float64
+	for i, c := range claims {
+		if _, twice := index[c.id]; twice {
+			continue
+		}
+		index[c.id] = i
+		ids, owners, leases = append(ids, c.id), append(owners, c.owner), append(leases, c.lease.Seconds())
+	}
+	type found struct {
+		job   models.Job
+		codec *string
+		size  *int
+		data  []byte
+	}
+	rows, err := retrying(ctx, j.pool, func(row pgx.CollectableRow) (found, error) {
+		var f found
+		err := row.Scan(append(pgJobTargets(&f.job), &f.codec, &f.size, &f.data)...)
+		return f, err
+	}, claimStatement, ids, owners, leases)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]*Claimed, len(claims))
+	for i := range rows {
+		c := &Claimed{Job: rows[i].job}
+		if rows[i].codec != nil {
+			if c.Payload, err = unpack(*rows[i].codec, *rows[i].size, rows[i].data); err != nil {
+				return nil, err
+			}
+		}
+		out[index[c.Job.ID]] = c
+	}
+	return out, nil
+}
+
+var claimStatement = claimJobs + qualified("c") + `, p.codec, p.size, p.data
+	FROM claimed c LEFT JOIN job_payloads p ON p.job_id = c.id`
+
+func (j *postgresJobs) Extend(ctx context.Context, owner string, held []Attempt, lease time.Duration) ([]string, error) {
+	ids, attempts := make([]string, len(held)), make([]int, len(held))
+	for i, a := range held {
+		ids[i], attempts[i] = a.ID, a.Attempt
+	}
+	kept, err := retrying(ctx, j.pool, pgx.RowTo[string], `WITH held AS (
+			SELECT j.id FROM jobs j JOIN unnest($1::text[], $2::int[]) AS h(id, attempt) ON j.id = h.id AND j.attempts = h.attempt
+			WHERE j.owner = $3 AND j.state = 'running' AND `+noFlush+` ORDER BY j.id FOR UPDATE OF j)
+		UPDATE jobs SET lease_until = now() + $4 * interval '1 second' WHERE id IN (SELECT id FROM held) RETURNING id`,
+		ids, attempts, owner, lease.Seconds())
+	slices.Sort(kept)
+	return kept, err
+}
+
+const finishJobs = `WITH done AS (
+		SELECT * FROM unnest($1::text[], $2::int[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::bool[])
+		AS d(id, attempt, owner, state, output, diagnostics, error_code, error_message, error_details, dead_letter)),
+	held AS (
+		SELECT j.id FROM jobs j JOIN done d ON j.id = d.id AND j.attempts = d.attempt AND j.owner = d.owner
+		WHERE j.state = 'running' ORDER BY j.id FOR UPDATE OF j)
+	UPDATE jobs j SET state = d.state, output = d.output, diagnostics = d.diagnostics, error_code = d.error_code,
+		error_message = d.error_message, error_details = d.error_details, dead_letter = d.dead_letter, lease_until = NULL, finished_at = now()
+	FROM done d JOIN held USING (id) WHERE j.id = d.id
+	RETURNING j.id, j.kind, j.state, j.parent_id`
+
+func (j *postgresJobs) Finish(ctx context.Context, f *Finish) ([]Change, error) {
+	return j.finishes.do(ctx, f)
+}
+
+func (j *postgresJobs) finishMany(ctx context.Context, fs []*Finish) ([][]Change, error) {
+	index := make(map[string]int, len(fs))
+	var ids, owners, states []string
+	var attempts []int
+	var outputs, diagnostics, codes, messages, details []*string
+	var dead []bool
+	items := false
+	for i, f := range fs {
+		if _, twice := index[f.ID]; twice {
+			continue // one attempt ends once
+		}
+		index[f.ID] = i
+		items = items || f.Item
+		ids, attempts, owners, states = append(ids, f.ID), append(attempts, f.Attempt.Attempt), append(owners, f.Owner), append(states, string(f.State))
+		outputs, diagnostics = append(outputs, text(f.Output)), append(diagnostics, text(f.Diagnostics))
+		codes, messages, details = append(codes, textp(f.ErrorCode)), append(messages, textp(f.ErrorMessage)), append(details, text(f.ErrorDetails))
+		dead = append(dead, f.DeadLetter)
+	}
+	args := []any{ids, attempts, owners, states, outputs, diagnostics, codes, messages, details, dead}
+	out := make([][]Change, len(fs))
+	if !items {
+		done, err := retrying(ctx, j.pool, scanSettled, finishJobs, args...)
+		for _, d := range done {
+			out[index[d.ID]] = []Change{d.Change}
+		}
+		return out, err
+	}
+	err := j.transact(ctx, func(tx pgx.Tx) error {
+		done, err := collect(ctx, tx, scanSettled, finishJobs, args...)
+		if err != nil {
+			return err
+		}
+		batches, err := settleBatches(ctx, tx, done)
+		if err != nil {
+			return err
+		}
+		clear(out)
+		for _, d := range done {
+			out[index[d.ID]] = []Change{d.Change}
+			if d.parent != nil {
+				if c, ok := batches[*d.parent]; ok {
+					out[index[d.ID]] = append(out[index[d.ID]], c)
+					delete(batches, *d.parent)
+				}
+			}
+		}
+		return nil
+	})
+	return out, err
+}
+
+// settled is a job that became final, with the batch it belongs to.
+type settled struct {
+	Change
+	parent *string
+}
+
+func scanSettled(row pgx.CollectableRow) (settled, error) {
+	var s settled
+	err := row.Scan(&s.ID, &s.Kind, &s.State, &s.parent)
+	return s, err
+}
+
+// settleBatches counts the batches of items down and finishes those that reach zero. It returns these.
+func settleBatches(ctx context.Context, tx pgx.Tx, done []settled) (map[string]Change, error) {
+	counts := map[string]int{}
+	for _, d := range done {
+		if d.parent != nil {
+			counts[*d.parent]++
+		}
+	}
+	if len(counts) == 0 {
+		return nil, nil
+	}
+	var ids []string
+	var ns []int
+	for id, n := range counts {
+		ids, ns = append(ids, id), append(ns, n)
+	}
+	type batch struct {
+		Change
+		total int
+	}
+	finished, err := collect(ctx, tx, func(row pgx.CollectableRow) (batch, error) {
+		var b batch
+		err := row.Scan(&b.ID, &b.Kind, &b.total)
+		b.State = models.JobCompleted
+		return b, err
+	}, `WITH locked AS (SELECT id FROM jobs WHERE id = ANY($1) ORDER BY id FOR UPDATE),
+		counted AS (
+			UPDATE jobs b SET items_pending = b.items_pending - d.n,
+				state = CASE WHEN b.items_pending = d.n AND b.finished_at IS NULL THEN 'completed' ELSE b.state END,
+				finished_at = CASE WHEN b.items_pending = d.n AND b.finished_at IS NULL THEN now() ELSE b.finished_at END
+			FROM unnest($1::text[], $2::int[]) AS d(id, n) JOIN locked USING (id) WHERE b.id = d.id
+			RETURNING b.id, b.kind, b.items_total, b.items_pending, b.state)
+		SELECT id, kind, items_total FROM counted WHERE items_pending = 0 AND state = 'completed'`, ids, ns)
+	if err != nil {
+		return nil, err
+	}
+	out := make(map[string]Change, len(finished))
+	for _, b := range finished {
+		if err := writeBatchOutput(ctx, tx, b.ID, b.total); err != nil {
+			return nil, err
+		}
+		out[b.ID] = b.Change
+	}
+	return out, nil
+}
+
+// writeBatchOutput stores the counts of a batch whose items are all final.
+func writeBatchOutput(ctx context.Context, tx pgx.Tx, id string, total int) error {
+	counts, err := countItems(ctx, tx, id)
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, "UPDATE jobs SET output = $2 WHERE id = $1", id, string(batchOutput(total, counts)))
+	return err
+}
+
+func countItems(ctx context.Context, q querier, parentID string) (map[models.JobState]int, error) {
+	rows, err := q.Query(ctx, "SELECT state, count(*) FROM jobs WHERE parent_id = $1 GROUP BY state", parentID)
+	if err != nil {
+		return nil, err
+	}
+	counts := map[models.JobState]int{}
+	var state models.JobState
+	var n int
+	_, err = pgx.ForEachRow(rows, []any{&state, &n}, func() error {
+		counts[state] = n
+		return nil
+	})
+	return counts, err
+}
+
+func (j *postgresJobs) Release(ctx context.Context, owner string, a Attempt, pause time.Duration) (int, bool, error) {
+	seqs, err := retrying(ctx, j.pool, pgx.RowTo[int], `UPDATE jobs SET state = 'queued', owner = NULL, lease_until = NULL, seq = seq + 1,
+			next_check = now() + $4 * interval '1 second'
+		WHERE id = $1 AND owner = $2 AND attempts = $3 AND state = 'running' RETURNING seq`, a.ID, owner, a.Attempt, pause.Seconds())
+	if err != nil || len(seqs) == 0 {
+		return 0, false, err
+	}
+	return seqs[0], true, nil
+}
+
+func (j *postgresJobs) Cancel(ctx context.Context, projectID, id string) (job models.Job, changes []Change, err error) {
+	const cancel = `UPDATE jobs SET state = 'canceled', lease_until = NULL, finished_at = now() `
+	err = j.transact(ctx, func(tx pgx.Tx) error {
+		changes = nil
+		found, err := collect(ctx, tx, scanJob, "SELECT "+jobColumns+" FROM jobs WHERE id = $1 AND project_id = $2", id, projectID)
+		if err != nil {
+			return err
+		}
+		if len(found) == 0 {
+			return ErrNotFound
+		}
+		if job = found[0]; job.State.Final() {
+			return nil
+		}
+		if job.ItemsTotal > 0 {
+			changes, err = collect(ctx, tx, scanChange, cancel+`WHERE id IN
+				(SELECT id FROM jobs WHERE parent_id = $1 AND finished_at IS NULL ORDER BY id FOR UPDATE) RETURNING id, kind, state`, id)
+			if err != nil {
+				return err
+			}
+			var batch []Change
+			batch, err = collect(ctx, tx, scanChange, cancel+`, items_pending = items_pending - $2
+				WHERE id = $1 AND finished_at IS NULL RETURNING id, kind, state`, id, len(changes))
+			if err != nil {
+				return err
+			}
+			if len(batch) > 0 {
+				changes = append(changes, batch...)
+				err = writeBatchOutput(ctx, tx, id, job.ItemsTotal)
+			}
+		} else {
+			var done []settled
+			done, err = collect(ctx, tx, scanSettled, cancel+"WHERE id = $1 AND finished_at IS NULL RETURNING id, kind, state, parent_id", id)
+			if err != nil {
+				return err
+			}
+			var batches map[string]Change
+			batches, err = settleBatches(ctx, tx, done)
+			for _, d := range done {
+				changes = append(changes, d.Change)
+			}
+			for _, c := range batches {
+				changes = append(changes, c)
+			}
+		}
+		if err != nil {
+			return err
+		}
+		found, err = collect(ctx, tx, scanJob, "SELECT "+jobColumns+" FROM jobs WHERE id = $1 AND project_id = $2", id, projectID)
+		if err == nil && len(found) == 0 {
+			err = ErrNotFound
+		}
+		if err == nil {
+			job = found[0]
+		}
+		return err
+	})
+	return job, changes, err
+}
+
+func (j *postgresJobs) ExpireLeases(ctx context.Context, maxLost, limit int) (requeued []string, final []Change, err error) {
+	err = j.transact(ctx, func(tx pgx.Tx) error {
+		requeued, final = nil, nil
+		touched, err := collect(ctx, tx, scanSettled, `WITH lost AS (
+				SELECT id FROM jobs WHERE state = 'running' AND lease_until < now() ORDER BY lease_until LIMIT $2 FOR UPDATE SKIP LOCKED)
+			UPDATE jobs SET lost_workers = lost_workers + 1, owner = NULL, lease_until = NULL, next_check = now(),
+				state = CASE WHEN lost_workers + 1 >= $1 THEN 'failed' ELSE 'queued' END,
+				finished_at = CASE WHEN lost_workers + 1 >= $1 THEN now() END,
+				dead_letter = lost_workers + 1 >= $1,
+				error_code = CASE WHEN lost_workers + 1 >= $1 THEN $3 END,
+				error_message = CASE WHEN lost_workers + 1 >= $1 THEN $4 END
+			WHERE id IN (SELECT id FROM lost) RETURNING id, kind, state, parent_id`,
+			maxLost, limit, string(models.WorkerLost), models.ErrorTable[models.WorkerLost].Message)
+		if err != nil {
+			return err
+		}
+		var done []settled
+		for _, t := range touched {
+			if t.State.Final() {
+				done, final = append(done, t), append(final, t.Change)
+			} else {
+				requeued = append(requeued, t.ID)
+			}
+		}
+		batches, err := settleBatches(ctx, tx, done)
+		for _, c := range batches {
+			final = append(final, c)
+		}
+		return err
+	})
+	return requeued, final, err
+}
+
+func scanDue(row pgx.CollectableRow) (Due, error) {
+	var d Due
+	err := row.Scan(&d.ID, &d.Kind, &d.Item, &d.Seq)
+	return d, err
+}
+
+func (j *postgresJobs) Due(ctx context.Context, class Class, limit int) ([]Due, error) {
+	due, err := retrying(ctx, j.pool, scanDue, `WITH due AS (
+			SELECT id FROM jobs WHERE state = 'queued' AND next_check <= now() AND (parent_id IS NOT NULL OR kind = ANY($1)) = $2 AND `+noFlush+`
+			ORDER BY next_check LIMIT $3 FOR UPDATE SKIP LOCKED)
+		UPDATE jobs SET next_check = now() + least(greatest(now() - created_at, $4 * interval '1 second'), $5 * interval '1 second')
+		WHERE id IN (SELECT id FROM due) RETURNING id, kind, parent_id IS NOT NULL, seq`,
+		nonNil(class.BulkKinds), class.Bulk, limit, minRecheck.Seconds(), maxRecheck.Seconds())
+	sortDue(due)
+	return due, err
+}
+
+func (j *postgresJobs) Bump(ctx context.Context, jobs []Due) ([]Due, error) {
+	ids, seqs := make([]string, len(jobs)), make([]int, len(jobs))
+	for i, d := range jobs {
+		ids[i], seqs[i] = d.ID, d.Seq
+	}
+	due, err := retrying(ctx, j.pool, scanDue, `WITH due AS (
+			SELECT j.id FROM jobs j JOIN unnest($1::text[], $2::int[]) AS d(id, seq) ON j.id = d.id AND j.seq = d.seq
+			WHERE j.state = 'queued' AND `+noFlush+` ORDER BY j.id FOR UPDATE OF j)
+		UPDATE jobs SET seq = seq + 1 WHERE id IN (SELECT id FROM due) RETURNING id, kind, parent_id IS NOT NULL, seq`, ids, seqs)
+	sortDue(due)
+	return due, err
+}
+
+func (j *postgresJobs) Rouse(ctx context.Context, ids []string) (int, error) {
+	query := `WITH some AS (SELECT id FROM jobs WHERE state = 'queued' AND items_total = 0 AND next_check > now() AND ` + noFlush + `%s
+			ORDER BY id FOR UPDATE SKIP LOCKED)
+		UPDATE jobs SET next_check = now() WHERE id IN (SELECT id FROM some)`
+	var tag pgconn.CommandTag
+	var err error
+	if ids == nil {
+		tag, err = j.pool.Exec(ctx, fmt.Sprintf(query, ""))
+	} else {
+		tag, err = j.pool.Exec(ctx, fmt.Sprintf(query, " AND id = ANY($1)"), ids)
+	}
+	return int(tag.RowsAffected()), err
+}
+
+func (j *postgresJobs) Orphan(ctx context.Context) (int, error) {
+	tag, err := j.pool.Exec(ctx, `UPDATE jobs SET lease_until = now() - interval '1 second' WHERE state = 'running' AND lease_until > now()`)
+	return int(tag.RowsAffected()), err
+}
+
+func (j *postgresJobs) Get(ctx context.Context, projectID, id string) (models.Job, error) {
+	job, err := j.gets.do(ctx, projectJob{projectID, id})
+	if err != nil {
+		return models.Job{}, err
+	}
+	if job == nil {
+		return models.Job{}, ErrNotFound
+	}
+	return *job, nil
+}
+
+var getStatement = "SELECT " + qualified("j") + ` FROM unnest($1::text[], $2::text[]) AS w(id, project_id)
+	JOIN jobs j ON j.id = w.id AND j.project_id = w.project_id`
+
+func (j *postgresJobs) getMany(ctx context.Context, wanted []projectJob) ([]*models.Job, error) {
+	index := make(map[projectJob]int, len(wanted))
+	var ids, projects []string
+	for i, w := range wanted {
+		if _, twice := index[w]; !twice {
+			index[w] = i
+			ids, projects = append(ids, w.id), append(projects, w.projectID)
+		}
+	}
+	found, err := collect(ctx, j.pool, scanJob, getStatement, ids, projects)
+	if err != nil {
+		return nil, err
+	}
+	byJob := make(map[projectJob]*models.Job, len(found))
+	for i := range found {
+		byJob[projectJob{found[i].ProjectID, found[i].ID}] = &found[i]
+	}
+	out := make([]*models.Job, len(wanted))
+	for i, w := range wanted {
+		if job := byJob[w]; job != nil {
+			c := *job // callers own what they get
+			out[i] = &c
+		}
+	}
+	return out, nil
+}
+
+func (j *postgresJobs) List(ctx context.Context, l Listing) ([]models.Job, error) {
+	query, args := l.query(func(n int) string { return fmt.Sprintf("$%d", n) })
+	return collect(ctx, j.pool, scanJob, query, args...)
+}
+
+// query returns the listing's SELECT; mark writes the n-th parameter, from 1.
+func (l Listing) query(mark func(n int) string) (string, []any) {
+	var q strings.Builder
+	args := []any{}
+	arg := func(v any) string {
+		args = append(args, v)
+		return mark(len(args))
+	}
+	fmt.Fprintf(&q, "SELECT %s FROM jobs WHERE project_id = %s", jobColumns, arg(l.ProjectID))
+	if l.ParentID != "" {
+		fmt.Fprintf(&q, " AND parent_id = %s", arg(l.ParentID))
+		if l.AfterItem != nil {
+			fmt.Fprintf(&q, " AND item_index > %s", arg(*l.AfterItem))
+		}
+	} else {
+		q.WriteString(" AND parent_id IS NULL")
+		if l.BeforeID != "" {
+			fmt.Fprintf(&q, " AND id < %s", arg(l.BeforeID))
+		}
+	}
+	if len(l.States) > 0 {
+		q.WriteString(" AND state IN (")
+		for i, s := range l.States {
+			q.WriteString(separator(i) + arg(string(s)))
+		}
+		q.WriteString(")")
+	}
+	if len(l.Kinds) > 0 {
+		q.WriteString(" AND kind IN (")
+		for i, k := range l.Kinds {
+			q.WriteString(separator(i) + arg(string(k)))
+		}
+		q.WriteString(")")
+	}
+	if l.ParentID != "" {
+		q.WriteString(" ORDER BY item_index")
+	} else {
+		q.WriteString(" ORDER BY id DESC")
+	}
+	fmt.Fprintf(&q, " LIMIT %s", arg(l.Limit))
+	return q.String(), args
+}
+
+func separator(i int) string {
+	if i == 0 {
+		return ""
+	}
+	return ", "
+}
+
+func nonNil(s []string) []string {
+	if s == nil {
+		return []string{}
+	}
+	return s
+}
+
+func (j *postgresJobs) Counts(ctx context.Context, projectID, parentID string) (map[models.JobState]int, error) {
+	if _, err := j.Get(ctx, projectID, parentID); err != nil {
+		return nil, err
+	}
+	return countItems(ctx, j.pool, parentID)
+}
+
+func (j *postgresJobs) Depth(ctx context.Context, bulkKinds []string) ([]Depth, error) {
+	return collect(ctx, j.pool, func(row pgx.CollectableRow) (Depth, error) {
+		var d Depth
+		err := row.Scan(&d.Bulk, &d.State, &d.Jobs)
+		return d, err
+	}, `SELECT parent_id IS NOT NULL OR kind = ANY($1), state, count(*) FROM (
+			SELECT parent_id, kind, state FROM jobs WHERE state = 'queued' AND items_total = 0
+			UNION ALL SELECT parent_id, kind, state FROM jobs WHERE state = 'running' AND items_total = 0) AS unfinished
+		GROUP BY 1, 2`, nonNil(bulkKinds))
+}
+
+func (j *postgresJobs) PruneRecords(ctx context.Context, limit int) (int, error) {
+	tag, err := j.pool.Exec(ctx, `WITH old AS (
+			SELECT project_id, operation, key FROM idempotency_records WHERE expires_at <= now() ORDER BY expires_at LIMIT $1 FOR UPDATE SKIP LOCKED)
+		DELETE FROM idempotency_records r USING old
+		WHERE r.project_id = old.project_id AND r.operation = old.operation AND r.key = old.key`, limit)
+	return int(tag.RowsAffected()), err
+}
+
+func (j *postgresJobs) PrunePayloads(ctx context.Context, before time.Time, limit int) (int, error) {
+	// Ids sort by creation, and so does the scan: it ends at the first payload that is too young.
+	tag, err := j.pool.Exec(ctx, `WITH old AS (
+			SELECT p.job_id FROM job_payloads p LEFT JOIN jobs j ON j.id = p.job_id
+			WHERE p.job_id < $1 AND (j.id IS NULL OR j.finished_at < $2) ORDER BY p.job_id LIMIT $3 FOR UPDATE OF p SKIP LOCKED)
+		DELETE FROM job_payloads WHERE job_id IN (SELECT job_id FROM old)`, firstID(before), before, limit)
+	return int(tag.RowsAffected()), err
+}
+
+func (j *postgresJobs) PruneJobs(ctx context.Context, before, deadLetterBefore time.Time, limit int) (int, error) {
+	var n int
+	err := j.transact(ctx, func(tx pgx.Tx) error {
+		ids, err := collect(ctx, tx, pgx.RowTo[string], `SELECT id FROM jobs
+			WHERE id < $1 AND parent_id IS NULL AND finished_at < $2 AND (NOT dead_letter OR finished_at < $3)
+			ORDER BY id LIMIT $4 FOR UPDATE SKIP LOCKED`, firstID(before), before, deadLetterBefore, limit)
+		if err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, `DELETE FROM job_payloads WHERE job_id = ANY($1)
+			OR job_id IN (SELECT id FROM jobs WHERE parent_id = ANY($1))`, ids)
+		if err != nil {
+			return err
+		}
+		if _, err = tx.Exec(ctx, "DELETE FROM jobs WHERE parent_id = ANY($1)", ids); err != nil {
+			return err
+		}
+		tag, err := tx.Exec(ctx, "DELETE FROM jobs WHERE id = ANY($1)", ids)
+		n = int(tag.RowsAffected())
+		return err
+	})
+	return n, err
+}
+
+// firstID returns the lowest UUID version 7 of a time (RFC 9562, section 5.7: 48 bits of Unix milliseconds first).
+func firstID(t time.Time) string {
+	h := fmt.Sprintf("%012x", max(t.UnixMilli(), 0))
+	return h[:8] + "-" + h[8:] + "-7000-8000-000000000000"
+}

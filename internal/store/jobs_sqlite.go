@@ -1,0 +1,608 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/neurod/neurod/models"
+)
+
+// sqliteJobs keeps jobs in SQLite. Whatever writes at the same time shares one transaction on the only writing
+// connection; the driver compiles each statement anew, so there is nothing to prepare.
+type sqliteJobs struct {
+	reader *sql.DB
+	writes *coalescer[write, struct{}]
+}
+
+var _ Jobs = (*sqliteJobs)(nil)
+
+// write is a piece of a transaction. It may run twice, in another transaction, so it starts with empty hands.
+type write struct {
+	fn   func(tx liteTx) error
+	size int
+}
+
+// Limits of one transaction.
+const (
+	liteMaxCalls = 128
+	liteMaxBytes = 8 << 20
+	liteTimeout  = 30 * time.Second
+)
+
+// liteTx runs statements in a transaction.
+type liteTx struct{ tx *sql.Tx }
+
+func openSQLiteJobs(s *Store) *sqliteJobs {
+	writer := s.pools[0]
+	j := &sqliteJobs{reader: s.pools[1]}
+	j.writes = newCoalescer(coalesce[write, struct{}]{
+		lanes: 1, maxCalls: liteMaxCalls, weigh: func(w write) int { return w.size }, maxWeight: liteMaxBytes, timeout: liteTimeout,
+		isolate: func(err error) bool { return !errors.Is(err, context.DeadlineExceeded) },
+		run: func(ctx context.Context, writes []write) ([]struct{}, error) {
+			// A context that can end costs the driver a goroutine a statement; only taking the connection may wait.
+			conn, err := writer.Conn(ctx)
+			if err != nil {
+				return nil, err
+			}
+			defer conn.Close() // gives it back to the pool
+			tx, err := conn.BeginTx(context.Background(), nil)
+			if err != nil {
+				return nil, err
+			}
+			for _, w := range writes {
+				if err := w.fn(liteTx{tx}); err != nil {
+					return nil, errors.Join(err, tx.Rollback())
+				}
+			}
+			return make([]struct{}, len(writes)), tx.Commit()
+		},
+	})
+	return j
+}
+
+func (j *sqliteJobs) Close() { j.writes.close() }
+
+// write runs fn in a transaction that it may share with others.
+func (j *sqliteJobs) write(ctx context.Context, size int, fn func(tx liteTx) error) error {
+	_, err := j.writes.do(ctx, write{fn, size})
+	return err
+}
+
+func (t liteTx) exec(query string, args ...any) (int, error) {
+	res, err := t.tx.ExecContext(context.Background(), query, args...)
+	if err != nil {
+		return 0, err
+	}
+	n, err := res.RowsAffected()
+	return int(n), err
+}
+
+// rows is what scanning takes of *sql.Rows.
+type rows interface{ Scan(...any) error }
+
+// liteCollect reads all rows of a query.
+func liteCollect[T any](q interface {
+	QueryContext(context.Context, string, ...any) (*sql.Rows, error)
+}, ctx context.Context, scan func(rows) (T, error), query string, args ...any) ([]T, error) {
+	rs, err := q.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rs.Close()
+	var out []T
+	for rs.Next() {
+		v, err := scan(rs)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, v)
+	}
+	return out, rs.Err()
+}
+
+func inTx[T any](t liteTx, scan func(rows) (T, error), query string, args ...any) ([]T, error) {
+	return liteCollect(t.tx, context.Background(), scan, query, args...)
+}
+
+// liteTime reads a time where the driver does not know the column's type, as in RETURNING.
+type liteTime struct{ to *time.Time }
+
+// liteTimeFormat is how the driver writes times; see package invariants.
+const liteTimeFormat = "2006-01-02 15:04:05.999999999-07:00"
+
+func (l liteTime) Scan(v any) error {
+	switch v := v.(type) {
+	case time.Time:
+		*l.to = v.UTC()
+		return nil
+	case string:
+		t, err := time.Parse(liteTimeFormat, v)
+		*l.to = t.UTC()
+		return err
+	}
+	return fmt.Errorf("store: a time is stored as %T", v)
+}
+
+// liteOptional is liteTime for a column that may be NULL.
+type liteOptional struct{ to **time.Time }
+
+func (l liteOptional) Scan(v any) error {
+	if v == nil {
+		*l.to = nil
+		return nil
+	}
+	*l.to = new(time.Time)
+	return liteTime{*l.to}.Scan(v)
+}
+
+func liteJobTargets(j *models.Job) []any {
+	return jobTargets(j, func(t *time.Time) any { return liteTime{t} }, func(t **time.Time) any { return liteOptional{t} })
+}
+
+func liteScanJob(r rows) (models.Job, error) {
+	var j models.Job
+	err := r.Scan(liteJobTargets(&j)...)
+	return j, err
+}
+
+func liteScanString(r rows) (s string, err error) { return s, r.Scan(&s) }
+
+func liteScanSettled(r rows) (s settled, err error) {
+	err = r.Scan(&s.ID, (*string)(&s.Kind), (*string)(&s.State), &s.parent)
+	return s, err
+}
+
+func liteScanDue(r rows) (d Due, err error) {
+	err = r.Scan(&d.ID, (*string)(&d.Kind), &d.Item, &d.Seq)
+	return d, err
+}
+
+// jsonList is a parameter for json_each.
+type jsonList []string
+
+func (l jsonList) Value() (driver.Value, error) {
+	b, err := json.Marshal(nonNil(l))
+	return string(b), err
+}
+
+func now() time.Time { return utc(time.Now()) }
+
+func (j *sqliteJobs) Accept(ctx context.Context, a *Acceptance) (existing *models.IdempotencyRecord, err error) {
+	err = j.write(ctx, a.size(), func(tx liteTx) error {
+		existing = nil
+		if r := a.Record; r != nil {
+			stored, err := tx.exec(`INSERT INTO idempotency_records (`+recordColumns+`) VALUES (?,?,?,?,?,?,?,?,?)
+				ON CONFLICT (project_id, operation, key) DO UPDATE SET fingerprint = excluded.fingerprint, job_id = excluded.job_id,
+					status = excluded.status, body = excluded.body, created_at = excluded.created_at, expires_at = excluded.expires_at
+				WHERE idempotency_records.expires_at <= ?`,
+				r.ProjectID, r.Operation, r.Key, r.Fingerprint, r.JobID, r.Status, r.Body, r.CreatedAt, r.ExpiresAt, now())
+			if err != nil {
+				return err
+			}
+			if stored == 0 {
+				found, err := inTx(tx, liteScanRecord, `SELECT `+recordColumns+` FROM idempotency_records
+					WHERE project_id = ? AND operation = ? AND key = ?`, r.ProjectID, r.Operation, r.Key)
+				if err != nil {
+					return err
+				}
+				if len(found) == 0 {
+					return ErrKeyInFlight // cannot be: this transaction is the only writer
+				}
+				existing = &found[0]
+				return nil
+			}
+		}
+		for i := range a.Jobs {
+			job := &a.Jobs[i]
+			if _, err := tx.exec(`INSERT INTO jobs (id, project_id, kind, state, parent_id, item_index, request, error_code, error_message,
+					error_details, next_check, items_total, items_pending, created_at, finished_at) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`,
+				job.ID, job.ProjectID, string(job.Kind), string(job.State), job.ParentID, job.ItemIndex, cleanText(string(job.Request)),
+				textp(job.ErrorCode), textp(job.ErrorMessage), text(job.ErrorDetails), job.NextCheck, job.ItemsTotal, job.ItemsPending,
+				job.CreatedAt, job.FinishedAt); err != nil {
+				return err
+			}
+		}
+		for i := range a.Payloads {
+			p := &a.Payloads[i]
+			data := p.Data
+			if data == nil {
+				data = []byte{} // nil is NULL
+			}
+			if _, err := tx.exec(`INSERT INTO job_payloads (job_id, project_id, codec, size, data, created_at) VALUES (?,?,?,?,?,?)`,
+				p.JobID, p.ProjectID, p.Codec, p.Size, data, p.CreatedAt); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return existing, err
+}
+
+func liteScanRecord(rs rows) (r models.IdempotencyRecord, err error) {
+	err = rs.Scan(&r.ProjectID, &r.Operation, &r.Key, &r.Fingerprint, &r.JobID, &r.Status, &r.Body, liteTime{&r.CreatedAt}, liteTime{&r.ExpiresAt})
+	return r, err
+}
+
+func (j *sqliteJobs) Claim(ctx context.Context, id, owner string, lease time.Duration) (claimed *Claimed, err error) {
+	err = j.write(ctx, 0, func(tx liteTx) error {
+		claimed = nil
+		at := now()
+		found, err := inTx(tx, liteScanJob, `UPDATE jobs SET state = 'running', owner = ?, lease_until = ?, attempts = attempts + 1,
+				started_at = coalesce(started_at, ?)
+			WHERE id = ? AND state = 'queued' AND items_total = 0 RETURNING `+jobColumns, owner, at.Add(lease), at, id)
+		if err != nil || len(found) == 0 {
+			return err
+		}
+		c := &Claimed{Job: found[0]}
+		if c.Job.ParentID != nil {
+			if _, err := tx.exec("UPDATE jobs SET state = 'running', started_at = ? WHERE id = ? AND state = 'queued'", at, *c.Job.ParentID); err != nil {
+				return err
+			}
+		}
+		claimed = c
+		return nil
+	})
+	if err != nil || claimed == nil {
+		return nil, err
+	}
+	// The payload is read outside: it never changes, and the writer is free for others.
+	type payload struct {
+		codec string
+		size  int
+		data  []byte
+	}
+	found, err := liteCollect(j.reader, context.WithoutCancel(ctx), func(r rows) (p payload, err error) {
+		return p, r.Scan(&p.codec, &p.size, &p.data)
+	}, "SELECT codec, size, data FROM job_payloads WHERE job_id = ?", id)
+	if err != nil {
+		return nil, err
+	}
+	if len(found) > 0 {
+		if claimed.Payload, err = unpack(found[0].codec, found[0].size, found[0].data); err != nil {
+			return nil, err
+		}
+	}
+	return claimed, nil
+}
+
+func (j *sqliteJobs) Extend(ctx context.Context, owner string, held []Attempt, lease time.Duration) (kept []string, err error) {
+	err = j.write(ctx, 0, func(tx liteTx) error {
+		kept = nil
+		until := now().Add(lease)
+		for _, a := range held {
+			n, err := tx.exec("UPDATE jobs SET lease_until = ? WHERE id = ? AND owner = ? AND attempts = ? AND state = 'running'", until, a.ID, owner, a.Attempt)
+			if err != nil {
+				return err
+			}
+			if n > 0 {
+				kept = append(kept, a.ID)
+			}
+		}
+		return nil
+	})
+	slices.Sort(kept)
+	return kept, err
+}
+
+func (j *sqliteJobs) Finish(ctx context.Context, f *Finish) (changes []Change, err error) {
+	err = j.write(ctx, len(f.Output)+len(f.Diagnostics), func(tx liteTx) error {
+		changes = nil
+		done, err := inTx(tx, liteScanSettled, `UPDATE jobs SET state = ?, output = ?, diagnostics = ?, error_code = ?, error_message = ?,
+				error_details = ?, dead_letter = ?, lease_until = NULL, finished_at = ?
+			WHERE id = ? AND owner = ? AND attempts = ? AND state = 'running' RETURNING id, kind, state, parent_id`,
+			string(f.State), text(f.Output), text(f.Diagnostics), textp(f.ErrorCode), textp(f.ErrorMessage), text(f.ErrorDetails),
+			f.DeadLetter, now(), f.ID, f.Owner, f.Attempt.Attempt)
+		if err != nil {
+			return err
+		}
+		changes, err = tx.settle(done)
+		return err
+	})
+	return changes, err
+}
+
+// settle counts the batches of finished items down, finishes those that reach zero, and returns all that became final.
+func (t liteTx) settle(done []settled) ([]Change, error) {
+	var out []Change
+	for _, d := range done {
+		out = append(out, d.Change)
+		if d.parent == nil {
+			continue
+		}
+		type batch struct {
+			settled
+			total, pending int
+		}
+		found, err := inTx(t, func(r rows) (b batch, err error) {
+			return b, r.Scan(&b.ID, (*string)(&b.Kind), (*string)(&b.State), &b.total, &b.pending)
+		}, "UPDATE jobs SET items_pending = items_pending - 1 WHERE id = ? RETURNING id, kind, state, items_total, items_pending", *d.parent)
+		if err != nil {
+			return nil, err
+		}
+		for _, b := range found {
+			if b.pending > 0 || b.State.Final() {
+				continue
+			}
+			counts, err := t.count(b.ID)
+			if err != nil {
+				return nil, err
+			}
+			if _, err := t.exec("UPDATE jobs SET state = 'completed', finished_at = ?, output = ? WHERE id = ?", now(), string(batchOutput(b.total, counts)), b.ID); err != nil {
+				return nil, err
+			}
+			b.State = models.JobCompleted
+			out = append(out, b.Change)
+		}
+	}
+	return out, nil
+}
+
+type stateCount struct {
+	state models.JobState
+	n     int
+}
+
+func liteScanCount(r rows) (c stateCount, err error) { return c, r.Scan((*string)(&c.state), &c.n) }
+
+const liteCountItems = "SELECT state, count(*) FROM jobs WHERE parent_id = ? GROUP BY state"
+
+func byState(cs []stateCount) map[models.JobState]int {
+	counts := map[models.JobState]int{}
+	for _, c := range cs {
+		counts[c.state] = c.n
+	}
+	return counts
+}
+
+func (t liteTx) count(parentID string) (map[models.JobState]int, error) {
+	cs, err := inTx(t, liteScanCount, liteCountItems, parentID)
+	return byState(cs), err
+}
+
+func (j *sqliteJobs) Release(ctx context.Context, owner string, a Attempt, pause time.Duration) (seq int, ok bool, err error) {
+	err = j.write(ctx, 0, func(tx liteTx) error {
+		seq, ok = 0, false
+		seqs, err := inTx(tx, func(r rows) (n int, err error) { return n, r.Scan(&n) },
+			`UPDATE jobs SET state = 'queued', owner = NULL, lease_until = NULL, seq = seq + 1, next_check = ?
+			WHERE id = ? AND owner = ? AND attempts = ? AND state = 'running' RETURNING seq`, now().Add(pause), a.ID, owner, a.Attempt)
+		if err == nil && len(seqs) > 0 {
+			seq, ok = seqs[0], true
+		}
+		return err
+	})
+	return seq, ok, err
+}
+
+func (j *sqliteJobs) Cancel(ctx context.Context, projectID, id string) (job models.Job, changes []Change, err error) {
+	const selectJob = "SELECT " + jobColumns + " FROM jobs WHERE id = ? AND project_id = ?"
+	const cancel = "UPDATE jobs SET state = 'canceled', lease_until = NULL, finished_at = ?"
+	const returning = " RETURNING id, kind, state, parent_id"
+	missing := false
+	err = j.write(ctx, 0, func(tx liteTx) error {
+		changes, missing = nil, false
+		found, err := inTx(tx, liteScanJob, selectJob, id, projectID)
+		if err != nil {
+			return err
+		}
+		if len(found) == 0 {
+			missing = true // no error: that would undo what others wrote in this transaction
+			return nil
+		}
+		if job = found[0]; job.State.Final() {
+			return nil
+		}
+		at := now()
+		if job.ItemsTotal > 0 {
+			items, err := inTx(tx, liteScanSettled, cancel+" WHERE parent_id = ? AND finished_at IS NULL"+returning, at, id)
+			if err != nil {
+				return err
+			}
+			for _, d := range items {
+				changes = append(changes, d.Change)
+			}
+			counts, err := tx.count(id)
+			if err != nil {
+				return err
+			}
+			if _, err := tx.exec(cancel+", items_pending = items_pending - ?, output = ? WHERE id = ?", at, len(items), string(batchOutput(job.ItemsTotal, counts)), id); err != nil {
+				return err
+			}
+			changes = append(changes, Change{ID: id, Kind: job.Kind, State: models.JobCanceled})
+		} else {
+			done, err := inTx(tx, liteScanSettled, cancel+" WHERE id = ?"+returning, at, id)
+			if err != nil {
+				return err
+			}
+			if changes, err = tx.settle(done); err != nil {
+				return err
+			}
+		}
+		found, err = inTx(tx, liteScanJob, selectJob, id, projectID)
+		if err == nil && len(found) == 1 {
+			job = found[0]
+		}
+		return err
+	})
+	if err == nil && missing {
+		err = ErrNotFound
+	}
+	return job, changes, err
+}
+
+func (j *sqliteJobs) ExpireLeases(ctx context.Context, maxLost, limit int) (requeued []string, final []Change, err error) {
+	err = j.write(ctx, 0, func(tx liteTx) error {
+		requeued, final = nil, nil
+		at := now()
+		failed, err := inTx(tx, liteScanSettled, `UPDATE jobs SET lost_workers = lost_workers + 1, owner = NULL, lease_until = NULL,
+				state = 'failed', finished_at = ?, dead_letter = true, error_code = ?, error_message = ?
+			WHERE id IN (SELECT id FROM jobs WHERE state = 'running' AND lease_until < ? AND lost_workers + 1 >= ? LIMIT ?)
+			RETURNING id, kind, state, parent_id`,
+			at, string(models.WorkerLost), models.ErrorTable[models.WorkerLost].Message, at, maxLost, limit)
+		if err != nil {
+			return err
+		}
+		if final, err = tx.settle(failed); err != nil {
+			return err
+		}
+		requeued, err = inTx(tx, liteScanString, `UPDATE jobs SET lost_workers = lost_workers + 1, owner = NULL, lease_until = NULL,
+				state = 'queued', next_check = ?
+			WHERE id IN (SELECT id FROM jobs WHERE state = 'running' AND lease_until < ? ORDER BY lease_until LIMIT ?) RETURNING id`, at, at, limit)
+		return err
+	})
+	return requeued, final, err
+}
+
+func (j *sqliteJobs) Due(ctx context.Context, class Class, limit int) (due []Due, err error) {
+	// Most of the time nothing is due, and a look does not need the writer.
+	const isDue = ` FROM jobs WHERE state = 'queued' AND next_check <= ?
+		AND (parent_id IS NOT NULL OR kind IN (SELECT value FROM json_each(?))) = ?`
+	some, err := liteCollect(j.reader, ctx, liteScanString, "SELECT id"+isDue+" LIMIT 1", now(), jsonList(class.BulkKinds), class.Bulk)
+	if err != nil || len(some) == 0 {
+		return nil, err
+	}
+	err = j.write(ctx, 0, func(tx liteTx) error {
+		at := now()
+		type dueAge struct {
+			Due
+			created time.Time
+		}
+		found, err := inTx(tx, func(r rows) (d dueAge, err error) {
+			return d, r.Scan(&d.ID, (*string)(&d.Kind), &d.Item, &d.Seq, liteTime{&d.created})
+		}, "SELECT id, kind, parent_id IS NOT NULL, seq, created_at"+isDue+" ORDER BY next_check LIMIT ?",
+			at, jsonList(class.BulkKinds), class.Bulk, limit)
+		if err != nil {
+			return err
+		}
+		due = make([]Due, 0, len(found))
+		for _, d := range found {
+			if _, err := tx.exec("UPDATE jobs SET next_check = ? WHERE id = ?", at.Add(recheck(at.Sub(d.created))), d.ID); err != nil {
+				return err
+			}
+			due = append(due, d.Due)
+		}
+		return nil
+	})
+	sortDue(due)
+	return due, err
+}
+
+func (j *sqliteJobs) Bump(ctx context.Context, jobs []Due) (bumped []Due, err error) {
+	err = j.write(ctx, 0, func(tx liteTx) error {
+		bumped = nil
+		for _, d := range jobs {
+			found, err := inTx(tx, liteScanDue, `UPDATE jobs SET seq = seq + 1 WHERE id = ? AND seq = ? AND state = 'queued'
+				RETURNING id, kind, parent_id IS NOT NULL, seq`, d.ID, d.Seq)
+			if err != nil {
+				return err
+			}
+			bumped = append(bumped, found...)
+		}
+		return nil
+	})
+	sortDue(bumped)
+	return bumped, err
+}
+
+func (j *sqliteJobs) Rouse(ctx context.Context, ids []string) (n int, err error) {
+	err = j.write(ctx, 0, func(tx liteTx) (err error) {
+		at := now()
+		query, args := "UPDATE jobs SET next_check = ? WHERE state = 'queued' AND items_total = 0 AND next_check > ?", []any{at, at}
+		if ids != nil {
+			query, args = query+" AND id IN (SELECT value FROM json_each(?))", append(args, jsonList(ids))
+		}
+		n, err = tx.exec(query, args...)
+		return err
+	})
+	return n, err
+}
+
+func (j *sqliteJobs) Orphan(ctx context.Context) (n int, err error) {
+	err = j.write(ctx, 0, func(tx liteTx) (err error) {
+		at := now()
+		n, err = tx.exec("UPDATE jobs SET lease_until = ? WHERE state = 'running' AND lease_until > ?", at.Add(-time.Second), at)
+		return err
+	})
+	return n, err
+}
+
+func (j *sqliteJobs) Get(ctx context.Context, projectID, id string) (models.Job, error) {
+	found, err := liteCollect(j.reader, ctx, liteScanJob, "SELECT "+jobColumns+" FROM jobs WHERE id = ? AND project_id = ?", id, projectID)
+	if err != nil {
+		return models.Job{}, err
+	}
+	if len(found) == 0 {
+		return models.Job{}, ErrNotFound
+	}
+	return found[0], nil
+}
+
+func (j *sqliteJobs) List(ctx context.Context, l Listing) ([]models.Job, error) {
+	query, args := l.query(func(n int) string { return fmt.Sprintf("?%d", n) })
+	return liteCollect(j.reader, ctx, liteScanJob, query, args...)
+}
+
+func (j *sqliteJobs) Counts(ctx context.Context, projectID, parentID string) (map[models.JobState]int, error) {
+	if _, err := j.Get(ctx, projectID, parentID); err != nil {
+		return nil, err
+	}
+	cs, err := liteCollect(j.reader, ctx, liteScanCount, liteCountItems, parentID)
+	return byState(cs), err
+}
+
+func (j *sqliteJobs) Depth(ctx context.Context, bulkKinds []string) ([]Depth, error) {
+	return liteCollect(j.reader, ctx, func(r rows) (d Depth, err error) {
+		return d, r.Scan(&d.Bulk, (*string)(&d.State), &d.Jobs)
+	}, `SELECT parent_id IS NOT NULL OR kind IN (SELECT value FROM json_each(?)), state, count(*) FROM (
+			SELECT parent_id, kind, state FROM jobs WHERE state = 'queued' AND items_total = 0
+			UNION ALL SELECT parent_id, kind, state FROM jobs WHERE state = 'running' AND items_total = 0)
+		GROUP BY 1, 2`, jsonList(bulkKinds))
+}
+
+func (j *sqliteJobs) PruneRecords(ctx context.Context, limit int) (n int, err error) {
+	err = j.write(ctx, 0, func(tx liteTx) (err error) {
+		n, err = tx.exec(`DELETE FROM idempotency_records WHERE rowid IN
+			(SELECT rowid FROM idempotency_records WHERE expires_at <= ? ORDER BY expires_at LIMIT ?)`, now(), limit)
+		return err
+	})
+	return n, err
+}
+
+func (j *sqliteJobs) PrunePayloads(ctx context.Context, before time.Time, limit int) (n int, err error) {
+	err = j.write(ctx, 0, func(tx liteTx) (err error) {
+		n, err = tx.exec(`DELETE FROM job_payloads WHERE job_id IN (
+			SELECT p.job_id FROM job_payloads p LEFT JOIN jobs j ON j.id = p.job_id
+			WHERE p.job_id < ? AND (j.id IS NULL OR j.finished_at < ?) ORDER BY p.job_id LIMIT ?)`, firstID(before), utc(before), limit)
+		return err
+	})
+	return n, err
+}
+
+func (j *sqliteJobs) PruneJobs(ctx context.Context, before, deadLetterBefore time.Time, limit int) (n int, err error) {
+	err = j.write(ctx, 0, func(tx liteTx) error {
+		ids, err := inTx(tx, liteScanString, `SELECT id FROM jobs
+			WHERE id < ? AND parent_id IS NULL AND finished_at < ? AND (NOT dead_letter OR finished_at < ?) ORDER BY id LIMIT ?`,
+			firstID(before), utc(before), utc(deadLetterBefore), limit)
+		if err != nil {
+			return err
+		}
+		n = len(ids)
+		const these = "(SELECT value FROM json_each(?1))"
+		for _, query := range []string{
+			"DELETE FROM job_payloads WHERE job_id IN " + these + " OR job_id IN (SELECT id FROM jobs WHERE parent_id IN " + these + ")",
+			"DELETE FROM jobs WHERE parent_id IN " + these,
+			"DELETE FROM jobs WHERE id IN " + these,
+		} {
+			if _, err := tx.exec(query, jsonList(ids)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return n, err
+}

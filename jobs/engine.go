@@ -1,0 +1,232 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/hibiken/asynq"
+	"github.com/redis/go-redis/v9"
+
+	"github.com/neurod/neurod/internal/store"
+	"github.com/neurod/neurod/models"
+)
+
+// Config says what an engine works with.
+type Config struct {
+	// Store is the migrated database. Required; it must stay open until the engine is closed.
+	Store *store.Store
+	// Redis wakes the workers. The engine makes connections of its own with the same options and does not close this
+	// one. Defaults to an in-process Redis, for the one process of an SQLite database.
+	Redis redis.UniversalClient
+	// Kinds says how kinds of jobs are run, where not by the defaults of Kind.
+	Kinds map[models.JobKind]Kind
+	// OutageLimit is how long Redis may be away before Submit refuses with JobTriggerFailed. Defaults to 30 s.
+	OutageLimit time.Duration
+	// Lease is how long a job stays with a worker that is not heard of. Defaults to 10 s.
+	Lease time.Duration
+	// MaxLostWorkers is the number of lost workers after which a job fails with worker_lost. Defaults to 3.
+	MaxLostWorkers int
+	// Tick is the pause between two rounds of the reconciler. Defaults to 1 s.
+	Tick time.Duration
+	// WaitPoll is how often a waiting call reads the database in case an announcement was lost. Defaults to 1 s.
+	WaitPoll time.Duration
+	// QueueCap is how many tasks may wait in one queue of Redis; the others wait in the database. Defaults to 100,000,
+	// and to 10,000 in process, where long lists are slow.
+	QueueCap int
+	// IdempotencyRetention is how long the answer to an Idempotency-Key is kept. Defaults to 24 h.
+	IdempotencyRetention time.Duration
+	// PayloadRetention is how long the payload of a finished job is kept. Defaults to 24 h.
+	PayloadRetention time.Duration
+	// ResultRetention is how long a finished job is kept. Defaults to 30 days.
+	ResultRetention time.Duration
+	// DeadLetterRetention is how long a job that was given up is kept. Defaults to 90 days.
+	DeadLetterRetention time.Duration
+	// RetentionTick is the pause between two rounds of pruning. Defaults to 1 min.
+	RetentionTick time.Duration
+	// Logger gets what an operator should know. Defaults to slog.Default().
+	Logger *slog.Logger
+}
+
+func (c Config) withDefaults() Config {
+	durations := []struct {
+		to       *time.Duration
+		fallback time.Duration
+	}{
+		{&c.OutageLimit, 30 * time.Second}, {&c.Lease, 10 * time.Second}, {&c.Tick, time.Second}, {&c.WaitPoll, time.Second},
+		{&c.IdempotencyRetention, 24 * time.Hour}, {&c.PayloadRetention, 24 * time.Hour}, {&c.ResultRetention, 30 * 24 * time.Hour},
+		{&c.DeadLetterRetention, 90 * 24 * time.Hour}, {&c.RetentionTick, time.Minute},
+	}
+	for _, d := range durations {
+		if *d.to <= 0 {
+			*d.to = d.fallback
+		}
+	}
+	if c.MaxLostWorkers <= 0 {
+		c.MaxLostWorkers = 3
+	}
+	if c.QueueCap <= 0 {
+		c.QueueCap = 100_000
+		if c.Redis == nil {
+			c.QueueCap = 10_000
+		}
+	}
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	return c
+}
+
+// Engine accepts, hands out and watches over jobs. Its methods are safe for concurrent use.
+type Engine struct {
+	cfg      Config
+	log      *slog.Logger
+	store    store.Jobs
+	redis    redis.UniversalClient
+	embedded *memoryRedis // nil with a real Redis
+	queue    *asynq.Client
+	hub      *Hub
+	metrics  *metrics
+	keys     keyLock
+
+	enqueues chan store.Due
+	signals  *signals
+	stop     chan struct{} // closed by Close
+	once     sync.Once
+	group    sync.WaitGroup
+
+	downSince atomic.Int64 // Unix nanoseconds of the first failure since Redis last answered; 0 while it answers
+	overflow  map[string]*atomic.Bool
+}
+
+// New returns an engine, ready to accept. Until Run runs, nothing is looked after and nothing is heard from other
+// processes. Close it when Run has ended.
+func New(cfg Config) (*Engine, error) {
+	if cfg.Store == nil {
+		return nil, errors.New("jobs: Config.Store is missing")
+	}
+	cfg = cfg.withDefaults()
+	e := &Engine{cfg: cfg, log: cfg.Logger.With("component", "jobs"), hub: newHub(), metrics: newMetrics(),
+		enqueues: make(chan store.Due, 4096), stop: make(chan struct{}), overflow: map[string]*atomic.Bool{}}
+	for q := range Queues() {
+		e.overflow[q] = new(atomic.Bool)
+	}
+	var err error
+	if cfg.Redis == nil {
+		e.embedded = newMemoryRedis()
+		e.redis = e.embedded.client()
+	} else if e.redis, err = ownClient(cfg.Redis); err != nil {
+		return nil, err
+	}
+	if e.store, err = cfg.Store.OpenJobs(context.Background()); err != nil {
+		return nil, errors.Join(err, e.closeRedis())
+	}
+	e.queue = asynq.NewClientFromRedisClient(e.redis)
+	e.signals = newSignals()
+	for range enqueuers {
+		e.group.Go(e.enqueueLoop)
+	}
+	if e.embedded == nil {
+		e.group.Go(e.publishLoop)
+	}
+	return e, nil
+}
+
+// Close ends the engine's connections and goroutines, and every call that waits. A second call does nothing.
+func (e *Engine) Close() error {
+	var err error
+	e.once.Do(func() {
+		e.Drain()
+		close(e.stop)
+		e.group.Wait()
+		e.store.Close()
+		err = e.closeRedis()
+	})
+	return err
+}
+
+func (e *Engine) closeRedis() error {
+	err := e.redis.Close()
+	if e.embedded != nil {
+		e.embedded.close()
+	}
+	return err
+}
+
+// Run listens to other processes, reconciles and prunes until ctx ends. Every process runs it, API and worker alike.
+func (e *Engine) Run(ctx context.Context) error {
+	if e.embedded != nil {
+		// The only process of this database has just started: whoever held a lease is gone.
+		if n, err := e.store.Orphan(ctx); err != nil {
+			e.log.Error("take over the jobs of the last run", "error", err)
+		} else if n > 0 {
+			e.log.Info("took over jobs that the last run left unfinished", "jobs", n)
+		}
+	}
+	var group sync.WaitGroup
+	group.Go(func() { e.reconcileLoop(ctx) })
+	group.Go(func() { e.retentionLoop(ctx) })
+	if e.embedded == nil {
+		group.Go(func() { e.listenLoop(ctx) })
+	}
+	group.Wait()
+	return nil
+}
+
+// RedisDownFor returns for how long Redis has not answered, 0 while it does.
+func (e *Engine) RedisDownFor() time.Duration {
+	since := e.downSince.Load()
+	if since == 0 {
+		return 0
+	}
+	return time.Since(time.Unix(0, since))
+}
+
+// redisAnswered keeps track of Redis being there.
+func (e *Engine) redisAnswered(err error) {
+	if err == nil {
+		if since := e.downSince.Load(); since != 0 && e.downSince.CompareAndSwap(since, 0) {
+			e.log.Info("redis answers again", "away", time.Since(time.Unix(0, since)).Round(time.Millisecond))
+		}
+		return
+	}
+	if e.downSince.CompareAndSwap(0, time.Now().UnixNano()) {
+		e.log.Warn("redis does not answer; jobs are accepted and wait in the database", "error", err)
+	}
+}
+
+// redisTimeout limits every exchange with Redis that a client or the reconciler waits for.
+const redisTimeout = 300 * time.Millisecond
+
+// ownClient returns a new client with the options of c whose commands end with their context; go-redis otherwise
+// waits out its own timeouts and retries, 5 s with Redis stopped.
+func ownClient(c redis.UniversalClient) (redis.UniversalClient, error) {
+	switch c := c.(type) {
+	case *redis.Client:
+		o := *c.Options()
+		o.ContextTimeoutEnabled = true
+		return redis.NewClient(&o), nil
+	case *redis.ClusterClient:
+		o := *c.Options()
+		o.ContextTimeoutEnabled = true
+		return redis.NewClusterClient(&o), nil
+	}
+	return nil, errors.New("jobs: Config.Redis must be a *redis.Client or *redis.ClusterClient")
+}
+
+// NewRedisClient returns another client of the engine's Redis, for a worker's server; the caller closes it.
+func (e *Engine) NewRedisClient() (redis.UniversalClient, error) {
+	if e.embedded != nil {
+		return e.embedded.client(), nil
+	}
+	return ownClient(e.cfg.Redis)
+}
+
+// Embedded reports whether Redis runs inside this process.
+func (e *Engine) Embedded() bool { return e.embedded != nil }
+
+// Logger returns the engine's logger.
+func (e *Engine) Logger() *slog.Logger { return e.cfg.Logger }

@@ -1,0 +1,185 @@
+package jobs
+
+import (
+	"context"
+	"strings"
+	"sync"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/neurod/neurod/internal/store"
+	"github.com/neurod/neurod/models"
+)
+
+// The channels between processes. A message of the first holds lines "<id> <state>"; the second has none to read.
+const (
+	finalChannel = "neurod:final"
+	wakeChannel  = "neurod:wake"
+)
+
+// signals collects what is to be published, so that one exchange with Redis carries whatever came meanwhile.
+type signals struct {
+	mu     sync.Mutex
+	finals []store.Change
+	wake   bool
+	ready  chan struct{}
+	wakers map[int]func() // of the workers in this process
+	next   int
+}
+
+// maxFinals bounds what waits while Redis is away; the polls of the waiting calls are the net for what is dropped.
+const maxFinals = 10_000
+
+func newSignals() *signals {
+	return &signals{ready: make(chan struct{}, 1), wakers: map[int]func(){}}
+}
+
+// OnWake registers a worker in this process: fn is called, and must not block, when a task may wait in the queue.
+// The function returned ends it.
+func (e *Engine) OnWake(fn func()) (end func()) {
+	s := e.signals
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	id := s.next
+	s.next++
+	s.wakers[id] = fn
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		delete(s.wakers, id)
+	}
+}
+
+// wakeLocal wakes the workers of this process.
+func (s *signals) wakeLocal() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, fn := range s.wakers {
+		fn()
+	}
+}
+
+// wakeWorkers tells all workers that a task was enqueued.
+func (e *Engine) wakeWorkers() {
+	e.signals.wakeLocal()
+	if e.embedded == nil {
+		e.signals.post(nil, true)
+	}
+}
+
+// Announce tells everyone who waits that jobs became final. Call it after the commit.
+func (e *Engine) Announce(changes []store.Change) {
+	if len(changes) == 0 {
+		return
+	}
+	for _, c := range changes {
+		e.hub.announce(c.ID, c.State)
+		e.metrics.finished.WithLabelValues(string(c.Kind), string(c.State)).Inc()
+	}
+	if e.embedded == nil {
+		e.signals.post(changes, false)
+	}
+}
+
+// post hands something to the publisher.
+func (s *signals) post(finals []store.Change, wake bool) {
+	s.mu.Lock()
+	if len(s.finals)+len(finals) <= maxFinals {
+		s.finals = append(s.finals, finals...)
+	}
+	s.wake = s.wake || wake
+	s.mu.Unlock()
+	select {
+	case s.ready <- struct{}{}:
+	default:
+	}
+}
+
+// take returns what is to be published.
+func (s *signals) take() (finals []store.Change, wake bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	finals, wake = s.finals, s.wake
+	s.finals, s.wake = nil, false
+	return finals, wake
+}
+
+// publishLoop publishes until Close, and then what is left.
+func (e *Engine) publishLoop() {
+	for {
+		select {
+		case <-e.signals.ready:
+			e.publish()
+		case <-e.stop:
+			e.publish()
+			return
+		}
+	}
+}
+
+func (e *Engine) publish() {
+	finals, wake := e.signals.take()
+	if (len(finals) == 0 && !wake) || e.RedisDownFor() > 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), redisTimeout)
+	defer cancel()
+	_, err := e.redis.Pipelined(ctx, func(p redis.Pipeliner) error {
+		if wake {
+			p.Publish(ctx, wakeChannel, "")
+		}
+		if len(finals) > 0 {
+			var lines strings.Builder
+			for _, c := range finals {
+				lines.WriteString(c.ID)
+				lines.WriteByte(' ')
+				lines.WriteString(string(c.State))
+				lines.WriteByte('\n')
+			}
+			p.Publish(ctx, finalChannel, lines.String())
+		}
+		return nil
+	})
+	e.redisAnswered(err)
+}
+
+// listenLoop hears what other processes publish, until ctx ends.
+func (e *Engine) listenLoop(ctx context.Context) {
+	sub := e.redis.Subscribe(ctx, finalChannel, wakeChannel)
+	defer sub.Close() // only ends the connection
+	// ChannelWithSubscriptions also tells of a subscription renewed after a lost connection.
+	messages := sub.ChannelWithSubscriptions(redis.WithChannelSize(10_000))
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case m, ok := <-messages:
+			if !ok {
+				return
+			}
+			switch m := m.(type) {
+			case *redis.Subscription:
+				e.signals.wakeLocal() // a wake may have been missed
+			case *redis.Message:
+				e.hear(m)
+			}
+		}
+	}
+}
+
+// hear passes a message on within this process.
+func (e *Engine) hear(m *redis.Message) {
+	if m.Channel == wakeChannel {
+		e.signals.wakeLocal()
+		return
+	}
+	for line := range strings.Lines(m.Payload) {
+		id, state, ok := strings.Cut(strings.TrimSpace(line), " ")
+		if s := models.JobState(state); ok && s.Final() {
+			e.hub.announce(id, s)
+		}
+	}
+}
+
+// Watch tells when a job becomes final; see Hub.Watch.
+func (e *Engine) Watch(id string) (<-chan models.JobState, func()) { return e.hub.Watch(id) }

@@ -1,0 +1,188 @@
+package jobs
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/neurod/neurod/internal/store"
+	"github.com/neurod/neurod/jobs/failpoint"
+	"github.com/neurod/neurod/models"
+)
+
+// Submission is a request for work.
+type Submission struct {
+	ProjectID string
+	// Operation and IdempotencyKey, with the project, name the request; Fingerprint is the SHA-256 of its content, hex.
+	// Without a key every submission is a new one.
+	Operation      string
+	IdempotencyKey string
+	Fingerprint    string
+	Job            NewJob
+	// Items make the job a batch: it has no work of its own and completes with its last item.
+	Items []NewJob
+	// Respond renders the answer, which is stored with the key. Required.
+	Respond func(job models.Job, items []models.Job) (status int, body []byte)
+}
+
+// NewJob is a piece of work to be stored.
+type NewJob struct {
+	Kind    models.JobKind
+	Request json.RawMessage // JSON, without the payload
+	Payload []byte          // nil for none
+	Failed  *Failure        // an item that is known to be bad is stored as failed, so that the batch accounts for it
+}
+
+// Failure is the error of a job that failed.
+type Failure struct {
+	Code    string
+	Message string
+	Details json.RawMessage // JSON object, or nil
+}
+
+// Accepted is the answer to a submission.
+type Accepted struct {
+	Status   int
+	Body     []byte
+	Replayed bool // the stored answer of the first request with this key
+	JobID    string
+}
+
+// keyRetryAfter is when the client of a request in flight should try again: accepting takes milliseconds.
+const keyRetryAfter = time.Second
+
+// Submit stores a job and answers once it is durable; then it hands it to the queue. Errors: IdempotencyKeyReused,
+// IdempotencyKeyInFlight, JobTriggerFailed (Redis away for longer than OutageLimit, nothing stored), JobCreateFailed.
+func (e *Engine) Submit(ctx context.Context, s Submission) (Accepted, error) {
+	if d := e.RedisDownFor(); d > e.cfg.OutageLimit {
+		return Accepted{}, models.NewError(models.JobTriggerFailed).Wrap(fmt.Errorf("redis has not answered for %v", d.Round(time.Second)))
+	}
+	acceptance, due := e.acceptance(s)
+	job, items := acceptance.Jobs[0], acceptance.Jobs[1:]
+	if len(items) == 0 {
+		items = nil
+	}
+	status, body := s.Respond(job, items)
+
+	if s.IdempotencyKey != "" {
+		key := strings.Join([]string{s.ProjectID, s.Operation, s.IdempotencyKey}, "\x00")
+		if !e.keys.take(key) {
+			return Accepted{}, inFlight(nil)
+		}
+		defer e.keys.free(key)
+		acceptance.Record = &models.IdempotencyRecord{
+			ProjectID: s.ProjectID, Operation: s.Operation, Key: s.IdempotencyKey, Fingerprint: s.Fingerprint, JobID: job.ID,
+			Status: status, Body: body, CreatedAt: job.CreatedAt, ExpiresAt: job.CreatedAt.Add(e.cfg.IdempotencyRetention),
+		}
+	}
+	existing, err := e.store.Accept(ctx, acceptance)
+	switch {
+	case errors.Is(err, store.ErrKeyInFlight):
+		return Accepted{}, inFlight(err)
+	case err != nil:
+		return Accepted{}, models.NewError(models.JobCreateFailed).Wrap(err)
+	case existing != nil && existing.Fingerprint != s.Fingerprint:
+		return Accepted{}, models.NewError(models.IdempotencyKeyReused)
+	case existing != nil:
+		e.metrics.replayed.Inc()
+		return Accepted{Status: existing.Status, Body: existing.Body, Replayed: true, JobID: existing.JobID}, nil
+	}
+	failpoint.Hit(failpoint.AfterCommit)
+	e.metrics.accepted.WithLabelValues(string(job.Kind)).Inc()
+	for _, d := range due {
+		e.enqueueSoon(d)
+	}
+	return Accepted{Status: status, Body: body, JobID: job.ID}, nil
+}
+
+func inFlight(cause error) error {
+	err := models.NewError(models.IdempotencyKeyInFlight)
+	err.RetryAfter, err.Cause = keyRetryAfter, cause
+	return err
+}
+
+// acceptance lays out the rows of a submission, and which of them go to the queue.
+func (e *Engine) acceptance(s Submission) (*store.Acceptance, []store.Due) {
+	now := time.Now().UTC().Truncate(time.Microsecond)
+	a := &store.Acceptance{}
+	var due []store.Due
+	add := func(n NewJob, parent *models.Job, index int) {
+		job := models.Job{ID: models.NewID(), ProjectID: s.ProjectID, Kind: n.Kind, State: models.JobQueued, Request: n.Request,
+			CreatedAt: now, NextCheck: now.Add(firstCheck)}
+		if len(job.Request) == 0 {
+			job.Request = json.RawMessage("{}")
+		}
+		if parent != nil {
+			job.ParentID, job.ItemIndex = &parent.ID, &index
+		}
+		switch {
+		case n.Failed != nil:
+			job.State, job.FinishedAt = models.JobFailed, &now
+			job.ErrorCode, job.ErrorMessage, job.ErrorDetails = &n.Failed.Code, &n.Failed.Message, n.Failed.Details
+		case parent == nil && len(s.Items) > 0:
+			job.NextCheck = store.Never
+		default:
+			if n.Payload != nil {
+				a.Payloads = append(a.Payloads, store.NewPayload(job, n.Payload))
+			}
+			if e.overflow[e.queueOf(n.Kind, parent != nil)].Load() {
+				job.NextCheck = now // the reconciler feeds the queue, oldest first
+			} else {
+				due = append(due, store.Due{ID: job.ID, Kind: job.Kind, Item: parent != nil})
+			}
+		}
+		a.Jobs = append(a.Jobs, job)
+	}
+	add(s.Job, nil, 0)
+	batch := a.Jobs[0]
+	for i, item := range s.Items {
+		add(item, &batch, i)
+	}
+	if n := len(s.Items); n > 0 {
+		b := &a.Jobs[0]
+		b.ItemsTotal = n
+		failed := 0
+		for _, item := range s.Items {
+			if item.Failed != nil {
+				failed++
+			}
+		}
+		if b.ItemsPending = n - failed; b.ItemsPending == 0 {
+			b.State, b.FinishedAt = models.JobCompleted, &now
+		}
+	}
+	return a, due
+}
+
+// firstCheck is when the reconciler looks at an accepted job that no worker has taken.
+const firstCheck = 5 * time.Second
+
+// keyLock tells requests of this process with the same key apart from the first that is in flight.
+type keyLock struct {
+	mu   sync.Mutex
+	held map[string]struct{}
+}
+
+// take reports whether the key was free.
+func (l *keyLock) take(key string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if _, taken := l.held[key]; taken {
+		return false
+	}
+	if l.held == nil {
+		l.held = map[string]struct{}{}
+	}
+	l.held[key] = struct{}{}
+	return true
+}
+
+func (l *keyLock) free(key string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.held, key)
+}

@@ -1,0 +1,153 @@
+package jobs
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"strconv"
+	"time"
+
+	"github.com/neurod/neurod/internal/store"
+	"github.com/neurod/neurod/models"
+)
+
+// translate turns the store's errors into those of the error table.
+func translate(err error) error {
+	if errors.Is(err, store.ErrNotFound) {
+		return models.NewError(models.JobNotFound)
+	}
+	return err
+}
+
+// Get returns a job of the project. Error: JobNotFound.
+func (e *Engine) Get(ctx context.Context, projectID, id string) (models.Job, error) {
+	job, err := e.store.Get(ctx, projectID, id)
+	return job, translate(err)
+}
+
+// Wait returns a job as soon as it is final, or as it stands after d, or when the engine closes or drains. Error:
+// JobNotFound, or ctx's when the caller goes away.
+func (e *Engine) Wait(ctx context.Context, projectID, id string, d time.Duration) (models.Job, error) {
+	if d <= 0 {
+		return e.Get(ctx, projectID, id)
+	}
+	start := time.Now()
+	e.metrics.waiting.Inc()
+	defer func() {
+		e.metrics.waiting.Dec()
+		e.metrics.waited.Observe(time.Since(start).Seconds())
+	}()
+	// Watch before reading: what becomes final after the read is announced to the watch.
+	final, end := e.hub.Watch(id)
+	defer end()
+	deadline := time.NewTimer(d)
+	defer deadline.Stop()
+	poll := time.NewTicker(e.cfg.WaitPoll)
+	defer poll.Stop()
+	for {
+		job, err := e.Get(ctx, projectID, id)
+		if err != nil || job.State.Final() {
+			return job, err
+		}
+		select {
+		case <-final:
+		case <-poll.C:
+		case <-deadline.C:
+			return job, nil
+		case <-e.hub.drained:
+			return job, nil
+		case <-ctx.Done():
+			return models.Job{}, ctx.Err()
+		}
+	}
+}
+
+// Drain ends all waiting calls with the job as it stands, and those to come at once: the first step of a graceful
+// stop. A second call does nothing.
+func (e *Engine) Drain() { e.hub.drain() }
+
+// Query selects jobs of a project.
+type Query struct {
+	ProjectID string
+	States    []models.JobState // none for all
+	Kinds     []models.JobKind  // none for all
+	// ParentID selects the items of a batch, in their order. Without it jobs that are no items are listed, newest
+	// first.
+	ParentID string
+	Limit    int    // Defaults to 20, at most 100
+	Cursor   string // Page.Next of the page before, "" for the first
+}
+
+// Page is a part of a list.
+type Page struct {
+	Jobs []models.Job
+	Next string // cursor of the next page, "" at the end
+}
+
+// Limits of a page.
+const (
+	defaultPage = 20
+	maxPage     = 100
+)
+
+// List returns a page of jobs. Error: InvalidParameter for a cursor that is none of the same query's.
+func (e *Engine) List(ctx context.Context, q Query) (Page, error) {
+	if q.Limit <= 0 {
+		q.Limit = defaultPage
+	}
+	q.Limit = min(q.Limit, maxPage)
+	l := store.Listing{ProjectID: q.ProjectID, States: q.States, Kinds: q.Kinds, ParentID: q.ParentID, Limit: q.Limit + 1}
+	if q.Cursor != "" {
+		at, ok := parseCursor(q.Cursor)
+		switch {
+		case ok && q.ParentID == "":
+			l.BeforeID, ok = models.ParseID(at)
+		case ok:
+			n, err := strconv.Atoi(at)
+			l.AfterItem, ok = &n, err == nil
+		}
+		if !ok {
+			return Page{}, models.Errorf(models.InvalidParameter, "cursor is not one that this list returned.")
+		}
+	}
+	found, err := e.store.List(ctx, l)
+	if err != nil {
+		return Page{}, err
+	}
+	page := Page{Jobs: found}
+	if len(found) > q.Limit {
+		page.Jobs = found[:q.Limit]
+		last := page.Jobs[q.Limit-1]
+		if q.ParentID == "" {
+			page.Next = cursor(last.ID)
+		} else {
+			page.Next = cursor(strconv.Itoa(*last.ItemIndex))
+		}
+	}
+	return page, nil
+}
+
+// cursor hides where a page ended, so that callers do not build on its form.
+func cursor(at string) string { return base64.RawURLEncoding.EncodeToString([]byte(at)) }
+
+func parseCursor(s string) (string, bool) {
+	b, err := base64.RawURLEncoding.DecodeString(s)
+	return string(b), err == nil
+}
+
+// Counts returns how many items of a batch are in each state. Error: JobNotFound.
+func (e *Engine) Counts(ctx context.Context, projectID, id string) (map[models.JobState]int, error) {
+	counts, err := e.store.Counts(ctx, projectID, id)
+	return counts, translate(err)
+}
+
+// Cancel cancels a job, with its items if it is a batch, and returns it as it then stands; a final job is returned
+// unchanged. A worker that runs it is told to stop. Error: JobNotFound.
+func (e *Engine) Cancel(ctx context.Context, projectID, id string) (models.Job, error) {
+	job, changes, err := e.store.Cancel(ctx, projectID, id)
+	if err != nil {
+		return models.Job{}, translate(err)
+	}
+	e.Announce(changes)
+	return job, nil
+}

@@ -1,0 +1,209 @@
+package workers
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"github.com/neurod/neurod/decoders"
+	"github.com/neurod/neurod/internal/store"
+	"github.com/neurod/neurod/jobs/failpoint"
+	"github.com/neurod/neurod/models"
+)
+
+// outcome is how a handler ended.
+type outcome struct {
+	result Result
+	err    error
+}
+
+// panicked is the error of a handler that panicked.
+type panicked struct{ value any }
+
+func (p panicked) Error() string { return fmt.Sprintf("handler panicked: %v", p.value) }
+
+// perform runs one attempt of a job, if it is to be had. An error keeps the task in the queue.
+func (s *Server) perform(id string) error {
+	// Before the claim, so that no cancel is missed after it.
+	final, endWatch := s.engine.Watch(id)
+	defer endWatch()
+	before, c, err := s.claim(id)
+	if err != nil || c == nil {
+		return err
+	}
+	failpoint.Hit(failpoint.AfterClaim)
+	log := s.log.With("job", id, "attempt", c.Job.Attempts, "kind", string(c.Job.Kind))
+	kind := s.engine.KindOf(c.Job.Kind)
+
+	ctx, cancel := context.WithCancelCause(context.Background())
+	defer cancel(nil)
+	release := s.leases.hold(store.Attempt{ID: id, Attempt: c.Job.Attempts}, before, cancel)
+	defer release()
+	deadline := time.AfterFunc(kind.Deadline, func() { cancel(ErrDeadline) })
+	defer deadline.Stop()
+
+	start := time.Now()
+	s.metrics.running.Inc()
+	ended := make(chan outcome, 1)
+	go func() { ended <- s.call(ctx, c) }()
+
+	var out outcome
+	settled := false
+	for done := ctx.Done(); ; {
+		select {
+		case out = <-ended:
+		case <-final:
+			cancel(ErrCanceled) // whatever made it final, it is no longer this attempt's
+			final = nil
+			continue
+		case <-done:
+			done = nil
+			if context.Cause(ctx) == ErrDeadline {
+				// The client need not wait until the handler listens.
+				settled = s.settle(ctx, c, outcome{err: ErrDeadline}, log)
+			}
+			continue
+		}
+		break
+	}
+	s.metrics.running.Dec()
+	failpoint.Hit(failpoint.AfterCompute)
+	if !settled {
+		s.settle(ctx, c, out, log)
+	}
+	s.metrics.observe(c.Job.Kind, time.Since(start), out.err)
+	failpoint.Hit(failpoint.AfterFinish)
+	return nil
+}
+
+// claim takes the job. While the database does not answer it keeps trying: nothing else could be done either. It also
+// returns a time before the claim, from which the lease counts.
+func (s *Server) claim(id string) (time.Time, *store.Claimed, error) {
+	for wait := 50 * time.Millisecond; ; wait = min(2*wait, time.Second) {
+		before := time.Now()
+		c, err := s.engine.Claim(context.Background(), id, s.owner)
+		if err == nil {
+			return before, c, nil
+		}
+		s.log.Warn("could not claim a job", "job", id, "error", err)
+		if !s.sleep(wait) {
+			return before, nil, err
+		}
+	}
+}
+
+// sleep waits for d; it returns false when the server is told to stop.
+func (s *Server) sleep(d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-s.stopping:
+		return false
+	}
+}
+
+// call runs the handler.
+func (s *Server) call(ctx context.Context, c *store.Claimed) (out outcome) {
+	defer func() {
+		if v := recover(); v != nil {
+			s.log.Error("handler panicked", "job", c.Job.ID, "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
+			out = outcome{err: panicked{v}}
+		}
+	}()
+	h := s.handlers[c.Job.Kind]
+	if h == nil {
+		// Perhaps a worker of a newer version has one.
+		return outcome{err: fmt.Errorf("no handler for jobs of kind %q", c.Job.Kind)}
+	}
+	result, err := h(ctx, &Task{Job: c.Job, Payload: c.Payload})
+	return outcome{result, err}
+}
+
+// settle stores the end of an attempt. It returns whether there is nothing left to store.
+func (s *Server) settle(ctx context.Context, c *store.Claimed, out outcome, log logger) bool {
+	f := &store.Finish{Attempt: store.Attempt{ID: c.Job.ID, Attempt: c.Job.Attempts}, Owner: s.owner, Item: c.Job.ParentID != nil,
+		State: models.JobFailed}
+	fail := func(code models.Code, message string) {
+		if message == "" {
+			message = models.ErrorTable[code].Message
+		}
+		f.ErrorCode, f.ErrorMessage = (*string)(&code), &message
+	}
+	var bad *decoders.Error
+	var known *models.Error
+	cause := context.Cause(ctx)
+	switch {
+	case cause == ErrCanceled || cause == ErrLeaseLost:
+		log.Info("the job was taken away", "cause", cause)
+		return true
+	case out.err == nil:
+		f.State, f.Output, f.Diagnostics = models.JobCompleted, out.result.Output, out.result.Diagnostics
+	case errors.As(out.err, &bad):
+		fail(models.Code(bad.Code), bad.Message)
+		f.ErrorDetails, f.Diagnostics = details(bad.Details), out.result.Diagnostics
+	case errors.As(out.err, &known) && known.Status() < 500, errors.As(out.err, &known) && models.ErrorTable[known.Code].Status == 0:
+		fail(known.Code, known.Text())
+		f.ErrorDetails, f.Diagnostics = details(known.Details), out.result.Diagnostics
+	case errors.As(out.err, new(panicked)):
+		fail(models.Internal, "")
+	case cause == ErrDeadline:
+		fail(models.DeadlineExceeded, "")
+		f.ErrorDetails = details(map[string]any{"deadline_seconds": s.engine.KindOf(c.Job.Kind).Deadline.Seconds()})
+		log.Warn("the job ran longer than it may")
+	case cause == ErrStopping:
+		return s.store(ctx, log, "hand back", func() (bool, error) { return s.engine.HandBack(context.Background(), s.owner, c) })
+	case c.Job.Attempts < s.engine.KindOf(c.Job.Kind).MaxAttempts:
+		log.Warn("a passing fault; the job is tried again", "error", out.err)
+		return s.store(ctx, log, "retry", func() (bool, error) { return s.engine.Retry(context.Background(), s.owner, c) })
+	default:
+		log.Error("retries are exhausted", "error", out.err)
+		fail(models.RetriesExhausted, "")
+		f.DeadLetter = true
+		f.ErrorDetails = details(map[string]any{"attempts": c.Job.Attempts})
+	}
+	return s.store(ctx, log, "finish", func() (bool, error) { return s.engine.Finish(context.Background(), f) })
+}
+
+// logger is what is needed of *slog.Logger.
+type logger interface {
+	Info(msg string, args ...any)
+	Warn(msg string, args ...any)
+	Error(msg string, args ...any)
+}
+
+// store writes the end of an attempt, again while the database does not answer and the lease may still hold. Writing
+// twice is harmless: the second time the fence is closed.
+func (s *Server) store(ctx context.Context, log logger, what string, write func() (bool, error)) bool {
+	giveUp := time.Now().Add(s.engine.Lease())
+	for wait := 20 * time.Millisecond; ; wait = min(2*wait, time.Second) {
+		held, err := write()
+		if err == nil {
+			if !held {
+				log.Info("the job was taken away", "at", what)
+			}
+			return true
+		}
+		log.Warn("could not "+what+" a job", "error", err)
+		if cause := context.Cause(ctx); cause == ErrCanceled || cause == ErrLeaseLost || time.Now().After(giveUp) {
+			return false // it comes back when the lease ends
+		}
+		time.Sleep(wait)
+	}
+}
+
+// details returns the numbers of an error as JSON, nil for none.
+func details(m map[string]any) json.RawMessage {
+	if len(m) == 0 {
+		return nil
+	}
+	b, err := json.Marshal(m)
+	if err != nil { // such as NaN: the text says what they were
+		b, _ = json.Marshal(map[string]string{"unencodable": fmt.Sprint(m)})
+	}
+	return b
+}

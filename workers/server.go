@@ -1,0 +1,204 @@
+package workers
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/hibiken/asynq"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/neurod/neurod/jobs"
+	"github.com/neurod/neurod/models"
+)
+
+// Handler does the work of one attempt of a job. A *decoders.Error or *models.Error it returns fails the job for
+// good, with its code; any other error is a passing fault and the job is tried again. When ctx ends the result is not
+// wanted any more, and context.Cause tells why. It may run again after it ended, and at the same time in another
+// process: its only effect is what it returns.
+type Handler func(ctx context.Context, task *Task) (Result, error)
+
+// Task is one attempt of a job.
+type Task struct {
+	Job     models.Job
+	Payload []byte // as it was submitted; nil when the job has none
+}
+
+// Result is what a handler found. Both are JSON or nil.
+type Result struct {
+	Output      json.RawMessage
+	Diagnostics json.RawMessage
+}
+
+// Causes of the end of a handler's context.
+var (
+	ErrCanceled  = errors.New("workers: the job was canceled")
+	ErrLeaseLost = errors.New("workers: the job's lease was lost")
+	ErrDeadline  = errors.New("workers: the job ran longer than it may")
+	ErrStopping  = errors.New("workers: the worker stops")
+)
+
+// Config says how a server works.
+type Config struct {
+	// Engine gives the jobs. Required; close it after Run has returned.
+	Engine *jobs.Engine
+	// Concurrency is how many jobs run at once. More than there are CPUs, because an attempt also waits for the
+	// database. Defaults to 4 times the number of CPUs, at least 8.
+	Concurrency int
+	// Heartbeat is the pause between two renewals of the leases. Defaults to a third of the engine's lease.
+	Heartbeat time.Duration
+	// DrainTimeout is how long handlers may go on when the server stops; then their contexts end and their jobs go
+	// back to the queue. Defaults to 20 s.
+	DrainTimeout time.Duration
+	// Logger gets what an operator should know. Defaults to the engine's.
+	Logger *slog.Logger
+}
+
+// checkInterval is asynq's pause between two looks at its queues. It may be this short because the wake hook holds the
+// fetcher while there is nothing to do.
+const checkInterval = 100 * time.Microsecond
+
+// stopGrace is how long a handler may take to return once its context has ended at a stop.
+const stopGrace = 5 * time.Second
+
+// Server runs jobs.
+type Server struct {
+	cfg      Config
+	log      *slog.Logger
+	engine   *jobs.Engine
+	owner    string
+	handlers map[models.JobKind]Handler
+	leases   *leases
+	metrics  *metrics
+
+	running  sync.WaitGroup
+	stopping chan struct{} // closed when Run is told to stop
+}
+
+// New returns a server. Register the handlers, then Run it.
+func New(cfg Config) (*Server, error) {
+	if cfg.Engine == nil {
+		return nil, errors.New("workers: Config.Engine is missing")
+	}
+	if cfg.Concurrency <= 0 {
+		cfg.Concurrency = max(8, 4*runtime.NumCPU())
+	}
+	if cfg.Heartbeat <= 0 {
+		cfg.Heartbeat = cfg.Engine.Lease() / 3
+	}
+	if cfg.DrainTimeout <= 0 {
+		cfg.DrainTimeout = 20 * time.Second
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = cfg.Engine.Logger()
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	owner := fmt.Sprintf("%s:%d:%s", host, os.Getpid(), uuid.NewString())
+	s := &Server{
+		cfg: cfg, log: cfg.Logger.With("component", "worker"), engine: cfg.Engine, owner: owner,
+		handlers: map[models.JobKind]Handler{}, metrics: newMetrics(), stopping: make(chan struct{}),
+	}
+	s.leases = newLeases(cfg.Engine.Extend, owner, cfg.Engine.Lease(), s.log)
+	return s, nil
+}
+
+// Register sets the handler of a kind. Call it before Run.
+func (s *Server) Register(kind models.JobKind, h Handler) { s.handlers[kind] = h }
+
+// Owner is the server's name in the rows it holds.
+func (s *Server) Owner() string { return s.owner }
+
+// Collector returns the server's metrics for Prometheus.
+func (s *Server) Collector() prometheus.Collector { return s.metrics }
+
+// Run takes and runs jobs until ctx ends; then it takes no more, lets the running ones end, and returns. It runs
+// once. With Redis away it waits for it.
+func (s *Server) Run(ctx context.Context) error {
+	client, err := s.engine.NewRedisClient()
+	if err != nil {
+		return err
+	}
+	queues := jobs.Queues()
+	hook := newWake(len(queues), maxIdle)
+	client.AddHook(hook)
+	endWake := s.engine.OnWake(hook.now)
+	defer endWake()
+
+	srv := asynq.NewServerFromRedisClient(client, asynq.Config{
+		Concurrency:       s.cfg.Concurrency,
+		Queues:            queues,
+		TaskCheckInterval: checkInterval,
+		RetryDelayFunc:    func(int, error, *asynq.Task) time.Duration { return time.Second },
+		ShutdownTimeout:   stopGrace,
+		Logger:            asynqLog{s.log},
+		LogLevel:          asynq.WarnLevel,
+	})
+	// The leases are renewed until the last handler has ended.
+	beating, stopBeating := context.WithCancel(context.WithoutCancel(ctx))
+	var beat sync.WaitGroup
+	beat.Go(func() { s.leases.run(beating, s.cfg.Heartbeat) })
+
+	if err = srv.Start(asynq.HandlerFunc(s.process)); err == nil {
+		s.log.Info("worker runs", "owner", s.owner, "concurrency", s.cfg.Concurrency)
+		<-ctx.Done()
+		close(s.stopping)
+		hook.close() // a held fetcher would hold Stop
+		srv.Stop()
+		s.drain()
+		srv.Shutdown()
+	}
+	stopBeating()
+	beat.Wait()
+	return errors.Join(err, client.Close())
+}
+
+// drain waits for the running handlers, and after the timeout ends their contexts.
+func (s *Server) drain() {
+	done := make(chan struct{})
+	go func() {
+		s.running.Wait()
+		close(done)
+	}()
+	for _, step := range []time.Duration{s.cfg.DrainTimeout, stopGrace} {
+		t := time.NewTimer(step)
+		select {
+		case <-done:
+			t.Stop()
+			return
+		case <-t.C:
+			s.leases.endAll(ErrStopping)
+		}
+	}
+	s.log.Error("handlers ignore that they should stop; their jobs come back when the leases end")
+}
+
+// process is asynq's handler. It returns nil for whatever the row has settled, so that the task is gone.
+func (s *Server) process(_ context.Context, t *asynq.Task) error {
+	id, ok := jobs.ParseTask(t.Payload())
+	if !ok || t.Type() != jobs.TaskType {
+		s.log.Error("the queue holds a task that is not ours", "type", t.Type())
+		return nil
+	}
+	s.running.Add(1)
+	defer s.running.Done()
+	return s.perform(id)
+}
+
+// asynqLog passes asynq's messages on. What it calls errors are passing faults of Redis for the engine.
+type asynqLog struct{ log *slog.Logger }
+
+func (l asynqLog) Debug(args ...any) { l.log.Debug(fmt.Sprint(args...), "from", "asynq") }
+func (l asynqLog) Info(args ...any)  { l.log.Debug(fmt.Sprint(args...), "from", "asynq") }
+func (l asynqLog) Warn(args ...any)  { l.log.Debug(fmt.Sprint(args...), "from", "asynq") }
+func (l asynqLog) Error(args ...any) { l.log.Warn(fmt.Sprint(args...), "from", "asynq") }
+func (l asynqLog) Fatal(args ...any) { l.log.Error(fmt.Sprint(args...), "from", "asynq") }
