@@ -245,6 +245,28 @@ func TestStratifiedFoldsPartitionAndKeepShares(t *testing.T) {
 	})
 }
 
+func TestShuffleSplitsPartition(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		samples := rapid.IntRange(2, 60).Draw(t, "samples")
+		test := rapid.IntRange(1, samples-1).Draw(t, "test")
+		folds, err := classify.ShuffleSplit(samples, 3, (float64(test)-.5)/float64(samples), rapid.Uint64Range(0, 1<<32-1).Draw(t, "seed"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range folds {
+			if len(f.Test) != test {
+				t.Fatalf("%d samples tested, want %d", len(f.Test), test)
+			}
+			both := append(slices.Clone(f.Train), f.Test...)
+			slices.Sort(both)
+			if len(both) != samples || both[0] != 0 || both[samples-1] != samples-1 || len(slices.Compact(both)) != samples {
+				t.Fatal("train and test are no partition")
+			}
+		}
+	})
+}
+
 func TestSeedsShuffle(t *testing.T) {
 	t.Parallel()
 	labels := slices.Repeat([]int{0, 1}, 20)
@@ -386,6 +408,9 @@ func TestBadTrainingSetsAreErrors(t *testing.T) {
 		"one fold":                          err2(classify.StratifiedKFold(y, 1, 1)),
 		"more folds than samples":           err2(classify.StratifiedKFold(y, 4, 1)),
 		"folds of nothing":                  err2(classify.StratifiedKFold(nil, 2, 1)),
+		"no splits":                         err2(classify.ShuffleSplit(3, 0, .5, 1)),
+		"splits of a share above 1":         err2(classify.ShuffleSplit(3, 1, 1.5, 1)),
+		"splits that train on nothing":      err2(classify.ShuffleSplit(3, 1, .9, 1)),
 		"one group":                         err2(classify.GroupKFold([]string{"a", "a"})),
 		"fold beyond the samples":           err2(classify.FoldsFromTests(3, [][]int{{3}})),
 		"fold with a sample twice":          err2(classify.FoldsFromTests(3, [][]int{{1, 1}})),

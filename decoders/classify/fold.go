@@ -1,23 +1,79 @@
 package classify
 
 import (
-	"math/rand/v2"
+	"math"
+	"math/bits"
 	"slices"
+
+	"gonum.org/v1/gonum/mathext/prng"
 )
 
-// Fold is one split of the samples into those to train on and those to test on, both in ascending order.
+// Fold is one split of the samples into those to train on and those to test on. Both are in ascending order, but for
+// ShuffleSplit's, which are in the order drawn.
 type Fold struct {
 	Train, Test []int
 }
 
+// shuffler draws the permutations that numpy's RandomState draws: MT19937 (Matsumoto & Nishimura 1998) with masked
+// rejection, so that a fold here holds the same samples as scikit-learn's with the same seed.
+type shuffler struct{ mt *prng.MT19937 }
+
+func newShuffler(seed uint64) shuffler {
+	s := shuffler{prng.NewMT19937()}
+	s.mt.Seed(seed)
+	return s
+}
+
+// below returns a number in [0, top].
+func (s shuffler) below(top uint32) uint32 {
+	mask := uint32(1)<<bits.Len32(top) - 1
+	for {
+		if v := s.mt.Uint32() & mask; v <= top {
+			return v
+		}
+	}
+}
+
+func (s shuffler) shuffle(x []int) {
+	for i := len(x) - 1; i > 0; i-- {
+		j := int(s.below(uint32(i)))
+		x[i], x[j] = x[j], x[i]
+	}
+}
+
+// ShuffleSplit returns n random splits of the samples with the given share of test samples (rounded up), the same
+// splits as scikit-learn's ShuffleSplit(n, test_size=share, random_state=seed). At least one sample is left on either
+// side. Only the low 32 bits of seed count.
+func ShuffleSplit(samples, n int, share float64, seed uint64) ([]Fold, error) {
+	if n < 1 {
+		return nil, dataErrorf("%d splits, need at least 1", n)
+	}
+	if !(share > 0 && share < 1) {
+		return nil, dataErrorf("a test share of %v is not between 0 and 1", share)
+	}
+	test := int(math.Ceil(share * float64(samples)))
+	if test < 1 || test >= samples {
+		return nil, dataErrorf("a test share of %v leaves %d of %d samples to train on", share, samples-test, samples)
+	}
+	s := newShuffler(seed)
+	folds := make([]Fold, n)
+	for i := range folds {
+		p := make([]int, samples)
+		for j := range p {
+			p[j] = j
+		}
+		s.shuffle(p)
+		folds[i] = Fold{Train: p[test:], Test: p[:test:test]}
+	}
+	return folds, nil
+}
+
 // StratifiedKFold splits samples with the given labels into k folds that keep the class shares: each class is
-// shuffled by seed and dealt out so that folds differ by at most one sample a class. Every class has at least k
-// samples.
+// shuffled by seed and dealt out so that folds differ by at most one sample a class. They are the same folds as
+// scikit-learn's StratifiedKFold(k, shuffle=True, random_state=seed). Every class has at least k samples. Only the
+// low 32 bits of seed count.
 func StratifiedKFold(labels []int, k int, seed uint64) ([]Fold, error) {
-	rng := rand.New(rand.NewPCG(seed, 0x9e3779b97f4a7c15)) // the second word is any constant, here the golden ratio's bits
-	return stratified(labels, k, func(fold []int) {
-		rng.Shuffle(len(fold), func(i, j int) { fold[i], fold[j] = fold[j], fold[i] })
-	})
+	return stratified(labels, k, newShuffler(seed).shuffle)
 }
 
 // StratifiedKFoldInOrder splits without shuffling: the first samples of each class are tested in the first fold, and

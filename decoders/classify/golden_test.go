@@ -2,6 +2,7 @@ package classify_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -197,5 +198,52 @@ func TestFoldsInOrderEqualScikitLearn(t *testing.T) {
 	}
 	if diff := cmp.Diff(g.Folds, tests); diff != "" {
 		t.Errorf("test sets differ (-scikit-learn +ours):\n%s", diff)
+	}
+}
+
+// TestShuffledFoldsEqualScikitLearn holds the draws to tools/golden/folds.py.
+func TestShuffledFoldsEqualScikitLearn(t *testing.T) {
+	t.Parallel()
+	b, err := os.ReadFile("testdata/golden/folds.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var golden struct {
+		Labels     []int
+		Stratified []struct {
+			K    int
+			Seed uint64
+			Test [][]int
+		}
+		Shuffle []struct {
+			Trials, N int
+			Share     float64
+			Seed      uint64
+			Test      [][]int
+		}
+	}
+	if err := json.Unmarshal(b, &golden); err != nil {
+		t.Fatal(err)
+	}
+	compare := func(what string, want [][]int, got []classify.Fold, err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatalf("%s: %v", what, err)
+		}
+		var tests [][]int
+		for _, f := range got {
+			tests = append(tests, f.Test)
+		}
+		if diff := cmp.Diff(want, tests); diff != "" {
+			t.Errorf("%s: test sets differ (-scikit-learn +ours):\n%s", what, diff)
+		}
+	}
+	for _, g := range golden.Stratified {
+		folds, err := classify.StratifiedKFold(golden.Labels, g.K, g.Seed)
+		compare(fmt.Sprintf("stratified k=%d seed=%d", g.K, g.Seed), g.Test, folds, err)
+	}
+	for _, g := range golden.Shuffle {
+		folds, err := classify.ShuffleSplit(g.Trials, g.N, g.Share, g.Seed)
+		compare(fmt.Sprintf("shuffled n=%d seed=%d", g.Trials, g.Seed), g.Test, folds, err)
 	}
 }
