@@ -51,10 +51,10 @@ type Evaluation struct {
 
 // Calibration compares probabilities with how often they came true, under the protocol named.
 type Calibration struct {
-	Protocol string  `json:"protocol"`
-	Method   string  `json:"method"` // "temperature", "platt", "none"
-	ECE      float64 `json:"ece"`    // expected calibration error over 10 bins
-	Brier    float64 `json:"brier"`
+	Protocol string   `json:"protocol"`
+	Method   string   `json:"method"` // "temperature", "platt", "none"
+	ECE      float64  `json:"ece"`    // expected calibration error over 10 bins
+	Brier    *float64 `json:"brier,omitempty"`
 }
 
 // accuracy returns the accuracy to quote, and whether there is one.

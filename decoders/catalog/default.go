@@ -5,6 +5,8 @@ import (
 	"io/fs"
 
 	"github.com/neurod/neurod/decoders"
+	"github.com/neurod/neurod/decoders/motorimagery"
+	"github.com/neurod/neurod/decoders/ssvep"
 )
 
 //go:embed builtin
@@ -12,12 +14,10 @@ var builtin embed.FS
 
 // Pipelines returns every algorithm of the program. There is no other place where one is registered.
 func Pipelines() []decoders.Pipeline {
-	return []decoders.Pipeline{}
-}
-
-// trainingFree returns the decoders that need no training, with their cards.
-func trainingFree() ([]decoders.Decoder, []ModelCard, error) {
-	return nil, nil, nil
+	return []decoders.Pipeline{
+		motorimagery.CSPLDA(),
+		motorimagery.TSLR(),
+	}
 }
 
 // Default returns a catalog of every pipeline, the decoders that need no training and the built-in models.
@@ -27,12 +27,12 @@ func Default() (*Catalog, error) {
 	if err != nil {
 		return nil, err
 	}
-	free, cards, err := trainingFree()
-	if err != nil {
-		return nil, err
-	}
-	for i, d := range free {
-		if err := c.AddDecoder(d, cards[i], TrainingFree); err != nil {
+	for _, method := range []string{ssvep.FBCCA, ssvep.CCA} {
+		d, err := ssvep.New(ssvep.Config{Method: method})
+		if err != nil {
+			return nil, err
+		}
+		if err := c.AddDecoder(d, ssvepCard(method), TrainingFree); err != nil {
 			return nil, err
 		}
 	}

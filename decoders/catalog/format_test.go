@@ -31,7 +31,7 @@ func exampleCard() catalog.ModelCard {
 		Trials:      120,
 		TrainedWith: catalog.TrainedWith{Pipeline: "mean_threshold", Config: json.RawMessage(`{"scale":2}`), Seed: 7},
 		Evaluations: []catalog.Evaluation{{Protocol: "leave one subject out", Accuracy: ptr(0.75), Chance: 0.5, Subjects: 3, Trials: 120}},
-		Calibration: []catalog.Calibration{{Protocol: "leave one subject out", Method: "platt", ECE: 0.04, Brier: 0.17}},
+		Calibration: []catalog.Calibration{{Protocol: "leave one subject out", Method: "platt", ECE: 0.04, Brier: ptr(0.17)}},
 		IntendedUse: "tests",
 		Limits:      []string{"everything else"},
 	}

@@ -28,6 +28,8 @@ const (
 	FlagRateResampled   = "rate_resampled"
 	FlagShortRecording  = "short_recording"
 	FlagGapInRecording  = "gap_in_recording"
+	FlagAlphaLike       = "alpha_like"
+	FlagEventsIgnored   = "events_ignored"
 )
 
 // Flag is one warning about an answer.
@@ -47,6 +49,8 @@ var table = []Flag{
 	{FlagArtifact, Warning, "Blinks, movement or muscle activity cover the brain's signal."},
 	{FlagMontageMismatch, Warning, "The channels are not those that the device has."},
 	{FlagGapInRecording, Warning, "The recording has gaps; what follows one is joined to what was before it."},
+	{FlagAlphaLike, Warning, "The strongest frequency looks like the alpha rhythm of closed eyes, not like a flicker."},
+	{FlagEventsIgnored, Warning, "No event leaves enough signal behind it; the recording was decoded from its start."},
 	{FlagNoTarget, Info, "The person seems to look at none of the targets."},
 	{FlagLineNoise, Info, "The power line is strong in the signal."},
 	{FlagMontageAssumed, Info, "Only a channel count was given; the device's usual electrode positions were assumed."},

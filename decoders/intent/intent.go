@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"math"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -91,7 +90,7 @@ func standardIntent(mode Mode, paradigm decoders.Paradigm, class, c string) stri
 		if c == NoTarget {
 			return NoTarget
 		}
-		return frequencyLabel(class)
+		return class
 	case decoders.Seizure:
 		switch c {
 		case "seizure", "ictal":
@@ -142,16 +141,6 @@ func slug(s string) string {
 		return s
 	}
 	return strings.Join(parts, "_")
-}
-
-// frequencyLabel writes the class of an unlabelled flicker as 13Hz or 7.5Hz and leaves every other label as it is.
-func frequencyLabel(class string) string {
-	number := strings.ToLower(strings.TrimSpace(class))
-	number = strings.TrimRight(strings.TrimSuffix(number, "hz"), "_ ")
-	if f, err := strconv.ParseFloat(number, 64); err == nil && number != strings.ToLower(class) && !math.IsNaN(f) && !math.IsInf(f, 0) {
-		return strconv.FormatFloat(f, 'g', 6, 64) + "Hz"
-	}
-	return class
 }
 
 // Ranked is one intent with its confidence.

@@ -50,10 +50,7 @@ func TestClassesBecomeIntents(t *testing.T) {
 		{intent.Default, decoders.P300, "nontarget", "non_target"},
 		{intent.Default, decoders.SSVEP, "door", "door"},
 		{intent.Default, decoders.SSVEP, "Lamp 2", "Lamp 2"},
-		{intent.Default, decoders.SSVEP, "13", "13"}, // a label that happens to be a number stays
-		{intent.Default, decoders.SSVEP, "13Hz", "13Hz"},
-		{intent.Default, decoders.SSVEP, "13.00 Hz", "13Hz"},
-		{intent.Default, decoders.SSVEP, "7.5_hz", "7.5Hz"},
+		{intent.Default, decoders.SSVEP, "freq_13.00hz", "freq_13.00hz"},
 		{intent.Default, decoders.SSVEP, "no_target", "no_target"},
 		{intent.Default, decoders.Seizure, "background", "no_seizure"},
 		{intent.Default, decoders.Seizure, "seizure", "seizure"},

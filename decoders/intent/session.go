@@ -30,7 +30,7 @@ func SessionContext(mode Mode, paradigm decoders.Paradigm, history []string, now
 		switch paradigm {
 		case decoders.P300:
 			doing = "Choosing symbols"
-			if isSpelled(now) {
+			if Spells(now) {
 				doing = "Spelling"
 			}
 		case decoders.SSVEP:
@@ -41,7 +41,7 @@ func SessionContext(mode Mode, paradigm decoders.Paradigm, history []string, now
 			doing = "Giving commands"
 		}
 	}
-	if doing == "Spelling" && isSpelled(now) {
+	if doing == "Spelling" && Spells(now) {
 		return spelling(history, now)
 	}
 	now = shown(now)
@@ -95,8 +95,8 @@ func spelling(history []string, now string) string {
 	return fmt.Sprintf("Spelling; the text was %q and is now %q.", tail(before), tail(after))
 }
 
-// isSpelled tells whether an intent changes a text.
-func isSpelled(intent string) bool {
+// Spells tells whether an intent changes the text that a person writes: letter_H, space, backspace, ...
+func Spells(intent string) bool {
 	if intent == "space" || intent == "backspace" {
 		return true
 	}

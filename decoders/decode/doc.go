@@ -1,0 +1,27 @@
+// Package decode takes a decode request and the bytes of a recording, and gives the answer of the decode API. It is the
+// whole path without a server: payload, routing, model, decoder, seizure check, intents, warnings.
+//
+//	bytes ─ read ─► signal ─ check ─ quality ─► route ─► decoder ─► intents ─► output
+//	                                              │                              ▲
+//	                                              └───────── seizure check ──────┘
+//
+// # Routing
+//
+// A paradigm that is asked for is used. A model that is named settles the paradigm too. For "auto" the evidence
+// decides, in this order:
+//
+//  1. events with two or more codes, a median of at most 1 s apart: p300;
+//  2. stimulus frequencies are given and the best beats its surrogates (p < 0.01) and is no alpha rhythm: ssvep;
+//  3. the montage covers C3 and C4 and a motor imagery model fits: motor_imagery;
+//  4. otherwise the job fails as undetermined, with the evidence.
+//
+// # Invariants
+//
+//   - The same request, bytes and catalog give the same output and diagnostics to the last bit; the clock is the
+//     caller's (Options.Trace).
+//   - What is wrong with the data is a *decoders.Error with a stable code and the numbers that show why. Whatever
+//     else is returned is a fault of the program or a canceled context.
+//   - Nothing here panics on hostile input, and memory is proportional to the payload.
+//   - What was assumed (electrode positions, a resampled rate) is said in red_flags.
+//   - seizure_detected is true or false only where the check could tell, else null.
+package decode

@@ -1,0 +1,93 @@
+package decode
+
+import (
+	"github.com/neurod/neurod/decoders/catalog"
+	"github.com/neurod/neurod/decoders/features"
+	"github.com/neurod/neurod/decoders/intent"
+)
+
+// Output is the answer to a decode request: every field of the decode document, and some of our own.
+type Output struct {
+	DecodedIntent    string          `json:"decoded_intent"`
+	Confidence       float64         `json:"confidence"` // calibrated, 0..1
+	ParadigmDetected string          `json:"paradigm_detected"`
+	PredictedText    string          `json:"predicted_text,omitempty"`
+	Alternatives     []intent.Ranked `json:"alternatives"` // with Confidence they sum to 1
+	SessionContext   string          `json:"session_context"`
+	SeizureDetected  *bool           `json:"seizure_detected"` // null when it was not checked or cannot be said
+	RedFlags         []string        `json:"red_flags"`        // codes, gravest first
+	Disclaimer       string          `json:"disclaimer"`
+
+	RedFlagDetails []intent.Flag `json:"red_flag_details"` // the same, with severity and message
+	DecodedClass   string        `json:"decoded_class"`    // the decoder's own name of the most probable class
+	Model          Model         `json:"model"`
+	Quality        *Quality      `json:"quality"` // null for clips too short to judge
+}
+
+// Model names the catalog model that answered.
+type Model struct {
+	Name     string         `json:"name"`
+	Version  string         `json:"version"`
+	Pipeline string         `json:"pipeline"`
+	Source   catalog.Source `json:"source"`
+	SHA256   string         `json:"sha256,omitempty"`
+}
+
+// Quality is how clean the recording is, over its 2-s windows.
+type Quality struct {
+	Overall    float64                     `json:"overall"`     // 0..1
+	Confidence float64                     `json:"confidence"`  // 0..1
+	PerChannel features.ByChannel[float64] `json:"per_channel"` // 0..1
+	Windows    int                         `json:"windows"`
+	Passed     int                         `json:"passed"` // windows that passed the gate
+	Artifacts  features.Scores             `json:"artifacts"`
+}
+
+// Diagnostics says how an answer came about. It is filled as far as a failed decode came.
+type Diagnostics struct {
+	Routing  Routing        `json:"routing"`
+	Signal   *SignalInfo    `json:"signal,omitempty"`
+	Evidence map[string]any `json:"evidence,omitempty"` // the decoder's
+	Seizure  map[string]any `json:"seizure,omitempty"`  // the seizure check's
+	// Steps is the caller's to fill: only it has a clock.
+	Steps []Step `json:"steps,omitempty"`
+}
+
+// Step is the time of one step.
+type Step struct {
+	Name string  `json:"name"`
+	MS   float64 `json:"ms"`
+}
+
+// Routing says what was asked, what was used, and why.
+type Routing struct {
+	Asked     Route            `json:"asked"`
+	Used      Route            `json:"used"`
+	Why       string           `json:"why,omitempty"`
+	Fallbacks []Fallback       `json:"fallbacks"`          // what was tried first or passed over
+	Evidence  map[string]any   `json:"evidence,omitempty"` // what auto looked at
+	Passed    []catalog.Passed `json:"models_passed_over,omitempty"`
+}
+
+// Route is a paradigm and a model.
+type Route struct {
+	Paradigm string `json:"paradigm,omitempty"`
+	Model    string `json:"model,omitempty"`
+}
+
+// Fallback is one choice that was not taken.
+type Fallback struct {
+	From string `json:"from"`
+	Why  string `json:"why"`
+}
+
+// SignalInfo describes the recording that was decoded.
+type SignalInfo struct {
+	Format   string   `json:"format"`
+	Bytes    int      `json:"bytes,omitempty"`
+	Channels []string `json:"channels"`
+	Rate     float64  `json:"sample_rate"`
+	Samples  int      `json:"samples"`
+	Seconds  float64  `json:"seconds"`
+	Events   int      `json:"events"`
+}

@@ -1,0 +1,322 @@
+package decode
+
+import (
+	"bytes"
+	"fmt"
+	"math"
+	"slices"
+	"sort"
+	"strconv"
+	"strings"
+
+	"github.com/neurod/neurod/decoders"
+	"github.com/neurod/neurod/decoders/epoch"
+	"github.com/neurod/neurod/decoders/intent"
+	"github.com/neurod/neurod/decoders/recording"
+)
+
+const (
+	maxChannels = 1024 // twice what the service takes; a claim beyond it is a mistake
+	formatRaw   = "raw"
+)
+
+// loaded is what the request's recording turned out to be.
+type loaded struct {
+	decoders.Signal
+	format string // "raw", "EDF", ...
+	bytes  int
+	events []decoders.Event
+	flags  []intent.Flag
+	// pending reads the samples of a raw payload, once it is known how many are needed.
+	pending func() error
+}
+
+// flag adds a warning; an empty message takes the table's.
+func (l *loaded) flag(code, format string, args ...any) {
+	f := intent.FlagOf(code)
+	if format != "" {
+		f.Message = fmt.Sprintf(format, args...)
+	}
+	l.flags = append(l.flags, f)
+}
+
+// isRaw tells whether an encoding is bare samples.
+func isRaw(encoding string) bool {
+	return encoding == "" || encoding == string(recording.Float32LE) || encoding == string(recording.Int16LE)
+}
+
+// open reads what a request says about its payload, and the payload itself where it is a file.
+func open(in *Input, payload []byte) (*loaded, error) {
+	if isRaw(in.Encoding) {
+		return openRaw(in, payload)
+	}
+	read := map[string]func(*bytes.Reader, int64) (*recording.Recording, error){
+		"edf": func(r *bytes.Reader, n int64) (*recording.Recording, error) { return recording.ReadEDF(r, n) },
+		"bdf": func(r *bytes.Reader, n int64) (*recording.Recording, error) { return recording.ReadBDF(r, n) },
+		"gdf": func(r *bytes.Reader, n int64) (*recording.Recording, error) { return recording.ReadGDF(r, n) },
+	}[in.Encoding]
+	if read == nil {
+		return nil, decoders.Errorf(decoders.CodeUnsupportedFormat,
+			map[string]any{"encoding": in.Encoding, "supported": []string{"float32le", "int16le", "edf", "bdf", "gdf"}},
+			"encoding %q is unknown; there are float32le, int16le, edf, bdf and gdf", in.Encoding)
+	}
+	if len(payload) == 0 {
+		return nil, decoders.Errorf(decoders.CodePayloadMalformed, map[string]any{"bytes": 0, "encoding": in.Encoding},
+			"the payload is empty; an %s file was expected", strings.ToUpper(in.Encoding))
+	}
+	rec, err := read(bytes.NewReader(payload), int64(len(payload)))
+	if err != nil {
+		return nil, err
+	}
+	l, err := fromRecording(in, rec)
+	if err != nil {
+		return nil, err
+	}
+	l.bytes = len(payload)
+	return l, nil
+}
+
+// fromRecording picks the signal of a recording that a request asks for.
+func fromRecording(in *Input, rec *recording.Recording) (*loaded, error) {
+	l := &loaded{format: string(rec.Format)}
+	if in.SampleRate > 0 {
+		rec.SetRate(in.SampleRate)
+	}
+	var labels []string
+	if in.Channels != nil {
+		labels = in.Channels.Names
+	}
+	sig, err := rec.Signal(labels...)
+	if err != nil {
+		return nil, err
+	}
+	l.Signal = sig
+	rows, _ := sig.Data.Dims()
+	if in.Channels != nil && in.Channels.Names == nil && in.Channels.Count != rows && in.Channels.Count != len(rec.Channels) {
+		l.flag(intent.FlagMontageMismatch, "The request speaks of %d channels; the file has %d, of which %d are EEG.",
+			in.Channels.Count, len(rec.Channels), rows)
+	}
+	if in.SampleRate > 0 && math.Abs(in.SampleRate-sig.Rate) > 0.01*sig.Rate {
+		l.flag(intent.FlagRateUnusual, "The request says %g Hz and the file %g Hz; the file's rate is used.", in.SampleRate, sig.Rate)
+	}
+	if len(rec.Gaps) > 0 {
+		l.flag(intent.FlagGapInRecording, "")
+	}
+	if err := checkRate(sig.Rate); err != nil {
+		return nil, err
+	}
+	if len(in.Events) == 0 {
+		l.events = rec.Events
+	} else if l.events, err = eventsOf(in); err != nil {
+		return nil, err
+	}
+	checkDevice(l, in, sig.Channels)
+	return l, nil
+}
+
+// openRaw checks what a request says about bare samples. The samples are read by pending.
+func openRaw(in *Input, payload []byte) (*loaded, error) {
+	l := &loaded{format: formatRaw, bytes: len(payload)}
+	names, err := rawChannels(l, in)
+	if err != nil {
+		return nil, err
+	}
+	rate := in.SampleRate
+	if device, known := recording.Device(in.Device); rate == 0 && known && len(device.Rates) > 0 {
+		rate = device.Rates[0]
+		l.flag(intent.FlagRateUnusual, "The request has no sample_rate; the usual %g Hz of %s were assumed.", rate, device.Name)
+	}
+	if err := checkRate(rate); err != nil {
+		return nil, err
+	}
+	l.Channels, l.Rate = names, rate
+	if l.events, err = eventsOf(in); err != nil {
+		return nil, err
+	}
+	l.pending = func() error {
+		scale := 1.0
+		if in.ScaleUV != nil {
+			scale = *in.ScaleUV
+		}
+		data, err := recording.ReadRaw(payload, recording.Encoding(in.Encoding), recording.Layout(in.Layout), len(names), scale)
+		if err != nil {
+			return err
+		}
+		l.Data = data
+		return nil
+	}
+	return l, nil
+}
+
+// rawChannels returns the names of the channels of bare samples.
+func rawChannels(l *loaded, in *Input) ([]string, error) {
+	device, known := recording.Device(in.Device)
+	if in.Channels == nil {
+		if !known {
+			return nil, decoders.Errorf(decoders.CodePayloadMalformed, map[string]any{"device": in.Device},
+				"bare samples need channels: a count or the names, or a device that is known")
+		}
+		names, exact := recording.MontageFor(in.Device, len(device.Channels))
+		if !exact {
+			l.flag(intent.FlagMontageAssumed, "The request names no channels; the usual positions of %s were assumed: %s.", device.Name, strings.Join(names, ", "))
+		}
+		return names, nil
+	}
+	if n := in.Channels.Count; n < 1 || n > maxChannels {
+		return nil, decoders.Errorf(decoders.CodePayloadMalformed, map[string]any{"channels": n, "channels_most": maxChannels},
+			"%d channels; there must be 1 to %d", n, maxChannels)
+	}
+	if names := in.Channels.Names; names != nil {
+		seen := make(map[string]int, len(names))
+		for i, name := range names {
+			if j, twice := seen[name]; twice {
+				return nil, decoders.Errorf(decoders.CodePayloadMalformed, map[string]any{"channel": name, "first": j, "second": i},
+					"channels %d and %d have the same name %q", j, i, name)
+			}
+			seen[name] = i
+		}
+		checkDevice(l, in, names)
+		return names, nil
+	}
+	names, exact := recording.MontageFor(in.Device, in.Channels.Count)
+	if !exact {
+		l.flag(intent.FlagMontageAssumed, "Only a count of %d channels was given; they were taken for %s.", len(names), listed(names))
+	}
+	if known && in.SampleRate > 0 {
+		checkDeviceRate(l, in.SampleRate, device)
+	}
+	return names, nil
+}
+
+// checkDevice warns where channels or rate are not those of the device.
+func checkDevice(l *loaded, in *Input, names []string) {
+	device, known := recording.Device(in.Device)
+	if !known {
+		return
+	}
+	if device.Fixed {
+		have := map[string]bool{}
+		for _, n := range append(slices.Clone(device.Channels), device.Extra...) {
+			have[recording.CanonicalName(n)] = true
+		}
+		var strange []string
+		for _, n := range names {
+			if !have[recording.CanonicalName(n)] {
+				strange = append(strange, n)
+			}
+		}
+		if len(strange) > 0 {
+			l.flag(intent.FlagMontageMismatch, "%s does not have the channels %s.", device.Name, listed(strange))
+		}
+	}
+	rate := in.SampleRate
+	if l.Rate > 0 {
+		rate = l.Rate
+	}
+	checkDeviceRate(l, rate, device)
+}
+
+func checkDeviceRate(l *loaded, rate float64, device recording.Montage) {
+	for _, r := range device.Rates {
+		if math.Abs(r-rate) <= 0.02*r { // clocks of headsets are off by less than that
+			return
+		}
+	}
+	if rate > 0 && len(device.Rates) > 0 {
+		l.flag(intent.FlagRateUnusual, "%s is not known to sample at %g Hz.", device.Name, rate)
+	}
+}
+
+// listed joins names for a message, the first eight of many.
+func listed(names []string) string {
+	if len(names) > 8 {
+		return strings.Join(names[:8], ", ") + ", ..."
+	}
+	return strings.Join(names, ", ")
+}
+
+func checkRate(rate float64) error {
+	if rate > 0 && rate <= epoch.MaxRate {
+		return nil
+	}
+	details := map[string]any{"sample_rate_most": epoch.MaxRate}
+	if !math.IsNaN(rate) && !math.IsInf(rate, 0) {
+		details["sample_rate"] = rate
+	}
+	return decoders.Errorf(decoders.CodeInvalidSignal, details, "the sample rate is %g Hz; it must be above 0 and at most %d Hz", rate, epoch.MaxRate)
+}
+
+// eventsOf returns the events of a request in order of time.
+func eventsOf(in *Input) ([]decoders.Event, error) {
+	if len(in.Events) == 0 {
+		return nil, nil
+	}
+	events := make([]decoders.Event, len(in.Events))
+	for i, e := range in.Events {
+		if math.IsNaN(e.OnsetS) || math.IsInf(e.OnsetS, 0) {
+			return nil, decoders.Errorf(decoders.CodePayloadMalformed, map[string]any{"event": i}, "event %d has no finite onset", i)
+		}
+		events[i] = decoders.Event{Onset: e.OnsetS, Code: e.Code, Label: e.Label}
+	}
+	sort.SliceStable(events, func(a, b int) bool { return events[a].Onset < events[b].Onset })
+	return events, nil
+}
+
+// stimulusOf returns the stimulus of a request in the decoders' terms.
+func stimulusOf(in *Input) (decoders.Stimulus, error) {
+	var out decoders.Stimulus
+	if in.Stimulus == nil {
+		return out, nil
+	}
+	for i, t := range in.Stimulus.Targets {
+		if math.IsNaN(t.Frequency) || math.IsInf(t.Frequency, 0) || math.IsNaN(t.Phase) || math.IsInf(t.Phase, 0) {
+			return out, decoders.Errorf(decoders.CodeInvalidStimulus, map[string]any{"target": i}, "target %d has no finite frequency or phase", i)
+		}
+		out.Targets = append(out.Targets, decoders.Target{Label: t.Label, Frequency: t.Frequency, Phase: t.Phase})
+	}
+	out.Matrix = in.Stimulus.Matrix
+	if len(in.Stimulus.Flashes) > 0 {
+		out.Flashes = make(map[int][]string, len(in.Stimulus.Flashes))
+		for key, symbols := range in.Stimulus.Flashes {
+			code, err := strconv.Atoi(strings.TrimSpace(key))
+			if err != nil {
+				return out, decoders.Errorf(decoders.CodeInvalidStimulus, map[string]any{"flash": key}, "flash code %q is no whole number", key)
+			}
+			if _, twice := out.Flashes[code]; twice {
+				return out, decoders.Errorf(decoders.CodeInvalidStimulus, map[string]any{"flash": key}, "flash code %d occurs twice", code)
+			}
+			out.Flashes[code] = symbols
+		}
+	}
+	return out, nil
+}
+
+// load reads the samples of a raw payload, or refuses it where it has fewer than need samples a channel.
+func (l *loaded) load(in *Input, need int) error {
+	channels := len(l.Channels)
+	if l.pending == nil { // a file, which is read already
+		if got := l.Samples(); got < need {
+			return tooShort(need, float64(got), channels, l.Rate, "")
+		}
+		return nil
+	}
+	width, encoding := 4, "float32le"
+	if in.Encoding == string(recording.Int16LE) {
+		width, encoding = 2, "int16le"
+	}
+	if whole := width * channels; l.bytes < need*whole {
+		return tooShort(need, float64(l.bytes)/float64(whole), channels, l.Rate,
+			fmt.Sprintf(" × %d channels = %d bytes as %s", channels, need*whole, encoding))
+	}
+	return l.pending()
+}
+
+// tooShort is the payload_too_short error. got may be a fraction where the bytes do not make one whole sample.
+func tooShort(need int, got float64, channels int, rate float64, size string) error {
+	return decoders.Errorf(decoders.CodePayloadTooShort,
+		map[string]any{"samples_needed": need, "samples_got": int(got), "channels": channels, "sample_rate": rate,
+			"seconds_needed": round3(float64(need) / rate), "seconds_got": round3(math.Floor(got) / rate)},
+		"needs at least %d samples a channel (%.3g s at %g Hz%s), got %.4g", need, float64(need)/rate, rate, size, got)
+}
+
+func round3(v float64) float64 { return math.Round(v*1000) / 1000 }

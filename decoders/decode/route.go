@@ -1,0 +1,193 @@
+package decode
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/neurod/neurod/decoders"
+	"github.com/neurod/neurod/decoders/catalog"
+	"github.com/neurod/neurod/decoders/epoch"
+	"github.com/neurod/neurod/decoders/recording"
+	"github.com/neurod/neurod/decoders/ssvep"
+)
+
+const (
+	maxFlashSOA = 1.0  // s: slower stimuli are cues, not flashes
+	maxP        = 0.01 // of the SSVEP surrogates, see package ssvep
+	// minAutoSeconds is the shortest clip that auto looks at: five periods of the slowest flicker in use.
+	minAutoSeconds = 1.0
+)
+
+// choose picks the model for a paradigm that is settled.
+func choose(cat *catalog.Catalog, p decoders.Paradigm, in *Input, l *loaded, d *Diagnostics) (*catalog.Choice, error) {
+	choice, err := cat.Resolve(catalog.Query{Model: in.Model, Paradigm: p, Channels: l.Channels, Rate: l.Rate})
+	if err != nil {
+		return nil, err
+	}
+	d.Routing.Used = Route{Paradigm: string(choice.Entry.Paradigm), Model: choice.Entry.ID()}
+	d.Routing.Passed = choice.Passed
+	return choice, nil
+}
+
+// auto settles the paradigm by the evidence, in the order that the package comment gives. The signal is loaded.
+func auto(ctx context.Context, cat *catalog.Catalog, in *Input, input *decoders.Input, l *loaded, d *Diagnostics) (*catalog.Choice, error) {
+	evidence := map[string]any{}
+	d.Routing.Evidence = evidence
+	pass := func(p decoders.Paradigm, format string, args ...any) {
+		d.Routing.Fallbacks = append(d.Routing.Fallbacks, Fallback{From: string(p), Why: fmt.Sprintf(format, args...)})
+	}
+
+	train := flashTrain(l.events)
+	evidence["events"] = train
+	if train.isP300() {
+		choice, err := choose(cat, decoders.P300, in, l, d)
+		if err != nil {
+			return nil, err
+		}
+		d.Routing.Why = fmt.Sprintf("%d events of %d codes, a median of %.3g s apart, are flashes; %s", train.Events, train.Codes, *train.MedianSOA, choice.Why)
+		return choice, nil
+	}
+	pass(decoders.P300, "%s", train.why())
+
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if len(input.Stimulus.Targets) == 0 {
+		pass(decoders.SSVEP, "the request names no stimulus frequencies")
+	} else {
+		found, err := ssvep.Detect(input)
+		input.Step("detect")
+		var fault *decoders.Error
+		switch {
+		case errors.As(err, &fault):
+			evidence["ssvep"] = map[string]any{"error": fault.Code}
+			pass(decoders.SSVEP, "%s", fault.Message)
+		case err != nil:
+			return nil, err
+		default:
+			evidence["ssvep"] = found
+			switch {
+			case !found.Tested:
+				pass(decoders.SSVEP, "the band leaves no neighboring frequencies to compare %g Hz with", found.Frequency)
+			case found.P >= maxP:
+				pass(decoders.SSVEP, "no target stands out: %g Hz is the best, p = %.3g", found.Frequency, found.P)
+			case found.AlphaLike:
+				pass(decoders.SSVEP, "%g Hz without harmonics looks like the alpha rhythm", found.Frequency)
+			default:
+				choice, err := choose(cat, decoders.SSVEP, in, l, d)
+				if err != nil {
+					return nil, err
+				}
+				d.Routing.Why = fmt.Sprintf("the response at %g Hz beats its surrogates, p = %.3g; %s", found.Frequency, found.P, choice.Why)
+				return choice, nil
+			}
+		}
+	}
+
+	missing := missingMotor(l.Channels)
+	evidence["motor_channels_missing"] = missing
+	if len(missing) > 0 {
+		pass(decoders.MotorImagery, "the montage lacks %s", listed(missing))
+		return nil, undetermined(d)
+	}
+	choice, err := choose(cat, decoders.MotorImagery, in, l, d)
+	var fault *decoders.Error
+	if errors.As(err, &fault) {
+		evidence["motor_imagery"] = map[string]any{"error": fault.Code, "details": fault.Details}
+		pass(decoders.MotorImagery, "%s", fault.Message)
+		return nil, undetermined(d)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if need := minSamples(choice.Decoder, l.Rate); l.Samples() < need {
+		pass(decoders.MotorImagery, "%d samples a channel, %s needs %d", l.Samples(), choice.Entry.ID(), need)
+		d.Routing.Used = Route{}
+		return nil, undetermined(d)
+	}
+	d.Routing.Why = "neither flashes nor flicker, and the montage covers C3 and C4; " + choice.Why
+	return choice, nil
+}
+
+func undetermined(d *Diagnostics) error {
+	tried := slices.Clone(d.Routing.Fallbacks)
+	return decoders.Errorf(decoders.CodeUndetermined, map[string]any{"evidence": d.Routing.Evidence, "tried": tried},
+		"nothing in the recording tells the paradigm; name it in the request. Looked at: "+
+			"p300 (%s), ssvep (%s), motor_imagery (%s)", tried[0].Why, tried[1].Why, tried[2].Why)
+}
+
+// missingMotor returns which of C3 and C4 a montage lacks.
+func missingMotor(channels []string) []string {
+	missing := []string{"C3", "C4"}
+	for _, ch := range channels {
+		name := recording.CanonicalName(ch)
+		missing = slices.DeleteFunc(missing, func(m string) bool { return m == name })
+	}
+	return missing
+}
+
+// train is what the events look like as flashes.
+type train struct {
+	Events    int      `json:"events"`
+	Codes     int      `json:"codes"`
+	MedianSOA *float64 `json:"median_soa_s"` // s between the onsets of neighbors; null with fewer than two events
+}
+
+func flashTrain(events []decoders.Event) train {
+	t := train{Events: len(events)}
+	codes := map[int]bool{}
+	for _, e := range events {
+		codes[e.Code] = true
+	}
+	t.Codes = len(codes)
+	if len(events) < 2 {
+		return t
+	}
+	onsets := make([]float64, len(events))
+	for i, e := range events {
+		onsets[i] = e.Onset
+	}
+	slices.Sort(onsets)
+	gaps := make([]float64, len(onsets)-1)
+	for i := range gaps {
+		gaps[i] = onsets[i+1] - onsets[i]
+	}
+	slices.Sort(gaps)
+	median := gaps[len(gaps)/2]
+	if len(gaps)%2 == 0 {
+		median = (gaps[len(gaps)/2-1] + median) / 2
+	}
+	if !math.IsNaN(median) && !math.IsInf(median, 0) {
+		t.MedianSOA = &median
+	}
+	return t
+}
+
+func (t train) isP300() bool {
+	return t.Codes >= 2 && t.MedianSOA != nil && *t.MedianSOA <= maxFlashSOA
+}
+
+func (t train) why() string {
+	switch {
+	case t.Events == 0:
+		return "there are no events"
+	case t.Codes < 2:
+		return fmt.Sprintf("%d events of a single code", t.Events)
+	case t.MedianSOA == nil:
+		return "the events have no usable times"
+	}
+	return fmt.Sprintf("the events are %.3g s apart, flashes are at most %g s", *t.MedianSOA, maxFlashSOA)
+}
+
+// minSamples returns how many samples a channel a decoder needs, at least 1.
+func minSamples(d decoders.Decoder, rate float64) int {
+	if f := d.Info().MinSamples; f != nil {
+		return max(1, f(rate))
+	}
+	return 1
+}
+
+func autoSamples(rate float64) int { return epoch.Samples(minAutoSeconds, rate) }

@@ -1,0 +1,383 @@
+package decode
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/neurod/neurod/decoders"
+	"github.com/neurod/neurod/decoders/catalog"
+	"github.com/neurod/neurod/decoders/epoch"
+	"github.com/neurod/neurod/decoders/features"
+	"github.com/neurod/neurod/decoders/intent"
+	"github.com/neurod/neurod/decoders/language"
+	"github.com/neurod/neurod/decoders/recording"
+)
+
+// Options are the caller's wishes about a run.
+type Options struct {
+	// Trace is called at the end of each step with its name, so that a caller with a clock can time the steps.
+	// Defaults to none.
+	Trace func(step string)
+}
+
+func (o Options) step(name string) {
+	if o.Trace != nil {
+		o.Trace(name)
+	}
+}
+
+// Run decodes a request. payload holds the bytes of the recording; where it is nil, the request's own data is taken.
+// The diagnostics are never nil and tell how far a failed decode came. Neither the request nor the payload is
+// changed or kept.
+//
+// Errors that are *decoders.Error are about the request or the recording and come again if it is repeated: the
+// codes of package decoders. Others are a canceled context or a fault of the program.
+func Run(ctx context.Context, req *Request, payload []byte, cat *catalog.Catalog, opt Options) (*Output, *Diagnostics, error) {
+	d := newDiagnostics(req)
+	if payload == nil {
+		var err error
+		if payload, err = req.Input.data(); err != nil {
+			return nil, d, err
+		}
+	}
+	l, err := open(&req.Input, payload)
+	if err != nil {
+		return nil, d, err
+	}
+	opt.step("open")
+	out, err := run(ctx, req, l, cat, opt, d)
+	return out, d, err
+}
+
+// RunRecording is Run on a recording that was read before, of any format. The request's encoding, layout and data do
+// not count; its channels, where they are names, pick channels, and its events go before the recording's.
+func RunRecording(ctx context.Context, req *Request, rec *recording.Recording, cat *catalog.Catalog, opt Options) (*Output, *Diagnostics, error) {
+	d := newDiagnostics(req)
+	l, err := fromRecording(&req.Input, rec)
+	if err != nil {
+		return nil, d, err
+	}
+	opt.step("open")
+	out, err := run(ctx, req, l, cat, opt, d)
+	return out, d, err
+}
+
+func newDiagnostics(req *Request) *Diagnostics {
+	asked := Route{Paradigm: req.Input.Paradigm, Model: req.Input.Model}
+	if asked.Paradigm == "" {
+		asked.Paradigm = string(decoders.Auto)
+	}
+	return &Diagnostics{Routing: Routing{Asked: asked, Fallbacks: []Fallback{}}}
+}
+
+func run(ctx context.Context, req *Request, l *loaded, cat *catalog.Catalog, opt Options, d *Diagnostics) (*Output, error) {
+	in := &req.Input
+	if in.Type != "" && in.Type != "eeg" {
+		return nil, decoders.Errorf(decoders.CodeUnsupportedFormat, map[string]any{"type": in.Type}, "input of type %q is not decoded, only eeg", in.Type)
+	}
+	paradigm, err := in.paradigm()
+	if err != nil {
+		return nil, err
+	}
+	stimulus, err := stimulusOf(in)
+	if err != nil {
+		return nil, err
+	}
+
+	// Route. Auto needs the samples for it; all else is settled before they are read.
+	var choice *catalog.Choice
+	need := autoSamples(l.Rate)
+	if paradigm != decoders.Auto || in.Model != "" {
+		if choice, err = choose(cat, paradigm, in, l, d); err != nil {
+			return nil, err
+		}
+		d.Routing.Why = choice.Why
+		need = minSamples(choice.Decoder, l.Rate)
+	}
+	if err := l.load(in, need); err != nil {
+		return nil, err
+	}
+	if err := checkValues(l.Signal); err != nil {
+		return nil, err
+	}
+	d.Signal = &SignalInfo{Format: l.format, Bytes: l.bytes, Channels: l.Channels, Rate: l.Rate, Samples: l.Samples(),
+		Seconds: round3(l.Seconds()), Events: len(l.events)}
+	opt.step("read")
+
+	input := &decoders.Input{Signal: l.Signal, Events: l.events, Stimulus: stimulus}
+	if c := req.Context; c != nil {
+		input.History = c.SessionHistory
+	}
+	if opt.Trace != nil {
+		input.Trace = func(step string) { opt.Trace("decode." + step) }
+	}
+	if choice == nil {
+		if choice, err = auto(ctx, cat, in, input, l, d); err != nil {
+			return nil, err
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if choice.Entry.Paradigm == decoders.P300 {
+		input.Prior = prior(req.Context, stimulus)
+	}
+	opt.step("route")
+
+	// Decode before the quality is measured: what fails, fails early.
+	result, err := choice.Decoder.Decode(ctx, input)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkResult(result); err != nil {
+		return nil, fmt.Errorf("decode: %s: %w", choice.Entry.ID(), err)
+	}
+	d.Evidence = result.Evidence
+	opt.step("decode")
+
+	quality := measure(l)
+	opt.step("quality")
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+
+	seizure, err := checkSeizure(ctx, cat, choice, result, input, quality, d)
+	if err != nil {
+		return nil, err
+	}
+	opt.step("seizure")
+
+	out := answer(req.Context, choice, result, l, quality, seizure)
+	opt.step("answer")
+	return out, nil
+}
+
+// checkValues refuses samples that are no EEG, in whichever channel.
+func checkValues(sig decoders.Signal) error {
+	rows, n := sig.Data.Dims()
+	all := make([]int, rows)
+	for i := range all {
+		all[i] = i
+	}
+	return epoch.CheckValues(sig, all, 0, n)
+}
+
+// checkResult catches a decoder that breaks its contract before its numbers reach anyone.
+func checkResult(r *decoders.Result) error {
+	if r == nil || len(r.Classes) == 0 {
+		return errors.New("the decoder gave no classes")
+	}
+	var sum float64
+	for _, c := range r.Classes {
+		if !(c.Probability >= 0) {
+			return fmt.Errorf("class %q has probability %v", c.Name, c.Probability)
+		}
+		sum += c.Probability
+	}
+	if math.Abs(sum-1) > 1e-6 {
+		return fmt.Errorf("the probabilities sum to %v", sum)
+	}
+	return nil
+}
+
+// measure returns the quality of the recording, nil where it is too short or too slow to say.
+func measure(l *loaded) *features.Summary {
+	s, err := features.Summarize(l.Signal)
+	if err != nil {
+		return nil
+	}
+	return s
+}
+
+// priorShare is the weight of the language model in the prior of a speller; the rest is flat. It bounds what the
+// model alone can do: with 36 symbols a letter that it holds certain starts 36 times as probable as another, less
+// than two clear responses of the brain, so that a text it does not expect can still be spelled.
+const priorShare = 0.5
+
+// prior returns the prior of a speller's symbols, nil for a flat one.
+func prior(c *Context, st decoders.Stimulus) func(string) float64 {
+	symbols := map[string]bool{}
+	for _, row := range st.Matrix {
+		for _, s := range row {
+			symbols[s] = true
+		}
+	}
+	for _, list := range st.Flashes {
+		for _, s := range list {
+			symbols[s] = true
+		}
+	}
+	if len(symbols) < 2 {
+		return nil
+	}
+	var locale string
+	var history []string
+	if c != nil {
+		locale, history = c.Locale, c.SessionHistory
+	}
+	model := language.ForLocale(locale).Prior(history)
+	if model == nil {
+		return nil
+	}
+	flat := 1 / float64(len(symbols))
+	return func(symbol string) float64 {
+		return math.Log(priorShare*math.Exp(model(symbol)) + (1-priorShare)*flat)
+	}
+}
+
+// seizureSeconds is the shortest clip that can tell a seizure: the persistence that the check asks for, in s.
+const seizureSeconds = 10
+
+// checkSeizure returns whether the recording looks like a seizure, nil where that cannot be said. A request for the
+// paradigm seizure has its answer; beside every other paradigm the catalog's seizure check runs.
+func checkSeizure(ctx context.Context, cat *catalog.Catalog, choice *catalog.Choice, result *decoders.Result,
+	input *decoders.Input, quality *features.Summary, d *Diagnostics) (*bool, error) {
+	if choice.Entry.Paradigm == decoders.Seizure {
+		return result.Seizure, nil
+	}
+	unknown := func(why string) (*bool, error) {
+		d.Seizure = map[string]any{"checked": false, "why": why}
+		return nil, nil
+	}
+	if s := input.Seconds(); s < seizureSeconds {
+		return unknown(fmt.Sprintf("%.4g s of signal, %d s are needed", s, seizureSeconds))
+	}
+	if quality == nil || 2*quality.Passed < quality.Windows {
+		return unknown("the quality of the recording is too low")
+	}
+	check, err := cat.Resolve(catalog.Query{Paradigm: decoders.Seizure, Channels: input.Channels, Rate: input.Rate})
+	if err != nil {
+		return unknown(err.Error())
+	}
+	alone := &decoders.Input{Signal: input.Signal}
+	found, err := check.Decoder.Decode(ctx, alone)
+	var fault *decoders.Error
+	if errors.As(err, &fault) {
+		return unknown(fault.Error())
+	}
+	if err != nil {
+		return nil, err
+	}
+	d.Seizure = map[string]any{"checked": true, "model": check.Entry.ID(), "evidence": found.Evidence, "flags": found.Flags}
+	return found.Seizure, nil
+}
+
+// answer puts the output together.
+func answer(c *Context, choice *catalog.Choice, result *decoders.Result, l *loaded, quality *features.Summary, seizure *bool) *Output {
+	if c == nil {
+		c = &Context{}
+	}
+	mode := intent.Mode(c.UIMode)
+	paradigm := choice.Entry.Paradigm
+	ranked := intent.Rank(mode, paradigm, result.Classes, c.Intents)
+	first := ranked[0]
+	out := &Output{
+		DecodedIntent:    first.Intent,
+		Confidence:       first.Confidence,
+		ParadigmDetected: string(paradigm),
+		PredictedText:    predicted(c, first.Intent),
+		Alternatives:     ranked[1:],
+		SessionContext:   intent.SessionContext(mode, paradigm, c.SessionHistory, first.Intent),
+		SeizureDetected:  seizure,
+		RedFlags:         []string{},
+		RedFlagDetails:   redFlags(choice, result, ranked, l, quality, seizure),
+		Disclaimer:       intent.Disclaimer,
+		DecodedClass:     decodedClass(mode, paradigm, result.Classes, c.Intents, first.Intent),
+		Model: Model{Name: choice.Entry.Name, Version: choice.Entry.Version, Pipeline: choice.Entry.Pipeline,
+			Source: choice.Entry.Source, SHA256: choice.Entry.SHA256},
+	}
+	for _, f := range out.RedFlagDetails {
+		out.RedFlags = append(out.RedFlags, f.Code)
+	}
+	if quality != nil {
+		out.Quality = &Quality{Overall: round3(quality.Overall), Confidence: round3(quality.Confidence), Windows: quality.Windows, Passed: quality.Passed,
+			Artifacts: features.Scores{BlinkLike: round3(quality.Artifacts.BlinkLike), MotionLike: round3(quality.Artifacts.MotionLike),
+				EMGLike: round3(quality.Artifacts.EMGLike), BadContact: round3(quality.Artifacts.BadContact)},
+			PerChannel: features.ByChannel[float64]{Names: quality.PerChannel.Names, Values: slices.Clone(quality.PerChannel.Values)}}
+		for i, v := range out.Quality.PerChannel.Values {
+			out.Quality.PerChannel.Values[i] = round3(v)
+		}
+	}
+	return out
+}
+
+// decodedClass returns the most probable of the classes that mean the intent.
+func decodedClass(mode intent.Mode, paradigm decoders.Paradigm, classes []decoders.Class, own map[string]string, first string) string {
+	for _, class := range classes {
+		if intent.Of(mode, paradigm, class.Name, own) == first {
+			return class.Name
+		}
+	}
+	return ""
+}
+
+// predicted returns the running text with its last word completed where the intent spells, else a phrase for it.
+func predicted(c *Context, first string) string {
+	if intent.Spells(first) {
+		return language.ForLocale(c.Locale).Predict(c.SessionHistory, first)
+	}
+	return language.Phrase(c.Locale, first)
+}
+
+// redFlags collects the warnings of an answer, gravest first.
+func redFlags(choice *catalog.Choice, result *decoders.Result, ranked []intent.Ranked, l *loaded, quality *features.Summary, seizure *bool) []intent.Flag {
+	flags := slices.Clone(l.flags)
+	add := func(code, format string, args ...any) {
+		f := intent.FlagOf(code)
+		if format != "" {
+			f.Message = fmt.Sprintf(format, args...)
+		}
+		flags = append(flags, f)
+	}
+	if seizure != nil && *seizure {
+		add(intent.FlagPossibleSeizure, "")
+	}
+	if intent.LowConfidence(ranked[0].Confidence, len(ranked)) {
+		add(intent.FlagLowConfidence, "%s has a probability of %.2f; guessing among %d would give %.2f.",
+			ranked[0].Intent, ranked[0].Confidence, len(ranked), 1/float64(len(ranked)))
+	}
+	if intent.Ambiguous(ranked) {
+		add(intent.FlagAmbiguous, "%s (%.2f) and %s (%.2f) are close to each other.",
+			ranked[0].Intent, ranked[0].Confidence, ranked[1].Intent, ranked[1].Confidence)
+	}
+	for _, code := range result.Flags {
+		add(code, "")
+	}
+	if want := choice.Entry.Rate; want > 0 && math.Abs(want-l.Rate) > 0.005*want { // as package epoch takes two rates for one
+		add(intent.FlagRateResampled, "%g Hz were resampled to the %g Hz that %s works at.", l.Rate, want, choice.Entry.ID())
+	}
+	if l.Seconds() < 2 {
+		add(intent.FlagShortRecording, "")
+	}
+	return intent.Sort(append(flags, qualityFlags(quality)...))
+}
+
+func qualityFlags(quality *features.Summary) []intent.Flag {
+	if quality == nil {
+		return nil
+	}
+	var flags []intent.Flag
+	var artifacts []string
+	for _, code := range quality.Flags {
+		switch code {
+		case features.FlagArtifactBlink:
+			artifacts = append(artifacts, "blinks")
+		case features.FlagArtifactMotion:
+			artifacts = append(artifacts, "movement")
+		case features.FlagArtifactEMG:
+			artifacts = append(artifacts, "muscle activity")
+		default: // low_quality, poor_contact, line_noise have the same codes here
+			flags = append(flags, intent.FlagOf(code))
+		}
+	}
+	if len(artifacts) > 0 {
+		f := intent.FlagOf(intent.FlagArtifact)
+		f.Message = "The recording holds " + strings.Join(artifacts, ", ") + "."
+		flags = append(flags, f)
+	}
+	return flags
+}

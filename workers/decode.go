@@ -1,0 +1,73 @@
+package workers
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/neurod/neurod/decoders/catalog"
+	"github.com/neurod/neurod/decoders/decode"
+	"github.com/neurod/neurod/models"
+)
+
+// Decode returns the handler of decode jobs. What is wrong with a recording fails the job for good with the decoder's
+// code and numbers; its diagnostics are kept beside the error. Any other fault is passing.
+func Decode(cat *catalog.Catalog) Handler {
+	return func(ctx context.Context, task *Task) (Result, error) {
+		if task.Payload == nil {
+			return Result{}, models.NewError(models.PayloadExpired)
+		}
+		steps := newStopwatch()
+		req, err := decode.ParseRequest(task.Job.Request)
+		if err != nil {
+			return Result{}, err
+		}
+		steps.end("parse")
+		out, diagnostics, err := decode.Run(ctx, req, task.Payload, cat, decode.Options{Trace: steps.end})
+		diagnostics.Steps = steps.list
+		result := Result{Diagnostics: encodeDiagnostics(diagnostics)}
+		if err != nil {
+			return result, err
+		}
+		result.Output, err = json.Marshal(out)
+		return result, err
+	}
+}
+
+// encodeDiagnostics writes the diagnostics. Evidence that cannot be JSON, such as an infinite score, must not cost the
+// answer: it is left out, and named.
+func encodeDiagnostics(d *decode.Diagnostics) json.RawMessage {
+	b, err := json.Marshal(d)
+	if err == nil {
+		return b
+	}
+	fault := map[string]any{"unencodable": err.Error()}
+	d.Evidence, d.Routing.Evidence = fault, nil
+	if d.Seizure != nil {
+		d.Seizure = fault
+	}
+	b, _ = json.Marshal(d)
+	return b
+}
+
+// stopwatch measures the steps of one job. A step that ends twice is added up.
+type stopwatch struct {
+	last time.Time
+	list []decode.Step
+}
+
+func newStopwatch() *stopwatch { return &stopwatch{last: time.Now(), list: make([]decode.Step, 0, 12)} }
+
+// end ends the step that runs and begins the next.
+func (s *stopwatch) end(name string) {
+	now := time.Now()
+	ms := float64(now.Sub(s.last).Microseconds()) / 1000
+	s.last = now
+	for i := range s.list {
+		if s.list[i].Name == name {
+			s.list[i].MS += ms
+			return
+		}
+	}
+	s.list = append(s.list, decode.Step{Name: name, MS: ms})
+}

@@ -1,0 +1,211 @@
+package workers_test
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"math"
+	"math/rand/v2"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/neurod/neurod/decoders"
+	"github.com/neurod/neurod/decoders/catalog"
+	"github.com/neurod/neurod/decoders/decode"
+	"github.com/neurod/neurod/models"
+	"github.com/neurod/neurod/workers"
+)
+
+// TestDecodeRequestIsOneContract holds the service's request and the decoder's to the same JSON, since neither
+// package may import the other.
+func TestDecodeRequestIsOneContract(t *testing.T) {
+	t.Parallel()
+	sameFields(t, "request", reflect.TypeFor[models.DecodeRequest](), reflect.TypeFor[decode.Request]())
+	rapid.Check(t, func(t *rapid.T) {
+		text := rapid.SampledFrom([]string{"", "a", "Fp1", "move_left", `quo"te`, "ä", "<&>"})
+		var number, zero = rapid.Float64Range(-10, 1000).Draw(t, "number"), 0.0
+		ms := rapid.Int64().Draw(t, "ms")
+		req := models.DecodeRequest{
+			Input: models.DecodeInput{
+				Type: "eeg", Data: text.Draw(t, "data"), Encoding: text.Draw(t, "encoding"), Layout: text.Draw(t, "layout"),
+				ScaleUV: rapid.SampledFrom([]*float64{nil, &zero, &number}).Draw(t, "scale"), Paradigm: text.Draw(t, "paradigm"),
+				Device: text.Draw(t, "device"), SampleRate: number, Model: text.Draw(t, "model"), SessionID: text.Draw(t, "session"),
+				StartMS: rapid.SampledFrom([]*int64{nil, &ms}).Draw(t, "start"), EndMS: rapid.SampledFrom([]*int64{nil, &ms}).Draw(t, "end"),
+				Channels: rapid.SampledFrom([]*models.Channels{nil, {Count: 8}, {Count: -1}, {Count: 2, Names: []string{"C3", "C4"}}, {Names: []string{}}}).Draw(t, "channels"),
+			},
+		}
+		for range rapid.IntRange(0, 3).Draw(t, "events") {
+			req.Input.Events = append(req.Input.Events, models.DecodeEvent{OnsetS: number, Code: int(ms), Label: text.Draw(t, "event")})
+		}
+		if rapid.Bool().Draw(t, "stimulus") {
+			req.Input.Stimulus = &models.DecodeStimulus{
+				Targets: []models.DecodeTarget{{Label: text.Draw(t, "label"), Frequency: number, Phase: number / 3}},
+				Matrix:  [][]string{{"A", text.Draw(t, "symbol")}, {}},
+				Flashes: map[string][]string{"1": {"A"}, text.Draw(t, "code"): nil},
+			}
+		}
+		if rapid.Bool().Draw(t, "context") {
+			req.Context = &models.DecodeContext{Locale: text.Draw(t, "locale"), UIMode: text.Draw(t, "mode"),
+				SessionHistory: rapid.SliceOfN(text, 0, 3).Draw(t, "history"), Intents: map[string]string{"left": text.Draw(t, "intent")}}
+			if rapid.Bool().Draw(t, "extra") {
+				req.Context.Extra = map[string]json.RawMessage{"room": json.RawMessage(`{"a":[1,null]}`)}
+			}
+		}
+		if rapid.Bool().Draw(t, "output") {
+			req.Output = &models.DecodeOutput{Format: text.Draw(t, "format"), IncludeDiagnostics: rapid.Bool().Draw(t, "diagnostics")}
+		}
+		stored, err := json.Marshal(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		parsed, err := decode.ParseRequest(stored)
+		if err != nil {
+			t.Fatalf("%v in %s", err, stored)
+		}
+		again, err := json.Marshal(parsed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(string(stored), string(again)); diff != "" {
+			t.Fatalf("(-service +decoder):\n%s", diff)
+		}
+	})
+}
+
+// sameFields requires equal names, order and tags of the fields of two structs, all the way down.
+func sameFields(t *testing.T, path string, a, b reflect.Type) {
+	t.Helper()
+	for a.Kind() == b.Kind() && (a.Kind() == reflect.Pointer || a.Kind() == reflect.Slice || a.Kind() == reflect.Map) {
+		a, b = a.Elem(), b.Elem()
+	}
+	if a.Kind() != b.Kind() {
+		t.Errorf("%s is a %s in the service and a %s in the decoder", path, a.Kind(), b.Kind())
+		return
+	}
+	if a.Kind() != reflect.Struct {
+		return
+	}
+	if a.NumField() != b.NumField() {
+		t.Errorf("%s has %d fields in the service and %d in the decoder", path, a.NumField(), b.NumField())
+		return
+	}
+	for i := range a.NumField() {
+		fa, fb := a.Field(i), b.Field(i)
+		if fa.Name != fb.Name || fa.Tag.Get("json") != fb.Tag.Get("json") {
+			t.Errorf("%s: field %d is %s %q in the service and %s %q in the decoder", path, i, fa.Name, fa.Tag.Get("json"), fb.Name, fb.Tag.Get("json"))
+			continue
+		}
+		sameFields(t, path+"."+fa.Name, fa.Type, fb.Type)
+	}
+}
+
+// flicker returns seconds of a 13 Hz response on 8 channels in noise, as float32le, sample-major.
+func flicker(seconds float64) []byte {
+	rng := rand.New(rand.NewPCG(5, 0))
+	var b []byte
+	for i := range int(seconds * 250) {
+		for c := range 8 {
+			v := 5*math.Sin(2*math.Pi*13*float64(i)/250+float64(c)) + 3*math.Sin(2*math.Pi*26*float64(i)/250) + 8*rng.NormFloat64()
+			b = binary.LittleEndian.AppendUint32(b, math.Float32bits(float32(v)))
+		}
+	}
+	return b
+}
+
+const flickerRequest = `{"input":{"type":"eeg","paradigm":"ssvep","device":"OpenBCI Cyton","channels":8,"sample_rate":250,` +
+	`"stimulus":{"targets":[{"label":"door","frequency":13},{"label":"lamp","frequency":17}]}}}`
+
+func decodeHandler(t *testing.T) workers.Handler {
+	t.Helper()
+	cat, err := catalog.Default()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return workers.Decode(cat)
+}
+
+func TestDecodeHandlerAnswers(t *testing.T) {
+	t.Parallel()
+	result, err := decodeHandler(t)(t.Context(), &workers.Task{Job: models.Job{Request: json.RawMessage(flickerRequest)}, Payload: flicker(4)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out decode.Output
+	if err := json.Unmarshal(result.Output, &out); err != nil {
+		t.Fatal(err)
+	}
+	if out.DecodedIntent != "door" || out.ParadigmDetected != "ssvep" || out.Confidence < 0.5 {
+		t.Errorf("output %s", result.Output)
+	}
+	if !strings.Contains(string(result.Output), `"seizure_detected":null`) {
+		t.Errorf("a clip of 4 s cannot tell a seizure: %s", result.Output)
+	}
+	var d decode.Diagnostics
+	if err := json.Unmarshal(result.Diagnostics, &d); err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, s := range d.Steps {
+		names = append(names, s.Name)
+		if s.MS < 0 {
+			t.Errorf("step %s took %v ms", s.Name, s.MS)
+		}
+	}
+	if got := strings.Join(names, " "); !strings.HasPrefix(got, "parse open read route") || !strings.HasSuffix(got, "decode quality seizure answer") {
+		t.Errorf("steps: %s", got)
+	}
+	if d.Routing.Used.Model != "ssvep-fbcca@1" || d.Routing.Asked.Paradigm != "ssvep" || d.Evidence == nil {
+		t.Errorf("diagnostics %s", result.Diagnostics)
+	}
+}
+
+func TestDecodeHandlerFaults(t *testing.T) {
+	t.Parallel()
+	h := decodeHandler(t)
+	for _, tc := range []struct {
+		name    string
+		request string
+		payload []byte
+		code    string
+	}{
+		{"too short", flickerRequest, []byte("test"), decoders.CodePayloadTooShort},
+		{"half a sample", flickerRequest, flicker(4)[1:], decoders.CodePayloadMalformed},
+		{"no request", `[`, flicker(4), decoders.CodePayloadMalformed},
+		{"no model", strings.Replace(flickerRequest, `"eeg",`, `"eeg","model":"unheard-of",`, 1), flicker(4), decoders.CodeModelNotFound},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			result, err := h(t.Context(), &workers.Task{Job: models.Job{Request: json.RawMessage(tc.request)}, Payload: tc.payload})
+			var bad *decoders.Error
+			if !errors.As(err, &bad) || bad.Code != tc.code || result.Output != nil {
+				t.Errorf("output %s, error %v; want %s", result.Output, err, tc.code)
+			}
+			if tc.request != "[" && !json.Valid(result.Diagnostics) {
+				t.Errorf("diagnostics of the failure: %q", result.Diagnostics)
+			}
+		})
+	}
+	t.Run("payload is gone", func(t *testing.T) {
+		t.Parallel()
+		_, err := h(t.Context(), &workers.Task{Job: models.Job{Request: json.RawMessage(flickerRequest)}})
+		var known *models.Error
+		if !errors.As(err, &known) || known.Code != models.PayloadExpired {
+			t.Errorf("error %v", err)
+		}
+	})
+	t.Run("canceled is no fault of the data", func(t *testing.T) {
+		t.Parallel()
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		_, err := h(ctx, &workers.Task{Job: models.Job{Request: json.RawMessage(flickerRequest)}, Payload: flicker(4)})
+		var bad *decoders.Error
+		if !errors.Is(err, context.Canceled) || errors.As(err, &bad) {
+			t.Errorf("error %v", err)
+		}
+	})
+}
