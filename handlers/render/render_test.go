@@ -1,0 +1,137 @@
+package render_test
+
+import (
+	"encoding/json"
+	"errors"
+	"math"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/neurod/neurod/handlers/render"
+	"github.com/neurod/neurod/models"
+)
+
+func TestFamilyOf(t *testing.T) {
+	t.Parallel()
+	for path, want := range map[string]render.Family{
+		"/api/v1/neuro/decode":      render.Envelope,
+		"/api/v1/jobs/x":            render.Envelope,
+		"/v2/devices":               render.Envelope,
+		"/nowhere":                  render.Envelope,
+		"/":                         render.Envelope,
+		"/v1":                       render.Problem,
+		"/v1/auth/login":            render.Problem,
+		"/v1/projects/x/keys":       render.Problem,
+		"/v1/models/list":           render.Registry,
+		"/v1/models/list/":          render.Registry,
+		"/v1/models/lists":          render.Problem,
+		"/v1/analytics/log":         render.Registry,
+		"/v1/auth/refresh":          render.Registry,
+		"/api/health":               render.Registry,
+		"/v10/x":                    render.Envelope,
+		"/api/v1/../../v1/projects": render.Envelope,
+	} {
+		if got := render.FamilyOf(path); got != want {
+			t.Errorf("%s: %s, want %s", path, got, want)
+		}
+	}
+}
+
+func TestBody(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2024, 1, 15, 10, 30, 45, 123e6, time.UTC)
+	field := models.InvalidField("/input/type", "not_allowed", "must be eeg")
+	detailed := &models.Error{Code: models.PayloadTooLarge, Details: map[string]any{"limit_bytes": 5}}
+	tests := []struct {
+		name   string
+		family render.Family
+		err    *models.Error
+		status int
+		media  string
+		want   string
+	}{
+		{"envelope", render.Envelope, models.NewError(models.JobNotFound), 404, "application/json; charset=utf-8",
+			`{"error":{"code":"job_not_found","message":"There is no such job.","details":{},"request_id":"r1","timestamp":"2024-01-15T10:30:45.123Z"}}`},
+		{"envelope with a field", render.Envelope, field, 400, "application/json; charset=utf-8",
+			`{"error":{"code":"invalid_request_body","message":"The request body is not valid. /input/type: must be eeg.","details":{"fields":[{"pointer":"/input/type","code":"not_allowed","message":"must be eeg"}]},"request_id":"r1","timestamp":"2024-01-15T10:30:45.123Z"}}`},
+		{"envelope with numbers", render.Envelope, detailed, 413, "application/json; charset=utf-8",
+			`{"error":{"code":"payload_too_large","message":"The request body is too large.","details":{"limit_bytes":5},"request_id":"r1","timestamp":"2024-01-15T10:30:45.123Z"}}`},
+		{"problem", render.Problem, models.NewError(models.EmailTaken), 409, "application/problem+json",
+			`{"type":"about:blank","title":"Conflict","status":409,"detail":"An account with this e-mail exists.","code":"email_taken","request_id":"r1"}`},
+		{"problem with a field", render.Problem, field, 400, "application/problem+json",
+			`{"type":"about:blank","title":"Bad Request","status":400,"detail":"The request body is not valid. /input/type: must be eeg.","code":"invalid_request_body","errors":[{"pointer":"/input/type","code":"not_allowed","message":"must be eeg"}],"request_id":"r1"}`},
+		{"registry", render.Registry, models.NewError(models.MethodNotAllowed), 405, "application/json; charset=utf-8",
+			`{"error":"This path does not take this method.","code":"METHOD_NOT_ALLOWED"}`},
+		{"registry with a name of its own", render.Registry, models.NewError(models.Internal), 500, "application/json; charset=utf-8",
+			`{"error":"Something went wrong on our side.","code":"SERVER_ERROR"}`},
+		{"a detail that JSON cannot hold", render.Envelope, &models.Error{Code: models.NotFound, Details: map[string]any{"x": math.NaN()}}, 404, "application/json; charset=utf-8",
+			`{"error":{"code":"not_found","message":"There is nothing at this path.","details":{},"request_id":"r1","timestamp":"2024-01-15T10:30:45.123Z"}}`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			status, media, body := render.Body(tt.family, tt.err, "r1", now)
+			if status != tt.status || media != tt.media {
+				t.Errorf("status %d, media type %s", status, media)
+			}
+			if d := cmp.Diff(tt.want+"\n", string(body)); d != "" {
+				t.Errorf("body (-want +got):\n%s", d)
+			}
+		})
+	}
+}
+
+// TestEveryCodeRenders walks the error table through every family.
+func TestEveryCodeRenders(t *testing.T) {
+	t.Parallel()
+	for code, entry := range models.ErrorTable {
+		for _, f := range []render.Family{render.Envelope, render.Problem, render.Registry} {
+			status, _, body := render.Body(f, models.NewError(code), "r", time.Now())
+			if entry.Status != 0 && status != entry.Status {
+				t.Errorf("%s: status %d, want %d", code, status, entry.Status)
+			}
+			if !json.Valid(body) || !strings.Contains(string(body), entry.Message) {
+				t.Errorf("%s in %s: %s", code, f, body)
+			}
+		}
+	}
+}
+
+func TestErrorHidesCauses(t *testing.T) {
+	t.Parallel()
+	for _, path := range []string{"/api/v1/jobs", "/v1/projects", "/api/health"} {
+		w := httptest.NewRecorder()
+		e := render.Error(w, httptest.NewRequest("GET", path, nil), "r1", errors.New("pq: password of admin is hunter2"))
+		if e.Code != models.Internal || w.Code != 500 || strings.Contains(w.Body.String(), "hunter2") {
+			t.Errorf("%s: %d %s", path, w.Code, w.Body)
+		}
+	}
+}
+
+func TestErrorHeaders(t *testing.T) {
+	t.Parallel()
+	scoped := &models.Error{Code: models.InsufficientScope, Details: map[string]any{"scope": "decode"}}
+	tests := []struct {
+		err          *models.Error
+		header, want string
+	}{
+		{models.NewError(models.MissingCredentials), "WWW-Authenticate", `Bearer realm="neurod"`},
+		{models.NewError(models.InvalidAPIKey), "WWW-Authenticate", `Bearer realm="neurod", error="invalid_token"`},
+		{models.NewError(models.ExpiredToken), "WWW-Authenticate", `Bearer realm="neurod", error="invalid_token"`},
+		{scoped, "WWW-Authenticate", `Bearer realm="neurod", error="insufficient_scope", scope="decode"`},
+		{models.NewError(models.ProjectMismatch), "WWW-Authenticate", ""},
+		{&models.Error{Code: models.RateLimited, RetryAfter: 1500 * time.Millisecond}, "Retry-After", "2"},
+		{models.NewError(models.RateLimited), "Retry-After", ""},
+	}
+	for _, tt := range tests {
+		w := httptest.NewRecorder()
+		render.Error(w, httptest.NewRequest("GET", "/api/v1/jobs", nil), "r1", tt.err)
+		if got := w.Header().Get(tt.header); got != tt.want {
+			t.Errorf("%s: %s is %q, want %q", tt.err.Code, tt.header, got, tt.want)
+		}
+	}
+}
