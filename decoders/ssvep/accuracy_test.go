@@ -64,8 +64,7 @@ func checkGolden(t *testing.T, s set, results []*decoders.Result, got *tally, wa
 	}
 }
 
-// TestNoTarget prints the ROC of telling trials with a flicker from rest, and holds what the decoder states: at most one
-// rest trial in ten taken for a target.
+// TestNoTarget prints the ROC of telling trials with a flicker from rest, and holds the stated false-accept rate of 5 %.
 func TestNoTarget(t *testing.T) {
 	t.Parallel()
 	s := exoskeleton(t)
@@ -77,15 +76,15 @@ func TestNoTarget(t *testing.T) {
 		for i, res := range results {
 			det := res.Evidence["detection"].(ssvep.Detection)
 			there := s.trials[i].label != ssvep.NoTarget
-			scores, present = append(scores, det.Corrected), append(present, there)
+			scores, present = append(scores, det.Z), append(present, there)
 			if there {
-				stim = append(stim, det.Corrected)
+				stim = append(stim, det.Z)
 				if res.Classes[0].Name == ssvep.NoTarget {
 					rejected++
 				}
 				continue
 			}
-			rest = append(rest, det.Corrected)
+			rest = append(rest, det.Z)
 			if res.Classes[0].Name != ssvep.NoTarget {
 				accepted++
 			}
@@ -100,7 +99,8 @@ func TestNoTarget(t *testing.T) {
 		if auc < 0.85 {
 			t.Errorf("%s: AUC %.3f", method, auc)
 		}
-		if 10*accepted > len(rest) {
+		// 5 % of 24 trials exceed 3 one time in 34.
+		if 8*accepted > len(rest) {
 			t.Errorf("%s: %d of %d rest trials taken for a target", method, accepted, len(rest))
 		}
 	}
@@ -149,7 +149,7 @@ func TestCalibration(t *testing.T) {
 		for _, s := range sets {
 			for i, res := range s.decodeAll(t, decoder(t, ssvep.Config{Method: method})) {
 				tr := s.trials[i]
-				z1 = append(z1, res.Evidence["detection"].(ssvep.Detection).Corrected)
+				z1 = append(z1, res.Evidence["detection"].(ssvep.Detection).Z)
 				present1 = append(present1, tr.label != ssvep.NoTarget)
 				if tr.label == ssvep.NoTarget {
 					continue
@@ -220,8 +220,12 @@ func TestCalibration(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("presence: offset %.3f (constant %.3f), slope %.3f (constant %.3f)", -platt.B, ssvep.PresenceOffset, -platt.A, ssvep.PresenceSlope)
-	if math.Abs(-platt.B-ssvep.PresenceOffset) > 0.05 || math.Abs(-platt.A-ssvep.PresenceSlope) > 0.05 {
-		t.Error("the constants of result.go are not those of the fit")
+	t.Logf("presence: slope %.3f (constant %.3f), even odds at z = %.3f (constant %.3f)", -platt.A, ssvep.PresenceSlope, -platt.B/platt.A, ssvep.PresenceEven)
+	if math.Abs(-platt.A-ssvep.PresenceSlope) > 0.05 {
+		t.Errorf("the fit gives slope %.3f, the constant is %.3f", -platt.A, ssvep.PresenceSlope)
+	}
+	// The decoder is to be stricter than the fit, not laxer.
+	if even := -platt.B / platt.A; even > ssvep.PresenceEven {
+		t.Errorf("the fit puts even odds at z = %.3f, above the constant", even)
 	}
 }

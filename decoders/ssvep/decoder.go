@@ -137,7 +137,10 @@ type workspace struct {
 }
 
 // filterKey names a filter of the workspace.
-type filterKey struct{ lo, hi, rate float64 }
+type filterKey struct {
+	lo, hi, rate float64
+	cheby        bool
+}
 
 // window says which samples of the input a decode uses.
 type window struct {
@@ -157,6 +160,7 @@ type target struct {
 type analysis struct {
 	targets  []target
 	scan     bool
+	grid     int       // frequencies of the scan
 	scores   []float64 // the method's score of each target
 	rho      []float64 // broad-band canonical correlations
 	best     int
@@ -170,13 +174,12 @@ type Detection struct {
 	Label     string  `json:"label"`     // of the best target
 	Frequency float64 `json:"frequency"` // Hz
 	Rho       float64 `json:"rho"`       // its largest canonical correlation
-	Z         float64 `json:"z"`         // SDs above its surrogates, after Fisher's transform
-	// Corrected is the Z that a single test of the same P would have; Probability is a function of it.
-	Corrected float64 `json:"z_corrected"`
-	// HarmonicZ is Z of the harmonics from the second on, for a best target at 8-13 Hz; else nil.
-	HarmonicZ *float64 `json:"harmonic_z"`
-	// P is the probability that the surrogates of any of the targets reach Z (Šidák's correction for their number).
+	// P is the probability that the surrogates of any of the targets reach Rho (Šidák's correction for their number),
+	// and Z the same as SDs of a normal distribution.
 	P float64 `json:"p"`
+	Z float64 `json:"z"`
+	// HarmonicP is P of the harmonics from the second on, for a best target at 8-13 Hz; else nil.
+	HarmonicP *float64 `json:"harmonic_p"`
 	// Probability is the calibrated probability that there is a target.
 	Probability float64 `json:"probability"`
 	// AlphaLike tells that the best target lies at 8-13 Hz and its harmonics do not carry the verdict.
@@ -231,6 +234,7 @@ func (d *Decoder) analyze(ctx context.Context, in *decoders.Input) (*analysis, e
 	if len(a.targets) == 0 {
 		a.scan = true
 		a.targets = scanTargets(a.seconds, in.Rate)
+		a.grid = len(a.targets)
 	}
 	ws := d.pool.Get().(*workspace)
 	defer d.pool.Put(ws)
@@ -245,7 +249,9 @@ func (d *Decoder) analyze(ctx context.Context, in *decoders.Input) (*analysis, e
 	if a.scan {
 		a.peaks()
 	}
-	d.detect(ws, in.Rate, a)
+	if err := d.detect(ws, in, a); err != nil {
+		return nil, err
+	}
 	in.Step("surrogates")
 	return a, nil
 }
@@ -347,15 +353,18 @@ func (ws *workspace) load(in *decoders.Input, win window) error {
 	return nil
 }
 
-// band filters the loaded signal to lo-hi Hz and makes z and its folded halves from the window.
-func (ws *workspace) band(in *decoders.Input, win window, design func() (dsp.SOS, error), lo, hi float64) (*mat.Dense, error) {
+// band filters the loaded signal to lo-hi Hz, by a Butterworth filter or by the filter bank's Chebyshev, and makes z and its folded halves from the window.
+func (ws *workspace) band(in *decoders.Input, win window, cheby bool, lo, hi float64) error {
 	p, n := ws.scaled.Dims()
-	key := filterKey{lo, hi, in.Rate}
+	key := filterKey{lo, hi, in.Rate, cheby}
 	f, ok := ws.filters[key]
 	if !ok {
-		sos, err := design()
+		sos, err := dsp.ButterBandPass(4, lo, hi, in.Rate)
+		if cheby {
+			sos, err = dsp.Cheby1BandPass(4, 0.5, lo, hi, in.Rate)
+		}
 		if err != nil {
-			return nil, decoders.Errorf(decoders.CodeInvalidSignal, map[string]any{"sample_rate": in.Rate},
+			return decoders.Errorf(decoders.CodeInvalidSignal, map[string]any{"sample_rate": in.Rate},
 				"no filter for %.4g-%.4g Hz at %g Hz: %v", lo, hi, in.Rate, err)
 		}
 		f = dsp.NewZeroPhase(sos)
@@ -388,7 +397,7 @@ func (ws *workspace) band(in *decoders.Input, win window, design func() (dsp.SOS
 		ws.even, ws.odd = append(ws.even, even), append(ws.odd, odd)
 	}
 	ws.white.fit(ws.z)
-	return ws.z, nil
+	return nil
 }
 
 // thinning returns the factor by which a signal can be thinned after the band pass: it ends at 88 Hz or below, so
@@ -472,7 +481,7 @@ func (d *Decoder) score(ctx context.Context, ws *workspace, in *decoders.Input, 
 			} else if low+8 > hi {
 				continue // less than one harmonic's distance is left
 			}
-			if _, err := ws.band(in, a.win, func() (dsp.SOS, error) { return dsp.Cheby1BandPass(4, 0.5, low, hi, in.Rate) }, low, hi); err != nil {
+			if err := ws.band(in, a.win, true, low, hi); err != nil {
 				return err
 			}
 			if err := ws.correlate(ctx, part, bank); err != nil {
@@ -484,7 +493,7 @@ func (d *Decoder) score(ctx context.Context, ws *workspace, in *decoders.Input, 
 		}
 		copy(a.rho, part)
 	} else {
-		if _, err := ws.band(in, a.win, func() (dsp.SOS, error) { return dsp.ButterBandPass(4, lo, hi, in.Rate) }, lo, hi); err != nil {
+		if err := ws.band(in, a.win, false, lo, hi); err != nil {
 			return err
 		}
 		if err := ws.correlate(ctx, a.rho, bank); err != nil {
@@ -504,57 +513,64 @@ func (d *Decoder) score(ctx context.Context, ws *workspace, in *decoders.Input, 
 }
 
 // detect compares the best target with its surrogates.
-func (d *Decoder) detect(ws *workspace, rate float64, a *analysis) {
+func (d *Decoder) detect(ws *workspace, in *decoders.Input, a *analysis) error {
 	best := a.targets[a.best]
 	det := &a.detected
 	det.Label, det.Frequency, det.Rho = best.label, best.freq, a.rho[a.best]
 
-	lo, hi := d.broadBand(a, rate)
-	thinned := rate / float64(thinning(rate))
+	lo, hi := d.broadBand(a, in.Rate)
+	all := harmonicsOf(best.freq, d.cfg.Harmonics, in.Rate/float64(thinning(in.Rate)), a.scan)
+	if d.cfg.Method == FBCCA {
+		// The filter bank starts where the targets start. The surrogates of the slowest ones need neighbours on both sides.
+		lo = min(lo, d.cfg.Low)
+		if err := ws.band(in, a.win, false, lo, hi); err != nil {
+			return err
+		}
+		all = nil
+	}
+	thinned := in.Rate / float64(thinning(in.Rate))
 	ws.spec.fit(ws.z, &ws.white, thinned)
 	_, n := ws.z.Dims()
-	all := harmonicsOf(best.freq, d.cfg.Harmonics, thinned, a.scan)
-	z := func(harmonics []int) (float64, bool) {
+	exceed := func(harmonics []int) (float64, bool) {
 		if len(harmonics) == 0 {
-			return 0, false
-		}
-		mean, sd, ok := ws.spec.null(&ws.white, best.freq, harmonics, lo, hi)
-		if !ok {
 			return 0, false
 		}
 		rho := det.Rho
 		if !slices.Equal(harmonics, all) {
 			rho = ws.one(newReference(best.freq, harmonics, n, thinned))
 		}
-		return (fisher(rho) - mean) / sd, true
+		return ws.spec.exceed(&ws.white, rho*rho, best.freq, harmonics, lo, hi)
 	}
 	harmonics := harmonicsOf(best.freq, d.cfg.Harmonics, thinned, true)
-	det.Z, det.Tested = z(harmonics)
-	if !det.Tested {
-		det.P, det.Probability = 1, 0.5
-		return
+	one, ok := exceed(harmonics)
+	if !ok {
+		det.P, det.Probability = 1, d.cfg.Prior
+		return nil
 	}
+	det.Tested = true
 	tests := float64(len(a.targets))
 	if a.scan {
-		tests = (scanHigh - scanLow) * a.seconds // independent frequencies: one a bin
+		tests = float64(a.grid)
 	}
-	det.P, det.Corrected, det.Probability = d.verdict(det.Z, tests)
+	det.P = -math.Expm1(tests * math.Log1p(-min(one, 1-1e-16))) // Šidák
+	det.Z, det.Probability = d.presence(det.P)
 	if best.freq < alphaLow || best.freq >= alphaHigh {
-		return
+		return nil
 	}
 	// The alpha rhythm: there the harmonics have to carry the case.
 	p := 0.0
 	if harmonics[0] == 1 {
 		harmonics = harmonics[1:]
 	}
-	if v, ok := z(harmonics); ok {
-		det.HarmonicZ = &v
-		_, _, p = d.verdict(v, 1)
+	if v, ok := exceed(harmonics); ok {
+		det.HarmonicP = &v
+		_, p = d.presence(v)
 	}
 	if p < det.Probability {
 		det.Probability = p
 		det.AlphaLike = p < 0.5
 	}
+	return nil
 }
 
 // The alpha band, half-open, in Hz.
@@ -563,17 +579,21 @@ const (
 	alphaHigh = 13
 )
 
-// verdict turns SDs above the surrogates, the largest of several tests, into a p-value and a calibrated probability.
-func (d *Decoder) verdict(z, tests float64) (p, corrected, probability float64) {
-	const most = 30 // beyond that erfc underflows, and nothing changes any more
-	z = min(z, most)
-	one := 0.5 * math.Erfc(z/math.Sqrt2)
-	p = -math.Expm1(tests * math.Log1p(-min(one, 1-1e-16))) // Šidák
-	corrected = z
-	if p > 1e-12 {
-		corrected = math.Sqrt2 * math.Erfcinv(2*min(p, 1-1e-16))
+// presence turns a p-value into the z of the normal distribution and a calibrated probability that there is a target.
+func (d *Decoder) presence(p float64) (z, probability float64) {
+	const smallest = 1e-200 // z = 30; beyond that nothing changes any more
+	switch p = min(max(p, smallest), 1-1e-16); {
+	case p > 1e-10:
+		z = math.Sqrt2 * math.Erfcinv(2*p)
+	default:
+		// Erfcinv ends where 1-p rounds to 1. The tail is e^(-z²/2)/(z√2π)·(1 - 1/z² + ...).
+		z = math.Sqrt(-2 * math.Log(p))
+		for range 8 {
+			z = math.Sqrt(-2 * math.Log(p*z*math.Sqrt(2*math.Pi)/(1-1/(z*z))))
+		}
 	}
-	return p, corrected, 1 / (1 + math.Exp(-(presenceOffset + presenceSlope*corrected + math.Log(d.cfg.Prior/(1-d.cfg.Prior)))))
+	prior := math.Log(d.cfg.Prior / (1 - d.cfg.Prior))
+	return z, 1 / (1 + math.Exp(-(presenceSlope*(z-presenceEven) + prior)))
 }
 
 // shaped returns m with the given shape, reusing its memory where it is large enough; the values are not kept.

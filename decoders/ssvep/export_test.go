@@ -2,8 +2,8 @@ package ssvep
 
 // The calibration, for the test that fits it again.
 const (
-	GainCCA        = gainCCA
-	GainFBCCA      = gainFBCCA
-	PresenceOffset = presenceOffset
-	PresenceSlope  = presenceSlope
+	GainCCA       = gainCCA
+	GainFBCCA     = gainFBCCA
+	PresenceSlope = presenceSlope
+	PresenceEven  = presenceEven
 )

@@ -16,9 +16,10 @@ const (
 	// Among targets: softmax of score × seconds × gain.
 	gainCCA   = 11.43
 	gainFBCCA = 7.58
-	// Whether there is a target: logistic function of the corrected z, with rest and flicker equally likely beforehand.
-	presenceOffset = -1.70
-	presenceSlope  = 1.00
+	// Whether there is a target: logistic function of z with the fitted slope. Even odds are put at p = 0.05 (z = 1.645)
+	// instead of the fit's z = 1.42, so that rest is taken for a target one time in twenty: the stated false-accept rate.
+	presenceSlope = 1.19
+	presenceEven  = 1.645
 )
 
 // alternatives bounds the classes that a scan names.

@@ -6,6 +6,7 @@ import (
 
 	"gonum.org/v1/gonum/dsp/fourier"
 	"gonum.org/v1/gonum/mat"
+	"gonum.org/v1/gonum/mathext"
 )
 
 // Surrogates answer how large the correlation with a target would be if nothing flickered at it: each harmonic's
@@ -14,7 +15,7 @@ import (
 // the correlation does not depend on the phase of a component, so drawing one would change nothing. Randomising the
 // phases alone would be no test, because it keeps the power at the target.)
 const (
-	surrogates    = 64  // relative error of their SD: 1/sqrt(2·64) = 9 %
+	surrogates    = 64  // their mean is known to an eighth of their SD
 	donorReach    = 5.0 // Hz on both sides of a harmonic; half the distance between 10 and 20 Hz, so f and 2f stay apart
 	donorGuard    = 1.5 // bins kept clear around the target's harmonics: the main lobe of a rectangular window is ±1
 	minDonors     = 6   // below that the reach is doubled
@@ -88,10 +89,12 @@ func (s *spectrum) component(b int, w *whitener) []float64 {
 	return out
 }
 
-// null returns mean and SD of the Fisher-transformed correlation of surrogates for a target with the given harmonics.
-// Bins near a harmonic of the target are not drawn, nor bins outside lo-hi Hz where the harmonic itself lies inside: there the filter has removed the background. It reports false where there are too few
-// bins to draw from.
-func (s *spectrum) null(w *whitener, f float64, harmonics []int, lo, hi float64) (mean, sd float64, ok bool) {
+// exceed returns the probability that a surrogate's squared correlation with a target of the given harmonics reaches
+// rhoSq, from a gamma distribution with the surrogates' mean and variance: the power of noise in one bin of one channel
+// is exponential, and sums of such powers are gamma to second order. Bins near a harmonic of the target are not drawn,
+// nor bins outside lo-hi Hz where the harmonic itself lies inside: there the filter has removed the background. It
+// reports false where there are too few bins to draw from.
+func (s *spectrum) exceed(w *whitener, rhoSq, f float64, harmonics []int, lo, hi float64) (p float64, ok bool) {
 	donors := make([][]int, 0, maxHarmonics)
 	for _, h := range harmonics {
 		d := s.donors(f, float64(h)*f, donorReach, lo, hi)
@@ -99,12 +102,12 @@ func (s *spectrum) null(w *whitener, f float64, harmonics []int, lo, hi float64)
 			d = s.donors(f, float64(h)*f, 2*donorReach, lo, hi)
 		}
 		if len(d) < minDonors {
-			return 0, 0, false
+			return 0, false
 		}
 		donors = append(donors, d)
 	}
 	if len(donors) == 0 {
-		return 0, 0, false
+		return 0, false
 	}
 	rng := rand.New(rand.NewPCG(surrogateSeed, uint64(len(harmonics))))
 	s.m = grow(s.m, len(donors)*2*s.rank)
@@ -113,13 +116,17 @@ func (s *spectrum) null(w *whitener, f float64, harmonics []int, lo, hi float64)
 		for k, d := range donors {
 			copy(s.m[k*2*s.rank:], s.component(d[rng.IntN(len(d))], w))
 		}
-		v := fisher(correlation(s.m, s.rank, 2*len(donors)))
+		v := correlation(s.m, s.rank, 2*len(donors))
+		v *= v
 		sum += v
 		sumSq += v * v
 	}
-	mean = sum / surrogates
-	sd = math.Sqrt(max(0, sumSq/surrogates-mean*mean))
-	return mean, sd, sd > 0
+	mean := sum / surrogates
+	variance := (sumSq - surrogates*mean*mean) / (surrogates - 1)
+	if !(variance > 1e-12*mean*mean) {
+		return 0, false
+	}
+	return mathext.GammaIncRegComp(mean*mean/variance, rhoSq*mean/variance), true
 }
 
 // donors lists the bins within reach Hz of center.
@@ -163,6 +170,3 @@ func smooth(n int) int {
 	}
 	return 1
 }
-
-// fisher is Fisher's transform of a correlation, whose spread does not depend on its size; it is kept finite.
-func fisher(rho float64) float64 { return math.Atanh(min(rho, 1-1e-12)) }
