@@ -28,10 +28,11 @@ import (
 type Config struct {
 	// Authenticator turns credentials into principals. Required.
 	Authenticator middleware.Authenticator
-	// Decode, Jobs and Health are the use cases. Required.
-	Decode *service.Decode
-	Jobs   *service.Jobs
-	Health service.Health
+	// Accounts, Decode, Jobs and Health are the use cases. Required.
+	Accounts *service.Accounts
+	Decode   *service.Decode
+	Jobs     *service.Jobs
+	Health   service.Health
 	// Log takes the access log. Defaults to slog.Default().
 	Log *slog.Logger
 	// Metrics takes the HTTP metrics and is what /metrics shows. Defaults to a registry of its own.
@@ -72,8 +73,8 @@ func (r Route) Family() render.Family { return render.FamilyOf(r.Path) }
 
 // Routes is the table of every route there is.
 func (a *API) Routes() []Route {
-	const none, key = middleware.AuthNone, middleware.AuthKey
-	const get, post = http.MethodGet, http.MethodPost
+	const none, jwt, key = middleware.AuthNone, middleware.AuthJWT, middleware.AuthKey
+	const get, post, del = http.MethodGet, http.MethodPost, http.MethodDelete
 	metrics := gin.WrapH(promhttp.HandlerFor(a.cfg.Metrics, promhttp.HandlerOpts{}))
 	return []Route{
 		{post, "/api/v1/neuro/decode", key, models.ScopeDecode, DecodeBodyLimit, a.decode},
@@ -81,6 +82,17 @@ func (a *API) Routes() []Route {
 		{get, "/api/v1/jobs", key, models.ScopeJobsRead, 0, a.listJobs},
 		{get, "/api/v1/jobs/:id", key, models.ScopeJobsRead, 0, a.getJob},
 		{post, "/api/v1/jobs/:id/cancel", key, models.ScopeJobsWrite, 0, a.cancelJob},
+
+		{post, "/v1/auth/signup", none, "", SmallBodyLimit, a.signup},
+		{post, "/v1/auth/login", none, "", SmallBodyLimit, a.login},
+		{post, "/v1/auth/refresh", none, "", SmallBodyLimit, a.refresh},
+		{post, "/v1/auth/logout", none, "", SmallBodyLimit, a.logout},
+		{post, "/v1/projects", jwt, "", SmallBodyLimit, a.createProject},
+		{get, "/v1/projects", jwt, "", 0, a.listProjects},
+		{get, "/v1/projects/:id", jwt, "", 0, a.getProject},
+		{post, "/v1/projects/:id/keys", jwt, "", SmallBodyLimit, a.createKey},
+		{get, "/v1/projects/:id/keys", jwt, "", 0, a.listKeys},
+		{del, "/v1/projects/:id/keys/:key_id", jwt, "", 0, a.revokeKey},
 
 		{get, "/healthz", none, "", 0, a.healthz},
 		{get, "/readyz", none, "", 0, a.readyz},

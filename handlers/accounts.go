@@ -1,0 +1,231 @@
+package handlers
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/neurod/neurod/internal/service"
+	"github.com/neurod/neurod/models"
+)
+
+// credentialsBody is the body of signup and login.
+type credentialsBody struct {
+	Email    string `json:"email" validate:"required"`
+	Password string `json:"password" validate:"required"`
+}
+
+func (b credentialsBody) of(c *gin.Context) service.Credentials {
+	return service.Credentials{Email: b.Email, Password: b.Password, Remote: c.ClientIP()}
+}
+
+// sessionDocument is what a login answers (the names are those of RFC 6749, section 5.1).
+type sessionDocument struct {
+	AccessToken  string `json:"access_token"`
+	TokenType    string `json:"token_type"`
+	ExpiresIn    int    `json:"expires_in"` // s
+	RefreshToken string `json:"refresh_token"`
+}
+
+func sessionOf(s service.Session) sessionDocument {
+	return sessionDocument{AccessToken: s.AccessToken, TokenType: "Bearer", ExpiresIn: int(s.ExpiresIn.Seconds()), RefreshToken: s.RefreshToken}
+}
+
+// signup is POST /v1/auth/signup: makes an account and logs it in.
+func (a *API) signup(c *gin.Context) {
+	var body credentialsBody
+	if !bindJSON(c, &body) {
+		return
+	}
+	u, s, err := a.cfg.Accounts.Signup(c.Request.Context(), body.of(c))
+	if err != nil {
+		fail(c, err)
+		return
+	}
+	c.JSON(http.StatusCreated, struct {
+		ID        string `json:"id"`
+		Email     string `json:"email"`
+		CreatedAt string `json:"created_at"`
+		sessionDocument
+	}{u.ID, u.Email, rfc3339(u.CreatedAt), sessionOf(s)})
+}
+
+// login is POST /v1/auth/login.
+func (a *API) login(c *gin.Context) {
+	var body credentialsBody
+	if !bindJSON(c, &body) {
+		return
+	}
+	s, err := a.cfg.Accounts.Login(c.Request.Context(), body.of(c))
+	if err != nil {
+		fail(c, err)
+		return
+	}
+	c.JSON(http.StatusOK, sessionOf(s))
+}
+
+// refreshBody is the body of refresh and logout.
+type refreshBody struct {
+	RefreshToken string `json:"refresh_token" validate:"required"`
+}
+
+// refresh is POST /v1/auth/refresh: exchanges a refresh token, once.
+func (a *API) refresh(c *gin.Context) {
+	var body refreshBody
+	if !bindJSON(c, &body) {
+		return
+	}
+	s, err := a.cfg.Accounts.Refresh(c.Request.Context(), body.RefreshToken)
+	if err != nil {
+		fail(c, err)
+		return
+	}
+	c.JSON(http.StatusOK, sessionOf(s))
+}
+
+// logout is POST /v1/auth/logout: revokes the refresh tokens of one login.
+func (a *API) logout(c *gin.Context) {
+	var body refreshBody
+	if !bindJSON(c, &body) {
+		return
+	}
+	if err := a.cfg.Accounts.Logout(c.Request.Context(), body.RefreshToken); err != nil {
+		fail(c, err)
+		return
+	}
+	c.Status(http.StatusNoContent)
+}
+
+// projectDocument is what callers see of a project.
+type projectDocument struct {
+	ID        string `json:"id"`
+	Name      string `json:"name"`
+	CreatedAt string `json:"created_at"`
+}
+
+func projectOf(p models.Project) projectDocument {
+	return projectDocument{ID: p.ID, Name: p.Name, CreatedAt: rfc3339(p.CreatedAt)}
+}
+
+// createProject is POST /v1/projects.
+func (a *API) createProject(c *gin.Context) {
+	var body struct {
+		Name string `json:"name" validate:"required"`
+	}
+	if !bindJSON(c, &body) {
+		return
+	}
+	p, err := a.cfg.Accounts.CreateProject(c.Request.Context(), principal(c), body.Name)
+	if err != nil {
+		fail(c, err)
+		return
+	}
+	c.Header("Location", "/v1/projects/"+p.ID)
+	c.JSON(http.StatusCreated, projectOf(p))
+}
+
+// listProjects is GET /v1/projects: a plain array, as this family's lists are.
+func (a *API) listProjects(c *gin.Context) {
+	projects, err := a.cfg.Accounts.ListProjects(c.Request.Context(), principal(c))
+	if err != nil {
+		fail(c, err)
+		return
+	}
+	out := make([]projectDocument, len(projects))
+	for i, p := range projects {
+		out[i] = projectOf(p)
+	}
+	c.JSON(http.StatusOK, out)
+}
+
+// getProject is GET /v1/projects/:id.
+func (a *API) getProject(c *gin.Context) {
+	p, err := a.cfg.Accounts.GetProject(c.Request.Context(), principal(c), c.Param("id"))
+	if err != nil {
+		fail(c, err)
+		return
+	}
+	c.JSON(http.StatusOK, projectOf(p))
+}
+
+// keyDocument is what callers see of a key. RawKey stands in the answer that makes the key and nowhere else.
+type keyDocument struct {
+	ID         string         `json:"id"`
+	ProjectID  string         `json:"project_id"`
+	Name       string         `json:"name"`
+	RawKey     string         `json:"raw_key,omitempty"`
+	LastFour   string         `json:"last_four"`
+	Scopes     []models.Scope `json:"scopes"`
+	CreatedAt  string         `json:"created_at"`
+	ExpiresAt  *string        `json:"expires_at"`
+	LastUsedAt *string        `json:"last_used_at"` // to about a minute
+}
+
+func keyOf(k models.APIKey, raw string) keyDocument {
+	return keyDocument{ID: k.ID, ProjectID: k.ProjectID, Name: k.Name, RawKey: raw, LastFour: k.LastFour, Scopes: k.Scopes,
+		CreatedAt: rfc3339(k.CreatedAt), ExpiresAt: rfc3339p(k.ExpiresAt), LastUsedAt: rfc3339p(k.LastUsedAt)}
+}
+
+// createKey is POST /v1/projects/:id/keys.
+func (a *API) createKey(c *gin.Context) {
+	var body struct {
+		Name          string         `json:"name" validate:"required"`
+		Scopes        []models.Scope `json:"scopes"`
+		ExpiresAt     *string        `json:"expires_at"`
+		ExpiresInDays *int           `json:"expires_in_days"`
+	}
+	if !bindJSON(c, &body) {
+		return
+	}
+	n := service.NewKey{Name: body.Name, Scopes: body.Scopes, ExpiresInDays: body.ExpiresInDays}
+	if body.ExpiresAt != nil {
+		at, err := time.Parse(time.RFC3339, *body.ExpiresAt)
+		if err != nil {
+			fail(c, models.InvalidField("/expires_at", "not_a_time", "must be a time of RFC 3339, as in 2030-01-31T12:00:00Z"))
+			return
+		}
+		n.ExpiresAt = &at
+	}
+	k, raw, err := a.cfg.Accounts.CreateKey(c.Request.Context(), principal(c), c.Param("id"), n)
+	if err != nil {
+		fail(c, err)
+		return
+	}
+	c.Header("Location", "/v1/projects/"+k.ProjectID+"/keys/"+k.ID)
+	c.JSON(http.StatusCreated, keyOf(k, raw))
+}
+
+// listKeys is GET /v1/projects/:id/keys: the keys that are not revoked.
+func (a *API) listKeys(c *gin.Context) {
+	keys, err := a.cfg.Accounts.ListKeys(c.Request.Context(), principal(c), c.Param("id"))
+	if err != nil {
+		fail(c, err)
+		return
+	}
+	out := make([]keyDocument, len(keys))
+	for i, k := range keys {
+		out[i] = keyOf(k, "")
+	}
+	c.JSON(http.StatusOK, out)
+}
+
+// revokeKey is DELETE /v1/projects/:id/keys/:key_id.
+func (a *API) revokeKey(c *gin.Context) {
+	if err := a.cfg.Accounts.RevokeKey(c.Request.Context(), principal(c), c.Param("id"), c.Param("key_id")); err != nil {
+		fail(c, err)
+		return
+	}
+	c.Status(http.StatusNoContent)
+}
+
+// rfc3339 writes a time as this family's document does: UTC, whole seconds.
+func rfc3339(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+
+func rfc3339p(t *time.Time) *string {
+	if t == nil {
+		return nil
+	}
+	s := rfc3339(*t)
+	return &s
+}

@@ -1,0 +1,692 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/mail"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/neurod/neurod/internal/auth"
+	"github.com/neurod/neurod/internal/store"
+	"github.com/neurod/neurod/models"
+)
+
+// The account that exists in the embedded mode only. Production refuses to start with it, and nobody can sign up
+// under its e-mail.
+const (
+	DemoEmail    = "demo@voxel.dev"
+	DemoPassword = "demo1234"
+)
+
+// Bounds of what callers give.
+const (
+	minPassword    = 8    // bytes; NIST SP 800-63B, 5.1.1.2
+	maxPassword    = 1024 // bytes
+	maxEmail       = 254  // bytes; RFC 5321, 4.5.3.1.3, less the angle brackets
+	maxProjectName = 200  // characters
+	maxKeyName     = 100  // characters
+	maxKeyDays     = 3650
+)
+
+// AccountsConfig is what the use cases of accounts stand on.
+type AccountsConfig struct {
+	// Store keeps the accounts. Required.
+	Store *store.Store
+	// Passwords hashes passwords. Required.
+	Passwords *auth.Passwords
+	// Tokens issues access tokens. Required.
+	Tokens *auth.Tokens
+	// Throttle limits guessing. Required.
+	Throttle *auth.Throttle
+	// SignupDisabled lets nobody make an account. Defaults to false.
+	SignupDisabled bool
+	// SignupsPerHour limits the accounts made from one address. Defaults to 60.
+	SignupsPerHour int
+	// LoginFailures limits wrong passwords for one e-mail from one address in 15 min; ten times as many for one e-mail
+	// from everywhere, so that one address cannot lock an account's owner out, and from one address for all e-mails.
+	// Defaults to 10.
+	LoginFailures int
+	// RefreshTTL is how long a refresh token is good. Defaults to 30 days.
+	RefreshTTL time.Duration
+	// KeyCacheTTL is how long a process trusts what it knows about a key: a revocation takes effect at once in the
+	// process that made it and within this time in all others. Defaults to 3 s.
+	KeyCacheTTL time.Duration
+	// MaxProjects limits the projects of a user. Defaults to 100.
+	MaxProjects int
+	// MaxKeys limits the keys of a project that are not revoked. Defaults to 100.
+	MaxKeys int
+	// Now is the clock. Defaults to time.Now.
+	Now func() time.Time
+	// Log takes what callers are not told. Defaults to slog.Default().
+	Log *slog.Logger
+}
+
+// Accounts is who may use the service: users, their projects, and the keys by which programs act for a project.
+// It is safe for concurrent use.
+type Accounts struct {
+	cfg  AccountsConfig
+	keys keyCache
+}
+
+// NewAccounts returns the use cases of accounts.
+func NewAccounts(cfg AccountsConfig) *Accounts {
+	setDefault(&cfg.SignupsPerHour, 60)
+	setDefault(&cfg.LoginFailures, 10)
+	setDefault(&cfg.RefreshTTL, 30*24*time.Hour)
+	setDefault(&cfg.KeyCacheTTL, 3*time.Second)
+	setDefault(&cfg.MaxProjects, 100)
+	setDefault(&cfg.MaxKeys, 100)
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.Default()
+	}
+	return &Accounts{cfg: cfg, keys: keyCache{ttl: cfg.KeyCacheTTL, entries: map[string]cachedKey{}}}
+}
+
+func setDefault[T ~int | ~int64](v *T, d T) {
+	if *v <= 0 {
+		*v = d
+	}
+}
+
+// Credentials are an e-mail and a password, and the address they came from.
+type Credentials struct {
+	Email    string
+	Password string
+	Remote   string // the client's IP address, for the throttle
+}
+
+// Session is what a login gives: a short-lived access token and the refresh token that renews it once.
+type Session struct {
+	UserID       string
+	AccessToken  string
+	ExpiresIn    time.Duration // of the access token
+	RefreshToken string
+}
+
+// Signup makes an account and logs it in. Errors: InvalidRequestBody, EmailTaken, SignupDisabled, RateLimited.
+func (a *Accounts) Signup(ctx context.Context, c Credentials) (models.User, Session, error) {
+	if a.cfg.SignupDisabled {
+		return models.User{}, Session{}, models.NewError(models.SignupDisabled)
+	}
+	email, err := checkCredentials(c)
+	if err != nil {
+		return models.User{}, Session{}, err
+	}
+	rate := auth.Rate{Burst: a.cfg.SignupsPerHour, Period: time.Hour}
+	if wait := a.cfg.Throttle.Take(ctx, "signup ip "+network(c.Remote), rate); wait > 0 {
+		return models.User{}, Session{}, limited(wait)
+	}
+	if email == DemoEmail {
+		return models.User{}, Session{}, models.NewError(models.EmailTaken)
+	}
+	u, err := a.createUser(ctx, email, c.Password)
+	if errors.Is(err, store.ErrDuplicate) {
+		return models.User{}, Session{}, models.NewError(models.EmailTaken)
+	}
+	if err != nil {
+		return models.User{}, Session{}, unavailable(err)
+	}
+	s, err := a.newSession(ctx, u.ID)
+	return u, s, err
+}
+
+func (a *Accounts) createUser(ctx context.Context, email, password string) (models.User, error) {
+	hash, err := a.cfg.Passwords.Hash(ctx, password)
+	if err != nil {
+		return models.User{}, err
+	}
+	u := models.User{ID: models.NewID(), Email: email, PasswordHash: hash, CreatedAt: a.cfg.Now().UTC()}
+	return u, a.cfg.Store.CreateUser(ctx, u)
+}
+
+// checkCredentials returns the normalized e-mail, or an error that names what is wrong with e-mail and password.
+func checkCredentials(c Credentials) (string, error) {
+	e := models.NewError(models.InvalidRequestBody)
+	email, ok := NormalizeEmail(c.Email)
+	if !ok {
+		e.Fields = append(e.Fields, models.FieldError{Pointer: "/email", Code: "not_email", Message: "must be an e-mail address"})
+	}
+	switch n := len(c.Password); {
+	case n < minPassword:
+		e.Fields = append(e.Fields, models.FieldError{Pointer: "/password", Code: "too_short", Message: fmt.Sprintf("must have at least %d bytes", minPassword)})
+	case n > maxPassword:
+		e.Fields = append(e.Fields, models.FieldError{Pointer: "/password", Code: "too_long", Message: fmt.Sprintf("must have at most %d bytes", maxPassword)})
+	}
+	if len(e.Fields) > 0 {
+		return "", e
+	}
+	return email, nil
+}
+
+// NormalizeEmail returns an e-mail without space around it and in lower case, so that one mailbox has one account;
+// false for what is no address.
+func NormalizeEmail(s string) (string, bool) {
+	s = strings.ToLower(strings.TrimSpace(s))
+	if len(s) > maxEmail || strings.ContainsFunc(s, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }) {
+		return "", false
+	}
+	addr, err := mail.ParseAddress(s)
+	if err != nil || addr.Name != "" || addr.Address != s {
+		return "", false
+	}
+	return s, true
+}
+
+// loginWindow is the time over which wrong passwords are counted.
+const loginWindow = 15 * time.Minute
+
+// Login opens a session. Errors: InvalidCredentials for an unknown e-mail and for a wrong password alike, after the
+// same work; RateLimited.
+func (a *Accounts) Login(ctx context.Context, c Credentials) (Session, error) {
+	email, known := NormalizeEmail(c.Email)
+	if !known || len(c.Password) > maxPassword {
+		email = "" // there is no such account, and the attempt counts for the address
+	}
+	from := network(c.Remote)
+	type limit struct {
+		key   string
+		burst int
+	}
+	limits := []limit{{"login ip " + from, 10 * a.cfg.LoginFailures}}
+	if email != "" {
+		limits = append(limits, limit{"login ip " + from + " email " + email, a.cfg.LoginFailures}, limit{"login email " + email, 10 * a.cfg.LoginFailures})
+	}
+	refund := func(n int) {
+		for _, l := range limits[:n] {
+			a.cfg.Throttle.Refund(ctx, l.key, auth.Rate{Burst: l.burst, Period: loginWindow})
+		}
+	}
+	for i, l := range limits {
+		if wait := a.cfg.Throttle.Take(ctx, l.key, auth.Rate{Burst: l.burst, Period: loginWindow}); wait > 0 {
+			refund(i) // what one limit refuses does not count for the others
+			return Session{}, limited(wait)
+		}
+	}
+
+	var u models.User
+	err := store.ErrNotFound
+	if email != "" {
+		u, err = a.cfg.Store.UserByEmail(ctx, email)
+	}
+	if errors.Is(err, store.ErrNotFound) {
+		if err := a.cfg.Passwords.VerifyNone(ctx, c.Password[:min(len(c.Password), maxPassword)]); err != nil {
+			refund(len(limits))
+			return Session{}, unavailable(err)
+		}
+		return Session{}, models.NewError(models.InvalidCredentials)
+	}
+	if err != nil {
+		refund(len(limits))
+		return Session{}, unavailable(err)
+	}
+	ok, stale, err := a.cfg.Passwords.Verify(ctx, u.PasswordHash, c.Password)
+	if err != nil {
+		refund(len(limits))
+		if errors.Is(err, auth.ErrMalformedHash) {
+			return Session{}, fmt.Errorf("user %s: %w", u.ID, err)
+		}
+		return Session{}, unavailable(err)
+	}
+	if !ok {
+		return Session{}, models.NewError(models.InvalidCredentials)
+	}
+	refund(len(limits))
+	if stale {
+		a.rehash(ctx, u, c.Password)
+	}
+	return a.newSession(ctx, u.ID)
+}
+
+// rehash stores the password at today's cost. That it fails is no reason to refuse a login.
+func (a *Accounts) rehash(ctx context.Context, u models.User, password string) {
+	hash, err := a.cfg.Passwords.Hash(ctx, password)
+	if err == nil {
+		err = a.cfg.Store.ReplacePasswordHash(ctx, u.ID, u.PasswordHash, hash)
+	}
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		a.cfg.Log.WarnContext(ctx, "password not hashed anew", "user_id", u.ID, "error", err)
+	}
+}
+
+// newSession starts a family of refresh tokens.
+func (a *Accounts) newSession(ctx context.Context, userID string) (Session, error) {
+	raw, token := a.refreshToken()
+	token.UserID, token.Family = userID, token.ID
+	if err := a.cfg.Store.CreateRefreshToken(ctx, token); err != nil {
+		return Session{}, unavailable(err)
+	}
+	return a.session(userID, raw)
+}
+
+func (a *Accounts) refreshToken() (raw string, t models.RefreshToken) {
+	now := a.cfg.Now().UTC()
+	raw = auth.NewRefreshToken()
+	return raw, models.RefreshToken{ID: models.NewID(), Hash: auth.HashSecret(raw), CreatedAt: now, ExpiresAt: now.Add(a.cfg.RefreshTTL)}
+}
+
+func (a *Accounts) session(userID, refresh string) (Session, error) {
+	access, err := a.cfg.Tokens.Issue(userID)
+	if err != nil {
+		return Session{}, fmt.Errorf("issue a token: %w", err)
+	}
+	return Session{UserID: userID, AccessToken: access, ExpiresIn: a.cfg.Tokens.TTL(), RefreshToken: refresh}, nil
+}
+
+// Refresh exchanges a refresh token for a new session. A token works once: the second use revokes every token that
+// came from the same login, because one of the two users has a copy. Error: InvalidToken.
+func (a *Accounts) Refresh(ctx context.Context, refreshToken string) (Session, error) {
+	if !auth.WellFormedRefreshToken(refreshToken) {
+		return Session{}, models.Errorf(models.InvalidToken, "The refresh token is not valid.")
+	}
+	raw, next := a.refreshToken()
+	got, err := a.cfg.Store.RotateRefreshToken(ctx, auth.HashSecret(refreshToken), next)
+	switch {
+	case errors.Is(err, store.ErrTokenReused):
+		a.cfg.Log.WarnContext(ctx, "refresh token used twice; its family is revoked")
+		fallthrough
+	case errors.Is(err, store.ErrNotFound):
+		return Session{}, models.Errorf(models.InvalidToken, "The refresh token is not valid.")
+	case err != nil:
+		return Session{}, unavailable(err)
+	}
+	return a.session(got.UserID, raw)
+}
+
+// Logout revokes every refresh token that came from the same login as this one. Access tokens live on until they
+// expire. An unknown token is no error.
+func (a *Accounts) Logout(ctx context.Context, refreshToken string) error {
+	if !auth.WellFormedRefreshToken(refreshToken) {
+		return nil
+	}
+	if err := a.cfg.Store.RevokeRefreshFamily(ctx, auth.HashSecret(refreshToken), a.cfg.Now()); err != nil {
+		return unavailable(err)
+	}
+	return nil
+}
+
+// AuthenticateToken returns the user of an access token: InvalidToken or ExpiredToken otherwise.
+func (a *Accounts) AuthenticateToken(_ context.Context, token string) (models.Principal, error) {
+	userID, err := a.cfg.Tokens.Verify(token)
+	switch {
+	case errors.Is(err, auth.ErrExpiredToken):
+		return models.Principal{}, models.NewError(models.ExpiredToken)
+	case err != nil:
+		return models.Principal{}, models.NewError(models.InvalidToken).Wrap(err)
+	}
+	return models.Principal{UserID: userID}, nil
+}
+
+// touchInterval is how exact a key's last use is.
+const touchInterval = time.Minute
+
+// AuthenticateKey returns the project and scopes of a raw API key: InvalidAPIKey for an unknown, malformed or revoked
+// one, ExpiredAPIKey for one past its time.
+func (a *Accounts) AuthenticateKey(ctx context.Context, rawKey string) (models.Principal, error) {
+	if !auth.WellFormedKey(rawKey) {
+		return models.Principal{}, models.NewError(models.InvalidAPIKey)
+	}
+	hash := auth.HashSecret(rawKey)
+	now := a.cfg.Now()
+	key, known, epoch := a.keys.get(hash, now)
+	if !known {
+		var err error
+		key, err = a.cfg.Store.KeyByHash(ctx, hash)
+		if errors.Is(err, store.ErrNotFound) {
+			return models.Principal{}, models.NewError(models.InvalidAPIKey)
+		}
+		if err != nil {
+			return models.Principal{}, unavailable(err)
+		}
+		if key.RevokedAt == nil && (key.ExpiresAt == nil || now.Before(*key.ExpiresAt)) {
+			a.touch(ctx, key, now)
+			a.keys.put(hash, key, now, epoch) // as of the time before it was read
+		}
+	}
+	switch {
+	case key.RevokedAt != nil:
+		return models.Principal{}, models.NewError(models.InvalidAPIKey)
+	case key.ExpiresAt != nil && !now.Before(*key.ExpiresAt):
+		return models.Principal{}, models.NewError(models.ExpiredAPIKey)
+	}
+	return models.Principal{ProjectID: key.ProjectID, KeyID: key.ID, Scopes: key.Scopes}, nil
+}
+
+// touch notes the use of a key about once a minute. That it fails is no reason to refuse a request.
+func (a *Accounts) touch(ctx context.Context, key models.APIKey, now time.Time) {
+	if key.LastUsedAt != nil && now.Sub(*key.LastUsedAt) < touchInterval {
+		return
+	}
+	if err := a.cfg.Store.TouchKey(ctx, key.ID, now, now.Add(-touchInterval)); err != nil && ctx.Err() == nil {
+		a.cfg.Log.WarnContext(ctx, "use of a key not noted", "key_id", key.ID, "error", err)
+	}
+}
+
+// user returns the user of a principal. Programs that act through a key manage no accounts.
+func user(p models.Principal) (string, error) {
+	if p.UserID == "" {
+		return "", models.NewError(models.MissingCredentials)
+	}
+	return p.UserID, nil
+}
+
+// CreateProject makes a project of the user's. Error: InvalidRequestBody.
+func (a *Accounts) CreateProject(ctx context.Context, p models.Principal, name string) (models.Project, error) {
+	owner, err := user(p)
+	if err != nil {
+		return models.Project{}, err
+	}
+	name, err = checkName(name, maxProjectName)
+	if err != nil {
+		return models.Project{}, err
+	}
+	project := models.Project{ID: models.NewID(), OwnerID: owner, Name: name, CreatedAt: a.cfg.Now().UTC().Truncate(time.Microsecond)}
+	err = a.cfg.Store.CreateProject(ctx, project, a.cfg.MaxProjects)
+	switch {
+	case errors.Is(err, store.ErrTooMany):
+		return models.Project{}, models.Errorf(models.InvalidRequestBody, "This account has %d projects, the most it may have.", a.cfg.MaxProjects)
+	case errors.Is(err, store.ErrNotFound): // the account is gone, its token not yet expired
+		return models.Project{}, models.NewError(models.InvalidToken)
+	case err != nil:
+		return models.Project{}, unavailable(err)
+	}
+	return project, nil
+}
+
+// ListProjects returns the user's projects, oldest first.
+func (a *Accounts) ListProjects(ctx context.Context, p models.Principal) ([]models.Project, error) {
+	owner, err := user(p)
+	if err != nil {
+		return nil, err
+	}
+	out, err := a.cfg.Store.Projects(ctx, owner)
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	return out, nil
+}
+
+// GetProject returns one of the user's projects, or ProjectNotFound.
+func (a *Accounts) GetProject(ctx context.Context, p models.Principal, id string) (models.Project, error) {
+	owner, err := user(p)
+	if err != nil {
+		return models.Project{}, err
+	}
+	id, ok := models.ParseID(id)
+	if !ok {
+		return models.Project{}, models.NewError(models.ProjectNotFound)
+	}
+	project, err := a.cfg.Store.Project(ctx, owner, id)
+	if err != nil {
+		return models.Project{}, absent(err, models.ProjectNotFound)
+	}
+	return project, nil
+}
+
+// NewKey describes a key to make.
+type NewKey struct {
+	Name          string
+	Scopes        []models.Scope // nil for all
+	ExpiresAt     *time.Time     // nil for never
+	ExpiresInDays *int           // instead of ExpiresAt
+}
+
+// CreateKey makes a key for one of the user's projects and returns it with its raw text, which is kept nowhere.
+// Errors: InvalidRequestBody, ProjectNotFound.
+func (a *Accounts) CreateKey(ctx context.Context, p models.Principal, projectID string, n NewKey) (models.APIKey, string, error) {
+	owner, err := user(p)
+	if err != nil {
+		return models.APIKey{}, "", err
+	}
+	projectID, ok := models.ParseID(projectID)
+	if !ok {
+		return models.APIKey{}, "", models.NewError(models.ProjectNotFound)
+	}
+	now := a.cfg.Now().UTC().Truncate(time.Microsecond)
+	key, err := n.check(now)
+	if err != nil {
+		return models.APIKey{}, "", err
+	}
+	raw := auth.NewKey()
+	key.ID, key.ProjectID, key.CreatedAt = models.NewID(), projectID, now
+	key.Hash, key.LastFour = auth.HashSecret(raw), auth.LastFour(raw)
+	err = a.cfg.Store.CreateKey(ctx, owner, key, a.cfg.MaxKeys)
+	switch {
+	case errors.Is(err, store.ErrTooMany):
+		return models.APIKey{}, "", models.Errorf(models.InvalidRequestBody, "This project has %d keys, the most it may have; revoke one first.", a.cfg.MaxKeys)
+	case err != nil:
+		return models.APIKey{}, "", absent(err, models.ProjectNotFound)
+	}
+	return key, raw, nil
+}
+
+// check returns the key that is described, or an error that names every wrong field.
+func (n NewKey) check(now time.Time) (models.APIKey, error) {
+	e := models.NewError(models.InvalidRequestBody)
+	wrong := func(pointer, code, format string, args ...any) {
+		e.Fields = append(e.Fields, models.FieldError{Pointer: pointer, Code: code, Message: fmt.Sprintf(format, args...)})
+	}
+	var key models.APIKey
+	name, err := checkName(n.Name, maxKeyName)
+	if err != nil {
+		e.Fields = append(e.Fields, models.AsError(err).Fields...)
+	}
+	key.Name = name
+	switch {
+	case n.Scopes == nil:
+		key.Scopes = models.Scopes()
+	case len(n.Scopes) == 0:
+		wrong("/scopes", "too_few", "must name at least one scope; leave it out for all")
+	}
+	for i, s := range n.Scopes {
+		switch {
+		case !s.Valid():
+			wrong(fmt.Sprintf("/scopes/%d", i), "not_allowed", "must be one of %v", models.Scopes())
+		case !slices.Contains(key.Scopes, s):
+			key.Scopes = append(key.Scopes, s)
+		}
+	}
+	switch {
+	case n.ExpiresAt != nil && n.ExpiresInDays != nil:
+		wrong("/expires_in_days", "conflict", "must not stand beside expires_at")
+	case n.ExpiresAt != nil:
+		at := n.ExpiresAt.UTC().Truncate(time.Microsecond)
+		switch {
+		case !at.After(now):
+			wrong("/expires_at", "in_the_past", "must be in the future")
+		case at.After(now.AddDate(0, 0, maxKeyDays)):
+			wrong("/expires_at", "too_large", "must be at most %d days ahead; leave it out for never", maxKeyDays)
+		}
+		key.ExpiresAt = &at
+	case n.ExpiresInDays != nil:
+		if *n.ExpiresInDays < 1 || *n.ExpiresInDays > maxKeyDays {
+			wrong("/expires_in_days", "out_of_range", "must be from 1 to %d", maxKeyDays)
+			break
+		}
+		at := now.AddDate(0, 0, *n.ExpiresInDays)
+		key.ExpiresAt = &at
+	}
+	if len(e.Fields) > 0 {
+		return models.APIKey{}, e
+	}
+	return key, nil
+}
+
+// ListKeys returns the keys of one of the user's projects that are not revoked, oldest first, or ProjectNotFound.
+func (a *Accounts) ListKeys(ctx context.Context, p models.Principal, projectID string) ([]models.APIKey, error) {
+	owner, err := user(p)
+	if err != nil {
+		return nil, err
+	}
+	projectID, ok := models.ParseID(projectID)
+	if !ok {
+		return nil, models.NewError(models.ProjectNotFound)
+	}
+	keys, err := a.cfg.Store.Keys(ctx, owner, projectID)
+	if err != nil {
+		return nil, absent(err, models.ProjectNotFound)
+	}
+	return keys, nil
+}
+
+// RevokeKey revokes a key of one of the user's projects, for good. KeyNotFound when there is none, or when it is
+// revoked already. It takes effect at once in this process, and in others within AccountsConfig.KeyCacheTTL.
+func (a *Accounts) RevokeKey(ctx context.Context, p models.Principal, projectID, keyID string) error {
+	owner, err := user(p)
+	if err != nil {
+		return err
+	}
+	projectID, okProject := models.ParseID(projectID)
+	keyID, okKey := models.ParseID(keyID)
+	if !okProject || !okKey {
+		return models.NewError(models.KeyNotFound)
+	}
+	hash, err := a.cfg.Store.RevokeKey(ctx, owner, projectID, keyID, a.cfg.Now())
+	if err != nil {
+		return absent(err, models.KeyNotFound)
+	}
+	a.keys.drop(hash)
+	return nil
+}
+
+// SeedDemo makes the demo account where it is missing. For the embedded mode only.
+func (a *Accounts) SeedDemo(ctx context.Context) error {
+	switch _, err := a.cfg.Store.UserByEmail(ctx, DemoEmail); {
+	case err == nil:
+		return nil
+	case !errors.Is(err, store.ErrNotFound):
+		return err
+	}
+	_, err := a.createUser(ctx, DemoEmail, DemoPassword)
+	if errors.Is(err, store.ErrDuplicate) {
+		return nil
+	}
+	return err
+}
+
+// ErrDemoAccount says that a production database holds the demo account.
+var ErrDemoAccount = errors.New("the database holds the demo account " + DemoEmail + ", whose password is public: remove it before production starts")
+
+// RefuseDemo returns ErrDemoAccount where the demo account exists. Production must not start then.
+func (a *Accounts) RefuseDemo(ctx context.Context) error {
+	switch _, err := a.cfg.Store.UserByEmail(ctx, DemoEmail); {
+	case err == nil:
+		return ErrDemoAccount
+	case errors.Is(err, store.ErrNotFound):
+		return nil
+	default:
+		return err
+	}
+}
+
+// checkName returns a name without space around it, or an error about /name.
+func checkName(s string, most int) (string, error) {
+	s = strings.TrimSpace(s)
+	switch {
+	case s == "":
+		return "", models.InvalidField("/name", "required", "is required")
+	case utf8.RuneCountInString(s) > most:
+		return "", models.InvalidField("/name", "too_long", "must have at most %d characters", most)
+	case strings.ContainsFunc(s, unicode.IsControl):
+		return "", models.InvalidField("/name", "invalid", "must not hold control characters")
+	}
+	return s, nil
+}
+
+// network returns what of an address one client holds: an IPv4 address, or an IPv6 /64 (RFC 6177: a site gets at
+// least that much).
+func network(remote string) string {
+	addr, err := netip.ParseAddr(remote)
+	if err != nil {
+		return remote
+	}
+	addr = addr.Unmap().WithZone("")
+	if addr.Is4() {
+		return addr.String()
+	}
+	prefix, err := addr.Prefix(64)
+	if err != nil {
+		return remote
+	}
+	return prefix.String()
+}
+
+// limited is the error of a throttled call.
+func limited(wait time.Duration) error {
+	wait = (wait + time.Second - 1).Truncate(time.Second)
+	e := models.Errorf(models.RateLimited, "Rate limit exceeded. Retry after %d seconds.", int(wait.Seconds()))
+	e.RetryAfter = wait
+	return e
+}
+
+// unavailable is the error of a call that the database did not answer.
+func unavailable(err error) error {
+	e := models.NewError(models.Unavailable).Wrap(err)
+	e.RetryAfter = time.Second
+	return e
+}
+
+// absent is the error of a call about something that is not there, or not the caller's.
+func absent(err error, code models.Code) error {
+	if errors.Is(err, store.ErrNotFound) {
+		return models.NewError(code)
+	}
+	return unavailable(err)
+}
+
+// keyCache remembers good keys for a short while, so that a stream of requests does not ask the database each time.
+type keyCache struct {
+	ttl     time.Duration
+	mu      sync.Mutex
+	entries map[string]cachedKey // by hash
+	epoch   int                  // counts drops
+}
+
+type cachedKey struct {
+	key   models.APIKey
+	until time.Time
+}
+
+// maxCachedKeys bounds the memory of the cache.
+const maxCachedKeys = 10_000
+
+func (c *keyCache) get(hash string, now time.Time) (key models.APIKey, ok bool, epoch int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	e, ok := c.entries[hash]
+	if !ok || !now.Before(e.until) {
+		return models.APIKey{}, false, c.epoch
+	}
+	return e.key, true, c.epoch
+}
+
+// put remembers what the database said about a key at a time not before asOf, unless a key was dropped since epoch:
+// then what the database said may be from before.
+func (c *keyCache) put(hash string, key models.APIKey, asOf time.Time, epoch int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if epoch != c.epoch {
+		return
+	}
+	if len(c.entries) >= maxCachedKeys {
+		clear(c.entries)
+	}
+	c.entries[hash] = cachedKey{key, asOf.Add(c.ttl)}
+}
+
+func (c *keyCache) drop(hash string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.epoch++
+	delete(c.entries, hash)
+}

@@ -1,0 +1,277 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+
+	"github.com/neurod/neurod/models"
+)
+
+// ErrTokenReused says that a refresh token was presented a second time; its family is now revoked.
+var ErrTokenReused = errors.New("store: refresh token used twice")
+
+// ErrTooMany says that an owner has as many rows of a kind as allowed.
+var ErrTooMany = errors.New("store: too many")
+
+// CreateUser adds a user. ErrDuplicate when the e-mail is taken.
+func (s *Store) CreateUser(ctx context.Context, u models.User) error {
+	u.CreatedAt = utc(u.CreatedAt)
+	return translate(s.write(ctx).Create(&u).Error)
+}
+
+// UserByEmail returns the user with a normalized e-mail, or ErrNotFound.
+func (s *Store) UserByEmail(ctx context.Context, email string) (models.User, error) {
+	var u models.User
+	err := s.read(ctx).Where("email = ?", email).Take(&u).Error
+	return u, translate(err)
+}
+
+// UserByID returns a user, or ErrNotFound.
+func (s *Store) UserByID(ctx context.Context, id string) (models.User, error) {
+	var u models.User
+	err := s.read(ctx).Where("id = ?", id).Take(&u).Error
+	return u, translate(err)
+}
+
+// ReplacePasswordHash sets a user's hash unless it has changed since it was read. ErrNotFound when it has.
+func (s *Store) ReplacePasswordHash(ctx context.Context, userID, old, hash string) error {
+	res := s.write(ctx).Model(&models.User{}).Where("id = ? AND password_hash = ?", userID, old).Update("password_hash", hash)
+	return one(res)
+}
+
+// CreateRefreshToken adds the first link of a chain and removes the user's links that have expired.
+func (s *Store) CreateRefreshToken(ctx context.Context, t models.RefreshToken) error {
+	return s.tx(ctx, func(tx *gorm.DB) error {
+		if err := tx.Where("user_id = ? AND expires_at < ?", t.UserID, utc(t.CreatedAt)).Delete(&models.RefreshToken{}).Error; err != nil {
+			return err
+		}
+		return createToken(tx, t)
+	})
+}
+
+func createToken(tx *gorm.DB, t models.RefreshToken) error {
+	t.CreatedAt, t.ExpiresAt = utc(t.CreatedAt), utc(t.ExpiresAt)
+	t.UsedAt, t.RevokedAt = utcp(t.UsedAt), utcp(t.RevokedAt)
+	return tx.Create(&t).Error
+}
+
+// RotateRefreshToken uses up the token with the hash and adds next to its family; next's user and family are the old
+// token's. Of concurrent calls with one token, one wins. ErrNotFound for a token that is unknown, revoked or expired;
+// ErrTokenReused for one that was used before, and then its whole family is revoked: somebody has a copy
+// (RFC 9700, section 4.14.2).
+func (s *Store) RotateRefreshToken(ctx context.Context, hash string, next models.RefreshToken) (models.RefreshToken, error) {
+	now := utc(next.CreatedAt)
+	reused := false
+	err := s.tx(ctx, func(tx *gorm.DB) error {
+		reused = false
+		var old models.RefreshToken
+		// The update locks the row: the second of two calls sees what the first has left.
+		res := tx.Model(&models.RefreshToken{}).
+			Where("hash = ? AND used_at IS NULL AND revoked_at IS NULL AND expires_at > ?", hash, now).
+			Update("used_at", now)
+		if res.Error != nil {
+			return res.Error
+		}
+		if err := tx.Where("hash = ?", hash).Take(&old).Error; err != nil {
+			return err
+		}
+		if res.RowsAffected == 1 {
+			next.UserID, next.Family = old.UserID, old.Family
+			return createToken(tx, next)
+		}
+		if old.UsedAt == nil || old.RevokedAt != nil {
+			return ErrNotFound
+		}
+		reused = true
+		return revokeFamily(tx, old.Family, now)
+	})
+	switch {
+	case err != nil:
+		return models.RefreshToken{}, err
+	case reused:
+		return models.RefreshToken{}, ErrTokenReused
+	}
+	return next, nil
+}
+
+// RevokeRefreshFamily revokes the family of the token with the hash. An unknown token is no error.
+func (s *Store) RevokeRefreshFamily(ctx context.Context, hash string, now time.Time) error {
+	return s.tx(ctx, func(tx *gorm.DB) error {
+		var t models.RefreshToken
+		err := tx.Where("hash = ?", hash).Take(&t).Error
+		if errors.Is(err, gorm.ErrRecordNotFound) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		return revokeFamily(tx, t.Family, utc(now))
+	})
+}
+
+func revokeFamily(tx *gorm.DB, family string, now time.Time) error {
+	return tx.Model(&models.RefreshToken{}).Where("family = ? AND revoked_at IS NULL", family).Update("revoked_at", now).Error
+}
+
+// CreateProject adds a project to its owner's. ErrTooMany when there are limit already.
+func (s *Store) CreateProject(ctx context.Context, p models.Project, limit int) error {
+	p.CreatedAt = utc(p.CreatedAt)
+	return s.tx(ctx, func(tx *gorm.DB) error {
+		// The owner's row is the lock that makes the count hold until the insert.
+		if err := forUpdate(tx).Select("id").Where("id = ?", p.OwnerID).Take(&models.User{}).Error; err != nil {
+			return err
+		}
+		var n int64
+		if err := tx.Model(&models.Project{}).Where("owner_id = ?", p.OwnerID).Count(&n).Error; err != nil {
+			return err
+		}
+		if n >= int64(limit) {
+			return ErrTooMany
+		}
+		return tx.Create(&p).Error
+	})
+}
+
+// Projects returns an owner's projects, oldest first.
+func (s *Store) Projects(ctx context.Context, ownerID string) ([]models.Project, error) {
+	var out []models.Project
+	err := s.read(ctx).Where("owner_id = ?", ownerID).Order("id").Find(&out).Error
+	return out, translate(err)
+}
+
+// Project returns one of an owner's projects, or ErrNotFound.
+func (s *Store) Project(ctx context.Context, ownerID, id string) (models.Project, error) {
+	return project(s.read(ctx), ownerID, id)
+}
+
+func project(db *gorm.DB, ownerID, id string) (models.Project, error) {
+	var p models.Project
+	err := db.Where("id = ? AND owner_id = ?", id, ownerID).Take(&p).Error
+	return p, translate(err)
+}
+
+// apiKey is the row of a models.APIKey: its scopes are JSON.
+type apiKey struct {
+	ID         string
+	ProjectID  string
+	Name       string
+	Hash       string
+	LastFour   string
+	Scopes     string
+	CreatedAt  time.Time
+	ExpiresAt  *time.Time
+	RevokedAt  *time.Time
+	LastUsedAt *time.Time
+}
+
+// TableName tells gorm the table.
+func (apiKey) TableName() string { return "api_keys" }
+
+func (k apiKey) entity() (models.APIKey, error) {
+	out := models.APIKey{ID: k.ID, ProjectID: k.ProjectID, Name: k.Name, Hash: k.Hash, LastFour: k.LastFour,
+		CreatedAt: k.CreatedAt, ExpiresAt: k.ExpiresAt, RevokedAt: k.RevokedAt, LastUsedAt: k.LastUsedAt}
+	if err := json.Unmarshal([]byte(k.Scopes), &out.Scopes); err != nil {
+		return models.APIKey{}, fmt.Errorf("store: scopes of key %s: %w", k.ID, err)
+	}
+	return out, nil
+}
+
+// CreateKey adds a key to one of an owner's projects. ErrNotFound when the project is not the owner's; ErrTooMany when
+// it has limit keys that are not revoked.
+func (s *Store) CreateKey(ctx context.Context, ownerID string, k models.APIKey, limit int) error {
+	scopes, err := json.Marshal(k.Scopes)
+	if err != nil {
+		return fmt.Errorf("store: %w", err)
+	}
+	row := apiKey{ID: k.ID, ProjectID: k.ProjectID, Name: k.Name, Hash: k.Hash, LastFour: k.LastFour, Scopes: string(scopes),
+		CreatedAt: utc(k.CreatedAt), ExpiresAt: utcp(k.ExpiresAt), RevokedAt: utcp(k.RevokedAt), LastUsedAt: utcp(k.LastUsedAt)}
+	return s.tx(ctx, func(tx *gorm.DB) error {
+		if _, err := project(forUpdate(tx), ownerID, k.ProjectID); err != nil {
+			return err
+		}
+		var n int64
+		if err := tx.Model(&apiKey{}).Where("project_id = ? AND revoked_at IS NULL", k.ProjectID).Count(&n).Error; err != nil {
+			return err
+		}
+		if n >= int64(limit) {
+			return ErrTooMany
+		}
+		return tx.Create(&row).Error
+	})
+}
+
+// Keys returns the keys of one of an owner's projects that are not revoked, oldest first. ErrNotFound when the project
+// is not the owner's.
+func (s *Store) Keys(ctx context.Context, ownerID, projectID string) ([]models.APIKey, error) {
+	db := s.read(ctx)
+	if _, err := project(db, ownerID, projectID); err != nil {
+		return nil, err
+	}
+	var rows []apiKey
+	if err := db.Where("project_id = ? AND revoked_at IS NULL", projectID).Order("id").Find(&rows).Error; err != nil {
+		return nil, translate(err)
+	}
+	out := make([]models.APIKey, 0, len(rows))
+	for _, r := range rows {
+		k, err := r.entity()
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, k)
+	}
+	return out, nil
+}
+
+// RevokeKey revokes a key of one of an owner's projects and returns its hash. ErrNotFound when there is none that is
+// not revoked.
+func (s *Store) RevokeKey(ctx context.Context, ownerID, projectID, id string, now time.Time) (hash string, err error) {
+	err = s.tx(ctx, func(tx *gorm.DB) error {
+		if _, err := project(tx, ownerID, projectID); err != nil {
+			return err
+		}
+		var k apiKey
+		if err := tx.Where("id = ? AND project_id = ? AND revoked_at IS NULL", id, projectID).Take(&k).Error; err != nil {
+			return err
+		}
+		hash = k.Hash
+		return one(tx.Model(&apiKey{}).Where("id = ? AND project_id = ? AND revoked_at IS NULL", id, projectID).Update("revoked_at", utc(now)))
+	})
+	return hash, err
+}
+
+// KeyByHash returns the key with a hash, revoked or expired as it may be, or ErrNotFound. It takes no project: it is
+// how a request's project is found.
+func (s *Store) KeyByHash(ctx context.Context, hash string) (models.APIKey, error) {
+	var row apiKey
+	if err := s.read(ctx).Where("hash = ?", hash).Take(&row).Error; err != nil {
+		return models.APIKey{}, translate(err)
+	}
+	return row.entity()
+}
+
+// TouchKey notes that a key was used, unless that was noted since the time given.
+func (s *Store) TouchKey(ctx context.Context, id string, now, since time.Time) error {
+	return translate(s.write(ctx).Model(&apiKey{}).
+		Where("id = ? AND (last_used_at IS NULL OR last_used_at < ?)", id, utc(since)).
+		Update("last_used_at", utc(now)).Error)
+}
+
+// forUpdate makes the rows that a transaction reads wait for it. SQLite has one writer, and no such clause.
+func forUpdate(tx *gorm.DB) *gorm.DB { return tx.Clauses(clause.Locking{Strength: "UPDATE"}) }
+
+// one turns the result of an update that must hit a row into an error.
+func one(res *gorm.DB) error {
+	if res.Error != nil {
+		return translate(res.Error)
+	}
+	if res.RowsAffected == 0 {
+		return ErrNotFound
+	}
+	return nil
+}
