@@ -703,9 +703,9 @@ func (j *postgresJobs) Bump(ctx context.Context, jobs []Due) ([]Due, error) {
 }
 
 func (j *postgresJobs) Rouse(ctx context.Context, ids []string) (int, error) {
-	query := `WITH some AS (SELECT id FROM jobs WHERE state = 'queued' AND items_total = 0 AND next_check > now() AND ` + noFlush + `%s
+	query := `WITH asleep AS (SELECT id FROM jobs WHERE state = 'queued' AND items_total = 0 AND next_check > now() AND ` + noFlush + `%s
 			ORDER BY id FOR UPDATE SKIP LOCKED)
-		UPDATE jobs SET next_check = now() WHERE id IN (SELECT id FROM some)`
+		UPDATE jobs SET next_check = now() WHERE id IN (SELECT id FROM asleep)`
 	var tag pgconn.CommandTag
 	var err error
 	if ids == nil {

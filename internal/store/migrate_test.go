@@ -30,6 +30,10 @@ var entities = map[string]any{
 	"refresh_tokens": models.RefreshToken{},
 	"projects":       models.Project{},
 	"api_keys":       models.APIKey{},
+
+	"jobs":                models.Job{},
+	"job_payloads":        models.Payload{},
+	"idempotency_records": models.IdempotencyRecord{},
 }
 
 // empties opens an empty database of each dialect, with a plain connection beside the store to look at it.

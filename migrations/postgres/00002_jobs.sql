@@ -11,7 +11,7 @@ CREATE TABLE jobs (
     state         text             NOT NULL CHECK (state IN ('queued', 'running', 'completed', 'failed', 'canceled')),
     parent_id     text COLLATE "C",
     item_index    integer,
-    request       text             NOT NULL, -- JSON, written and read as it is: jsonb would refuse \u0000
+    request       text,            -- JSON, written and read as it is: jsonb would refuse \u0000
     output        text,
     diagnostics   text,
     error_code    text,

@@ -11,7 +11,7 @@ CREATE TABLE jobs (
     state         text             NOT NULL CHECK (state IN ('queued', 'running', 'completed', 'failed', 'canceled')),
     parent_id     text,
     item_index    integer,
-    request       text             NOT NULL, -- JSON
+    request       text,            -- JSON
     output        text,
     diagnostics   text,
     error_code    text,
