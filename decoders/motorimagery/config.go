@@ -1,0 +1,106 @@
+package motorimagery
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"math"
+
+	"github.com/neurod/neurod/decoders"
+	"github.com/neurod/neurod/decoders/dsp"
+)
+
+// Config are the options of both pipelines, as JSON in Pipeline.Train and in a stored state.
+type Config struct {
+	// Low and High are the edges of the band in Hz. Defaults to 8 and 30, the mu and beta rhythms.
+	Low  float64 `json:"low"`
+	High float64 `json:"high"`
+	// Order of the Butterworth band pass, which runs forward and backward. Defaults to 4.
+	Order int `json:"order"`
+	// Start and End are the window in s after the cue. Defaults to 0.5 and 2.5. A request without events is taken
+	// whole.
+	Start float64 `json:"start"`
+	End   float64 `json:"end"`
+	// MinSeconds is the least of the window that must be there. Defaults to 1.
+	MinSeconds float64 `json:"min_seconds"`
+	// Components is the number of spatial filters of csp_lda. Defaults to 6, or the rank where that is less.
+	Components int `json:"components"`
+	// Shrinkage of the linear discriminant of csp_lda, between 0 and 1. Defaults to Ledoit and Wolf's.
+	Shrinkage *float64 `json:"shrinkage,omitempty"`
+	// C is the weight of the data against the penalty in the logistic regression of ts_lr. Defaults to 1.
+	C float64 `json:"c"`
+	// Normalize takes each trial's overall power out, which differs between people, caps and amplifiers more than
+	// between classes. Meant for models of several people. Defaults to false.
+	Normalize bool `json:"normalize"`
+	// Mirror also trains on each trial with left and right hemisphere swapped, as a trial of the other class. For two
+	// classes that mirror each other, such as left and right hand. Defaults to false.
+	Mirror bool `json:"mirror"`
+	// Align moves the trials of each training subject (Trial.Group up to the first "/") to a common mean covariance
+	// first (Euclidean alignment). One clip has no mean of its own, so decoding takes the subjects' average.
+	// Defaults to false.
+	Align bool `json:"align"`
+	// Folds of the cross-validation that calibrates the probabilities: whole subjects where there are several, else
+	// stratified trials. 0 leaves them uncalibrated. Defaults to 5.
+	Folds int `json:"folds"`
+	// Seed draws the folds. Defaults to 1.
+	Seed uint64 `json:"seed"`
+}
+
+// DefaultConfig returns the defaults.
+func DefaultConfig() Config {
+	return Config{Low: 8, High: 30, Order: 4, Start: 0.5, End: 2.5, MinSeconds: 1, Components: 6, C: 1, Folds: 5, Seed: 1}
+}
+
+// CrossSubject returns the options for a model of several people that meets a stranger's single clip: the whole 4 s
+// of imagery, each trial's power taken out, hemispheres mirrored, a stronger penalty. Leaving one of twelve people of
+// EEGMMIDB out at a time, mirroring and the longer window are worth some 5 points each on small montages; alignment
+// without the stranger's own data is worth nothing, so it stays off.
+func CrossSubject() Config {
+	c := DefaultConfig()
+	c.Start, c.End = 0, 4
+	c.Normalize, c.Mirror = true, true
+	c.C = 0.3
+	return c
+}
+
+// parseConfig reads options over the defaults and checks them against the rate in Hz.
+func parseConfig(raw json.RawMessage, rate float64) (Config, error) {
+	cfg := DefaultConfig()
+	if len(raw) > 0 {
+		d := json.NewDecoder(bytes.NewReader(raw))
+		d.DisallowUnknownFields()
+		if err := d.Decode(&cfg); err != nil {
+			return cfg, incompatible("options: %v", err)
+		}
+		if d.More() {
+			return cfg, incompatible("options: more than one JSON value")
+		}
+	}
+	switch {
+	case !(rate > 0) || math.IsInf(rate, 0):
+		return cfg, incompatible("sampling rate %v Hz", rate)
+	case cfg.Order < 1 || cfg.Order > 10:
+		return cfg, incompatible("order %d is not between 1 and 10", cfg.Order)
+	case !(cfg.Start >= -10) || !(cfg.End <= 60) || !(cfg.End > cfg.Start):
+		return cfg, incompatible("window %v to %v s is empty or beyond -10 to 60 s", cfg.Start, cfg.End)
+	case !(cfg.MinSeconds >= 0.25) || cfg.MinSeconds > cfg.End-cfg.Start:
+		return cfg, incompatible("min_seconds %v is not between 0.25 and the window's %v", cfg.MinSeconds, cfg.End-cfg.Start)
+	case cfg.Components < 1 || cfg.Components > 1024:
+		return cfg, incompatible("components %d is not between 1 and 1024", cfg.Components)
+	case cfg.Shrinkage != nil && !(*cfg.Shrinkage >= 0 && *cfg.Shrinkage <= 1):
+		return cfg, incompatible("shrinkage %v is not between 0 and 1", *cfg.Shrinkage)
+	case !(cfg.C > 0) || cfg.C > 1e6:
+		return cfg, incompatible("c %v is not between 0 and 1e6", cfg.C)
+	case cfg.Folds < 0 || cfg.Folds == 1 || cfg.Folds > 100:
+		return cfg, incompatible("folds %d is neither 0 nor between 2 and 100", cfg.Folds)
+	}
+	if _, err := dsp.ButterBandPass(cfg.Order, cfg.Low, cfg.High, rate); err != nil {
+		return cfg, incompatible("%v", err)
+	}
+	return cfg, nil
+}
+
+// incompatible is the error for options and states that make no decoder.
+func incompatible(format string, args ...any) error {
+	return decoders.Errorf(decoders.CodeModelIncompatible, nil, "motor imagery: %s", fmt.Sprintf(format, args...))
+}

@@ -1,0 +1,5 @@
+//go:build !race
+
+package motorimagery_test
+
+const slow = false
