@@ -1,0 +1,298 @@
+package decode_test
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/neurod/neurod/decoders"
+	"github.com/neurod/neurod/decoders/catalog"
+	"github.com/neurod/neurod/decoders/decode"
+)
+
+// floats writes channels × samples as the default encoding, float32le in sample-major order.
+func floats(rows [][]float64) []byte {
+	var b []byte
+	for i := range rows[0] {
+		for _, row := range rows {
+			b = binary.LittleEndian.AppendUint32(b, math.Float32bits(float32(row[i])))
+		}
+	}
+	return b
+}
+
+// noise returns channels × samples of white noise with an SD of 10 µV.
+func noise(channels, samples int, seed uint64) [][]float64 {
+	rng := rand.New(rand.NewPCG(seed, 0))
+	rows := make([][]float64, channels)
+	for c := range rows {
+		rows[c] = make([]float64, samples)
+		for i := range rows[c] {
+			rows[c][i] = 10 * rng.NormFloat64()
+		}
+	}
+	return rows
+}
+
+func request(t testing.TB, text string) *decode.Request {
+	t.Helper()
+	req, err := decode.ParseRequest([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return req
+}
+
+func defaultCatalog(t testing.TB) *catalog.Catalog {
+	t.Helper()
+	c, err := catalog.Default()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// faultOf requires an error about the data and returns it.
+func faultOf(t testing.TB, err error) *decoders.Error {
+	t.Helper()
+	var fault *decoders.Error
+	if !errors.As(err, &fault) {
+		t.Fatalf("error %v is not about the data", err)
+	}
+	if _, jsonErr := json.Marshal(fault.Details); jsonErr != nil {
+		t.Fatalf("details of %v: %v", err, jsonErr)
+	}
+	return fault
+}
+
+const cyton = `"type":"eeg","device":"OpenBCI Cyton","channels":8,"sample_rate":250,"paradigm":"ssvep"`
+
+func TestBadInputTellsTheNumbers(t *testing.T) {
+	t.Parallel()
+	cat := defaultCatalog(t)
+	four := floats(noise(8, 1000, 1))
+	with := func(c, i int, v float64) []byte {
+		rows := noise(8, 1000, 1)
+		rows[c][i] = v
+		return floats(rows)
+	}
+	for _, tc := range []struct {
+		name    string
+		input   string
+		payload []byte
+		code    string
+		message string
+		details map[string]any
+	}{
+		{"the document's four bytes", cyton, []byte("test"), decoders.CodePayloadTooShort,
+			"needs at least 285 samples a channel (1.14 s at 250 Hz × 8 channels = 9120 bytes as float32le), got 0.125",
+			map[string]any{"samples_needed": 285, "samples_got": 0, "channels": 8, "sample_rate": 250.0}},
+		{"empty", cyton, []byte{}, decoders.CodePayloadTooShort, "got 0", map[string]any{"samples_got": 0}},
+		{"one sample too few", cyton, four[:284*32], decoders.CodePayloadTooShort, "got 284", map[string]any{"samples_got": 284}},
+		{"int16 is counted by two bytes", cyton + `,"encoding":"int16le","scale_uv":0.1`, four[:284*16], decoders.CodePayloadTooShort, "4560 bytes as int16le", nil},
+		{"no whole samples", cyton, four[:len(four)-3], decoders.CodePayloadMalformed, "31997 bytes", map[string]any{"bytes": 31997}},
+		{"NaN", cyton, with(2, 77, math.NaN()), decoders.CodeInvalidSignal, "C3", map[string]any{"channel": "C3", "sample": 77}},
+		{"infinite", cyton, with(0, 0, math.Inf(-1)), decoders.CodeInvalidSignal, "Fp1", map[string]any{"channel": "Fp1", "sample": 0}},
+		{"volts taken for microvolts", cyton, with(7, 999, 3e30), decoders.CodeInvalidSignal, "O2", map[string]any{"channel": "O2", "sample": 999}},
+		{"flat", cyton, make([]byte, 32000), decoders.CodeInvalidSignal, "flat", nil},
+		{"no channels", `"type":"eeg","sample_rate":250,"paradigm":"ssvep"`, four, decoders.CodePayloadMalformed, "channels", nil},
+		{"absurd count", `"type":"eeg","channels":2000000000,"sample_rate":250,"paradigm":"ssvep"`, four, decoders.CodePayloadMalformed, "2000000000", nil},
+		{"negative count", `"type":"eeg","channels":-8,"sample_rate":250,"paradigm":"ssvep"`, four, decoders.CodePayloadMalformed, "-8", nil},
+		{"no rate", `"type":"eeg","channels":8,"paradigm":"ssvep"`, four, decoders.CodeInvalidSignal, "sample rate", nil},
+		{"negative rate", `"type":"eeg","channels":8,"sample_rate":-250,"paradigm":"ssvep"`, four, decoders.CodeInvalidSignal, "-250", nil},
+		{"absurd rate", `"type":"eeg","channels":8,"sample_rate":1e300,"paradigm":"ssvep"`, four, decoders.CodeInvalidSignal, "1e+300", nil},
+		{"rate too low for the decoder", `"type":"eeg","channels":8,"sample_rate":3,"paradigm":"ssvep"`, four, decoders.CodeInvalidSignal, "3 Hz", nil},
+		{"same name twice", `"type":"eeg","channels":["C3","C3"],"sample_rate":250,"paradigm":"ssvep"`, four, decoders.CodePayloadMalformed, "C3", nil},
+		{"unknown encoding", cyton + `,"encoding":"xdf"`, four, decoders.CodeUnsupportedFormat, "xdf", nil},
+		{"unknown layout", cyton + `,"layout":"zigzag"`, four, decoders.CodeUnsupportedFormat, "zigzag", nil},
+		{"unknown paradigm", strings.Replace(cyton, "ssvep", "telepathy", 1), four, decoders.CodeModelIncompatible, "telepathy", nil},
+		{"another type", strings.Replace(cyton, `"eeg"`, `"meg"`, 1), four, decoders.CodeUnsupportedFormat, "meg", nil},
+		{"samples are no EDF", `"type":"eeg","encoding":"edf","paradigm":"ssvep"`, four, "", "", nil},
+		{"empty BDF", `"type":"eeg","encoding":"bdf","paradigm":"ssvep"`, []byte{}, decoders.CodePayloadMalformed, "empty", nil},
+		{"unknown model", cyton + `,"model":"mind-reader"`, four, decoders.CodeModelNotFound, "mind-reader", map[string]any{"model": "mind-reader"}},
+		{"model of another paradigm", strings.Replace(cyton, "ssvep", "p300", 1) + `,"model":"ssvep-cca"`, four, decoders.CodeModelIncompatible, "ssvep-cca@1", nil},
+		{"target above Nyquist", cyton + `,"stimulus":{"targets":[{"frequency":200}]}`, four, decoders.CodeInvalidStimulus, "200", nil},
+		{"flash code is a word", cyton + `,"stimulus":{"flashes":{"one":["A"]}}`, four, decoders.CodeInvalidStimulus, "one", nil},
+		{"auto without anything to go by", `"type":"eeg","channels":["O1","O2","Oz"],"sample_rate":250`, floats(noise(3, 1000, 2)), decoders.CodeUndetermined, "montage lacks C3, C4", nil},
+		{"auto too short", `"type":"eeg","channels":8,"sample_rate":250`, four[:249*32], decoders.CodePayloadTooShort, "250 samples", map[string]any{"samples_needed": 250}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			out, d, err := decode.Run(t.Context(), request(t, `{"input":{`+tc.input+`}}`), tc.payload, cat, decode.Options{})
+			if out != nil || d == nil {
+				t.Fatalf("output %v, diagnostics %v", out, d)
+			}
+			fault := faultOf(t, err)
+			if tc.code != "" && fault.Code != tc.code || !strings.Contains(fault.Message, tc.message) {
+				t.Errorf("%s: %s\nwant %s with %q", fault.Code, fault.Message, tc.code, tc.message)
+			}
+			for key, want := range tc.details {
+				if got := fault.Details[key]; fmt.Sprint(got) != fmt.Sprint(want) {
+					t.Errorf("details.%s is %v, want %v", key, got, want)
+				}
+			}
+		})
+	}
+}
+
+func TestDataInsideTheRequest(t *testing.T) {
+	t.Parallel()
+	cat := defaultCatalog(t)
+	for name, data := range map[string]string{"standard": "dGVzdA==", "no padding": "dGVzdA", "URL-safe": "__79_A=="} {
+		_, _, err := decode.Run(t.Context(), request(t, `{"input":{`+cyton+`,"data":"`+data+`"}}`), nil, cat, decode.Options{})
+		if fault := faultOf(t, err); fault.Code != decoders.CodePayloadTooShort {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	_, _, err := decode.Run(t.Context(), request(t, `{"input":{`+cyton+`,"data":"no base64!"}}`), nil, cat, decode.Options{})
+	if fault := faultOf(t, err); fault.Code != decoders.CodePayloadMalformed {
+		t.Error(err)
+	}
+}
+
+func TestCanceledContextIsNoFaultOfTheData(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, input := range []string{cyton, strings.Replace(cyton, "ssvep", "auto", 1)} {
+		_, _, err := decode.Run(ctx, request(t, `{"input":{`+input+`,"stimulus":{"targets":[{"frequency":13}]}}}`), floats(noise(8, 1000, 1)), defaultCatalog(t), decode.Options{})
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("error %v", err)
+		}
+	}
+}
+
+func TestMontageAndRateAreSaid(t *testing.T) {
+	t.Parallel()
+	cat := defaultCatalog(t)
+	const tail = `,"sample_rate":256,"paradigm":"ssvep","stimulus":{"targets":[{"frequency":20},{"frequency":30}]}`
+	for _, tc := range []struct {
+		name, input string
+		channels    int
+		want        string
+		never       string
+	}{
+		{"positions follow from the device", `"type":"eeg","device":"Muse 2","channels":4` + tail, 4, "", "montage"},
+		{"with its auxiliary electrode", `"type":"eeg","device":"Muse 2","channels":5` + tail, 5, "", "montage"},
+		{"the device alone", `"type":"eeg","device":"Muse 2"` + tail, 4, "", "montage"},
+		{"a count for a board that takes electrodes anywhere", `"type":"eeg","device":"OpenBCI Cyton","channels":8` + tail, 8, "montage_assumed", "montage_mismatch"},
+		{"a count alone", `"type":"eeg","channels":8` + tail, 8, "montage_assumed", "montage_mismatch"},
+		{"names", `"type":"eeg","channels":["O1","O2"]` + tail, 2, "", "montage"},
+		{"names the device does not have", `"type":"eeg","device":"Muse 2","channels":["TP9","Oz"]` + tail, 2, "montage_mismatch", "montage_assumed"},
+		{"a rate the device does not have", `"type":"eeg","device":"Emotiv Insight","channels":5` + tail, 5, "rate_unusual", "montage"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			out, _, err := decode.Run(t.Context(), request(t, `{"input":{`+tc.input+`}}`), floats(noise(tc.channels, 1024, 3)), cat, decode.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			flags := strings.Join(out.RedFlags, " ")
+			if !strings.Contains(flags, tc.want) || tc.never != "" && strings.Contains(flags, tc.never) {
+				t.Errorf("flags %q; want %q, never %q", flags, tc.want, tc.never)
+			}
+		})
+	}
+}
+
+// checkOutput holds any output to what callers rely on.
+func checkOutput(t testing.TB, out *decode.Output) {
+	t.Helper()
+	sum := out.Confidence
+	last := out.Confidence
+	for _, a := range out.Alternatives {
+		sum += a.Confidence
+		if a.Confidence > last || a.Confidence < 0 || a.Intent == "" || a.Intent == out.DecodedIntent {
+			t.Errorf("alternative %+v after %v", a, last)
+		}
+		last = a.Confidence
+	}
+	if math.Abs(sum-1) > 1e-9 || out.DecodedIntent == "" || out.SessionContext == "" || out.ParadigmDetected == "" || out.ParadigmDetected == "auto" {
+		t.Errorf("output sums to %v: %+v", sum, out)
+	}
+	if !strings.HasPrefix(out.Disclaimer, "BCI outputs are probabilistic") || out.RedFlags == nil || out.Alternatives == nil || out.Model.Name == "" {
+		t.Errorf("output %+v", out)
+	}
+	b, err := json.Marshal(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(b, &fields); err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range []string{"decoded_intent", "confidence", "paradigm_detected", "alternatives", "session_context", "seizure_detected",
+		"red_flags", "disclaimer", "model", "quality"} {
+		if _, ok := fields[f]; !ok {
+			t.Errorf("output lacks %s", f)
+		}
+	}
+}
+
+// checkOutcome holds whatever a run ends in to the contract: an answer, or an error about the data.
+func checkOutcome(t testing.TB, out *decode.Output, d *decode.Diagnostics, err error) {
+	t.Helper()
+	if d == nil {
+		t.Fatal("no diagnostics")
+	}
+	if _, jsonErr := json.Marshal(d); jsonErr != nil {
+		t.Fatalf("diagnostics: %v", jsonErr)
+	}
+	if err != nil {
+		if fault := faultOf(t, err); out != nil || fault.Code == "" || fault.Message == "" {
+			t.Fatalf("output %v beside %v", out, err)
+		}
+		return
+	}
+	checkOutput(t, out)
+}
+
+// FuzzPayload runs arbitrary bytes as recordings of every paradigm and encoding.
+func FuzzPayload(f *testing.F) {
+	cat := defaultCatalog(f)
+	f.Add([]byte("test"), uint8(0), uint8(0), uint16(8), 250.0)
+	f.Add(floats(noise(2, 300, 4)), uint8(2), uint8(0), uint16(2), 128.0)
+	f.Add([]byte("0       X X X X"), uint8(4), uint8(2), uint16(0), 0.0)
+	encodings := []string{"", "int16le", "edf", "bdf", "gdf"}
+	paradigms := []string{"auto", "motor_imagery", "ssvep", "p300", "seizure"}
+	f.Fuzz(func(t *testing.T, payload []byte, paradigm, encoding uint8, channels uint16, rate float64) {
+		req := &decode.Request{Input: decode.Input{
+			Type: "eeg", Paradigm: paradigms[int(paradigm)%len(paradigms)], Encoding: encodings[int(encoding)%len(encodings)],
+			Channels: &decode.Channels{Count: int(channels)}, SampleRate: rate,
+			Events:   []decode.Event{{OnsetS: 0.1, Code: 1}, {OnsetS: 0.3, Code: 2}},
+			Stimulus: &decode.Stimulus{Targets: []decode.Target{{Frequency: 13}, {Frequency: 17}}},
+		}}
+		if payload == nil {
+			payload = []byte{}
+		}
+		out, d, err := decode.Run(t.Context(), req, payload, cat, decode.Options{})
+		checkOutcome(t, out, d, err)
+	})
+}
+
+// FuzzRequest runs arbitrary requests over an honest recording.
+func FuzzRequest(f *testing.F) {
+	cat := defaultCatalog(f)
+	payload := floats(noise(8, 500, 5))
+	f.Add(`{"input":{` + cyton + `}}`)
+	f.Add(`{"input":{"type":"eeg","channels":["C3","C4","O1","O2","Cz","Pz","Fz","Oz"],"sample_rate":250,"events":[{"onset_s":-1e308,"code":-9}]},"context":{"session_history":["H","letter_E"],"ui_mode":"speller","intents":{"":""},"x":[1]}}`)
+	f.Add(`{"input":{"channels":8,"sample_rate":250,"stimulus":{"matrix":[["A"],[]],"flashes":{"1":["Z"]},"targets":[{"frequency":1e308}]}}}`)
+	f.Fuzz(func(t *testing.T, text string) {
+		req, err := decode.ParseRequest([]byte(text))
+		if err != nil {
+			faultOf(t, err)
+			return
+		}
+		out, d, err := decode.Run(t.Context(), req, payload, cat, decode.Options{})
+		checkOutcome(t, out, d, err)
+		if b, err := json.Marshal(req); err != nil || !json.Valid(b) {
+			t.Fatalf("the request cannot be written again: %v", err)
+		}
+	})
+}
