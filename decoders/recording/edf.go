@@ -69,7 +69,7 @@ func readEDF(r io.ReaderAt, size int64, format Format) (*Recording, error) {
 			s.channel = -1
 			continue
 		}
-		c := Channel{Label: s.label, Unit: s.unit, Rate: float64(s.perRecord) / h.duration,
+		c := Channel{Label: s.label, Unit: s.unit, Rate: cleanRate(float64(s.perRecord) / h.duration),
 			Samples: make([]float64, 0, h.records*s.perRecord)}
 		if s.trigger {
 			c.Kind, c.Unit = Trigger, ""
@@ -88,6 +88,14 @@ func readEDF(r io.ReaderAt, size int64, format Format) (*Recording, error) {
 		}
 	}
 	return rec.finish(), nil
+}
+
+// cleanRate removes the rounding of a division: 59 samples in 0.236 s are 250 Hz.
+func cleanRate(hz float64) float64 {
+	if near := math.Round(hz*1e6) / 1e6; math.Abs(near-hz) < 1e-12*hz {
+		return near
+	}
+	return hz
 }
 
 // readEDFHeader reads and checks the header; what it tolerates it says in rec.
@@ -399,24 +407,27 @@ func edfInt(b []byte, format Format, what string) (int, error) {
 func edfStart(date, clock, recording string, rec *Recording) time.Time {
 	var d, m, y, hh, mm, ss int
 	sep := strings.NewReplacer("-", ".", "/", ".", ":", ".")
-	if n, _ := fmt.Sscanf(sep.Replace(date), "%d.%d.%d", &d, &m, &y); n != 3 {
-		rec.warn("the start date %q cannot be read", date)
-		return time.Time{}
+	long := false
+	if fields := strings.Fields(recording); len(fields) >= 2 && fields[0] == "Startdate" {
+		if t, err := time.Parse("2-Jan-2006", titleMonth(fields[1])); err == nil {
+			y, m, d, long = t.Year(), int(t.Month()), t.Day(), true
+		}
+	}
+	if !long {
+		if n, _ := fmt.Sscanf(sep.Replace(date), "%d.%d.%d", &d, &m, &y); n != 3 {
+			rec.warn("the start date %q cannot be read", date)
+			return time.Time{}
+		}
+		switch {
+		case y >= 85 && y < 100:
+			y += 1900
+		case y >= 0 && y < 85:
+			y += 2000
+		}
 	}
 	if n, _ := fmt.Sscanf(sep.Replace(clock), "%d.%d.%d", &hh, &mm, &ss); n < 2 {
 		rec.warn("the start time %q cannot be read", clock)
 		return time.Time{}
-	}
-	switch {
-	case y >= 85 && y < 100:
-		y += 1900
-	case y >= 0 && y < 85:
-		y += 2000
-	}
-	if fields := strings.Fields(recording); len(fields) >= 2 && fields[0] == "Startdate" {
-		if t, err := time.Parse("2-Jan-2006", titleMonth(fields[1])); err == nil {
-			y, m, d = t.Year(), int(t.Month()), t.Day()
-		}
 	}
 	t := time.Date(y, time.Month(m), d, hh, mm, ss, 0, time.UTC)
 	if t.Day() != d || int(t.Month()) != m || hh < 0 || hh > 23 || mm < 0 || mm > 59 || ss < 0 || ss > 59 {

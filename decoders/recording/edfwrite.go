@@ -103,8 +103,17 @@ func (e *edfWriter) layOut() error {
 	} else if err := e.layOutMixed(); err != nil {
 		return err
 	}
+	held, padded := 0, 0
 	for i, c := range e.channels {
 		e.records = max(e.records, (len(c.Samples)+e.perRecord[i]-1)/e.perRecord[i])
+		held += len(c.Samples)
+	}
+	for _, n := range e.perRecord {
+		padded += n * e.records
+	}
+	if padded > 4*held+1<<16 {
+		return unsupported(e.format(), map[string]any{"samples": held, "samples_padded": padded},
+			"the channels differ so much in length that %d samples would become %d", held, padded)
 	}
 	e.split = len(e.rec.Gaps) > 0
 	for _, g := range e.rec.Gaps {
@@ -114,12 +123,13 @@ func (e *edfWriter) layOut() error {
 	return nil
 }
 
-// layOutSingle looks for a record of 0.1 to 10 s that the header can state exactly, that divides the samples and the
-// gaps' places; among those that state the rate best, the one nearest to 1 s.
+// layOutSingle looks for a record of 0.1 to 10 s whose length the header can state exactly and that divides the
+// samples and the gaps' places; among those that state the rate best, the one nearest to 1 s.
 func (e *edfWriter) layOutSingle(rate float64, samples int) {
 	best, bestCost := 0, math.Inf(1)
-	most := int(math.Ceil(10 * rate))
-	for n := max(1, int(rate/10)); n <= max(most, 1); n++ {
+	// A record is no longer than the recording, nor than the 61,440 bytes that EDF recommends.
+	most := max(1, int(min(math.Ceil(10*rate), float64(samples), 61440/2)))
+	for n := max(1, min(int(min(rate/10, 61440/2)), most)); n <= most; n++ {
 		seconds, err := strconv.ParseFloat(field8(float64(n)/rate), 64)
 		if err != nil || seconds <= 0 {
 			continue
@@ -433,7 +443,7 @@ func ceiling8(v float64) string {
 	}
 	for digits := 5; digits >= 0; digits-- {
 		scale := math.Pow(10, float64(digits))
-		if s := strconv.FormatFloat(math.Ceil(v*scale)/scale, 'f', digits, 64); len(s) <= 7 {
+		if s := strconv.FormatFloat(math.Ceil(v*scale)/scale, 'f', digits, 64); len(s) <= 7 && s != "+Inf" {
 			return s
 		}
 	}

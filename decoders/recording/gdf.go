@@ -147,7 +147,7 @@ func ReadGDF(r io.ReaderAt, size int64) (*Recording, error) {
 		records = present
 	}
 	for _, c := range channels {
-		rec.Channels = append(rec.Channels, Channel{Label: c.label, Unit: c.unit, Rate: float64(c.perRecord) / duration,
+		rec.Channels = append(rec.Channels, Channel{Label: c.label, Unit: c.unit, Rate: cleanRate(float64(c.perRecord) / duration),
 			Samples: make([]float64, 0, records*int64(c.perRecord))})
 	}
 	if err := readGDFRecords(r, headerLen, records, bytesPerRecord, channels, rec); err != nil {

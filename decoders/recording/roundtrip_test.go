@@ -151,7 +151,9 @@ func compareWritten(t *testing.T, want, got *recording.Recording, steps float64)
 
 func TestWriteRefuses(t *testing.T) {
 	t.Parallel()
-	one := func(c recording.Channel) *recording.Recording { return &recording.Recording{Channels: []recording.Channel{c}} }
+	one := func(c recording.Channel) *recording.Recording {
+		return &recording.Recording{Channels: []recording.Channel{c}}
+	}
 	for name, tt := range map[string]struct {
 		rec  *recording.Recording
 		code string
@@ -161,6 +163,8 @@ func TestWriteRefuses(t *testing.T) {
 		"no rate":      {one(recording.Channel{Label: "Cz", Samples: []float64{1}}), decoders.CodeUnsupportedFormat},
 		"no samples":   {one(recording.Channel{Label: "Cz", Rate: 100}), decoders.CodePayloadMalformed},
 		"too large":    {one(recording.Channel{Label: "Cz", Rate: 100, Samples: []float64{1e12}}), decoders.CodeUnsupportedFormat},
+		"near the end": {one(recording.Channel{Label: "Cz", Rate: 100, Samples: []float64{1e308}}), decoders.CodeUnsupportedFormat},
+		"lengths":      {&recording.Recording{Channels: []recording.Channel{{Label: "a", Rate: 1, Samples: make([]float64, 500)}, {Label: "b", Rate: 4000, Samples: []float64{1}}}}, decoders.CodeUnsupportedFormat},
 		"rates differ": {&recording.Recording{Channels: []recording.Channel{{Label: "a", Rate: 173.61, Samples: []float64{1}}, {Label: "b", Rate: 256.013, Samples: []float64{1}}}}, decoders.CodeUnsupportedFormat},
 	} {
 		if err := recording.WriteEDF(&bytes.Buffer{}, tt.rec); codeOf(err) != tt.code {

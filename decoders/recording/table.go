@@ -56,7 +56,7 @@ func readTable(name string, r io.ReaderAt, size int64) (*Recording, error) {
 		}
 		if row == nil { // the first line that is no comment
 			separator = separatorOf(trimmed)
-			cells := splitCells(trimmed, separator)
+			cells := closed(splitCells(trimmed, separator), 0)
 			if err := checkColumns(Table, len(cells)); err != nil {
 				return nil, err
 			}
@@ -79,7 +79,7 @@ func readTable(name string, r io.ReaderAt, size int64) (*Recording, error) {
 			}
 		}
 		bad.total++
-		if !parseCells(splitCells(trimmed, separator), row) {
+		if !parseCells(closed(splitCells(trimmed, separator), len(row)), row) {
 			bad.add(lines.number)
 			continue
 		}
@@ -134,9 +134,13 @@ func splitCells(line, separator string) []string {
 	if separator == "" {
 		return strings.Fields(line)
 	}
-	cells := strings.Split(line, separator)
-	if n := len(cells); n > 1 && strings.TrimSpace(cells[n-1]) == "" { // a separator at the end
-		cells = cells[:n-1]
+	return strings.Split(line, separator)
+}
+
+// closed drops the empty cell that a separator at the end of a line makes, where there is one more than due.
+func closed(cells []string, due int) []string {
+	if n := len(cells); n > due && n > 1 && strings.TrimSpace(cells[n-1]) == "" {
+		return cells[:n-1]
 	}
 	return cells
 }
@@ -189,7 +193,7 @@ func looksTabular(s string, cut bool) bool {
 		if line == "" || line[0] == '#' || line[0] == '%' {
 			continue
 		}
-		cells := splitCells(line, separatorOf(line))
+		cells := closed(splitCells(line, separatorOf(line)), 0)
 		if parseCells(cells, make([]float64, len(cells))) {
 			return true
 		}
