@@ -26,8 +26,6 @@ import (
 
 // Config is what the API is made of.
 type Config struct {
-	// Authenticator turns credentials into principals. Required.
-	Authenticator middleware.Authenticator
 	// Accounts, Decode, Jobs and Health are the use cases. Required.
 	Accounts *service.Accounts
 	Decode   *service.Decode
@@ -94,6 +92,17 @@ func (a *API) Routes() []Route {
 		{get, "/v1/projects/:id/keys", jwt, "", 0, a.listKeys},
 		{del, "/v1/projects/:id/keys/:key_id", jwt, "", 0, a.revokeKey},
 
+		{post, "/v1/auth/signup", none, "", SmallBodyLimit, a.signup},
+		{post, "/v1/auth/login", none, "", SmallBodyLimit, a.login},
+		{post, "/v1/auth/refresh", none, "", SmallBodyLimit, a.refresh},
+		{post, "/v1/auth/logout", none, "", SmallBodyLimit, a.logout},
+		{post, "/v1/projects", jwt, "", SmallBodyLimit, a.createProject},
+		{get, "/v1/projects", jwt, "", 0, a.listProjects},
+		{get, "/v1/projects/:id", jwt, "", 0, a.getProject},
+		{post, "/v1/projects/:id/keys", jwt, "", SmallBodyLimit, a.createKey},
+		{get, "/v1/projects/:id/keys", jwt, "", 0, a.listKeys},
+		{del, "/v1/projects/:id/keys/:key_id", jwt, "", 0, a.revokeKey},
+
 		{get, "/healthz", none, "", 0, a.healthz},
 		{get, "/readyz", none, "", 0, a.readyz},
 		{get, "/api/health", none, "", 0, a.apiHealth},
@@ -135,7 +144,7 @@ func (a *API) Engine() (*gin.Engine, error) {
 	for _, r := range a.Routes() {
 		chain := make([]gin.HandlerFunc, 0, 3)
 		if r.Auth != middleware.AuthNone {
-			chain = append(chain, middleware.Authenticate(a.cfg.Authenticator, r.Auth, r.Scope, service.Authorize))
+			chain = append(chain, middleware.Authenticate(a.cfg.Accounts, r.Auth, r.Scope, service.Authorize))
 		}
 		if r.Body > 0 {
 			chain = append(chain, middleware.Body(r.Body))
