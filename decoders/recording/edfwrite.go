@@ -99,7 +99,9 @@ func (e *edfWriter) layOut() error {
 		rates[c.Rate] = true
 	}
 	if len(rates) == 1 {
-		e.layOutSingle(e.channels[0].Rate, len(e.channels[0].Samples))
+		if err := e.layOutSingle(e.channels[0].Rate, len(e.channels[0].Samples)); err != nil {
+			return err
+		}
 	} else if err := e.layOutMixed(); err != nil {
 		return err
 	}
@@ -125,13 +127,13 @@ func (e *edfWriter) layOut() error {
 
 // layOutSingle looks for a record of 0.1 to 10 s whose length the header can state exactly and that divides the
 // samples and the gaps' places; among those that state the rate best, the one nearest to 1 s.
-func (e *edfWriter) layOutSingle(rate float64, samples int) {
+func (e *edfWriter) layOutSingle(rate float64, samples int) error {
 	best, bestCost := 0, math.Inf(1)
 	// A record is no longer than the recording, nor than the 61,440 bytes that EDF recommends.
 	most := max(1, int(min(math.Ceil(10*rate), float64(samples), 61440/2)))
 	for n := max(1, min(int(min(rate/10, 61440/2)), most)); n <= most; n++ {
 		seconds, err := strconv.ParseFloat(field8(float64(n)/rate), 64)
-		if err != nil || seconds <= 0 {
+		if err != nil || seconds <= 0 || len(field8(float64(n)/rate)) > 8 {
 			continue
 		}
 		cost := math.Abs(math.Log10(float64(n)/rate)) * 1e-3
@@ -151,6 +153,9 @@ func (e *edfWriter) layOutSingle(rate float64, samples int) {
 			best, bestCost = n, cost
 		}
 	}
+	if best == 0 {
+		return unsupported(e.format(), map[string]any{"rate": fmt.Sprint(rate)}, "no record length fits a rate of %g Hz", rate)
+	}
 	e.duration = field8(float64(best) / rate)
 	// Readers hold the starts of the records to the length that the header states, rounded as it may be.
 	e.seconds, _ = strconv.ParseFloat(e.duration, 64)
@@ -158,6 +163,7 @@ func (e *edfWriter) layOutSingle(rate float64, samples int) {
 	for i := range e.perRecord {
 		e.perRecord[i] = best
 	}
+	return nil
 }
 
 // layOutMixed looks for the shortest whole number of seconds in which every rate gives whole samples.

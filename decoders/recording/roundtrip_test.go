@@ -163,6 +163,8 @@ func TestWriteRefuses(t *testing.T) {
 		"no rate":      {one(recording.Channel{Label: "Cz", Samples: []float64{1}}), decoders.CodeUnsupportedFormat},
 		"no samples":   {one(recording.Channel{Label: "Cz", Rate: 100}), decoders.CodePayloadMalformed},
 		"too large":    {one(recording.Channel{Label: "Cz", Rate: 100, Samples: []float64{1e12}}), decoders.CodeUnsupportedFormat},
+		"fast":         {one(recording.Channel{Label: "Cz", Rate: 1e300, Samples: []float64{1}}), decoders.CodeUnsupportedFormat},
+		"slow":         {one(recording.Channel{Label: "Cz", Rate: 1e-300, Samples: []float64{1}}), decoders.CodeUnsupportedFormat},
 		"near the end": {one(recording.Channel{Label: "Cz", Rate: 100, Samples: []float64{1e308}}), decoders.CodeUnsupportedFormat},
 		"lengths":      {&recording.Recording{Channels: []recording.Channel{{Label: "a", Rate: 1, Samples: make([]float64, 500)}, {Label: "b", Rate: 4000, Samples: []float64{1}}}}, decoders.CodeUnsupportedFormat},
 		"rates differ": {&recording.Recording{Channels: []recording.Channel{{Label: "a", Rate: 173.61, Samples: []float64{1}}, {Label: "b", Rate: 256.013, Samples: []float64{1}}}}, decoders.CodeUnsupportedFormat},
