@@ -120,6 +120,7 @@ func TestBadInputTellsTheNumbers(t *testing.T) {
 		{"target above Nyquist", cyton + `,"stimulus":{"targets":[{"frequency":200}]}`, four, decoders.CodeInvalidStimulus, "200", nil},
 		{"flash code is a word", cyton + `,"stimulus":{"flashes":{"one":["A"]}}`, four, decoders.CodeInvalidStimulus, "one", nil},
 		{"auto without anything to go by", `"type":"eeg","channels":["O1","O2","Oz"],"sample_rate":250`, floats(noise(3, 1000, 2)), decoders.CodeUndetermined, "montage lacks C3, C4", nil},
+		{"auto with a target above Nyquist", `"type":"eeg","channels":8,"sample_rate":250,"stimulus":{"targets":[{"frequency":200}]}`, four, decoders.CodeInvalidStimulus, "200", nil},
 		{"auto too short", `"type":"eeg","channels":8,"sample_rate":250`, four[:249*32], decoders.CodePayloadTooShort, "250 samples", map[string]any{"samples_needed": 250}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

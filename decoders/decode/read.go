@@ -110,19 +110,21 @@ func fromRecording(in *Input, rec *recording.Recording) (*loaded, error) {
 	} else if l.events, err = eventsOf(in); err != nil {
 		return nil, err
 	}
-	checkDevice(l, in, sig.Channels)
+	device, known := recording.Device(in.Device)
+	checkDevice(l, in, sig.Channels, device, known)
 	return l, nil
 }
 
 // openRaw checks what a request says about bare samples. The samples are read by pending.
 func openRaw(in *Input, payload []byte) (*loaded, error) {
 	l := &loaded{format: formatRaw, bytes: len(payload)}
-	names, err := rawChannels(l, in)
+	device, known := recording.Device(in.Device)
+	names, err := rawChannels(l, in, device, known)
 	if err != nil {
 		return nil, err
 	}
 	rate := in.SampleRate
-	if device, known := recording.Device(in.Device); rate == 0 && known && len(device.Rates) > 0 {
+	if rate == 0 && known && len(device.Rates) > 0 {
 		rate = device.Rates[0]
 		l.flag(intent.FlagRateUnusual, "The request has no sample_rate; the usual %g Hz of %s were assumed.", rate, device.Name)
 	}
@@ -149,8 +151,7 @@ func openRaw(in *Input, payload []byte) (*loaded, error) {
 }
 
 // rawChannels returns the names of the channels of bare samples.
-func rawChannels(l *loaded, in *Input) ([]string, error) {
-	device, known := recording.Device(in.Device)
+func rawChannels(l *loaded, in *Input, device recording.Montage, known bool) ([]string, error) {
 	if in.Channels == nil {
 		if !known {
 			return nil, decoders.Errorf(decoders.CodePayloadMalformed, map[string]any{"device": in.Device},
@@ -175,7 +176,7 @@ func rawChannels(l *loaded, in *Input) ([]string, error) {
 			}
 			seen[name] = i
 		}
-		checkDevice(l, in, names)
+		checkDevice(l, in, names, device, known)
 		return names, nil
 	}
 	names, exact := recording.MontageFor(in.Device, in.Channels.Count)
@@ -189,8 +190,7 @@ func rawChannels(l *loaded, in *Input) ([]string, error) {
 }
 
 // checkDevice warns where channels or rate are not those of the device.
-func checkDevice(l *loaded, in *Input, names []string) {
-	device, known := recording.Device(in.Device)
+func checkDevice(l *loaded, in *Input, names []string, device recording.Montage, known bool) {
 	if !known {
 		return
 	}

@@ -32,8 +32,9 @@ func choose(cat *catalog.Catalog, p decoders.Paradigm, in *Input, l *loaded, d *
 	return choice, nil
 }
 
-// auto settles the paradigm by the evidence, in the order that the package comment gives. The signal is loaded.
-func auto(ctx context.Context, cat *catalog.Catalog, in *Input, input *decoders.Input, l *loaded, d *Diagnostics) (*catalog.Choice, error) {
+// auto settles the paradigm by the evidence, in the order that the package comment gives. The signal is loaded. The
+// result is not nil where finding out took the whole decode.
+func auto(ctx context.Context, cat *catalog.Catalog, in *Input, input *decoders.Input, l *loaded, d *Diagnostics) (*catalog.Choice, *decoders.Result, error) {
 	evidence := map[string]any{}
 	d.Routing.Evidence = evidence
 	pass := func(p decoders.Paradigm, format string, args ...any) {
@@ -45,28 +46,27 @@ func auto(ctx context.Context, cat *catalog.Catalog, in *Input, input *decoders.
 	if train.isP300() {
 		choice, err := choose(cat, decoders.P300, in, l, d)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		d.Routing.Why = fmt.Sprintf("%d events of %d codes, a median of %.3g s apart, are flashes; %s", train.Events, train.Codes, *train.MedianSOA, choice.Why)
-		return choice, nil
+		return choice, nil, nil
 	}
 	pass(decoders.P300, "%s", train.why())
 
 	if err := ctx.Err(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if len(input.Stimulus.Targets) == 0 {
 		pass(decoders.SSVEP, "the request names no stimulus frequencies")
 	} else {
-		found, err := ssvep.Detect(input)
-		input.Step("detect")
+		choice, result, found, err := flickers(ctx, cat, in, input, l, d)
 		var fault *decoders.Error
 		switch {
-		case errors.As(err, &fault):
+		case errors.As(err, &fault) && fault.Code != decoders.CodeInvalidStimulus: // a wrong request is not the evidence's fault
 			evidence["ssvep"] = map[string]any{"error": fault.Code}
 			pass(decoders.SSVEP, "%s", fault.Message)
 		case err != nil:
-			return nil, err
+			return nil, nil, err
 		default:
 			evidence["ssvep"] = found
 			switch {
@@ -77,39 +77,54 @@ func auto(ctx context.Context, cat *catalog.Catalog, in *Input, input *decoders.
 			case found.AlphaLike:
 				pass(decoders.SSVEP, "%g Hz without harmonics looks like the alpha rhythm", found.Frequency)
 			default:
-				choice, err := choose(cat, decoders.SSVEP, in, l, d)
-				if err != nil {
-					return nil, err
-				}
 				d.Routing.Why = fmt.Sprintf("the response at %g Hz beats its surrogates, p = %.3g; %s", found.Frequency, found.P, choice.Why)
-				return choice, nil
+				return choice, result, nil
 			}
 		}
+		d.Routing.Used, d.Routing.Passed = Route{}, nil
 	}
 
 	missing := missingMotor(l.Channels)
 	evidence["motor_channels_missing"] = missing
 	if len(missing) > 0 {
 		pass(decoders.MotorImagery, "the montage lacks %s", listed(missing))
-		return nil, undetermined(d)
+		return nil, nil, undetermined(d)
 	}
 	choice, err := choose(cat, decoders.MotorImagery, in, l, d)
 	var fault *decoders.Error
 	if errors.As(err, &fault) {
 		evidence["motor_imagery"] = map[string]any{"error": fault.Code, "details": fault.Details}
 		pass(decoders.MotorImagery, "%s", fault.Message)
-		return nil, undetermined(d)
+		return nil, nil, undetermined(d)
 	}
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if need := minSamples(choice.Decoder, l.Rate); l.Samples() < need {
 		pass(decoders.MotorImagery, "%d samples a channel, %s needs %d", l.Samples(), choice.Entry.ID(), need)
 		d.Routing.Used = Route{}
-		return nil, undetermined(d)
+		return nil, nil, undetermined(d)
 	}
 	d.Routing.Why = "neither flashes nor flicker, and the montage covers C3 and C4; " + choice.Why
-	return choice, nil
+	return choice, nil, nil
+}
+
+// flickers decodes with the catalog's SSVEP model and returns whether there is a flicker at all.
+func flickers(ctx context.Context, cat *catalog.Catalog, in *Input, input *decoders.Input, l *loaded, d *Diagnostics) (*catalog.Choice, *decoders.Result, ssvep.Detection, error) {
+	choice, err := choose(cat, decoders.SSVEP, in, l, d)
+	if err != nil {
+		return nil, nil, ssvep.Detection{}, err
+	}
+	result, err := choice.Decoder.Decode(ctx, input)
+	if err != nil {
+		return nil, nil, ssvep.Detection{}, err
+	}
+	if found, ok := result.Evidence["detection"].(ssvep.Detection); ok {
+		return choice, result, found, nil
+	}
+	// A model of another making, which does not say how sure it is that there is a flicker.
+	found, err := ssvep.Detect(input)
+	return choice, result, found, err
 }
 
 func undetermined(d *Diagnostics) error {

@@ -115,8 +115,9 @@ func run(ctx context.Context, req *Request, l *loaded, cat *catalog.Catalog, opt
 	if opt.Trace != nil {
 		input.Trace = func(step string) { opt.Trace("decode." + step) }
 	}
+	var result *decoders.Result
 	if choice == nil {
-		if choice, err = auto(ctx, cat, in, input, l, d); err != nil {
+		if choice, result, err = auto(ctx, cat, in, input, l, d); err != nil {
 			return nil, err
 		}
 	}
@@ -129,9 +130,10 @@ func run(ctx context.Context, req *Request, l *loaded, cat *catalog.Catalog, opt
 	opt.step("route")
 
 	// Decode before the quality is measured: what fails, fails early.
-	result, err := choice.Decoder.Decode(ctx, input)
-	if err != nil {
-		return nil, err
+	if result == nil {
+		if result, err = choice.Decoder.Decode(ctx, input); err != nil {
+			return nil, err
+		}
 	}
 	if err := checkResult(result); err != nil {
 		return nil, fmt.Errorf("decode: %s: %w", choice.Entry.ID(), err)
