@@ -257,7 +257,8 @@ func TestBrokenFilesAreRefused(t *testing.T) {
 				payload = []byte{}
 			}
 			for _, encoding := range []string{"edf", "bdf", "gdf"} {
-				req := &decode.Request{Input: decode.Input{Type: "eeg", Encoding: encoding, Paradigm: "ssvep", Channels: nil}}
+				req := &decode.Request{Input: decode.Input{Type: "eeg", Encoding: encoding, Paradigm: "ssvep",
+					Stimulus: &decode.Stimulus{Targets: []decode.Target{{Frequency: 13}, {Frequency: 17}}}}}
 				out, d, err := decode.Run(t.Context(), req, payload, cat, decode.Options{})
 				t.Run(fmt.Sprintf("%s as %s", filepath.Base(file), encoding), func(t *testing.T) { checkOutcome(t, out, d, err) })
 			}
