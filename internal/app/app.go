@@ -1,0 +1,383 @@
+// Package app puts a neurod process together: stores, engine, use cases, HTTP and workers, by role.
+//
+// It is the only package that knows all the others, and it is what cmd/neurod runs and what the tests boot, so that
+// both run the same thing.
+//
+//	New    opens the stores, refuses what must not start (schema not migrated, demo account in production)
+//	Start  runs the engine, the workers and the HTTP server
+//	Stop   readiness off → waiting clients answered → HTTP and workers drained, both at once → engine → stores
+//
+// Invariants: New leaves nothing open when it fails; Stop ends everything that Start began and may be called twice;
+// the embedded mode is one process, held by a lock in its data folder.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/redis/go-redis/v9"
+
+	"github.com/neurod/neurod/decoders/catalog"
+	"github.com/neurod/neurod/handlers"
+	"github.com/neurod/neurod/internal/auth"
+	"github.com/neurod/neurod/internal/config"
+	"github.com/neurod/neurod/internal/service"
+	"github.com/neurod/neurod/internal/store"
+	"github.com/neurod/neurod/jobs"
+	"github.com/neurod/neurod/models"
+	"github.com/neurod/neurod/workers"
+)
+
+// Role says which part of the service a process is.
+type Role string
+
+// The roles.
+const (
+	All    Role = "all"    // API and workers: what the embedded mode always is
+	API    Role = "api"    // HTTP alone
+	Worker Role = "worker" // workers alone
+)
+
+func (r Role) serves() bool { return r == All || r == API }
+func (r Role) works() bool  { return r == All || r == Worker }
+
+// Config says what to put together.
+type Config struct {
+	// Settings come from the environment (package config). Required.
+	Settings config.Config
+	// Role of the process. Defaults to All.
+	Role Role
+	// Log takes the process's log. Defaults to slog.Default().
+	Log *slog.Logger
+	// Engine changes the engine's settings before it is made, for tests that need shorter times. Defaults to no change.
+	Engine func(*jobs.Config)
+}
+
+// App is a process of the service.
+type App struct {
+	role     Role
+	settings config.Config
+	log      *slog.Logger
+	metrics  *prometheus.Registry
+
+	lock   io.Closer // embedded only
+	store  *store.Store
+	redis  redis.UniversalClient // nil when embedded
+	engine *jobs.Engine
+	worker *workers.Server // nil in role API
+
+	http     *http.Server // nil in role Worker
+	listener net.Listener
+
+	draining    atomic.Bool
+	started     bool
+	failed      chan error
+	stopWorker  context.CancelFunc
+	stopEngine  context.CancelFunc
+	workerGroup sync.WaitGroup
+	engineGroup sync.WaitGroup
+	serveGroup  sync.WaitGroup
+	stopOnce    sync.Once
+	stopErr     error
+}
+
+// ErrEmbeddedRole refuses to split the embedded mode, whose stores live in one process.
+var ErrEmbeddedRole = errors.New("app: without DATABASE_URL and REDIS_URL the service is one process: run neurod serve")
+
+// New opens the stores and wires everything. Nothing runs and nothing listens before Start. Close it with Stop.
+func New(ctx context.Context, cfg Config) (_ *App, err error) {
+	if cfg.Role == "" {
+		cfg.Role = All
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.Default()
+	}
+	a := &App{role: cfg.Role, settings: cfg.Settings, log: cfg.Log, failed: make(chan error, 3), metrics: prometheus.NewRegistry()}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, a.close())
+		}
+	}()
+	a.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+
+	if err := a.openStores(ctx); err != nil {
+		return nil, err
+	}
+	engine := jobs.Config{
+		Store:                a.store,
+		Redis:                a.redis,
+		OutageLimit:          cfg.Settings.RedisOutageLimit,
+		PayloadRetention:     cfg.Settings.PayloadRetention,
+		ResultRetention:      cfg.Settings.ResultRetention,
+		DeadLetterRetention:  cfg.Settings.DeadLetterRetention,
+		IdempotencyRetention: cfg.Settings.IdempotencyRetention,
+		Logger:               cfg.Log,
+	}
+	if cfg.Engine != nil {
+		cfg.Engine(&engine)
+	}
+	if a.engine, err = jobs.New(engine); err != nil {
+		return nil, fmt.Errorf("app: %w", err)
+	}
+	a.metrics.MustRegister(a.engine.Collector())
+	if a.role.works() {
+		if err := a.wireWorker(); err != nil {
+			return nil, err
+		}
+	}
+	accounts, err := a.accounts(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if a.role.serves() {
+		if err := a.wireHTTP(accounts); err != nil {
+			return nil, err
+		}
+	}
+	return a, nil
+}
+
+// openStores opens the database and Redis. The embedded database is brought up to date; production's must be.
+func (a *App) openStores(ctx context.Context) error {
+	s := a.settings
+	if s.Embedded() {
+		if a.role != All {
+			return ErrEmbeddedRole
+		}
+		if err := os.MkdirAll(s.DataDir, 0o700); err != nil {
+			return fmt.Errorf("app: data folder: %w", err)
+		}
+		lock, err := lockDir(s.DataDir)
+		if err != nil {
+			return err
+		}
+		a.lock = lock
+	}
+	var err error
+	if a.store, err = store.Open(ctx, s.Store()); err != nil {
+		return err
+	}
+	if s.Embedded() {
+		if _, err := a.store.Migrate(ctx, "up"); err != nil {
+			return err
+		}
+		return nil
+	}
+	if err := a.store.CheckMigrated(ctx); err != nil {
+		return err
+	}
+	a.redis, err = openRedis(s.RedisURL.Reveal())
+	return err
+}
+
+// accounts makes the use cases of accounts, and sees to the demo account: made when embedded, refused in production.
+// A worker has no accounts, but checks as well.
+func (a *App) accounts(ctx context.Context) (*service.Accounts, error) {
+	s := a.settings
+	cfg := service.AccountsConfig{
+		Store:          a.store,
+		Passwords:      auth.NewPasswords(auth.PasswordConfig{}),
+		SignupDisabled: !s.SignupEnabled,
+		SignupsPerHour: s.SignupsPerHour,
+		LoginFailures:  s.LoginFailures,
+		RefreshTTL:     s.RefreshTTL,
+		Log:            a.log,
+	}
+	if a.role.serves() {
+		key, err := s.SigningKey()
+		if err != nil {
+			return nil, err
+		}
+		if cfg.Tokens, err = auth.NewTokens(auth.TokenConfig{Key: key, TTL: s.AccessTTL}); err != nil {
+			return nil, err
+		}
+		throttle := auth.ThrottleConfig{Log: a.log}
+		if a.redis != nil {
+			throttle.Redis = a.redis
+		}
+		cfg.Throttle = auth.NewThrottle(throttle)
+	}
+	accounts := service.NewAccounts(cfg)
+	if s.Embedded() {
+		return accounts, accounts.SeedDemo(ctx)
+	}
+	return accounts, accounts.RefuseDemo(ctx)
+}
+
+func (a *App) wireWorker() error {
+	cat, err := catalog.Default()
+	if err != nil {
+		return fmt.Errorf("app: built-in models: %w", err)
+	}
+	if dir := a.settings.ModelsDir; dir != "" {
+		n, err := cat.AddFS(os.DirFS(dir), catalog.Directory)
+		if err != nil {
+			return fmt.Errorf("app: models in %s: %w", dir, err)
+		}
+		a.log.Info("loaded models", "folder", dir, "models", n)
+	}
+	a.worker, err = workers.New(workers.Config{
+		Engine:       a.engine,
+		Concurrency:  a.settings.WorkerConcurrency,
+		DrainTimeout: a.settings.ShutdownTimeout * 2 / 3, // the rest is for handing back and closing
+		Logger:       a.log,
+	})
+	if err != nil {
+		return fmt.Errorf("app: %w", err)
+	}
+	a.worker.Register(models.KindDecode, workers.Decode(cat))
+	a.metrics.MustRegister(a.worker.Collector())
+	return nil
+}
+
+func (a *App) wireHTTP(accounts *service.Accounts) error {
+	router, err := handlers.NewRouter(handlers.Config{
+		Accounts:       accounts,
+		Decode:         service.NewDecode(service.DecodeConfig{Jobs: a.engine, Disabled: !a.settings.DecodeEnabled}),
+		Jobs:           service.NewJobs(a.engine),
+		Health:         service.Health{Database: a.store.Ping, Queue: a.pingRedis},
+		Log:            a.log,
+		Metrics:        a.metrics,
+		Draining:       a.draining.Load,
+		TrustedProxies: a.settings.TrustedProxies,
+	})
+	if err != nil {
+		return err
+	}
+	a.http = handlers.NewServer(handlers.ServerConfig{}, router, a.log)
+	return nil
+}
+
+// pingRedis asks Redis for an answer; the one inside the process always has one.
+func (a *App) pingRedis(ctx context.Context) error {
+	if a.redis == nil {
+		return nil
+	}
+	return a.redis.Ping(ctx).Err()
+}
+
+// Start runs the process: it listens when it returns nil. Faults that come later are on Failed.
+func (a *App) Start() error {
+	if a.started {
+		return errors.New("app: started twice")
+	}
+	if a.http != nil {
+		l, err := net.Listen("tcp", a.settings.Addr)
+		if err != nil {
+			return fmt.Errorf("app: %w", err)
+		}
+		a.listener = l
+	}
+	a.started = true
+
+	engineCtx, stopEngine := context.WithCancel(context.Background())
+	a.stopEngine = stopEngine
+	a.engineGroup.Go(func() { a.watch("jobs engine", a.engine.Run(engineCtx)) })
+	workerCtx, stopWorker := context.WithCancel(context.Background())
+	a.stopWorker = stopWorker
+	if a.worker != nil {
+		a.workerGroup.Go(func() { a.watch("worker", a.worker.Run(workerCtx)) })
+	}
+	if a.http != nil {
+		a.serveGroup.Go(func() {
+			if err := a.http.Serve(a.listener); !errors.Is(err, http.ErrServerClosed) {
+				a.watch("http server", err)
+			}
+		})
+	}
+	a.log.Info("started", "role", string(a.role), "addr", a.Addr(), "database", string(a.store.Dialect()), "embedded", a.settings.Embedded())
+	return nil
+}
+
+// watch reports a part that ended with an error before it was told to.
+func (a *App) watch(part string, err error) {
+	if err != nil && !a.draining.Load() {
+		a.failed <- fmt.Errorf("app: %s: %w", part, err)
+	}
+}
+
+// Failed gives the fault of a part that ended by itself; the process should stop then.
+func (a *App) Failed() <-chan error { return a.failed }
+
+// Addr returns the address the process listens on, "" when it does not.
+func (a *App) Addr() string {
+	if a.listener == nil {
+		return ""
+	}
+	return a.listener.Addr().String()
+}
+
+// Stop ends the process gracefully: nothing new is taken, what runs may finish until ctx ends, and what does not
+// goes back to the queue. It may be called twice, and also when Start was not.
+func (a *App) Stop(ctx context.Context) error {
+	a.stopOnce.Do(func() { a.stopErr = a.stop(ctx) })
+	return a.stopErr
+}
+
+func (a *App) stop(ctx context.Context) error {
+	a.draining.Store(true)
+	var errs []error
+	if a.started {
+		a.log.Info("stopping", "role", string(a.role))
+		a.engine.Drain() // whoever waits for a job is answered with the job as it stands
+		a.stopWorker()
+		if a.http != nil {
+			if err := a.http.Shutdown(ctx); err != nil {
+				errs = append(errs, fmt.Errorf("app: requests were cut off: %w", err), a.http.Close())
+			}
+			a.serveGroup.Wait()
+		}
+		a.workerGroup.Wait() // bounded by the worker's own drain timeout
+		a.stopEngine()
+		a.engineGroup.Wait()
+	}
+	errs = append(errs, a.close())
+	if a.started {
+		a.log.Info("stopped", "role", string(a.role))
+	}
+	return errors.Join(errs...)
+}
+
+// close releases what New opened.
+func (a *App) close() error {
+	var errs []error
+	if a.engine != nil {
+		errs = append(errs, a.engine.Close())
+	}
+	if a.redis != nil {
+		errs = append(errs, a.redis.Close())
+	}
+	if a.store != nil {
+		errs = append(errs, a.store.Close())
+	}
+	if a.lock != nil {
+		errs = append(errs, a.lock.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// Run starts the process and stops it when ctx ends or a part of it fails, within Settings.ShutdownTimeout.
+func (a *App) Run(ctx context.Context) error {
+	err := a.Start()
+	if err == nil {
+		select {
+		case <-ctx.Done():
+		case err = <-a.failed:
+		}
+	}
+	// The program was told to stop: ctx has ended, and stopping needs time of its own.
+	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), max(a.settings.ShutdownTimeout, time.Second))
+	defer cancel()
+	return errors.Join(err, a.Stop(stopping))
+}

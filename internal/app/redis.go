@@ -1,0 +1,57 @@
+package app
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// openRedis returns a client for a Redis URL; it connects with its first command.
+//
+//	redis://… rediss://…                                    one server
+//	redis-sentinel://HOST:PORT/DB?master_name=M&addr=H2:P2  Sentinel (rediss-sentinel:// with TLS)
+//	redis-cluster://HOST:PORT?addr=H2:P2&addr=H3:P3         Cluster (rediss-cluster:// with TLS)
+//
+// Commands end with their context, so that a Redis that hangs holds nobody longer than the caller allows.
+func openRedis(raw string) (redis.UniversalClient, error) {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return nil, fmt.Errorf("app: REDIS_URL is not a URL") // the cause repeats the URL, which may hold a password
+	}
+	scheme, kind, _ := strings.Cut(u.Scheme, "-")
+	u.Scheme = scheme
+	switch kind {
+	case "sentinel":
+		o, err := redis.ParseFailoverURL(u.String())
+		if err != nil {
+			return nil, redisFault(err)
+		}
+		if o.MasterName == "" {
+			return nil, fmt.Errorf("app: REDIS_URL: a Sentinel URL needs master_name")
+		}
+		o.ContextTimeoutEnabled = true
+		return redis.NewFailoverClient(o), nil
+	case "cluster":
+		o, err := redis.ParseClusterURL(u.String())
+		if err != nil {
+			return nil, redisFault(err)
+		}
+		o.ContextTimeoutEnabled = true
+		return redis.NewClusterClient(o), nil
+	case "":
+		o, err := redis.ParseURL(u.String())
+		if err != nil {
+			return nil, redisFault(err)
+		}
+		o.ContextTimeoutEnabled = true
+		return redis.NewClient(o), nil
+	}
+	return nil, fmt.Errorf("app: REDIS_URL: unknown scheme %s-%s", scheme, kind)
+}
+
+// redisFault keeps go-redis's reason, which names schemes, parameters and database numbers, but no passwords.
+func redisFault(err error) error {
+	return fmt.Errorf("app: REDIS_URL: %s", strings.TrimPrefix(err.Error(), "redis: "))
+}
