@@ -41,11 +41,7 @@ func encodeDiagnostics(d *decode.Diagnostics) json.RawMessage {
 	if err == nil {
 		return b
 	}
-	fault := map[string]any{"unencodable": err.Error()}
-	d.Evidence, d.Routing.Evidence = fault, nil
-	if d.Seizure != nil {
-		d.Seizure = fault
-	}
+	d.Evidence, d.Routing.Evidence, d.Seizure = map[string]any{"unencodable": err.Error()}, nil, nil
 	b, _ = json.Marshal(d)
 	return b
 }

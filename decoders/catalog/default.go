@@ -6,6 +6,7 @@ import (
 
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/motorimagery"
+	"github.com/neurod/neurod/decoders/seizure"
 	"github.com/neurod/neurod/decoders/ssvep"
 )
 
@@ -17,6 +18,7 @@ func Pipelines() []decoders.Pipeline {
 	return []decoders.Pipeline{
 		motorimagery.CSPLDA(),
 		motorimagery.TSLR(),
+		seizure.IctalScore(),
 	}
 }
 
@@ -35,6 +37,9 @@ func Default() (*Catalog, error) {
 		if err := c.AddDecoder(d, ssvepCard(method), TrainingFree); err != nil {
 			return nil, err
 		}
+	}
+	if err := c.AddDecoder(seizure.New(), seizureCard(), TrainingFree); err != nil {
+		return nil, err
 	}
 	files, err := fs.Sub(builtin, "builtin")
 	if err != nil {

@@ -37,3 +37,21 @@ func ssvepCard(method string) ModelCard {
 	}
 	return card
 }
+
+// seizureCard is the card of the rules of package seizure. They were written down, not fitted, so there is no
+// calibration; the evaluation prints their accuracy.
+func seizureCard() ModelCard {
+	return ModelCard{
+		Summary:     "Looks for 10 s of large rhythmic activity that is neither alpha rhythm nor muscle; fixed rules, no training.",
+		TrainedWith: TrainedWith{Pipeline: "ictal_rules"},
+		IntendedUse: "A warning to a person who watches, beside any decoding. Never a diagnosis.",
+		Limits: []string{
+			"Clips under 10 s get no verdict.",
+			"Small, focal or low-voltage fast discharges are missed.",
+			"The confidence is a score of the rules with its threshold at one half, not a calibrated probability.",
+			"The samples must be calibrated in microvolts.",
+		},
+		Citations: []string{"Gotman 1982, Electroencephalogr. Clin. Neurophysiol. 54, 530-540",
+			"Hirsch et al. 2021, J. Clin. Neurophysiol. 38, 1-29"},
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"github.com/neurod/neurod/decoders/catalog"
 	"github.com/neurod/neurod/decoders/features"
 	"github.com/neurod/neurod/decoders/intent"
+	"github.com/neurod/neurod/decoders/seizure"
 )
 
 // Output is the answer to a decode request: every field of the decode document, and some of our own.
@@ -45,10 +46,10 @@ type Quality struct {
 
 // Diagnostics says how an answer came about. It is filled as far as a failed decode came.
 type Diagnostics struct {
-	Routing  Routing        `json:"routing"`
-	Signal   *SignalInfo    `json:"signal,omitempty"`
-	Evidence map[string]any `json:"evidence,omitempty"` // the decoder's
-	Seizure  map[string]any `json:"seizure,omitempty"`  // the seizure check's
+	Routing  Routing           `json:"routing"`
+	Signal   *SignalInfo       `json:"signal,omitempty"`
+	Evidence map[string]any    `json:"evidence,omitempty"` // the decoder's
+	Seizure  *seizure.Evidence `json:"seizure,omitempty"`  // of the check that runs beside other paradigms
 	// Steps is the caller's to fill: only it has a clock.
 	Steps []Step `json:"steps,omitempty"`
 }

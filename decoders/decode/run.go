@@ -15,6 +15,7 @@ import (
 	"github.com/neurod/neurod/decoders/intent"
 	"github.com/neurod/neurod/decoders/language"
 	"github.com/neurod/neurod/decoders/recording"
+	"github.com/neurod/neurod/decoders/seizure"
 )
 
 // Options are the caller's wishes about a run.
@@ -147,13 +148,10 @@ func run(ctx context.Context, req *Request, l *loaded, cat *catalog.Catalog, opt
 		return nil, err
 	}
 
-	seizure, err := checkSeizure(ctx, cat, choice, result, input, quality, d)
-	if err != nil {
-		return nil, err
-	}
+	ictal := checkSeizure(choice, result, l.Signal, d)
 	opt.step("seizure")
 
-	out := answer(req.Context, choice, result, l, quality, seizure)
+	out := answer(req.Context, choice, result, l, quality, ictal)
 	opt.step("answer")
 	return out, nil
 }
@@ -231,45 +229,19 @@ func prior(c *Context, st decoders.Stimulus) func(string) float64 {
 	}
 }
 
-// seizureSeconds is the shortest clip that can tell a seizure: the persistence that the check asks for, in s.
-const seizureSeconds = 10
-
 // checkSeizure returns whether the recording looks like a seizure, nil where that cannot be said. A request for the
-// paradigm seizure has its answer; beside every other paradigm the catalog's seizure check runs.
-func checkSeizure(ctx context.Context, cat *catalog.Catalog, choice *catalog.Choice, result *decoders.Result,
-	input *decoders.Input, quality *features.Summary, d *Diagnostics) (*bool, error) {
+// paradigm seizure has its answer; beside every other paradigm the rules of package seizure run.
+func checkSeizure(choice *catalog.Choice, result *decoders.Result, sig decoders.Signal, d *Diagnostics) *bool {
 	if choice.Entry.Paradigm == decoders.Seizure {
-		return result.Seizure, nil
+		return result.Seizure
 	}
-	unknown := func(why string) (*bool, error) {
-		d.Seizure = map[string]any{"checked": false, "why": why}
-		return nil, nil
-	}
-	if s := input.Seconds(); s < seizureSeconds {
-		return unknown(fmt.Sprintf("%.4g s of signal, %d s are needed", s, seizureSeconds))
-	}
-	if quality == nil || 2*quality.Passed < quality.Windows {
-		return unknown("the quality of the recording is too low")
-	}
-	check, err := cat.Resolve(catalog.Query{Paradigm: decoders.Seizure, Channels: input.Channels, Rate: input.Rate})
-	if err != nil {
-		return unknown(err.Error())
-	}
-	alone := &decoders.Input{Signal: input.Signal}
-	found, err := check.Decoder.Decode(ctx, alone)
-	var fault *decoders.Error
-	if errors.As(err, &fault) {
-		return unknown(fault.Error())
-	}
-	if err != nil {
-		return nil, err
-	}
-	d.Seizure = map[string]any{"checked": true, "model": check.Entry.ID(), "evidence": found.Evidence, "flags": found.Flags}
-	return found.Seizure, nil
+	verdict, evidence := seizure.Check(sig)
+	d.Seizure = &evidence
+	return verdict
 }
 
 // answer puts the output together.
-func answer(c *Context, choice *catalog.Choice, result *decoders.Result, l *loaded, quality *features.Summary, seizure *bool) *Output {
+func answer(c *Context, choice *catalog.Choice, result *decoders.Result, l *loaded, quality *features.Summary, ictal *bool) *Output {
 	if c == nil {
 		c = &Context{}
 	}
@@ -284,9 +256,9 @@ func answer(c *Context, choice *catalog.Choice, result *decoders.Result, l *load
 		PredictedText:    predicted(c, first.Intent),
 		Alternatives:     ranked[1:],
 		SessionContext:   intent.SessionContext(mode, paradigm, c.SessionHistory, first.Intent),
-		SeizureDetected:  seizure,
+		SeizureDetected:  ictal,
 		RedFlags:         []string{},
-		RedFlagDetails:   redFlags(choice, result, ranked, l, quality, seizure),
+		RedFlagDetails:   redFlags(choice, result, ranked, l, quality, ictal),
 		Disclaimer:       intent.Disclaimer,
 		DecodedClass:     decodedClass(mode, paradigm, result.Classes, c.Intents, first.Intent),
 		Model: Model{Name: choice.Entry.Name, Version: choice.Entry.Version, Pipeline: choice.Entry.Pipeline,
@@ -326,7 +298,7 @@ func predicted(c *Context, first string) string {
 }
 
 // redFlags collects the warnings of an answer, gravest first.
-func redFlags(choice *catalog.Choice, result *decoders.Result, ranked []intent.Ranked, l *loaded, quality *features.Summary, seizure *bool) []intent.Flag {
+func redFlags(choice *catalog.Choice, result *decoders.Result, ranked []intent.Ranked, l *loaded, quality *features.Summary, ictal *bool) []intent.Flag {
 	flags := slices.Clone(l.flags)
 	add := func(code, format string, args ...any) {
 		f := intent.FlagOf(code)
@@ -335,7 +307,7 @@ func redFlags(choice *catalog.Choice, result *decoders.Result, ranked []intent.R
 		}
 		flags = append(flags, f)
 	}
-	if seizure != nil && *seizure {
+	if ictal != nil && *ictal {
 		add(intent.FlagPossibleSeizure, "")
 	}
 	if intent.LowConfidence(ranked[0].Confidence, len(ranked)) {

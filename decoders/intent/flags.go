@@ -29,6 +29,8 @@ const (
 	FlagShortRecording  = "short_recording"
 	FlagGapInRecording  = "gap_in_recording"
 	FlagAlphaLike       = "alpha_like"
+	FlagSeizureUnknown  = "seizure_unknown"
+	FlagAmplitudeOnly   = "amplitude_only"
 	FlagEventsIgnored   = "events_ignored"
 )
 
@@ -49,6 +51,8 @@ var table = []Flag{
 	{FlagArtifact, Warning, "Blinks, movement or muscle activity cover the brain's signal."},
 	{FlagMontageMismatch, Warning, "The channels are not those that the device has."},
 	{FlagGapInRecording, Warning, "The recording has gaps; what follows one is joined to what was before it."},
+	{FlagSeizureUnknown, Warning, "The recording is too short or too noisy to tell whether it looks like a seizure."},
+	{FlagAmplitudeOnly, Warning, "The trained model finds the clip ictal-like, the rules do not: its amplitude alone may be the reason."},
 	{FlagAlphaLike, Warning, "The strongest frequency looks like the alpha rhythm of closed eyes, not like a flicker."},
 	{FlagEventsIgnored, Warning, "No event leaves enough signal behind it; the recording was decoded from its start."},
 	{FlagNoTarget, Info, "The person seems to look at none of the targets."},

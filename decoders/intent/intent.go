@@ -93,10 +93,10 @@ func standardIntent(mode Mode, paradigm decoders.Paradigm, class, c string) stri
 		return class
 	case decoders.Seizure:
 		switch c {
-		case "seizure", "ictal":
-			return "seizure"
-		case "no_seizure", "background", "normal", "interictal", "non_seizure":
-			return "no_seizure"
+		case "ictal_like", "seizure", "ictal":
+			return "possible_seizure"
+		case "no_ictal_pattern", "no_seizure", "background":
+			return "no_seizure_pattern"
 		}
 	}
 	return class

@@ -52,8 +52,8 @@ func TestClassesBecomeIntents(t *testing.T) {
 		{intent.Default, decoders.SSVEP, "Lamp 2", "Lamp 2"},
 		{intent.Default, decoders.SSVEP, "freq_13.00hz", "freq_13.00hz"},
 		{intent.Default, decoders.SSVEP, "no_target", "no_target"},
-		{intent.Default, decoders.Seizure, "background", "no_seizure"},
-		{intent.Default, decoders.Seizure, "seizure", "seizure"},
+		{intent.Default, decoders.Seizure, "no_ictal_pattern", "no_seizure_pattern"},
+		{intent.Default, decoders.Seizure, "ictal_like", "possible_seizure"},
 	} {
 		t.Run(fmt.Sprintf("%s %s %s", tc.mode, tc.paradigm, tc.class), func(t *testing.T) {
 			t.Parallel()
@@ -201,7 +201,7 @@ func TestSessionContext(t *testing.T) {
 		{"spelling begins", intent.Speller, decoders.P300, nil, "letter_H", `Spelling; the text begins with "H".`},
 		{"spelling", "", decoders.P300, []string{"H", "E", "L"}, "letter_L", `Spelling; the text was "HEL" and is now "HELL".`},
 		{"taken back", intent.Speller, decoders.P300, []string{"letter_H", "letter_E"}, "backspace", `Spelling; the text was "HE" and is now "H".`},
-		{"seizure", "", decoders.Seizure, nil, "no_seizure", "Watching for seizures; no_seizure is the first intent of this session."},
+		{"seizure", "", decoders.Seizure, nil, "no_seizure_pattern", "Watching for seizures; no_seizure_pattern is the first intent of this session."},
 		{"hostile history", intent.Cursor, decoders.MotorImagery, []string{"a\nb\x1b[31m" + strings.Repeat("x", 5000)}, "rest", ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -44,7 +44,7 @@ var phrases = map[string]map[string]string{
 
 // silent intents have nothing to say.
 var silent = map[string]bool{
-	"rest": true, "no_target": true, "target": true, "non_target": true, "seizure": true, "no_seizure": true, "": true,
+	"rest": true, "no_target": true, "target": true, "non_target": true, "possible_seizure": true, "no_seizure_pattern": true, "": true,
 }
 
 // maxPhrase is the longest own intent, in bytes, that is worded.
