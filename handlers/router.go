@@ -92,17 +92,6 @@ func (a *API) Routes() []Route {
 		{get, "/v1/projects/:id/keys", jwt, "", 0, a.listKeys},
 		{del, "/v1/projects/:id/keys/:key_id", jwt, "", 0, a.revokeKey},
 
-		{post, "/v1/auth/signup", none, "", SmallBodyLimit, a.signup},
-		{post, "/v1/auth/login", none, "", SmallBodyLimit, a.login},
-		{post, "/v1/auth/refresh", none, "", SmallBodyLimit, a.refresh},
-		{post, "/v1/auth/logout", none, "", SmallBodyLimit, a.logout},
-		{post, "/v1/projects", jwt, "", SmallBodyLimit, a.createProject},
-		{get, "/v1/projects", jwt, "", 0, a.listProjects},
-		{get, "/v1/projects/:id", jwt, "", 0, a.getProject},
-		{post, "/v1/projects/:id/keys", jwt, "", SmallBodyLimit, a.createKey},
-		{get, "/v1/projects/:id/keys", jwt, "", 0, a.listKeys},
-		{del, "/v1/projects/:id/keys/:key_id", jwt, "", 0, a.revokeKey},
-
 		{get, "/healthz", none, "", 0, a.healthz},
 		{get, "/readyz", none, "", 0, a.readyz},
 		{get, "/api/health", none, "", 0, a.apiHealth},
