@@ -1,0 +1,184 @@
+// Package crossval measures pipelines on trials that they were not trained on.
+//
+// Trials are decoded one by one through the decoder's public face, as a request would be, so what is measured is what
+// is served. Folds may run at the same time; the outcome is in the order of the folds whatever finishes first.
+package crossval
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"runtime"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/neurod/neurod/decoders"
+	"github.com/neurod/neurod/decoders/classify"
+	"github.com/neurod/neurod/internal/recordings"
+)
+
+// Outcome is what decoders said of test trials.
+type Outcome struct {
+	Classes       int
+	Trials        []int // index of each decision's trial in the dataset
+	Labels        []int
+	Predicted     []int
+	Probabilities [][]float64   // decisions × classes
+	Spent         time.Duration // over all decodes, where Config.Now is given
+}
+
+// Config says how to run.
+type Config struct {
+	// Request makes the decode request of a trial. Defaults to ClipRequest.
+	Request func(ds *decoders.Dataset, tr decoders.Trial) *decoders.Input
+	// Parallel is how many folds run at once. Defaults to the number of processors.
+	Parallel int
+	// Now is the clock for the time of a decode. Defaults to none.
+	Now func() time.Time
+}
+
+// ClipRequest asks for the whole trial, with an event at the cue where the trial starts before it.
+func ClipRequest(ds *decoders.Dataset, tr decoders.Trial) *decoders.Input {
+	in := &decoders.Input{Signal: decoders.Signal{Data: tr.Data, Channels: ds.Channels, Rate: ds.Rate}}
+	if ds.Cue > 0 {
+		in.Events = []decoders.Event{{Onset: ds.Cue, Code: 1, Label: "cue"}}
+	}
+	return in
+}
+
+// Run trains a pipeline on each fold's training trials and decodes its test trials. Folds with too little to train on
+// are left out; when all are, the error says why.
+func Run(ctx context.Context, p decoders.Pipeline, options json.RawMessage, ds *decoders.Dataset, folds []classify.Fold, cfg Config) (*Outcome, error) {
+	if cfg.Request == nil {
+		cfg.Request = ClipRequest
+	}
+	if cfg.Parallel < 1 {
+		cfg.Parallel = runtime.GOMAXPROCS(0)
+	}
+	parts := make([]*Outcome, len(folds))
+	refused := make([]error, len(folds))
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(cfg.Parallel)
+	for i, f := range folds {
+		g.Go(func() error {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			d, err := p.Train(ctx, recordings.Subset(ds, f.Train), options)
+			if err != nil {
+				if errors.As(err, new(*decoders.Error)) {
+					refused[i] = err
+					return nil
+				}
+				return err
+			}
+			parts[i] = &Outcome{Classes: len(ds.Classes)}
+			return parts[i].decode(ctx, d, ds, f.Test, cfg)
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	all := &Outcome{Classes: len(ds.Classes)}
+	for _, part := range parts {
+		if part != nil {
+			all.join(part)
+		}
+	}
+	if len(all.Labels) == 0 {
+		return nil, errors.Join(refused...)
+	}
+	return all, nil
+}
+
+// Decode measures a decoder that is trained already on the trials of the given indices.
+func Decode(ctx context.Context, d decoders.Decoder, ds *decoders.Dataset, test []int, cfg Config) (*Outcome, error) {
+	if cfg.Request == nil {
+		cfg.Request = ClipRequest
+	}
+	o := &Outcome{Classes: len(ds.Classes)}
+	return o, o.decode(ctx, d, ds, test, cfg)
+}
+
+func (o *Outcome) decode(ctx context.Context, d decoders.Decoder, ds *decoders.Dataset, test []int, cfg Config) error {
+	for _, i := range test {
+		in := cfg.Request(ds, ds.Trials[i])
+		var start time.Time
+		if cfg.Now != nil {
+			start = cfg.Now()
+		}
+		res, err := d.Decode(ctx, in)
+		if err != nil {
+			return fmt.Errorf("trial %d: %w", i, err)
+		}
+		if cfg.Now != nil {
+			o.Spent += cfg.Now().Sub(start)
+		}
+		p := make([]float64, len(ds.Classes))
+		best := 0
+		for k, name := range ds.Classes {
+			for _, c := range res.Classes {
+				if c.Name == name {
+					p[k] = c.Probability
+				}
+			}
+			if p[k] > p[best] {
+				best = k
+			}
+		}
+		o.Trials = append(o.Trials, i)
+		o.Labels = append(o.Labels, ds.Trials[i].Label)
+		o.Predicted = append(o.Predicted, best)
+		o.Probabilities = append(o.Probabilities, p)
+	}
+	return nil
+}
+
+func (o *Outcome) join(part *Outcome) {
+	o.Trials = append(o.Trials, part.Trials...)
+	o.Labels = append(o.Labels, part.Labels...)
+	o.Predicted = append(o.Predicted, part.Predicted...)
+	o.Probabilities = append(o.Probabilities, part.Probabilities...)
+	o.Spent += part.Spent
+}
+
+// Accuracy is the share of decisions that are right.
+func (o *Outcome) Accuracy() float64 { return classify.Accuracy(o.Predicted, o.Labels) }
+
+// Kappa is Cohen's kappa.
+func (o *Outcome) Kappa() float64 { return classify.Kappa(o.Predicted, o.Labels) }
+
+// ECE is the expected calibration error over 10 bins.
+func (o *Outcome) ECE() float64 { return classify.ECE(o.Probabilities, o.Labels, 10) }
+
+// Brier is the Brier score, summed over classes.
+func (o *Outcome) Brier() float64 { return classify.Brier(o.Probabilities, o.Labels) }
+
+// AUC is the area under the ROC curve of class 1; NaN for more than two classes or where one is missing.
+func (o *Outcome) AUC() float64 {
+	if o.Classes != 2 {
+		return math.NaN()
+	}
+	scores, positive := make([]float64, len(o.Labels)), make([]bool, len(o.Labels))
+	for i, l := range o.Labels {
+		scores[i], positive[i] = o.Probabilities[i][1], l == 1
+	}
+	return classify.AUC(scores, positive)
+}
+
+// Part returns the decisions for which keep, given the index of the trial in the dataset, is true.
+func (o *Outcome) Part(keep func(trial int) bool) *Outcome {
+	out := &Outcome{Classes: o.Classes}
+	for i, t := range o.Trials {
+		if keep(t) {
+			out.Trials = append(out.Trials, t)
+			out.Labels = append(out.Labels, o.Labels[i])
+			out.Predicted = append(out.Predicted, o.Predicted[i])
+			out.Probabilities = append(out.Probabilities, o.Probabilities[i])
+		}
+	}
+	return out
+}
