@@ -76,6 +76,7 @@ type App struct {
 	redis  redis.UniversalClient // nil when embedded
 	engine *jobs.Engine
 	worker *workers.Server // nil in role API
+	users  *service.Accounts
 
 	http     *http.Server // nil in role Worker
 	listener net.Listener
@@ -94,6 +95,9 @@ type App struct {
 
 // ErrEmbeddedRole refuses to split the embedded mode, whose stores live in one process.
 var ErrEmbeddedRole = errors.New("app: without DATABASE_URL and REDIS_URL the service is one process: run neurod serve")
+
+// ErrNoDemo says that there is no demo account outside the embedded mode.
+var ErrNoDemo = errors.New("app: the demo account exists in the embedded mode only")
 
 // New opens the stores and wires everything. Nothing runs and nothing listens before Start. Close it with Stop.
 func New(ctx context.Context, cfg Config) (_ *App, err error) {
@@ -140,6 +144,7 @@ func New(ctx context.Context, cfg Config) (_ *App, err error) {
 	if err != nil {
 		return nil, err
 	}
+	a.users = accounts
 	if a.role.serves() {
 		if err := a.wireHTTP(accounts); err != nil {
 			return nil, err
@@ -316,6 +321,14 @@ func (a *App) Addr() string {
 		return ""
 	}
 	return a.listener.Addr().String()
+}
+
+// DemoKey makes an API key of the demo account, good for a day. The embedded mode alone has that account.
+func (a *App) DemoKey(ctx context.Context) (string, error) {
+	if !a.settings.Embedded() {
+		return "", ErrNoDemo
+	}
+	return a.users.DemoKey(ctx)
 }
 
 // Stop ends the process gracefully: nothing new is taken, what runs may finish until ctx ends, and what does not

@@ -69,7 +69,8 @@ func (r *Report) WriteJSON(w io.Writer) error {
 }
 
 // metricOrder is the order of the columns; metrics not listed come last in the note.
-var metricOrder = []string{"accuracy", "auc", "kappa", "ece", "brier", "itr_bits_min", "letters", "sensitivity", "precision", "f1", "false_alarms_day", "false_accept", "ratio"}
+var metricOrder = []string{"accuracy", "auc", "kappa", "ece", "brier", "itr_bits_min", "letters", "sensitivity", "precision", "f1", "false_alarms_day", "false_accept", "accepted", "ratio",
+	"blink", "motion", "emg", "bad_contact", "gate_passed", "read", "refused"}
 
 // WriteText writes one table a dataset.
 func (r *Report) WriteText(w io.Writer) error {

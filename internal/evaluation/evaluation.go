@@ -1,0 +1,117 @@
+package evaluation
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Config says what to measure.
+type Config struct {
+	// Data is the folder of recordings.
+	Data string
+	// Version of the program, for the report.
+	Version string
+	// Only lists the families to run: motor_imagery, p300, ssvep, seizure, artifacts, formats. Defaults to all.
+	Only []string
+	// Seed of the folds. Defaults to 42, the seed of the published examples that rows are held against.
+	Seed uint64
+	// Progress, when not nil, is told what is being measured.
+	Progress func(text string)
+	// Now is the clock for the time of one decode. Defaults to time.Now.
+	Now func() time.Time
+}
+
+// family is one group of datasets.
+type family struct {
+	name string
+	run  func(*evaluator, context.Context) error
+}
+
+var families = []family{
+	{"motor_imagery", (*evaluator).motorImagery},
+	// {"p300", (*evaluator).p300},
+	{"ssvep", (*evaluator).ssvep},
+	// {"seizure", (*evaluator).seizure},
+	{"artifacts", (*evaluator).artifacts},
+	{"formats", (*evaluator).formats},
+}
+
+// Families returns the names that Config.Only takes.
+func Families() []string {
+	names := make([]string, len(families))
+	for i, f := range families {
+		names[i] = f.name
+	}
+	return names
+}
+
+// evaluator carries one run.
+type evaluator struct {
+	cfg    Config
+	report *Report
+}
+
+// Run measures every dataset below cfg.Data. Recordings that cannot be used are listed in the report; an error means that
+// the folder itself is missing, an unknown family was asked for, or ctx ended.
+func Run(ctx context.Context, cfg Config) (*Report, error) {
+	if cfg.Seed == 0 {
+		cfg.Seed = 42
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Progress == nil {
+		cfg.Progress = func(string) {}
+	}
+	if st, err := os.Stat(cfg.Data); err != nil {
+		return nil, err
+	} else if !st.IsDir() {
+		return nil, &fs.PathError{Op: "evaluate", Path: cfg.Data, Err: errors.New("not a folder")}
+	}
+	for _, name := range cfg.Only {
+		if !slices.Contains(Families(), name) {
+			return nil, fmt.Errorf("unknown family %q: choose from %s", name, strings.Join(Families(), ", "))
+		}
+	}
+	e := &evaluator{cfg: cfg, report: &Report{Version: cfg.Version, Go: runtime.Version(), Seed: cfg.Seed, Data: cfg.Data}}
+	for _, f := range families {
+		if len(cfg.Only) > 0 && !slices.Contains(cfg.Only, f.name) {
+			continue
+		}
+		if err := f.run(e, ctx); err != nil {
+			return nil, fmt.Errorf("%s: %w", f.name, err)
+		}
+	}
+	return e.report, nil
+}
+
+// progress tells what is being measured.
+func (e *evaluator) progress(format string, args ...any) {
+	e.cfg.Progress(fmt.Sprintf(format, args...))
+}
+
+// add appends a row.
+func (e *evaluator) add(r Row) { e.report.Rows = append(e.report.Rows, r) }
+
+// references holds the figures of science.md's "must" column by dataset, subject, task and pipeline. They were reached on
+// these recordings by plain scipy and scikit-learn pipelines or by MNE's published example; other recordings have none.
+type referenceKey struct{ dataset, subject, task, pipeline, protocol string }
+
+// hold compares a row with its reference, if there is one for it.
+func hold(r Row) Row {
+	ref, ok := references[referenceKey{r.Dataset, r.Subject, r.Task, r.Pipeline, r.Protocol}]
+	if !ok {
+		return r
+	}
+	got, measured := r.Metrics[ref.Metric]
+	ref.Pass = measured && got >= ref.Must-1e-9
+	r.Reference = &ref
+	return r
+}

@@ -1,0 +1,238 @@
+package evaluation
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/neurod/neurod/decoders"
+	"github.com/neurod/neurod/decoders/classify"
+	"github.com/neurod/neurod/decoders/ssvep"
+)
+
+// The OpenViBE stimulation codes of the exoskeleton recordings (Kalunga et al. 2016): a label comes 3 s before the trial.
+const (
+	codeRest       = 33024
+	codeTrialStart = 32779
+)
+
+var (
+	exoskeletonFrequency = map[int]float64{33025: 13, 33026: 21, 33027: 17}
+	exoskeletonTargets   = []decoders.Target{{Label: "13 Hz", Frequency: 13}, {Label: "17 Hz", Frequency: 17}, {Label: "21 Hz", Frequency: 21}}
+	museFrequency        = map[int]float64{1: 30, 2: 20}
+	museTargets          = []decoders.Target{{Label: "20 Hz", Frequency: 20}, {Label: "30 Hz", Frequency: 30}}
+)
+
+// ssvepMargin is how many seconds of signal around a trial the decoder is given for its filters' edges.
+const ssvepMargin = 2.0
+
+// flicker is one SSVEP trial: where it starts and what was looked at (0 Hz for rest).
+type flicker struct {
+	start     float64 // s
+	frequency float64 // Hz
+}
+
+// ssvepSet is how a kind of recording is decoded.
+type ssvepSet struct {
+	targets    []decoders.Target
+	start, end float64 // s after the trial's start
+	harmonics  int     // of CCA
+}
+
+// ssvep measures training-free decoding: exoskeleton recordings file by file, Muse recordings by subject.
+func (e *evaluator) ssvep(ctx context.Context) error {
+	exo := ssvepSet{exoskeletonTargets, .5, 4.5, 3}
+	for _, file := range e.glob("ssvep/*/*.gdf") {
+		rec, err := open(file)
+		if err != nil {
+			e.problem(file, err)
+			continue
+		}
+		sig, err := rec.Signal()
+		if err != nil {
+			e.problem(file, err)
+			continue
+		}
+		if err := e.ssvepRows(ctx, e.folder(file), stem(file), exo, []decoders.Signal{sig}, [][]flicker{exoskeletonTrials(rec.Events)}); err != nil {
+			return err
+		}
+	}
+	muse := ssvepSet{museTargets, .5, 3, 1}
+	bySubject := map[string][]string{}
+	for _, file := range e.glob("ssvep/*/*.csv") {
+		key := filepath.Join(filepath.Dir(file), subjectOf(stem(file)))
+		bySubject[key] = append(bySubject[key], file)
+	}
+	for _, key := range sortedKeys(bySubject) {
+		var sigs []decoders.Signal
+		var trials [][]flicker
+		for _, file := range bySubject[key] {
+			rec, err := open(file)
+			if err != nil {
+				e.problem(file, err)
+				continue
+			}
+			aux := slices.IndexFunc(rec.Labels(), func(l string) bool { return strings.Contains(strings.ToUpper(l), "AUX") })
+			if aux < 0 {
+				e.problem(file, fmt.Errorf("no AUX electrode"))
+				continue
+			}
+			sig, err := rec.Signal(rec.Labels()[aux])
+			if err != nil {
+				e.problem(file, err)
+				continue
+			}
+			sigs = append(sigs, sig)
+			var tr []flicker
+			for _, ev := range rec.Events {
+				if f, ok := museFrequency[ev.Code]; ok {
+					tr = append(tr, flicker{ev.Onset, f})
+				}
+			}
+			trials = append(trials, tr)
+		}
+		if len(sigs) > 0 {
+			if err := e.ssvepRows(ctx, e.folder(bySubject[key][0]), filepath.Base(key), muse, sigs, trials); err != nil {
+				return err
+			}
+		}
+	}
+	e.meanRows("ssvep/", []string{"training-free", "rest against stimulus"})
+	return nil
+}
+
+// exoskeletonTrials pairs each label with the trial start that follows it.
+func exoskeletonTrials(events []decoders.Event) []flicker {
+	var out []flicker
+	frequency, labelled := 0.0, false
+	for _, ev := range events {
+		f, stimulus := exoskeletonFrequency[ev.Code]
+		switch {
+		case stimulus:
+			frequency, labelled = f, true
+		case ev.Code == codeRest:
+			frequency, labelled = 0, true
+		case ev.Code == codeTrialStart && labelled:
+			out = append(out, flicker{ev.Onset, frequency})
+			labelled = false
+		}
+	}
+	return out
+}
+
+// subjectOf is the part of a file name before its session, "subject1" of "subject1_session1_data_...".
+func subjectOf(name string) string {
+	s, _, _ := strings.Cut(name, "_")
+	return s
+}
+
+func (e *evaluator) ssvepRows(ctx context.Context, dataset, subject string, set ssvepSet, sigs []decoders.Signal, trials [][]flicker) error {
+	e.progress("%s %s", dataset, subject)
+	for _, method := range []string{ssvep.CCA, ssvep.FBCCA} {
+		cfg := ssvep.Config{Method: method, Skip: set.start, Seconds: set.end - set.start}
+		if method == ssvep.CCA {
+			cfg.Harmonics = set.harmonics
+		}
+		d, err := ssvep.New(cfg)
+		if err != nil {
+			return err
+		}
+		right, shown := 0, 0
+		accepted, rests, falseAccepts := 0, 0, 0
+		var score []float64
+		var looking []bool
+		var spent time.Duration
+		for i, sig := range sigs {
+			for _, tr := range trials[i] {
+				// The filters see what a client would send along: two seconds on either side, where they were recorded.
+				from := max(0, tr.start-ssvepMargin)
+				to := min(tr.start+set.end+ssvepMargin, sig.Seconds()-1/sig.Rate)
+				data, ok := cut(sig, from, to)
+				if !ok || to < tr.start+set.end {
+					continue
+				}
+				in := &decoders.Input{
+					Signal:   decoders.Signal{Data: data, Channels: sig.Channels, Rate: sig.Rate},
+					Events:   []decoders.Event{{Onset: tr.start - from, Code: 1}},
+					Stimulus: decoders.Stimulus{Targets: set.targets},
+				}
+				begin := e.cfg.Now()
+				res, err := d.Decode(ctx, in)
+				spent += e.cfg.Now().Sub(begin)
+				if err != nil {
+					return fmt.Errorf("%s at %.2f s: %w", subject, tr.start, err)
+				}
+				best, none := bestTarget(res)
+				score, looking = append(score, 1-none), append(looking, tr.frequency > 0)
+				accept := res.Classes[0].Name != ssvep.NoTarget
+				if tr.frequency == 0 {
+					rests++
+					if accept {
+						falseAccepts++
+					}
+					continue
+				}
+				shown++
+				if best == fmt.Sprintf("%g Hz", tr.frequency) {
+					right++
+				}
+				if accept {
+					accepted++
+				}
+			}
+		}
+		if shown == 0 {
+			continue
+		}
+		acc := float64(right) / float64(shown)
+		e.add(hold(Row{Dataset: dataset, Subject: subject, Task: fmt.Sprintf("%d targets", len(set.targets)), Pipeline: method, Protocol: "training-free", N: shown,
+			Metrics:        map[string]float64{"accuracy": acc, "itr_bits_min": itr(acc, len(set.targets), set.end-set.start), "accepted": float64(accepted) / float64(shown)},
+			MillisPerTrial: spent.Seconds() * 1000 / float64(shown+rests), Note: fmt.Sprintf("%d/%d right", right, shown)}))
+		if rests > 0 {
+			e.add(hold(Row{Dataset: dataset, Subject: subject, Task: "no target", Pipeline: method, Protocol: "rest against stimulus", N: rests,
+				Metrics: map[string]float64{"auc": classify.AUC(score, looking), "false_accept": float64(falseAccepts) / float64(rests), "accepted": float64(accepted) / float64(shown)},
+				Note:    "ROC (false accept → accept): " + rocText(classify.ROC(score, looking))}))
+		}
+	}
+	return nil
+}
+
+// bestTarget returns the most probable target, whatever the verdict, and the probability of no target.
+func bestTarget(res *decoders.Result) (best string, none float64) {
+	for _, c := range res.Classes {
+		switch {
+		case c.Name == ssvep.NoTarget:
+			none = c.Probability
+		case best == "":
+			best = c.Name
+		}
+	}
+	return best, none
+}
+
+// rocText lists a few points of a curve.
+func rocText(points []classify.ROCPoint) string {
+	var parts []string
+	for _, limit := range []float64{0, .05, .1, .2, .3} {
+		best := 0.0
+		for _, p := range points {
+			if p.FalsePositiveRate <= limit+1e-9 {
+				best = max(best, p.TruePositiveRate)
+			}
+		}
+		parts = append(parts, fmt.Sprintf("%.2f → %.2f", limit, best))
+	}
+	return strings.Join(parts, ", ")
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
