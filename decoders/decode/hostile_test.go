@@ -228,7 +228,7 @@ func checkOutput(t testing.TB, out *decode.Output) {
 	if err := json.Unmarshal(b, &fields); err != nil {
 		t.Fatal(err)
 	}
-	for _, f := range []string{"decoded_intent", "confidence", "paradigm_detected", "alternatives", "session_context", "seizure_detected",
+	for _, f := range []string{"decoded_intent", "confidence", "paradigm_detected", "predicted_text", "alternatives", "session_context", "seizure_detected",
 		"red_flags", "disclaimer", "model", "quality"} {
 		if _, ok := fields[f]; !ok {
 			t.Errorf("output lacks %s", f)

@@ -12,8 +12,8 @@ type Output struct {
 	DecodedIntent    string          `json:"decoded_intent"`
 	Confidence       float64         `json:"confidence"` // calibrated, 0..1
 	ParadigmDetected string          `json:"paradigm_detected"`
-	PredictedText    string          `json:"predicted_text,omitempty"`
-	Alternatives     []intent.Ranked `json:"alternatives"` // with Confidence they sum to 1
+	PredictedText    string          `json:"predicted_text"` // "" where there is nothing to say
+	Alternatives     []intent.Ranked `json:"alternatives"`   // with Confidence they sum to 1
 	SessionContext   string          `json:"session_context"`
 	SeizureDetected  *bool           `json:"seizure_detected"` // null when it was not checked or cannot be said
 	RedFlags         []string        `json:"red_flags"`        // codes, gravest first
