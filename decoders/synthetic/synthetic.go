@@ -27,6 +27,7 @@ import (
 	"math/rand/v2"
 
 	"gonum.org/v1/gonum/dsp/fourier"
+	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/mat"
 
 	"github.com/neurod/neurod/decoders"
@@ -219,18 +220,13 @@ func (g *generator) addAt(p point, width, amplitude float64, start int, x []floa
 }
 
 func addShort(dst []float64, a float64, start int, x []float64) {
-	for i, v := range x {
-		if k := start + i; k >= 0 && k < len(dst) {
-			dst[k] += a * v
-		}
+	if start >= 0 && start < len(dst) {
+		n := min(len(x), len(dst)-start)
+		axpy(dst[start:start+n], a, x[:n])
 	}
 }
 
-func axpy(dst []float64, a float64, x []float64) {
-	for i, v := range x {
-		dst[i] += a * v
-	}
-}
+func axpy(dst []float64, a float64, x []float64) { floats.AddScaled(dst, a, x) }
 
 // alpha adds the posterior rhythm of 10 Hz with the given root mean square at O1 and O2.
 func (g *generator) alpha(uv float64) {

@@ -88,7 +88,7 @@ func TestSameSeedSameSamples(t *testing.T) {
 
 func TestBackgroundIsPinkAndSpreads(t *testing.T) {
 	t.Parallel()
-	s, err := synthetic.Rest(synthetic.Config{Seed: 1, AlphaUV: 1e-9}, 240, false)
+	s, err := synthetic.Rest(synthetic.Config{Seed: 1, AlphaUV: 1e-9}, 120, false)
 	if err != nil {
 		t.Fatal(err)
 	}
