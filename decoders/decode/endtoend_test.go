@@ -202,7 +202,7 @@ func TestImageryIsFoundByAuto(t *testing.T) {
 func TestModelOfAutoIsTheCallers(t *testing.T) {
 	t.Parallel()
 	cat := trainedCatalog()
-	s, err := synthetic.MotorImagery(synthetic.Config{Channels: synthetic.TenTwenty(), Rate: 200, Seed: 9}, synthetic.ImageryConfig{Classes: []string{"hands", "feet"}, TrialsPerClass: 10})
+	s, err := synthetic.MotorImagery(synthetic.Config{Channels: synthetic.TenTwenty(), Rate: 125, Seed: 9}, synthetic.ImageryConfig{Classes: []string{"hands", "feet"}, TrialsPerClass: 10})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -358,6 +358,7 @@ func BenchmarkRun(b *testing.B) {
 		b.Fatal(err)
 	}
 	for _, bc := range []struct{ name, paradigm, model string }{
+		{"built-in, resampled from 250 Hz", "motor_imagery", "motor_imagery-left_right-cyton"},
 		{"csp_lda 8 ch x 4 s", "motor_imagery", "test-left_right"},
 		{"ts_lr 8 ch x 4 s", "motor_imagery", "test-left_right-tangent"},
 		{"auto to csp_lda", "auto", ""},

@@ -297,3 +297,32 @@ func FuzzRequest(f *testing.F) {
 		}
 	})
 }
+
+// TestTheDocumentsOwnRequest decodes the request that the decode document prints: four bytes for eight channels.
+func TestTheDocumentsOwnRequest(t *testing.T) {
+	t.Parallel()
+	cat := defaultCatalog(t)
+	const body = `{"input": {"type": "eeg", "data": "dGVzdA==", "paradigm": "motor_imagery", "device": "OpenBCI Cyton", "channels": 8, "sample_rate": 250},
+		"context": {"locale": "en", "session_history": ["move_left", "rest", "move_right"], "ui_mode": "wheelchair_nav"},
+		"output": {"format": "json", "include_diagnostics": false}}`
+	choice, err := cat.Resolve(catalog.Query{Paradigm: decoders.MotorImagery, Channels: ultracortex, Rate: 250})
+	if err != nil {
+		t.Fatal(err)
+	}
+	need := choice.Decoder.Info().MinSamples(250)
+	_, d, err := decode.Run(t.Context(), request(t, body), nil, cat, decode.Options{})
+	fault := faultOf(t, err)
+	want := fmt.Sprintf("needs at least %d samples a channel (%.3g s at 250 Hz × 8 channels = %d bytes as float32le), got 0.125", need, float64(need)/250, need*32)
+	if fault.Code != decoders.CodePayloadTooShort || fault.Message != want {
+		t.Errorf("%v\nwant %s", err, want)
+	}
+	if d.Routing.Used.Model != choice.Entry.ID() || need < 2 {
+		t.Errorf("routing %+v, %d samples", d.Routing, need)
+	}
+	// With a recording in place of the four bytes the same request is answered.
+	out, d, err := decode.Run(t.Context(), request(t, body), floats(noise(8, 1000, 6)), cat, decode.Options{})
+	checkOutcome(t, out, d, err)
+	if err != nil || out.DecodedIntent != "move_left" && out.DecodedIntent != "move_right" {
+		t.Errorf("%v: %+v", err, out)
+	}
+}

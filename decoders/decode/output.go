@@ -88,7 +88,9 @@ type SignalInfo struct {
 	Bytes    int      `json:"bytes,omitempty"`
 	Channels []string `json:"channels"`
 	Rate     float64  `json:"sample_rate"`
-	Samples  int      `json:"samples"`
-	Seconds  float64  `json:"seconds"`
-	Events   int      `json:"events"`
+	// ModelRate is what the model works at, Hz; the recording is resampled where the two differ. 0 where any rate will do.
+	ModelRate float64 `json:"model_rate,omitempty"`
+	Samples   int     `json:"samples"`
+	Seconds   float64 `json:"seconds"`
+	Events    int     `json:"events"`
 }

@@ -125,6 +125,7 @@ func run(ctx context.Context, req *Request, l *loaded, cat *catalog.Catalog, opt
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	d.Signal.ModelRate = choice.Entry.Rate
 	if choice.Entry.Paradigm == decoders.P300 {
 		input.Prior = prior(req.Context, stimulus)
 	}
@@ -321,8 +322,9 @@ func redFlags(choice *catalog.Choice, result *decoders.Result, ranked []intent.R
 	for _, code := range result.Flags {
 		add(code, "")
 	}
-	if want := choice.Entry.Rate; want > 0 && math.Abs(want-l.Rate) > 0.005*want { // as package epoch takes two rates for one
-		add(intent.FlagRateResampled, "%g Hz were resampled to the %g Hz that %s works at.", l.Rate, want, choice.Entry.ID())
+	if want := choice.Entry.Rate; l.Rate < 0.995*want { // nearer ones count as one, see package epoch
+		add(intent.FlagRateResampled, "The recording has %g Hz and was resampled to the %g Hz that %s works at: what lies above %g Hz is missing.",
+			l.Rate, want, choice.Entry.ID(), l.Rate/2)
 	}
 	if l.Seconds() < 2 {
 		add(intent.FlagShortRecording, "")

@@ -59,7 +59,7 @@ var table = []Flag{
 	{FlagLineNoise, Info, "The power line is strong in the signal."},
 	{FlagMontageAssumed, Info, "Only a channel count was given; the device's usual electrode positions were assumed."},
 	{FlagRateUnusual, Info, "The device is not known to sample at this rate."},
-	{FlagRateResampled, Info, "The recording was resampled to the rate the model works at."},
+	{FlagRateResampled, Info, "The recording was sampled more slowly than the model works; the upper part of its band is missing."},
 	{FlagShortRecording, Info, "The recording is shorter than the 2 s that the quality measures need."},
 }
 
