@@ -166,10 +166,14 @@ func translate(err error) error {
 func gormConfig() *gorm.Config {
 	return &gorm.Config{
 		SkipDefaultTransaction: true,
-		PrepareStmt:            true,
-		TranslateError:         true,
-		DisableAutomaticPing:   true, // Open pings with the caller's context
-		NowFunc:                func() time.Time { return utc(time.Now()) },
+		// gorm's cache of prepared statements stays off: a statement being prepared waits for a connection while
+		// the transactions that hold the connections wait for the statement, which on SQLite's one writing
+		// connection stops everything; and every opened database leaves its sweeper goroutine behind. On
+		// PostgreSQL pgx caches statements by connection anyway.
+		PrepareStmt:          false,
+		TranslateError:       true,
+		DisableAutomaticPing: true, // Open pings with the caller's context
+		NowFunc:              func() time.Time { return utc(time.Now()) },
 		// Errors are returned, and gorm's log would show values such as hashes.
 		Logger: logger.Discard,
 	}
