@@ -1,0 +1,253 @@
+package seizure
+
+import (
+	"cmp"
+	"errors"
+	"math"
+	"slices"
+
+	"github.com/neurod/neurod/decoders"
+	"github.com/neurod/neurod/decoders/epoch"
+)
+
+// Reasons why there is no verdict.
+const (
+	ReasonTooShort = "too_short"      // less than 10 s
+	ReasonQuality  = "poor_quality"   // most of the clip cannot be read on enough channels
+	ReasonInvalid  = "invalid_signal" // the samples are no EEG
+)
+
+// MinSeconds is the shortest clip with a verdict: an electrographic seizure lasts 10 s or more (Hirsch 2021).
+const MinSeconds = 10.0
+
+const (
+	// lineLengthLimit is the line length of 1-30 Hz from which a window without a rhythm can be ictal, in µV/s. A wave of
+	// f Hz and A µV peak to peak has 2·f·A: the largest alpha rhythm of adults, 200 µV at 10 Hz, reaches 4000.
+	lineLengthLimit = 4000.0
+	// rhythmicLimit is the same for a window that repeats itself: 170 µV at 3 Hz, half of a usual spike-and-wave.
+	rhythmicLimit = 1000.0
+	// persistShare of the windows within 10 s must show the pattern: a discharge waxes and wanes.
+	persistShare = 2.0 / 3
+	// stretch is the number of windows in 10 s.
+	stretch = int((MinSeconds-windowSeconds)/hopSeconds) + 1
+	// minUsable is the share of windows that must be readable.
+	minUsable = 0.5
+)
+
+// Evidence is what the check measured. Its JSON is finite.
+type Evidence struct {
+	// Score is the ictal_like_score, 0..1: the strongest 10 s of the clip by the rules; from 0.5 on they call it ictal-like.
+	Score   float64 `json:"ictal_like_score"`
+	Reason  string  `json:"reason,omitempty"` // why there is no verdict
+	Seconds float64 `json:"seconds"`
+	// From and To are the strongest 10 s, in s of the clip; the measures below are the medians over its windows and
+	// the channels that show it most.
+	From       float64 `json:"from_s"`
+	To         float64 `json:"to_s"`
+	LineLength float64 `json:"line_length_uv_s"`
+	Limit      float64 `json:"line_length_limit_uv_s"` // that the rhythmicity asks for
+	Rhythm     float64 `json:"rhythmicity"`
+	Frequency  float64 `json:"rhythm_hz"`
+	Slow       float64 `json:"power_ratio_2_12"`
+	Alpha      float64 `json:"alpha_share"`
+	Muscle     float64 `json:"log_muscle_ratio"`
+	Mobility   float64 `json:"hjorth_mobility_hz"`
+	Complexity float64 `json:"hjorth_complexity"`
+	// Channels show the pattern themselves; Usable is the number of channels that could be read.
+	Channels []string `json:"channels"`
+	Usable   int      `json:"usable_channels"`
+}
+
+// Check judges a clip (channels × samples, µV) by rules that need no training. The verdict is nil where the clip is
+// shorter than 10 s, where less than half of it can be read, or where the samples are no EEG; the evidence says why.
+// A true verdict is a reason to look, not a diagnosis.
+func Check(sig decoders.Signal) (verdict *bool, evidence Evidence) {
+	verdict, evidence, err := check(sig)
+	if err != nil {
+		evidence.Reason = ReasonInvalid
+		var de *decoders.Error
+		if errors.As(err, &de) && de.Code == decoders.CodePayloadTooShort {
+			evidence.Reason = ReasonTooShort
+		}
+		return nil, evidence
+	}
+	return verdict, evidence
+}
+
+// check is Check with the reason as an error where the data cannot be judged at all.
+func check(sig decoders.Signal) (*bool, Evidence, error) {
+	if err := epoch.Check(sig, minSamples(sig.Rate), minRate); err != nil {
+		return nil, newEvidence(sig), err
+	}
+	if sig.Seconds() < MinSeconds { // the usual case next to other paradigms: nothing needs measuring
+		ev := newEvidence(sig)
+		ev.Reason = ReasonTooShort
+		return nil, ev, nil
+	}
+	c, err := measured(sig)
+	if err != nil {
+		return nil, newEvidence(sig), err
+	}
+	verdict, ev := c.judge()
+	return verdict, ev, nil
+}
+
+func newEvidence(sig decoders.Signal) Evidence {
+	ev := Evidence{Channels: []string{}}
+	if s := sig.Seconds(); s < 1e9 { // a rate near 0 makes it absurd or infinite
+		ev.Seconds = s
+	}
+	return ev
+}
+
+// measured checks and measures a signal of at least one window.
+func measured(sig decoders.Signal) (*clip, error) {
+	if err := epoch.Check(sig, minSamples(sig.Rate), minRate); err != nil {
+		return nil, err
+	}
+	m, err := newMeasurer(sig.Rate)
+	if err != nil {
+		return nil, err
+	}
+	return m.clip(sig)
+}
+
+// limit returns the line length from which a window can be ictal: the more it repeats itself, the less it needs.
+// Autocorrelation of ongoing EEG stays below 0.5 but for alpha; of spike-and-wave it is near 0.9.
+func (w *measure) limit() float64 {
+	return lineLengthLimit * math.Pow(rhythmicLimit/lineLengthLimit, ramp(w.Rhythm, 0.5, 0.8))
+}
+
+// ictalLike scores a window by the rules, 0..1: large line length, in 2-12 Hz, neither alpha nor muscle.
+func (w *measure) ictalLike() float64 {
+	if w.Unusable {
+		return 0
+	}
+	return ramp(math.Log2(max(w.LineLength, 1)/w.limit()), -1, 1) * w.cerebral()
+}
+
+// cerebral is 1 for a window whose spectrum can be that of a discharge, 0 for alpha, muscle and slow motion.
+func (w *measure) cerebral() float64 {
+	// More than half of 1-30 Hz in the alpha band is an alpha rhythm; noise has 0.17 there.
+	alpha := 1 - ramp(w.Alpha, 0.35, 0.55)
+	// Background activity, whose power falls as 1/f, has 0.40 of 0.5-45 Hz within 2-12 Hz, however large it is scaled;
+	// a flat spectrum, as of muscle, has 0.22, and slow motion lies below 2 Hz.
+	slow := ramp(w.Slow, 0.35, 0.55)
+	muscle := 1 - ramp(w.Muscle, -0.5, 0.3)
+	return alpha * slow * muscle
+}
+
+// judge applies the rules.
+func (c *clip) judge() (*bool, Evidence) {
+	ev := Evidence{Channels: []string{}, Seconds: c.seconds}
+	if len(c.windows[0]) < stretch {
+		ev.Reason = ReasonTooShort
+		return nil, ev
+	}
+	usable := c.usable()
+	ev.Usable = len(usable)
+	if len(usable) == 0 || 2*len(usable) < len(c.channels) {
+		ev.Reason = ReasonQuality
+		return nil, ev
+	}
+	score := func(i, k int) float64 { return c.windows[i][k].ictalLike() }
+	// The second channel decides where there are two: a single electrode may be loose.
+	together := c.across(usable, min(2, len(usable)), score)
+	at, best := strongest(together)
+	ev.Score = best
+	ev.From = c.start(at)
+	ev.To = c.start(at+stretch-1) + windowSeconds
+
+	type ranked struct {
+		channel int
+		score   float64
+	}
+	var order []ranked
+	for _, i := range usable {
+		own := make([]float64, stretch)
+		for k := range own {
+			own[k] = score(i, at+k)
+		}
+		order = append(order, ranked{i, sustained(own)})
+	}
+	slices.SortStableFunc(order, func(a, b ranked) int { return cmp.Compare(b.score, a.score) })
+	shown := order[:min(2, len(order))]
+	for _, r := range order {
+		if r.score >= 0.5 {
+			ev.Channels = append(ev.Channels, c.channels[r.channel])
+		}
+	}
+	if len(ev.Channels) > len(shown) {
+		shown = order[:len(ev.Channels)]
+	}
+	typical := func(f func(*measure) float64) float64 {
+		var v []float64
+		for _, r := range shown {
+			for k := range stretch {
+				v = append(v, f(&c.windows[r.channel][at+k]))
+			}
+		}
+		return median(v)
+	}
+	ev.LineLength = typical(func(w *measure) float64 { return w.LineLength })
+	ev.Limit = typical((*measure).limit)
+	ev.Rhythm = typical(func(w *measure) float64 { return w.Rhythm })
+	ev.Frequency = typical(func(w *measure) float64 { return w.Frequency })
+	ev.Slow = typical(func(w *measure) float64 { return w.Slow })
+	ev.Alpha = typical(func(w *measure) float64 { return w.Alpha })
+	ev.Muscle = typical(func(w *measure) float64 { return w.Muscle })
+	ev.Mobility = typical(func(w *measure) float64 { return w.Mobility })
+	ev.Complexity = typical(func(w *measure) float64 { return w.Complexity })
+	verdict := ev.Score >= 0.5
+	return &verdict, ev
+}
+
+// usable lists the channels of which enough windows can be read.
+func (c *clip) usable() []int {
+	var out []int
+	for i, windows := range c.windows {
+		bad := 0
+		for k := range windows {
+			if windows[k].Unusable {
+				bad++
+			}
+		}
+		if float64(len(windows)-bad) >= minUsable*float64(len(windows)) {
+			out = append(out, i)
+		}
+	}
+	return out
+}
+
+// across returns for each window the k-th largest score of the given channels.
+func (c *clip) across(channels []int, k int, score func(channel, window int) float64) []float64 {
+	out := make([]float64, len(c.windows[0]))
+	v := make([]float64, len(channels))
+	for w := range out {
+		for j, i := range channels {
+			v[j] = score(i, w)
+		}
+		slices.Sort(v)
+		out[w] = v[len(v)-k]
+	}
+	return out
+}
+
+// sustained returns the score that persistShare of the windows reach. It sorts them.
+func sustained(scores []float64) float64 {
+	slices.Sort(scores)
+	return scores[len(scores)-int(math.Ceil(persistShare*float64(len(scores))))]
+}
+
+// strongest returns where the 10 s begin whose sustained score is the highest, and that score.
+func strongest(scores []float64) (at int, best float64) {
+	part := make([]float64, stretch)
+	best = -1
+	for k := 0; k+stretch <= len(scores); k++ {
+		copy(part, scores[k:])
+		if s := sustained(part); s > best {
+			at, best = k, s
+		}
+	}
+	return at, best
+}

@@ -1,0 +1,77 @@
+package seizure
+
+import (
+	"context"
+	"slices"
+
+	"github.com/neurod/neurod/decoders"
+	"github.com/neurod/neurod/decoders/epoch"
+)
+
+// The classes of a result.
+const (
+	IctalLike = "ictal_like"
+	NoPattern = "no_ictal_pattern"
+)
+
+// Flags of a result.
+const (
+	FlagPossible  = "possible_seizure" // the verdict is true
+	FlagNoVerdict = "seizure_unknown"  // there is no verdict; the evidence says why
+	FlagAmplitude = "amplitude_only"   // the model finds the clip ictal-like, the rules do not
+)
+
+// Rules is the decoder of the rules of Check, which needs no training. It is safe for concurrent use.
+type Rules struct{}
+
+var _ decoders.Decoder = (*Rules)(nil)
+
+// New returns the decoder of the rules.
+func New() *Rules { return &Rules{} }
+
+// Info describes the decoder: any montage, any rate from 64 Hz.
+func (*Rules) Info() decoders.Info {
+	return decoders.Info{
+		Name: "seizure-rules", Version: "1", Pipeline: "ictal_rules", Paradigm: decoders.Seizure,
+		Classes: []string{IctalLike, NoPattern}, MinSamples: minSamples,
+	}
+}
+
+func minSamples(rate float64) int { return epoch.Samples(windowSeconds, rate) }
+
+// Decode judges the whole clip. The probability of ictal_like is the ictal_like_score, kept off 0 and 1 because rules
+// cannot be certain; it is a score with its threshold at one half, not a calibrated frequency. Errors:
+// payload_too_short, payload_malformed, invalid_signal.
+func (*Rules) Decode(ctx context.Context, in *decoders.Input) (*decoders.Result, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	verdict, ev, err := check(in.Signal)
+	if err != nil {
+		return nil, err
+	}
+	in.Step("rules")
+	p := min(max(ev.Score, 0.01), 0.99)
+	if verdict == nil {
+		p = 0.5 // nothing is known
+	}
+	return answer(p, NoPattern, verdict, map[string]any{"rules": ev}), nil
+}
+
+// answer makes a result from the probability of ictal_like, the name of the other class, and a verdict.
+func answer(p float64, other string, verdict *bool, evidence map[string]any) *decoders.Result {
+	classes := []decoders.Class{{Name: other, Probability: 1 - p}, {Name: IctalLike, Probability: p}}
+	if p > 0.5 {
+		slices.Reverse(classes)
+	}
+	var flags []string
+	switch {
+	case verdict == nil:
+		flags = append(flags, FlagNoVerdict)
+	case *verdict:
+		flags = append(flags, FlagPossible)
+	case p > 0.5:
+		flags = append(flags, FlagAmplitude)
+	}
+	return &decoders.Result{Paradigm: decoders.Seizure, Classes: classes, Seizure: verdict, Flags: flags, Evidence: evidence}
+}

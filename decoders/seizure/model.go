@@ -1,0 +1,396 @@
+package seizure
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"math"
+	"slices"
+
+	"gonum.org/v1/gonum/mat"
+
+	"github.com/neurod/neurod/decoders"
+	"github.com/neurod/neurod/decoders/classify"
+)
+
+// pipelineName is the stable name of the pipeline.
+const pipelineName = "ictal_score"
+
+// ModelConfig are the options of the pipeline, as JSON in Pipeline.Train and in a stored state.
+type ModelConfig struct {
+	// Amplitude keeps the amplitude among the features. Without it every clip counts as scaled to unit variance
+	// (per-clip z-score), so that only its shape decides. Defaults to true.
+	Amplitude bool `json:"amplitude"`
+	// C is the weight of the data against the penalty of the logistic regression. Defaults to 1.
+	C float64 `json:"c"`
+	// Folds of the cross-validation that calibrates the probabilities; 0 leaves them uncalibrated. Defaults to 5.
+	Folds int `json:"folds"`
+	// Seed draws the folds. Defaults to 1.
+	Seed uint64 `json:"seed"`
+}
+
+// DefaultModelConfig returns the defaults.
+func DefaultModelConfig() ModelConfig { return ModelConfig{Amplitude: true, C: 1, Folds: 5, Seed: 1} }
+
+func parseModelConfig(raw json.RawMessage) (ModelConfig, error) {
+	cfg := DefaultModelConfig()
+	if len(raw) > 0 {
+		d := json.NewDecoder(bytes.NewReader(raw))
+		d.DisallowUnknownFields()
+		if err := d.Decode(&cfg); err != nil {
+			return cfg, incompatible("options: %v", err)
+		}
+		if d.More() {
+			return cfg, incompatible("options: more than one JSON value")
+		}
+	}
+	switch {
+	case !(cfg.C > 0) || cfg.C > 1e6:
+		return cfg, incompatible("c %v is not between 0 and 1e6", cfg.C)
+	case cfg.Folds < 0 || cfg.Folds == 1 || cfg.Folds > 100:
+		return cfg, incompatible("folds %d is neither 0 nor between 2 and 100", cfg.Folds)
+	}
+	return cfg, nil
+}
+
+func incompatible(format string, args ...any) error {
+	return decoders.Errorf(decoders.CodeModelIncompatible, nil, "%s: %s", pipelineName, fmt.Sprintf(format, args...))
+}
+
+type pipeline struct{}
+
+// IctalScore returns the pipeline that tells ictal-like clips from others by a logistic regression over the median
+// measures of a channel. Its dataset has two classes, one of them "ictal_like"; each channel of a trial is an example.
+// It works on any montage: a clip scores as its second most ictal-like channel, or its only one.
+func IctalScore() decoders.Pipeline { return pipeline{} }
+
+func (pipeline) Name() string { return pipelineName }
+
+func (pipeline) Paradigm() decoders.Paradigm { return decoders.Seizure }
+
+// minTrials is the least number of trials a class.
+const minTrials = 4
+
+// Train fits the model.
+func (p pipeline) Train(ctx context.Context, ds *decoders.Dataset, config json.RawMessage) (decoders.Trained, error) {
+	cfg, err := parseModelConfig(config)
+	if err != nil {
+		return nil, err
+	}
+	if len(ds.Classes) != 2 || !slices.Contains(ds.Classes, IctalLike) {
+		return nil, incompatible("the classes are %q, two with %q among them are needed", ds.Classes, IctalLike)
+	}
+	counts := map[string]any{ds.Classes[0]: 0, ds.Classes[1]: 0}
+	number := [2]int{}
+	for i, t := range ds.Trials {
+		if t.Label < 0 || t.Label > 1 {
+			return nil, decoders.Errorf(decoders.CodePayloadMalformed, map[string]any{"trial": i, "label": t.Label}, "trial %d has label %d of 2 classes", i, t.Label)
+		}
+		number[t.Label]++
+		counts[ds.Classes[t.Label]] = number[t.Label]
+	}
+	if min(number[0], number[1]) < minTrials {
+		return nil, decoders.Errorf(decoders.CodeTooFewTrials, map[string]any{"trials": len(ds.Trials), "classes": counts, "needed_per_class": minTrials},
+			"2 classes of at least %d trials each are needed", minTrials)
+	}
+	m, err := newMeasurer(ds.Rate)
+	if err != nil {
+		return nil, err
+	}
+	ictal := slices.Index(ds.Classes, IctalLike)
+	var rows [][]float64 // examples
+	var labels, trials []int
+	trialLabels := make([]int, len(ds.Trials))
+	for i, t := range ds.Trials {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		if t.Label == ictal {
+			trialLabels[i] = 1
+		}
+		sig := decoders.Signal{Data: t.Data, Channels: ds.Channels, Rate: ds.Rate}
+		if sig.Samples() < m.n {
+			return nil, decoders.Errorf(decoders.CodePayloadTooShort,
+				map[string]any{"trial": i, "samples_needed": m.n, "samples_got": sig.Samples(), "channels": len(ds.Channels), "sample_rate": ds.Rate},
+				"trial %d has %d samples, %d are needed", i, sig.Samples(), m.n)
+		}
+		if r, _ := t.Data.Dims(); r != len(ds.Channels) {
+			return nil, decoders.Errorf(decoders.CodePayloadMalformed, map[string]any{"trial": i, "channels": len(ds.Channels), "rows": r},
+				"trial %d has %d rows for %d channels", i, r, len(ds.Channels))
+		}
+		c, err := m.clip(sig)
+		if err != nil {
+			return nil, fmt.Errorf("trial %d: %w", i, err)
+		}
+		for _, ch := range c.usable() {
+			rows, labels, trials = append(rows, c.features(ch, cfg.Amplitude)), append(labels, trialLabels[i]), append(trials, i)
+		}
+	}
+	all := make([]int, len(rows))
+	for i := range all {
+		all[i] = i
+	}
+	weights, bias, err := fit(rows, labels, all, cfg.C)
+	if err != nil {
+		return nil, err
+	}
+	if cfg.Folds > 0 {
+		t, err := temperature(ctx, cfg, rows, labels, trials, trialLabels)
+		if err != nil {
+			return nil, err
+		}
+		for j := range weights {
+			weights[j] /= t
+		}
+		bias /= t
+	}
+	full, err := json.Marshal(cfg)
+	if err != nil {
+		return nil, err
+	}
+	return p.Restore(pipelineName, "1", decoders.State{
+		Pipeline: pipelineName, Classes: slices.Clone(ds.Classes), Config: full,
+		Arrays: map[string]decoders.Array{
+			"weights": {Shape: []int{len(weights)}, Data: weights},
+			"bias":    {Shape: []int{1}, Data: []float64{bias}},
+		},
+	})
+}
+
+// fit returns weights and bias of the log-odds of ictal_like over raw features, from the examples of the given indices.
+func fit(rows [][]float64, labels, use []int, c float64) (weights []float64, bias float64, err error) {
+	if len(use) == 0 {
+		return nil, 0, decoders.Errorf(decoders.CodeTooFewTrials, nil, "no trial can be read")
+	}
+	x := mat.NewDense(len(use), len(rows[0]), nil)
+	y := make([]int, len(use))
+	for k, i := range use {
+		x.SetRow(k, rows[i])
+		y[k] = labels[i]
+	}
+	scale, err := classify.Standardize(x)
+	if err != nil {
+		return nil, 0, decoders.Errorf(decoders.CodeInvalidSignal, nil, "features: %v", err)
+	}
+	scale.ApplyRows(x)
+	lr, err := classify.FitLogistic(x, y, 2, classify.LogisticConfig{C: c})
+	if err != nil {
+		return nil, 0, decoders.Errorf(decoders.CodeTooFewTrials, nil, "%v", err)
+	}
+	weights = make([]float64, len(rows[0]))
+	bias = lr.Intercept[1] - lr.Intercept[0]
+	for j := range weights {
+		weights[j] = (lr.Coef.At(1, j) - lr.Coef.At(0, j)) / scale.Scale[j]
+		bias -= weights[j] * scale.Mean[j]
+	}
+	return weights, bias, nil
+}
+
+// temperature calibrates on trials that were left out of the fit.
+func temperature(ctx context.Context, cfg ModelConfig, rows [][]float64, labels, trials, trialLabels []int) (float64, error) {
+	k := cfg.Folds
+	for class := range 2 {
+		n := 0
+		for _, l := range trialLabels {
+			if l == class {
+				n++
+			}
+		}
+		k = min(k, n)
+	}
+	folds, err := classify.StratifiedKFold(trialLabels, k, cfg.Seed)
+	if err != nil {
+		return 0, fmt.Errorf("calibrate: %w", err)
+	}
+	var scores [][]float64
+	var truth []int
+	for _, f := range folds {
+		if err := ctx.Err(); err != nil {
+			return 0, err
+		}
+		held := make(map[int]bool, len(f.Test))
+		for _, t := range f.Test {
+			held[t] = true
+		}
+		var train, test []int
+		for i, t := range trials {
+			if held[t] {
+				test = append(test, i)
+			} else {
+				train = append(train, i)
+			}
+		}
+		w, b, err := fit(rows, labels, train, cfg.C)
+		if err != nil {
+			return 0, err
+		}
+		for _, i := range test {
+			scores, truth = append(scores, []float64{0, logOdds(w, b, rows[i])}), append(truth, labels[i])
+		}
+	}
+	t, err := classify.FitTemperature(scores, truth)
+	if err != nil {
+		return 0, fmt.Errorf("calibrate: %w", err)
+	}
+	// Without errors the likelihood would make the model certain; it is left as confident as it was fitted.
+	return max(t.T, 1), nil
+}
+
+func logOdds(w []float64, b float64, x []float64) float64 {
+	for j, v := range x {
+		b += w[j] * v
+	}
+	return b
+}
+
+// featureCount is the number of features of features.
+const featureCount = 10
+
+// features returns the medians of a channel's measures over its readable windows, on logarithmic scales.
+func (c *clip) features(channel int, amplitude bool) []float64 {
+	var windows []*measure
+	variance := 0.0
+	for k := range c.windows[channel] {
+		if w := &c.windows[channel][k]; !w.Unusable {
+			windows = append(windows, w)
+			variance += w.RawVariance
+		}
+	}
+	variance /= float64(len(windows))
+	unit := 1.0 // µV that stand for 1
+	if !amplitude {
+		unit = math.Sqrt(variance)
+	}
+	v := make([]float64, len(windows))
+	typical := func(f func(*measure) float64) float64 {
+		for i, w := range windows {
+			v[i] = f(w)
+		}
+		return median(v)
+	}
+	log := func(x float64) float64 { return math.Log(max(x, 1e-9)) }
+	out := make([]float64, 0, featureCount)
+	for b := range 5 {
+		out = append(out, log(typical(func(w *measure) float64 { return w.Bands[b] / (unit * unit) })))
+	}
+	return append(out,
+		log(typical(func(w *measure) float64 { return w.SD / unit })),
+		log(typical(func(w *measure) float64 { return w.LineLength / unit })),
+		typical(func(w *measure) float64 { return w.Rhythm }),
+		log(typical(func(w *measure) float64 { return w.Mobility })),
+		log(typical(func(w *measure) float64 { return w.Complexity })),
+	)
+}
+
+// model is a trained decoder. It is immutable.
+type model struct {
+	name, version string
+	state         decoders.State
+	cfg           ModelConfig
+	weights       []float64
+	bias          float64
+}
+
+var _ decoders.Trained = (*model)(nil)
+
+// maxWeight bounds what a stored state may hold: a feature's weight is of the order of 1 to 10.
+const maxWeight = 1e6
+
+// Restore rebuilds a model from its state.
+func (pipeline) Restore(name, version string, st decoders.State) (decoders.Trained, error) {
+	if st.Pipeline != pipelineName {
+		return nil, incompatible("the state is of pipeline %q", st.Pipeline)
+	}
+	if len(st.Classes) != 2 || st.Classes[0] == st.Classes[1] || slices.Contains(st.Classes, "") || !slices.Contains(st.Classes, IctalLike) {
+		return nil, incompatible("the classes are %q", st.Classes)
+	}
+	if len(st.Channels) != 0 || st.Rate != 0 {
+		return nil, incompatible("the model works on any montage and rate, the state names %d channels and %v Hz", len(st.Channels), st.Rate)
+	}
+	cfg, err := parseModelConfig(st.Config)
+	if err != nil {
+		return nil, err
+	}
+	m := &model{name: name, version: version, cfg: cfg}
+	for _, a := range []struct {
+		name string
+		want int
+	}{{"weights", featureCount}, {"bias", 1}} {
+		got, ok := st.Arrays[a.name]
+		if !ok || len(got.Shape) != 1 || got.Shape[0] != a.want || len(got.Data) != a.want {
+			return nil, incompatible("array %q must hold %d numbers", a.name, a.want)
+		}
+		for i, v := range got.Data {
+			if !(math.Abs(v) <= maxWeight) {
+				return nil, incompatible("array %q holds %v at %d", a.name, v, i)
+			}
+		}
+	}
+	if len(st.Arrays) != 2 {
+		return nil, incompatible("the state has %d arrays, 2 are known", len(st.Arrays))
+	}
+	m.weights = slices.Clone(st.Arrays["weights"].Data)
+	m.bias = st.Arrays["bias"].Data[0]
+	full, err := json.Marshal(cfg)
+	if err != nil {
+		return nil, err
+	}
+	m.state = decoders.State{Pipeline: pipelineName, Classes: slices.Clone(st.Classes), Config: full}
+	return m, nil
+}
+
+func (m *model) Info() decoders.Info {
+	return decoders.Info{
+		Name: m.name, Version: m.version, Pipeline: pipelineName, Paradigm: decoders.Seizure,
+		Classes: slices.Clone(m.state.Classes), MinSamples: minSamples,
+	}
+}
+
+func (m *model) State() decoders.State {
+	st := m.state
+	st.Classes, st.Config = slices.Clone(st.Classes), slices.Clone(st.Config)
+	st.Arrays = map[string]decoders.Array{
+		"weights": {Shape: []int{featureCount}, Data: slices.Clone(m.weights)},
+		"bias":    {Shape: []int{1}, Data: []float64{m.bias}},
+	}
+	return st
+}
+
+// Decode gives the model's calibrated probability as classes. The verdict on a seizure also needs the rules of Check:
+// it is true where both agree, false where either finds nothing, nil where the rules cannot say.
+func (m *model) Decode(ctx context.Context, in *decoders.Input) (*decoders.Result, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	c, err := measured(in.Signal)
+	if err != nil {
+		return nil, err
+	}
+	in.Step("measure")
+	usable := c.usable()
+	if len(usable) == 0 {
+		return nil, decoders.Errorf(decoders.CodeInvalidSignal, map[string]any{"channels": slices.Clone(in.Channels)},
+			"no channel can be read: flat, clipped or drowned in the power line")
+	}
+	odds := make([]float64, len(usable))
+	for k, i := range usable {
+		odds[k] = logOdds(m.weights, m.bias, c.features(i, m.cfg.Amplitude))
+	}
+	slices.Sort(odds)
+	// The second channel decides where there are two, as in the rules.
+	at := odds[max(0, len(odds)-2)]
+	p := 1 / (1 + math.Exp(-min(max(at, -40), 40)))
+	in.Step("classify")
+	verdict, ev := c.judge()
+	if verdict != nil && *verdict && p < 0.5 {
+		no := false
+		verdict = &no
+	}
+	in.Step("rules")
+	other := m.state.Classes[0]
+	if other == IctalLike {
+		other = m.state.Classes[1]
+	}
+	return answer(p, other, verdict, map[string]any{"model_probability": p, "amplitude": m.cfg.Amplitude, "rules": ev}), nil
+}
