@@ -10,6 +10,7 @@ import (
 
 	"github.com/hibiken/asynq"
 	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
 
 	"github.com/neurod/neurod/internal/store"
 	"github.com/neurod/neurod/models"
@@ -201,17 +202,20 @@ func (e *Engine) redisAnswered(err error) {
 // redisTimeout limits every exchange with Redis that a client or the reconciler waits for.
 const redisTimeout = 300 * time.Millisecond
 
-// ownClient returns a new client with the options of c whose commands end with their context; go-redis otherwise
-// waits out its own timeouts and retries, 5 s with Redis stopped.
+// ownClient returns a new client with the options of c whose commands end with their context, and soon without one;
+// go-redis otherwise waits out its own timeouts and retries, 5 s with Redis stopped.
 func ownClient(c redis.UniversalClient) (redis.UniversalClient, error) {
+	quiet := &maintnotifications.Config{Mode: maintnotifications.ModeDisabled} // a hosted service's own protocol
 	switch c := c.(type) {
 	case *redis.Client:
 		o := *c.Options()
-		o.ContextTimeoutEnabled = true
+		o.ContextTimeoutEnabled, o.MaxRetries, o.ReadTimeout, o.DialTimeout = true, 1, 2*time.Second, 2*time.Second
+		o.MaintNotificationsConfig, o.PushNotificationProcessor = quiet, nil
 		return redis.NewClient(&o), nil
 	case *redis.ClusterClient:
 		o := *c.Options()
-		o.ContextTimeoutEnabled = true
+		o.ContextTimeoutEnabled, o.MaxRetries, o.ReadTimeout, o.DialTimeout = true, 1, 2*time.Second, 2*time.Second
+		o.MaintNotificationsConfig, o.PushNotificationProcessor = quiet, nil
 		return redis.NewClusterClient(&o), nil
 	}
 	return nil, errors.New("jobs: Config.Redis must be a *redis.Client or *redis.ClusterClient")

@@ -8,6 +8,7 @@ import (
 
 	"github.com/alicebob/miniredis/v2"
 	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
 )
 
 // recycleAfter is how many tasks an in-process Redis may have seen before it is replaced: it keeps about 110 bytes for
@@ -27,11 +28,12 @@ func newMemoryRedis() *memoryRedis { return &memoryRedis{m: miniredis.NewMiniRed
 // client returns a client of whatever instance is current.
 func (r *memoryRedis) client() *redis.Client {
 	return redis.NewClient(&redis.Options{
-		Addr:                  "in-process",
-		Dialer:                func(context.Context, string, string) (net.Conn, error) { return r.current().Dial() },
-		ContextTimeoutEnabled: true,
-		Protocol:              2,
-		DisableIdentity:       true,
+		Addr:                     "in-process",
+		Dialer:                   func(context.Context, string, string) (net.Conn, error) { return r.current().Dial() },
+		ContextTimeoutEnabled:    true,
+		Protocol:                 2,
+		DisableIdentity:          true,
+		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 	})
 }
 
