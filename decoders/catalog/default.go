@@ -6,6 +6,7 @@ import (
 
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/motorimagery"
+	"github.com/neurod/neurod/decoders/p300"
 	"github.com/neurod/neurod/decoders/seizure"
 	"github.com/neurod/neurod/decoders/ssvep"
 )
@@ -18,6 +19,8 @@ func Pipelines() []decoders.Pipeline {
 	return []decoders.Pipeline{
 		motorimagery.CSPLDA(),
 		motorimagery.TSLR(),
+		p300.ERPLDA(),
+		p300.XDAWNLDA(),
 		seizure.IctalScore(),
 	}
 }

@@ -14,8 +14,8 @@
 //	rest    rest          rest            rest           rest             rest
 //
 // P300: a letter is letter_H, a digit digit_5, the space space, the erase symbol backspace, any other single
-// character symbol_?, a longer symbol select_ and the symbol; row_3 and column_2 are select_row_3 and select_column_2;
-// a single epoch is target or non_target. SSVEP: the label of the target as the caller wrote it, or the decoder's label
+// character symbol_?, a longer symbol select_ and the symbol; rows, columns and codes are select_row_3,
+// select_column_2 and select_7; a single epoch is target or non_target. SSVEP: the label of the target as the caller wrote it, or the decoder's label
 // of a frequency, such as freq_13.00hz; no_target when the person looked at none. Seizure check: possible_seizure or
 // no_seizure_pattern.
 //

@@ -66,7 +66,7 @@ func canonical(class string) string {
 func Of(mode Mode, paradigm decoders.Paradigm, class string, own map[string]string) string {
 	c := canonical(class)
 	standard := standardIntent(mode, paradigm, class, c)
-	for _, key := range []string{class, c, standard} {
+	for _, key := range []string{class, c, strings.TrimPrefix(class, letterPrefix), standard} {
 		if v := own[key]; v != "" {
 			return v
 		}
@@ -102,8 +102,17 @@ func standardIntent(mode Mode, paradigm decoders.Paradigm, class, c string) stri
 	return class
 }
 
+// letterPrefix is how the P300 decoders name the symbols of a matrix.
+const letterPrefix = "letter_"
+
 // symbolIntent names the choice of a P300 speller.
 func symbolIntent(class, c string) string {
+	if strings.HasPrefix(c, "select_") {
+		return c
+	}
+	if symbol, ok := strings.CutPrefix(class, letterPrefix); ok && symbol != "" {
+		class, c = symbol, canonical(symbol)
+	}
 	switch c {
 	case "target":
 		return "target"

@@ -36,6 +36,12 @@ func TestClassesBecomeIntents(t *testing.T) {
 		{intent.Default, decoders.MotorImagery, "rest", "rest"},
 		{intent.Default, decoders.MotorImagery, "word association", "word association"},
 		{intent.Default, decoders.P300, "H", "letter_H"},
+		{intent.Default, decoders.P300, "letter_H", "letter_H"},
+		{intent.Default, decoders.P300, "letter_7", "digit_7"},
+		{intent.Default, decoders.P300, "letter__", "space"},
+		{intent.Default, decoders.P300, "letter_YES", "select_yes"},
+		{intent.Default, decoders.P300, "select_row_3", "select_row_3"},
+		{intent.Default, decoders.P300, "select_7", "select_7"},
 		{intent.Default, decoders.P300, "5", "digit_5"},
 		{intent.Default, decoders.P300, "_", "space"},
 		{intent.Default, decoders.P300, " ", "space"},
@@ -116,6 +122,11 @@ func TestOwnMapGoesFirst(t *testing.T) {
 				t.Errorf("got %q, want %q", got, tc.want)
 			}
 		})
+	}
+	for _, key := range []string{"letter_H", "H"} {
+		if got := intent.Of(intent.Speller, decoders.P300, "letter_H", map[string]string{key: "help"}); got != "help" {
+			t.Errorf("%s: got %q", key, got)
+		}
 	}
 }
 
