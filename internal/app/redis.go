@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
 )
 
 // openRedis returns a client for a Redis URL; it connects with its first command.
@@ -39,6 +40,7 @@ func openRedis(raw string) (redis.UniversalClient, error) {
 			return nil, redisFault(err)
 		}
 		o.ContextTimeoutEnabled = true
+		o.MaintNotificationsConfig = noMaintenance()
 		return redis.NewClusterClient(o), nil
 	case "":
 		o, err := redis.ParseURL(u.String())
@@ -46,6 +48,7 @@ func openRedis(raw string) (redis.UniversalClient, error) {
 			return nil, redisFault(err)
 		}
 		o.ContextTimeoutEnabled = true
+		o.MaintNotificationsConfig = noMaintenance()
 		return redis.NewClient(o), nil
 	}
 	return nil, fmt.Errorf("app: REDIS_URL: unknown scheme %s-%s", scheme, kind)
@@ -54,4 +57,10 @@ func openRedis(raw string) (redis.UniversalClient, error) {
 // redisFault keeps go-redis's reason, which names schemes, parameters and database numbers, but no passwords.
 func redisFault(err error) error {
 	return fmt.Errorf("app: REDIS_URL: %s", strings.TrimPrefix(err.Error(), "redis: "))
+}
+
+// noMaintenance switches off a handshake of managed Redis services, which a client that copies another's options
+// cannot repeat.
+func noMaintenance() *maintnotifications.Config {
+	return &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
 }
