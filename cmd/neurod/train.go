@@ -1,0 +1,116 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+
+	"github.com/neurod/neurod/decoders"
+	"github.com/neurod/neurod/decoders/catalog"
+	"github.com/neurod/neurod/internal/recordings"
+	"github.com/neurod/neurod/internal/training"
+)
+
+type trainCmd struct {
+	Files   trainFilesCmd   `cmd:"" default:"withargs" help:"Train a model from recordings with events (the default)."`
+	Builtin trainBuiltinCmd `cmd:"" help:"Make the built-in models again from the open recordings."`
+}
+
+type trainFilesCmd struct {
+	Paths []string `arg:"" type:"existing" name:"file|dir" help:"Recordings, ZIP archives of them, or folders."`
+
+	Name    string `required:"" help:"Name of the model: a-z 0-9 _ . -"`
+	Version string `default:"1" help:"Version of the model."`
+	Out     string `help:"Model file to write. NAME.nrdm by default."`
+	Force   bool   `help:"Overwrite the model file."`
+
+	Classes  []string `required:"" placeholder:"EVENT=CLASS" help:"Events (labels or codes) and their classes, such as T1=left_hand,T2=right_hand."`
+	Channels []string `help:"Channels to use. All EEG channels of the first recording by default."`
+	Pipeline []string `help:"Pipelines to compare; the best is trained. All of the paradigm by default."`
+	Paradigm string   `help:"motor_imagery or p300. The pipeline's by default, else motor_imagery."`
+	Options  string   `help:"Options of the pipeline as JSON."`
+	Before   float64  `help:"Seconds before the event that a trial holds."`
+	After    float64  `help:"Seconds after the event that a trial holds."`
+	Rate     float64  `help:"Sampling rate of recordings that do not tell theirs, in Hz."`
+	Subject  string   `help:"Regular expression that finds the person in a file's or folder's name, such as '^(P[0-9]+)'."`
+	Seed     uint64   `default:"42" help:"Seed of the folds."`
+
+	Summary     string `help:"One sentence about the model, for its card."`
+	DataName    string `help:"What the recordings are called, for the card."`
+	License     string `help:"License of the recordings, for the card."`
+	IntendedUse string `help:"Who may use the model for what, for its card."`
+}
+
+// Run trains and measures a model, writes it and prints its figures.
+func (c trainFilesCmd) Run(ctx context.Context) error {
+	cfg := training.FilesConfig{
+		Paths: c.Paths, Name: c.Name, Version: c.Version, Pipelines: c.Pipeline, Paradigm: decoders.Paradigm(c.Paradigm), Classes: c.Classes,
+		Channels: c.Channels, Before: c.Before, After: c.After, Rate: c.Rate, Seed: c.Seed,
+		Card:    catalog.ModelCard{Summary: c.Summary, IntendedUse: c.IntendedUse},
+		Program: "neurod " + version(), Progress: progress,
+	}
+	if c.Options != "" {
+		cfg.Options = json.RawMessage(c.Options)
+	}
+	if c.DataName != "" || c.License != "" {
+		cfg.Card.Data = []catalog.DataSource{{Name: c.DataName, Licence: c.License}}
+	}
+	if c.Subject != "" {
+		pattern, err := regexp.Compile(c.Subject)
+		if err != nil {
+			return fmt.Errorf("--subject: %w", err)
+		}
+		cfg.Subject = pattern
+	}
+	out := c.Out
+	if out == "" {
+		out = c.Name + catalog.Extension
+	}
+	if _, err := os.Stat(out); err == nil && !c.Force {
+		return fmt.Errorf("%s exists; --force overwrites it", out)
+	}
+	m, problems, err := training.FromFiles(ctx, cfg)
+	report(os.Stderr, problems)
+	if err != nil {
+		return err
+	}
+	var b bytes.Buffer
+	if err := m.Write(&b); err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Clean(out), b.Bytes(), 0o644); err != nil {
+		return err
+	}
+	training.WriteSummary(os.Stdout, m)
+	fmt.Println("wrote", out)
+	return nil
+}
+
+type trainBuiltinCmd struct {
+	Data string   `required:"" type:"existingdir" env:"NEUROD_EEG_DATA" help:"Folder of recordings."`
+	Out  string   `required:"" type:"existingdir" help:"Folder for the model files."`
+	Only []string `help:"Families to make: motor_imagery, p300, seizure. All by default."`
+}
+
+// Run trains and measures the built-in models, writes them and prints their figures.
+func (c trainBuiltinCmd) Run(ctx context.Context) error {
+	models, problems, err := training.Builtin(ctx, training.BuiltinConfig{Data: c.Data, Out: c.Out, Only: c.Only, Progress: progress})
+	report(os.Stderr, problems)
+	for _, m := range models {
+		training.WriteSummary(os.Stdout, m)
+	}
+	return err
+}
+
+func progress(text string) { fmt.Fprintln(os.Stderr, text) }
+
+func report(w io.Writer, problems []recordings.Problem) {
+	for _, p := range problems {
+		fmt.Fprintln(w, "not used:", p)
+	}
+}

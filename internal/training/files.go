@@ -1,0 +1,159 @@
+package training
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/neurod/neurod/decoders"
+	"github.com/neurod/neurod/decoders/catalog"
+	"github.com/neurod/neurod/internal/recordings"
+)
+
+// FilesConfig says how to train a model from recordings with events.
+type FilesConfig struct {
+	// Paths are recordings, ZIP archives of them, and folders.
+	Paths []string
+	// Name and Version of the model. Version defaults to "1".
+	Name, Version string
+	// Pipelines to compare, by name; the best is trained. Defaults to every pipeline of the paradigm.
+	Pipelines []string
+	// Paradigm of the recordings. Defaults to that of the first pipeline, or motor_imagery.
+	Paradigm decoders.Paradigm
+	// Classes maps events to classes, each "event=class": an event is a label or a code, several may mean one class.
+	Classes []string
+	// Channels by name. Defaults to all EEG channels of the first recording.
+	Channels []string
+	// Before and After the event in s that a trial holds. Both 0 take what the paradigm usually needs.
+	Before, After float64
+	// Rate in Hz of recordings that do not tell theirs.
+	Rate float64
+	// Subject finds the person in the name of a file or folder. Defaults to recordings.SubjectPattern.
+	Subject *regexp.Regexp
+	// Options of the pipelines as JSON. Defaults to each pipeline's own.
+	Options json.RawMessage
+	// Card holds summary, sources, intended use and limits. What is empty gets a text that says so.
+	Card catalog.ModelCard
+	// Seed of stratified folds. Defaults to 42.
+	Seed uint64
+	// Program that trains, for the card.
+	Program string
+	// Progress, when not nil, is told what is being done.
+	Progress func(text string)
+}
+
+// window is how much signal around an event a paradigm's pipelines use, in s: the window itself with room for the
+// filter to settle on both sides. Imagery keeps to the 4 s that a cue usually lasts.
+func window(p decoders.Paradigm) (before, after float64) {
+	if p == decoders.P300 {
+		return 1, 1.7
+	}
+	return 0.5, 4
+}
+
+// FromFiles trains a model from recordings with events. Files that cannot be used are returned with their reasons.
+func FromFiles(ctx context.Context, cfg FilesConfig) (*Model, []recordings.Problem, error) {
+	pipelines, err := choosePipelines(cfg.Pipelines, cfg.Paradigm)
+	if err != nil {
+		return nil, nil, err
+	}
+	paradigm := pipelines[0].Paradigm()
+	task, err := ParseClasses(cfg.Classes)
+	if err != nil {
+		return nil, nil, err
+	}
+	task.Paradigm = paradigm
+	if cfg.Before == 0 && cfg.After == 0 {
+		cfg.Before, cfg.After = window(paradigm)
+	}
+	ds, problems, err := recordings.Load(ctx, recordings.Query{
+		Paths: cfg.Paths, Task: task, Channels: cfg.Channels, Before: cfg.Before, After: cfg.After, Rate: cfg.Rate, Subject: cfg.Subject,
+	})
+	if err != nil {
+		return nil, problems, err
+	}
+	for k, n := range perClass(ds) {
+		if n == 0 {
+			return nil, problems, decoders.Errorf(decoders.CodeTooFewTrials, map[string]any{"trials": len(ds.Trials), "classes": countsByName(ds)},
+				"no event of the class %q (%s) was found", ds.Classes[k], strings.Join(task.Events[k], ", "))
+		}
+	}
+	card := cfg.Card
+	if card.Summary == "" {
+		card.Summary = fmt.Sprintf("Tells %s by %s.", strings.Join(ds.Classes, ", "), strings.ReplaceAll(string(paradigm), "_", " "))
+	}
+	if card.IntendedUse == "" {
+		card.IntendedUse = "Not stated by whoever trained it."
+	}
+	if len(card.Data) == 0 {
+		card.Data = []catalog.DataSource{{Name: "recordings of whoever trained it", Licence: "not stated"}}
+	}
+	spec := Spec{Name: cfg.Name, Version: cfg.Version, Card: card, Seed: cfg.Seed, Program: cfg.Program, Progress: cfg.Progress}
+	for _, p := range pipelines {
+		spec.Candidates = append(spec.Candidates, Candidate{p, cfg.Options})
+	}
+	m, err := Train(ctx, ds, spec)
+	return m, problems, err
+}
+
+// choosePipelines returns the pipelines of the given names, which share a paradigm, or all of a paradigm.
+func choosePipelines(names []string, paradigm decoders.Paradigm) ([]decoders.Pipeline, error) {
+	all := catalog.Pipelines()
+	if len(names) == 0 {
+		if paradigm == "" {
+			paradigm = decoders.MotorImagery
+		}
+		all = slices.DeleteFunc(all, func(p decoders.Pipeline) bool { return p.Paradigm() != paradigm })
+		if len(all) == 0 {
+			return nil, fmt.Errorf("no pipeline is trained for the paradigm %q", paradigm)
+		}
+		return all, nil
+	}
+	var out []decoders.Pipeline
+	for _, name := range names {
+		i := slices.IndexFunc(all, func(p decoders.Pipeline) bool { return p.Name() == name })
+		if i < 0 {
+			var known []string
+			for _, p := range all {
+				known = append(known, p.Name())
+			}
+			return nil, fmt.Errorf("pipeline %q is unknown; there are %s", name, strings.Join(known, ", "))
+		}
+		p := all[i]
+		if paradigm != "" && p.Paradigm() != paradigm || len(out) > 0 && p.Paradigm() != out[0].Paradigm() {
+			return nil, fmt.Errorf("pipeline %q is for %s", name, p.Paradigm())
+		}
+		out = append(out, p)
+	}
+	return out, nil
+}
+
+// ParseClasses reads "event=class" pairs into a task. Classes stand in the order they are first named.
+func ParseClasses(pairs []string) (recordings.Task, error) {
+	var t recordings.Task
+	seen := map[string]bool{}
+	for _, pair := range pairs {
+		event, class, ok := strings.Cut(pair, "=")
+		event, class = strings.TrimSpace(event), strings.TrimSpace(class)
+		if !ok || event == "" || class == "" {
+			return t, fmt.Errorf("class %q is not of the form event=class, such as T1=left_hand", pair)
+		}
+		if seen[event] {
+			return t, fmt.Errorf("event %q stands for two classes", event)
+		}
+		seen[event] = true
+		k := slices.Index(t.Classes, class)
+		if k < 0 {
+			k = len(t.Classes)
+			t.Classes, t.Events = append(t.Classes, class), append(t.Events, nil)
+		}
+		t.Events[k] = append(t.Events[k], event)
+	}
+	if len(t.Classes) < 2 {
+		return t, fmt.Errorf("%d classes, at least 2 are needed", len(t.Classes))
+	}
+	return t, nil
+}
