@@ -210,8 +210,8 @@ func fraction(v float64) (up, down int) {
 
 // Cut takes the trials around events: label says which class an event starts, or a negative number for none. Each
 // trial runs from before s before the event to after s after it; events without that much signal are left out. The
-// rows of sig are copied, unfiltered. group names the run, "subject/run" where several people share a dataset.
-// The dataset's Cue is before.
+// trials are views of sig, unfiltered, so that overlapping ones cost nothing. group names the run, "subject/run" where
+// several people share a dataset. The dataset's Cue is before.
 func Cut(sig decoders.Signal, events []decoders.Event, label func(decoders.Event) int, before, after float64, group string) []decoders.Trial {
 	if sig.Samples() == 0 || !(sig.Rate > 0) {
 		return nil
@@ -232,7 +232,7 @@ func Cut(sig decoders.Signal, events []decoders.Event, label func(decoders.Event
 			continue
 		}
 		trials = append(trials, decoders.Trial{
-			Data: mat.DenseCopyOf(sig.Data.Slice(0, rows, from, from+length)), Label: class, Group: group, Onset: e.Onset,
+			Data: sig.Data.Slice(0, rows, from, from+length).(*mat.Dense), Label: class, Group: group, Onset: e.Onset,
 		})
 	}
 	return trials

@@ -1,0 +1,249 @@
+package p300
+
+import (
+	"context"
+	"encoding/json"
+	"math"
+	"slices"
+
+	"gonum.org/v1/gonum/mat"
+
+	"github.com/neurod/neurod/decoders"
+	"github.com/neurod/neurod/decoders/classify"
+	"github.com/neurod/neurod/decoders/epoch"
+)
+
+// decoder is a trained P300 decoder.
+type decoder struct {
+	*frontend
+	fitted
+	name, version, pipeline string
+	labels                  []string // channels as the training data spelled them
+	rate                    float64  // Hz of the training data; any other will do
+	// log Λ of a score is slope·score + offset; odds is the log ratio of target to other flashes in training.
+	slope, offset, odds float64
+	raw                 json.RawMessage // options, all filled in
+}
+
+var _ decoders.Trained = (*decoder)(nil)
+
+// maxLogRatio is log Λ of the flash that may count most: 100, and 1/100.
+var maxLogRatio = math.Log(100)
+
+func newModel(pipeline, name, version string, cfg Config, front *frontend, labels []string, rate float64) (*decoder, error) {
+	if !(rate >= cfg.minRate()) || math.IsInf(rate, 0) {
+		return nil, incompatible("sampling rate %v Hz", rate)
+	}
+	raw, err := json.Marshal(cfg)
+	if err != nil {
+		return nil, incompatible("options: %v", err)
+	}
+	return &decoder{frontend: front, pipeline: pipeline, name: name, version: version, labels: slices.Clone(labels), rate: rate, raw: raw}, nil
+}
+
+// Info names no classes: a request's stimulus does. Rate is 0, since the filters are designed for each request's.
+func (d *decoder) Info() decoders.Info {
+	return decoders.Info{
+		Name: d.name, Version: d.version, Pipeline: d.pipeline, Paradigm: decoders.P300,
+		Channels: slices.Clone(d.labels), MinSamples: d.minSamples,
+	}
+}
+
+// Decode answers with symbols ("letter_H") where the stimulus has a matrix or says what each code flashes, with codes
+// ("select_7", "select_row_2" by label) where several codes flash, and else with target and non_target.
+func (d *decoder) Decode(ctx context.Context, in *decoders.Input) (*decoders.Result, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if err := epoch.Check(in.Signal, d.minSamples(in.Rate), d.cfg.minRate()); err != nil {
+		return nil, err
+	}
+	sel, err := newSelection(in)
+	if err != nil {
+		return nil, err
+	}
+	flashes, err := d.flashes(in, sel)
+	if err != nil {
+		return nil, err
+	}
+	in.Step("classify")
+	res, err := sel.result(in, flashes, d)
+	if err != nil {
+		return nil, err
+	}
+	in.Step("posterior")
+	return res, nil
+}
+
+// flash is one event and its evidence.
+type flash struct {
+	onset float64
+	code  int
+	ratio float64 // log Λ, within ±maxLogRatio
+}
+
+// flashes scores the usable events in order of time.
+func (d *decoder) flashes(in *decoders.Input, sel *selection) ([]flash, error) {
+	events := in.Events
+	if len(events) == 0 {
+		if sel.needsEvents() {
+			return nil, decoders.Errorf(decoders.CodeNoEvents, map[string]any{"events": 0}, "the selection of a symbol needs the events of the flashes")
+		}
+		// A clip without events is one epoch that starts at its flash.
+		events = []decoders.Event{{Onset: 0}}
+	}
+	relevant := make([]decoders.Event, 0, len(events))
+	for _, e := range events {
+		if sel.flashed(e.Code) {
+			relevant = append(relevant, e)
+		}
+	}
+	view := *in
+	view.Events = relevant
+	index, onsets, dropped := d.usable(&view)
+	if len(onsets) == 0 {
+		return nil, decoders.Errorf(decoders.CodeNoEvents,
+			map[string]any{"events": len(in.Events), "codes_unknown": len(events) - len(relevant), "outside": dropped, "seconds": in.Seconds(), "seconds_after": d.cfg.End},
+			"of %d events none is a flash of the stimulus with %g s of signal after it", len(events), d.cfg.End)
+	}
+	sel.ignored, sel.outside = len(events)-len(relevant), dropped
+	sc := d.pool.Get().(*scratch)
+	defer d.pool.Put(sc)
+	x, err := d.epochs(in.Signal, onsets, d.filters, sc)
+	if err != nil {
+		return nil, err
+	}
+	in.Step("epochs")
+	out := make([]flash, len(onsets))
+	for i := range onsets {
+		row := x.RawRowView(i)
+		if !d.cfg.scale(row, d.limit) {
+			return nil, decoders.Errorf(decoders.CodeInvalidSignal, map[string]any{"onset_s": onsets[i], "channels": slices.Clone(d.labels)},
+				"the signal is flat after the flash at %g s", onsets[i])
+		}
+		ratio := d.slope*d.linear.Decision(row) + d.offset
+		if math.IsNaN(ratio) {
+			return nil, decoders.Errorf(decoders.CodeInvalidSignal, nil, "the amplitudes are beyond what the model can compare")
+		}
+		out[i] = flash{onsets[i], relevant[index[i]].Code, min(max(ratio, -maxLogRatio), maxLogRatio)}
+	}
+	slices.SortStableFunc(out, func(a, b flash) int {
+		switch {
+		case a.onset < b.onset:
+			return -1
+		case a.onset > b.onset:
+			return 1
+		}
+		return 0
+	})
+	return out, nil
+}
+
+// State holds everything; the classes are those of the training epochs.
+func (d *decoder) State() decoders.State {
+	st := decoders.State{
+		Pipeline: d.pipeline, Channels: slices.Clone(d.labels), Config: slices.Clone(d.raw),
+		Arrays: map[string]decoders.Array{
+			"coef":        denseArray(d.linear.Coef),
+			"intercept":   {Shape: []int{2}, Data: slices.Clone(d.linear.Intercept)},
+			"limit":       {Shape: []int{1}, Data: []float64{d.limit}},
+			"likelihood":  {Shape: []int{3}, Data: []float64{d.slope, d.offset, d.odds}},
+			"sample_rate": {Shape: []int{1}, Data: []float64{d.rate}},
+		},
+	}
+	if d.filters != nil {
+		st.Arrays["filters"] = denseArray(d.filters)
+	}
+	return st
+}
+
+// Restore rebuilds a decoder. Errors are model_incompatible.
+func (p pipeline) Restore(name, version string, st decoders.State) (decoders.Trained, error) {
+	if st.Pipeline != p.name {
+		return nil, incompatible("the state is of pipeline %q, not %q", st.Pipeline, p.name)
+	}
+	if st.Rate != 0 {
+		return nil, incompatible("the state has a sampling rate of %v Hz; this pipeline takes any", st.Rate)
+	}
+	cfg, err := parseConfig(st.Config)
+	if err != nil {
+		return nil, err
+	}
+	front, err := newFrontend(cfg, st.Channels)
+	if err != nil {
+		return nil, err
+	}
+	rate, err := array(st, "sample_rate", 1)
+	if err != nil {
+		return nil, err
+	}
+	d, err := newModel(p.name, name, version, cfg, front, st.Channels, rate[0])
+	if err != nil {
+		return nil, err
+	}
+	outputs := len(st.Channels)
+	if p.name == XDAWNLDAName {
+		shape := st.Arrays["filters"].Shape
+		if len(shape) != 2 || shape[0] < 1 || shape[0] > 1024 {
+			return nil, incompatible("array \"filters\" has shape %v, want components × channels", shape)
+		}
+		filters, err := array(st, "filters", shape[0], len(st.Channels))
+		if err != nil {
+			return nil, err
+		}
+		outputs = shape[0]
+		d.filters = mat.NewDense(outputs, len(st.Channels), filters)
+	}
+	coef, err := array(st, "coef", 2, outputs*cfg.bins())
+	if err != nil {
+		return nil, err
+	}
+	intercept, err := array(st, "intercept", 2)
+	if err != nil {
+		return nil, err
+	}
+	limit, err := array(st, "limit", 1)
+	if err != nil {
+		return nil, err
+	}
+	likelihood, err := array(st, "likelihood", 3)
+	if err != nil {
+		return nil, err
+	}
+	if limit[0] < 0 {
+		return nil, incompatible("limit is %v", limit[0])
+	}
+	d.linear = classify.Linear{Coef: mat.NewDense(2, outputs*cfg.bins(), coef), Intercept: intercept}
+	d.limit = limit[0]
+	d.slope, d.offset, d.odds = likelihood[0], likelihood[1], likelihood[2]
+	return d, nil
+}
+
+// largestParameter bounds what a trained model holds, so that sums of products cannot overflow.
+const largestParameter = 1e60
+
+// array returns a copy of a stored array after holding it to its shape.
+func array(st decoders.State, name string, shape ...int) ([]float64, error) {
+	a, ok := st.Arrays[name]
+	if !ok {
+		return nil, incompatible("array %q is missing", name)
+	}
+	n := 1
+	for _, d := range shape {
+		n *= d
+	}
+	if !slices.Equal(a.Shape, shape) || len(a.Data) != n {
+		return nil, incompatible("array %q has shape %v and %d numbers, want %v", name, a.Shape, len(a.Data), shape)
+	}
+	for i, v := range a.Data {
+		if !(math.Abs(v) <= largestParameter) {
+			return nil, incompatible("array %q holds %v at %d", name, v, i)
+		}
+	}
+	return slices.Clone(a.Data), nil
+}
+
+func denseArray(m *mat.Dense) decoders.Array {
+	r, c := m.Dims()
+	return decoders.Array{Shape: []int{r, c}, Data: mat.DenseCopyOf(m).RawMatrix().Data}
+}

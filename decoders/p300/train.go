@@ -1,0 +1,269 @@
+package p300
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+
+	"gonum.org/v1/gonum/floats"
+	"gonum.org/v1/gonum/mat"
+
+	"github.com/neurod/neurod/decoders"
+	"github.com/neurod/neurod/decoders/classify"
+	"github.com/neurod/neurod/decoders/epoch"
+)
+
+// Names of the pipelines.
+const (
+	ERPLDAName   = "erp_lda"
+	XDAWNLDAName = "xdawn_lda"
+)
+
+// Classes of a training set, in this order. A dataset's classes may be in any order but must have these names.
+const (
+	NonTarget = "non_target"
+	Target    = "target"
+)
+
+// minTargets and minOthers are the fewest epochs of each kind that a response and its calibration can be had from.
+const (
+	minTargets = 10
+	minOthers  = 20
+)
+
+// ERPLDA returns the pipeline of shrinkage LDA on the epochs of all channels. Its options are a [Config].
+func ERPLDA() decoders.Pipeline { return pipeline{ERPLDAName} }
+
+// XDAWNLDA returns the pipeline of xDAWN filters and shrinkage LDA. Its options are a [Config].
+func XDAWNLDA() decoders.Pipeline { return pipeline{XDAWNLDAName} }
+
+type pipeline struct{ name string }
+
+var _ decoders.Pipeline = pipeline{}
+
+func (p pipeline) Name() string              { return p.name }
+func (pipeline) Paradigm() decoders.Paradigm { return decoders.P300 }
+
+// fitted is what one training gives: filters, the scale of epochs, and the discriminant.
+type fitted struct {
+	filters *mat.Dense // components × channels, nil for all channels
+	limit   float64    // deviation above which an epoch of features is scaled down; 0 none
+	linear  classify.Linear
+}
+
+// Train fits a decoder to epochs: Trial.Data from before the flash, which lies Dataset.Cue s into it, to at least
+// Config.End s after it; a second of margin on both sides lets the filter settle. Trial.Onset and Trial.Group let
+// overlapping responses be told apart.
+func (p pipeline) Train(ctx context.Context, ds *decoders.Dataset, config json.RawMessage) (decoders.Trained, error) {
+	cfg, err := parseConfig(config)
+	if err != nil {
+		return nil, err
+	}
+	front, err := newFrontend(cfg, ds.Channels)
+	if err != nil {
+		return nil, err
+	}
+	epochs, err := front.prepare(ctx, ds)
+	if err != nil {
+		return nil, err
+	}
+	m, err := newModel(p.name, p.name, "", cfg, front, ds.Channels, ds.Rate)
+	if err != nil {
+		return nil, err
+	}
+	all := make([]int, len(epochs))
+	labels := make([]int, len(epochs))
+	targets := 0
+	for i, e := range epochs {
+		all[i] = i
+		if e.Target {
+			labels[i] = 1
+			targets++
+		}
+	}
+	f, err := p.fit(cfg, epochs, labels, all)
+	if err != nil {
+		return nil, unusable(err)
+	}
+	m.fitted = *f
+
+	// Likelihood ratios from scores of epochs that were left out. Folds take epochs in turn, not runs: the scale of the
+	// scores is what is sought, not the accuracy.
+	folds, err := classify.StratifiedKFold(labels, cfg.Folds, cfg.Seed)
+	if err != nil {
+		return nil, unusable(err)
+	}
+	scores := make([]float64, len(epochs))
+	positive := make([]bool, len(epochs))
+	var x []float64
+	for _, fold := range folds {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		part, err := p.fit(cfg, epochs, labels, fold.Train)
+		if err != nil {
+			return nil, unusable(err)
+		}
+		for _, i := range fold.Test {
+			x = part.features(cfg, x, epochs[i].Data)
+			scores[i], positive[i] = part.linear.Decision(x), epochs[i].Target
+		}
+	}
+	platt, err := classify.FitPlatt(scores, positive)
+	if err != nil {
+		return nil, unusable(err)
+	}
+	m.odds = math.Log(float64(targets) / float64(len(epochs)-targets))
+	m.slope, m.offset = -platt.A, -platt.B-m.odds
+	return m, nil
+}
+
+// prepare refuses a dataset that cannot be trained on and returns its epochs.
+func (f *frontend) prepare(ctx context.Context, ds *decoders.Dataset) ([]Epoch, error) {
+	target := slices.Index(ds.Classes, Target)
+	if len(ds.Classes) != 2 || target < 0 || slices.Index(ds.Classes, NonTarget) < 0 {
+		return nil, incompatible("classes are %q, want %q and %q", ds.Classes, NonTarget, Target)
+	}
+	if !(ds.Cue >= 0 && ds.Cue < 1e6) {
+		return nil, decoders.Errorf(decoders.CodePayloadMalformed, map[string]any{"cue": fmt.Sprint(ds.Cue)}, "the flash lies %v s into the trials", ds.Cue)
+	}
+	counts := [2]int{}
+	for i, t := range ds.Trials {
+		switch {
+		case t.Label < 0 || t.Label > 1:
+			return nil, decoders.Errorf(decoders.CodePayloadMalformed, map[string]any{"trial": i, "label": t.Label}, "trial %d has label %d of 2 classes", i, t.Label)
+		case t.Data == nil || t.Data.IsEmpty():
+			return nil, decoders.Errorf(decoders.CodePayloadMalformed, map[string]any{"trial": i}, "trial %d has no data", i)
+		case math.IsNaN(t.Onset) || math.IsInf(t.Onset, 0):
+			return nil, decoders.Errorf(decoders.CodePayloadMalformed, map[string]any{"trial": i}, "trial %d has its onset at %v s", i, t.Onset)
+		}
+		counts[t.Label]++
+	}
+	if counts[target] < minTargets || counts[1-target] < minOthers {
+		return nil, decoders.Errorf(decoders.CodeTooFewTrials, map[string]any{
+			"trials": len(ds.Trials), "classes": map[string]any{Target: counts[target], NonTarget: counts[1-target]},
+			"needed": map[string]any{Target: minTargets, NonTarget: minOthers},
+		}, "%d target and %d other epochs, at least %d and %d are needed", counts[target], counts[1-target], minTargets, minOthers)
+	}
+	sc := f.pool.Get().(*scratch)
+	defer f.pool.Put(sc)
+	bins := f.cfg.bins()
+	epochs := make([]Epoch, len(ds.Trials))
+	for i, t := range ds.Trials {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		in := &decoders.Input{
+			Signal: decoders.Signal{Data: t.Data, Channels: ds.Channels, Rate: ds.Rate},
+			Events: []decoders.Event{{Onset: ds.Cue}},
+		}
+		if err := epoch.Check(in.Signal, f.minSamples(ds.Rate), f.cfg.minRate()); err != nil {
+			return nil, fmt.Errorf("trial %d: %w", i, err)
+		}
+		_, onsets, _ := f.usable(in)
+		if len(onsets) == 0 {
+			return nil, fmt.Errorf("trial %d: %w", i, epoch.TooShort(in.Signal, epoch.Samples(ds.Cue+f.cfg.End, ds.Rate), in.Samples(), "too little signal after the flash"))
+		}
+		x, err := f.epochs(in.Signal, onsets, nil, sc)
+		if err != nil {
+			return nil, fmt.Errorf("trial %d: %w", i, err)
+		}
+		data := mat.NewDense(len(f.channels), bins, slices.Clone(x.RawRowView(0)))
+		if d := deviation(data.RawMatrix().Data); !(d > flat) {
+			return nil, decoders.Errorf(decoders.CodeInvalidSignal, map[string]any{"trial": i}, "trial %d is flat", i)
+		}
+		epochs[i] = Epoch{Data: data, Target: t.Label == target, Onset: t.Onset, Run: t.Group}
+	}
+	return epochs, nil
+}
+
+// fit trains on the epochs given by index.
+func (p pipeline) fit(cfg Config, epochs []Epoch, labels, train []int) (*fitted, error) {
+	f := new(fitted)
+	if p.name == XDAWNLDAName {
+		filters, err := XDAWN(calm(cfg, epochs, train), cfg.Bins, cfg.Components)
+		if err != nil {
+			return nil, err
+		}
+		f.filters = filters
+	}
+	raw := make([][]float64, len(train))
+	deviations := make([]float64, len(train))
+	y := make([]int, len(train))
+	for r, i := range train {
+		raw[r] = f.project(nil, epochs[i].Data)
+		deviations[r] = deviation(raw[r])
+		y[r] = labels[i]
+	}
+	f.limit = cfg.Limit * median(deviations)
+	x := mat.NewDense(len(train), len(raw[0]), nil)
+	for r := range raw {
+		cfg.scale(raw[r], f.limit)
+		x.SetRow(r, raw[r])
+	}
+	lda, err := classify.FitLDA(x, y, 2, classify.LDAConfig{Shrinkage: cfg.Shrinkage})
+	if err != nil {
+		return nil, err
+	}
+	f.linear = lda.Linear
+	return f, nil
+}
+
+// calm returns the epochs given by index with the outliers among them scaled as for the classifier.
+func calm(cfg Config, epochs []Epoch, train []int) []Epoch {
+	deviations := make([]float64, len(train))
+	for r, i := range train {
+		deviations[r] = deviation(epochs[i].Data.RawMatrix().Data)
+	}
+	limit := cfg.Limit * median(deviations)
+	out := make([]Epoch, len(train))
+	for r, i := range train {
+		out[r] = epochs[i]
+		out[r].Data = mat.DenseCopyOf(epochs[i].Data)
+		cfg.scale(out[r].Data.RawMatrix().Data, limit)
+	}
+	return out
+}
+
+// project writes the projection of an epoch (channels × bins) to dst, row by row.
+func (f *fitted) project(dst []float64, data *mat.Dense) []float64 {
+	c, b := data.Dims()
+	if f.filters == nil {
+		dst = grow(dst, c*b)
+		copy(dst, data.RawMatrix().Data)
+		return dst
+	}
+	k, _ := f.filters.Dims()
+	dst = grow(dst, k*b)
+	clear(dst)
+	for i := range k {
+		for j, w := range f.filters.RawRowView(i) {
+			floats.AddScaled(dst[i*b:(i+1)*b], w, data.RawRowView(j))
+		}
+	}
+	return dst
+}
+
+// features is the classifier's view of an epoch.
+func (f *fitted) features(cfg Config, dst []float64, data *mat.Dense) []float64 {
+	dst = f.project(dst, data)
+	cfg.scale(dst, f.limit)
+	return dst
+}
+
+func median(x []float64) float64 {
+	s := slices.Sorted(slices.Values(x))
+	n := len(s)
+	return (s[(n-1)/2] + s[n/2]) / 2
+}
+
+// unusable turns a fault of the numerics into the error for training data that cannot be fitted.
+func unusable(err error) error {
+	if errors.As(err, new(*decoders.Error)) {
+		return err
+	}
+	return decoders.Errorf(decoders.CodeInvalidSignal, nil, "the epochs cannot be fitted: %v", err)
+}
