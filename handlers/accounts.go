@@ -97,6 +97,11 @@ func (a *API) logout(c *gin.Context) {
 	c.Status(http.StatusNoContent)
 }
 
+// projectBody is the body that makes a project.
+type projectBody struct {
+	Name string `json:"name" validate:"required"`
+}
+
 // projectDocument is what callers see of a project.
 type projectDocument struct {
 	ID        string `json:"id"`
@@ -110,9 +115,7 @@ func projectOf(p models.Project) projectDocument {
 
 // createProject is POST /v1/projects.
 func (a *API) createProject(c *gin.Context) {
-	var body struct {
-		Name string `json:"name" validate:"required"`
-	}
+	var body projectBody
 	if !bindJSON(c, &body) {
 		return
 	}
@@ -149,6 +152,14 @@ func (a *API) getProject(c *gin.Context) {
 	c.JSON(http.StatusOK, projectOf(p))
 }
 
+// keyBody is the body that makes a key.
+type keyBody struct {
+	Name          string         `json:"name" validate:"required"`
+	Scopes        []models.Scope `json:"scopes"`     // left out: all
+	ExpiresAt     *string        `json:"expires_at"` // RFC 3339; left out: never
+	ExpiresInDays *int           `json:"expires_in_days"`
+}
+
 // keyDocument is what callers see of a key. RawKey stands in the answer that makes the key and nowhere else.
 type keyDocument struct {
 	ID         string         `json:"id"`
@@ -169,12 +180,7 @@ func keyOf(k models.APIKey, raw string) keyDocument {
 
 // createKey is POST /v1/projects/:id/keys.
 func (a *API) createKey(c *gin.Context) {
-	var body struct {
-		Name          string         `json:"name" validate:"required"`
-		Scopes        []models.Scope `json:"scopes"`
-		ExpiresAt     *string        `json:"expires_at"`
-		ExpiresInDays *int           `json:"expires_in_days"`
-	}
+	var body keyBody
 	if !bindJSON(c, &body) {
 		return
 	}
