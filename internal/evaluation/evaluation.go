@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/neurod/neurod/internal/recordings"
 )
 
 // Config says what to measure.
@@ -22,6 +24,8 @@ type Config struct {
 	Only []string
 	// Seed of the folds. Defaults to 42, the seed of the published examples that rows are held against.
 	Seed uint64
+	// Parallel is how many folds run at once. Defaults to 1, so that the time of one decode is undisturbed.
+	Parallel int
 	// Progress, when not nil, is told what is being measured.
 	Progress func(text string)
 	// Now is the clock for the time of one decode. Defaults to time.Now.
@@ -36,9 +40,9 @@ type family struct {
 
 var families = []family{
 	{"motor_imagery", (*evaluator).motorImagery},
-	// {"p300", (*evaluator).p300},
+	{"p300", (*evaluator).p300},
 	{"ssvep", (*evaluator).ssvep},
-	// {"seizure", (*evaluator).seizure},
+	{"seizure", (*evaluator).seizure},
 	{"artifacts", (*evaluator).artifacts},
 	{"formats", (*evaluator).formats},
 }
@@ -64,6 +68,7 @@ func Run(ctx context.Context, cfg Config) (*Report, error) {
 	if cfg.Seed == 0 {
 		cfg.Seed = 42
 	}
+	cfg.Parallel = max(cfg.Parallel, 1)
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
@@ -99,6 +104,15 @@ func (e *evaluator) progress(format string, args ...any) {
 
 // add appends a row.
 func (e *evaluator) add(r Row) { e.report.Rows = append(e.report.Rows, r) }
+
+// skip notes a recording that broke a measurement and lets the others go on; only the end of ctx stops them all.
+func (e *evaluator) skip(ctx context.Context, file string, err error) error {
+	if err == nil || ctx.Err() != nil {
+		return ctx.Err()
+	}
+	e.problem(recordings.Problem{File: file, Err: err})
+	return nil
+}
 
 // references holds the figures of science.md's "must" column by dataset, subject, task and pipeline. They were reached on
 // these recordings by plain scipy and scikit-learn pipelines or by MNE's published example; other recordings have none.

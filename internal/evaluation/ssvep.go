@@ -8,9 +8,13 @@ import (
 	"strings"
 	"time"
 
+	"gonum.org/v1/gonum/mat"
+
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/classify"
+	"github.com/neurod/neurod/decoders/recording"
 	"github.com/neurod/neurod/decoders/ssvep"
+	"github.com/neurod/neurod/internal/recordings"
 )
 
 // The OpenViBE stimulation codes of the exoskeleton recordings (Kalunga et al. 2016): a label comes 3 s before the trial.
@@ -29,6 +33,18 @@ var (
 // ssvepMargin is how many seconds of signal around a trial the decoder is given for its filters' edges.
 const ssvepMargin = 2.0
 
+// cut returns the samples from start to stop seconds (half open) of all channels, or false where the signal does not
+// cover them.
+func cut(sig decoders.Signal, start, stop float64) (*mat.Dense, bool) {
+	from := int(start*sig.Rate + .5)
+	n := int((stop-start)*sig.Rate + .5)
+	if start < 0 || n < 1 || from+n > sig.Samples() {
+		return nil, false
+	}
+	rows, _ := sig.Data.Dims()
+	return sig.Data.Slice(0, rows, from, from+n).(*mat.Dense), true
+}
+
 // flicker is one SSVEP trial: where it starts and what was looked at (0 Hz for rest).
 type flicker struct {
 	start     float64 // s
@@ -46,62 +62,60 @@ type ssvepSet struct {
 func (e *evaluator) ssvep(ctx context.Context) error {
 	exo := ssvepSet{exoskeletonTargets, .5, 4.5, 3}
 	for _, file := range e.glob("ssvep/*/*.gdf") {
-		rec, err := open(file)
-		if err != nil {
-			e.problem(file, err)
-			continue
-		}
-		sig, err := rec.Signal()
-		if err != nil {
-			e.problem(file, err)
-			continue
-		}
-		if err := e.ssvepRows(ctx, e.folder(file), stem(file), exo, []decoders.Signal{sig}, [][]flicker{exoskeletonTrials(rec.Events)}); err != nil {
-			return err
+		for _, r := range e.open(file, nil) {
+			sig, err := r.Recording.Signal()
+			if err != nil {
+				e.problem(recordings.Problem{File: file, Err: err})
+				continue
+			}
+			if err := e.skip(ctx, file, e.ssvepRows(ctx, e.folder(file), r.Name, exo, []decoders.Signal{sig}, [][]flicker{exoskeletonTrials(r.Recording.Events)})); err != nil {
+				return err
+			}
 		}
 	}
 	muse := ssvepSet{museTargets, .5, 3, 1}
 	bySubject := map[string][]string{}
 	for _, file := range e.glob("ssvep/*/*.csv") {
-		key := filepath.Join(filepath.Dir(file), subjectOf(stem(file)))
+		key := filepath.Join(filepath.Dir(file), subjectOf(recordings.Stem(file)))
 		bySubject[key] = append(bySubject[key], file)
 	}
 	for _, key := range sortedKeys(bySubject) {
 		var sigs []decoders.Signal
 		var trials [][]flicker
 		for _, file := range bySubject[key] {
-			rec, err := open(file)
-			if err != nil {
-				e.problem(file, err)
-				continue
-			}
-			aux := slices.IndexFunc(rec.Labels(), func(l string) bool { return strings.Contains(strings.ToUpper(l), "AUX") })
-			if aux < 0 {
-				e.problem(file, fmt.Errorf("no AUX electrode"))
-				continue
-			}
-			sig, err := rec.Signal(rec.Labels()[aux])
-			if err != nil {
-				e.problem(file, err)
-				continue
-			}
-			sigs = append(sigs, sig)
-			var tr []flicker
-			for _, ev := range rec.Events {
-				if f, ok := museFrequency[ev.Code]; ok {
-					tr = append(tr, flicker{ev.Onset, f})
+			for _, r := range e.open(file, nil) {
+				sig, err := auxSignal(r.Recording)
+				if err != nil {
+					e.problem(recordings.Problem{File: file, Err: err})
+					continue
 				}
+				var tr []flicker
+				for _, ev := range r.Recording.Events {
+					if f, ok := museFrequency[ev.Code]; ok {
+						tr = append(tr, flicker{ev.Onset, f})
+					}
+				}
+				sigs, trials = append(sigs, sig), append(trials, tr)
 			}
-			trials = append(trials, tr)
 		}
 		if len(sigs) > 0 {
-			if err := e.ssvepRows(ctx, e.folder(bySubject[key][0]), filepath.Base(key), muse, sigs, trials); err != nil {
+			if err := e.skip(ctx, key, e.ssvepRows(ctx, e.folder(bySubject[key][0]), filepath.Base(key), muse, sigs, trials)); err != nil {
 				return err
 			}
 		}
 	}
-	e.meanRows("ssvep/", []string{"training-free", "rest against stimulus"})
+	e.meanRows("ssvep/", "training-free", "rest against stimulus")
 	return nil
+}
+
+// auxSignal is the electrode on a Muse's auxiliary input alone.
+func auxSignal(rec *recording.Recording) (decoders.Signal, error) {
+	labels := rec.Labels()
+	aux := slices.IndexFunc(labels, func(l string) bool { return strings.Contains(strings.ToUpper(l), "AUX") })
+	if aux < 0 {
+		return decoders.Signal{}, fmt.Errorf("no AUX electrode")
+	}
+	return rec.Signal(labels[aux])
 }
 
 // exoskeletonTrials pairs each label with the trial start that follows it.

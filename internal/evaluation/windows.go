@@ -3,7 +3,6 @@ package evaluation
 import (
 	"context"
 	"fmt"
-	"io/fs"
 	"path/filepath"
 	"strings"
 
@@ -12,6 +11,7 @@ import (
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/features"
 	"github.com/neurod/neurod/decoders/recording"
+	"github.com/neurod/neurod/internal/recordings"
 )
 
 type window = features.Window
@@ -45,10 +45,14 @@ func (e *evaluator) artifacts(context.Context) error {
 			if filepath.Base(file) == "SOURCE.txt" {
 				continue
 			}
-			e.progress("%s %s", e.folder(file), stem(file))
-			sig, err := windowsSignal(file)
+			e.progress("%s", e.relative(file))
+			runs := e.open(file, nil)
+			if len(runs) == 0 {
+				continue
+			}
+			sig, err := windowsSignal(e.relative(file), runs[0].Recording)
 			if err != nil {
-				e.problem(file, err)
+				e.problem(recordings.Problem{File: file, Err: err})
 				continue
 			}
 			n, passed := 0, 0
@@ -64,11 +68,11 @@ func (e *evaluator) artifacts(context.Context) error {
 				count(&sum.BadContact, w.Artifacts.BadContact)
 			})
 			if err != nil || n == 0 {
-				e.problem(file, fmt.Errorf("no window: %v", err))
+				e.problem(recordings.Problem{File: file, Err: fmt.Errorf("no window: %w", err)})
 				continue
 			}
 			share := func(v float64) float64 { return v / float64(n) }
-			e.add(hold(Row{Dataset: e.folder(file), Subject: stem(file), Task: "share of windows", Pipeline: "features", Protocol: "2-s windows", N: n,
+			e.add(hold(Row{Dataset: e.folder(file), Subject: recordings.Stem(file), Task: "share of windows", Pipeline: "features", Protocol: "2-s windows", N: n,
 				Metrics: map[string]float64{"blink": share(sum.BlinkLike), "motion": share(sum.MotionLike), "emg": share(sum.EMGLike),
 					"bad_contact": share(sum.BadContact), "gate_passed": share(float64(passed))}}))
 		}
@@ -82,16 +86,12 @@ func count(to *float64, score float64) {
 	}
 }
 
-// windowsSignal reads a recording for feature windows. Tables without a clock get the rate their source states.
-func windowsSignal(file string) (decoders.Signal, error) {
-	rec, err := open(file)
-	if err != nil {
-		return decoders.Signal{}, err
-	}
+// windowsSignal is a recording's EEG. Tables without a clock get the rate that their source states.
+func windowsSignal(file string, rec *recording.Recording) (decoders.Signal, error) {
 	switch {
-	case strings.Contains(filepath.ToSlash(file), "blink_muse"):
+	case strings.HasPrefix(file, "artifacts/blink_muse/"):
 		rec.SetRate(255) // one blink in every block of 510 samples
-	case strings.Contains(filepath.ToSlash(file), "blink_pyriemann"):
+	case strings.HasPrefix(file, "artifacts/blink_pyriemann/"):
 		rec.SetRate(128)
 	}
 	return rec.Signal()
@@ -101,23 +101,17 @@ func windowsSignal(file string) (decoders.Signal, error) {
 func (e *evaluator) formats(context.Context) error {
 	for _, pattern := range []string{"formats/*/*", "malformed/*"} {
 		read, refused := map[string]int{}, map[string]int{}
-		var reasons []string
 		for _, file := range e.glob(pattern) {
 			if filepath.Base(file) == "SOURCE.txt" || isCompanion(file) {
 				continue
 			}
 			dataset := e.folder(file)
-			rec, err := open(file)
-			if err != nil {
-				if isIO(err) {
-					return err
-				}
+			runs := e.open(file, nil)
+			if len(runs) == 0 {
 				refused[dataset]++
-				reasons = append(reasons, fmt.Sprintf("%s/%s: %v", dataset, filepath.Base(file), err))
-				e.problem(file, err)
 				continue
 			}
-			if !finite(rec) {
+			if !finite(runs[0].Recording) {
 				return fmt.Errorf("%s: read with samples that are no numbers", file)
 			}
 			read[dataset]++
@@ -141,11 +135,6 @@ func (e *evaluator) formats(context.Context) error {
 func isCompanion(file string) bool {
 	ext := strings.ToLower(filepath.Ext(file))
 	return ext == ".eeg" || ext == ".vmrk"
-}
-
-func isIO(err error) bool {
-	_, ok := err.(*fs.PathError)
-	return ok
 }
 
 // finite reports whether a channel's samples are numbers; NaN is what a reader must never make up.
