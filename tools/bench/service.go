@@ -67,7 +67,7 @@ func (d *deployment) stop() {
 
 // production starts API and worker as processes of their own on a real PostgreSQL and Redis.
 func production(ctx context.Context, opt options, pg *servers.Postgres, rd *servers.Redis) (*deployment, error) {
-	env := []string{"DATABASE_URL=" + pg.DSN(), "REDIS_URL=redis://" + rd.Addr() + "/0", "NEUROD_JWT_SECRET=bench-only-secret-of-forty-characters-00", "NEUROD_LOG_LEVEL=error"}
+	env := []string{"DATABASE_URL=" + pg.DSN(), "REDIS_URL=redis://" + rd.Addr() + "/0", "NEUROD_JWT_SECRET=8f1d6b0c94e27a35d0b7c81e6f2a49305c7d", "NEUROD_LOG_LEVEL=error"}
 	mig, err := neurod.Start(ctx, neurod.Config{Program: opt.neurod, Args: []string{"migrate", "up"}, Env: env, Worker: true, Log: os.Stderr})
 	if err != nil {
 		return nil, err
@@ -120,12 +120,12 @@ func benchService(ctx context.Context, opt options) error {
 	if err != nil {
 		return err
 	}
-	defer pg.Stop()
+	defer pg.Close()
 	rd, err := servers.StartRedis(ctx)
 	if err != nil {
 		return err
 	}
-	defer rd.Stop()
+	defer rd.Close()
 
 	prod, err := production(ctx, opt, pg, rd)
 	if err != nil {

@@ -30,7 +30,7 @@ type Config struct {
 	Program string    // path of the program
 	Args    []string  // subcommand and flags, e.g. "serve"
 	Env     []string  // added to a clean environment
-	Log     io.Writer // standard output and error. Defaults to none
+	Log     io.Writer // takes standard error. Defaults to none
 	Port    int       // port to listen on, with an HTTP role. Defaults to a free one
 	Worker  bool      // a worker has no HTTP address to wait for
 	// Timeout is how long to wait for readiness. Defaults to 30 s.
@@ -68,7 +68,7 @@ func Start(ctx context.Context, cfg Config) (*Process, error) {
 	}
 	p.cmd = exec.Command(cfg.Program, cfg.Args...)
 	p.cmd.Env = env
-	p.cmd.Stdout, p.cmd.Stderr = cfg.Log, cfg.Log
+	p.cmd.Stderr = cfg.Log
 	// The child must not outlive the program that measures it.
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	start := time.Now()

@@ -1,0 +1,5 @@
+package main
+
+import "context"
+
+func benchDecoders(context.Context) error { return nil }
