@@ -53,5 +53,6 @@ func seizureCard() ModelCard {
 		},
 		Citations: []string{"Gotman 1982, Electroencephalogr. Clin. Neurophysiol. 54, 530-540",
 			"Hirsch et al. 2021, J. Clin. Neurophysiol. 38, 1-29"},
+		Priority: -20, // behind the built-in model, which asks the rules too, and anybody's own
 	}
 }

@@ -9,9 +9,11 @@ import (
 func WriteSummary(w io.Writer, m *Model) {
 	info := m.Decoder.Info()
 	fmt.Fprintf(w, "%s@%s  %s, %d channels, %d subjects, %d trials\n", m.Name, m.Version, info.Pipeline, len(info.Channels), m.Card.Subjects, m.Card.Trials)
-	for i, e := range m.Card.Evaluations {
-		fmt.Fprintf(w, "  %-22s accuracy %s (chance %.3f)  kappa %s  AUC %s  ECE %.3f  Brier %s\n", e.Protocol,
-			number(e.Accuracy), e.Chance, number(e.Kappa), number(e.AUC), m.Card.Calibration[i].ECE, number(m.Card.Calibration[i].Brier))
+	for _, e := range m.Card.Evaluations {
+		fmt.Fprintf(w, "  %s: accuracy %s (chance %.3f)  kappa %s  AUC %s\n", e.Protocol, number(e.Accuracy), e.Chance, number(e.Kappa), number(e.AUC))
+	}
+	for _, c := range m.Card.Calibration {
+		fmt.Fprintf(w, "  %s: ECE %.3f  Brier %s  (%s)\n", c.Protocol, c.ECE, number(c.Brier), c.Method)
 	}
 	for _, l := range m.Card.Limits {
 		fmt.Fprintf(w, "  %s\n", l)

@@ -37,6 +37,10 @@ type Spec struct {
 	Calibration string
 	// Request makes the decode request of a trial. Defaults to crossval.ClipRequest.
 	Request func(ds *decoders.Dataset, tr decoders.Trial) *decoders.Input
+	// Subjects is how many people are behind trials that name none. Defaults to the number of names.
+	Subjects int
+	// Folds of stratified trials. Defaults to 5.
+	Folds int
 	// Seed of stratified folds. Defaults to 42.
 	Seed uint64
 	// Program that trains, for the card. Defaults to "neurod".
@@ -76,7 +80,7 @@ func Train(ctx context.Context, ds *decoders.Dataset, spec Spec) (*Model, error)
 	if len(spec.Candidates) == 0 {
 		return nil, errors.New("training: no pipeline")
 	}
-	protocols, err := protocolsFor(ds, spec.Seed)
+	protocols, err := protocolsFor(ds, spec)
 	if err != nil {
 		return nil, err
 	}
@@ -117,6 +121,9 @@ func (s Spec) withDefaults() Spec {
 	if s.Calibration == "" {
 		s.Calibration = "temperature"
 	}
+	if s.Folds == 0 {
+		s.Folds = 5
+	}
 	if s.Seed == 0 {
 		s.Seed = 42
 	}
@@ -136,11 +143,8 @@ type protocol struct {
 	folds []classify.Fold
 }
 
-// stratifiedFolds is the usual number of folds.
-const stratifiedFolds = 5
-
 // protocolsFor returns the protocols that the trials allow, the hardest first: it is the one to quote.
-func protocolsFor(ds *decoders.Dataset, seed uint64) ([]protocol, error) {
+func protocolsFor(ds *decoders.Dataset, spec Spec) ([]protocol, error) {
 	subjects := recordings.Subjects(ds)
 	if folds, err := classify.GroupKFold(subjects); err == nil {
 		return []protocol{{"leave one subject out", subjects, folds}}, nil
@@ -150,16 +154,20 @@ func protocolsFor(ds *decoders.Dataset, seed uint64) ([]protocol, error) {
 	if folds, err := classify.GroupKFold(runs); err == nil && trainable(ds, folds) {
 		out = append(out, protocol{"leave one run out", runs, folds})
 	}
-	k := stratifiedFolds
+	k := spec.Folds
 	for _, n := range perClass(ds) {
 		k = min(k, n)
 	}
-	folds, err := classify.StratifiedKFold(recordings.Labels(ds), k, seed)
+	folds, err := classify.StratifiedKFold(recordings.Labels(ds), k, spec.Seed)
 	if err != nil {
 		return nil, decoders.Errorf(decoders.CodeTooFewTrials, map[string]any{"trials": len(ds.Trials), "classes": countsByName(ds), "needed_per_class": 2},
 			"there are too few trials to hold any back: %v", countsByName(ds))
 	}
-	return append(out, protocol{fmt.Sprintf("%d-fold within subject", k), nil, folds}), nil
+	name := fmt.Sprintf("%d-fold within subject", k)
+	if spec.Subjects > 1 {
+		name = fmt.Sprintf("%d-fold", k)
+	}
+	return append(out, protocol{name, nil, folds}), nil
 }
 
 // trainable tells whether every fold trains on every class.
@@ -217,18 +225,21 @@ func chance(o *crossval.Outcome) float64 {
 // fillCard completes the card with what was measured.
 func fillCard(spec Spec, ds *decoders.Dataset, st decoders.State, protocols []protocol, tried []measured, best int) catalog.ModelCard {
 	card := spec.Card
-	subjects := distinct(recordings.Subjects(ds))
-	card.Subjects, card.Trials = len(subjects), len(ds.Trials)
+	subjects := spec.Subjects
+	if subjects == 0 {
+		subjects = len(distinct(recordings.Subjects(ds)))
+	}
+	card.Subjects, card.Trials = subjects, len(ds.Trials)
 	card.TrainedWith = catalog.TrainedWith{Pipeline: st.Pipeline, Config: st.Config, Seed: int64(spec.Seed), Program: spec.Program}
 	card.Evaluations, card.Calibration = nil, nil
 	for i, p := range protocols {
 		o := tried[best].outcomes[i]
-		card.Evaluations = append(card.Evaluations, evaluation(p, o, len(subjects)))
+		card.Evaluations = append(card.Evaluations, evaluation(p, o, subjects))
 		brier := round(o.Brier())
 		card.Calibration = append(card.Calibration, catalog.Calibration{Protocol: p.name, Method: spec.Calibration, ECE: round(o.ECE()), Brier: &brier})
 	}
 	card.Limits = append([]string(nil), spec.Card.Limits...)
-	if len(subjects) == 1 {
+	if subjects == 1 {
 		card.Limits = append(card.Limits, "Trained on one person: how it does on anybody else was not measured.")
 	}
 	if !beats(tried[best].outcomes[0]) {
@@ -256,11 +267,10 @@ func evaluation(p protocol, o *crossval.Outcome, subjects int) catalog.Evaluatio
 		v = round(v)
 		return &v
 	}
-	e := catalog.Evaluation{
+	return catalog.Evaluation{
 		Protocol: p.name, Accuracy: value(o.Accuracy()), AccuracySD: value(spread(p, o)), Chance: round(chance(o)),
 		Kappa: value(o.Kappa()), AUC: value(o.AUC()), Subjects: subjects, Trials: len(o.Labels),
 	}
-	return e
 }
 
 // spread is the standard deviation of the accuracy over the protocol's units; NaN for fewer than two.
