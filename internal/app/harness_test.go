@@ -261,8 +261,8 @@ func (s *server) checkContract(t testing.TB, method, target string, a answer) {
 	if err != nil {
 		t.Fatalf("openapi.yaml: %v", err)
 	}
-	if method == "HEAD" {
-		return
+	if method == "HEAD" || strings.HasSuffix(target, "/") {
+		return // no body; a path that the document's router takes for another
 	}
 	u, err := url.Parse(target)
 	if err != nil {
