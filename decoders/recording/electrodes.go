@@ -137,6 +137,9 @@ func nameChannels(channels []Channel) {
 		c.Name = c.Label
 		switch {
 		case c.Kind != "": // the reader knows better
+			if c.Kind == EEG && !lettered {
+				c.Name = CanonicalName(c.Label)
+			}
 		case lettered && isLetter(c.Label):
 			c.Kind = EEG
 		case IsElectrode(c.Label):
@@ -208,7 +211,7 @@ func kindOf(label string) Kind {
 // isTrigger recognizes the names that vendors give the channel with trigger codes.
 func isTrigger(label string) bool {
 	switch strings.ToLower(strings.TrimSpace(label)) {
-	case "status", "trigger", "trig", "sti 014", "sti014", "stim", "marker", "event", "dig dtrig", "dtrig":
+	case "status", "trigger", "trig", "trg", "sti 014", "sti014", "stim", "marker", "event", "dig dtrig", "dtrig":
 		return true
 	}
 	return false

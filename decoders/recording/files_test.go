@@ -17,7 +17,6 @@ import (
 // expectedRefusals are the files that must be refused, with the code and a word of the reason. Every other file of
 // these folders must be read.
 var expectedRefusals = []struct{ path, code, reason string }{
-	{"formats/xdf/*.xdf", decoders.CodeUnsupportedFormat, "XDF"},
 	{"malformed/EdfLib__ekg.edf", decoders.CodePayloadMalformed, "93 data records and the file holds none"},
 	{"malformed/*Invalid_DataRecord_Count.edf", decoders.CodePayloadMalformed, "holds none"},
 	{"malformed/*S001R06.edf", decoders.CodeUnsupportedFormat, "SR Research"},

@@ -23,7 +23,6 @@ const (
 	Zip     Format = "zip"
 
 	// Known, and not read:
-	XDF       Format = "XDF"
 	EyeLink   Format = "EyeLink EDF"
 	MATLAB    Format = "MATLAB"
 	HDF5      Format = "HDF5"
@@ -36,7 +35,6 @@ const (
 
 // refusals says why a known format is not read.
 var refusals = map[Format]string{
-	XDF:       "XDF (Lab Streaming Layer) files are not read: their streams have clocks of their own that must be aligned first. Export to EDF or CSV",
 	EyeLink:   "this is an eye tracker's file of SR Research, which only shares its extension with the European Data Format",
 	MATLAB:    "MATLAB files are not read: they name neither rate nor units in a standard way",
 	HDF5:      "HDF5 files are not read: they name neither rate nor units in a standard way",
@@ -157,6 +155,8 @@ func Open(name string, r io.ReaderAt, size int64) (*Recording, error) {
 		return ReadBDF(r, size)
 	case GDF1, GDF2:
 		return ReadGDF(r, size)
+	case XDF:
+		return ReadXDF(r, size)
 	case MuseCSV:
 		return ReadMuseCSV(r, size)
 	case MindMonitor:
@@ -186,7 +186,7 @@ func Open(name string, r io.ReaderAt, size int64) (*Recording, error) {
 
 // Supported returns the names of the formats that are read.
 func Supported() []string {
-	return []string{"EDF", "EDF+", "BDF", "BDF+", "GDF 1.x and 2.x", "BrainVision", "Muse CSV", "Mind Monitor CSV", "OpenBCI text",
+	return []string{"EDF", "EDF+", "BDF", "BDF+", "GDF 1.x and 2.x", "BrainVision", "XDF", "Muse CSV", "Mind Monitor CSV", "OpenBCI text",
 		"tables of numbers", "raw float32 or int16 with JSON"}
 }
 

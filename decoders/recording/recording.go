@@ -1,6 +1,6 @@
 // Package recording reads EEG recordings from the file formats that laboratories and headsets write.
 //
-// It reads EDF, EDF+ (contiguous and discontinuous), BDF, BDF+, GDF 1 and 2, BrainVision, raw float32 and
+// It reads EDF, EDF+ (contiguous and discontinuous), BDF, BDF+, GDF 1 and 2, BrainVision, XDF, raw float32 and
 // int16 buffers, Muse (muse-lsl) and Mind Monitor CSV, OpenBCI text, and plain tables of numbers. Open finds the
 // format from the content first and from the name second.
 //

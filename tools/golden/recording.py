@@ -1,4 +1,4 @@
-"""Samples and annotations of the public recordings as MNE and pyedflib read them, for decoders/recording.
+"""Samples and annotations of the public recordings as MNE, pyedflib and pyxdf read them, for decoders/recording.
 
 The recordings (NEUROD_EEG_DATA, default ../shared/eeg beside the repository) are not stored: only sums, a weighted
 sum that notices any displaced sample, and a few values per channel, always of the source's own unit in uV where it
@@ -18,6 +18,7 @@ import zipfile
 import mne
 import numpy as np
 import pyedflib
+import pyxdf
 
 import golden
 
@@ -120,6 +121,34 @@ def gdf_float64(path):
     }
 
 
+def with_pyxdf(path):
+    """The EEG streams cut to their latest start, and every marker as a position among the first one's samples."""
+    streams, _ = pyxdf.load_xdf(str(path))
+    waves = [s for s in streams if float(s["info"]["nominal_srate"][0]) > 0 and len(s["time_stamps"]) > 1]
+    waves.sort(key=lambda s: (s["info"]["type"][0] != "EEG", -int(s["info"]["channel_count"][0])))
+    begin = max(s["time_stamps"][0] for s in waves)
+    out = {"oracle": "pyxdf", "channels": 0, "picked": [], "events": []}
+    cuts = []
+    for s in waves:
+        nominal, effective = float(s["info"]["nominal_srate"][0]), s["info"]["effective_srate"]
+        cuts.append(round((begin - s["time_stamps"][0]) * effective))
+        data = s["time_series"][cuts[-1]:].astype(float)
+        for i in picks(data.shape[1]):
+            out["picked"].append({
+                "index": out["channels"] + i, "label": "",
+                "rate": nominal if abs(effective / nominal - 1) < 0.005 else effective,
+            } | numbers(data[:, i]))
+        out["channels"] += data.shape[1]
+    ts, rate = waves[0]["time_stamps"], out["picked"][0]["rate"]
+    for s in streams:
+        if float(s["info"]["nominal_srate"][0]) == 0:
+            for t in s["time_stamps"]:
+                if ts[0] <= t <= ts[-1]:
+                    out["events"].append([float(np.interp(t, ts, np.arange(len(ts))) - cuts[0]) / rate, 0])
+    out["events"].sort()
+    return out
+
+
 def describe(path):
     """Both libraries' view of one file; the error of a library that refuses it."""
     out = {}
@@ -162,6 +191,8 @@ def main():
     for path in sorted(data.glob("formats/*/*")) + sorted(data.glob("malformed/*")) + sorted(data.glob("motor_imagery/biosig/*")):
         if path.suffix.lower() in (".edf", ".bdf", ".gdf", ".vhdr"):
             files[path.relative_to(data).as_posix()] = describe(path)
+    for path in sorted(data.glob("formats/xdf/*.xdf")):
+        files[path.relative_to(data).as_posix()] = {"pyxdf": with_pyxdf(path)}
     for path in sorted(data.glob("ssvep/exoskeleton/*.gdf"))[:1]:
         files[path.relative_to(data).as_posix()] = {"struct": gdf_float64(path)}
     with tempfile.TemporaryDirectory() as tmp:
@@ -178,7 +209,7 @@ def main():
             files[f"{archive.relative_to(data).as_posix()}!{name}"] = {
                 "loadtxt": {"channels": 1, "picked": [{"index": 0, "label": "EEG", "rate": 173.61} | numbers(x)]}
             }
-    golden.write("decoders/recording", "recordings", ["mne", "numpy", "pyEDFlib"], {"files": files})
+    golden.write("decoders/recording", "recordings", ["mne", "numpy", "pyEDFlib", "pyxdf"], {"files": files})
 
 
 if __name__ == "__main__":

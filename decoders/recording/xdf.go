@@ -1,0 +1,647 @@
+package recording
+
+import (
+	"bufio"
+	"cmp"
+	"encoding/binary"
+	"encoding/xml"
+	"errors"
+	"io"
+	"math"
+	"slices"
+	"sort"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/neurod/neurod/decoders"
+)
+
+// XDF is the Extensible Data Format of the Lab Streaming Layer: Kothe et al. 2014, XDF specification 1.0. A file holds
+// streams with a clock each, and measurements of how far every clock is off.
+const XDF Format = "XDF"
+
+// Tags of the chunks.
+const (
+	xdfFileHeader   = 1
+	xdfStreamHeader = 2
+	xdfSamples      = 3
+	xdfClockOffset  = 4
+	xdfBoundary     = 5
+	xdfStreamFooter = 6
+)
+
+// xdfStream is one stream of the file.
+type xdfStream struct {
+	info    xdfInfo
+	rate    float64 // nominal, Hz; 0 for events
+	width   int     // bytes a value, 0 for strings
+	value   func([]byte) float64
+	stamps  []float64   // of the stream's own clock, s
+	samples [][]float64 // channels × samples
+	texts   []string    // for strings: one a sample
+	offsets []xdfOffset
+	start   float64 // s of the first sample in the common time
+	gaps    []Gap
+	eff     float64 // measured rate, Hz
+	skipped int     // events beyond the limit
+}
+
+// xdfOffset is one measurement: at time of the stream's clock, the common clock is ahead by ahead. count is how many
+// samples of the stream came before it in the file.
+type xdfOffset struct {
+	time, ahead float64
+	count       int
+}
+
+type xdfInfo struct {
+	Name     string `xml:"name"`
+	Type     string `xml:"type"`
+	Channels string `xml:"channel_count"`
+	Rate     string `xml:"nominal_srate"`
+	Format   string `xml:"channel_format"`
+	Datetime string `xml:"datetime"` // of the file header
+	Labels   []struct {
+		Label string `xml:"label"`
+		Unit  string `xml:"unit"`
+		Type  string `xml:"type"`
+	} `xml:"desc>channels>channel"`
+}
+
+// ReadXDF reads an XDF file of size bytes. All regularly sampled streams become channels, with their own rates, on a
+// common time: the one that starts at the latest start among the streams of type EEG (or of all, where none says so).
+// A stream that starts earlier is cut to it, one of another type that starts later begins with NaN. Streams of strings,
+// and streams of one integer without a rate, become events, placed by their time stamps among the samples of the
+// first EEG stream; other streams without a rate are left out with a warning.
+//
+// Clocks: the offsets between two resets of a clock are fitted by a line through the median of slopes (Theil and Sen),
+// which a few delayed measurements do not move. Rates are nominal where the measured one is within 0.5 %.
+func ReadXDF(r io.ReaderAt, size int64) (*Recording, error) {
+	rec := &Recording{Format: XDF}
+	x := xdfReader{r: bufio.NewReaderSize(io.NewSectionReader(r, 0, size), 1<<16), left: size, rec: rec, streams: map[uint32]*xdfStream{}}
+	if err := x.read(); err != nil {
+		return nil, err
+	}
+	if err := x.build(); err != nil {
+		return nil, err
+	}
+	return rec.finish(), nil
+}
+
+type xdfReader struct {
+	r       *bufio.Reader
+	left    int64 // bytes of the file that were not read yet
+	rec     *Recording
+	streams map[uint32]*xdfStream
+	order   []uint32
+	events  int
+}
+
+// read reads all chunks. A file that ends within a chunk is read up to there.
+func (x *xdfReader) read() error {
+	magic := make([]byte, 4)
+	if err := x.full(magic); err != nil || string(magic) != "XDF:" {
+		return malformed(XDF, nil, "the file does not start with XDF:")
+	}
+	for x.left > 0 {
+		length, err := x.varlen()
+		if errors.Is(err, io.ErrUnexpectedEOF) || err == nil && length > uint64(x.left) {
+			x.rec.warn("the file ends within a chunk; what came before was read")
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if length < 2 {
+			return malformed(XDF, map[string]any{"chunk_bytes": length}, "a chunk of %d bytes has no tag", length)
+		}
+		chunk := make([]byte, length)
+		if err := x.full(chunk); err != nil {
+			return err
+		}
+		if err := x.chunk(binary.LittleEndian.Uint16(chunk), chunk[2:]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (x *xdfReader) full(p []byte) error {
+	n, err := io.ReadFull(x.r, p)
+	x.left -= int64(n)
+	if errors.Is(err, io.EOF) {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}
+
+// varlen reads a length: the number of its bytes (1, 4 or 8) and then the length itself.
+func (x *xdfReader) varlen() (uint64, error) {
+	var b [9]byte
+	if err := x.full(b[:1]); err != nil {
+		return 0, err
+	}
+	n := int(b[0])
+	if n != 1 && n != 4 && n != 8 {
+		return 0, malformed(XDF, map[string]any{"length_bytes": n}, "a length of %d bytes is none of 1, 4 and 8", n)
+	}
+	if err := x.full(b[1 : 1+n]); err != nil {
+		return 0, err
+	}
+	v, _, _ := cutVarlen(b[:1+n])
+	return v, nil
+}
+
+// cutVarlen is varlen within a chunk.
+func cutVarlen(b []byte) (uint64, []byte, bool) {
+	if len(b) == 0 || len(b) < 1+int(b[0]) {
+		return 0, nil, false
+	}
+	rest := b[1+int(b[0]):]
+	switch b[0] {
+	case 1:
+		return uint64(b[1]), rest, true
+	case 4:
+		return uint64(binary.LittleEndian.Uint32(b[1:])), rest, true
+	case 8:
+		return binary.LittleEndian.Uint64(b[1:]), rest, true
+	}
+	return 0, nil, false
+}
+
+func (x *xdfReader) chunk(tag uint16, b []byte) error {
+	switch tag {
+	case xdfFileHeader:
+		var info xdfInfo
+		if xml.Unmarshal(b, &info) == nil {
+			x.rec.StartTime = xdfTime(info.Datetime)
+		}
+		return nil
+	case xdfBoundary:
+		return nil
+	}
+	if tag < xdfStreamHeader || tag > xdfStreamFooter {
+		x.rec.warn("a chunk with the unknown tag %d was left out", tag)
+		return nil
+	}
+	if len(b) < 4 {
+		return malformed(XDF, map[string]any{"tag": tag}, "a chunk with tag %d names no stream", tag)
+	}
+	id := binary.LittleEndian.Uint32(b)
+	b = b[4:]
+	if tag == xdfStreamHeader {
+		return x.header(id, b)
+	}
+	s := x.streams[id]
+	if s == nil {
+		return malformed(XDF, map[string]any{"stream": id}, "stream %d has no header", id)
+	}
+	switch tag {
+	case xdfSamples:
+		if !x.samples(s, b) {
+			return malformed(XDF, map[string]any{"stream": s.info.Name}, "a chunk of samples of stream %q is cut or inconsistent", s.info.Name)
+		}
+	case xdfClockOffset:
+		if len(b) < 16 {
+			return malformed(XDF, map[string]any{"stream": s.info.Name}, "a clock offset of stream %q is cut", s.info.Name)
+		}
+		o := xdfOffset{time: math.Float64frombits(binary.LittleEndian.Uint64(b)), ahead: math.Float64frombits(binary.LittleEndian.Uint64(b[8:])), count: len(s.stamps)}
+		if isFinite(o.time, o.ahead) {
+			s.offsets = append(s.offsets, o)
+		}
+	}
+	return nil
+}
+
+func (x *xdfReader) header(id uint32, b []byte) error {
+	if x.streams[id] != nil {
+		return malformed(XDF, map[string]any{"stream": id}, "stream %d has two headers", id)
+	}
+	s := &xdfStream{}
+	if err := xml.Unmarshal(b, &s.info); err != nil {
+		return malformed(XDF, map[string]any{"stream": id}, "the header of stream %d: %v", id, err)
+	}
+	s.info.Name, s.info.Type = validText(strings.TrimSpace(s.info.Name)), strings.TrimSpace(s.info.Type)
+	count, err := strconv.Atoi(strings.TrimSpace(s.info.Channels))
+	if err != nil || count < 1 || count > mostColumns {
+		return malformed(XDF, map[string]any{"stream": s.info.Name, "channels": s.info.Channels}, "stream %q has %q channels", s.info.Name, s.info.Channels)
+	}
+	if s.rate, err = strconv.ParseFloat(strings.TrimSpace(s.info.Rate), 64); err != nil || !(s.rate >= 0) || math.IsInf(s.rate, 0) {
+		return malformed(XDF, map[string]any{"stream": s.info.Name, "rate": s.info.Rate}, "stream %q has the rate %q", s.info.Name, s.info.Rate)
+	}
+	le := binary.LittleEndian
+	switch f := strings.TrimSpace(s.info.Format); f {
+	case "float32":
+		s.width, s.value = 4, func(b []byte) float64 { return float64(math.Float32frombits(le.Uint32(b))) }
+	case "double64":
+		s.width, s.value = 8, func(b []byte) float64 { return math.Float64frombits(le.Uint64(b)) }
+	case "int8":
+		s.width, s.value = 1, func(b []byte) float64 { return float64(int8(b[0])) }
+	case "int16":
+		s.width, s.value = 2, func(b []byte) float64 { return float64(int16(le.Uint16(b))) }
+	case "int32":
+		s.width, s.value = 4, func(b []byte) float64 { return float64(int32(le.Uint32(b))) }
+	case "int64":
+		s.width, s.value = 8, func(b []byte) float64 { return float64(int64(le.Uint64(b))) }
+	case "string":
+	default:
+		return unsupported(XDF, map[string]any{"stream": s.info.Name, "channel_format": f}, "stream %q has values of the unknown format %q", s.info.Name, f)
+	}
+	s.samples = make([][]float64, count)
+	x.streams[id] = s
+	x.order = append(x.order, id)
+	return nil
+}
+
+// samples reads a chunk of samples: each an optional time stamp and the values. A sample without a stamp follows the
+// one before at the nominal rate.
+func (x *xdfReader) samples(s *xdfStream, b []byte) bool {
+	count, b, ok := cutVarlen(b)
+	if !ok {
+		return false
+	}
+	for ; count > 0; count-- {
+		if len(b) == 0 {
+			return false
+		}
+		stampBytes := b[0]
+		b = b[1:]
+		var stamp float64
+		switch {
+		case stampBytes == 8 && len(b) >= 8:
+			stamp = math.Float64frombits(binary.LittleEndian.Uint64(b))
+			b = b[8:]
+			if !isFinite(stamp) {
+				return false
+			}
+		case stampBytes == 0:
+			if n := len(s.stamps); n > 0 {
+				stamp = s.stamps[n-1]
+				if s.rate > 0 {
+					stamp += 1 / s.rate
+				}
+			}
+		default:
+			return false
+		}
+		if s.width == 0 {
+			text, rest, ok := cutTexts(b, len(s.samples))
+			if !ok {
+				return false
+			}
+			b = rest
+			if x.events++; x.events > mostEvents {
+				s.skipped++
+				continue
+			}
+			s.stamps, s.texts = append(s.stamps, stamp), append(s.texts, text)
+			continue
+		}
+		if len(b) < s.width*len(s.samples) {
+			return false
+		}
+		s.stamps = append(s.stamps, stamp)
+		for c := range s.samples {
+			s.samples[c] = append(s.samples[c], s.value(b))
+			b = b[s.width:]
+		}
+	}
+	return true
+}
+
+// cutTexts reads the strings of one sample, joined by commas.
+func cutTexts(b []byte, channels int) (string, []byte, bool) {
+	var parts []string
+	for range channels {
+		n, rest, ok := cutVarlen(b)
+		if !ok || n > uint64(len(rest)) {
+			return "", nil, false
+		}
+		parts = append(parts, validText(string(rest[:n])))
+		b = rest[n:]
+	}
+	return strings.Join(parts, ","), b, true
+}
+
+// build makes channels and events of the streams.
+func (x *xdfReader) build() error {
+	var waves []*xdfStream
+	for _, id := range x.order {
+		s := x.streams[id]
+		if s.skipped > 0 {
+			x.rec.warn("%d events of stream %q beyond the limit of %d were left out", s.skipped, s.info.Name, mostEvents)
+		}
+		s.synchronize()
+		if s.width == 0 || s.rate == 0 {
+			continue
+		}
+		if len(s.stamps) < 2 {
+			x.rec.warn("stream %q has %d samples and was left out", s.info.Name, len(s.stamps))
+			continue
+		}
+		if !s.measure() {
+			return malformed(XDF, map[string]any{"stream": s.info.Name}, "the time stamps of stream %q do not increase", s.info.Name)
+		}
+		waves = append(waves, s)
+	}
+	if len(waves) == 0 {
+		return malformed(XDF, map[string]any{"streams": len(x.streams)}, "none of the %d streams is regularly sampled and has samples", len(x.streams))
+	}
+	// EEG first, the one with the most channels before the others: it is the time that events refer to.
+	slices.SortStableFunc(waves, func(a, b *xdfStream) int {
+		if a.isEEG() != b.isEEG() {
+			if a.isEEG() {
+				return -1
+			}
+			return 1
+		}
+		return cmp.Compare(len(b.samples), len(a.samples))
+	})
+	reference := waves[0]
+	begin := reference.start
+	for _, s := range waves {
+		if s.isEEG() == reference.isEEG() {
+			begin = max(begin, s.start)
+		}
+	}
+	if length := float64(len(reference.stamps)) / reference.eff; begin-reference.start >= length {
+		return malformed(XDF, nil, "the streams do not overlap in time")
+	}
+	for _, s := range waves {
+		x.addChannels(s, begin)
+	}
+	cut := math.Round((begin - reference.start) * reference.eff)
+	reference.cutGaps(cut / reference.rate)
+	x.rec.Gaps = reference.gaps
+	for _, s := range waves[1:] {
+		if len(s.gaps) > 0 {
+			x.rec.warn("stream %q has %d gaps of its own; its samples behind them are too early", s.info.Name, len(s.gaps))
+		}
+	}
+	if n := len(reference.gaps); n > 0 {
+		x.rec.warn("stream %q has %d gaps", reference.info.Name, n)
+	}
+	if !x.rec.StartTime.IsZero() {
+		x.rec.warn("the start time is when the recorder was started; the first sample may be later")
+	}
+	x.addEvents(reference, cut)
+	x.rec.Device = reference.info.Name
+	return nil
+}
+
+func (s *xdfStream) isEEG() bool { return strings.EqualFold(s.info.Type, "EEG") }
+
+// addChannels adds the channels of a stream from the common begin on.
+func (x *xdfReader) addChannels(s *xdfStream, begin float64) {
+	shift := int(math.Round((begin - s.start) * s.eff))
+	n := len(s.stamps)
+	if shift >= n || -shift > n {
+		x.rec.warn("stream %q lies outside the time of the others and was left out", s.info.Name)
+		return
+	}
+	for c, samples := range s.samples {
+		ch := Channel{Rate: s.rate, Label: strconv.Itoa(c + 1)}
+		if len(x.rec.Channels) > 0 || s.info.Name != "" && len(s.info.Labels) <= c {
+			ch.Label = s.info.Name + " " + strconv.Itoa(c+1)
+		}
+		kind := ""
+		if c < len(s.info.Labels) {
+			l := s.info.Labels[c]
+			if text := validText(strings.TrimSpace(l.Label)); text != "" {
+				ch.Label = text
+			}
+			ch.Unit, kind = strings.TrimSpace(l.Unit), strings.ToUpper(strings.TrimSpace(l.Type))
+		}
+		unit, factor := toMicrovolt(ch.Unit)
+		ch.Unit = unit
+		switch {
+		case kind == "TRG" || kind == "STIM" || kind == "TRIGGER" || isTrigger(ch.Label):
+			ch.Kind = Trigger
+		case !s.isEEG():
+			ch.Kind = Other
+			if strings.Contains(strings.ToLower(s.info.Type), "acc") || strings.Contains(strings.ToLower(s.info.Type), "gyr") {
+				ch.Kind = Motion
+			}
+		case kind == "EEG" || kind == "":
+			if ch.Kind = kindOf(ch.Label); ch.Kind == "" || IsElectrode(ch.Label) {
+				ch.Kind = EEG
+			}
+		case kind == "EOG" || kind == "EMG" || kind == "ECG":
+			ch.Kind = Kind(strings.ToLower(kind))
+		default:
+			ch.Kind = Other
+		}
+		if shift >= 0 {
+			ch.Samples = samples[shift:]
+		} else {
+			ch.Samples = make([]float64, 0, n-shift)
+			for range -shift {
+				ch.Samples = append(ch.Samples, math.NaN())
+			}
+			ch.Samples = append(ch.Samples, samples...)
+		}
+		if factor != 1 {
+			for i := range ch.Samples {
+				ch.Samples[i] *= factor
+			}
+		}
+		x.rec.Channels = append(x.rec.Channels, ch)
+	}
+}
+
+// cutGaps drops gaps before the given s of samples and moves the others.
+func (s *xdfStream) cutGaps(cut float64) {
+	var kept []Gap
+	for _, g := range s.gaps {
+		if g.At > cut {
+			kept = append(kept, Gap{At: g.At - cut, Length: g.Length})
+		}
+	}
+	s.gaps = kept
+}
+
+// addEvents places the events among the samples of the reference stream, of which the first cut samples are gone.
+func (x *xdfReader) addEvents(reference *xdfStream, cut float64) {
+	for _, id := range x.order {
+		s := x.streams[id]
+		marker := s.rate == 0 && (s.width == 0 || len(s.samples) == 1)
+		if s.rate == 0 && !marker {
+			x.rec.warn("stream %q has no rate and %d channels; it was left out", s.info.Name, len(s.samples))
+		}
+		if !marker {
+			continue
+		}
+		for i, stamp := range s.stamps {
+			if len(x.rec.Events) >= mostEvents {
+				x.rec.warn("only the first %d events were read", mostEvents)
+				return
+			}
+			e := decoders.Event{Onset: (reference.at(stamp) - cut) / reference.rate}
+			if s.width == 0 {
+				e.Label = s.texts[i]
+				e.Code = codeIn(e.Label)
+				x.rec.Annotations = append(x.rec.Annotations, Annotation{Onset: e.Onset, Label: e.Label})
+			} else if v := s.samples[0][i]; v > math.MinInt32 && v < math.MaxInt32 {
+				e.Code = int(math.Round(v))
+			}
+			x.rec.Events = append(x.rec.Events, e)
+		}
+	}
+}
+
+// at returns the sample, with its fraction, that a stream with a rate had at a common time.
+func (s *xdfStream) at(t float64) float64 {
+	// The stamps are smooth after measure: linear between them, and at the rate beyond the ends.
+	n := len(s.stamps)
+	i := sort.SearchFloat64s(s.stamps, t)
+	switch {
+	case i == 0:
+		return (t - s.stamps[0]) * s.eff
+	case i == n:
+		return float64(n-1) + (t-s.stamps[n-1])*s.eff
+	}
+	before, after := s.stamps[i-1], s.stamps[i]
+	if after <= before {
+		return float64(i)
+	}
+	if (after-before)*s.eff > 2 { // within a gap: nearer to the sample before than to a time that was not recorded
+		return float64(i-1) + min(1, (t-before)*s.eff)
+	}
+	return float64(i-1) + (t-before)/(after-before)
+}
+
+// synchronize turns the stamps of the stream's clock into common time.
+func (s *xdfStream) synchronize() {
+	if len(s.offsets) == 0 || len(s.stamps) == 0 {
+		return
+	}
+	from, firstOffset := 0, 0 // of the current stretch between resets of the clock
+	for k := 1; k <= len(s.offsets); k++ {
+		to := len(s.stamps)
+		if k < len(s.offsets) {
+			a, b := s.offsets[k-1], s.offsets[k]
+			// A clock drifts by some ms a minute at most; a jump of a second is another clock.
+			if b.time > a.time && math.Abs(b.ahead-a.ahead) < 1 {
+				continue
+			}
+			to = s.breakBetween(a.count, b.count)
+		}
+		slope, level, middle := fitLine(s.offsets[firstOffset:k])
+		for i := from; i < to; i++ {
+			s.stamps[i] += level + slope*(s.stamps[i]-middle)
+		}
+		from, firstOffset = max(from, to), k
+	}
+}
+
+// breakBetween finds the sample before which the clock was reset: the largest jump between two counts.
+func (s *xdfStream) breakBetween(lo, hi int) int {
+	best, at := -1.0, min(lo, len(s.stamps))
+	for i := max(lo, 1); i <= hi && i < len(s.stamps); i++ {
+		if jump := math.Abs(s.stamps[i] - s.stamps[i-1]); jump > best {
+			best, at = jump, i
+		}
+	}
+	return at
+}
+
+// fitLine returns slope and level (at time middle) of the offsets by the median of slopes.
+func fitLine(offsets []xdfOffset) (slope, level, middle float64) {
+	step := max(1, len(offsets)/200) // 200 points make 20,000 slopes, plenty for a line
+	var points []xdfOffset
+	for i := 0; i < len(offsets); i += step {
+		points = append(points, offsets[i])
+	}
+	var slopes []float64
+	for i, a := range points {
+		for _, b := range points[i+1:] {
+			if b.time > a.time {
+				slopes = append(slopes, (b.ahead-a.ahead)/(b.time-a.time))
+			}
+		}
+	}
+	if len(slopes) > 0 {
+		slices.Sort(slopes)
+		slope = slopes[len(slopes)/2]
+	}
+	middle = points[len(points)/2].time
+	levels := make([]float64, len(points))
+	for i, p := range points {
+		levels[i] = p.ahead - slope*(p.time-middle)
+	}
+	slices.Sort(levels)
+	return slope, levels[len(levels)/2], middle
+}
+
+// measure finds the stream's true rate and gaps, and replaces the jittered stamps by a line through each stretch
+// between gaps. It tells whether the stamps increase.
+func (s *xdfStream) measure() bool {
+	n := len(s.stamps)
+	interval := 1 / s.rate
+	bounds := []int{0}
+	for i := 1; i < n; i++ {
+		// A pause of a second, or a clock that jumps back by as much, starts a new stretch.
+		if d := s.stamps[i] - s.stamps[i-1]; math.Abs(d) > 1 && math.Abs(d) > 20*interval {
+			bounds = append(bounds, i)
+		}
+	}
+	bounds = append(bounds, n)
+	var covered, counted float64
+	for k := 1; k < len(bounds); k++ {
+		a, b := bounds[k-1], bounds[k]
+		first, slope := regress(s.stamps[a:b], interval)
+		if !(slope > 0) {
+			return false
+		}
+		for i := a; i < b; i++ {
+			s.stamps[i] = first + slope*float64(i-a)
+		}
+		covered += slope * float64(b-a)
+		counted += float64(b - a)
+		if k > 1 {
+			if gap := s.stamps[a] - s.stamps[a-1] - interval; gap > 0 && len(s.gaps) < mostEvents {
+				s.gaps = append(s.gaps, Gap{At: float64(a), Length: gap})
+			} else if gap < -1 {
+				return false
+			}
+		}
+	}
+	s.start = s.stamps[0]
+	s.eff = counted / covered
+	if math.Abs(s.eff-s.rate) > 0.005*s.rate {
+		s.rate = s.eff // the stream lied about its rate
+	}
+	for i := range s.gaps {
+		s.gaps[i].At /= s.rate
+	}
+	return isFinite(s.start, s.eff) && s.eff > 0
+}
+
+// regress fits stamps by first + slope·i. A single stamp has the nominal interval as slope.
+func regress(stamps []float64, interval float64) (first, slope float64) {
+	n := float64(len(stamps))
+	if n < 2 {
+		return stamps[0], interval
+	}
+	mid := (n - 1) / 2
+	var sum, sxy, sxx float64
+	base := stamps[0]
+	for i, t := range stamps {
+		d := float64(i) - mid
+		sum += t - base
+		sxy += d * (t - base)
+		sxx += d * d
+	}
+	slope = sxy / sxx
+	return base + sum/n - slope*mid, slope
+}
+
+// xdfTime reads the recorder's start, as the usual recorders write it.
+func xdfTime(s string) time.Time {
+	for _, layout := range []string{"2006-01-02T15:04:05-0700", time.RFC3339, "2006-01-02T15:04:05", "2006-01-02 15:04:05"} {
+		if t, err := time.Parse(layout, strings.TrimSpace(s)); err == nil {
+			return t
+		}
+	}
+	return time.Time{}
+}
