@@ -16,7 +16,8 @@ const (
 type blinkFinder struct {
 	rate   float64
 	filter *dsp.ZeroPhase // 1-10 Hz; nil where the rate is too low
-	y      []float64
+	mains  []int          // samples in a period of 50 and 60 Hz
+	y, tmp []float64
 	lobes  []lobe
 }
 
@@ -28,12 +29,17 @@ type lobe struct {
 }
 
 func newBlinkFinder(rate float64, n int) *blinkFinder {
-	b := &blinkFinder{rate: rate, y: make([]float64, n), lobes: make([]lobe, 0, n)}
+	b := &blinkFinder{rate: rate, y: make([]float64, n), tmp: make([]float64, n), lobes: make([]lobe, 0, n)}
 	sos, err := dsp.ButterBandPass(2, 1, min(10, 0.4*rate), rate)
 	if err != nil {
 		return b // below 2.5 Hz sampling nothing of a blink is left
 	}
 	b.filter = dsp.NewZeroPhase(sos)
+	for _, f := range [2]float64{50, 60} {
+		if k := int(math.Round(rate / f)); k > 1 {
+			b.mains = append(b.mains, k)
+		}
+	}
 	return b
 }
 
@@ -43,7 +49,14 @@ func (b *blinkFinder) score(x []float64) float64 {
 	if b.filter == nil {
 		return 0
 	}
-	b.filter.Filter(b.y, x)
+	// A filter that meets hum at the edge of the window answers with a wave of its own. A mean over one period of the
+	// line takes the hum out first; at 10 Hz it costs 6 % of the amplitude.
+	copy(b.y, x)
+	for _, k := range b.mains {
+		smoothInto(b.tmp, b.y, k)
+		b.y, b.tmp = b.tmp, b.y
+	}
+	b.filter.Filter(b.y, b.y)
 	b.split()
 	best := 0.0
 	for i, l := range b.lobes {
@@ -51,9 +64,9 @@ func (b *blinkFinder) score(x []float64) float64 {
 		if 2*a <= 75 {
 			continue // even mirrored by its neighbour it stays below the ramp
 		}
-		// The width at half height of a half wave of frequency f is 1/(3f): an alpha wave stays below 0.045 s,
-		// a theta wave below 0.085 s.
-		if w := b.width(l); w < blinkShortest || w > blinkLongest {
+		// A bell that lasts d is d/2 wide at half height. A half wave of f Hz is 1/(3f) wide there, so alpha counts as
+		// 0.08 s at most.
+		if d := 2 * b.width(l); d < blinkShortest || d > blinkLongest {
 			continue
 		}
 		// The other side of the wave: the larger of the two neighbours if it comes within 0.4 s.
@@ -103,4 +116,22 @@ func (b *blinkFinder) width(l lobe) float64 {
 		hi++
 	}
 	return float64(hi-lo+1) / b.rate
+}
+
+// smoothInto writes to dst the mean of k samples around each sample of x; at the ends the mean of the first or last k.
+func smoothInto(dst, x []float64, k int) {
+	k = min(k, len(x))
+	sum := 0.0
+	for _, v := range x[:k] {
+		sum += v
+	}
+	scale := 1 / float64(k)
+	half := k / 2
+	for i := range dst {
+		dst[i] = sum * scale
+		// The window moves while it is inside: its start is i-half.
+		if from := i - half; from >= 0 && from+k < len(x) {
+			sum += x[from+k] - x[from]
+		}
+	}
 }

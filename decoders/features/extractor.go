@@ -32,8 +32,9 @@ type Config struct {
 	Seconds float64
 	// Line lists the power-line frequencies to look for, in Hz; the stronger counts. Defaults to 50 and 60.
 	Line []float64
-	// Frontal lists the channels on which blinks are looked for. Defaults to those named Fp* and AF*, else the outer
-	// and middle F electrodes, and all channels where no name is a known electrode.
+	// Frontal lists the channels on which blinks are looked for. Defaults to those named Fp* and AF* (and TP9 and TP10 of
+	// a Muse, which are measured against Fpz and show blinks upside down), else the outer and middle F electrodes, and
+	// all channels where no name is a known electrode.
 	Frontal []string
 	// MinGood is the share of channels that must have SQI >= 0.6 for the gate to pass. Defaults to 0.5.
 	MinGood float64
@@ -237,7 +238,8 @@ func (e *Extractor) channel(c *Channel, i int, x []float64) error {
 	if wide > 0 {
 		s.MotionLike = ramp(e.power(e.slow)/wide, 0.7, 0.95) * ramp(c.PeakToPeak, 100, 300)
 	}
-	s.MotionLike = max(s.MotionLike, ramp(swing.step, 50, 150))
+	// Hum steps too, but it is no motion: what the line share already calls bad contact does not count twice.
+	s.MotionLike = max(s.MotionLike, ramp(swing.step, 50, 150)*(1-ramp(c.LineShare, 0.3, 0.6)))
 	if mid, high := e.power(e.mid), e.power(e.bands[4]); mid > 0 && high > 0 {
 		s.EMGLike = ramp(math.Log10(high/mid), -0.5, 0.3)
 	}
@@ -411,7 +413,7 @@ func (e *Extractor) combine(w *Window) {
 		MotionLike: e.worst(w.Channels, quarter, func(s *Scores) float64 { return s.MotionLike }),
 		EMGLike:    e.worst(w.Channels, quarter, func(s *Scores) float64 { return s.EMGLike }),
 		BadContact: e.worst(w.Channels, quarter, func(s *Scores) float64 { return s.BadContact }),
-		BlinkLike:  e.worst(w.Channels, (frontal+1)/2, func(s *Scores) float64 { return s.BlinkLike }),
+		BlinkLike:  e.worst(w.Channels, min(2, frontal), func(s *Scores) float64 { return s.BlinkLike }),
 	}
 	w.Artifacts.Scores = a
 	w.Quality.Overall = quality
@@ -484,6 +486,11 @@ func frontalChannels(channels, chosen []string) []bool {
 		known = known || recording.IsElectrode(c)
 	}
 	if chosen != nil || any {
+		if chosen == nil && muse(channels) {
+			for i := range is {
+				is[i] = true
+			}
+		}
 		return is
 	}
 	for i, c := range channels {
@@ -495,4 +502,20 @@ func frontalChannels(channels, chosen []string) []bool {
 		}
 	}
 	return is
+}
+
+// muse tells whether the electrodes are those of a Muse headband, whose reference is Fpz.
+func muse(channels []string) bool {
+	known := 0
+	for _, c := range channels {
+		switch strings.ToUpper(c) {
+		case "TP9", "AF7", "AF8", "TP10":
+			known++
+		default:
+			if recording.IsElectrode(c) {
+				return false
+			}
+		}
+	}
+	return known == 4
 }

@@ -80,7 +80,7 @@ type Scores struct {
 
 // Artifacts are the scores of the window as a whole. Motion, EMG and contact are the mean over the worst quarter of
 // the channels, so that what touches a few of them is seen and a single loose electrode does not stand for all;
-// blinks are the mean over the upper half of the frontal channels, because both eyes close together.
+// blinks are the mean of the two strongest frontal channels, because both eyes close together.
 type Artifacts struct {
 	Scores
 	PerChannel ByChannel[Scores] `json:"per_channel"`
