@@ -335,8 +335,8 @@ func (x *xdfReader) build() error {
 		if s.width == 0 || s.rate == 0 {
 			continue
 		}
-		if len(s.stamps) < 2 {
-			x.rec.warn("stream %q has %d samples and was left out", s.info.Name, len(s.stamps))
+		if len(s.stamps) == 0 {
+			x.rec.warn("stream %q has no samples and was left out", s.info.Name)
 			continue
 		}
 		if !s.measure() {
@@ -464,7 +464,7 @@ func (s *xdfStream) cutGaps(cut float64) {
 func (x *xdfReader) addEvents(reference *xdfStream, cut float64) {
 	for _, id := range x.order {
 		s := x.streams[id]
-		marker := s.rate == 0 && (s.width == 0 || len(s.samples) == 1)
+		marker := s.width == 0 || s.rate == 0 && len(s.samples) == 1 // strings are events whatever rate they claim
 		if s.rate == 0 && !marker {
 			x.rec.warn("stream %q has no rate and %d channels; it was left out", s.info.Name, len(s.samples))
 		}

@@ -162,6 +162,30 @@ func TestXDFClockDriftJitterAndGaps(t *testing.T) {
 	}
 }
 
+// The specification's own example has a stream of strings with a rate, and samples without stamps behind the first.
+func TestXDFStringsWithARate(t *testing.T) {
+	t.Parallel()
+	f := newXDF()
+	f.header(1, "amp", "EEG", "int16", 1, 10, "Cz")
+	f.header(2, "strings", "StringMarker", "string", 2, 10)
+	nan := math.NaN()
+	f.samples(1, []float64{5, nan, nan, nan, nan}, func(i int) []byte { return int16s(i) })
+	f.samples(2, []float64{5.1, nan}, func(i int) []byte { return append(marker(fmt.Sprint("a", i))(i), marker("b")(i)...) })
+	rec, err := readXDF(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(rec.Events) != 2 || rec.Events[0].Label != "a0,b" || math.Abs(rec.Events[1].Onset-0.2) > 1e-9 {
+		t.Errorf("events %+v", rec.Events)
+	}
+	f = newXDF()
+	f.header(1, "amp", "EEG", "int16", 1, 10, "Cz")
+	f.samples(1, []float64{5}, func(i int) []byte { return int16s(3) })
+	if rec, err := readXDF(f); err != nil || len(rec.Channels[0].Samples) != 1 || rec.Channels[0].Rate != 10 {
+		t.Errorf("one sample: %v", err)
+	}
+}
+
 func TestXDFClockReset(t *testing.T) {
 	t.Parallel()
 	f := newXDF()
