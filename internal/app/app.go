@@ -182,7 +182,7 @@ func (a *App) openStores(ctx context.Context) error {
 	if err := a.store.CheckMigrated(ctx); err != nil {
 		return err
 	}
-	a.redis, err = openRedis(s.RedisURL.Reveal())
+	a.redis, err = openRedis(s.RedisURL.Reveal(), a.log)
 	return err
 }
 

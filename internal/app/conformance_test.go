@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -18,9 +19,11 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/neurod/neurod/internal/service"
 	"github.com/neurod/neurod/internal/store"
 	"github.com/neurod/neurod/internal/testkit"
 	"github.com/neurod/neurod/internal/testkit/servers"
+	"github.com/neurod/neurod/models"
 )
 
 // The body and the answer of the public decode document ("Neuro Decode"), as they stand there.
@@ -860,6 +863,20 @@ func TestDemoAccount(t *testing.T) {
 	s.json(t, 200, "POST", "/v1/auth/login", "", object{"email": "demo@voxel.dev", "password": "demo1234"})
 
 	prod := testkit.Backend{DataDir: t.TempDir(), Redis: testkit.RedisServer(t)}
+	prod.Store.DatabaseURL = testkit.Postgres(t)
+	db, err := store.Open(t.Context(), prod.Store)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = db.CreateUser(t.Context(), models.User{ID: models.NewID(), Email: "demo@voxel.dev", PasswordHash: "x", CreatedAt: time.Now()})
+	if err := errors.Join(err, db.Close()); err != nil {
+		t.Fatal(err)
+	}
+	for _, role := range []Role{All, API, Worker} {
+		if _, err := New(t.Context(), Config{Settings: settings(t, prod), Role: role}); !errors.Is(err, service.ErrDemoAccount) {
+			t.Errorf("role %s started beside the demo account: %v", role, err)
+		}
+	}
 	prod.Store.DatabaseURL = testkit.EmptyPostgres(t)
 	if _, err := New(t.Context(), Config{Settings: settings(t, prod)}); err == nil || !strings.Contains(err.Error(), "migrate") {
 		t.Errorf("started on an unmigrated schema: %v", err)

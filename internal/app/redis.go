@@ -1,9 +1,12 @@
 package app
 
 import (
+	"context"
 	"fmt"
+	"log/slog"
 	"net/url"
 	"strings"
+	"sync"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/maintnotifications"
@@ -16,7 +19,8 @@ import (
 //	redis-cluster://HOST:PORT?addr=H2:P2&addr=H3:P3         Cluster (rediss-cluster:// with TLS)
 //
 // Commands end with their context, so that a Redis that hangs holds nobody longer than the caller allows.
-func openRedis(raw string) (redis.UniversalClient, error) {
+func openRedis(raw string, log *slog.Logger) (redis.UniversalClient, error) {
+	redisLogOnce.Do(func() { redis.SetLogger(redisLog{log}) })
 	u, err := url.Parse(raw)
 	if err != nil {
 		return nil, fmt.Errorf("app: REDIS_URL is not a URL") // the cause repeats the URL, which may hold a password
@@ -63,4 +67,17 @@ func redisFault(err error) error {
 // cannot repeat.
 func noMaintenance() *maintnotifications.Config {
 	return &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
+}
+
+// redisLogOnce: go-redis has one logger a process.
+var redisLogOnce sync.Once
+
+// redisLog takes go-redis's own lines, one for every connection that fails. The engine says once that Redis is away,
+// so they are for debugging.
+type redisLog struct{ log *slog.Logger }
+
+func (l redisLog) Printf(ctx context.Context, format string, v ...any) {
+	if l.log.Enabled(ctx, slog.LevelDebug) {
+		l.log.DebugContext(ctx, "redis client", "says", fmt.Sprintf(format, v...))
+	}
 }
