@@ -132,6 +132,7 @@ func cutPrefixFold(s, prefix string) (string, bool) {
 func nameChannels(channels []Channel) {
 	lettered := isLettered(channels)
 	known := false
+	taken := map[string]bool{}
 	for i := range channels {
 		c := &channels[i]
 		c.Name = c.Label
@@ -148,6 +149,13 @@ func nameChannels(channels []Channel) {
 			c.Kind = kindOf(c.Label)
 		}
 		known = known || c.Kind == EEG
+		if taken[c.Name] { // "T3" and "T7", or one electrode against two references
+			c.Name = c.Label
+			for n := 2; taken[c.Name]; n++ {
+				c.Name = c.Label + "#" + strconv.Itoa(n)
+			}
+		}
+		taken[c.Name] = true
 	}
 	for i := range channels {
 		c := &channels[i]

@@ -485,6 +485,21 @@ func TestSignalSaysWhatIsMissing(t *testing.T) {
 	}
 }
 
+func TestNamesAreUnique(t *testing.T) {
+	t.Parallel()
+	rec, err := open("x.csv", "T3,T7,F3,F3,Cz\n1,2,3,4,5\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, c := range rec.Channels {
+		got = append(got, c.Name)
+	}
+	if diff := cmp.Diff([]string{"T7", "T7#2", "F3", "F3#2", "Cz"}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestPosition(t *testing.T) {
 	t.Parallel()
 	rec := &recording.Recording{Gaps: []recording.Gap{{At: 10, Length: 5}, {At: 20, Length: 1}}}
