@@ -254,17 +254,19 @@ func (r *Recording) dominantRate() float64 {
 // finish gives the channels their names and kinds, makes labels unique and orders the events. Every reader ends
 // with it.
 func (r *Recording) finish() *Recording {
-	seen := map[string]int{}
+	used, next := map[string]bool{}, map[string]int{}
 	for i := range r.Channels {
 		c := &r.Channels[i]
 		if c.Label == "" {
 			c.Label = fmt.Sprintf("Ch%d", i+1)
 		}
 		base := c.Label
-		seen[base]++
-		if n := seen[base]; n > 1 {
-			c.Label = fmt.Sprintf("%s#%d", base, n)
-			seen[c.Label]++
+		for used[c.Label] {
+			next[base]++
+			c.Label = fmt.Sprintf("%s#%d", base, next[base]+1)
+		}
+		used[c.Label] = true
+		if c.Label != base {
 			r.warn("channel label %q occurs again: channel %d is called %q", base, i+1, c.Label)
 		}
 	}

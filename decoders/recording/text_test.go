@@ -498,6 +498,13 @@ func TestNamesAreUnique(t *testing.T) {
 	if diff := cmp.Diff([]string{"T7", "T7#2", "F3", "F3#2", "Cz"}, got); diff != "" {
 		t.Error(diff)
 	}
+	rec, err = open("x.csv", "X#2,X,X,X\n1,2,3,4\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"X#2", "X", "X#3", "X#4"}, rec.Labels()); diff != "" {
+		t.Error(diff)
+	}
 }
 
 func TestPosition(t *testing.T) {
