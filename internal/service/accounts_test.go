@@ -609,6 +609,75 @@ func TestDemoAccount(t *testing.T) {
 	})
 }
 
+// TestDemoKeyWithEveryStart: the service can start any number of times, and people's keys stay.
+func TestDemoKeyWithEveryStart(t *testing.T) {
+	t.Parallel()
+	testkit.Backends(t, func(t *testing.T, backend testkit.Backend) {
+		ctx := context.Background()
+		b := newAccounts(t, backend, func(c *service.AccountsConfig) { c.MaxKeys = 6 })
+		if err := b.SeedDemo(ctx); err != nil {
+			t.Fatal(err)
+		}
+		first, err := b.DemoKey(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := b.AuthenticateKey(ctx, first)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := b.Login(ctx, service.Credentials{Email: service.DemoEmail, Password: service.DemoPassword})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, own, err := b.CreateKey(ctx, models.Principal{UserID: s.UserID}, p.ProjectID, service.NewKey{Name: "mine"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var last string
+		for i := range 20 {
+			raw, err := b.DemoKey(ctx)
+			if err != nil {
+				t.Fatalf("start %d: %v", i, err)
+			}
+			for _, good := range []string{raw, last, own} {
+				if got, err := b.AuthenticateKey(ctx, good); good != "" && (err != nil || got.ProjectID != p.ProjectID) {
+					t.Fatalf("start %d: %+v, %v", i, got, err)
+				}
+			}
+			last = raw
+		}
+		_, err = b.AuthenticateKey(ctx, first)
+		wantCode(t, err, models.InvalidAPIKey)
+	})
+}
+
+// TestKeysThatEnded make room for others, and leave the list 30 days later.
+func TestKeysThatEnded(t *testing.T) {
+	t.Parallel()
+	testkit.Backends(t, func(t *testing.T, backend testkit.Backend) {
+		ctx := context.Background()
+		b := newAccounts(t, backend, func(c *service.AccountsConfig) { c.MaxKeys = 1 })
+		ada := b.member(t, "ada@example.org")
+		project, err := b.CreateProject(ctx, ada, "p")
+		if err != nil {
+			t.Fatal(err)
+		}
+		day := 1
+		for i := range 40 { // a fresh key every day
+			if _, _, err := b.CreateKey(ctx, ada, project.ID, service.NewKey{Name: "daily", ExpiresInDays: &day}); err != nil {
+				t.Fatalf("day %d: %v", i, err)
+			}
+			_, _, err := b.CreateKey(ctx, ada, project.ID, service.NewKey{Name: "second"})
+			wantCode(t, err, models.InvalidRequestBody)
+			b.pass(24 * time.Hour)
+		}
+		if keys, err := b.ListKeys(ctx, ada, project.ID); err != nil || len(keys) < 30 || len(keys) > 32 {
+			t.Errorf("%d keys listed, %v; want those of the last 30 days", len(keys), err)
+		}
+	})
+}
+
 // TestDatabaseGone: every use case answers unavailable, not that something is wrong with the caller.
 func TestDatabaseGone(t *testing.T) {
 	t.Parallel()

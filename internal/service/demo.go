@@ -2,12 +2,19 @@ package service
 
 import (
 	"context"
+	"slices"
 
 	"github.com/neurod/neurod/models"
 )
 
-// demoKeyDays is how long a key of DemoKey is good: a day at a desk.
-const demoKeyDays = 1
+const (
+	// demoKeyDays is how long a key of DemoKey is good: a day at a desk.
+	demoKeyDays = 1
+	// demoKeyName tells the keys of DemoKey from those that people made.
+	demoKeyName = "start-up line"
+	// demoKeys is how many keys of DemoKey are good at once: a line pasted from an earlier start still works.
+	demoKeys = 5
+)
 
 // DemoKey makes a key for the demo account's first project, which it makes where there is none, so that the embedded
 // service can show a line that works when pasted. For the embedded mode only.
@@ -28,7 +35,18 @@ func (a *Accounts) DemoKey(ctx context.Context) (string, error) {
 		}
 		projects = append(projects, project)
 	}
+	// Starts come without end; a project's keys must not.
+	keys, err := a.ListKeys(ctx, p, projects[0].ID)
+	if err != nil {
+		return "", err
+	}
+	keys = slices.DeleteFunc(keys, func(k models.APIKey) bool { return k.Name != demoKeyName })
+	for _, k := range keys[:max(0, len(keys)-(demoKeys-1))] {
+		if err := a.RevokeKey(ctx, p, projects[0].ID, k.ID); err != nil && models.AsError(err).Code != models.KeyNotFound {
+			return "", err
+		}
+	}
 	days := demoKeyDays
-	_, raw, err := a.CreateKey(ctx, p, projects[0].ID, NewKey{Name: "start-up line", ExpiresInDays: &days})
+	_, raw, err := a.CreateKey(ctx, p, projects[0].ID, NewKey{Name: demoKeyName, ExpiresInDays: &days})
 	return raw, err
 }

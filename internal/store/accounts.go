@@ -182,8 +182,12 @@ func (k apiKey) entity() (models.APIKey, error) {
 	return out, nil
 }
 
-// CreateKey adds a key to one of an owner's projects. ErrNotFound when the project is not the owner's; ErrTooMany when
-// it has limit keys that are not revoked.
+// keptKeys is how long a key that has expired or was revoked stays in the database.
+const keptKeys = 30 * 24 * time.Hour
+
+// CreateKey adds a key to one of an owner's projects and removes the project's keys that came to their end 30 days ago.
+// ErrNotFound when the project is not the owner's; ErrTooMany when it has limit keys that are neither revoked nor
+// expired.
 func (s *Store) CreateKey(ctx context.Context, ownerID string, k models.APIKey, limit int) error {
 	scopes, err := json.Marshal(k.Scopes)
 	if err != nil {
@@ -195,8 +199,14 @@ func (s *Store) CreateKey(ctx context.Context, ownerID string, k models.APIKey, 
 		if _, err := project(forUpdate(tx), ownerID, k.ProjectID); err != nil {
 			return err
 		}
+		old := row.CreatedAt.Add(-keptKeys)
+		if err := tx.Where("project_id = ? AND (expires_at < ? OR revoked_at < ?)", k.ProjectID, old, old).Delete(&apiKey{}).Error; err != nil {
+			return err
+		}
 		var n int64
-		if err := tx.Model(&apiKey{}).Where("project_id = ? AND revoked_at IS NULL", k.ProjectID).Count(&n).Error; err != nil {
+		if err := tx.Model(&apiKey{}).
+			Where("project_id = ? AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?)", k.ProjectID, row.CreatedAt).
+			Count(&n).Error; err != nil {
 			return err
 		}
 		if n >= int64(limit) {
