@@ -48,7 +48,11 @@ func (s *Store) Migrate(ctx context.Context, direction string) ([]Migration, err
 	}
 	out := make([]Migration, 0, len(moved))
 	for _, m := range moved {
-		out = append(out, Migration{Version: m.Source.Version, Name: m.Source.Path, Applied: direction == "up"})
+		moved := Migration{Version: m.Source.Version, Name: m.Source.Path}
+		if direction == "up" {
+			moved.Applied, moved.AppliedAt = true, time.Now().UTC()
+		}
+		out = append(out, moved)
 	}
 	return out, nil
 }

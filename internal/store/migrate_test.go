@@ -147,6 +147,11 @@ func TestMigrateUpDownUp(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		for _, m := range up {
+			if !m.Applied || m.AppliedAt.IsZero() {
+				t.Errorf("moved up: %+v", m)
+			}
+		}
 		first := columns(t, raw, s.Dialect())
 		if err := s.CheckMigrated(ctx); err != nil {
 			t.Fatal(err)
