@@ -6,6 +6,9 @@ cd "$(dirname "$0")/.."
 
 missing=()
 command -v gcc >/dev/null || missing+=(gcc libc6-dev)
+for tool in curl jq; do # the commands of the documents are run by a test
+	command -v "$tool" >/dev/null || missing+=("$tool")
+done
 command -v redis-server >/dev/null || missing+=(redis-server)
 if ! command -v initdb >/dev/null && ! ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then
 	missing+=(postgresql)
