@@ -268,6 +268,8 @@ func squeeze(name string) string {
 			b.WriteRune(unicode.ToLower(r))
 		}
 	}
-	s := b.String()
-	return strings.NewReplacer("cytonplusdaisy", "cytondaisy", "headset", "", "eegheadset", "", "channels", "", "channel", "", "electrodes", "").Replace(s)
+	return squeezer.Replace(b.String())
 }
+
+// squeezer drops the words that make no difference between devices.
+var squeezer = strings.NewReplacer("cytonplusdaisy", "cytondaisy", "headset", "", "eegheadset", "", "channels", "", "channel", "", "electrodes", "")

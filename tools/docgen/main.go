@@ -32,6 +32,7 @@ func run(check bool) error {
 		{"docs/reference/errors.md", writeErrors},
 		{"docs/reference/configuration.md", writeConfiguration},
 		{"docs/reference/devices.md", writeDevices},
+		{"docs/reference/flags.md", writeFlags},
 	}
 	slices.SortFunc(pages, func(a, b page) int { return cmp.Compare(a.path, b.path) })
 	for _, p := range pages {
