@@ -50,7 +50,7 @@ type Config struct {
 	// Engine gives the jobs. Required; close it after Run has returned.
 	Engine *jobs.Engine
 	// Concurrency is how many jobs run at once. More than there are CPUs, because an attempt also waits for the
-	// database. Defaults to 4 times the number of CPUs, at least 8.
+	// database. Defaults to 12 times the number of CPUs, at least 24.
 	Concurrency int
 	// Heartbeat is the pause between two renewals of the leases. Defaults to a third of the engine's lease.
 	Heartbeat time.Duration
@@ -88,7 +88,7 @@ func New(cfg Config) (*Server, error) {
 		return nil, errors.New("workers: Config.Engine is missing")
 	}
 	if cfg.Concurrency <= 0 {
-		cfg.Concurrency = max(8, 4*runtime.NumCPU())
+		cfg.Concurrency = max(24, 12*runtime.NumCPU())
 	}
 	if cfg.Heartbeat <= 0 {
 		cfg.Heartbeat = cfg.Engine.Lease() / 3

@@ -65,9 +65,11 @@ func openPostgresJobs(ctx context.Context, s *Store) (*postgresJobs, error) {
 			Name: "timestamptz", OID: pgtype.TimestamptzOID,
 			Codec: &pgtype.TimestamptzCodec{ScanLocation: time.UTC},
 		})
-		// Every statement here finds its rows by an index. The plan that PostgreSQL keeps for a prepared statement may
-		// have been made while the table was nearly empty, when reading all of it looked cheapest.
-		_, err := conn.Exec(ctx, "SELECT set_config('enable_seqscan', 'off', false), set_config('jit', 'off', false)")
+		// Every statement here finds its rows by an index, whatever its parameters, so it is planned once a connection;
+		// planning costs more than running. The plan may be made while the table is nearly empty, when reading all of it
+		// looks cheapest.
+		_, err := conn.Exec(ctx, `SELECT set_config('plan_cache_mode', 'force_generic_plan', false),
+			set_config('enable_seqscan', 'off', false), set_config('jit', 'off', false)`)
 		return err
 	}
 	pool, err := pgxpool.NewWithConfig(ctx, pc)
@@ -680,7 +682,7 @@ func scanDue(row pgx.CollectableRow) (Due, error) {
 
 func (j *postgresJobs) Due(ctx context.Context, class Class, limit int) ([]Due, error) {
 	due, err := retrying(ctx, j.pool, scanDue, `WITH due AS (
-			SELECT id FROM jobs WHERE state = 'queued' AND next_check <= now() AND (parent_id IS NOT NULL OR kind = ANY($1)) = $2 AND `+noFlush+`
+			SELECT id FROM jobs WHERE state = 'queued' AND next_check < 'infinity' AND next_check <= now() AND (parent_id IS NOT NULL OR kind = ANY($1)) = $2 AND `+noFlush+`
 			ORDER BY next_check LIMIT $3 FOR UPDATE SKIP LOCKED)
 		UPDATE jobs SET next_check = now() + least(greatest(now() - created_at, $4 * interval '1 second'), $5 * interval '1 second')
 		WHERE id IN (SELECT id FROM due) RETURNING id, kind, parent_id IS NOT NULL, seq`,
@@ -703,7 +705,7 @@ func (j *postgresJobs) Bump(ctx context.Context, jobs []Due) ([]Due, error) {
 }
 
 func (j *postgresJobs) Rouse(ctx context.Context, ids []string) (int, error) {
-	query := `WITH asleep AS (SELECT id FROM jobs WHERE state = 'queued' AND items_total = 0 AND next_check > now() AND ` + noFlush + `%s
+	query := `WITH asleep AS (SELECT id FROM jobs WHERE state = 'queued' AND next_check < 'infinity' AND items_total = 0 AND next_check > now() AND ` + noFlush + `%s
 			ORDER BY id FOR UPDATE SKIP LOCKED)
 		UPDATE jobs SET next_check = now() WHERE id IN (SELECT id FROM asleep)`
 	var tag pgconn.CommandTag
@@ -837,8 +839,8 @@ func (j *postgresJobs) Depth(ctx context.Context, bulkKinds []string) ([]Depth, 
 		err := row.Scan(&d.Bulk, &d.State, &d.Jobs)
 		return d, err
 	}, `SELECT parent_id IS NOT NULL OR kind = ANY($1), state, count(*) FROM (
-			SELECT parent_id, kind, state FROM jobs WHERE state = 'queued' AND items_total = 0
-			UNION ALL SELECT parent_id, kind, state FROM jobs WHERE state = 'running' AND items_total = 0) AS unfinished
+			SELECT parent_id, kind, state FROM jobs WHERE state = 'queued' AND next_check < 'infinity' AND items_total = 0
+			UNION ALL SELECT parent_id, kind, state FROM jobs WHERE state = 'running' AND lease_until IS NOT NULL) AS unfinished
 		GROUP BY 1, 2`, nonNil(bulkKinds))
 }
 

@@ -560,7 +560,7 @@ func (j *sqliteJobs) Depth(ctx context.Context, bulkKinds []string) ([]Depth, er
 		return d, r.Scan(&d.Bulk, (*string)(&d.State), &d.Jobs)
 	}, `SELECT parent_id IS NOT NULL OR kind IN (SELECT value FROM json_each(?)), state, count(*) FROM (
 			SELECT parent_id, kind, state FROM jobs WHERE state = 'queued' AND items_total = 0
-			UNION ALL SELECT parent_id, kind, state FROM jobs WHERE state = 'running' AND items_total = 0)
+			UNION ALL SELECT parent_id, kind, state FROM jobs WHERE state = 'running' AND lease_until IS NOT NULL)
 		GROUP BY 1, 2`, jsonList(bulkKinds))
 }
 

@@ -31,9 +31,11 @@ CREATE TABLE jobs (
     finished_at   timestamptz,
     CHECK ((finished_at IS NOT NULL) = (state IN ('completed', 'failed', 'canceled')))
 );
--- What the reconciler hands to the queue, and whose lease it watches.
-CREATE INDEX jobs_due ON jobs (next_check) WHERE state = 'queued';
-CREATE INDEX jobs_leases ON jobs (lease_until) WHERE state = 'running';
+-- What the reconciler hands to the queue, and whose lease it watches. The conditions are such that only the reconciler's
+-- statements meet them: a claim, which also asks for state = 'queued', must find its row by its id and not by reading
+-- the whole queue.
+CREATE INDEX jobs_due ON jobs (next_check) WHERE state = 'queued' AND next_check < 'infinity';
+CREATE INDEX jobs_leases ON jobs (lease_until) WHERE lease_until IS NOT NULL;
 -- Listing: ids sort by creation.
 CREATE INDEX jobs_project ON jobs (project_id, id) WHERE parent_id IS NULL;
 CREATE INDEX jobs_items ON jobs (parent_id, item_index) WHERE parent_id IS NOT NULL;

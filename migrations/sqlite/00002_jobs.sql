@@ -33,7 +33,7 @@ CREATE TABLE jobs (
 );
 -- What the reconciler hands to the queue, and whose lease it watches.
 CREATE INDEX jobs_due ON jobs (next_check) WHERE state = 'queued';
-CREATE INDEX jobs_leases ON jobs (lease_until) WHERE state = 'running';
+CREATE INDEX jobs_leases ON jobs (lease_until) WHERE lease_until IS NOT NULL;
 -- Listing: ids sort by creation.
 CREATE INDEX jobs_project ON jobs (project_id, id) WHERE parent_id IS NULL;
 CREATE INDEX jobs_items ON jobs (parent_id, item_index) WHERE parent_id IS NOT NULL;

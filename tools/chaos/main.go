@@ -1,0 +1,84 @@
+// Command chaos holds neurod to its promise about jobs while everything around it fails.
+//
+// It starts a real PostgreSQL and Redis and two API and two worker processes on loopback, keeps a steady load of
+// decodes on them (with and without Idempotency-Key, some canceled), and kills, freezes, flushes and restarts one part
+// after the other. At the end it counts, from what clients were told and from what triggers in the database saw:
+//
+//   - lost: accepted jobs that reached no final state,
+//   - doubled effects: jobs that became final twice, or requests with one Idempotency-Key that made two jobs,
+//   - changed finished states: rows that changed after they were final, and clients that saw it.
+//
+// All must be 0, every answer must be the one its recording calls for, and after a kill all jobs of that moment must be
+// final within 15 s. Otherwise it exits with 1.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"time"
+)
+
+func main() {
+	var opt options
+	flag.StringVar(&opt.program, "neurod", "bin/neurod", "program to test")
+	flag.BoolVar(&opt.short, "short", false, "a minute instead of all faults")
+	flag.IntVar(&opt.rate, "rate", 40, "decodes a second")
+	flag.Uint64Var(&opt.seed, "seed", uint64(time.Now().UnixNano()), "seed of what is left to chance")
+	flag.StringVar(&opt.log, "log", "", "file for the output of the processes; none by default")
+	flag.Parse()
+	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt)
+	ok, err := run(ctx, opt)
+	cancel()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "chaos:", err)
+		os.Exit(1)
+	}
+	if !ok {
+		os.Exit(1)
+	}
+}
+
+type options struct {
+	program string
+	short   bool
+	rate    int
+	seed    uint64
+	log     string
+}
+
+// drainTimeout is how long the last jobs may take once the load has ended.
+const drainTimeout = 60 * time.Second
+
+func run(ctx context.Context, opt options) (ok bool, err error) {
+	fmt.Printf("chaos: seed %d\n", opt.seed)
+	c, err := startCluster(ctx, opt)
+	if err != nil {
+		return false, err
+	}
+	defer c.close()
+	a, err := newAudit(ctx, c.pg.URL("postgres"))
+	if err != nil {
+		return false, err
+	}
+	defer a.close()
+	l, err := newLoad(ctx, c, opt)
+	if err != nil {
+		return false, err
+	}
+	start := time.Now()
+	l.start(ctx)
+	s := &scenario{cluster: c, audit: a, load: l, start: start}
+	faultErr := s.run(ctx, opt.short)
+	l.stop()
+	if faultErr != nil {
+		return false, faultErr
+	}
+	s.say("load ended; waiting for the last jobs")
+	if err := a.drain(ctx, drainTimeout); err != nil {
+		return false, err
+	}
+	return report(ctx, s, time.Since(start))
+}
