@@ -5,9 +5,11 @@ import (
 	"errors"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/epoch"
+	"github.com/neurod/neurod/decoders/recording"
 )
 
 // Reasons why there is no verdict.
@@ -153,6 +155,11 @@ func (c *clip) judge() (*bool, Evidence) {
 	score := func(i, k int) float64 { return c.windows[i][k].ictalLike() }
 	// The second channel decides where there are two: a single electrode may be loose.
 	together := c.across(usable, min(2, len(usable)), score)
+	if behind := c.awayFromEyes(usable); behind != nil {
+		for k, v := range c.across(behind, 1, score) {
+			together[k] = min(together[k], v)
+		}
+	}
 	at, best := strongest(together)
 	ev.Score = best
 	ev.From = c.start(at)
@@ -250,4 +257,26 @@ func strongest(scores []float64) (at int, best float64) {
 		}
 	}
 	return at, best
+}
+
+// awayFromEyes returns those of the given channels that lie behind the frontal electrodes, where both kinds are there in
+// number. A pattern that no such channel shows comes from the eyes, as flutter of the lids does; the price is that a
+// seizure confined to the frontal electrodes is not called one.
+func (c *clip) awayFromEyes(channels []int) []int {
+	var behind []int
+	for _, i := range channels {
+		if !nearEyes(c.channels[i]) {
+			behind = append(behind, i)
+		}
+	}
+	if len(behind) < 2 || len(behind) == len(channels) {
+		return nil
+	}
+	return behind
+}
+
+// nearEyes tells whether a channel is a frontal electrode: Fp, AF or F, or a derivation that starts there.
+func nearEyes(name string) bool {
+	u := strings.ToUpper(recording.CanonicalName(name))
+	return strings.HasPrefix(u, "FP") || strings.HasPrefix(u, "AF") || len(u) > 1 && u[0] == 'F' && (u[1] == 'Z' || u[1] >= '0' && u[1] <= '9')
 }

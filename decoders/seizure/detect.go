@@ -88,15 +88,22 @@ func (d *Detector) events(c *clip) []Event {
 	for i, windows := range c.windows {
 		ratios[i] = d.against(windows)
 	}
+	all := make([]int, len(c.channels))
+	for i := range all {
+		all[i] = i
+	}
+	behind := c.awayFromEyes(all)
 	hits := make([]bool, count)
 	for k := range hits {
-		n := 0
-		for i := range ratios {
-			if ratios[i][k] > 0 {
-				n++
+		counts := func(channels []int) (n int) {
+			for _, i := range channels {
+				if ratios[i][k] > 0 {
+					n++
+				}
 			}
+			return n
 		}
-		hits[k] = n >= need
+		hits[k] = counts(all) >= need && (behind == nil || counts(behind) > 0)
 	}
 	var events []Event
 	inside := 0

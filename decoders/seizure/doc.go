@@ -16,7 +16,8 @@
 //
 //   - A pattern has to last: 10 s, of which two thirds of the windows show it, on at least two channels where there
 //     are as many.
-//   - Alpha rhythm, muscle activity, slow motion and the power line are not called ictal, however large.
+//   - Alpha rhythm, muscle activity, slow motion and the power line are not called ictal, however large; nor is what only
+//     frontal electrodes show where there are others, because the eyes do that.
 //   - Whatever is wrong with the data makes the verdict nil with a reason, or a *decoders.Error; nothing panics.
 //
 // The scores are in µV and s, so the signal has to be calibrated.

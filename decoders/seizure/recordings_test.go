@@ -2,6 +2,7 @@ package seizure_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,8 +12,10 @@ import (
 
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/classify"
+	"github.com/neurod/neurod/decoders/dsp"
 	"github.com/neurod/neurod/decoders/recording"
 	"github.com/neurod/neurod/decoders/seizure"
+	"github.com/neurod/neurod/decoders/synthetic"
 	"github.com/neurod/neurod/internal/testkit/eegdata"
 )
 
@@ -96,6 +99,10 @@ func TestBonn(t *testing.T) {
 		labels[i] = tr.Label
 	}
 	for _, amplitude := range []bool{true, false} {
+		if slow && !amplitude {
+			t.Log("the race detector is on: the row without amplitude is left out; run without -race for all")
+			continue
+		}
 		config, err := json.Marshal(map[string]any{"amplitude": amplitude})
 		if err != nil {
 			t.Fatal(err)
@@ -238,7 +245,8 @@ func TestHealthyScalpEEG(t *testing.T) {
 	clips, yes, none := 0, 0, 0
 	alarms, seconds := 0, 0.0
 	files := eegdata.Glob(t, "motor_imagery/eegmmidb/*.zip")
-	if testing.Short() {
+	if slow {
+		t.Log("the race detector is on: one subject; run without -race for all")
 		files = files[:1]
 	}
 	for _, file := range files {
@@ -279,5 +287,86 @@ func TestHealthyScalpEEG(t *testing.T) {
 	t.Logf("detector: %d false alarms in %.1f h = %.1f a day", alarms, seconds/3600, float64(alarms)*86400/seconds)
 	if yes*200 > clips {
 		t.Errorf("%d of %d clips of healthy people called ictal-like", yes, clips)
+	}
+}
+
+// TestArtifactsAreNoSeizure: blinks, jaw clenches, eyes-closed alpha and hum, recorded and injected, are not called
+// ictal-like. No verdict is right too where the signal cannot be read.
+func TestArtifactsAreNoSeizure(t *testing.T) {
+	t.Parallel()
+	check := func(name string, sig decoders.Signal) {
+		t.Helper()
+		rows, n := sig.Data.Dims()
+		size := int(20 * sig.Rate)
+		clips, yes, none := 0, 0, 0
+		for from := 0; from < n; from += size / 2 {
+			part := sig
+			part.Data = sig.Data.Slice(0, rows, from, min(n, from+size)).(*mat.Dense)
+			if part.Seconds() < 10 {
+				break
+			}
+			verdict, ev := seizure.Check(part)
+			clips++
+			switch {
+			case verdict == nil:
+				none++
+			case *verdict:
+				yes++
+				t.Errorf("%s at %.0f s: %+v", name, float64(from)/sig.Rate, ev)
+			}
+		}
+		t.Logf("%-55s %3d clips: %d called ictal-like, %d without a verdict", name, clips, yes, none)
+	}
+	for _, pattern := range []string{"artifacts/*/*.csv", "artifacts/*/*.gz", "headsets/openbci/*.txt"} {
+		for _, file := range eegdata.Glob(t, pattern) {
+			if filepath.Base(file) == "SOURCE.txt" {
+				continue
+			}
+			r := open(t, file)
+			r.SetRate(map[string]float64{"blink_muse": 255, "blink_pyriemann": 128}[filepath.Base(filepath.Dir(file))])
+			sig, err := r.Signal()
+			if err != nil {
+				t.Fatal(err)
+			}
+			check(filepath.Base(file), sig)
+		}
+	}
+	// The same Cyton recording with the hum taken out is readable: the artifacts themselves must not do it.
+	sig, err := open(t, eegdata.File(t, "headsets/openbci/OpenBCI_GUI-v6-blinks-jawClench-alpha.txt")).Signal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	notch, err := dsp.Notch(60, 10, sig.Rate)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dsp.FilterRows(notch, sig.Data)
+	check("Cyton, hum filtered out", sig)
+	for _, archive := range eegdata.Glob(t, "motor_imagery/eegmmidb/S001.zip") {
+		members(t, archive, func(name string) bool { return strings.Contains(name, "R02") }, func(name string, r *recording.Recording) {
+			sig, err := r.Signal()
+			if err != nil {
+				t.Fatal(err)
+			}
+			check(name+", eyes closed", sig)
+		})
+	}
+	for _, a := range []synthetic.Artifact{
+		{Kind: synthetic.Blink, PeakUV: 300, Period: 1}, {Kind: synthetic.Blink, PeakUV: 300, Period: 0.5},
+		{Kind: synthetic.Muscle, PeakUV: 100}, {Kind: synthetic.Muscle, PeakUV: 500}, {Kind: synthetic.Motion, PeakUV: 1000, Start: 3},
+		{Kind: synthetic.Mains, PeakUV: 30}, {Kind: synthetic.Mains, PeakUV: 300, Frequency: 60}, {Kind: synthetic.Clipping}, {Kind: synthetic.Flat},
+	} {
+		for seed := range uint64(5) {
+			clean, err := synthetic.Rest(synthetic.Config{Seed: seed}, 30, seed%2 == 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			a.Seed = seed
+			hit, err := synthetic.Inject(clean.Signal, a)
+			if err != nil {
+				t.Fatal(err)
+			}
+			check(fmt.Sprintf("synthetic %s, %v µV, every %v s, seed %d", a.Kind, a.PeakUV, a.Period, seed), hit)
+		}
 	}
 }

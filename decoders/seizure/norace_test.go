@@ -1,0 +1,5 @@
+//go:build !race
+
+package seizure_test
+
+const slow = false
