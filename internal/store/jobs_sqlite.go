@@ -68,9 +68,13 @@ func openSQLiteJobs(s *Store) *sqliteJobs {
 
 func (j *sqliteJobs) Close() { j.writes.close() }
 
-// write runs fn in a transaction that it may share with others.
+// write runs fn in a transaction that it may share with others. It waits for fn's end also when ctx ends: fn leaves
+// its results in variables of the caller, who must not read them while it runs.
 func (j *sqliteJobs) write(ctx context.Context, size int, fn func(tx liteTx) error) error {
-	_, err := j.writes.do(ctx, write{fn, size})
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	_, err := j.writes.do(context.WithoutCancel(ctx), write{fn, size})
 	return err
 }
 
