@@ -22,7 +22,7 @@ type Config struct {
 	End float64 `json:"end"`
 	// Bins is how many averages a second an epoch is reduced to. Defaults to 32.
 	Bins float64 `json:"bins"`
-	// Components is the number of spatial filters of xdawn_lda. Defaults to 5, or the rank where that is less.
+	// Components is the number of spatial filters of xdawn_lda. Defaults to 6, or the rank where that is less.
 	Components int `json:"components"`
 	// Limit holds epochs down whose standard deviation exceeds this many times the median of the training epochs: they
 	// are scaled to it, so that a blink counts for no more than a large response. 0 lets everything through.
@@ -43,7 +43,7 @@ type Config struct {
 
 // DefaultConfig returns the defaults.
 func DefaultConfig() Config {
-	return Config{Low: 0.5, High: 12, Order: 4, End: 0.7, Bins: 32, Components: 5, Limit: 1.5, Threshold: 0.9, Folds: 5, Seed: 1}
+	return Config{Low: 0.5, High: 12, Order: 4, End: 0.7, Bins: 32, Components: 6, Limit: 1.5, Threshold: 0.9, Folds: 5, Seed: 1}
 }
 
 // CrossSubject returns the options for a model of several people that meets a stranger: every epoch at its own scale.

@@ -429,7 +429,7 @@ func TestEvokedTellsOverlapsApart(t *testing.T) {
 	worst := func(r *p300.Responses) float64 {
 		w := 0.0
 		for b := range bins {
-			w = max(w, math.Abs(r.Target.At(0, b)-response(true, b)), math.Abs(r.Other.At(0, b)-response(false, b)))
+			w = max(w, math.Abs(r.Target.At(0, b)+r.All.At(0, b)-response(true, b)), math.Abs(r.All.At(0, b)-response(false, b)))
 		}
 		return w
 	}

@@ -162,6 +162,10 @@ func checkLabels(t testing.TB, ds *decoders.Dataset, want string) {
 func TestFlashesOfSpellers(t *testing.T) {
 	t.Parallel()
 	refs := golden(t)
+	if slow {
+		t.Log("the race detector is on: one subject instead of three; run without -race for all")
+		refs.GTEC = refs.GTEC[:1]
+	}
 	t.Log("subject  scikit-learn  erp_lda  ECE    xdawn_lda  ECE")
 	for _, ref := range refs.GTEC {
 		ds := gather(t, readRun(t, eegdata.File(t, "p300/gtec/"+ref.Name+".f32")))
@@ -234,6 +238,10 @@ func TestSpells(t *testing.T) {
 		t.Fatalf("%d letters in the run, want %d", len(spelled), len(word))
 	}
 	for _, p := range pipelines {
+		if slow && p.Name() == p300.ERPLDAName {
+			t.Log("the race detector is on: erp_lda is left out; run without -race for both")
+			continue
+		}
 		d := mustTrain(t, p, train, p300.DefaultConfig())
 		ds := gather(t, next)
 		index := make([]int, len(ds.Trials))
@@ -259,7 +267,8 @@ func TestSpells(t *testing.T) {
 					count++
 				}
 				if n == 15 {
-					t.Logf("%s: %s with P = %.4f, stopping at P > 0.9 after %v repetitions", p.Name(), letter, res.Classes[0].Probability, res.Evidence["stopped_at_repetition"])
+					t.Logf("%s: %s with P = %.4f; P > 0.9 after %v repetitions; running %v", p.Name(), letter, res.Classes[0].Probability,
+						res.Evidence["stopped_at_repetition"], res.Evidence["running"])
 				}
 			}
 			right = append(right, count)

@@ -2,7 +2,6 @@ package p300
 
 import (
 	"fmt"
-	"math"
 	"slices"
 
 	"gonum.org/v1/gonum/mat"
@@ -18,45 +17,46 @@ type Epoch struct {
 	Run    string  // flashes of one run can overlap, those of different runs cannot
 }
 
-// Responses are what one target and one other flash evoke, each channels × bins.
+// Responses are what flashes evoke, each channels × bins: All what every flash does, Target what an attended one adds.
 type Responses struct {
-	Target, Other *mat.Dense
-	gram          *mat.SymDense // overlaps of the target flashes with themselves, bins × bins
+	Target, All *mat.Dense
+	gram        *mat.SymDense // overlaps of the target flashes with themselves, bins × bins
 }
 
-// Evoked estimates the two responses by least squares. A flash every 0.2 s and a response of 0.7 s make every epoch a
-// sum of several responses; with D the matrix that puts a response at each flash, the estimate is (DᵀD)⁻¹DᵀX. DᵀX are
-// the sums of the epochs of each kind, and DᵀD counts how often two flashes lie so many bins apart; so the epochs and
-// their onsets are enough. binRate is the bins a second. Where all flashes of a run have the same onset it is unknown,
-// and the estimate is the mean.
+// Evoked estimates the responses by least squares (Rivet 2009, eq. 7). A flash every 0.2 s and a response of 0.7 s make
+// every epoch a sum of several responses; with D the matrix that puts a response at each flash, the estimate is
+// (DᵀD)⁻¹DᵀX. DᵀX are the sums of the epochs of each kind, and DᵀD counts how often two flashes lie so many bins apart;
+// so the epochs and their onsets are enough. binRate is the bins a second. Where all flashes of a run have the same
+// onset it is unknown, and the estimates are means.
 func Evoked(epochs []Epoch, binRate float64) (*Responses, error) {
 	if len(epochs) == 0 {
 		return nil, fmt.Errorf("evoked: no epochs")
 	}
 	c, b := epochs[0].Data.Dims()
-	kind := func(e Epoch) int {
-		if e.Target {
-			return 0
-		}
-		return 1
-	}
 	sums := mat.NewDense(2*b, c, nil)
-	count := [2]int{}
+	targets := 0
 	for _, e := range epochs {
-		k := kind(e)
-		count[k]++
+		if e.Target {
+			targets++
+		}
 		for ch := range c {
 			for j, v := range e.Data.RawRowView(ch) {
-				sums.Set(k*b+j, ch, sums.At(k*b+j, ch)+v)
+				if e.Target {
+					sums.Set(j, ch, sums.At(j, ch)+v)
+				}
+				sums.Set(b+j, ch, sums.At(b+j, ch)+v)
 			}
 		}
 	}
-	if count[0] == 0 || count[1] == 0 {
-		return nil, fmt.Errorf("evoked: %d target and %d other epochs, need both", count[0], count[1])
+	if targets == 0 || targets == len(epochs) {
+		return nil, fmt.Errorf("evoked: %d target epochs of %d, need both kinds", targets, len(epochs))
 	}
-	gram := mat.NewSymDense(2*b, nil)
-	for i := range 2 * b {
-		gram.SetSym(i, i, float64(count[i/b]))
+	// Blocks: target flashes with each other, with all flashes, all flashes with each other.
+	own, cross, all := mat.NewDense(b, b, nil), mat.NewDense(b, b, nil), mat.NewDense(b, b, nil)
+	for i := range b {
+		own.Set(i, i, float64(targets))
+		cross.Set(i, i, float64(targets))
+		all.Set(i, i, float64(len(epochs)))
 	}
 	for _, run := range runs(epochs) {
 		for x, i := range run {
@@ -65,16 +65,34 @@ func Evoked(epochs []Epoch, binRate float64) (*Responses, error) {
 				if lag >= float64(b) {
 					break
 				}
-				// A lag between two whole bins counts for both in proportion.
-				whole := math.Floor(lag)
-				part := lag - whole
-				overlap(gram, b, kind(epochs[i]), kind(epochs[j]), int(whole), 1-part)
-				overlap(gram, b, kind(epochs[i]), kind(epochs[j]), int(whole)+1, part)
+				first, second := epochs[i].Target, epochs[j].Target
+				overlap(all, lag, 1)
+				overlap(all, lag, -1)
+				if first && second {
+					overlap(own, lag, 1)
+					overlap(own, lag, -1)
+				}
+				if first {
+					overlap(cross, lag, 1)
+				}
+				if second {
+					overlap(cross, lag, -1)
+				}
 			}
 		}
 	}
-	// A thousandth of a flash keeps the system solvable when flashes are strictly periodic.
-	ridge := 1e-3 * float64(min(count[0], count[1]))
+	gram := mat.NewSymDense(2*b, nil)
+	for i := range b {
+		for j := range b {
+			if j >= i {
+				gram.SetSym(i, j, own.At(i, j))
+				gram.SetSym(b+i, b+j, all.At(i, j))
+			}
+			gram.SetSym(i, b+j, cross.At(i, j))
+		}
+	}
+	// A thousandth of the flashes keeps the system solvable when they are strictly periodic.
+	ridge := 1e-3 * float64(targets)
 	for i := range 2 * b {
 		gram.SetSym(i, i, gram.At(i, i)+ridge)
 	}
@@ -82,9 +100,9 @@ func Evoked(epochs []Epoch, binRate float64) (*Responses, error) {
 	if err := solution.Solve(gram, sums); err != nil {
 		return nil, fmt.Errorf("evoked: %w", err)
 	}
-	r := &Responses{Target: mat.NewDense(c, b, nil), Other: mat.NewDense(c, b, nil), gram: mat.NewSymDense(b, nil)}
+	r := &Responses{Target: mat.NewDense(c, b, nil), All: mat.NewDense(c, b, nil), gram: mat.NewSymDense(b, nil)}
 	r.Target.Copy(solution.Slice(0, b, 0, c).T())
-	r.Other.Copy(solution.Slice(b, 2*b, 0, c).T())
+	r.All.Copy(solution.Slice(b, 2*b, 0, c).T())
 	for i := range b {
 		for j := i; j < b; j++ {
 			r.gram.SetSym(i, j, gram.At(i, j))
@@ -122,24 +140,28 @@ func runs(epochs []Epoch) [][]int {
 	return out
 }
 
-// overlap adds weight to the entries of gram where a response of the second kind, lag bins later, meets one of the
-// first: bin u of the first with bin v of the second when u = v + lag.
-func overlap(gram *mat.SymDense, b, first, second, lag int, weight float64) {
-	if lag >= b || weight == 0 {
-		return
-	}
-	for v := range b - lag {
-		i, j := first*b+v+lag, second*b+v
-		add := weight
-		if i == j {
-			add *= 2 // two flashes of one kind at once: the pair counts from each side
+// overlap counts a pair of flashes in gram: bin u of the first response meets bin v of the second where u = v + lag;
+// side -1 exchanges the two. A lag between two whole bins counts for both in proportion.
+func overlap(gram *mat.Dense, lag float64, side int) {
+	b := gram.RawMatrix().Rows
+	whole := int(lag)
+	part := lag - float64(whole)
+	for _, w := range []struct {
+		lag    int
+		weight float64
+	}{{whole, 1 - part}, {whole + 1, part}} {
+		for v := range max(0, b-w.lag) {
+			i, j := v+w.lag, v
+			if side < 0 {
+				i, j = j, i
+			}
+			gram.Set(i, j, gram.At(i, j)+w.weight)
 		}
-		gram.SetSym(i, j, gram.At(i, j)+add)
 	}
 }
 
-// XDAWN are the spatial filters whose output holds as much of the target response as possible against everything
-// else, components × channels, best first, scaled to unit power over the epochs. components is cut to the rank.
+// XDAWN are the spatial filters whose output holds as much as possible of what an attended flash adds, against
+// everything else; components × channels, best first, scaled to unit power over the epochs. components is cut to the rank.
 func XDAWN(epochs []Epoch, binRate float64, components int) (*mat.Dense, error) {
 	evoked, err := Evoked(epochs, binRate)
 	if err != nil {

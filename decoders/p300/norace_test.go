@@ -1,0 +1,5 @@
+//go:build !race
+
+package p300_test
+
+const slow = false
