@@ -151,3 +151,6 @@ func (e *Engine) Cancel(ctx context.Context, projectID, id string) (models.Job, 
 	e.Announce(changes)
 	return job, nil
 }
+
+// Watched returns how many jobs are waited for in this process.
+func (e *Engine) Watched() int { return e.hub.size() }
