@@ -555,6 +555,27 @@ func TestCancelingABatchCancelsItsItems(t *testing.T) {
 	})
 }
 
+// TestABacklogIsWorkedOff lets many more jobs wait than the queue holds, before there is a worker.
+func TestABacklogIsWorkedOff(t *testing.T) {
+	t.Parallel()
+	testkit.Backends(t, func(t *testing.T, b testkit.Backend) {
+		tb := setup(t, b, func(c *jobs.Config) { c.QueueCap = 200 })
+		var ids []string
+		for range 600 {
+			ids = append(ids, tb.submit(t, "x"))
+		}
+		tb.startWorker(t, echo, nil)
+		for _, id := range ids {
+			if job := tb.final(t, id, models.JobCompleted); job.Attempts != 1 {
+				t.Errorf("attempts %d", job.Attempts)
+			}
+		}
+		if d := tb.engine.RedisDownFor(); d != 0 {
+			t.Errorf("redis was lost for %v", d)
+		}
+	})
+}
+
 func TestMetrics(t *testing.T) {
 	t.Parallel()
 	testkit.Backends(t, func(t *testing.T, b testkit.Backend) {

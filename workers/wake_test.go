@@ -142,17 +142,28 @@ func TestAsynqsKeysAreAsExpected(t *testing.T) {
 	client.AddHook(rec)
 	srv := asynq.NewServerFromRedisClient(client, asynq.Config{Concurrency: 1, Queues: map[string]int{"interactive": 4, "bulk": 1},
 		TaskCheckInterval: time.Millisecond, DelayedTaskCheckInterval: 10 * time.Millisecond, LogLevel: asynq.FatalLevel})
+	other := redis.NewClient(&redis.Options{Addr: addr})
+	defer other.Close()
 	ran := make(chan struct{}, 1)
-	if err := srv.Start(asynq.HandlerFunc(func(context.Context, *asynq.Task) error {
+	if err := srv.Start(asynq.HandlerFunc(func(ctx context.Context, task *asynq.Task) error {
+		// What the reconciler reads of a task on its way: its state, and a lease of 30 s.
+		if state, err := other.HGet(ctx, "asynq:{bulk}:t:x:7", "state").Result(); err != nil || state != "active" {
+			t.Errorf("the state of a running task is %q, %v", state, err)
+		}
+		lease, err := other.ZScore(ctx, "asynq:{bulk}:lease", "x:7").Result()
+		if left := time.Until(time.Unix(int64(lease), 0)); err != nil || left > 31*time.Second || left < 20*time.Second {
+			t.Errorf("the lease of a running task ends in %v, %v; want 30s", left, err)
+		}
+		if id, err := other.LRange(ctx, "asynq:{bulk}:active", 0, -1).Result(); err != nil || !slices.Equal(id, []string{"x:7"}) {
+			t.Errorf("active tasks: %v, %v", id, err)
+		}
 		ran <- struct{}{}
 		return nil
 	})); err != nil {
 		t.Fatal(err)
 	}
 	defer srv.Shutdown()
-	other := redis.NewClient(&redis.Options{Addr: addr})
-	defer other.Close()
-	if _, err := asynq.NewClientFromRedisClient(other).Enqueue(asynq.NewTask("job", []byte("x")), asynq.Queue("bulk")); err != nil {
+	if _, err := asynq.NewClientFromRedisClient(other).Enqueue(asynq.NewTask("job", []byte("x")), asynq.TaskID("x:7"), asynq.Queue("bulk")); err != nil {
 		t.Fatal(err)
 	}
 	deadline := time.After(30 * time.Second)
