@@ -163,10 +163,10 @@ func (e *evaluator) continuous(file string) error {
 		for _, ev := range found {
 			text = append(text, fmt.Sprintf("%.0f-%.0f s", ev.Start, ev.End))
 		}
-		e.add(hold(Row{Dataset: e.folder(file), Subject: r.Name, Task: "events (SzCORE)", Pipeline: "seizure detector", Protocol: "training-free", N: score.References,
+		e.add(Row{Dataset: e.folder(file), Subject: r.Name, Task: "events (SzCORE)", Pipeline: "seizure detector", Protocol: "training-free", N: score.References,
 			Metrics:        map[string]float64{"sensitivity": score.Sensitivity, "precision": score.Precision, "f1": score.F1, "false_alarms_day": score.PerDay},
 			MillisPerTrial: spent.Seconds() * 1000,
-			Note:           fmt.Sprintf("found %s; %d false alarms in %.1f min without seizure", strings.Join(text, ", "), score.FalsePos, (sig.Seconds()-length(ref))/60)}))
+			Note:           fmt.Sprintf("found %s; %d false alarms in %.1f min without seizure", strings.Join(text, ", "), score.FalsePos, (sig.Seconds()-length(ref))/60)})
 	}
 	return nil
 }
