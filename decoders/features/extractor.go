@@ -471,7 +471,7 @@ func resize[T any](s []T, n int) []T {
 // frontalChannels tells for each channel whether blinks are looked for on it.
 func frontalChannels(channels, chosen []string) []bool {
 	is := make([]bool, len(channels))
-	any, known := false, false
+	found, known := false, false
 	for i, c := range channels {
 		u := strings.ToUpper(c)
 		if chosen != nil {
@@ -479,10 +479,10 @@ func frontalChannels(channels, chosen []string) []bool {
 			continue
 		}
 		is[i] = strings.HasPrefix(u, "FP") || strings.HasPrefix(u, "AF")
-		any = any || is[i]
+		found = found || is[i]
 		known = known || recording.IsElectrode(c)
 	}
-	if chosen != nil || any {
+	if chosen != nil || found {
 		if chosen == nil && muse(channels) {
 			for i := range is {
 				is[i] = true
