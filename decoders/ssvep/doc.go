@@ -22,7 +22,7 @@
 //
 // Sources: Z. Lin, C. Zhang, W. Wu and X. Gao, IEEE Trans. Biomed. Eng. 53 (2006) 2610-2614 (CCA); X. Chen, Y. Wang,
 // S. Gao, T.-P. Jung and X. Gao, J. Neural Eng. 12 (2015) 046008 (filter bank, weights, latency of 0.14 s); J. Theiler
-// et al., Physica D 58 (1992) 77-94 (phase-randomised surrogates); J. D. Victor and J. Mast, Electroencephalogr. Clin.
+// et al., Physica D 58 (1992) 77-94 (phase-randomized surrogates); J. D. Victor and J. Mast, Electroencephalogr. Clin.
 // Neurophysiol. 78 (1991) 378-388 (Fourier components of steady-state potentials against noise); C. S. Herrmann, Exp.
 // Brain Res. 137 (2001) 346-353 (responses up to 100 Hz and their harmonics); Å. Björck and G. H. Golub, Math. Comput. 27 (1973)
 // 579-594 (canonical correlations from orthonormal bases).

@@ -14,7 +14,7 @@ import (
 // spatial covariance of the neighbours, so that a pattern counts that the background does not have.
 //
 // The null is that of surrogates: signals with the same background, in which the component at h·f is that of a neighbour
-// with a random phase. (Randomising only the phases would be no test: it keeps the power at the target.) The distance
+// with a random phase. (Randomizing only the phases would be no test: it keeps the power at the target.) The distance
 // does not depend on the phase, and harmonics are drawn independently, so mean and variance of the surrogates' sum follow
 // exactly from the neighbours' own distances, each measured against the other neighbours; nothing needs to be drawn.
 const (
