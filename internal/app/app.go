@@ -226,6 +226,9 @@ func (a *App) wireWorker() error {
 		return fmt.Errorf("app: built-in models: %w", err)
 	}
 	if dir := a.settings.ModelsDir; dir != "" {
+		if _, err := os.ReadDir(dir); err != nil { // a folder that is not there would pass for an empty one
+			return fmt.Errorf("app: models: %w", err)
+		}
 		n, err := cat.AddFS(os.DirFS(dir), catalog.Directory)
 		if err != nil {
 			return fmt.Errorf("app: models in %s: %w", dir, err)

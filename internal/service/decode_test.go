@@ -454,6 +454,70 @@ func TestWhatIsStored(t *testing.T) {
 	}
 }
 
+// shelf is a SessionReader with one session.
+type shelf struct {
+	project, id string
+	samples     service.SessionSamples
+}
+
+func (s shelf) Samples(_ context.Context, projectID, sessionID string, startMS, endMS *int64) (service.SessionSamples, error) {
+	if projectID != s.project || sessionID != s.id {
+		return service.SessionSamples{}, models.NewError(models.NotFound)
+	}
+	out := s.samples
+	if startMS != nil && endMS != nil { // a float32 a channel every 4 ms
+		frame := 4 * len(out.Channels)
+		out.Data = out.Data[int(*startMS)/4*frame : int(*endMS)/4*frame]
+	}
+	return out, nil
+}
+
+func TestDecodeOfASession(t *testing.T) {
+	t.Parallel()
+	data := make([]byte, 2*4*100)
+	for i := range data {
+		data[i] = byte(i)
+	}
+	s := shelf{caller.ProjectID, "s1", service.SessionSamples{Data: data, Channels: []string{"C3", "C4"}, Rate: 250}}
+	run := func(p models.Principal, changes object) (*jobs.NewJob, *models.Error) {
+		var l ledger
+		d := service.NewDecode(service.DecodeConfig{Jobs: &l, Sessions: s})
+		if _, err := d.Submit(t.Context(), p, request(t, changes), service.Idempotency{}, respond); err != nil {
+			return nil, models.AsError(err)
+		}
+		return &l.got[0].Job, nil
+	}
+	bare := object{"input.data": nil, "input.channels": nil, "input.device": nil, "input.sample_rate": nil, "input.session_id": "s1"}
+
+	job, e := run(caller, bare)
+	if e != nil {
+		t.Fatal(e)
+	}
+	var stored models.DecodeRequest
+	if err := json.Unmarshal(job.Request, &stored); err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(data, job.Payload); d != "" || stored.Input.SampleRate != 250 || stored.Input.Encoding != "float32le" ||
+		stored.Input.Channels == nil || len(stored.Input.Channels.Names) != 2 {
+		t.Errorf("stored %+v, payload (-want +got):\n%s", stored.Input, d)
+	}
+
+	part := maps.Clone(bare)
+	part["input.start_ms"], part["input.end_ms"] = 40, 80
+	if job, e := run(caller, part); e != nil || !slices.Equal(job.Payload, data[80:160]) {
+		t.Errorf("a range of time: %v", e)
+	}
+	part["input.end_ms"] = 40
+	if _, e := run(caller, part); e == nil || e.Fields[0].Pointer != "/input/end_ms" {
+		t.Errorf("an empty range: %v", e)
+	}
+	stranger := caller
+	stranger.ProjectID = models.NewID()
+	if _, e := run(stranger, bare); e == nil || e.Code != models.NotFound {
+		t.Errorf("another project's session: %v", e)
+	}
+}
+
 func TestDecodeAuthorization(t *testing.T) {
 	t.Parallel()
 	with := func(scopes ...models.Scope) models.Principal {
