@@ -60,8 +60,6 @@ type Config struct {
 	Role Role
 	// Log takes the process's log. Defaults to slog.Default().
 	Log *slog.Logger
-	// Engine changes the engine's settings before it is made, for tests that need shorter times. Defaults to no change.
-	Engine func(*jobs.Config)
 }
 
 // App is a process of the service.
@@ -118,7 +116,7 @@ func New(ctx context.Context, cfg Config) (_ *App, err error) {
 	if err := a.openStores(ctx); err != nil {
 		return nil, err
 	}
-	engine := jobs.Config{
+	a.engine, err = jobs.New(jobs.Config{
 		Store:                a.store,
 		Redis:                a.redis,
 		OutageLimit:          cfg.Settings.RedisOutageLimit,
@@ -127,11 +125,8 @@ func New(ctx context.Context, cfg Config) (_ *App, err error) {
 		DeadLetterRetention:  cfg.Settings.DeadLetterRetention,
 		IdempotencyRetention: cfg.Settings.IdempotencyRetention,
 		Logger:               cfg.Log,
-	}
-	if cfg.Engine != nil {
-		cfg.Engine(&engine)
-	}
-	if a.engine, err = jobs.New(engine); err != nil {
+	})
+	if err != nil {
 		return nil, fmt.Errorf("app: %w", err)
 	}
 	a.metrics.MustRegister(a.engine.Collector())
