@@ -125,8 +125,8 @@ func TestUnknownFamilyAndFolder(t *testing.T) {
 // TestMustColumn holds the quick families to the figures they must reach on the recordings. Motor imagery has its own
 // tests on the same folds in decoders/motorimagery.
 func TestMustColumn(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes a minute")
+	if underRace {
+		t.Skip("takes minutes under the race detector: the run without it measures this")
 	}
 	t.Parallel()
 	r, err := Run(t.Context(), Config{Data: eegdata.Dir(t), Only: []string{"ssvep", "seizure", "p300", "formats"}, Parallel: 2})
