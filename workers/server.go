@@ -61,9 +61,10 @@ type Config struct {
 	Logger *slog.Logger
 }
 
-// checkInterval is asynq's pause between two looks at its queues. It may be this short because the wake hook holds the
-// fetcher while there is nothing to do.
-const checkInterval = 100 * time.Microsecond
+// checkInterval is asynq's pause between two looks at its queues: none, because the wake hook holds the fetcher while
+// there is nothing to do. (A short sleep of an idle Go process takes at least a millisecond: the network poller, which
+// ends it, waits in whole ones.)
+const checkInterval = time.Nanosecond
 
 // stopGrace is how long a handler may take to return once its context has ended at a stop.
 const stopGrace = 5 * time.Second
