@@ -83,10 +83,11 @@ func (c *Channels) UnmarshalJSON(b []byte) error {
 		return nil
 	}
 	var n float64 // 8.0 is a whole number too
-	if err := json.Unmarshal(b, &n); err != nil || n != math.Trunc(n) || math.Abs(n) > math.MaxInt32 {
+	if err := json.Unmarshal(b, &n); err != nil || n != math.Trunc(n) {
 		return errors.New("channels must be a whole number or a list of names")
 	}
-	*c = Channels{Count: int(n)}
+	// Whoever checks the range shall see that it is too large, not what became of it.
+	*c = Channels{Count: int(max(math.MinInt32, min(n, math.MaxInt32)))}
 	return nil
 }
 
