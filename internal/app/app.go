@@ -128,6 +128,10 @@ func New(ctx context.Context, cfg Config) (_ *App, err error) {
 		IdempotencyRetention: cfg.Settings.IdempotencyRetention,
 		Logger:               cfg.Log,
 	}
+	engine.Kinds = map[models.JobKind]jobs.Kind{
+		// A long upload is written round by round; what one attempt has written stays.
+		models.KindSessionWindows: {Queue: jobs.BulkQueue, Deadline: time.Hour},
+	}
 	if cfg.Engine != nil {
 		cfg.Engine(&engine)
 	}
@@ -242,6 +246,7 @@ func (a *App) wireWorker() error {
 		return fmt.Errorf("app: %w", err)
 	}
 	a.worker.Register(models.KindDecode, workers.Decode(cat))
+	a.worker.Register(models.KindSessionWindows, workers.SessionWindows(a.store, a.engine.Notify))
 	a.metrics.MustRegister(a.worker.Collector())
 	return nil
 }
@@ -251,6 +256,7 @@ func (a *App) wireHTTP(accounts *service.Accounts) error {
 		Accounts:       accounts,
 		Decode:         service.NewDecode(service.DecodeConfig{Jobs: a.engine, Disabled: !a.settings.DecodeEnabled}),
 		Jobs:           service.NewJobs(a.engine),
+		Sessions:       service.NewSessions(service.SessionsConfig{Store: a.store, Jobs: a.engine}),
 		Health:         service.Health{Database: a.store.Ping, Queue: a.pingRedis},
 		Log:            a.log,
 		Metrics:        a.metrics,

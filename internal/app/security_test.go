@@ -49,6 +49,14 @@ var matrix = map[string]right{
 	"POST /v1/auth/login":                  {takes: "none", body: `{"email":"{email}","password":"correct horse battery"}`, good: 200},
 	"POST /v1/auth/refresh":                {takes: "none", body: `{"refresh_token":"{refresh}"}`, good: 200},
 	"POST /v1/auth/logout":                 {takes: "none", body: `{"refresh_token":"{refresh}"}`, good: 204},
+	"POST /v1/sessions":                    {takes: "key", scope: models.ScopeSessions, body: sessionBody, good: 201, other: 201},
+	"GET /v1/sessions":                     {takes: "key", scope: models.ScopeSessions, good: 200, other: 200},
+	"GET /v1/sessions/:id":                 {takes: "key", scope: models.ScopeSessions, good: 200, other: 404},
+	"POST /v1/sessions/:id/ingest":         {takes: "key", scope: models.ScopeSessions, body: ingestBody, good: 202, other: 404},
+	"POST /v1/sessions/:id/end":            {takes: "key", scope: models.ScopeSessions, body: `{}`, good: 200, other: 404},
+	"GET /v1/sessions/:id/status":          {takes: "key", scope: models.ScopeSessions, good: 200, other: 404},
+	"GET /v1/sessions/:id/features":        {takes: "key", scope: models.ScopeSessions, good: 200, other: 404},
+	"GET /v1/sessions/:id/export":          {takes: "key", scope: models.ScopeSessions, good: 200, other: 404},
 	"GET /healthz":                         {takes: "none", good: 200},
 	"GET /readyz":                          {takes: "none", good: 200},
 	"GET /api/health":                      {takes: "none", good: 200},
@@ -178,6 +186,10 @@ func TestSecurityMatrix(t *testing.T) {
 					}
 					if strings.HasPrefix(path, "/v1/projects/:id") {
 						path = strings.Replace(path, ":id", mine.project, 1)
+					}
+					if strings.HasPrefix(path, "/v1/sessions/:id") {
+						session := s.json(t, 201, "POST", "/v1/sessions", mine.keys["good"], sessionBody)["session_id"].(string)
+						path = strings.Replace(path, ":id", session, 1)
 					}
 					path = strings.Replace(path, ":id", mine.job, 1)
 					emails++
