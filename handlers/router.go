@@ -105,6 +105,9 @@ func (a *API) Routes() []Route {
 		{post, "/v1/sessions/:id/end", key, models.ScopeSessions, SmallBodyLimit, a.endSession},
 		{get, "/v1/sessions/:id/status", key, models.ScopeSessions, 0, a.sessionStatus},
 		{get, "/v1/sessions/:id/features", key, models.ScopeSessions, 0, a.features},
+		{get, "/v1/sessions/:id/features/stream", key, models.ScopeSessions, 0, a.featureStream},
+		{post, "/v1/sessions/:id/ws-token", key, models.ScopeSessions, 0, a.wsToken},
+		{get, "/v1/ws", none, "", 0, a.ws}, // its credential is the stream token
 		{get, "/v1/sessions/:id/export", key, models.ScopeSessions, 0, a.export},
 
 		{get, "/healthz", none, "", 0, a.healthz},

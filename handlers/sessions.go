@@ -64,8 +64,15 @@ func (a *API) createSession(c *gin.Context) {
 		fail(c, err)
 		return
 	}
+	token, _, err := a.cfg.Sessions.StreamToken(c.Request.Context(), principal(c), s.ID)
+	if err != nil {
+		fail(c, err)
+		return
+	}
+	out := sessionOfModel(s)
+	out.WSURL = wsURL(c, s.ID, token)
 	c.Header("Location", "/v1/sessions/"+s.ID)
-	c.JSON(http.StatusCreated, sessionOfModel(s))
+	c.JSON(http.StatusCreated, out)
 }
 
 // listSessions is GET /v1/sessions: a plain array, as this family's lists are; the next page is named in headers.

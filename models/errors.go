@@ -44,6 +44,7 @@ const (
 	SessionNotFound        Code = "session_not_found"
 	SessionClosed          Code = "session_ended"
 	InvalidSamples         Code = "invalid_samples"
+	UpgradeRequired        Code = "upgrade_required"
 	RateLimited            Code = "rate_limited"
 	Unavailable            Code = "unavailable"
 	Internal               Code = "internal_error"
@@ -94,6 +95,7 @@ var ErrorTable = map[Code]Entry{
 	SessionNotFound:        {http.StatusNotFound, "There is no such session."},
 	SessionClosed:          {http.StatusConflict, "The session has ended and takes no more samples."},
 	InvalidSamples:         {http.StatusUnprocessableEntity, "The samples do not fit the session."},
+	UpgradeRequired:        {http.StatusUpgradeRequired, "This path speaks WebSocket."},
 	RateLimited:            {http.StatusTooManyRequests, "Rate limit exceeded."},
 	Unavailable:            {http.StatusServiceUnavailable, "A part of the service is not available; try again."},
 	Internal:               {http.StatusInternalServerError, "Something went wrong on our side."},

@@ -77,6 +77,7 @@ type App struct {
 	engine *jobs.Engine
 	worker *workers.Server // nil in role API
 	users  *service.Accounts
+	tokens *auth.Tokens // nil in role Worker
 
 	http     *http.Server // nil in role Worker
 	listener net.Listener
@@ -211,6 +212,7 @@ func (a *App) accounts(ctx context.Context) (*service.Accounts, error) {
 		if cfg.Tokens, err = auth.NewTokens(auth.TokenConfig{Key: key, TTL: s.AccessTTL}); err != nil {
 			return nil, err
 		}
+		a.tokens = cfg.Tokens
 		throttle := auth.ThrottleConfig{Log: a.log}
 		if a.redis != nil {
 			throttle.Redis = a.redis
@@ -256,7 +258,7 @@ func (a *App) wireHTTP(accounts *service.Accounts) error {
 		Accounts:       accounts,
 		Decode:         service.NewDecode(service.DecodeConfig{Jobs: a.engine, Disabled: !a.settings.DecodeEnabled}),
 		Jobs:           service.NewJobs(a.engine),
-		Sessions:       service.NewSessions(service.SessionsConfig{Store: a.store, Jobs: a.engine}),
+		Sessions:       service.NewSessions(service.SessionsConfig{Store: a.store, Jobs: a.engine, Tokens: a.tokens}),
 		Health:         service.Health{Database: a.store.Ping, Queue: a.pingRedis},
 		Log:            a.log,
 		Metrics:        a.metrics,

@@ -57,6 +57,9 @@ var matrix = map[string]right{
 	"GET /v1/sessions/:id/status":          {takes: "key", scope: models.ScopeSessions, good: 200, other: 404},
 	"GET /v1/sessions/:id/features":        {takes: "key", scope: models.ScopeSessions, good: 200, other: 404},
 	"GET /v1/sessions/:id/export":          {takes: "key", scope: models.ScopeSessions, good: 200, other: 404},
+	"POST /v1/sessions/:id/ws-token":       {takes: "key", scope: models.ScopeSessions, good: 200, other: 404},
+	"GET /v1/sessions/:id/features/stream": {takes: "key", scope: models.ScopeSessions, good: 200, other: 404},
+	"GET /v1/ws":                           {takes: "none", good: 401}, // takes stream tokens: see TestStreamTokensOpenTheirSessionAlone
 	"GET /healthz":                         {takes: "none", good: 200},
 	"GET /readyz":                          {takes: "none", good: 200},
 	"GET /api/health":                      {takes: "none", good: 200},
@@ -189,6 +192,9 @@ func TestSecurityMatrix(t *testing.T) {
 					}
 					if strings.HasPrefix(path, "/v1/sessions/:id") {
 						session := s.json(t, 201, "POST", "/v1/sessions", mine.keys["good"], sessionBody)["session_id"].(string)
+						if strings.HasSuffix(path, "/stream") { // ends by itself when the session has ended
+							s.json(t, 200, "POST", "/v1/sessions/"+session+"/end", mine.keys["good"], nil)
+						}
 						path = strings.Replace(path, ":id", session, 1)
 					}
 					path = strings.Replace(path, ":id", mine.job, 1)

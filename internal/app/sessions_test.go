@@ -192,6 +192,10 @@ func TestSessionsDocument(t *testing.T) {
 		}
 		id := created["session_id"].(string)
 		path := "/v1/sessions/" + id
+		if url := created["ws_url"].(string); !strings.HasPrefix(url, "ws://"+s.addr+"/v1/ws?session_id="+id+"&ws_token=eyJ") {
+			t.Errorf("ws_url %q", url)
+		}
+		delete(created, "ws_url") // it holds a token, and is shown when the session is made and on request
 		if got := s.json(t, 200, "GET", path, s.key, nil); cmp.Diff(created, got) != "" {
 			t.Errorf("read back (-created +read):\n%s", cmp.Diff(created, got))
 		}

@@ -15,6 +15,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/neurod/neurod/internal/auth"
 	"github.com/neurod/neurod/internal/store"
 	"github.com/neurod/neurod/internal/strictjson"
 	"github.com/neurod/neurod/jobs"
@@ -67,6 +68,8 @@ type SessionsConfig struct {
 	Store *store.Store
 	// Jobs runs what is to be done with the samples. Required.
 	Jobs SessionJobs
+	// Tokens signs and verifies the tokens of live streams. Required.
+	Tokens *auth.Tokens
 	// Now is the clock. Defaults to time.Now.
 	Now func() time.Time
 }
