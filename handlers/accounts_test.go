@@ -241,7 +241,7 @@ func TestKeyExpiryAndScopes(t *testing.T) {
 		}
 		r := a.call(t, "POST", keys, token, `{"name":"k","expires_in_days":30}`)
 		got, err := time.Parse(time.RFC3339, r.text(t, "expires_at"))
-		if err != nil || got.Sub(time.Now()).Round(time.Hour) != 30*24*time.Hour {
+		if err != nil || time.Until(got).Round(time.Hour) != 30*24*time.Hour {
 			t.Errorf("%s", r.raw)
 		}
 	})

@@ -33,10 +33,12 @@ const (
 
 // readBody reads the whole body. What a client says about its length is believed only up to 1 MiB at a time, so
 // that memory grows with what has arrived. The limit is middleware.Body's.
-func readBody(r *http.Request) ([]byte, error) { return readBodyInto(nil, r) }
+func readBody(r *http.Request) ([]byte, error) {
+	return readBodyInto(nil, r, func(int64) error { return nil })
+}
 
-// readBodyInto is readBody into the room that buf has, or more.
-func readBodyInto(buf []byte, r *http.Request) ([]byte, error) {
+// readBodyInto is readBody into the room that buf has, or more. It asks before it takes more than bodyStep.
+func readBodyInto(buf []byte, r *http.Request, ask func(more int64) error) ([]byte, error) {
 	size := smallBody
 	if r.ContentLength >= 0 {
 		size = int(min(r.ContentLength, bodyStep)) + 1 // one more, so that the end shows without growing
@@ -57,6 +59,9 @@ func readBodyInto(buf []byte, r *http.Request) ([]byte, error) {
 			grow := max(cap(buf), bodyStep)
 			if left := r.ContentLength - int64(len(buf)); left >= 0 {
 				grow = int(min(int64(grow), left+1))
+			}
+			if err := ask(int64(grow)); err != nil {
+				return nil, err
 			}
 			buf = append(make([]byte, 0, len(buf)+grow), buf...)
 		}

@@ -1,12 +1,14 @@
 package handlers
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"net/http"
 	"strconv"
 	"sync"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -22,7 +24,7 @@ func (a *API) decode(c *gin.Context) {
 		fail(c, err)
 		return
 	}
-	body, release, err := readPooled(c)
+	body, release, err := a.readPooled(c)
 	if err != nil {
 		fail(c, err)
 		return
@@ -53,7 +55,7 @@ func (a *API) decodeBatch(c *gin.Context) {
 		fail(c, err)
 		return
 	}
-	body, release, err := readPooled(c)
+	body, release, err := a.readPooled(c)
 	if err != nil {
 		fail(c, err)
 		return
@@ -268,18 +270,37 @@ const maxPooled = 1 << 20
 
 var bodies = sync.Pool{New: func() any { return new([]byte) }}
 
+// roomTimeout is how long a large body waits for memory that other large bodies hold.
+const roomTimeout = 5 * time.Second
+
 // readPooled is readBody with a buffer that release takes back. Nothing may keep a part of the body after that.
-func readPooled(c *gin.Context) (body []byte, release func(), err error) {
+// What bodies take beyond bodyStep each comes out of Config.BodyMemory, as it arrives and not as it is announced;
+// Unavailable where there is no room for a while.
+func (a *API) readPooled(c *gin.Context) (body []byte, release func(), err error) {
 	buf := bodies.Get().(*[]byte)
-	body, err = readBodyInto((*buf)[:0], c.Request)
-	if err != nil {
-		bodies.Put(buf)
-		return nil, nil, err
+	var held int64
+	ask := func(more int64) error {
+		ctx, cancel := context.WithTimeout(c.Request.Context(), roomTimeout)
+		defer cancel()
+		if err := a.room.Acquire(ctx, more); err != nil {
+			e := models.Errorf(models.Unavailable, "The server is busy with other large recordings; try again.").Wrap(err)
+			e.RetryAfter = roomTimeout
+			return e
+		}
+		held += more
+		return nil
 	}
-	return body, func() {
-		if cap(body) <= maxPooled {
+	body, err = readBodyInto((*buf)[:0], c.Request, ask)
+	release = func() {
+		if body != nil && cap(body) <= maxPooled {
 			*buf = body
 		}
 		bodies.Put(buf)
-	}, nil
+		a.room.Release(held)
+	}
+	if err != nil {
+		release()
+		return nil, nil, err
+	}
+	return body, release, nil
 }

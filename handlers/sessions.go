@@ -141,7 +141,7 @@ const octets = "application/octet-stream"
 
 // ingest is POST /v1/sessions/:id/ingest.
 func (a *API) ingest(c *gin.Context) {
-	body, release, err := readPooled(c)
+	body, release, err := a.readPooled(c)
 	if err != nil {
 		fail(c, err)
 		return

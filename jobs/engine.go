@@ -118,7 +118,9 @@ func New(cfg Config) (*Engine, error) {
 	}
 	var err error
 	if cfg.Redis == nil {
-		e.embedded = newMemoryRedis()
+		if e.embedded, err = newMemoryRedis(); err != nil {
+			return nil, err
+		}
 		e.redis = e.embedded.client()
 	} else if e.redis, err = ownClient(cfg.Redis); err != nil {
 		return nil, err

@@ -2,8 +2,12 @@ package jobs
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net"
+	"os"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
@@ -15,26 +19,71 @@ import (
 // every key ever used.
 const recycleAfter = 100_000
 
-// memoryRedis is a Redis inside the process, reached through in-memory connections: no port is opened. It keeps
-// nothing across a restart; the reconciler fills it from the database.
+// memoryRedis is a Redis inside the process, reached through socket pairs: no port is opened. It keeps nothing across a
+// restart; the reconciler fills it from the database.
 type memoryRedis struct {
 	mu    sync.Mutex
 	m     *miniredis.Miniredis
 	tasks int // enqueued since the last replacement
 }
 
-func newMemoryRedis() *memoryRedis { return &memoryRedis{m: miniredis.NewMiniRedis()} }
+func newMemoryRedis() (*memoryRedis, error) {
+	m, err := startMemory()
+	return &memoryRedis{m: m}, err
+}
+
+// startMemory starts an instance without a listener.
+func startMemory() (*miniredis.Miniredis, error) {
+	m := miniredis.NewMiniRedis()
+	first, err := m.Dial() // is what starts it
+	if err != nil {
+		return nil, err
+	}
+	return m, first.Close()
+}
 
 // client returns a client of whatever instance is current.
 func (r *memoryRedis) client() *redis.Client {
 	return redis.NewClient(&redis.Options{
 		Addr:                     "in-process",
-		Dialer:                   func(context.Context, string, string) (net.Conn, error) { return r.current().Dial() },
+		Dialer:                   func(context.Context, string, string) (net.Conn, error) { return r.dial() },
 		ContextTimeoutEnabled:    true,
 		Protocol:                 2,
 		DisableIdentity:          true,
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 	})
+}
+
+// dial connects to the current instance. The kernel's buffers between the two ends are what a pipeline of commands
+// needs: over miniredis's own unbuffered pipe, a client that still writes and a server that already answers wait for
+// each other.
+func (r *memoryRedis) dial() (net.Conn, error) {
+	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
+	if err != nil {
+		return nil, fmt.Errorf("jobs: in-process redis: %w", err)
+	}
+	var ends [2]net.Conn
+	for i, fd := range fds {
+		syscall.CloseOnExec(fd)
+		f := os.NewFile(uintptr(fd), "in-process redis")
+		conn, convErr := net.FileConn(f)
+		err = errors.Join(err, convErr, f.Close()) // FileConn has its own copy
+		ends[i] = conn
+	}
+	if err != nil {
+		for _, c := range ends {
+			if c != nil {
+				err = errors.Join(err, c.Close())
+			}
+		}
+		return nil, fmt.Errorf("jobs: in-process redis: %w", err)
+	}
+	srv := r.current().Server()
+	if srv == nil { // replaced or closed at this moment; the client tries again
+		return nil, errors.Join(net.ErrClosed, ends[0].Close(), ends[1].Close())
+	}
+	srv.ServeConn(ends[1])
+	return ends[0], nil
 }
 
 func (r *memoryRedis) current() *miniredis.Miniredis {
@@ -55,17 +104,23 @@ func (r *memoryRedis) tick(d time.Duration) { r.current().FastForward(d) }
 
 // recycle replaces the instance when it has seen many tasks. Clients reconnect; the epoch key is gone, so that the
 // reconciler enqueues whatever came meanwhile.
-func (r *memoryRedis) recycle() bool {
+func (r *memoryRedis) recycle() (bool, error) {
 	r.mu.Lock()
-	if r.tasks < recycleAfter {
-		r.mu.Unlock()
-		return false
+	due := r.tasks >= recycleAfter
+	r.mu.Unlock()
+	if !due {
+		return false, nil
 	}
+	fresh, err := startMemory()
+	if err != nil {
+		return false, err
+	}
+	r.mu.Lock()
 	old := r.m
-	r.m, r.tasks = miniredis.NewMiniRedis(), 0
+	r.m, r.tasks = fresh, 0
 	r.mu.Unlock()
 	old.Close()
-	return true
+	return true, nil
 }
 
 func (r *memoryRedis) close() { r.current().Close() }

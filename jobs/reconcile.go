@@ -143,8 +143,12 @@ func (r *reconciler) refill(ctx context.Context) error {
 		}
 		idle = idle && !full && l.pending[q] == 0
 	}
-	if r.embedded != nil && idle && r.embedded.recycle() {
-		r.log.Debug("replaced the in-process redis")
+	if r.embedded != nil && idle {
+		done, err := r.embedded.recycle()
+		errs = append(errs, err)
+		if done {
+			r.log.Debug("replaced the in-process redis")
+		}
 	}
 	return errors.Join(errs...)
 }

@@ -44,10 +44,19 @@ func (e *Engine) Wait(ctx context.Context, projectID, id string, d time.Duration
 	defer deadline.Stop()
 	poll := time.NewTicker(e.cfg.WaitPoll)
 	defer poll.Stop()
+	var job models.Job
 	for {
-		job, err := e.Get(ctx, projectID, id)
-		if err != nil || job.State.Final() {
-			return job, err
+		now, err := e.Get(ctx, projectID, id)
+		switch {
+		case err == nil:
+			job = now
+		case job.ID == "" || ctx.Err() != nil || models.AsError(err).Code == models.JobNotFound:
+			return models.Job{}, err
+		default: // the database is away for a moment, and the client has time
+			e.log.Warn("could not look at a job that is waited for", "job", id, "error", err)
+		}
+		if job.State.Final() {
+			return job, nil
 		}
 		select {
 		case <-final:
@@ -151,3 +160,6 @@ func (e *Engine) Cancel(ctx context.Context, projectID, id string) (models.Job, 
 	e.Announce(changes)
 	return job, nil
 }
+
+// Watched returns how many jobs are waited for in this process.
+func (e *Engine) Watched() int { return e.hub.size() }

@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
-# Runs the whole test suite with the race detector and closes with the runner's own count.
+# Runs the whole test suite with the race detector, then, where the recordings are, once more without it what is too
+# slow under it: the accuracies on real recordings. Closes with the runner's own lines.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-if [ -d "${NEUROD_EEG_DATA:-}" ]; then
-	echo "recordings: $NEUROD_EEG_DATA"
-else
-	echo "*** NO RECORDINGS: NEUROD_EEG_DATA (${NEUROD_EEG_DATA:-unset}) is not a folder; the suites on real recordings are skipped. ***"
-fi
+CGO_ENABLED=1 go test -race -timeout 25m "$@" ./...
 
-CGO_ENABLED=1 go test -race -timeout 20m "$@" ./...
+if [ -d "${NEUROD_EEG_DATA:-}" ]; then
+	echo "recordings: $NEUROD_EEG_DATA; accuracies without the race detector:"
+	NEUROD_EEG_REQUIRED=1 go test -timeout 25m "$@" ./decoders/... ./internal/evaluation ./internal/training ./internal/recordings
+else
+	echo "*** NO RECORDINGS: NEUROD_EEG_DATA (${NEUROD_EEG_DATA:-unset}) is not a folder; the suites on real recordings were skipped. ***"
+fi

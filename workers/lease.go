@@ -17,8 +17,9 @@ type leases struct {
 	lease  time.Duration
 	log    *slog.Logger
 
-	mu   sync.Mutex
-	held map[store.Attempt]*holding
+	mu    sync.Mutex
+	held  map[store.Attempt]*holding
+	ended error // why no attempt may go on any more
 }
 
 // holding is an attempt that this server believes to hold.
@@ -37,6 +38,9 @@ func (l *leases) hold(a store.Attempt, claimed time.Time, cancel context.CancelC
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.held[a] = &holding{cancel: cancel, until: claimed.Add(l.lease)}
+	if l.ended != nil {
+		cancel(l.ended)
+	}
 	return func() {
 		l.mu.Lock()
 		defer l.mu.Unlock()
@@ -44,13 +48,21 @@ func (l *leases) hold(a store.Attempt, claimed time.Time, cancel context.CancelC
 	}
 }
 
-// endAll ends the contexts of all attempts.
+// endAll ends the contexts of all attempts, and of those to come.
 func (l *leases) endAll(cause error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.ended = cause
 	for _, h := range l.held {
 		h.cancel(cause)
 	}
+}
+
+// err returns why no attempt may begin, nil while they may.
+func (l *leases) err() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.ended
 }
 
 func (l *leases) run(ctx context.Context, every time.Duration) {

@@ -61,9 +61,10 @@ type Config struct {
 	Logger *slog.Logger
 }
 
-// checkInterval is asynq's pause between two looks at its queues. It may be this short because the wake hook holds the
-// fetcher while there is nothing to do.
-const checkInterval = 100 * time.Microsecond
+// checkInterval is asynq's pause between two looks at its queues: none, because the wake hook holds the fetcher while
+// there is nothing to do. (A short sleep of an idle Go process takes at least a millisecond: the network poller, which
+// ends it, waits in whole ones.)
+const checkInterval = time.Nanosecond
 
 // stopGrace is how long a handler may take to return once its context has ended at a stop.
 const stopGrace = 5 * time.Second
@@ -79,6 +80,8 @@ type Server struct {
 	metrics  *metrics
 
 	running  sync.WaitGroup
+	gate     sync.Mutex    // orders the last task to begin before the wait for all of them
+	closed   bool          // no task begins any more
 	stopping chan struct{} // closed when Run is told to stop
 }
 
@@ -164,6 +167,9 @@ func (s *Server) Run(ctx context.Context) error {
 
 // drain waits for the running handlers, and after the timeout ends their contexts.
 func (s *Server) drain() {
+	s.gate.Lock()
+	s.closed = true
+	s.gate.Unlock()
 	done := make(chan struct{})
 	go func() {
 		s.running.Wait()
@@ -189,9 +195,22 @@ func (s *Server) process(_ context.Context, t *asynq.Task) error {
 		s.log.Error("the queue holds a task that is not ours", "type", t.Type())
 		return nil
 	}
-	s.running.Add(1)
+	if !s.begin() {
+		return ErrStopping // asynq keeps the task for another worker
+	}
 	defer s.running.Done()
 	return s.perform(id)
+}
+
+// begin counts a task among the running ones; false when the server has begun to wait for their end.
+func (s *Server) begin() bool {
+	s.gate.Lock()
+	defer s.gate.Unlock()
+	if s.closed {
+		return false
+	}
+	s.running.Add(1)
+	return true
 }
 
 // asynqLog passes asynq's messages on. What it calls errors are passing faults of Redis for the engine.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net/http"
 	"strings"
 	"sync"
@@ -551,6 +552,96 @@ func TestCancelingABatchCancelsItsItems(t *testing.T) {
 		}
 		if _, err := tb.engine.Cancel(context.Background(), tb.project, id); err != nil {
 			t.Fatal(err)
+		}
+	})
+}
+
+// TestEachJobTakesEffectOnce lets workers lose their leases all the time, run jobs at the same time, and clients cancel:
+// every job becomes final once, in one of the processes.
+func TestEachJobTakesEffectOnce(t *testing.T) {
+	t.Parallel()
+	testkit.Backends(t, func(t *testing.T, b testkit.Backend) {
+		tb := setup(t, b, func(c *jobs.Config) { c.Lease, c.MaxLostWorkers = 30*time.Millisecond, 1_000_000 })
+		reg := prometheus.NewRegistry()
+		reg.MustRegister(tb.engine.Collector())
+		registries := []*prometheus.Registry{reg}
+		seed := time.Now().UnixNano()
+		t.Logf("seed %d", seed)
+		rng := rand.New(rand.NewPCG(uint64(seed), 0))
+		var mu sync.Mutex
+		var runs atomic.Int32
+		work := func(ctx context.Context, task *workers.Task) (workers.Result, error) {
+			runs.Add(1)
+			mu.Lock()
+			d := rng.IntN(60)
+			mu.Unlock()
+			time.Sleep(time.Duration(d) * time.Millisecond) // deaf: it goes on without its lease
+			return echo(ctx, task)
+		}
+		forgetful := func(c *workers.Config) { c.Heartbeat = time.Hour; c.Concurrency = 8 }
+		tb.startWorker(t, work, forgetful)
+		if !b.Embedded() {
+			other := *tb
+			other.engine = tb.startEngine(t)
+			r := prometheus.NewRegistry()
+			r.MustRegister(other.engine.Collector())
+			registries = append(registries, r)
+			other.startWorker(t, work, forgetful)
+		}
+		const n = 150
+		var ids []string
+		for i := range n {
+			id := tb.submit(t, "x")
+			ids = append(ids, id)
+			if i%10 == 9 {
+				if _, err := tb.engine.Cancel(context.Background(), tb.project, ids[i-i%7]); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		for _, id := range ids {
+			job, err := tb.engine.Wait(context.Background(), tb.project, id, patience)
+			if err != nil || !job.State.Final() || job.State == models.JobFailed {
+				t.Fatalf("%+v, %v", job, err)
+			}
+		}
+		until(t, "every final state to be counted", func() bool {
+			total := 0.0
+			for _, r := range registries {
+				for series, v := range gather(t, r) {
+					if strings.HasPrefix(series, "neurod_jobs_finished_total ") {
+						total += v
+					}
+				}
+			}
+			if total > n {
+				t.Fatalf("%g final states of %d jobs", total, n)
+			}
+			return total == n
+		})
+		if runs.Load() <= n-n/10 {
+			t.Logf("only %d runs: no lease was lost", runs.Load())
+		}
+	})
+}
+
+// TestABacklogIsWorkedOff lets many more jobs wait than the queue holds, before there is a worker.
+func TestABacklogIsWorkedOff(t *testing.T) {
+	t.Parallel()
+	testkit.Backends(t, func(t *testing.T, b testkit.Backend) {
+		tb := setup(t, b, func(c *jobs.Config) { c.QueueCap = 200 })
+		var ids []string
+		for range 600 {
+			ids = append(ids, tb.submit(t, "x"))
+		}
+		tb.startWorker(t, echo, nil)
+		for _, id := range ids {
+			if job := tb.final(t, id, models.JobCompleted); job.Attempts != 1 {
+				t.Errorf("attempts %d", job.Attempts)
+			}
+		}
+		if d := tb.engine.RedisDownFor(); d != 0 {
+			t.Errorf("redis was lost for %v", d)
 		}
 	})
 }

@@ -14,7 +14,7 @@ import (
 // found empty, and after a round over all of them holds the fetcher until an enqueue is announced.
 //
 // This relies on the shape of keys, so the version of asynq is pinned and tests hold the hook to it. If the shape
-// changed, nothing would break: the fetcher would poll every checkInterval.
+// changed, no job would be lost, but the fetcher would look without a pause.
 type wake struct {
 	queues  int
 	maxWait time.Duration

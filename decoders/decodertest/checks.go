@@ -56,7 +56,7 @@ func checkInfo(_ context.Context, c Case) error {
 	}
 	again := c.Decoder.Info()
 	if slices.Contains(again.Classes, "overwritten") || slices.Contains(again.Channels, "overwritten") {
-		return errors.New("Info hands out the decoder's own slices")
+		return errors.New("method Info hands out the decoder's own slices")
 	}
 	return nil
 }

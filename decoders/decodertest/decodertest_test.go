@@ -4,9 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"math"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"sync"
 	"testing"
@@ -141,15 +141,19 @@ func (m *meter) misbehave(in *decoders.Input, res *decoders.Result) {
 		m.kept = [][]byte{make([]byte, m.calls<<10)}
 		m.mu.Unlock()
 	case "shared scratch":
+		// Lets others in until one of them has written over the scratch; alone, it gives up.
+		mine := int(in.Data.At(0, 0) * 1e6)
 		m.mu.Lock()
-		m.calls = int(in.Data.At(0, 0) * 1e6)
+		m.calls = mine
 		m.mu.Unlock()
-		for range 100 {
-			_ = fmt.Sprint(in.Rate)
+		now := mine
+		for i := 0; i < 10_000 && now == mine; i++ {
+			runtime.Gosched()
+			m.mu.Lock()
+			now = m.calls
+			m.mu.Unlock()
 		}
-		m.mu.Lock()
-		res.Evidence["scratch"] = m.calls
-		m.mu.Unlock()
+		res.Evidence["scratch"] = now
 	}
 }
 

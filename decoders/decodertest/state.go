@@ -52,7 +52,7 @@ func checkState(ctx context.Context, c Case) error {
 		return errors.New("the decoder shares memory with a state that it took or gave away")
 	}
 	if got := answers(ctx, trained, c); !slices.Equal(got, want) {
-		return errors.New("State hands out the decoder's own memory")
+		return errors.New("method State hands out the decoder's own memory")
 	}
 	return nil
 }

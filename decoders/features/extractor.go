@@ -11,15 +11,12 @@ import (
 
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/dsp"
+	"github.com/neurod/neurod/decoders/epoch"
 	"github.com/neurod/neurod/decoders/recording"
 )
 
 // GoodSQI is the quality from which a channel counts as usable.
 const GoodSQI = 0.6
-
-// MaxAmplitude is the largest sample that can be EEG, in µV. The widest amplifiers, DC-coupled with 24 bits, end at
-// ±187.5 mV (ADS1299 at gain 24) to ±4.5 V (gain 1); what lies beyond is a wrong unit or a broken file.
-const MaxAmplitude = 1e7
 
 // minSamples is the fewest samples from which a spectrum of any use can be made.
 const minSamples = 16
@@ -164,7 +161,7 @@ func (e *Extractor) Samples() int { return e.n }
 // Compute fills dst with the features of x (channels × samples, µV), which has as many rows as the configuration has
 // channels and Samples() columns. dst may be reused from window to window; its slices are then overwritten, and those
 // of constants (names, reasons) are shared with the extractor. A wrong shape, NaN, an infinity or an amplitude beyond
-// MaxAmplitude is a *decoders.Error that names the channel and sample.
+// epoch.MaxAmplitude is a *decoders.Error that names the channel and sample.
 func (e *Extractor) Compute(dst *Window, x *mat.Dense) error {
 	rows, cols := x.Dims()
 	if rows != len(e.cfg.Channels) || cols != e.n {
@@ -244,7 +241,7 @@ func (e *Extractor) channel(c *Channel, i int, x []float64) error {
 		s.EMGLike = ramp(math.Log10(high/mid), -0.5, 0.3)
 	}
 	s.BadContact = max(ramp(c.SD, 50, 150), ramp(c.LineShare, 0.3, 0.6))
-	if c.SD < 0.5 || clippedShare(x, lo, hi) > 0.01 {
+	if c.SD < 0.5 || ClippedShare(x, lo, hi) > 0.01 {
 		s.BadContact = 1
 	}
 	if e.frontal[i] {
@@ -286,7 +283,7 @@ func (e *Extractor) spectralEntropy() Number {
 func extremes(x []float64, name string) (lo, hi float64, err error) {
 	lo, hi = x[0], x[0]
 	for i, v := range x {
-		if !(v >= -MaxAmplitude && v <= MaxAmplitude) { // NaN too
+		if !(v >= -epoch.MaxAmplitude && v <= epoch.MaxAmplitude) { // NaN too
 			return 0, 0, invalidSample(name, i, v)
 		}
 		if v < lo {
@@ -339,9 +336,9 @@ func invalidSample(name string, i int, v float64) error {
 		"channel %s, sample %d: %v %s", name, i, v, what)
 }
 
-// clippedShare returns the share of samples that lie on one of the two extremes for three samples or more in a row:
+// ClippedShare returns the share of samples that lie on one of their two extremes, lo and hi, for three samples or more in a row:
 // the amplifier's rails. Two equal samples at a peak are usual where samples are whole numbers.
-func clippedShare(x []float64, lo, hi float64) float64 {
+func ClippedShare(x []float64, lo, hi float64) float64 {
 	if lo == hi {
 		return 1
 	}
@@ -474,7 +471,7 @@ func resize[T any](s []T, n int) []T {
 // frontalChannels tells for each channel whether blinks are looked for on it.
 func frontalChannels(channels, chosen []string) []bool {
 	is := make([]bool, len(channels))
-	any, known := false, false
+	found, known := false, false
 	for i, c := range channels {
 		u := strings.ToUpper(c)
 		if chosen != nil {
@@ -482,10 +479,10 @@ func frontalChannels(channels, chosen []string) []bool {
 			continue
 		}
 		is[i] = strings.HasPrefix(u, "FP") || strings.HasPrefix(u, "AF")
-		any = any || is[i]
+		found = found || is[i]
 		known = known || recording.IsElectrode(c)
 	}
-	if chosen != nil || any {
+	if chosen != nil || found {
 		if chosen == nil && muse(channels) {
 			for i := range is {
 				is[i] = true

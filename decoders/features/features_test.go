@@ -391,6 +391,32 @@ func TestComputeDoesNotAllocate(t *testing.T) {
 	}
 }
 
+func FuzzWindowJSON(f *testing.F) {
+	f.Add([]byte(`{"quality":{"overall":0.9,"per_channel":{"TP9":0.96,"AF7":null}},"features":{"ratios":{"alpha_beta":null}}}`))
+	f.Add([]byte(`{"artifacts":{"per_channel":{"a":{"emg_like":1},"a":{}}}}`))
+	f.Add([]byte(`{"quality":{"per_channel":[1]}}`))
+	f.Add([]byte(`{"quality":{"per_channel":null}}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var w features.Window
+		if json.Unmarshal(data, &w) != nil {
+			return
+		}
+		// What was read can be written, and reads the same again.
+		b, err := json.Marshal(&w)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var again features.Window
+		if err := json.Unmarshal(b, &again); err != nil {
+			t.Fatal(err)
+		}
+		c, err := json.Marshal(&again)
+		if err != nil || string(c) != string(b) {
+			t.Fatalf("%s became %s (%v)", b, c, err)
+		}
+	})
+}
+
 func BenchmarkWindow(b *testing.B) {
 	for _, n := range []int{1, 8, 64} {
 		names := channelNames(n)

@@ -53,7 +53,7 @@ func DefaultConfig() Config {
 
 // CrossSubject returns the options for a model of several people that meets a stranger's single clip: the whole 4 s
 // of imagery, each trial's power taken out, hemispheres mirrored, a stronger penalty. Leaving one of twelve people of
-// EEGMMIDB out at a time, mirroring and the longer window are worth some 5 points each on small montages; alignment
+// EEGMMIDB out at a time, mirroring and the longer window are worth three to five points each on 10-20 montages; alignment
 // without the stranger's own data is worth nothing, so it stays off.
 func CrossSubject() Config {
 	c := DefaultConfig()

@@ -1,7 +1,6 @@
 package recording
 
 import (
-	"bytes"
 	"encoding/binary"
 	"fmt"
 	"io"
@@ -400,6 +399,3 @@ func gdf2Start(v uint64) time.Time {
 	}
 	return time.Unix(0, 0).UTC().Add(time.Duration(math.Round(days*86400*1e3)) * time.Millisecond)
 }
-
-// isGDF tells whether a file starts as GDF does.
-func isGDF(head []byte) bool { return bytes.HasPrefix(head, []byte("GDF ")) }

@@ -9,6 +9,7 @@ import (
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/dsp"
 	"github.com/neurod/neurod/decoders/epoch"
+	"github.com/neurod/neurod/decoders/features"
 )
 
 const (
@@ -189,7 +190,7 @@ func (m *measurer) window(out *measure, x, band []float64) {
 	}
 	out.RawVariance = raw / n
 	out.Unusable = hi-lo < 1 || out.SD < 0.25 || // nothing below a microvolt peak to peak is a scalp signal
-		railed(x, lo, hi) > 0.01 || out.Line > 0.6
+		features.ClippedShare(x, lo, hi) > 0.01 || out.Line > 0.6
 }
 
 // rhythm returns the highest peak of the autocorrelation at lags of 1/12-1/2 s and its frequency: a curve that repeats
@@ -213,26 +214,6 @@ func (m *measurer) rhythm(x []float64) (peak, frequency float64) {
 		}
 	}
 	return peak, frequency
-}
-
-// railed returns the share of samples that lie on an extreme three times or more in a row.
-func railed(x []float64, lo, hi float64) float64 {
-	count, run := 0, 0
-	for i, v := range x {
-		if v != lo && v != hi {
-			run = 0
-			continue
-		}
-		if i > 0 && v != x[i-1] {
-			run = 0
-		}
-		if run++; run == 3 {
-			count += 3
-		} else if run > 3 {
-			count++
-		}
-	}
-	return float64(count) / float64(len(x))
 }
 
 func ratio(a, b float64) float64 {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"slices"
 	"sync"
 
 	"gonum.org/v1/gonum/mat"
@@ -174,11 +173,11 @@ type Detection struct {
 	Label     string  `json:"label"`     // of the best target
 	Frequency float64 `json:"frequency"` // Hz
 	Rho       float64 `json:"rho"`       // its largest canonical correlation
-	// P is the probability that the surrogates of any of the targets reach Rho (Šidák's correction for their number),
+	// P is the probability that the surrogates of any of the targets stand out as much (Šidák's correction for their number),
 	// and Z the same as SDs of a normal distribution.
 	P float64 `json:"p"`
 	Z float64 `json:"z"`
-	// HarmonicP is P of the harmonics from the second on, for a best target at 8-13 Hz; else nil.
+	// HarmonicP is P of the second harmonic alone, for a best target at 8-13 Hz; else nil.
 	HarmonicP *float64 `json:"harmonic_p"`
 	// Probability is the calibrated probability that there is a target.
 	Probability float64 `json:"probability"`
@@ -519,30 +518,18 @@ func (d *Decoder) detect(ws *workspace, in *decoders.Input, a *analysis) error {
 	det.Label, det.Frequency, det.Rho = best.label, best.freq, a.rho[a.best]
 
 	lo, hi := d.broadBand(a, in.Rate)
-	all := harmonicsOf(best.freq, d.cfg.Harmonics, in.Rate/float64(thinning(in.Rate)), a.scan)
-	if d.cfg.Method == FBCCA {
-		// The filter bank starts where the targets start. The surrogates of the slowest ones need neighbours on both sides.
-		lo = min(lo, d.cfg.Low)
+	if low := min(lo, d.cfg.Low); low < lo {
+		// The filter bank starts where the targets start. The slowest ones need neighbours on both sides.
+		lo = low
 		if err := ws.band(in, a.win, false, lo, hi); err != nil {
 			return err
 		}
-		all = nil
 	}
 	thinned := in.Rate / float64(thinning(in.Rate))
-	ws.spec.fit(ws.z, &ws.white, thinned)
-	_, n := ws.z.Dims()
-	exceed := func(harmonics []int) (float64, bool) {
-		if len(harmonics) == 0 {
-			return 0, false
-		}
-		rho := det.Rho
-		if !slices.Equal(harmonics, all) {
-			rho = ws.one(newReference(best.freq, harmonics, n, thinned))
-		}
-		return ws.spec.exceed(&ws.white, rho*rho, best.freq, harmonics, lo, hi)
-	}
-	harmonics := harmonicsOf(best.freq, d.cfg.Harmonics, thinned, true)
-	one, ok := exceed(harmonics)
+	ws.spec.fit(ws.z, thinned)
+	// What the filter has removed cannot be asked.
+	harmonics := harmonicsOf(best.freq, testHarmonics, min(thinned, 2*hi), true)
+	one, ok := ws.spec.exceed(ws.z, best.freq, harmonics, lo, hi)
 	if !ok {
 		det.P, det.Probability = 1, d.cfg.Prior
 		return nil
@@ -562,7 +549,7 @@ func (d *Decoder) detect(ws *workspace, in *decoders.Input, a *analysis) error {
 	if harmonics[0] == 1 {
 		harmonics = harmonics[1:]
 	}
-	if v, ok := exceed(harmonics); ok {
+	if v, ok := ws.spec.exceed(ws.z, best.freq, harmonics, lo, hi); ok {
 		det.HarmonicP = &v
 		_, p = d.presence(v)
 	}

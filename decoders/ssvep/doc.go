@@ -6,15 +6,15 @@
 // so in several sub-bands [8m, 88] Hz and adds Σ_m w_m·ρ²_m with w_m = m^-1.25 + 0.25, so that harmonics count by
 // themselves. Without targets the decoder scans 5-45 Hz and names what it finds "freq_13.00hz".
 //
-// Every decode also answers whether there is a target at all ([Detect]): the correlation is compared with the ones that
-// surrogates give, which are made of the signal's own neighbouring frequencies with random phases. What is not stronger
-// than its neighbours is "no_target"; so is a peak at 8-13 Hz whose harmonics show nothing, because that is what the
-// alpha rhythm looks like.
+// Every decode also answers whether there is a target at all ([Detect]): the Fourier components at the best target and at
+// its second harmonic are held against those of the neighbouring frequencies, which stand for surrogates without a
+// flicker. What does not stand out is "no_target"; so is a peak at 8-13 Hz whose harmonic does not stand out by itself,
+// because that is what the alpha rhythm looks like.
 //
 // Invariants:
 //
-//   - Results do not depend on the amplitude or the offset of the signal, on the order of channels, or on chance:
-//     surrogates come from a fixed seed.
+//   - Results do not depend on the amplitude or the offset of the signal or on chance: the distribution of the surrogates
+//     is computed, not drawn.
 //   - Rank-deficient channels (average reference, repeated rows) are no fault: the correlation is taken over the space
 //     they span.
 //   - References and filters are computed once per (rate, samples, targets) and shared between goroutines; memory for
@@ -22,6 +22,8 @@
 //
 // Sources: Z. Lin, C. Zhang, W. Wu and X. Gao, IEEE Trans. Biomed. Eng. 53 (2006) 2610-2614 (CCA); X. Chen, Y. Wang,
 // S. Gao, T.-P. Jung and X. Gao, J. Neural Eng. 12 (2015) 046008 (filter bank, weights, latency of 0.14 s); J. Theiler
-// et al., Physica D 58 (1992) 77-94 (phase-randomised surrogates); Å. Björck and G. H. Golub, Math. Comput. 27 (1973)
+// et al., Physica D 58 (1992) 77-94 (phase-randomized surrogates); J. D. Victor and J. Mast, Electroencephalogr. Clin.
+// Neurophysiol. 78 (1991) 378-388 (Fourier components of steady-state potentials against noise); C. S. Herrmann, Exp.
+// Brain Res. 137 (2001) 346-353 (responses up to 100 Hz and their harmonics); Å. Björck and G. H. Golub, Math. Comput. 27 (1973)
 // 579-594 (canonical correlations from orthonormal bases).
 package ssvep

@@ -125,7 +125,6 @@ type bank struct {
 	harmonics   int
 	skipLine    bool
 	refs        []*reference // nil where the set is too large to keep
-	scan        bool
 }
 
 // harmonicsOf returns the harmonics of f below Nyquist, at most count. With skipLine those within 0.5 Hz of 50 and

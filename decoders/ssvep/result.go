@@ -17,8 +17,8 @@ const (
 	gainCCA   = 11.43
 	gainFBCCA = 7.58
 	// Whether there is a target: logistic function of z with the fitted slope. Even odds are put at p = 0.05 (z = 1.645)
-	// instead of the fit's z = 1.42, so that rest is taken for a target one time in twenty: the stated false-accept rate.
-	presenceSlope = 1.19
+	// instead of the fit's z = 1.22, so that rest is taken for a target one time in twenty: the stated false-accept rate.
+	presenceSlope = 1.40
 	presenceEven  = 1.645
 )
 

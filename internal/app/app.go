@@ -60,8 +60,6 @@ type Config struct {
 	Role Role
 	// Log takes the process's log. Defaults to slog.Default().
 	Log *slog.Logger
-	// Engine changes the engine's settings before it is made, for tests that need shorter times. Defaults to no change.
-	Engine func(*jobs.Config)
 }
 
 // App is a process of the service.
@@ -119,7 +117,7 @@ func New(ctx context.Context, cfg Config) (_ *App, err error) {
 	if err := a.openStores(ctx); err != nil {
 		return nil, err
 	}
-	engine := jobs.Config{
+	a.engine, err = jobs.New(jobs.Config{
 		Store:                a.store,
 		Redis:                a.redis,
 		OutageLimit:          cfg.Settings.RedisOutageLimit,
@@ -128,15 +126,12 @@ func New(ctx context.Context, cfg Config) (_ *App, err error) {
 		DeadLetterRetention:  cfg.Settings.DeadLetterRetention,
 		IdempotencyRetention: cfg.Settings.IdempotencyRetention,
 		Logger:               cfg.Log,
-	}
-	engine.Kinds = map[models.JobKind]jobs.Kind{
-		// A long upload is written round by round; what one attempt has written stays.
-		models.KindSessionWindows: {Queue: jobs.BulkQueue, Deadline: time.Hour},
-	}
-	if cfg.Engine != nil {
-		cfg.Engine(&engine)
-	}
-	if a.engine, err = jobs.New(engine); err != nil {
+		Kinds: map[models.JobKind]jobs.Kind{
+			// A long upload is written round by round; what one attempt has written stays.
+			models.KindSessionWindows: {Queue: jobs.BulkQueue, Deadline: time.Hour},
+		},
+	})
+	if err != nil {
 		return nil, fmt.Errorf("app: %w", err)
 	}
 	a.metrics.MustRegister(a.engine.Collector())
@@ -232,6 +227,9 @@ func (a *App) wireWorker() error {
 		return fmt.Errorf("app: built-in models: %w", err)
 	}
 	if dir := a.settings.ModelsDir; dir != "" {
+		if _, err := os.ReadDir(dir); err != nil { // a folder that is not there would pass for an empty one
+			return fmt.Errorf("app: models: %w", err)
+		}
 		n, err := cat.AddFS(os.DirFS(dir), catalog.Directory)
 		if err != nil {
 			return fmt.Errorf("app: models in %s: %w", dir, err)

@@ -337,11 +337,15 @@ func TestDocumentErrors(t *testing.T) {
 		t.Run("job_create_failed", func(t *testing.T) {
 			t.Parallel()
 			s, fell := withOwnDatabase(t, b)
-			s.json(t, 202, "POST", "/api/v1/neuro/decode", s.key, documentBody)
+			id := s.json(t, 202, "POST", "/api/v1/neuro/decode", s.key, documentBody)["id"].(string)
+			s.await(t, id) // a worker that cannot store its result goes on trying for a while
 			fell()
 			e := envelope(t, s.call(t, "POST", "/api/v1/neuro/decode", s.key, documentBody), 500, "job_create_failed")
 			if text := fmt.Sprint(e); strings.Contains(strings.ToLower(text), "sql") || strings.Contains(text, "connect") {
 				t.Errorf("the answer shows the cause: %v", e)
+			}
+			for _, path := range []string{"/api/v1/jobs", "/api/v1/jobs/" + id} {
+				envelope(t, s.call(t, "GET", path, s.key, nil), 503, "unavailable")
 			}
 			// What stands on the database says so, and no more than the truth.
 			if a := s.call(t, "GET", "/readyz", "", nil); a.StatusCode != 503 || a.object(t)["database"] != "disconnected" {

@@ -304,11 +304,14 @@ func (s *server) await(t testing.TB, id string) object {
 // until calls fn again and again until it is true; the test fails when that takes too long.
 func until(t testing.TB, what string, fn func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.After(30 * time.Second)
+	again := time.NewTicker(20 * time.Millisecond)
+	defer again.Stop()
 	for !fn() {
-		if time.Now().After(deadline) {
+		select {
+		case <-again.C:
+		case <-deadline:
 			t.Fatalf("%s did not come true", what)
 		}
-		time.Sleep(20 * time.Millisecond) // a poll, not a guess: fn decides
 	}
 }

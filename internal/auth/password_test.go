@@ -108,15 +108,11 @@ func FuzzPasswordHash(f *testing.F) {
 	f.Add("$$$$$")
 	p := auth.NewPasswords(auth.PasswordConfig{Cost: cheap})
 	f.Fuzz(func(t *testing.T, hash string) {
-		// Only cheap hashes are worked out; the rest must still be refused or accepted without a panic.
-		ctx := context.Background()
+		// Only cheap hashes are worked out: a made-up cost could take minutes.
 		if !strings.Contains(hash, "$m=64,t=1,p=1$") {
-			var cancel context.CancelFunc
-			ctx, cancel = context.WithCancel(ctx)
-			cancel()
 			return
 		}
-		if ok, _, err := p.Verify(ctx, hash, "some password"); ok && err != nil {
+		if ok, _, err := p.Verify(context.Background(), hash, "some password"); ok && err != nil {
 			t.Errorf("%q: ok with error %v", hash, err)
 		}
 	})

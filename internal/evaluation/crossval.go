@@ -45,7 +45,7 @@ func row(o *crossval.Outcome, r Row, seconds float64) Row {
 		}
 	}
 	r.MillisPerTrial = o.Spent.Seconds() * 1000 / float64(len(o.Labels))
-	return hold(r)
+	return r
 }
 
 // itr is the information transfer rate in bit/min of decisions among n classes, each resting on the given seconds
@@ -77,5 +77,5 @@ func mean(rows []Row, like Row) Row {
 	for k := range like.Metrics {
 		like.Metrics[k] /= float64(count[k])
 	}
-	return hold(like)
+	return like
 }

@@ -198,7 +198,9 @@ func (e *evaluator) acrossSubjects(ctx context.Context, dataset, task string, pe
 			r.MillisPerTrial = o.Spent.Seconds() * 1000 / float64(len(o.Labels))
 			rows = append(rows, r)
 		}
-		e.report.Rows = append(e.report.Rows, rows...)
+		for _, r := range rows {
+			e.add(r)
+		}
 		e.add(mean(rows, Row{Dataset: dataset, Task: task, Pipeline: pr.label, Protocol: "leave one subject out"}))
 	}
 	return nil
@@ -243,8 +245,8 @@ func (e *evaluator) restingAlpha(file, subject string, runs []recordings.Run) {
 		}
 	}
 	if alpha["R01"] > 0 && alpha["R02"] > 0 {
-		e.add(hold(Row{Dataset: e.folder(file), Subject: subject, Task: "alpha on O1, eyes closed : open", Pipeline: "features", Protocol: "2-s windows",
-			N: 1, Metrics: map[string]float64{"ratio": alpha["R02"] / alpha["R01"]}}))
+		e.add(Row{Dataset: e.folder(file), Subject: subject, Task: "alpha on O1, eyes closed : open", Pipeline: "features", Protocol: "2-s windows",
+			N: 1, Metrics: map[string]float64{"ratio": alpha["R02"] / alpha["R01"]}})
 	}
 }
 

@@ -185,7 +185,7 @@ func (e *evaluator) flashFolds(ctx context.Context, dataset string, ds *decoders
 		}
 		r := row(o, Row{Dataset: dataset, Subject: ds.Subject, Task: "target/other flash", Pipeline: pr.label, Protocol: "5-fold"}, 0)
 		r.Metrics["auc"] = auc
-		e.add(hold(r))
+		e.add(r)
 	}
 	return nil
 }
@@ -248,10 +248,10 @@ func (e *evaluator) spell(ctx context.Context, dataset, pipeline, trainedOn stri
 	if err != nil {
 		return err
 	}
-	e.add(hold(Row{Dataset: dataset, Subject: f.name, Task: "letters", Pipeline: pipeline, Protocol: "trained on " + trainedOn, N: len(letters),
+	e.add(Row{Dataset: dataset, Subject: f.name, Task: "letters", Pipeline: pipeline, Protocol: "trained on " + trainedOn, N: len(letters),
 		Metrics:        map[string]float64{"letters": float64(correct), "accuracy": float64(correct) / float64(len(letters)), "auc": o.AUC()},
 		MillisPerTrial: spent / float64(len(letters)*repetitions),
-		Note:           fmt.Sprintf("%q for %q; letters right after 1..%d repetitions: %s", spelled, truth, repetitions, strings.Join(right, " "))}))
+		Note:           fmt.Sprintf("%q for %q; letters right after 1..%d repetitions: %s", spelled, truth, repetitions, strings.Join(right, " "))})
 	return nil
 }
 

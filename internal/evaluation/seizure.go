@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"path"
 	"slices"
 	"strings"
 
@@ -17,11 +16,8 @@ import (
 	"github.com/neurod/neurod/internal/recordings"
 )
 
-const (
-	bonnRate  = 173.61 // Hz (Andrzejak et al. 2001)
-	ictalSet  = "S"    // the only one of the five sets that was recorded during seizures
-	bonnFolds = 10
-)
+// bonnFolds is the number of folds that the published figures have.
+const bonnFolds = 10
 
 // seizure measures Bonn clips and continuous recordings with marked seizures.
 func (e *evaluator) seizure(ctx context.Context) error {
@@ -45,25 +41,13 @@ func (e *evaluator) seizure(ctx context.Context) error {
 // bonn tells set S from the others in ten folds, with the amplitude and without it: S is the only intracranial set
 // recorded during seizures, so that amplitude alone tells much of it.
 func (e *evaluator) bonn(ctx context.Context, folder string, archives []string) error {
-	ds := &decoders.Dataset{Paradigm: decoders.Seizure, Rate: bonnRate, Channels: []string{"EEG"}, Classes: []string{seizure.NoPattern, seizure.IctalLike}}
-	for _, file := range archives {
-		e.progress("%s", e.relative(file))
-		set := recordings.Stem(file)
-		for _, r := range e.open(file, func(base string) bool { return strings.EqualFold(path.Ext(base), ".txt") }) {
-			r.Recording.SetRate(bonnRate)
-			sig, err := r.Recording.Signal(r.Recording.Labels()...)
-			if err != nil {
-				e.problem(recordings.Problem{File: file + "/" + r.Name, Err: err})
-				continue
-			}
-			label := 0
-			if set == ictalSet {
-				label = 1
-			}
-			ds.Trials = append(ds.Trials, decoders.Trial{Data: sig.Data, Label: label, Group: set})
-		}
+	e.progress("%s", folder)
+	ds, problems, err := recordings.Bonn(ctx, archives)
+	e.problem(problems...)
+	if err != nil {
+		return err
 	}
-	if len(ds.Trials) == 0 || rarest(ds) < bonnFolds {
+	if ds == nil || rarest(ds) < bonnFolds {
 		return nil
 	}
 	split, err := classify.StratifiedKFold(recordings.Labels(ds), bonnFolds, e.cfg.Seed)
@@ -163,10 +147,10 @@ func (e *evaluator) continuous(file string) error {
 		for _, ev := range found {
 			text = append(text, fmt.Sprintf("%.0f-%.0f s", ev.Start, ev.End))
 		}
-		e.add(hold(Row{Dataset: e.folder(file), Subject: r.Name, Task: "events (SzCORE)", Pipeline: "seizure detector", Protocol: "training-free", N: score.References,
+		e.add(Row{Dataset: e.folder(file), Subject: r.Name, Task: "events (SzCORE)", Pipeline: "seizure detector", Protocol: "training-free", N: score.References,
 			Metrics:        map[string]float64{"sensitivity": score.Sensitivity, "precision": score.Precision, "f1": score.F1, "false_alarms_day": score.PerDay},
 			MillisPerTrial: spent.Seconds() * 1000,
-			Note:           fmt.Sprintf("found %s; %d false alarms in %.1f min without seizure", strings.Join(text, ", "), score.FalsePos, (sig.Seconds()-length(ref))/60)}))
+			Note:           fmt.Sprintf("found %s; %d false alarms in %.1f min without seizure", strings.Join(text, ", "), score.FalsePos, (sig.Seconds()-length(ref))/60)})
 	}
 	return nil
 }

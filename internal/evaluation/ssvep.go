@@ -202,13 +202,13 @@ func (e *evaluator) ssvepRows(ctx context.Context, dataset, subject string, set 
 			continue
 		}
 		acc := float64(right) / float64(shown)
-		e.add(hold(Row{Dataset: dataset, Subject: subject, Task: fmt.Sprintf("%d targets", len(set.targets)), Pipeline: method, Protocol: "training-free", N: shown,
+		e.add(Row{Dataset: dataset, Subject: subject, Task: fmt.Sprintf("%d targets", len(set.targets)), Pipeline: method, Protocol: "training-free", N: shown,
 			Metrics:        map[string]float64{"accuracy": acc, "itr_bits_min": itr(acc, len(set.targets), set.end-set.start), "accepted": float64(accepted) / float64(shown)},
-			MillisPerTrial: spent.Seconds() * 1000 / float64(shown+rests), Note: fmt.Sprintf("%d/%d right", right, shown)}))
+			MillisPerTrial: spent.Seconds() * 1000 / float64(shown+rests), Note: fmt.Sprintf("%d/%d right", right, shown)})
 		if rests > 0 {
-			e.add(hold(Row{Dataset: dataset, Subject: subject, Task: "no target", Pipeline: method, Protocol: "rest against stimulus", N: rests,
+			e.add(Row{Dataset: dataset, Subject: subject, Task: "no target", Pipeline: method, Protocol: "rest against stimulus", N: rests,
 				Metrics: map[string]float64{"auc": classify.AUC(score, looking), "false_accept": float64(falseAccepts) / float64(rests), "accepted": float64(accepted) / float64(shown)},
-				Note:    "ROC (false accept → accept): " + rocText(classify.ROC(score, looking))}))
+				Note:    "ROC (false accept → accept): " + rocText(classify.ROC(score, looking))})
 		}
 	}
 	return nil

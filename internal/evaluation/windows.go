@@ -72,9 +72,9 @@ func (e *evaluator) artifacts(context.Context) error {
 				continue
 			}
 			share := func(v float64) float64 { return v / float64(n) }
-			e.add(hold(Row{Dataset: e.folder(file), Subject: recordings.Stem(file), Task: "share of windows", Pipeline: "features", Protocol: "2-s windows", N: n,
+			e.add(Row{Dataset: e.folder(file), Subject: recordings.Stem(file), Task: "share of windows", Pipeline: "features", Protocol: "2-s windows", N: n,
 				Metrics: map[string]float64{"blink": share(sum.BlinkLike), "motion": share(sum.MotionLike), "emg": share(sum.EMGLike),
-					"bad_contact": share(sum.BadContact), "gate_passed": share(float64(passed))}}))
+					"bad_contact": share(sum.BadContact), "gate_passed": share(float64(passed))}})
 		}
 	}
 	return nil

@@ -35,14 +35,14 @@ func Muse(ctx context.Context, root, pattern string, channels []string) (*decode
 // BonnRate is the sampling rate of the Bonn clips in Hz (Andrzejak et al. 2001); the files do not tell it.
 const BonnRate = 173.61
 
-// Bonn gathers the clips of the archives Z, O, N, F and S of Bonn University: S holds seizures, the others none. The
-// group of a trial is its set. The dataset is nil where there are no clips.
-func Bonn(ctx context.Context, root string) (*decoders.Dataset, []Problem, error) {
+// Bonn gathers the clips of the archives Z, O, N, F and S of Bonn University, named by their files: S holds seizures, the
+// others none. The group of a trial is its set. The dataset is nil where there are no clips.
+func Bonn(ctx context.Context, archives []string) (*decoders.Dataset, []Problem, error) {
 	ds := &decoders.Dataset{
 		Paradigm: decoders.Seizure, Channels: []string{"EEG"}, Rate: BonnRate, Classes: []string{seizure.NoPattern, seizure.IctalLike},
 	}
 	var problems []Problem
-	for _, file := range Glob(root, "seizure/bonn/*.zip") {
+	for _, file := range archives {
 		if err := ctx.Err(); err != nil {
 			return nil, problems, err
 		}

@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/neurod/neurod/jobs"
@@ -62,7 +63,7 @@ func (j *Jobs) Get(ctx context.Context, p models.Principal, id string) (JobView,
 	}
 	job, err := j.jobs.Get(ctx, p.ProjectID, id)
 	if err != nil {
-		return JobView{}, err
+		return JobView{}, unanswered(err)
 	}
 	return j.view(ctx, p, job)
 }
@@ -74,7 +75,7 @@ func (j *Jobs) Wait(ctx context.Context, p models.Principal, id string, d time.D
 	}
 	job, err := j.jobs.Wait(ctx, p.ProjectID, id, min(d, MaxWait))
 	if err != nil {
-		return JobView{}, err
+		return JobView{}, unanswered(err)
 	}
 	return j.view(ctx, p, job)
 }
@@ -96,7 +97,7 @@ func (j *Jobs) List(ctx context.Context, p models.Principal, f JobFilter) (JobPa
 		Cursor:    f.Cursor,
 	})
 	if err != nil {
-		return JobPage{}, err
+		return JobPage{}, unanswered(err)
 	}
 	return JobPage{Jobs: page.Jobs, Next: page.Next}, nil
 }
@@ -109,9 +110,19 @@ func (j *Jobs) Cancel(ctx context.Context, p models.Principal, id string) (JobVi
 	}
 	job, err := j.jobs.Cancel(ctx, p.ProjectID, id)
 	if err != nil {
-		return JobView{}, err
+		return JobView{}, unanswered(err)
 	}
 	return j.view(ctx, p, job)
+}
+
+// unanswered gives a fault of the job store its place in the error table: what is no *models.Error is a database that
+// did not answer, and the caller may try again.
+func unanswered(err error) error {
+	var known *models.Error
+	if errors.As(err, &known) {
+		return err
+	}
+	return unavailable(err)
 }
 
 // view adds the items of a batch.
@@ -124,7 +135,7 @@ func (j *Jobs) view(ctx context.Context, p models.Principal, job models.Job) (Jo
 	for {
 		page, err := j.jobs.List(ctx, q)
 		if err != nil {
-			return JobView{}, err
+			return JobView{}, unanswered(err)
 		}
 		v.Items = append(v.Items, page.Jobs...)
 		if page.Next == "" {

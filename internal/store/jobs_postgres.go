@@ -43,7 +43,7 @@ const (
 	pgMaxCalls  = 64
 	pgMaxBytes  = 8 << 20
 	pgTimeout   = 15 * time.Second
-	pgMaxConns  = 4*pgLanes + 6 // the lanes, and what runs beside them
+	pgMaxConns  = 4*pgLanes + 4 // the lanes, and what runs beside them; at most half as many as the store's own
 	pgTxRetries = 3
 )
 
@@ -52,12 +52,12 @@ func openPostgresJobs(ctx context.Context, s *Store) (*postgresJobs, error) {
 	if err != nil {
 		return nil, err
 	}
-	pc, err := pgxpool.ParseConfig("")
+	pc, err := pgxpool.ParseConfig(cfg.ConnString())
 	if err != nil {
-		return nil, fmt.Errorf("store: %w", err)
+		return nil, errors.New("store: DATABASE_URL is not a valid PostgreSQL URL") // as the store says it
 	}
 	pc.ConnConfig = cfg
-	pc.MaxConns = pgMaxConns
+	pc.MaxConns = int32(min(pgMaxConns, max(pgLanes, s.pools[0].Stats().MaxOpenConnections/2)))
 	pc.MaxConnIdleTime = 5 * time.Minute
 	pc.MaxConnLifetime = time.Hour
 	pc.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {

@@ -16,7 +16,8 @@ import (
 	"unicode/utf8"
 )
 
-// MaxDepth is how deep requests may nest. The deepest field of the API lies at 6; the rest is left to free keys.
+// MaxDepth is how deep requests may nest. The deepest field of the API lies at 7, a symbol in a batch;
+// the rest is left to free keys.
 const MaxDepth = 64
 
 // Error says why a text is refused.

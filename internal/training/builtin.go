@@ -78,3 +78,6 @@ func Builtin(ctx context.Context, cfg BuiltinConfig) ([]*Model, []recordings.Pro
 	}
 	return models, problems, nil
 }
+
+// onePersonUse is what a model of a single person is for.
+const onePersonUse = "Showing the pipeline at work and a pattern for a model of one's own recordings; not for relying on with another person."

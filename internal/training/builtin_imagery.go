@@ -88,7 +88,7 @@ func imageryModels(ctx context.Context, cfg BuiltinConfig) ([]*Model, []recordin
 				Name: task.name + m.suffix, Progress: cfg.Progress,
 				// The first is preferred where both do as well: it is faster and smaller.
 				Candidates: []Candidate{{motorimagery.CSPLDA(), raw}, {motorimagery.TSLR(), raw}},
-				Card:       imageryCard(task.question, m),
+				Card:       imageryCard(task.question, m, len(distinct(recordings.Subjects(ds)))),
 			})
 			if err != nil {
 				return nil, problems, fmt.Errorf("%s%s: %w", task.name, m.suffix, err)
@@ -139,11 +139,15 @@ func prioritize(models []*Model, first int) {
 	}
 }
 
-func imageryCard(question string, m imageryMontage) catalog.ModelCard {
+func imageryCard(question string, m imageryMontage, people int) catalog.ModelCard {
+	use := "A first guess for a new user from one clip of 4 s of imagery, until a model is trained on recordings of that user; research and prototypes."
+	if people == 1 {
+		use = onePersonUse
+	}
 	return catalog.ModelCard{
 		Summary:     fmt.Sprintf("Tells %s, from %s, without recordings of the user.", question, m.what),
 		Data:        []catalog.DataSource{eegmmidb},
-		IntendedUse: "A first guess for a new user from one clip of 4 s of imagery, until a model is trained on recordings of that user; research and prototypes.",
+		IntendedUse: use,
 		Limits: []string{
 			"Many people's imagery cannot be told apart by a model of other people: expect some at chance.",
 			"One amplifier (BCI2000, 160 Hz) and its reference; other amplifiers were not measured.",

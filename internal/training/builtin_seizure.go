@@ -27,7 +27,7 @@ const bonnPeople = 10
 // seizureModels trains the seizure check and tries it on healthy people's recordings, where it must stay quiet.
 func seizureModels(ctx context.Context, cfg BuiltinConfig) ([]*Model, []recordings.Problem, error) {
 	const name = "seizure-check"
-	ds, problems, err := recordings.Bonn(ctx, cfg.Data)
+	ds, problems, err := recordings.Bonn(ctx, recordings.Glob(cfg.Data, "seizure/bonn/*.zip"))
 	if err != nil {
 		return nil, problems, err
 	}

@@ -131,6 +131,9 @@ func (s *scenario) catch(ctx context.Context, w *neurod.Process) (int, error) {
 		if err := w.Signal(syscall.SIGSTOP); err != nil {
 			return 0, err
 		}
+		if !sleep(ctx, 30*time.Millisecond) { // what it has sent already takes effect
+			return 0, ctx.Err()
+		}
 		n, err := s.audit.held(ctx, w.PID())
 		if err != nil || n > 0 {
 			return n, err

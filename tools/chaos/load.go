@@ -205,7 +205,7 @@ func (l *load) post(ctx context.Context, body []byte, key, marker string) (neuro
 		if key == "" || time.Now().After(end) || (status != nil && status.Status < 500 && status.Status != http.StatusConflict) {
 			return neurod.Job{}, false
 		}
-		time.Sleep(200 * time.Millisecond)
+		time.Sleep(500 * time.Millisecond)
 	}
 }
 

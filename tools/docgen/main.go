@@ -1,5 +1,5 @@
-// Command docgen writes the reference pages that come from code: the error table, the configuration
-// and the devices. With -check it fails when a page is not current.
+// Command docgen writes the reference pages that come from code: the error table, the configuration, the devices, the
+// red flags and the models. With -check it fails when a page is not current.
 package main
 
 import (
@@ -33,6 +33,7 @@ func run(check bool) error {
 		{"docs/reference/configuration.md", writeConfiguration},
 		{"docs/reference/devices.md", writeDevices},
 		{"docs/reference/flags.md", writeFlags},
+		{"docs/reference/models.md", writeModels},
 	}
 	slices.SortFunc(pages, func(a, b page) int { return cmp.Compare(a.path, b.path) })
 	for _, p := range pages {

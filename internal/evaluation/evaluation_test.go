@@ -1,0 +1,155 @@
+package evaluation
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/neurod/neurod/decoders/synthetic"
+	"github.com/neurod/neurod/internal/testkit/eegdata"
+)
+
+// speller writes a synthetic speller run as a buffer with its header and events.
+func speller(t *testing.T, dir, name, text string, seed uint64) {
+	t.Helper()
+	s, err := synthetic.Speller(synthetic.Config{Seed: seed, Channels: []string{"Fz", "Cz", "P3", "Pz", "P4", "PO7", "Oz", "PO8"}, Rate: 128},
+		synthetic.SpellerConfig{Text: text, Repetitions: 10, P300UV: 25})
+	if err != nil {
+		t.Fatal(err)
+	}
+	header, err := json.Marshal(map[string]any{"sample_rate": s.Rate, "channels": s.Channels, "samples": s.Samples(), "units": "uV", "encoding": "float32le", "layout": "sample_major"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var events strings.Builder
+	events.WriteString("sample,onset_s,code,label,target\n")
+	for i, ev := range s.Events {
+		target := 0
+		if s.Targets[i] {
+			target = 1
+		}
+		fmt.Fprintf(&events, "%d,%v,%d,flash,%d\n", int(ev.Onset*s.Rate+.5), ev.Onset, ev.Code, target)
+	}
+	write(t, filepath.Join(dir, name+".f32"), float32s(s))
+	write(t, filepath.Join(dir, name+".json"), header)
+	write(t, filepath.Join(dir, name+".events.csv"), []byte(events.String()))
+}
+
+func write(t *testing.T, path string, b []byte) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestSpellerFolderOfUnknownNames spells a synthetic session that no table of ours has ever named.
+func TestSpellerFolderOfUnknownNames(t *testing.T) {
+	t.Parallel()
+	root := t.TempDir()
+	speller(t, filepath.Join(root, "p300", "somewhere"), "XYZ9R01", "CAT", 1)
+	speller(t, filepath.Join(root, "p300", "somewhere"), "XYZ9R02", "DOG", 2)
+	r, err := Run(t.Context(), Config{Data: root, Only: []string{"p300"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(r.Problems) > 0 {
+		t.Errorf("problems: %v", r.Problems)
+	}
+	found := false
+	for _, row := range r.Rows {
+		if row.Task == "letters" && row.Pipeline == "xdawn_lda" {
+			found = true
+			if row.Dataset != "p300/somewhere" || row.Subject != "XYZ9R02" || row.Metrics["letters"] != 3 {
+				t.Errorf("%+v", row)
+			}
+		}
+	}
+	if !found {
+		t.Errorf("no letters in %+v", r.Rows)
+	}
+}
+
+// TestBrokenFilesAreListed keeps the rest of a folder measured when files in it are broken.
+func TestBrokenFilesAreListed(t *testing.T) {
+	t.Parallel()
+	root := t.TempDir()
+	for _, f := range []string{"motor_imagery/a/S1.zip", "motor_imagery/b/x.gdf", "p300/a/x.f32", "p300/b/y.csv", "ssvep/a/x.gdf", "ssvep/b/z.csv",
+		"seizure/bonn/S.zip", "seizure/c/x.f32", "artifacts/a/x.csv", "formats/edf/x.edf", "malformed/y.bdf"} {
+		write(t, filepath.Join(root, filepath.FromSlash(f)), []byte("this is no recording"))
+	}
+	r, err := Run(t.Context(), Config{Data: root})
+	if err != nil {
+		t.Fatal(err)
+	}
+	listed := map[string]bool{}
+	for _, p := range r.Problems {
+		listed[p.File] = true
+		if p.Reason == "" {
+			t.Errorf("%s has no reason", p.File)
+		}
+	}
+	if len(listed) < 11 {
+		t.Errorf("only %d problems: %v", len(listed), r.Problems)
+	}
+	var text, js bytes.Buffer
+	if err := r.WriteText(&text); err != nil {
+		t.Error(err)
+	}
+	if err := r.WriteJSON(&js); err != nil {
+		t.Error(err)
+	}
+	if !json.Valid(js.Bytes()) || !strings.Contains(text.String(), "not used") {
+		t.Errorf("%s\n%s", text.String(), js.String())
+	}
+}
+
+func TestUnknownFamilyAndFolder(t *testing.T) {
+	t.Parallel()
+	if _, err := Run(t.Context(), Config{Data: t.TempDir(), Only: []string{"telepathy"}}); err == nil || !strings.Contains(err.Error(), "telepathy") {
+		t.Errorf("got %v", err)
+	}
+	if _, err := Run(t.Context(), Config{Data: filepath.Join(t.TempDir(), "none")}); err == nil {
+		t.Error("a missing folder was measured")
+	}
+}
+
+// TestMustColumn holds the quick families to the figures they must reach on the recordings. Motor imagery has its own
+// tests on the same folds in decoders/motorimagery.
+func TestMustColumn(t *testing.T) {
+	if underRace {
+		t.Skip("takes minutes under the race detector: the run without it measures this")
+	}
+	t.Parallel()
+	r, err := Run(t.Context(), Config{Data: eegdata.Dir(t), Only: []string{"ssvep", "seizure", "p300", "formats"}, Parallel: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range r.Failed() {
+		t.Errorf("below: %s %s %s %s: %v, must %+v", row.Dataset, row.Subject, row.Task, row.Pipeline, row.Metrics, *row.Reference)
+	}
+	var b bytes.Buffer
+	if err := r.WriteText(&b); err != nil {
+		t.Fatal(err)
+	}
+	t.Log("\n" + b.String())
+}
+
+func float32s(s synthetic.Session) []byte {
+	var b []byte
+	rows, n := s.Data.Dims()
+	for k := range n {
+		for i := range rows {
+			b = binary.LittleEndian.AppendUint32(b, math.Float32bits(float32(s.Data.At(i, k))))
+		}
+	}
+	return b
+}
