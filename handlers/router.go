@@ -115,6 +115,8 @@ func (a *API) Routes() []Route {
 		{get, "/v1/ws", none, "", 0, a.ws}, // its credential is the stream token
 		{get, "/v1/sessions/:id/export", key, models.ScopeSessions, 0, a.export},
 
+		{del, "/v1/users/:external_user_id", key, models.ScopeErase, 0, a.eraseUser},
+
 		{get, "/healthz", none, "", 0, a.healthz},
 		{get, "/readyz", none, "", 0, a.readyz},
 		{get, "/api/health", none, "", 0, a.apiHealth},
@@ -148,6 +150,7 @@ func (a *API) Engine() (*gin.Engine, error) {
 	e.HandleMethodNotAllowed = true
 	e.RedirectTrailingSlash = false // a redirected POST loses its body in many clients: 404 is clearer
 	e.ContextWithFallback = true
+	e.UseRawPath = true // an external user id may hold a slash, escaped
 	if err := e.SetTrustedProxies(a.cfg.TrustedProxies); err != nil {
 		return nil, fmt.Errorf("handlers: trusted proxies: %w", err)
 	}

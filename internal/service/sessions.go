@@ -519,6 +519,7 @@ func (s *Sessions) End(ctx context.Context, p models.Principal, id string, ended
 		end.Key = &key
 		end.Record = func(out store.SessionEnded) models.IdempotencyRecord {
 			r := key
+			r.JobID = out.Session.ID // where erasure finds it
 			if out.Session.JobID != nil {
 				r.JobID = *out.Session.JobID
 			}

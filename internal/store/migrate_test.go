@@ -38,6 +38,7 @@ var entities = map[string]any{
 	"sessions":        models.Session{},
 	"sample_batches":  models.SampleBatch{},
 	"feature_windows": models.FeatureWindow{},
+	"audit_records":   models.AuditRecord{},
 }
 
 // empties opens an empty database of each dialect, with a plain connection beside the store to look at it.

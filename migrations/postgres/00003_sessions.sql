@@ -64,7 +64,22 @@ CREATE TABLE feature_windows (
 );
 CREATE UNIQUE INDEX feature_windows_seq ON feature_windows (session_id, seq);
 
+-- Who was erased, hashed, by which key, and how much it was. Only ever added to; it outlives what it tells of.
+CREATE TABLE audit_records (
+    id               text COLLATE "C" PRIMARY KEY,
+    project_id       text COLLATE "C" NOT NULL,
+    action           text             NOT NULL,
+    subject_hash     text             NOT NULL,
+    actor            text             NOT NULL,
+    sessions_deleted bigint           NOT NULL,
+    samples_deleted  bigint           NOT NULL,
+    features_deleted bigint           NOT NULL,
+    created_at       timestamptz      NOT NULL
+);
+CREATE INDEX audit_records_project ON audit_records (project_id, id);
+
 -- +goose Down
+DROP TABLE audit_records;
 DROP TABLE feature_windows;
 DROP TABLE sample_batches;
 DROP TABLE sessions;
