@@ -56,7 +56,6 @@ return 0`)
 type reconciler struct {
 	*Engine
 	epoch string
-	swept time.Time
 }
 
 func (e *Engine) reconcileLoop(ctx context.Context) {

@@ -58,13 +58,6 @@ func (l *leases) endAll(cause error) {
 	}
 }
 
-// err returns why no attempt may begin, nil while they may.
-func (l *leases) err() error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.ended
-}
-
 func (l *leases) run(ctx context.Context, every time.Duration) {
 	t := time.NewTicker(every)
 	defer t.Stop()

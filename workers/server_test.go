@@ -246,8 +246,7 @@ func TestHowAttemptsEnd(t *testing.T) {
 			case "always":
 				return workers.Result{}, errors.New("disk full")
 			case "panic":
-				var m map[string]int
-				m["x"]++
+				panic("the handler has a fault")
 			case "slow":
 				<-ctx.Done()
 				return workers.Result{}, context.Cause(ctx)

@@ -94,7 +94,7 @@ func (s *Store) OpenJobs(ctx context.Context) (Jobs, error) {
 	if s.dialect == PostgreSQL {
 		return openPostgresJobs(ctx, s)
 	}
-	return openSQLiteJobs(s), nil
+	return openSQLiteJobs(ctx, s)
 }
 
 // Acceptance is what is stored when a job is accepted.

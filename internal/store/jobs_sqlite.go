@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/neurod/neurod/models"
@@ -18,6 +20,11 @@ import (
 type sqliteJobs struct {
 	reader *sql.DB
 	writes *coalescer[write, struct{}]
+
+	dirty      atomic.Bool // something was written since the last checkpoint
+	stop       chan struct{}
+	once       sync.Once
+	checkpoint sync.WaitGroup
 }
 
 var _ Jobs = (*sqliteJobs)(nil)
@@ -35,12 +42,23 @@ const (
 	liteTimeout  = 30 * time.Second
 )
 
+// Moving the write-ahead log into the database takes some 10 ms, during which SQLite would let the commit wait that
+// crossed its limit of 1000 pages. It is done beside the commits instead, every checkpointEvery, and by a commit only
+// when so many pages have come together that the other way cannot keep up.
+const (
+	checkpointEvery = time.Second
+	checkpointPages = 8000
+)
+
 // liteTx runs statements in a transaction.
 type liteTx struct{ tx *sql.Tx }
 
-func openSQLiteJobs(s *Store) *sqliteJobs {
+func openSQLiteJobs(ctx context.Context, s *Store) (*sqliteJobs, error) {
 	writer := s.pools[0]
-	j := &sqliteJobs{reader: s.pools[1]}
+	if _, err := writer.ExecContext(ctx, fmt.Sprintf("PRAGMA wal_autocheckpoint = %d", checkpointPages)); err != nil {
+		return nil, fmt.Errorf("store: %w", err)
+	}
+	j := &sqliteJobs{reader: s.pools[1], stop: make(chan struct{})}
 	j.writes = newCoalescer(coalesce[write, struct{}]{
 		lanes: 1, maxCalls: liteMaxCalls, weigh: func(w write) int { return w.size }, maxWeight: liteMaxBytes, timeout: liteTimeout,
 		isolate: func(err error) bool { return !errors.Is(err, context.DeadlineExceeded) },
@@ -60,13 +78,38 @@ func openSQLiteJobs(s *Store) *sqliteJobs {
 					return nil, errors.Join(err, tx.Rollback())
 				}
 			}
+			j.dirty.Store(true)
 			return make([]struct{}, len(writes)), tx.Commit()
 		},
 	})
-	return j
+	j.checkpoint.Go(j.checkpointLoop)
+	return j, nil
 }
 
-func (j *sqliteJobs) Close() { j.writes.close() }
+func (j *sqliteJobs) Close() {
+	j.writes.close()
+	j.once.Do(func() { close(j.stop) })
+	j.checkpoint.Wait()
+}
+
+// checkpointLoop moves the write-ahead log into the database while others write. An error leaves it to the next
+// time, or to a commit.
+func (j *sqliteJobs) checkpointLoop() {
+	t := time.NewTicker(checkpointEvery)
+	defer t.Stop()
+	for {
+		select {
+		case <-j.stop:
+			return
+		case <-t.C:
+		}
+		if j.dirty.Swap(false) {
+			if _, err := j.reader.ExecContext(context.Background(), "PRAGMA wal_checkpoint(PASSIVE)"); err != nil {
+				j.dirty.Store(true)
+			}
+		}
+	}
+}
 
 // write runs fn in a transaction that it may share with others. It waits for fn's end also when ctx ends: fn leaves
 // its results in variables of the caller, who must not read them while it runs.
