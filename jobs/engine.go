@@ -89,7 +89,7 @@ type Engine struct {
 	redis    redis.UniversalClient
 	embedded *memoryRedis // nil with a real Redis
 	queue    *asynq.Client
-	hub      *Hub
+	hub      *hub
 	metrics  *metrics
 	keys     keyLock
 

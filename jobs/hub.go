@@ -6,8 +6,8 @@ import (
 	"github.com/neurod/neurod/models"
 )
 
-// Hub tells watchers in this process that a job became final. It may miss one: a watcher also looks by itself.
-type Hub struct {
+// hub tells watchers in this process that a job became final. It may miss one: a watcher also looks by itself.
+type hub struct {
 	mu       sync.Mutex
 	watchers map[string][]chan models.JobState
 
@@ -15,15 +15,15 @@ type Hub struct {
 	once    sync.Once
 }
 
-func newHub() *Hub {
-	return &Hub{watchers: map[string][]chan models.JobState{}, drained: make(chan struct{})}
+func newHub() *hub {
+	return &hub{watchers: map[string][]chan models.JobState{}, drained: make(chan struct{})}
 }
 
-func (h *Hub) drain() { h.once.Do(func() { close(h.drained) }) }
+func (h *hub) drain() { h.once.Do(func() { close(h.drained) }) }
 
-// Watch returns a channel that gets the final state of the job announced after this call, and a function that ends
+// watch returns a channel that gets the final state of the job announced after this call, and a function that ends
 // the watch.
-func (h *Hub) Watch(id string) (<-chan models.JobState, func()) {
+func (h *hub) watch(id string) (<-chan models.JobState, func()) {
 	c := make(chan models.JobState, 1)
 	h.mu.Lock()
 	h.watchers[id] = append(h.watchers[id], c)
@@ -48,7 +48,7 @@ func (h *Hub) Watch(id string) (<-chan models.JobState, func()) {
 }
 
 // announce wakes the watchers of a job.
-func (h *Hub) announce(id string, state models.JobState) {
+func (h *hub) announce(id string, state models.JobState) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, c := range h.watchers[id] {
@@ -60,7 +60,7 @@ func (h *Hub) announce(id string, state models.JobState) {
 }
 
 // size returns the number of watched jobs.
-func (h *Hub) size() int {
+func (h *hub) size() int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return len(h.watchers)

@@ -193,5 +193,6 @@ func (e *Engine) hear(m *redis.Message) {
 	}
 }
 
-// Watch tells when a job becomes final; see Hub.Watch.
-func (e *Engine) Watch(id string) (<-chan models.JobState, func()) { return e.hub.Watch(id) }
+// Watch returns a channel that gets the final state of a job when it is announced after this call, and a function that
+// ends the watch. An announcement may be lost: a watcher also looks by itself.
+func (e *Engine) Watch(id string) (<-chan models.JobState, func()) { return e.hub.watch(id) }

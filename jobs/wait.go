@@ -38,7 +38,7 @@ func (e *Engine) Wait(ctx context.Context, projectID, id string, d time.Duration
 		e.metrics.waited.Observe(time.Since(start).Seconds())
 	}()
 	// Watch before reading: what becomes final after the read is announced to the watch.
-	final, end := e.hub.Watch(id)
+	final, end := e.hub.watch(id)
 	defer end()
 	deadline := time.NewTimer(d)
 	defer deadline.Stop()

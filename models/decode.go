@@ -2,7 +2,8 @@ package models
 
 import (
 	"encoding/json"
-	"fmt"
+	"errors"
+	"math"
 )
 
 // DecodeRequest is the body of POST /api/v1/neuro/decode. Once accepted it is stored without Input.Data,
@@ -81,11 +82,11 @@ func (c *Channels) UnmarshalJSON(b []byte) error {
 		*c = Channels{Count: len(names), Names: names}
 		return nil
 	}
-	var n int
-	if err := json.Unmarshal(b, &n); err != nil {
-		return fmt.Errorf("channels must be a whole number or a list of names")
+	var n float64 // 8.0 is a whole number too
+	if err := json.Unmarshal(b, &n); err != nil || n != math.Trunc(n) || math.Abs(n) > math.MaxInt32 {
+		return errors.New("channels must be a whole number or a list of names")
 	}
-	*c = Channels{Count: n}
+	*c = Channels{Count: int(n)}
 	return nil
 }
 

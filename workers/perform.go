@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"runtime/debug"
 	"time"
 
@@ -125,7 +126,7 @@ func (s *Server) call(ctx context.Context, c *store.Claimed) (out outcome) {
 }
 
 // settle stores the end of an attempt. It returns whether there is nothing left to store.
-func (s *Server) settle(ctx context.Context, c *store.Claimed, out outcome, log logger) bool {
+func (s *Server) settle(ctx context.Context, c *store.Claimed, out outcome, log *slog.Logger) bool {
 	f := &store.Finish{Attempt: store.Attempt{ID: c.Job.ID, Attempt: c.Job.Attempts}, Owner: s.owner, Item: c.Job.ParentID != nil,
 		State: models.JobFailed}
 	fail := func(code models.Code, message string) {
@@ -146,7 +147,7 @@ func (s *Server) settle(ctx context.Context, c *store.Claimed, out outcome, log 
 	case errors.As(out.err, &bad):
 		fail(models.Code(bad.Code), bad.Message)
 		f.ErrorDetails, f.Diagnostics = details(bad.Details), out.result.Diagnostics
-	case errors.As(out.err, &known) && known.Status() < 500, errors.As(out.err, &known) && models.ErrorTable[known.Code].Status == 0:
+	case errors.As(out.err, &known) && models.ErrorTable[known.Code].Status < 500: // 0 for the codes of jobs
 		fail(known.Code, known.Text())
 		f.ErrorDetails, f.Diagnostics = details(known.Details), out.result.Diagnostics
 	case errors.As(out.err, new(panicked)):
@@ -169,16 +170,9 @@ func (s *Server) settle(ctx context.Context, c *store.Claimed, out outcome, log 
 	return s.store(ctx, log, "finish", func() (bool, error) { return s.engine.Finish(context.Background(), f) })
 }
 
-// logger is what is needed of *slog.Logger.
-type logger interface {
-	Info(msg string, args ...any)
-	Warn(msg string, args ...any)
-	Error(msg string, args ...any)
-}
-
 // store writes the end of an attempt, again while the database does not answer and the lease may still hold. Writing
 // twice is harmless: the second time the fence is closed.
-func (s *Server) store(ctx context.Context, log logger, what string, write func() (bool, error)) bool {
+func (s *Server) store(ctx context.Context, log *slog.Logger, what string, write func() (bool, error)) bool {
 	giveUp := time.Now().Add(s.engine.Lease())
 	for wait := 20 * time.Millisecond; ; wait = min(2*wait, time.Second) {
 		held, err := write()

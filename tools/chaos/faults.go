@@ -11,6 +11,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/neurod/neurod/internal/testkit/neurod"
+	"github.com/neurod/neurod/internal/testkit/servers"
 	"github.com/neurod/neurod/jobs/failpoint"
 )
 
@@ -92,7 +93,8 @@ func (s *scenario) run(ctx context.Context, short bool) error {
 		{true, s.redisStops(5 * time.Second)},
 		{true, s.freezeWorker},
 		{false, s.redisHangs},
-		{true, s.restartPostgres},
+		{true, s.postgresStops("stopped", (*servers.Postgres).Stop)},
+		{false, s.postgresStops("crashed", (*servers.Postgres).Kill)},
 		{false, s.redisStops(60 * time.Second)},
 		{true, s.rollingRestart},
 	} {
@@ -221,20 +223,23 @@ func (s *scenario) redisHangs(ctx context.Context) error {
 	return s.killed(ctx, "redis woken")
 }
 
-func (s *scenario) restartPostgres(ctx context.Context) error {
-	if err := s.cluster.pg.Stop(); err != nil {
-		return err
+// postgresStops ends PostgreSQL, in order or with all that had not reached the disk, and starts it again.
+func (s *scenario) postgresStops(how string, end func(*servers.Postgres) error) func(context.Context) error {
+	return func(ctx context.Context) error {
+		if err := end(s.cluster.pg); err != nil {
+			return err
+		}
+		s.say("postgresql %s", how)
+		if !sleep(ctx, 2*time.Second) {
+			return ctx.Err()
+		}
+		if err := s.cluster.pg.Start(ctx); err != nil {
+			return err
+		}
+		// The audit's own connections are gone, too.
+		s.audit.pool.Reset()
+		return s.killed(ctx, "postgresql back after 2s (%s)", how)
 	}
-	s.say("postgresql stopped")
-	if !sleep(ctx, 2*time.Second) {
-		return ctx.Err()
-	}
-	if err := s.cluster.pg.Start(ctx); err != nil {
-		return err
-	}
-	// The audit's own connections are gone, too.
-	s.audit.pool.Reset()
-	return s.killed(ctx, "postgresql back after 2s")
 }
 
 // freezeWorker stops a worker in the middle of its work until its leases are gone, and lets it go on.
