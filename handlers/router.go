@@ -27,10 +27,11 @@ import (
 
 // Config is what the API is made of.
 type Config struct {
-	// Accounts, Decode, Jobs and Health are the use cases. Required.
+	// Accounts, Decode, Jobs, Sessions and Health are the use cases. Required.
 	Accounts *service.Accounts
 	Decode   *service.Decode
 	Jobs     *service.Jobs
+	Sessions *service.Sessions
 	Health   service.Health
 	// Log takes the access log. Defaults to slog.Default().
 	Log *slog.Logger
@@ -57,6 +58,8 @@ const (
 	DecodeBodyLimit = 48 << 20
 	// BatchBodyLimit is for all recordings of a batch together.
 	BatchBodyLimit = 64 << 20
+	// IngestBodyLimit is for one batch of samples: 4 min of 64 channels at 250 Hz as float32.
+	IngestBodyLimit = 16 << 20
 	// SmallBodyLimit is for bodies that carry no recording.
 	SmallBodyLimit = 64 << 10
 )
@@ -70,6 +73,9 @@ type Route struct {
 	Body   int64           // largest body in bytes; 0 where no body is read
 	Handle gin.HandlerFunc
 }
+
+// media lists the media types that a path takes beside JSON.
+var media = map[string][]string{"/v1/sessions/:id/ingest": {octets}}
 
 // Family returns the family in which the route's errors are rendered.
 func (r Route) Family() render.Family { return render.FamilyOf(r.Path) }
@@ -96,6 +102,20 @@ func (a *API) Routes() []Route {
 		{post, "/v1/projects/:id/keys", jwt, "", SmallBodyLimit, a.createKey},
 		{get, "/v1/projects/:id/keys", jwt, "", 0, a.listKeys},
 		{del, "/v1/projects/:id/keys/:key_id", jwt, "", 0, a.revokeKey},
+
+		{post, "/v1/sessions", key, models.ScopeSessions, SmallBodyLimit, a.createSession},
+		{get, "/v1/sessions", key, models.ScopeSessions, 0, a.listSessions},
+		{get, "/v1/sessions/:id", key, models.ScopeSessions, 0, a.getSession},
+		{post, "/v1/sessions/:id/ingest", key, models.ScopeSessions, IngestBodyLimit, a.ingest},
+		{post, "/v1/sessions/:id/end", key, models.ScopeSessions, SmallBodyLimit, a.endSession},
+		{get, "/v1/sessions/:id/status", key, models.ScopeSessions, 0, a.sessionStatus},
+		{get, "/v1/sessions/:id/features", key, models.ScopeSessions, 0, a.features},
+		{get, "/v1/sessions/:id/features/stream", key, models.ScopeSessions, 0, a.featureStream},
+		{post, "/v1/sessions/:id/ws-token", key, models.ScopeSessions, 0, a.wsToken},
+		{get, "/v1/ws", none, "", 0, a.ws}, // its credential is the stream token
+		{get, "/v1/sessions/:id/export", key, models.ScopeSessions, 0, a.export},
+
+		{del, "/v1/users/:external_user_id", key, models.ScopeErase, 0, a.eraseUser},
 
 		{get, "/healthz", none, "", 0, a.healthz},
 		{get, "/readyz", none, "", 0, a.readyz},
@@ -130,6 +150,7 @@ func (a *API) Engine() (*gin.Engine, error) {
 	e.HandleMethodNotAllowed = true
 	e.RedirectTrailingSlash = false // a redirected POST loses its body in many clients: 404 is clearer
 	e.ContextWithFallback = true
+	e.UseRawPath = true // an external user id may hold a slash, escaped
 	if err := e.SetTrustedProxies(a.cfg.TrustedProxies); err != nil {
 		return nil, fmt.Errorf("handlers: trusted proxies: %w", err)
 	}
@@ -145,7 +166,7 @@ func (a *API) Engine() (*gin.Engine, error) {
 			chain = append(chain, middleware.Authenticate(a.cfg.Accounts, r.Auth, r.Scope, service.Authorize))
 		}
 		if r.Body > 0 {
-			chain = append(chain, middleware.Body(r.Body))
+			chain = append(chain, middleware.Body(r.Body, media[r.Path]...))
 		}
 		e.Handle(r.Method, r.Path, append(chain, r.Handle)...)
 	}

@@ -95,6 +95,7 @@ type Engine struct {
 
 	enqueues chan store.Due
 	signals  *signals
+	topics   *topics
 	stop     chan struct{} // closed by Close
 	once     sync.Once
 	group    sync.WaitGroup
@@ -110,7 +111,7 @@ func New(cfg Config) (*Engine, error) {
 		return nil, errors.New("jobs: Config.Store is missing")
 	}
 	cfg = cfg.withDefaults()
-	e := &Engine{cfg: cfg, log: cfg.Logger.With("component", "jobs"), hub: newHub(), metrics: newMetrics(),
+	e := &Engine{cfg: cfg, log: cfg.Logger.With("component", "jobs"), hub: newHub(), topics: newTopics(), metrics: newMetrics(),
 		enqueues: make(chan store.Due, 4096), stop: make(chan struct{}), overflow: map[string]*atomic.Bool{}}
 	for q := range Queues() {
 		e.overflow[q] = new(atomic.Bool)

@@ -11,7 +11,8 @@ import (
 	"github.com/neurod/neurod/models"
 )
 
-// The channels between processes. A message of the first holds lines "<id> <state>"; the second has none to read.
+// The channels between processes (see also topicChannel). A message of the first holds lines "<id> <state>"; the second
+// has none to read.
 const (
 	finalChannel = "neurod:final"
 	wakeChannel  = "neurod:wake"
@@ -21,6 +22,7 @@ const (
 type signals struct {
 	mu     sync.Mutex
 	finals []store.Change
+	topics map[string]struct{}
 	wake   bool
 	ready  chan struct{}
 	wakers map[int]func() // of the workers in this process
@@ -96,12 +98,12 @@ func (s *signals) post(finals []store.Change, wake bool) {
 }
 
 // take returns what is to be published.
-func (s *signals) take() (finals []store.Change, wake bool) {
+func (s *signals) take() (finals []store.Change, topics map[string]struct{}, wake bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	finals, wake = s.finals, s.wake
-	s.finals, s.wake = nil, false
-	return finals, wake
+	finals, topics, wake = s.finals, s.topics, s.wake
+	s.finals, s.topics, s.wake = nil, nil, false
+	return finals, topics, wake
 }
 
 // publishLoop publishes until Close, and then what is left.
@@ -118,8 +120,8 @@ func (e *Engine) publishLoop() {
 }
 
 func (e *Engine) publish() {
-	finals, wake := e.signals.take()
-	if (len(finals) == 0 && !wake) || e.RedisDownFor() > 0 {
+	finals, topics, wake := e.signals.take()
+	if (len(finals) == 0 && len(topics) == 0 && !wake) || e.RedisDownFor() > 0 {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), redisTimeout)
@@ -129,14 +131,17 @@ func (e *Engine) publish() {
 			p.Publish(ctx, wakeChannel, "")
 		}
 		if len(finals) > 0 {
-			var lines strings.Builder
+			var text strings.Builder
 			for _, c := range finals {
-				lines.WriteString(c.ID)
-				lines.WriteByte(' ')
-				lines.WriteString(string(c.State))
-				lines.WriteByte('\n')
+				text.WriteString(c.ID)
+				text.WriteByte(' ')
+				text.WriteString(string(c.State))
+				text.WriteByte('\n')
 			}
-			p.Publish(ctx, finalChannel, lines.String())
+			p.Publish(ctx, finalChannel, text.String())
+		}
+		if len(topics) > 0 {
+			p.Publish(ctx, topicChannel, lines(topics))
 		}
 		return nil
 	})
@@ -145,7 +150,7 @@ func (e *Engine) publish() {
 
 // listenLoop hears what other processes publish, until ctx ends.
 func (e *Engine) listenLoop(ctx context.Context) {
-	sub := e.redis.Subscribe(ctx, finalChannel, wakeChannel)
+	sub := e.redis.Subscribe(ctx, finalChannel, wakeChannel, topicChannel)
 	defer sub.Close() // only ends the connection
 	// ChannelWithSubscriptions also tells of a subscription renewed after a lost connection.
 	messages := sub.ChannelWithSubscriptions(redis.WithChannelSize(10_000))
@@ -160,6 +165,7 @@ func (e *Engine) listenLoop(ctx context.Context) {
 			switch m := m.(type) {
 			case *redis.Subscription:
 				e.signals.wakeLocal() // a wake may have been missed
+				e.topics.signalAll()
 			case *redis.Message:
 				e.hear(m)
 			}
@@ -169,8 +175,14 @@ func (e *Engine) listenLoop(ctx context.Context) {
 
 // hear passes a message on within this process.
 func (e *Engine) hear(m *redis.Message) {
-	if m.Channel == wakeChannel {
+	switch m.Channel {
+	case wakeChannel:
 		e.signals.wakeLocal()
+		return
+	case topicChannel:
+		for line := range strings.Lines(m.Payload) {
+			e.topics.signal(strings.TrimSpace(line))
+		}
 		return
 	}
 	for line := range strings.Lines(m.Payload) {

@@ -41,6 +41,10 @@ const (
 	InvalidIdempotencyKey  Code = "invalid_idempotency_key"
 	IdempotencyKeyReused   Code = "idempotency_key_reused"
 	IdempotencyKeyInFlight Code = "idempotency_key_in_flight"
+	SessionNotFound        Code = "session_not_found"
+	SessionClosed          Code = "session_ended"
+	InvalidSamples         Code = "invalid_samples"
+	UpgradeRequired        Code = "upgrade_required"
 	RateLimited            Code = "rate_limited"
 	Unavailable            Code = "unavailable"
 	Internal               Code = "internal_error"
@@ -88,6 +92,10 @@ var ErrorTable = map[Code]Entry{
 	InvalidIdempotencyKey:  {http.StatusBadRequest, "Idempotency-Key must be 1 to 255 printable ASCII characters."},
 	IdempotencyKeyReused:   {http.StatusUnprocessableEntity, "This Idempotency-Key was used with another request."},
 	IdempotencyKeyInFlight: {http.StatusConflict, "A request with this Idempotency-Key is still being accepted."},
+	SessionNotFound:        {http.StatusNotFound, "There is no such session."},
+	SessionClosed:          {http.StatusConflict, "The session has ended and takes no more samples."},
+	InvalidSamples:         {http.StatusUnprocessableEntity, "The samples do not fit the session."},
+	UpgradeRequired:        {http.StatusUpgradeRequired, "This path speaks WebSocket."},
 	RateLimited:            {http.StatusTooManyRequests, "Rate limit exceeded."},
 	Unavailable:            {http.StatusServiceUnavailable, "A part of the service is not available; try again."},
 	Internal:               {http.StatusInternalServerError, "Something went wrong on our side."},

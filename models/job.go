@@ -37,6 +37,8 @@ type JobKind string
 const (
 	KindDecode      JobKind = "neuro_decode"
 	KindDecodeBatch JobKind = "neuro_decode_batch"
+	// KindSessionWindows writes the feature windows that are due in a session.
+	KindSessionWindows JobKind = "session_windows"
 )
 
 // Job is one accepted piece of work. Its row is the truth about it, and its own outbox: Seq and NextCheck

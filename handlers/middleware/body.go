@@ -5,6 +5,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 
@@ -15,10 +16,11 @@ import (
 	"github.com/neurod/neurod/models"
 )
 
-// Body prepares the body of a request for a handler: only JSON in UTF-8 is let through, gzip is unpacked, and both
+// Body prepares the body of a request for a handler: only JSON in UTF-8, and bodies of the further media types given, are
+// let through, gzip is unpacked, and both
 // what arrives and what it unpacks to are held to limit bytes. Reading past either limit gives PayloadTooLarge;
 // bytes that are no gzip give InvalidRequestBody.
-func Body(limit int64) gin.HandlerFunc {
+func Body(limit int64, media ...string) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		r := c.Request
 		if r.Body == nil || r.Body == http.NoBody {
@@ -29,9 +31,10 @@ func Body(limit int64) gin.HandlerFunc {
 			Fail(c, tooLarge(limit))
 			return
 		}
-		if !isJSON(r.Header.Get("Content-Type")) {
-			c.Header("Accept", "application/json")
-			Fail(c, models.Errorf(models.UnsupportedMediaType, "This call takes Content-Type: application/json in UTF-8."))
+		if ct := r.Header.Get("Content-Type"); !isJSON(ct) && !isOneOf(ct, media) {
+			takes := strings.Join(append([]string{"application/json"}, media...), ", ")
+			c.Header("Accept", takes)
+			Fail(c, models.Errorf(models.UnsupportedMediaType, "This call takes Content-Type: %s.", strings.Replace(takes, "json", "json in UTF-8", 1)))
 			return
 		}
 		limited := &limitedBody{src: http.MaxBytesReader(c.Writer, r.Body, limit), limit: limit, left: limit}
@@ -62,6 +65,12 @@ func isJSON(contentType string) bool {
 	}
 	charset, given := params["charset"]
 	return !given || strings.EqualFold(charset, "utf-8") || strings.EqualFold(charset, "us-ascii")
+}
+
+// isOneOf reports whether a content type is one of the media types.
+func isOneOf(contentType string, media []string) bool {
+	got, _, err := mime.ParseMediaType(contentType)
+	return err == nil && slices.Contains(media, got)
 }
 
 func tooLarge(limit int64) *models.Error {

@@ -75,6 +75,7 @@ type App struct {
 	engine *jobs.Engine
 	worker *workers.Server // nil in role API
 	users  *service.Accounts
+	tokens *auth.Tokens // nil in role Worker
 
 	http     *http.Server // nil in role Worker
 	listener net.Listener
@@ -125,6 +126,10 @@ func New(ctx context.Context, cfg Config) (_ *App, err error) {
 		DeadLetterRetention:  cfg.Settings.DeadLetterRetention,
 		IdempotencyRetention: cfg.Settings.IdempotencyRetention,
 		Logger:               cfg.Log,
+		Kinds: map[models.JobKind]jobs.Kind{
+			// A long upload is written round by round; what one attempt has written stays.
+			models.KindSessionWindows: {Queue: jobs.BulkQueue, Deadline: time.Hour},
+		},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("app: %w", err)
@@ -202,6 +207,7 @@ func (a *App) accounts(ctx context.Context) (*service.Accounts, error) {
 		if cfg.Tokens, err = auth.NewTokens(auth.TokenConfig{Key: key, TTL: s.AccessTTL}); err != nil {
 			return nil, err
 		}
+		a.tokens = cfg.Tokens
 		throttle := auth.ThrottleConfig{Log: a.log}
 		if a.redis != nil {
 			throttle.Redis = a.redis
@@ -240,6 +246,7 @@ func (a *App) wireWorker() error {
 		return fmt.Errorf("app: %w", err)
 	}
 	a.worker.Register(models.KindDecode, workers.Decode(cat))
+	a.worker.Register(models.KindSessionWindows, workers.SessionWindows(a.store, a.engine.Notify))
 	a.metrics.MustRegister(a.worker.Collector())
 	return nil
 }
@@ -249,6 +256,7 @@ func (a *App) wireHTTP(accounts *service.Accounts) error {
 		Accounts:       accounts,
 		Decode:         service.NewDecode(service.DecodeConfig{Jobs: a.engine, Disabled: !a.settings.DecodeEnabled}),
 		Jobs:           service.NewJobs(a.engine),
+		Sessions:       service.NewSessions(service.SessionsConfig{Store: a.store, Jobs: a.engine, Tokens: a.tokens}),
 		Health:         service.Health{Database: a.store.Ping, Queue: a.pingRedis},
 		Log:            a.log,
 		Metrics:        a.metrics,

@@ -49,6 +49,18 @@ var matrix = map[string]right{
 	"POST /v1/auth/login":                  {takes: "none", body: `{"email":"{email}","password":"correct horse battery"}`, good: 200},
 	"POST /v1/auth/refresh":                {takes: "none", body: `{"refresh_token":"{refresh}"}`, good: 200},
 	"POST /v1/auth/logout":                 {takes: "none", body: `{"refresh_token":"{refresh}"}`, good: 204},
+	"POST /v1/sessions":                    {takes: "key", scope: models.ScopeSessions, body: sessionBody, good: 201, other: 201},
+	"GET /v1/sessions":                     {takes: "key", scope: models.ScopeSessions, good: 200, other: 200},
+	"GET /v1/sessions/:id":                 {takes: "key", scope: models.ScopeSessions, good: 200, other: 404},
+	"POST /v1/sessions/:id/ingest":         {takes: "key", scope: models.ScopeSessions, body: ingestBody, good: 202, other: 404},
+	"POST /v1/sessions/:id/end":            {takes: "key", scope: models.ScopeSessions, body: `{}`, good: 200, other: 404},
+	"GET /v1/sessions/:id/status":          {takes: "key", scope: models.ScopeSessions, good: 200, other: 404},
+	"GET /v1/sessions/:id/features":        {takes: "key", scope: models.ScopeSessions, good: 200, other: 404},
+	"GET /v1/sessions/:id/export":          {takes: "key", scope: models.ScopeSessions, good: 200, other: 404},
+	"POST /v1/sessions/:id/ws-token":       {takes: "key", scope: models.ScopeSessions, good: 200, other: 404},
+	"GET /v1/sessions/:id/features/stream": {takes: "key", scope: models.ScopeSessions, good: 200, other: 404},
+	"GET /v1/ws":                           {takes: "none", good: 401},                                      // takes stream tokens: see TestStreamTokensOpenTheirSessionAlone
+	"DELETE /v1/users/:external_user_id":   {takes: "key", scope: models.ScopeErase, good: 200, other: 200}, // each within its project
 	"GET /healthz":                         {takes: "none", good: 200},
 	"GET /readyz":                          {takes: "none", good: 200},
 	"GET /api/health":                      {takes: "none", good: 200},
@@ -178,6 +190,13 @@ func TestSecurityMatrix(t *testing.T) {
 					}
 					if strings.HasPrefix(path, "/v1/projects/:id") {
 						path = strings.Replace(path, ":id", mine.project, 1)
+					}
+					if strings.HasPrefix(path, "/v1/sessions/:id") {
+						session := s.json(t, 201, "POST", "/v1/sessions", mine.keys["good"], sessionBody)["session_id"].(string)
+						if strings.HasSuffix(path, "/stream") { // ends by itself when the session has ended
+							s.json(t, 200, "POST", "/v1/sessions/"+session+"/end", mine.keys["good"], nil)
+						}
+						path = strings.Replace(path, ":id", session, 1)
 					}
 					path = strings.Replace(path, ":id", mine.job, 1)
 					emails++
@@ -419,7 +438,7 @@ func TestUnknownPathsAndMethods(t *testing.T) {
 		{"GET", "/v2/devices", 404, "not_found", "application/json; charset=utf-8", ""},
 		{"GET", "/v1/nothing", 404, "not_found", "application/problem+json", ""},
 		{"GET", "/v1/models/list", 404, "NOT_FOUND", "application/json; charset=utf-8", ""},
-		{"GET", "/api/v1/jobs/a%2fb", 404, "not_found", "application/json; charset=utf-8", ""},
+		{"GET", "/api/v1/jobs/a%2fb", 404, "job_not_found", "application/json; charset=utf-8", ""}, // an escaped slash is part of the id
 		{"GET", "/api/v1/../../etc/passwd", 404, "not_found", "application/json; charset=utf-8", ""},
 		{"GET", "/api/v1/neuro/decode", 405, "method_not_allowed", "application/json; charset=utf-8", "POST"},
 		{"DELETE", "/api/v1/jobs", 405, "method_not_allowed", "application/json; charset=utf-8", "GET"},

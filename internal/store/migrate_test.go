@@ -34,6 +34,11 @@ var entities = map[string]any{
 	"jobs":                models.Job{},
 	"job_payloads":        models.Payload{},
 	"idempotency_records": models.IdempotencyRecord{},
+
+	"sessions":        models.Session{},
+	"sample_batches":  models.SampleBatch{},
+	"feature_windows": models.FeatureWindow{},
+	"audit_records":   models.AuditRecord{},
 }
 
 // empties opens an empty database of each dialect, with a plain connection beside the store to look at it.

@@ -1,0 +1,592 @@
+package handlers
+
+import (
+	"bufio"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"mime"
+	"net/http"
+	"net/url"
+	"strconv"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/neurod/neurod/internal/service"
+	"github.com/neurod/neurod/internal/strictjson"
+	"github.com/neurod/neurod/models"
+)
+
+// sessionBody is the body that makes a session.
+type sessionBody struct {
+	ExternalUserID string   `json:"external_user_id"`
+	DeviceType     string   `json:"device_type"`
+	SampleRateHz   float64  `json:"sample_rate_hz"`
+	Channels       []string `json:"channels"`
+	IngestionMode  string   `json:"ingestion_mode"`
+	HopS           *float64 `json:"hop_s"`
+	StartedAtMS    *int64   `json:"started_at_unix_ms"`
+}
+
+// sessionFields is what callers see of a session.
+type sessionFields struct {
+	SessionID       string               `json:"session_id"`
+	ProjectID       string               `json:"project_id"`
+	ExternalUserID  string               `json:"external_user_id"`
+	DeviceType      string               `json:"device_type"`
+	SampleRateHz    float64              `json:"sample_rate_hz"`
+	Channels        []string             `json:"channels"`
+	StartedAt       string               `json:"started_at"`
+	EndedAt         *string              `json:"ended_at"`
+	IngestionMode   models.IngestionMode `json:"ingestion_mode"`
+	ProcessingState *models.SessionState `json:"processing_state"`
+	HopS            float64              `json:"hop_s"`
+	WSURL           string               `json:"ws_url,omitempty"`
+}
+
+func sessionOfModel(s models.Session) sessionFields {
+	return sessionFields{SessionID: s.ID, ProjectID: s.ProjectID, ExternalUserID: s.ExternalUserID, DeviceType: s.DeviceType,
+		SampleRateHz: s.SampleRateHz, Channels: s.Channels, StartedAt: rfc3339(s.StartedAt), EndedAt: rfc3339p(s.EndedAt),
+		IngestionMode: s.IngestionMode, ProcessingState: s.ProcessingState(), HopS: float64(s.HopMS) / 1000}
+}
+
+// createSession is POST /v1/sessions.
+func (a *API) createSession(c *gin.Context) {
+	var body sessionBody
+	if !bindJSON(c, &body) {
+		return
+	}
+	s, err := a.cfg.Sessions.Create(c.Request.Context(), principal(c), service.NewSession{
+		ExternalUserID: body.ExternalUserID, DeviceType: body.DeviceType, SampleRateHz: body.SampleRateHz, Channels: body.Channels,
+		IngestionMode: body.IngestionMode, HopS: body.HopS, StartedAtMS: body.StartedAtMS,
+	})
+	if err != nil {
+		fail(c, err)
+		return
+	}
+	token, _, err := a.cfg.Sessions.StreamToken(c.Request.Context(), principal(c), s.ID)
+	if err != nil {
+		fail(c, err)
+		return
+	}
+	out := sessionOfModel(s)
+	out.WSURL = wsURL(c, s.ID, token)
+	c.Header("Location", "/v1/sessions/"+s.ID)
+	c.JSON(http.StatusCreated, out)
+}
+
+// listSessions is GET /v1/sessions: a plain array, as this family's lists are; the next page is named in headers.
+func (a *API) listSessions(c *gin.Context) {
+	q := query{c: c}
+	f := service.SessionFilter{ExternalUserID: c.Query("external_user_id"), Cursor: c.Query("cursor")}
+	switch f.Mode = models.IngestionMode(c.Query("ingestion_mode")); {
+	case f.Mode != "" && !f.Mode.Valid():
+		q.bad("ingestion_mode", "not_allowed", "must be STREAMING or RECORDED")
+	}
+	f.Limit = q.integer("limit", 50, 1, service.MaxSessionPage)
+	if err := q.err(); err != nil {
+		fail(c, err)
+		return
+	}
+	page, err := a.cfg.Sessions.List(c.Request.Context(), principal(c), f)
+	if err != nil {
+		fail(c, err)
+		return
+	}
+	if page.Next != "" {
+		next := c.Request.URL.Query()
+		next.Set("cursor", page.Next)
+		c.Header("X-Next-Cursor", page.Next)
+		c.Header("Link", "<"+(&url.URL{Path: c.Request.URL.Path, RawQuery: next.Encode()}).String()+`>; rel="next"`)
+	}
+	out := make([]sessionFields, len(page.Sessions))
+	for i, s := range page.Sessions {
+		out[i] = sessionOfModel(s)
+	}
+	c.JSON(http.StatusOK, out)
+}
+
+// getSession is GET /v1/sessions/:id.
+func (a *API) getSession(c *gin.Context) {
+	s, err := a.cfg.Sessions.Get(c.Request.Context(), principal(c), c.Param("id"))
+	if err != nil {
+		fail(c, err)
+		return
+	}
+	c.JSON(http.StatusOK, sessionOfModel(s))
+}
+
+// sessionStatus is GET /v1/sessions/:id/status.
+func (a *API) sessionStatus(c *gin.Context) {
+	s, err := a.cfg.Sessions.Get(c.Request.Context(), principal(c), c.Param("id"))
+	if err != nil {
+		fail(c, err)
+		return
+	}
+	c.JSON(http.StatusOK, struct {
+		SessionID       string               `json:"session_id"`
+		IngestionMode   models.IngestionMode `json:"ingestion_mode"`
+		ProcessingState *models.SessionState `json:"processing_state"`
+		EndedAt         *string              `json:"ended_at"`
+		WindowCount     int                  `json:"window_count"`
+		SampleCount     int64                `json:"sample_count"`
+		BatchCount      int                  `json:"batch_count"`
+		PendingBatches  int                  `json:"pending_batches"`
+		JobID           *string              `json:"job_id"`
+	}{s.ID, s.IngestionMode, s.ProcessingState(), rfc3339p(s.EndedAt), s.WindowCount, s.SampleCount, s.BatchCount, s.PendingCount, s.JobID})
+}
+
+// octets is the media type of float32 little-endian samples.
+const octets = "application/octet-stream"
+
+// ingest is POST /v1/sessions/:id/ingest.
+func (a *API) ingest(c *gin.Context) {
+	body, release, err := a.readPooled(c)
+	if err != nil {
+		fail(c, err)
+		return
+	}
+	defer release()
+	idem, err := idempotency(c, body)
+	if err != nil {
+		fail(c, err)
+		return
+	}
+	var b service.Batch
+	if media, _, _ := mime.ParseMediaType(c.GetHeader("Content-Type")); media == octets {
+		b, err = binaryBatch(c, body)
+	} else {
+		b, err = jsonBatch(body)
+	}
+	if err != nil {
+		fail(c, err)
+		return
+	}
+	if idem.Key != "" {
+		idem.Fingerprint = fingerprint(c.Param("id"), b.BatchID, ms(b.StartMS), idem.Fingerprint)
+	}
+	accepted, err := a.cfg.Sessions.Ingest(c.Request.Context(), principal(c), c.Param("id"), b, idem, respondIngested)
+	if err != nil {
+		fail(c, err)
+		return
+	}
+	writeAccepted(c, accepted)
+}
+
+func ms(v *int64) string {
+	if v == nil {
+		return ""
+	}
+	return strconv.FormatInt(*v, 10)
+}
+
+// fingerprint is the SHA-256 of what makes up a request, hex.
+func fingerprint(parts ...string) string {
+	h := sha256.New()
+	for _, p := range parts {
+		h.Write([]byte(strconv.Itoa(len(p)) + ":" + p))
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// respondIngested is the document's answer to a batch.
+func respondIngested(i service.Ingested) (int, []byte) {
+	if i.Duplicate {
+		if i.Differs {
+			return http.StatusOK, []byte(`{"status":"duplicate_ignored","sample_count":0,"payload_differs":true}` + "\n")
+		}
+		return http.StatusOK, []byte(`{"status":"duplicate_ignored","sample_count":0}` + "\n")
+	}
+	return http.StatusAccepted, []byte(`{"status":"accepted","sample_count":` + strconv.Itoa(i.Samples) + `,"job_id":"` + i.JobID + `"}` + "\n")
+}
+
+// binaryBatch reads a batch of float32 samples, whose id and time stand in headers or in the query.
+func binaryBatch(c *gin.Context, body []byte) (service.Batch, error) {
+	either := func(header, parameter string) string {
+		if v := c.GetHeader(header); v != "" {
+			return v
+		}
+		return c.Query(parameter)
+	}
+	b := service.Batch{BatchID: either("X-Batch-Id", "batch_id"), Raw: body}
+	if b.Raw == nil {
+		b.Raw = []byte{}
+	}
+	if text := either("X-T0-Unix-Ms", "t0_unix_ms"); text != "" {
+		t0, err := strconv.ParseInt(text, 10, 64)
+		if err != nil {
+			return b, models.InvalidField("/t0_unix_ms", "type", "must be a whole number of milliseconds")
+		}
+		b.StartMS = &t0
+	}
+	return b, nil
+}
+
+// jsonBatch reads a batch in JSON.
+func jsonBatch(body []byte) (service.Batch, error) {
+	var doc struct {
+		BatchID string          `json:"batch_id"`
+		StartMS *int64          `json:"t0_unix_ms"`
+		Data    json.RawMessage `json:"data"`
+	}
+	if err := decodeJSON(body, &doc); err != nil {
+		return service.Batch{}, err
+	}
+	b := service.Batch{BatchID: doc.BatchID, StartMS: doc.StartMS}
+	if len(doc.Data) == 0 || string(doc.Data) == "null" {
+		return b, models.InvalidField("/data", "required", "is required: an object with an array of numbers a channel")
+	}
+	var err error
+	b.Named, err = parseChannels(doc.Data)
+	return b, err
+}
+
+// parseChannels reads {"name": [numbers], ...}, a text that strictjson.Check has passed. encoding/json would take null
+// for 0, and says of a wrong element neither channel nor index.
+func parseChannels(b []byte) ([]service.ChannelSamples, error) {
+	p := &numbers{b: b}
+	if !p.take('{') {
+		return nil, models.InvalidField("/data", "type", "must be an object with an array of numbers a channel")
+	}
+	var out []service.ChannelSamples
+	for !p.take('}') {
+		p.take(',')
+		name, err := p.key()
+		if err != nil {
+			return nil, err
+		}
+		pointer := "/data/" + strictjson.Escape(name)
+		p.take(':')
+		if !p.take('[') {
+			return nil, models.InvalidField(pointer, "type", "must be an array of numbers")
+		}
+		values := make([]float64, 0, 256)
+		for !p.take(']') {
+			p.take(',')
+			v, ok := p.number()
+			if !ok {
+				return nil, models.InvalidField(pointer+"/"+strconv.Itoa(len(values)), "type", "must be a number")
+			}
+			values = append(values, v)
+		}
+		for _, c := range out {
+			if c.Name == name {
+				return nil, models.InvalidField(pointer, "duplicate", "stands there twice")
+			}
+		}
+		out = append(out, service.ChannelSamples{Name: name, Values: values})
+	}
+	return out, nil
+}
+
+// numbers walks through valid JSON.
+type numbers struct {
+	b  []byte
+	at int
+}
+
+// take skips white space and then the byte, if it is next.
+func (p *numbers) take(want byte) bool {
+	for p.at < len(p.b) && (p.b[p.at] == ' ' || p.b[p.at] == '\n' || p.b[p.at] == '\t' || p.b[p.at] == '\r') {
+		p.at++
+	}
+	if p.at < len(p.b) && p.b[p.at] == want {
+		p.at++
+		return true
+	}
+	return false
+}
+
+// key reads the name of a member.
+func (p *numbers) key() (string, error) {
+	if !p.take('"') {
+		return "", models.InvalidField("/data", "type", "must be an object with an array of numbers a channel")
+	}
+	start := p.at - 1
+	for p.at < len(p.b) && p.b[p.at] != '"' {
+		if p.b[p.at] == '\\' {
+			p.at++
+		}
+		p.at++
+	}
+	p.at = min(p.at+1, len(p.b))
+	var name string
+	err := json.Unmarshal(p.b[start:p.at], &name)
+	return name, err
+}
+
+// number reads a number; one that no float64 can hold is infinite, which the service refuses by name.
+func (p *numbers) number() (float64, bool) {
+	p.take(0) // white space
+	start := p.at
+	for p.at < len(p.b) {
+		switch ch := p.b[p.at]; {
+		case ch >= '0' && ch <= '9', ch == '-', ch == '+', ch == '.', ch == 'e', ch == 'E':
+			p.at++
+			continue
+		}
+		break
+	}
+	if p.at == start {
+		return 0, false
+	}
+	v, err := strconv.ParseFloat(string(p.b[start:p.at]), 64)
+	if ne, is := err.(*strconv.NumError); err != nil && (!is || ne.Err != strconv.ErrRange) {
+		return 0, false
+	}
+	return v, true
+}
+
+// endSession is POST /v1/sessions/:id/end. The body may be missing.
+func (a *API) endSession(c *gin.Context) {
+	body, err := readBody(c.Request)
+	if err != nil {
+		fail(c, err)
+		return
+	}
+	idem, err := idempotency(c, body)
+	if err != nil {
+		fail(c, err)
+		return
+	}
+	var doc struct {
+		EndedAtMS *int64 `json:"ended_at_unix_ms"`
+	}
+	if len(body) > 0 {
+		if err := decodeJSON(body, &doc); err != nil {
+			fail(c, err)
+			return
+		}
+	}
+	if idem.Key != "" {
+		idem.Fingerprint = fingerprint(c.Param("id"), idem.Fingerprint)
+	}
+	accepted, err := a.cfg.Sessions.End(c.Request.Context(), principal(c), c.Param("id"), doc.EndedAtMS, idem, respondEnded)
+	if err != nil {
+		fail(c, err)
+		return
+	}
+	if accepted.Status == http.StatusAccepted {
+		writeAccepted(c, accepted)
+		return
+	}
+	if accepted.Replayed {
+		c.Header("Idempotent-Replayed", "true")
+	}
+	c.Data(accepted.Status, jsonType, accepted.Body)
+}
+
+// respondEnded is the session as it stands: 200, or 202 with the job while its windows are being written.
+func respondEnded(s models.Session) (int, []byte) {
+	out := struct {
+		sessionFields
+		Status string  `json:"status"`
+		JobID  *string `json:"job_id,omitempty"`
+	}{sessionFields: sessionOfModel(s), Status: "ended"}
+	status := http.StatusOK
+	if s.IngestionMode == models.ModeRecorded {
+		out.JobID = s.JobID
+		if s.State == models.SessionProcessing {
+			out.Status, status = "accepted", http.StatusAccepted
+		}
+	}
+	b, err := json.Marshal(out)
+	if err != nil { // cannot be: strings and finite numbers
+		return http.StatusInternalServerError, nil
+	}
+	return status, append(b, '\n')
+}
+
+// appendWindow writes a feature window as the document shows it.
+func appendWindow(b []byte, w *models.FeatureWindow) []byte {
+	b = append(b, `{"id":"`...)
+	b = append(b, w.ID()...)
+	b = append(b, `","session_id":"`...)
+	b = append(b, w.SessionID...)
+	b = append(b, `","window_start_ms":`...)
+	b = strconv.AppendInt(b, w.StartMS, 10)
+	b = append(b, `,"window_end_ms":`...)
+	b = strconv.AppendInt(b, w.EndMS, 10)
+	if n := len(w.Data); n > 2 { // an object: its members go among these
+		b = append(b, ',')
+		b = append(b, w.Data[1:n-1]...)
+	}
+	b = append(b, `,"created_at":"`...)
+	b = append(b, rfc3339(w.CreatedAt)...)
+	b = append(b, `","index":`...)
+	b = strconv.AppendInt(b, w.WindowIndex, 10)
+	b = append(b, `,"seq":`...)
+	b = strconv.AppendInt(b, int64(w.Seq), 10)
+	return append(b, '}')
+}
+
+// features is GET /v1/sessions/:id/features.
+func (a *API) features(c *gin.Context) {
+	q := query{c: c}
+	f := service.FeatureFilter{Limit: q.integer("limit", service.MaxFeaturePage, 1, service.MaxFeaturePage), OnlyPassed: q.boolean("only_passed")}
+	if text, given := c.GetQuery("after_ms"); given {
+		after, err := strconv.ParseInt(text, 10, 64)
+		if err != nil {
+			q.bad("after_ms", "not_integer", "must be Unix time in milliseconds")
+		}
+		f.AfterMS = &after
+	}
+	switch order := c.Query("order"); order {
+	case "", "asc":
+	case "desc":
+		f.Newest = true
+	default:
+		q.bad("order", "not_allowed", "must be asc or desc")
+	}
+	if err := q.err(); err != nil {
+		fail(c, err)
+		return
+	}
+	found, err := a.cfg.Sessions.Features(c.Request.Context(), principal(c), c.Param("id"), f)
+	if err != nil {
+		fail(c, err)
+		return
+	}
+	out := append(make([]byte, 0, 2+1024*len(found)), '[')
+	for i := range found {
+		if i > 0 {
+			out = append(out, ',')
+		}
+		out = appendWindow(out, &found[i])
+	}
+	c.Data(http.StatusOK, jsonType, append(out, "]\n"...))
+}
+
+// export is GET /v1/sessions/:id/export, written as it is read. A fault in its middle closes the connection, because
+// nobody must take half an export for a whole one.
+func (a *API) export(c *gin.Context) {
+	q := query{c: c}
+	limit := q.integer("limit", 1000, 1, service.MaxExportPage)
+	offset := q.integer("offset", 0, 0, 1<<31-1)
+	raw := q.boolean("include_raw")
+	if err := q.err(); err != nil {
+		fail(c, err)
+		return
+	}
+	ctx := c.Request.Context()
+	e, err := a.cfg.Sessions.Export(ctx, principal(c), c.Param("id"), offset, limit)
+	if err != nil {
+		fail(c, err)
+		return
+	}
+	s := e.Session
+	head, err := json.Marshal(struct {
+		ID              string               `json:"id"`
+		ExternalUserID  string               `json:"external_user_id"`
+		DeviceType      string               `json:"device_type"`
+		SampleRateHz    float64              `json:"sample_rate_hz"`
+		Channels        []string             `json:"channels"`
+		IngestionMode   models.IngestionMode `json:"ingestion_mode"`
+		ProcessingState *models.SessionState `json:"processing_state"`
+		StartedAt       string               `json:"started_at"`
+		EndedAt         *string              `json:"ended_at"`
+	}{s.ID, s.ExternalUserID, s.DeviceType, s.SampleRateHz, s.Channels, s.IngestionMode, s.ProcessingState(), rfc3339(s.StartedAt), rfc3339p(s.EndedAt)})
+	if err != nil {
+		fail(c, err)
+		return
+	}
+	c.Header("Content-Type", jsonType)
+	c.Header("Content-Disposition", `attachment; filename="session_`+s.ID+`.json"`)
+	c.Status(http.StatusOK)
+	w := bufio.NewWriterSize(c.Writer, 64<<10)
+	put := func(b []byte) error {
+		_, err := w.Write(b)
+		return err
+	}
+	var buf []byte
+	write := func() error {
+		if err := put(append(append([]byte(`{"session":`), head...), `,"feature_windows":[`...)); err != nil {
+			return err
+		}
+		n := 0
+		err := e.Windows(ctx, func(win models.FeatureWindow) error {
+			buf = buf[:0]
+			if n++; n > 1 {
+				buf = append(buf, ',')
+			}
+			buf = appendWindow(buf, &win)
+			return put(buf)
+		})
+		if err != nil {
+			return err
+		}
+		if err := put([]byte(`]`)); err != nil {
+			return err
+		}
+		if raw {
+			if err := put([]byte(`,"raw_batches":[`)); err != nil {
+				return err
+			}
+			batches := 0
+			err := e.Batches(ctx, func(b service.RawBatch) error {
+				buf = buf[:0]
+				if batches++; batches > 1 {
+					buf = append(buf, ',')
+				}
+				buf = appendBatch(buf, s.Channels, b)
+				return put(buf)
+			})
+			if err != nil {
+				return err
+			}
+			if err := put([]byte(`]`)); err != nil {
+				return err
+			}
+		}
+		tail := `,"pagination":{"offset":` + strconv.Itoa(offset) + `,"limit":` + strconv.Itoa(limit) + `,"total":` + strconv.Itoa(e.Total) +
+			`,"has_more":` + strconv.FormatBool(offset+n < e.Total) + "}}\n"
+		if err := put([]byte(tail)); err != nil {
+			return err
+		}
+		return w.Flush()
+	}
+	if err := write(); err != nil {
+		panic(http.ErrAbortHandler)
+	}
+}
+
+// appendBatch writes a raw batch in the form in which it may be ingested again.
+func appendBatch(b []byte, channels []string, batch service.RawBatch) []byte {
+	id, _ := json.Marshal(batch.BatchID) // cannot fail: a string
+	b = append(append(b, `{"batch_id":`...), id...)
+	b = strconv.AppendInt(append(b, `,"t0_unix_ms":`...), batch.StartMS, 10)
+	b = strconv.AppendInt(append(b, `,"sample_count":`...), int64(batch.Samples), 10)
+	b = append(b, `,"data":{`...)
+	for ch, values := range batch.Channels {
+		if ch > 0 {
+			b = append(b, ',')
+		}
+		name, _ := json.Marshal(channels[ch])
+		b = append(append(b, name...), ':', '[')
+		for i, v := range values {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = strconv.AppendFloat(b, float64(v), 'g', -1, 32)
+		}
+		b = append(b, ']')
+	}
+	return append(b, "}}"...)
+}
+
+// eraseUser is DELETE /v1/users/:external_user_id.
+func (a *API) eraseUser(c *gin.Context) {
+	user := c.Param("external_user_id")
+	audit, err := a.cfg.Sessions.EraseUser(c.Request.Context(), principal(c), user)
+	if err != nil {
+		fail(c, err)
+		return
+	}
+	c.JSON(http.StatusOK, struct {
+		User     string `json:"deleted_external_user_id"`
+		Sessions int64  `json:"sessions_deleted"`
+		Samples  int64  `json:"samples_deleted"`
+		Features int64  `json:"features_deleted"`
+		AuditID  string `json:"audit_id"`
+	}{user, audit.SessionsDeleted, audit.SamplesDeleted, audit.FeaturesDeleted, audit.PublicID()})
+}

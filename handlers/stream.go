@@ -1,0 +1,209 @@
+package handlers
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/coder/websocket"
+	"github.com/gin-gonic/gin"
+
+	"github.com/neurod/neurod/internal/service"
+	"github.com/neurod/neurod/models"
+)
+
+// Limits of live streams.
+const (
+	// streamWrite is how long a client may take for one message. One that takes longer is dropped.
+	streamWrite = 5 * time.Second
+	// streamPing is the pause between two pings; a client that does not answer within streamWrite is gone.
+	streamPing = 20 * time.Second
+)
+
+// streamProtocol is the subprotocol of the WebSocket; tokenProtocol precedes a token that is offered as another one, so
+// that it need not stand in a URL.
+const (
+	streamProtocol = "neurod.v1"
+	tokenProtocol  = "ws_token."
+)
+
+// wsURL is where a session can be followed, at the address by which the client has reached the service.
+func wsURL(c *gin.Context, sessionID, token string) string {
+	scheme := "ws"
+	if c.Request.TLS != nil || strings.EqualFold(c.GetHeader("X-Forwarded-Proto"), "https") {
+		scheme = "wss"
+	}
+	// Not url.Values, which sorts: the document has the session first.
+	return scheme + "://" + c.Request.Host + "/v1/ws?session_id=" + url.QueryEscape(sessionID) + "&ws_token=" + url.QueryEscape(token)
+}
+
+// wsToken is POST /v1/sessions/:id/ws-token.
+func (a *API) wsToken(c *gin.Context) {
+	token, good, err := a.cfg.Sessions.StreamToken(c.Request.Context(), principal(c), c.Param("id"))
+	if err != nil {
+		fail(c, err)
+		return
+	}
+	id, _ := models.ParseID(c.Param("id"))
+	c.JSON(http.StatusOK, struct {
+		WSURL     string `json:"ws_url"`
+		WSToken   string `json:"ws_token"`
+		ExpiresIn int    `json:"expires_in"`
+	}{wsURL(c, id, token), token, int(good.Seconds())})
+}
+
+// afterSeq reads where a stream resumes; nil for windows from now on.
+func afterSeq(text string) (*int, error) {
+	if text == "" {
+		return nil, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 0 {
+		return nil, &models.Error{Code: models.InvalidParameter, Fields: []models.FieldError{
+			{Pointer: "after_seq", Code: "out_of_range", Message: "must be the seq of a window, or 0 for all"}}}
+	}
+	return &n, nil
+}
+
+// ws is GET /v1/ws. Its credential is the stream token, in the query or as a subprotocol.
+func (a *API) ws(c *gin.Context) {
+	token := c.Query("ws_token")
+	for _, line := range c.Request.Header.Values("Sec-WebSocket-Protocol") {
+		for offered := range strings.SplitSeq(line, ",") {
+			if t, is := strings.CutPrefix(strings.TrimSpace(offered), tokenProtocol); is {
+				token = t
+			}
+		}
+	}
+	after, err := afterSeq(c.Query("after_seq"))
+	if err != nil {
+		fail(c, err)
+		return
+	}
+	stream, err := a.cfg.Sessions.OpenStream(c.Request.Context(), token, c.Query("session_id"), after)
+	if err != nil {
+		fail(c, err)
+		return
+	}
+	if !strings.EqualFold(c.GetHeader("Upgrade"), "websocket") {
+		c.Header("Upgrade", "websocket")
+		fail(c, models.NewError(models.UpgradeRequired))
+		return
+	}
+	conn, err := websocket.Accept(c.Writer, c.Request, &websocket.AcceptOptions{
+		Subprotocols: []string{streamProtocol},
+		// The token is the credential and no browser adds it by itself, so pages of any origin may connect.
+		InsecureSkipVerify: true,
+	})
+	if err != nil {
+		c.Abort() // Accept has answered
+		return
+	}
+	defer conn.CloseNow() // does nothing after Close
+	ctx := conn.CloseRead(c.Request.Context())
+	pinged := time.Now()
+	err = stream.Run(ctx, func(e service.StreamEvent) error {
+		b := streamMessage(e)
+		writing, cancel := context.WithTimeout(ctx, streamWrite)
+		defer cancel()
+		if b != nil {
+			return conn.Write(writing, websocket.MessageText, b)
+		}
+		if time.Since(pinged) < streamPing {
+			return nil
+		}
+		pinged = time.Now()
+		return conn.Ping(writing)
+	})
+	_ = conn.Close(closeCode(err)) // a client that has gone away cannot be told so
+}
+
+// closeCode says why a stream ended (RFC 6455, section 7.4).
+func closeCode(err error) (websocket.StatusCode, string) {
+	var known *models.Error
+	switch {
+	case err == nil:
+		return websocket.StatusNormalClosure, "session_ended"
+	case errors.Is(err, service.ErrDraining):
+		return websocket.StatusGoingAway, "restarting: connect again with after_seq"
+	case errors.Is(err, context.DeadlineExceeded):
+		return websocket.StatusTryAgainLater, "too slow: connect again with after_seq"
+	case errors.As(err, &known) && known.Status() < http.StatusInternalServerError:
+		return websocket.StatusPolicyViolation, string(known.Code)
+	}
+	return websocket.StatusInternalError, string(models.Internal)
+}
+
+// streamMessage is an event as the document shows it, nil for none.
+func streamMessage(e service.StreamEvent) []byte {
+	switch {
+	case e.Window != nil:
+		b := append([]byte(`{"type":"features","seq":`), strconv.Itoa(e.Window.Seq)...)
+		return append(appendWindow(append(b, `,"data":`...), e.Window), '}')
+	case e.Ended != nil:
+		return append(append([]byte(`{"type":"session_ended","data":`), endedData(e.Ended)...), '}')
+	}
+	return nil
+}
+
+func endedData(s *models.Session) []byte {
+	at := "null"
+	if s.EndedAt != nil {
+		at = `"` + rfc3339(*s.EndedAt) + `"`
+	}
+	return []byte(`{"ended_at":` + at + `}`)
+}
+
+// featureStream is GET /v1/sessions/:id/features/stream: the same as server-sent events (WHATWG HTML, section 9.2), whose
+// ids are the windows' seq.
+func (a *API) featureStream(c *gin.Context) {
+	from := c.GetHeader("Last-Event-ID")
+	if from == "" {
+		from = c.Query("after_seq")
+	}
+	after, err := afterSeq(from)
+	if err != nil {
+		fail(c, err)
+		return
+	}
+	stream, err := a.cfg.Sessions.OpenOwnStream(c.Request.Context(), principal(c), c.Param("id"), after)
+	if err != nil {
+		fail(c, err)
+		return
+	}
+	c.Header("Content-Type", "text/event-stream")
+	c.Header("X-Accel-Buffering", "no") // proxies pass each event on at once
+	c.Status(http.StatusOK)
+	out := http.NewResponseController(c.Writer)
+	write := func(text string) error {
+		// The server's own limit is for answers that end.
+		if err := out.SetWriteDeadline(time.Now().Add(streamWrite)); err != nil {
+			return err
+		}
+		if _, err := c.Writer.WriteString(text); err != nil {
+			return err
+		}
+		return out.Flush()
+	}
+	if err := write(": stream of " + c.Param("id") + "\n\n"); err != nil {
+		return
+	}
+	spoke := time.Now()
+	_ = stream.Run(c.Request.Context(), func(e service.StreamEvent) error { // the answer has begun: the end says all there is
+		text := ": alive\n\n"
+		switch {
+		case e.Window != nil:
+			text = "id: " + strconv.Itoa(e.Window.Seq) + "\nevent: features\ndata: " + string(appendWindow(nil, e.Window)) + "\n\n"
+		case e.Ended != nil:
+			text = "event: session_ended\ndata: " + string(endedData(e.Ended)) + "\n\n"
+		case time.Since(spoke) < streamPing:
+			return nil
+		}
+		spoke = time.Now()
+		return write(text)
+	})
+}

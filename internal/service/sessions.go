@@ -1,0 +1,655 @@
+package service
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/neurod/neurod/internal/auth"
+	"github.com/neurod/neurod/internal/store"
+	"github.com/neurod/neurod/internal/strictjson"
+	"github.com/neurod/neurod/jobs"
+	"github.com/neurod/neurod/models"
+)
+
+// Operations of sessions that take an Idempotency-Key.
+const (
+	OperationIngest     = "session_ingest"
+	OperationEndSession = "session_end"
+)
+
+// Limits of sessions.
+const (
+	MaxSessionPage  = 200  // sessions in one answer
+	MaxFeaturePage  = 1000 // windows in one answer
+	MaxExportPage   = 5000 // windows in one export
+	maxSessionName  = 255  // characters of a user, a device or a batch
+	maxChannels     = 512
+	maxChannelName  = 64
+	minRateHz       = 8     // 16 samples a window, the least a spectrum can be made of
+	maxRateHz       = 20000 // as for decodes
+	minHopMS        = 50
+	maxHopMS        = 60_000
+	maxSampleErrors = 20
+)
+
+// MaxAmplitude is the largest sample that is taken, in µV: what lies beyond is a wrong unit. The decoders have the
+// same limit.
+const MaxAmplitude = 1e7
+
+// maxFuture is how far a client's clock may be ahead.
+const maxFuture = 24 * time.Hour
+
+// SessionJobs is what sessions need of the engine.
+type SessionJobs interface {
+	Prepare(projectID string, kind models.JobKind, request json.RawMessage) models.Job
+	HandOver(job models.Job)
+	Notify(topic string)
+	Subscribe(topic string) (<-chan struct{}, func())
+	Drained() <-chan struct{}
+	IdempotencyRetention() time.Duration
+}
+
+var _ SessionJobs = (*jobs.Engine)(nil)
+
+// SessionsConfig is what Sessions is made of.
+type SessionsConfig struct {
+	// Store keeps the sessions. Required.
+	Store *store.Store
+	// Jobs runs what is to be done with the samples. Required.
+	Jobs SessionJobs
+	// Tokens signs and verifies the tokens of live streams. Required.
+	Tokens *auth.Tokens
+	// Now is the clock. Defaults to time.Now.
+	Now func() time.Time
+}
+
+// Sessions is the use case of live and recorded sessions. It is safe for concurrent use.
+type Sessions struct {
+	cfg SessionsConfig
+}
+
+// NewSessions returns the use case.
+func NewSessions(cfg SessionsConfig) *Sessions {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	return &Sessions{cfg: cfg}
+}
+
+// NewSession describes a session to be made.
+type NewSession struct {
+	ExternalUserID string
+	DeviceType     string
+	SampleRateHz   float64
+	Channels       []string
+	IngestionMode  string   // defaults to STREAMING
+	HopS           *float64 // s between the starts of two windows; defaults to 2
+	StartedAtMS    *int64   // Unix ms of the window grid's origin; defaults to the time of the first batch
+}
+
+// Create makes a session. Errors: InvalidRequestBody naming each wrong field.
+func (s *Sessions) Create(ctx context.Context, p models.Principal, n NewSession) (models.Session, error) {
+	if err := Authorize(p, models.ScopeSessions); err != nil {
+		return models.Session{}, err
+	}
+	now := s.cfg.Now()
+	ses, wrong := n.check(now)
+	if len(wrong) > 0 {
+		return models.Session{}, &models.Error{Code: models.InvalidRequestBody, Fields: wrong}
+	}
+	ses.ID, ses.ProjectID = models.NewID(), p.ProjectID
+	if err := s.cfg.Store.CreateSession(ctx, ses); err != nil {
+		return models.Session{}, unavailable(err)
+	}
+	return ses, nil
+}
+
+func (n NewSession) check(now time.Time) (models.Session, fieldErrors) {
+	var wrong fieldErrors
+	name := func(pointer, v string, most int) {
+		if fault := nameFault(v, most); fault != "" {
+			wrong.add(pointer, fault, "must have 1 to %d characters and no control characters", most)
+		}
+	}
+	ses := models.Session{ExternalUserID: n.ExternalUserID, DeviceType: n.DeviceType, SampleRateHz: n.SampleRateHz,
+		Channels: n.Channels, IngestionMode: models.ModeStreaming, HopMS: models.WindowMS, CreatedAt: now, StartedAt: now}
+	name("/external_user_id", n.ExternalUserID, maxSessionName)
+	name("/device_type", n.DeviceType, maxSessionName)
+	if !(n.SampleRateHz >= minRateHz && n.SampleRateHz <= maxRateHz) {
+		wrong.add("/sample_rate_hz", "out_of_range", "must be a number of Hz from %d to %d", minRateHz, maxRateHz)
+	}
+	switch {
+	case len(n.Channels) == 0:
+		wrong.add("/channels", "required", "is required: the names of the channels in order")
+	case len(n.Channels) > maxChannels:
+		wrong.add("/channels", "too_many", "has %d channels; at most %d are allowed", len(n.Channels), maxChannels)
+	default:
+		seen := make(map[string]int, len(n.Channels))
+		for i, c := range n.Channels {
+			pointer := "/channels/" + strconv.Itoa(i)
+			name(pointer, c, maxChannelName)
+			if first, twice := seen[c]; twice {
+				wrong.add(pointer, "duplicate", "is the same as channel %d", first)
+			}
+			seen[c] = i
+		}
+	}
+	if n.IngestionMode != "" {
+		ses.IngestionMode = models.IngestionMode(n.IngestionMode)
+	}
+	if !ses.IngestionMode.Valid() {
+		wrong.add("/ingestion_mode", "not_allowed", "must be STREAMING or RECORDED")
+	}
+	ses.State = ses.IngestionMode.First()
+	if n.HopS != nil {
+		ms := *n.HopS * 1000
+		switch {
+		case !(ms >= minHopMS && ms <= maxHopMS):
+			wrong.add("/hop_s", "out_of_range", "must be a number of seconds from %g to %g", minHopMS/1000., maxHopMS/1000.)
+		case math.Abs(ms-math.Round(ms)) > 1e-6:
+			wrong.add("/hop_s", "not_whole", "must be a whole number of milliseconds")
+		case ms*n.SampleRateHz < 1000:
+			wrong.add("/hop_s", "out_of_range", "is shorter than one sample")
+		default:
+			ses.HopMS = int(math.Round(ms))
+		}
+	}
+	if n.StartedAtMS != nil {
+		if fault := timeFault(*n.StartedAtMS, now); fault != "" {
+			wrong.add("/started_at_unix_ms", "out_of_range", "%s", fault)
+		}
+		origin := *n.StartedAtMS
+		ses.OriginMS, ses.StartedAt = &origin, time.UnixMilli(origin)
+	}
+	return ses, wrong
+}
+
+// nameFault returns the code of what is wrong with a name, "" for nothing.
+func nameFault(s string, most int) string {
+	switch {
+	case s == "":
+		return "required"
+	case utf8.RuneCountInString(s) > most:
+		return "too_long"
+	case !utf8.ValidString(s), containsControl(s):
+		return "invalid"
+	}
+	return ""
+}
+
+func containsControl(s string) bool {
+	for _, r := range s {
+		if unicode.IsControl(r) {
+			return true
+		}
+	}
+	return false
+}
+
+// timeFault says what is wrong with a time, "" for nothing.
+func timeFault(ms int64, now time.Time) string {
+	if latest := now.Add(maxFuture).UnixMilli(); ms < 0 || ms > latest {
+		return fmt.Sprintf("must be Unix time in milliseconds, from 0 to a day from now (%d)", latest)
+	}
+	return ""
+}
+
+// Get returns a session as it stands. Error: SessionNotFound.
+func (s *Sessions) Get(ctx context.Context, p models.Principal, id string) (models.Session, error) {
+	if err := Authorize(p, models.ScopeSessions); err != nil {
+		return models.Session{}, err
+	}
+	return s.get(ctx, p.ProjectID, id)
+}
+
+func (s *Sessions) get(ctx context.Context, projectID, id string) (models.Session, error) {
+	id, ok := models.ParseID(id)
+	if !ok {
+		return models.Session{}, models.NewError(models.SessionNotFound)
+	}
+	ses, err := s.cfg.Store.Session(ctx, projectID, id)
+	if err != nil {
+		return models.Session{}, absent(err, models.SessionNotFound)
+	}
+	if ses.State == models.SessionProcessing {
+		// Whoever looks first notices that its job has failed.
+		if ses, err = s.cfg.Store.FailSession(ctx, projectID, id); err != nil {
+			return models.Session{}, absent(err, models.SessionNotFound)
+		}
+	}
+	return ses, nil
+}
+
+// SessionFilter selects sessions of the project.
+type SessionFilter struct {
+	Mode           models.IngestionMode // "" for both
+	ExternalUserID string               // "" for everyone's
+	Limit          int
+	Cursor         string // SessionPage.Next of the page before
+}
+
+// SessionPage is a part of a list, newest first.
+type SessionPage struct {
+	Sessions []models.Session
+	Next     string // "" at the end
+}
+
+// List returns a page of sessions. Error: InvalidParameter for a cursor that is none.
+func (s *Sessions) List(ctx context.Context, p models.Principal, f SessionFilter) (SessionPage, error) {
+	if err := Authorize(p, models.ScopeSessions); err != nil {
+		return SessionPage{}, err
+	}
+	l := store.SessionListing{ProjectID: p.ProjectID, Mode: f.Mode, ExternalUserID: f.ExternalUserID, Limit: f.Limit + 1}
+	if f.Cursor != "" {
+		b, err := base64.RawURLEncoding.DecodeString(f.Cursor)
+		id, ok := models.ParseID(string(b))
+		if err != nil || !ok {
+			return SessionPage{}, models.Errorf(models.InvalidParameter, "cursor is not one that this list returned.")
+		}
+		l.BeforeID = id
+	}
+	found, err := s.cfg.Store.Sessions(ctx, l)
+	if err != nil {
+		return SessionPage{}, unavailable(err)
+	}
+	page := SessionPage{Sessions: found}
+	if len(found) > f.Limit {
+		page.Sessions = found[:f.Limit]
+		page.Next = base64.RawURLEncoding.EncodeToString([]byte(page.Sessions[f.Limit-1].ID))
+	}
+	return page, nil
+}
+
+// ChannelSamples are the samples of one channel as they came in, µV.
+type ChannelSamples struct {
+	Name   string
+	Values []float64
+}
+
+// Batch is a stretch of samples to be added to a session.
+type Batch struct {
+	BatchID string
+	StartMS *int64           // Unix ms of the first sample
+	Named   []ChannelSamples // one a channel, in any order
+	Raw     []byte           // or float32 little-endian, sample-major, in the order of the session's channels
+}
+
+// Ingested is what became of a batch.
+type Ingested struct {
+	Duplicate bool
+	Differs   bool // the batch id came with other samples before
+	Samples   int  // a channel; 0 for a duplicate
+	JobID     string
+}
+
+// Ingest adds a batch to a session and answers once it is durable. Errors: SessionNotFound, SessionClosed,
+// InvalidRequestBody (batch id or time missing or senseless), InvalidSamples naming channel and index, and those of
+// idempotency keys.
+func (s *Sessions) Ingest(ctx context.Context, p models.Principal, id string, b Batch, idem Idempotency, respond func(Ingested) (int, []byte)) (Accepted, error) {
+	if err := Authorize(p, models.ScopeSessions); err != nil {
+		return Accepted{}, err
+	}
+	if err := checkKey(idem); err != nil {
+		return Accepted{}, err
+	}
+	id, ok := models.ParseID(id)
+	if !ok {
+		return Accepted{}, models.NewError(models.SessionNotFound)
+	}
+	ses, err := s.cfg.Store.Session(ctx, p.ProjectID, id)
+	if err != nil {
+		return Accepted{}, absent(err, models.SessionNotFound)
+	}
+	now := s.cfg.Now()
+	data, err := b.check(ses, now)
+	if err != nil {
+		return Accepted{}, err
+	}
+	samples := len(data) / 4 / len(ses.Channels)
+	codec, packed := store.PackSamples(data)
+	job := s.job(ses)
+	in := store.Ingest{
+		Batch: models.SampleBatch{SessionID: ses.ID, BatchID: b.BatchID, ProjectID: p.ProjectID, StartMS: *b.StartMS,
+			Digest: digest(*b.StartMS, data), Codec: codec, Size: len(data), Data: packed, CreatedAt: now},
+		Samples: int64(samples), Job: job,
+	}
+	answer := func(out store.Ingested) Ingested {
+		i := Ingested{Duplicate: out.Duplicate, Differs: out.Differs, JobID: out.JobID}
+		if !out.Duplicate {
+			i.Samples = samples
+		}
+		return i
+	}
+	if idem.Key != "" {
+		key := s.record(p, OperationIngest, idem, now)
+		in.Key = &key
+		in.Record = func(out store.Ingested) models.IdempotencyRecord {
+			r := key
+			r.JobID = out.JobID
+			r.Status, r.Body = respond(answer(out))
+			return r
+		}
+	}
+	out, err := s.cfg.Store.IngestBatch(ctx, in)
+	switch {
+	case errors.Is(err, store.ErrSessionClosed):
+		return Accepted{}, models.NewError(models.SessionClosed)
+	case err != nil:
+		return Accepted{}, keyFault(err)
+	case out.Replayed != nil:
+		return replay(out.Replayed, idem)
+	}
+	if out.NewJob {
+		s.cfg.Jobs.HandOver(job)
+	}
+	status, body := respond(answer(out))
+	return Accepted{Status: status, Body: body, JobID: out.JobID}, nil
+}
+
+// job returns the job that would write the windows of a session.
+func (s *Sessions) job(ses models.Session) models.Job {
+	return s.cfg.Jobs.Prepare(ses.ProjectID, models.KindSessionWindows, json.RawMessage(`{"session_id":"`+ses.ID+`"}`))
+}
+
+// record is what an Idempotency-Key is stored with, without the answer.
+func (s *Sessions) record(p models.Principal, operation string, idem Idempotency, now time.Time) models.IdempotencyRecord {
+	return models.IdempotencyRecord{ProjectID: p.ProjectID, Operation: operation, Key: idem.Key, Fingerprint: idem.Fingerprint,
+		CreatedAt: now, ExpiresAt: now.Add(s.cfg.Jobs.IdempotencyRetention())}
+}
+
+func replay(r *models.IdempotencyRecord, idem Idempotency) (Accepted, error) {
+	if r.Fingerprint != idem.Fingerprint {
+		return Accepted{}, models.NewError(models.IdempotencyKeyReused)
+	}
+	return Accepted{Status: r.Status, Body: r.Body, Replayed: true, JobID: r.JobID}, nil
+}
+
+// keyFault is the error of a call with an Idempotency-Key about a session.
+func keyFault(err error) error {
+	if errors.Is(err, store.ErrKeyInFlight) {
+		e := models.NewError(models.IdempotencyKeyInFlight).Wrap(err)
+		e.RetryAfter = time.Second
+		return e
+	}
+	return absent(err, models.SessionNotFound)
+}
+
+// digest names the content of a batch.
+func digest(startMS int64, data []byte) string {
+	h := sha256.New()
+	var at [8]byte
+	binary.LittleEndian.PutUint64(at[:], uint64(startMS))
+	h.Write(at[:])
+	h.Write(data)
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// check returns the samples of a batch as float32 little-endian, sample-major.
+func (b *Batch) check(ses models.Session, now time.Time) ([]byte, error) {
+	var wrong fieldErrors
+	if fault := nameFault(b.BatchID, maxSessionName); fault != "" {
+		wrong.add("/batch_id", fault, "must have 1 to %d characters and no control characters", maxSessionName)
+	}
+	if b.StartMS == nil {
+		wrong.add("/t0_unix_ms", "required", "is required: Unix time of the first sample in milliseconds")
+	} else if fault := timeFault(*b.StartMS, now); fault != "" {
+		wrong.add("/t0_unix_ms", "out_of_range", "%s", fault)
+	}
+	if len(wrong) > 0 {
+		return nil, &models.Error{Code: models.InvalidRequestBody, Fields: wrong}
+	}
+	var data []byte
+	if b.Raw != nil {
+		data = b.checkRaw(ses, &wrong)
+	} else {
+		data = b.checkNamed(ses, &wrong)
+	}
+	if len(wrong) > 0 {
+		return nil, &models.Error{Code: models.InvalidSamples, Fields: wrong}
+	}
+	return data, nil
+}
+
+func (b *Batch) checkRaw(ses models.Session, wrong *fieldErrors) []byte {
+	frame := 4 * len(ses.Channels)
+	if len(b.Raw) == 0 || len(b.Raw)%frame != 0 {
+		wrong.add("", "length", "holds %d bytes; %d channels of float32 take a multiple of %d", len(b.Raw), len(ses.Channels), frame)
+		return nil
+	}
+	for i := 0; i < len(b.Raw) && len(*wrong) < maxSampleErrors; i += 4 {
+		v := float64(math.Float32frombits(binary.LittleEndian.Uint32(b.Raw[i:])))
+		judge(v, ses.Channels[i/4%len(ses.Channels)], i/frame, wrong)
+	}
+	return b.Raw
+}
+
+func (b *Batch) checkNamed(ses models.Session, wrong *fieldErrors) []byte {
+	index := make(map[string]int, len(ses.Channels))
+	for i, c := range ses.Channels {
+		index[c] = i
+	}
+	rows := make([][]float64, len(ses.Channels))
+	for _, c := range b.Named {
+		i, declared := index[c.Name]
+		if !declared {
+			wrong.add("/data/"+strictjson.Escape(c.Name), "unknown_channel", "is not a channel of this session")
+			continue
+		}
+		rows[i] = c.Values
+	}
+	n := -1
+	for i, row := range rows {
+		pointer := "/data/" + strictjson.Escape(ses.Channels[i])
+		switch {
+		case row == nil:
+			wrong.add(pointer, "missing_channel", "is missing: every declared channel must be in every batch")
+		case n < 0:
+			if n = len(row); n == 0 {
+				wrong.add(pointer, "too_few", "holds no samples")
+			}
+		case len(row) != n:
+			wrong.add(pointer, "unequal_length", "holds %d samples, the channel before it %d", len(row), n)
+		}
+	}
+	if len(*wrong) > 0 {
+		return nil
+	}
+	data := make([]byte, 4*n*len(rows))
+	for i, row := range rows {
+		for k, v := range row {
+			judge(v, ses.Channels[i], k, wrong)
+			if len(*wrong) >= maxSampleErrors {
+				return nil
+			}
+			binary.LittleEndian.PutUint32(data[4*(k*len(rows)+i):], math.Float32bits(float32(v)))
+		}
+	}
+	return data
+}
+
+// judge adds what is wrong with a sample.
+func judge(v float64, channel string, index int, wrong *fieldErrors) {
+	if math.Abs(v) <= MaxAmplitude {
+		return
+	}
+	pointer := "/data/" + strictjson.Escape(channel) + "/" + strconv.Itoa(index)
+	if math.IsNaN(v) || math.IsInf(v, 0) {
+		wrong.add(pointer, "not_finite", "is %v; samples are finite numbers of µV", v)
+		return
+	}
+	wrong.add(pointer, "out_of_range", "is %g µV; no electrode gives more than %g", v, float64(MaxAmplitude))
+}
+
+// End ends a session: a STREAMING one at once, a RECORDED one when its windows are written. Ending it again changes
+// nothing. endedAtMS defaults to now. Errors: SessionNotFound, InvalidRequestBody, and those of idempotency keys.
+func (s *Sessions) End(ctx context.Context, p models.Principal, id string, endedAtMS *int64, idem Idempotency, respond func(models.Session) (int, []byte)) (Accepted, error) {
+	if err := Authorize(p, models.ScopeSessions); err != nil {
+		return Accepted{}, err
+	}
+	if err := checkKey(idem); err != nil {
+		return Accepted{}, err
+	}
+	now := s.cfg.Now()
+	at := now
+	if endedAtMS != nil {
+		if fault := timeFault(*endedAtMS, now); fault != "" {
+			return Accepted{}, models.InvalidField("/ended_at_unix_ms", "out_of_range", "%s", fault)
+		}
+		at = time.UnixMilli(*endedAtMS)
+	}
+	ses, err := s.get(ctx, p.ProjectID, id)
+	if err != nil {
+		return Accepted{}, err
+	}
+	job := s.job(ses)
+	end := store.SessionEnd{ProjectID: p.ProjectID, SessionID: ses.ID, At: at, Job: job}
+	if idem.Key != "" {
+		key := s.record(p, OperationEndSession, idem, now)
+		end.Key = &key
+		end.Record = func(out store.SessionEnded) models.IdempotencyRecord {
+			r := key
+			r.JobID = out.Session.ID // where erasure finds it
+			if out.Session.JobID != nil {
+				r.JobID = *out.Session.JobID
+			}
+			r.Status, r.Body = respond(out.Session)
+			return r
+		}
+	}
+	out, err := s.cfg.Store.EndSession(ctx, end)
+	if err != nil {
+		return Accepted{}, keyFault(err)
+	}
+	if out.Replayed != nil {
+		return replay(out.Replayed, idem)
+	}
+	if out.NewJob {
+		s.cfg.Jobs.HandOver(job)
+	}
+	if out.Changed {
+		s.cfg.Jobs.Notify(ses.ID)
+	}
+	status, body := respond(out.Session)
+	a := Accepted{Status: status, Body: body}
+	if out.Session.JobID != nil {
+		a.JobID = *out.Session.JobID
+	}
+	return a, nil
+}
+
+// FeatureFilter selects windows of a session.
+type FeatureFilter struct {
+	AfterMS    *int64 // only windows that start later
+	OnlyPassed bool
+	Newest     bool // the latest first
+	Limit      int
+}
+
+// Features returns feature windows in the order of their start. Error: SessionNotFound.
+func (s *Sessions) Features(ctx context.Context, p models.Principal, id string, f FeatureFilter) ([]models.FeatureWindow, error) {
+	ses, err := s.Get(ctx, p, id)
+	if err != nil {
+		return nil, err
+	}
+	found, err := s.cfg.Store.FeatureWindows(ctx, p.ProjectID, store.WindowListing{SessionID: ses.ID, AfterMS: f.AfterMS,
+		OnlyPassed: f.OnlyPassed, Descending: f.Newest, Limit: f.Limit})
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	return found, nil
+}
+
+// RawBatch is a batch as it is exported: the samples of each channel, µV.
+type RawBatch struct {
+	BatchID  string
+	StartMS  int64
+	Samples  int
+	Channels [][]float32 // channels × samples
+}
+
+// Export is the content of a session, to be read once, a little at a time.
+type Export struct {
+	Session models.Session
+	Offset  int
+	Limit   int
+	Total   int // windows of the session
+
+	sessions *Sessions
+}
+
+// exportChunk is how many windows an export holds in memory at once; it holds one batch.
+const exportChunk = 200
+
+// Export opens a session for export: its windows from offset on, at most limit. Error: SessionNotFound.
+func (s *Sessions) Export(ctx context.Context, p models.Principal, id string, offset, limit int) (*Export, error) {
+	ses, err := s.Get(ctx, p, id)
+	if err != nil {
+		return nil, err
+	}
+	return &Export{Session: ses, Offset: offset, Limit: limit, Total: ses.WindowCount, sessions: s}, nil
+}
+
+// Windows calls each with every window of the page, in the order of their start.
+func (e *Export) Windows(ctx context.Context, each func(models.FeatureWindow) error) error {
+	l := store.WindowListing{SessionID: e.Session.ID, Offset: e.Offset}
+	for left := e.Limit; left > 0; {
+		l.Limit = min(left, exportChunk)
+		found, err := e.sessions.cfg.Store.FeatureWindows(ctx, e.Session.ProjectID, l)
+		if err != nil {
+			return unavailable(err)
+		}
+		for i := range found {
+			if err := each(found[i]); err != nil {
+				return err
+			}
+		}
+		if len(found) < l.Limit {
+			return nil
+		}
+		left -= len(found)
+		l.Offset, l.AfterIndex = 0, &found[len(found)-1].WindowIndex
+	}
+	return nil
+}
+
+// Batches calls each with every batch of the session, in the order of their start.
+func (e *Export) Batches(ctx context.Context, each func(RawBatch) error) error {
+	after, seq := int64(math.MinInt64), -1
+	for {
+		found, err := e.sessions.cfg.Store.Batches(ctx, e.Session.ProjectID, e.Session.ID, after, seq, 1)
+		if err != nil {
+			return unavailable(err)
+		}
+		if len(found) == 0 {
+			return nil
+		}
+		b := found[0]
+		if err := each(rawBatch(b, len(e.Session.Channels))); err != nil {
+			return err
+		}
+		after, seq = b.StartSample, b.Seq
+	}
+}
+
+func rawBatch(b models.SampleBatch, channels int) RawBatch {
+	n := len(b.Data) / 4 / channels
+	out := RawBatch{BatchID: b.BatchID, StartMS: b.StartMS, Samples: n, Channels: make([][]float32, channels)}
+	for ch := range out.Channels {
+		out.Channels[ch] = make([]float32, n)
+		for i := range n {
+			out.Channels[ch][i] = math.Float32frombits(binary.LittleEndian.Uint32(b.Data[4*(i*channels+ch):]))
+		}
+	}
+	return out
+}

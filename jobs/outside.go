@@ -1,0 +1,26 @@
+package jobs
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/neurod/neurod/internal/store"
+	"github.com/neurod/neurod/models"
+)
+
+// Prepare returns a queued job for a caller that stores it in a transaction of its own, together with what it works on.
+// After the commit call HandOver. The row is its own outbox: without HandOver the reconciler finds it.
+func (e *Engine) Prepare(projectID string, kind models.JobKind, request json.RawMessage) models.Job {
+	now := time.Now().UTC().Truncate(time.Microsecond)
+	return models.Job{ID: models.NewID(), ProjectID: projectID, Kind: kind, State: models.JobQueued, Request: request,
+		CreatedAt: now, NextCheck: now.Add(firstCheck)}
+}
+
+// HandOver hands a job that was stored outside of Submit to the queue, without waiting for it.
+func (e *Engine) HandOver(job models.Job) {
+	e.metrics.accepted.WithLabelValues(string(job.Kind)).Inc()
+	e.enqueueSoon(store.Due{ID: job.ID, Kind: job.Kind})
+}
+
+// IdempotencyRetention is how long the answer to an Idempotency-Key is kept.
+func (e *Engine) IdempotencyRetention() time.Duration { return e.cfg.IdempotencyRetention }

@@ -1,0 +1,207 @@
+package models
+
+import (
+	"fmt"
+	"math"
+	"time"
+)
+
+// IngestionMode says how the samples of a session come in.
+type IngestionMode string
+
+// The ingestion modes.
+const (
+	ModeStreaming IngestionMode = "STREAMING" // live: the session is open until it is ended
+	ModeRecorded  IngestionMode = "RECORDED"  // an upload: ending it starts the last part of the processing
+)
+
+// Valid reports whether m is one of the modes.
+func (m IngestionMode) Valid() bool { return m == ModeStreaming || m == ModeRecorded }
+
+// First returns the state in which sessions of the mode begin.
+func (m IngestionMode) First() SessionState {
+	if m == ModeRecorded {
+		return SessionUploading
+	}
+	return SessionOpen
+}
+
+// SessionState is where a session stands.
+//
+//	STREAMING   OPEN ── end ──► ENDED
+//
+//	RECORDED    UPLOADING ── end ──► PROCESSING ── every window written ──► COMPLETE
+//	                                     └──────── its job failed ────────► FAILED
+//
+// Samples are taken in OPEN and UPLOADING only. Ending a session that has ended changes nothing.
+type SessionState string
+
+// The states of a session.
+const (
+	SessionOpen       SessionState = "OPEN"
+	SessionEnded      SessionState = "ENDED"
+	SessionUploading  SessionState = "UPLOADING"
+	SessionProcessing SessionState = "PROCESSING"
+	SessionComplete   SessionState = "COMPLETE"
+	SessionFailed     SessionState = "FAILED"
+)
+
+// SessionStates lists every state.
+func SessionStates() []SessionState {
+	return []SessionState{SessionOpen, SessionEnded, SessionUploading, SessionProcessing, SessionComplete, SessionFailed}
+}
+
+// SessionEvent is what happens to a session.
+type SessionEvent string
+
+// The events.
+const (
+	EventIngest   SessionEvent = "ingest"   // a new batch of samples
+	EventEnd      SessionEvent = "end"      // the caller ends the session
+	EventWindowed SessionEvent = "windowed" // every due window is written
+	EventFailed   SessionEvent = "failed"   // the job that writes the windows failed for good
+)
+
+// SessionEvents lists every event.
+func SessionEvents() []SessionEvent {
+	return []SessionEvent{EventIngest, EventEnd, EventWindowed, EventFailed}
+}
+
+// transitions is the state machine: what is not in it is refused.
+var transitions = map[SessionState]map[SessionEvent]SessionState{
+	SessionOpen:       {EventIngest: SessionOpen, EventEnd: SessionEnded, EventWindowed: SessionOpen},
+	SessionEnded:      {EventEnd: SessionEnded, EventWindowed: SessionEnded},
+	SessionUploading:  {EventIngest: SessionUploading, EventEnd: SessionProcessing, EventWindowed: SessionUploading},
+	SessionProcessing: {EventEnd: SessionProcessing, EventWindowed: SessionComplete, EventFailed: SessionFailed},
+	SessionComplete:   {EventEnd: SessionComplete},
+	SessionFailed:     {EventEnd: SessionFailed},
+}
+
+// Next returns the state after an event, and false where the event is refused in this state.
+func (s SessionState) Next(e SessionEvent) (SessionState, bool) {
+	next, ok := transitions[s][e]
+	return next, ok
+}
+
+// WindowMS is the length of a feature window in ms (2 s, as the sessions document has it).
+const WindowMS = 2000
+
+// Session is one recording from a device: a live stream or an upload.
+type Session struct {
+	ID             string
+	ProjectID      string
+	ExternalUserID string
+	DeviceType     string
+	SampleRateHz   float64
+	Channels       []string // stored as JSON text
+	IngestionMode  IngestionMode
+	State          SessionState
+	HopMS          int    // ms from the start of one feature window to the next
+	OriginMS       *int64 // Unix ms of sample 0 and of window 0; nil until the first batch or the caller sets it
+
+	SampleCount  int64 // samples a channel that were accepted
+	BatchCount   int   // batches that were accepted: the next batch's number
+	PendingCount int   // batches not yet seen by the job that writes the windows
+	LongestBatch int64 // samples a channel of the longest batch
+	WindowCount  int   // windows written: the next window's number
+
+	JobID   *string // the latest job that writes the windows
+	JobOpen bool    // that job has not yet found its work done
+
+	CreatedAt time.Time
+	StartedAt time.Time
+	EndedAt   *time.Time
+}
+
+// ProcessingState returns what callers see of the state: none for STREAMING.
+func (s Session) ProcessingState() *SessionState {
+	if s.IngestionMode == ModeStreaming {
+		return nil
+	}
+	state := s.State
+	return &state
+}
+
+// Over reports whether the session has ended and every window that will ever come is written.
+func (s Session) Over() bool {
+	switch s.State {
+	case SessionEnded:
+		return s.PendingCount == 0
+	case SessionComplete, SessionFailed:
+		return true
+	}
+	return false
+}
+
+// WindowSamples returns the number of samples a channel of a feature window.
+func (s Session) WindowSamples() int64 {
+	return int64(math.Round(WindowMS * s.SampleRateHz / 1000))
+}
+
+// WindowStart returns the first sample of window k, which lies at k hops after the origin.
+func (s Session) WindowStart(k int64) int64 {
+	return int64(math.Round(float64(k) * float64(s.HopMS) * s.SampleRateHz / 1000))
+}
+
+// WindowsOver returns the first and the last window that overlap the samples [start, end); last < first for none.
+func (s Session) WindowsOver(start, end int64) (first, last int64) {
+	hop := float64(s.HopMS) * s.SampleRateHz / 1000
+	first = int64(math.Floor(float64(start-s.WindowSamples())/hop)) - 1
+	for s.WindowStart(first)+s.WindowSamples() <= start {
+		first++
+	}
+	last = int64(math.Ceil(float64(end)/hop)) + 1
+	for s.WindowStart(last) >= end {
+		last--
+	}
+	return first, last
+}
+
+// SampleAt returns the number of the sample at a time: negative before the origin.
+func (s Session) SampleAt(unixMS int64) int64 {
+	if s.OriginMS == nil {
+		return 0
+	}
+	return int64(math.Round(float64(unixMS-*s.OriginMS) * s.SampleRateHz / 1000))
+}
+
+// SeamSamples is how far a batch's time may be off its neighbor and still continue it: the samples within 1 ms, to
+// which times are given, at least one.
+func (s Session) SeamSamples() int64 {
+	return max(1, int64(math.Ceil(s.SampleRateHz/1000)))
+}
+
+// SampleBatch is a stretch of samples of a session as it came in: float32 little-endian, sample-major, µV, compressed.
+// Where batches overlap, the one that was accepted first keeps the sample.
+type SampleBatch struct {
+	SessionID   string
+	BatchID     string // the caller's
+	ProjectID   string
+	Seq         int   // its number in the order of acceptance, from 0
+	StartMS     int64 // Unix ms as the caller gave it
+	StartSample int64 // number of its first sample, counted from the session's origin
+	EndSample   int64 // number after its last sample
+	Pending     bool  // not yet seen by the job that writes the windows
+	JobID       string
+	Digest      string // SHA-256 of time and samples, hex
+	Codec       string // how Data is compressed
+	Size        int    // bytes before compression
+	Data        []byte
+	CreatedAt   time.Time
+}
+
+// FeatureWindow is what was computed from one stretch of contiguous samples. A session has each index at most once.
+type FeatureWindow struct {
+	SessionID   string
+	WindowIndex int64 // position on the session's grid; negative before the origin
+	ProjectID   string
+	Seq         int // its number in the order of writing, from 1: where a reader of the live stream resumes
+	StartMS     int64
+	EndMS       int64
+	Passed      bool   // the quality gate
+	Data        string // JSON object: features, artifacts, quality, confidence, gate
+	CreatedAt   time.Time
+}
+
+// ID returns the window's public id.
+func (w FeatureWindow) ID() string { return fmt.Sprintf("wnd_%s_%d", w.SessionID, w.WindowIndex) }

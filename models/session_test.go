@@ -1,0 +1,66 @@
+package models_test
+
+import (
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/neurod/neurod/models"
+)
+
+// TestSessionTransitions states the whole machine a second time and compares every pair of state and event.
+func TestSessionTransitions(t *testing.T) {
+	t.Parallel()
+	legal := map[string]models.SessionState{
+		"OPEN ingest":         "OPEN",
+		"OPEN end":            "ENDED",
+		"OPEN windowed":       "OPEN",
+		"ENDED end":           "ENDED",
+		"ENDED windowed":      "ENDED",
+		"UPLOADING ingest":    "UPLOADING",
+		"UPLOADING end":       "PROCESSING",
+		"UPLOADING windowed":  "UPLOADING",
+		"PROCESSING end":      "PROCESSING",
+		"PROCESSING windowed": "COMPLETE",
+		"PROCESSING failed":   "FAILED",
+		"COMPLETE end":        "COMPLETE",
+		"FAILED end":          "FAILED",
+	}
+	pairs := 0
+	for _, s := range models.SessionStates() {
+		for _, e := range models.SessionEvents() {
+			pairs++
+			want, ok := legal[string(s)+" "+string(e)]
+			got, gotOK := s.Next(e)
+			if got != want || gotOK != ok {
+				t.Errorf("%s on %s: %q, %v; want %q, %v", s, e, got, gotOK, want, ok)
+			}
+		}
+	}
+	if pairs != 24 {
+		t.Errorf("%d pairs of state and event", pairs)
+	}
+	if models.ModeStreaming.First() != models.SessionOpen || models.ModeRecorded.First() != models.SessionUploading {
+		t.Error("first states")
+	}
+}
+
+// TestWindowsOver compares the windows over a stretch with those found by looking at each.
+func TestWindowsOver(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		s := models.Session{
+			SampleRateHz: rapid.SampledFrom([]float64{100, 128, 160, 250, 256, 500, 512, 2048, 199.8}).Draw(t, "rate"),
+			HopMS:        rapid.IntRange(50, 5000).Draw(t, "hop"),
+		}
+		start := rapid.Int64Range(-20_000, 20_000).Draw(t, "start")
+		end := start + rapid.Int64Range(1, 3000).Draw(t, "samples")
+		first, last := s.WindowsOver(start, end)
+		in := func(k int64) bool { return s.WindowStart(k) < end && s.WindowStart(k)+s.WindowSamples() > start }
+		for k := first - 3; k <= last+3; k++ {
+			if in(k) != (k >= first && k <= last) {
+				t.Fatalf("window %d [%d, %d) over [%d, %d): first %d, last %d", k, s.WindowStart(k), s.WindowStart(k)+s.WindowSamples(), start, end, first, last)
+			}
+		}
+	})
+}
