@@ -1,8 +1,9 @@
 // Command demo shows neurod whole: it starts the program embedded on a free port with an empty data folder, makes a
-// project and a key over HTTP, decodes one recording of each paradigm and prints what came back.
+// project and a key over HTTP, decodes one recording of each paradigm, runs a recorded session to COMPLETE and prints
+// what came back.
 //
-// It exits 0 only if every job completed, every answer names what was recorded, and every field of the decode
-// document is there. Real recordings are used where NEUROD_EEG_DATA is a folder, seeded synthetic EEG otherwise.
+// It exits 0 only if every job completed, every answer names what was recorded, every field of the decode document is
+// there, and the session has every window. Real recordings are used where NEUROD_EEG_DATA is a folder, seeded synthetic EEG otherwise.
 package main
 
 import (
@@ -53,8 +54,23 @@ func run(ctx context.Context, program, data string) error {
 		return err
 	}
 	fmt.Printf("neurod is ready at %s after %d ms\n\n", p.URL, p.Ready.Milliseconds())
-	failed := show(ctx, p.URL, cases)
-	return errors.Join(failed, p.Stop(20*time.Second))
+	return errors.Join(walk(ctx, p.URL, cases, data), p.Stop(20*time.Second))
+}
+
+// waitLimit is how long a job may take here.
+const waitLimit = 30 * time.Second
+
+// walk is the client's side of the demo.
+func walk(ctx context.Context, base string, cases []demoCase, data string) error {
+	c, err := neurod.SignUp(ctx, base, "demo@example.org", "a demo password")
+	if err != nil {
+		return err
+	}
+	sig, name, err := sessionSignal(data)
+	if err != nil {
+		return err
+	}
+	return errors.Join(show(ctx, c, cases), recordSession(ctx, c, sig, name))
 }
 
 // answer is the output of a decode as the document has it.
@@ -77,11 +93,7 @@ type answer struct {
 }
 
 // show decodes the cases and prints a row for each. The error lists what is not right.
-func show(ctx context.Context, base string, cases []demoCase) error {
-	c, err := neurod.SignUp(ctx, base, "demo@example.org", "a demo password")
-	if err != nil {
-		return err
-	}
+func show(ctx context.Context, c *neurod.Client, cases []demoCase) error {
 	var wrong []error
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "PARADIGM\tRECORDED\tDECODED INTENT\tCONFIDENCE\tALTERNATIVES\tSEIZURE\tRED FLAGS\tMODEL\tMS")
@@ -95,7 +107,7 @@ func show(ctx context.Context, base string, cases []demoCase) error {
 		if err != nil {
 			return fmt.Errorf("%s: %w", dc.paradigm, err)
 		}
-		job, err = c.Wait(ctx, job.Data.JobID, 30*time.Second, false)
+		job, err = c.Wait(ctx, job.Data.JobID, waitLimit, false)
 		if err != nil {
 			return fmt.Errorf("%s: %w", dc.paradigm, err)
 		}
