@@ -3,6 +3,9 @@ package dsp
 import (
 	"fmt"
 	"math"
+	"slices"
+
+	"gonum.org/v1/gonum/floats"
 )
 
 // Decimator keeps every q-th sample after a zero-phase Chebyshev I low pass of order 8 with 0.05 dB of ripple at
@@ -61,7 +64,7 @@ func Decimate(dst, x []float64, q int) []float64 {
 // It is not safe for concurrent use.
 type Resampler struct {
 	up, down int
-	h        []float64
+	phases   [][]float64 // phases[p] are the taps p, p+up, p+2·up, ... last first, so that an output is one dot product
 	half     int
 	buf      []float64
 }
@@ -90,12 +93,16 @@ func NewResampler(from, to float64) (*Resampler, error) {
 	r.half = 10 * longest
 	n := 2*r.half + 1
 	i0 := besselI0(5)
-	r.h = windowedSinc(n, 1/float64(longest), func(k int) float64 {
+	h := windowedSinc(n, 1/float64(longest), func(k int) float64 {
 		t := float64(k-r.half) / float64(r.half)
 		return besselI0(5*math.Sqrt(1-t*t)) / i0
 	})
-	for i := range r.h {
-		r.h[i] *= float64(up)
+	r.phases = make([][]float64, up)
+	for p := range r.phases {
+		for k := p; k < n; k += up {
+			r.phases[p] = append(r.phases[p], h[k]*float64(up))
+		}
+		slices.Reverse(r.phases[p])
 	}
 	return r, nil
 }
@@ -112,7 +119,7 @@ func (r *Resampler) Resample(dst, x []float64) []float64 {
 	if len(x) == 0 {
 		return dst
 	}
-	if r.h == nil {
+	if r.phases == nil {
 		copy(dst, x)
 		return dst
 	}
@@ -121,22 +128,20 @@ func (r *Resampler) Resample(dst, x []float64) []float64 {
 	n := len(x)
 	r.buf = grow(r.buf, n+2*edge)
 	m := mean(x)
-	for i := range r.buf {
+	for i := range edge {
 		r.buf[i] = oddExtension(x, i-edge) - m
+		r.buf[edge+n+i] = oddExtension(x, n+i) - m
+	}
+	for i, v := range x {
+		r.buf[edge+i] = v - m
 	}
 	for i := range dst {
 		// Output i sits at i·down on the upsampled grid; tap k reads the grid at i·down + half - k,
 		// which holds input only at multiples of up.
 		top := i*r.down + r.half
-		j := top / r.up
-		sum := 0.0
-		k := top - j*r.up
-		for k < len(r.h) {
-			sum += r.h[k] * r.buf[j+edge]
-			k += r.up
-			j--
-		}
-		dst[i] = sum + m
+		last := top/r.up + edge + 1
+		taps := r.phases[top%r.up]
+		dst[i] = floats.Dot(taps, r.buf[last-len(taps):last]) + m
 	}
 	return dst
 }
