@@ -37,7 +37,8 @@ type claim struct {
 
 type projectJob struct{ projectID, id string }
 
-// Limits of one statement. Two lanes overlap the wait for one fsync with the gathering of the next statement.
+// Limits of one statement. Two lanes overlap the wait for one flush with the gathering of the next statement; more make
+// the statements smaller, which costs more than the wait (measured with 32 clients: 4 lanes are 7 % slower, 1 20 %).
 const (
 	pgLanes     = 2
 	pgMaxCalls  = 64
