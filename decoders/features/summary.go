@@ -51,10 +51,11 @@ func SummarizeConfig(sig decoders.Signal, cfg Config) (*Summary, error) {
 	if sig.Seconds() < cfg.Seconds {
 		cfg.Seconds = sig.Seconds()
 	}
-	e, err := New(cfg)
+	e, err := borrow(cfg)
 	if err != nil {
 		return nil, decoders.Errorf(decoders.CodeInvalidSignal, map[string]any{"sample_rate": sig.Rate}, "%v", err)
 	}
+	defer giveBack(cfg, e)
 	rows, _ := sig.Data.Dims()
 	s := &Summary{
 		PerChannel: ByChannel[float64]{Names: cfg.Channels, Values: make([]float64, rows)},
