@@ -69,7 +69,8 @@ type Config struct {
 	// from everywhere, and from one address for all e-mails. Defaults to 10.
 	LoginFailures int `env:"NEUROD_LOGIN_FAILURES" envDefault:"10"`
 
-	// WorkerConcurrency is how many jobs a worker runs at once. Defaults to 4 times the number of CPUs, at least 8.
+	// WorkerConcurrency is how many jobs a worker runs at once. Defaults to 12 times the number of CPUs, at least 24: an
+	// attempt also waits for the database.
 	WorkerConcurrency int `env:"NEUROD_WORKER_CONCURRENCY"`
 	// RedisOutageLimit is how long Redis may be away before new decodes are refused. Defaults to 30 s.
 	RedisOutageLimit time.Duration `env:"NEUROD_REDIS_OUTAGE_LIMIT" envDefault:"30s"`

@@ -38,7 +38,7 @@ type claim struct {
 type projectJob struct{ projectID, id string }
 
 // Limits of one statement. Two lanes overlap the wait for one flush with the gathering of the next statement; more make
-// the statements smaller, which costs more than the wait (measured with 32 clients: 4 lanes are 7 % slower, 1 20 %).
+// the statements smaller, which costs more than the wait (4 lanes were slower with 32 clients in tools/bench).
 const (
 	pgLanes     = 2
 	pgMaxCalls  = 64
