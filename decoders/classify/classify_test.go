@@ -124,6 +124,15 @@ func TestSoftmaxOfAnyFiniteScoresSumsToOne(t *testing.T) {
 	})
 }
 
+func TestSoftmaxOfEqualScores(t *testing.T) {
+	t.Parallel()
+	for _, v := range []float64{0, -3, 1e300, -1e300, math.MaxFloat64} {
+		if p := classify.Softmax(nil, []float64{v, v}); p[0] != 0.5 || p[1] != 0.5 {
+			t.Errorf("two scores of %v: %v", v, p)
+		}
+	}
+}
+
 func TestTemperatureUndoesAFactorOnTheScores(t *testing.T) {
 	t.Parallel()
 	const seed = 4

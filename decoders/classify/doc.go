@@ -158,9 +158,18 @@ func Softmax(dst, x []float64) []float64 {
 	if len(dst) != len(x) {
 		panic(mat.ErrShape)
 	}
-	lse := LogSumExp(x)
+	top := math.Inf(-1)
+	for _, v := range x {
+		top = max(top, v)
+	}
+	sum := 0.0
 	for i, v := range x {
-		dst[i] = math.Exp(v - lse)
+		dst[i] = math.Exp(v - top)
+		sum += dst[i]
+	}
+	// Divided, not exp(v - log Σ): beside a score of 1e300 the logarithm of the sum is lost.
+	for i := range dst {
+		dst[i] /= sum
 	}
 	return dst
 }
