@@ -302,32 +302,38 @@ func throughput(ctx context.Context, opt options, d *deployment, c *neurod.Clien
 	if err != nil {
 		return err
 	}
-	var floors, services []float64
+	var floors, raws, services []float64
 	for round := range opt.rounds {
 		// The side that waits is frozen, so that its timers cost the other nothing.
-		rate, lat, err := loop(ctx, opt.clients, opt.load, func(ctx context.Context, body []byte) error {
-			return fc.Do(ctx, http.MethodPost, "/floor", "", body, nil, nil)
-		})
-		if err != nil {
-			return err
+		for _, f := range []struct {
+			path, name string
+			rates      *[]float64
+		}{{"/floor", "floor, plain table     ", &floors}, {"/floor-raw", "floor, no compression  ", &raws}} {
+			rate, lat, err := loop(ctx, opt.clients, opt.load, func(ctx context.Context, body []byte) error {
+				return fc.Do(ctx, http.MethodPost, f.path, "", body, nil, nil)
+			})
+			if err != nil {
+				return err
+			}
+			*f.rates = append(*f.rates, rate)
+			fmt.Printf("round %d: %s %6.0f requests/s, p50 %s ms\n", round+1, f.name, rate, ms(percentile(lat, .5)))
 		}
-		floors = append(floors, rate)
-		fmt.Printf("round %d: floor   %6.0f requests/s, p50 %s ms\n", round+1, rate, ms(percentile(lat, .5)))
 		if err := floor.Signal(syscall.SIGSTOP); err != nil {
 			return err
 		}
-		rate, lat, err = closedLoop(ctx, c, opt.clients, opt.load)
+		rate, lat, err := closedLoop(ctx, c, opt.clients, opt.load)
 		if err != nil {
 			return err
 		}
 		services = append(services, rate)
-		fmt.Printf("round %d: neurod  %6.0f decodes/s,  p50 %s ms, p99 %s ms\n", round+1, rate, ms(percentile(lat, .5)), ms(percentile(lat, .99)))
+		fmt.Printf("round %d: neurod                  %6.0f decodes/s,  p50 %s ms, p99 %s ms\n", round+1, rate, ms(percentile(lat, .5)), ms(percentile(lat, .99)))
 		if err := floor.Signal(syscall.SIGCONT); err != nil {
 			return err
 		}
 	}
-	f, s := median(floors), median(services)
-	fmt.Printf("median: neurod %.0f decodes/s, floor %.0f requests/s, ratio %.2f (limit 0.50: %s)\n", s, f, s/f, verdict(s/f >= .5))
+	f, raw, s := median(floors), median(raws), median(services)
+	fmt.Printf("median: neurod %.0f decodes/s, floor %.0f requests/s, ratio %.2f (limit 0.50: %s); of the floor without compression (%.0f/s) %.2f\n",
+		s, f, s/f, verdict(s/f >= .5), raw, s/raw)
 	for _, pid := range d.own {
 		now, peak, err := residentMiB(pid)
 		if err != nil {
