@@ -13,6 +13,7 @@ import (
 	"github.com/neurod/neurod/decoders/features"
 	"github.com/neurod/neurod/decoders/motorimagery"
 	"github.com/neurod/neurod/decoders/p300"
+	"github.com/neurod/neurod/decoders/recording"
 	"github.com/neurod/neurod/decoders/riemann"
 	"github.com/neurod/neurod/decoders/seizure"
 	"github.com/neurod/neurod/decoders/ssvep"
@@ -127,7 +128,9 @@ func flicker(cfg ssvep.Config) func(context.Context) (func() error, error) {
 
 func window(channels int) func(context.Context) (func() error, error) {
 	return func(context.Context) (func() error, error) {
-		ex, err := features.New(features.Config{Rate: 250, Channels: labels(channels)})
+		// Blinks are looked for on frontal electrodes only, so the names matter.
+		names, _ := recording.MontageFor("", channels)
+		ex, err := features.New(features.Config{Rate: 250, Channels: names})
 		if err != nil {
 			return nil, err
 		}
