@@ -19,37 +19,20 @@ import (
 
 // decode is POST /api/v1/neuro/decode.
 func (a *API) decode(c *gin.Context) {
-	p := principal(c)
-	if err := a.cfg.Decode.Admit(p); err != nil {
-		fail(c, err)
-		return
-	}
-	body, release, err := a.readPooled(c)
-	if err != nil {
-		fail(c, err)
-		return
-	}
-	defer release()
-	idem, err := idempotency(c, body)
-	if err != nil {
-		fail(c, err)
-		return
-	}
-	rec, err := parseRecording(body)
-	if err != nil {
-		fail(c, err)
-		return
-	}
-	accepted, err := a.cfg.Decode.Submit(c.Request.Context(), p, rec, idem, respondAccepted)
-	if err != nil {
-		fail(c, err)
-		return
-	}
-	writeAccepted(c, accepted)
+	accept(a, c, parseRecording, func(ctx context.Context, p models.Principal, rec service.Recording, idem service.Idempotency) (service.Accepted, error) {
+		return a.cfg.Decode.Submit(ctx, p, rec, idem, respondAccepted)
+	})
 }
 
 // decodeBatch is POST /api/v1/neuro/decode/batch.
 func (a *API) decodeBatch(c *gin.Context) {
+	accept(a, c, parseBatch, func(ctx context.Context, p models.Principal, recs []service.Recording, idem service.Idempotency) (service.Accepted, error) {
+		return a.cfg.Decode.SubmitBatch(ctx, p, recs, idem, respondBatchAccepted)
+	})
+}
+
+// accept reads, parses and submits the body of a decode call: the right to decode comes before the body is read.
+func accept[T any](a *API, c *gin.Context, parse func([]byte) (T, error), submit func(context.Context, models.Principal, T, service.Idempotency) (service.Accepted, error)) {
 	p := principal(c)
 	if err := a.cfg.Decode.Admit(p); err != nil {
 		fail(c, err)
@@ -66,12 +49,12 @@ func (a *API) decodeBatch(c *gin.Context) {
 		fail(c, err)
 		return
 	}
-	recs, err := parseBatch(body)
+	request, err := parse(body)
 	if err != nil {
 		fail(c, err)
 		return
 	}
-	accepted, err := a.cfg.Decode.SubmitBatch(c.Request.Context(), p, recs, idem, respondBatchAccepted)
+	accepted, err := submit(c.Request.Context(), p, request, idem)
 	if err != nil {
 		fail(c, err)
 		return
