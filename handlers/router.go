@@ -111,6 +111,7 @@ func (a *API) Routes() []Route {
 		{get, "/v1/sessions/:id/status", key, models.ScopeSessions, 0, a.sessionStatus},
 		{get, "/v1/sessions/:id/features", key, models.ScopeSessions, 0, a.features},
 		{get, "/v1/sessions/:id/features/stream", key, models.ScopeSessions, 0, a.featureStream},
+		{get, "/v1/sessions/:id/decodes", key, models.ScopeSessions, 0, a.decodes},
 		{post, "/v1/sessions/:id/ws-token", key, models.ScopeSessions, 0, a.wsToken},
 		{get, "/v1/ws", none, "", 0, a.ws}, // its credential is the stream token
 		{get, "/v1/sessions/:id/export", key, models.ScopeSessions, 0, a.export},

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -25,7 +26,10 @@ type sessionBody struct {
 	Channels       []string `json:"channels"`
 	IngestionMode  string   `json:"ingestion_mode"`
 	HopS           *float64 `json:"hop_s"`
+	JitterMS       *int     `json:"jitter_ms"`
 	StartedAtMS    *int64   `json:"started_at_unix_ms"`
+
+	Decode *service.NewLiveDecode `json:"decode"`
 }
 
 // sessionFields is what callers see of a session.
@@ -41,13 +45,29 @@ type sessionFields struct {
 	IngestionMode   models.IngestionMode `json:"ingestion_mode"`
 	ProcessingState *models.SessionState `json:"processing_state"`
 	HopS            float64              `json:"hop_s"`
+	JitterMS        int                  `json:"jitter_ms"`
+	Decode          *liveFields          `json:"decode,omitempty"`
 	WSURL           string               `json:"ws_url,omitempty"`
 }
 
+// liveFields is what callers see of how a session is decoded as it runs.
+type liveFields struct {
+	Paradigm string                 `json:"paradigm"`
+	Model    string                 `json:"model,omitempty"`
+	WindowS  float64                `json:"window_s"`
+	HopS     float64                `json:"hop_s"`
+	Stimulus *models.DecodeStimulus `json:"stimulus,omitempty"`
+	Intents  map[string]string      `json:"intents,omitempty"`
+}
+
 func sessionOfModel(s models.Session) sessionFields {
-	return sessionFields{SessionID: s.ID, ProjectID: s.ProjectID, ExternalUserID: s.ExternalUserID, DeviceType: s.DeviceType,
+	out := sessionFields{SessionID: s.ID, ProjectID: s.ProjectID, ExternalUserID: s.ExternalUserID, DeviceType: s.DeviceType,
 		SampleRateHz: s.SampleRateHz, Channels: s.Channels, StartedAt: rfc3339(s.StartedAt), EndedAt: rfc3339p(s.EndedAt),
-		IngestionMode: s.IngestionMode, ProcessingState: s.ProcessingState(), HopS: float64(s.HopMS) / 1000}
+		IngestionMode: s.IngestionMode, ProcessingState: s.ProcessingState(), HopS: float64(s.HopMS) / 1000, JitterMS: s.JitterMS}
+	if d := s.Decode; d != nil {
+		out.Decode = &liveFields{d.Paradigm, d.Model, float64(d.WindowMS) / 1000, float64(d.HopMS) / 1000, d.Stimulus, d.Intents}
+	}
+	return out
 }
 
 // createSession is POST /v1/sessions.
@@ -58,7 +78,7 @@ func (a *API) createSession(c *gin.Context) {
 	}
 	s, err := a.cfg.Sessions.Create(c.Request.Context(), principal(c), service.NewSession{
 		ExternalUserID: body.ExternalUserID, DeviceType: body.DeviceType, SampleRateHz: body.SampleRateHz, Channels: body.Channels,
-		IngestionMode: body.IngestionMode, HopS: body.HopS, StartedAtMS: body.StartedAtMS,
+		IngestionMode: body.IngestionMode, HopS: body.HopS, JitterMS: body.JitterMS, StartedAtMS: body.StartedAtMS, Decode: body.Decode,
 	})
 	if err != nil {
 		fail(c, err)
@@ -116,24 +136,40 @@ func (a *API) getSession(c *gin.Context) {
 	c.JSON(http.StatusOK, sessionOfModel(s))
 }
 
+// gapFields is a stretch of time that was not recorded.
+type gapFields struct {
+	StartMS int64 `json:"start_ms"`
+	EndMS   int64 `json:"end_ms"`
+	Samples int64 `json:"samples"`
+}
+
 // sessionStatus is GET /v1/sessions/:id/status.
 func (a *API) sessionStatus(c *gin.Context) {
-	s, err := a.cfg.Sessions.Get(c.Request.Context(), principal(c), c.Param("id"))
+	st, err := a.cfg.Sessions.Status(c.Request.Context(), principal(c), c.Param("id"))
 	if err != nil {
 		fail(c, err)
 		return
 	}
+	gaps := make([]gapFields, len(st.Gaps))
+	for i, g := range st.Gaps {
+		gaps[i] = gapFields(g)
+	}
+	s := st.Session
 	c.JSON(http.StatusOK, struct {
 		SessionID       string               `json:"session_id"`
 		IngestionMode   models.IngestionMode `json:"ingestion_mode"`
 		ProcessingState *models.SessionState `json:"processing_state"`
 		EndedAt         *string              `json:"ended_at"`
 		WindowCount     int                  `json:"window_count"`
+		DecodeCount     int                  `json:"decode_count"`
 		SampleCount     int64                `json:"sample_count"`
 		BatchCount      int                  `json:"batch_count"`
 		PendingBatches  int                  `json:"pending_batches"`
+		Gaps            []gapFields          `json:"gaps"`
+		MoreGaps        bool                 `json:"more_gaps"`
 		JobID           *string              `json:"job_id"`
-	}{s.ID, s.IngestionMode, s.ProcessingState(), rfc3339p(s.EndedAt), s.WindowCount, s.SampleCount, s.BatchCount, s.PendingCount, s.JobID})
+	}{s.ID, s.IngestionMode, s.ProcessingState(), rfc3339p(s.EndedAt), s.WindowCount, s.DecodeCount, s.SampleCount, s.BatchCount, s.Pending(),
+		gaps, st.MoreGaps, s.JobID})
 }
 
 // octets is the media type of float32 little-endian samples.
@@ -397,47 +433,79 @@ func respondEnded(s models.Session) (int, []byte) {
 	return status, append(b, '\n')
 }
 
-// appendWindow writes a feature window as the document shows it.
-func appendWindow(b []byte, w *models.FeatureWindow) []byte {
+// appendTimed writes what was computed from a stretch of a session: its id and times, the members of its JSON object,
+// and its place.
+func appendTimed(b []byte, id, sessionID string, startMS, endMS int64, data string, created time.Time, index int64, seq int) []byte {
 	b = append(b, `{"id":"`...)
-	b = append(b, w.ID()...)
+	b = append(b, id...)
 	b = append(b, `","session_id":"`...)
-	b = append(b, w.SessionID...)
+	b = append(b, sessionID...)
 	b = append(b, `","window_start_ms":`...)
-	b = strconv.AppendInt(b, w.StartMS, 10)
+	b = strconv.AppendInt(b, startMS, 10)
 	b = append(b, `,"window_end_ms":`...)
-	b = strconv.AppendInt(b, w.EndMS, 10)
-	if n := len(w.Data); n > 2 { // an object: its members go among these
+	b = strconv.AppendInt(b, endMS, 10)
+	if n := len(data); n > 2 { // an object: its members go among these
 		b = append(b, ',')
-		b = append(b, w.Data[1:n-1]...)
+		b = append(b, data[1:n-1]...)
 	}
 	b = append(b, `,"created_at":"`...)
-	b = append(b, rfc3339(w.CreatedAt)...)
+	b = append(b, rfc3339(created)...)
 	b = append(b, `","index":`...)
-	b = strconv.AppendInt(b, w.WindowIndex, 10)
+	b = strconv.AppendInt(b, index, 10)
 	b = append(b, `,"seq":`...)
-	b = strconv.AppendInt(b, int64(w.Seq), 10)
+	b = strconv.AppendInt(b, int64(seq), 10)
 	return append(b, '}')
+}
+
+// appendWindow writes a feature window as the document shows it.
+func appendWindow(b []byte, w *models.FeatureWindow) []byte {
+	return appendTimed(b, w.ID(), w.SessionID, w.StartMS, w.EndMS, w.Data, w.CreatedAt, w.WindowIndex, w.Seq)
+}
+
+// appendDecode writes a live decode: the fields of a decode's output, or its error, in its window.
+func appendDecode(b []byte, d *models.SessionDecode) []byte {
+	return appendTimed(b, d.ID(), d.SessionID, d.StartMS, d.EndMS, d.Data, d.CreatedAt, d.DecodeIndex, d.Seq)
+}
+
+// appendArray writes a list of what append writes one of.
+func appendArray[T any](b []byte, list []T, one func([]byte, *T) []byte) []byte {
+	b = append(b, '[')
+	for i := range list {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = one(b, &list[i])
+	}
+	return append(b, "]\n"...)
+}
+
+// afterMS reads the time after which a list begins.
+func (q *query) afterMS() *int64 {
+	text, given := q.c.GetQuery("after_ms")
+	if !given {
+		return nil
+	}
+	after, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		q.bad("after_ms", "not_integer", "must be Unix time in milliseconds")
+	}
+	return &after
+}
+
+// newestFirst reads the order of a list.
+func (q *query) newestFirst() bool {
+	order := q.c.Query("order")
+	if order != "" && order != "asc" && order != "desc" {
+		q.bad("order", "not_allowed", "must be asc or desc")
+	}
+	return order == "desc"
 }
 
 // features is GET /v1/sessions/:id/features.
 func (a *API) features(c *gin.Context) {
 	q := query{c: c}
-	f := service.FeatureFilter{Limit: q.integer("limit", service.MaxFeaturePage, 1, service.MaxFeaturePage), OnlyPassed: q.boolean("only_passed")}
-	if text, given := c.GetQuery("after_ms"); given {
-		after, err := strconv.ParseInt(text, 10, 64)
-		if err != nil {
-			q.bad("after_ms", "not_integer", "must be Unix time in milliseconds")
-		}
-		f.AfterMS = &after
-	}
-	switch order := c.Query("order"); order {
-	case "", "asc":
-	case "desc":
-		f.Newest = true
-	default:
-		q.bad("order", "not_allowed", "must be asc or desc")
-	}
+	f := service.FeatureFilter{Limit: q.integer("limit", service.MaxFeaturePage, 1, service.MaxFeaturePage), OnlyPassed: q.boolean("only_passed"),
+		AfterMS: q.afterMS(), Newest: q.newestFirst()}
 	if err := q.err(); err != nil {
 		fail(c, err)
 		return
@@ -447,14 +515,23 @@ func (a *API) features(c *gin.Context) {
 		fail(c, err)
 		return
 	}
-	out := append(make([]byte, 0, 2+1024*len(found)), '[')
-	for i := range found {
-		if i > 0 {
-			out = append(out, ',')
-		}
-		out = appendWindow(out, &found[i])
+	c.Data(http.StatusOK, jsonType, appendArray(make([]byte, 0, 2+1024*len(found)), found, appendWindow))
+}
+
+// decodes is GET /v1/sessions/:id/decodes.
+func (a *API) decodes(c *gin.Context) {
+	q := query{c: c}
+	f := service.DecodeFilter{Limit: q.integer("limit", service.MaxFeaturePage, 1, service.MaxFeaturePage), AfterMS: q.afterMS(), Newest: q.newestFirst()}
+	if err := q.err(); err != nil {
+		fail(c, err)
+		return
 	}
-	c.Data(http.StatusOK, jsonType, append(out, "]\n"...))
+	found, err := a.cfg.Sessions.Decodes(c.Request.Context(), principal(c), c.Param("id"), f)
+	if err != nil {
+		fail(c, err)
+		return
+	}
+	c.Data(http.StatusOK, jsonType, appendArray(make([]byte, 0, 2+2048*len(found)), found, appendDecode))
 }
 
 // export is GET /v1/sessions/:id/export, written as it is read. A fault in its middle closes the connection, because

@@ -56,7 +56,7 @@ func (a *API) wsToken(c *gin.Context) {
 	}{wsURL(c, id, token), token, int(good.Seconds())})
 }
 
-// afterSeq reads where a stream resumes; nil for windows from now on.
+// afterSeq reads where a stream resumes; nil for what comes from now on.
 func afterSeq(text string) (*int, error) {
 	if text == "" {
 		return nil, nil
@@ -64,7 +64,7 @@ func afterSeq(text string) (*int, error) {
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 0 {
 		return nil, &models.Error{Code: models.InvalidParameter, Fields: []models.FieldError{
-			{Pointer: "after_seq", Code: "out_of_range", Message: "must be the seq of a window, or 0 for all"}}}
+			{Pointer: "after_seq", Code: "out_of_range", Message: "must be the seq of a message, or 0 for all"}}}
 	}
 	return &n, nil
 }
@@ -144,6 +144,9 @@ func streamMessage(e service.StreamEvent) []byte {
 	case e.Window != nil:
 		b := append([]byte(`{"type":"features","seq":`), strconv.Itoa(e.Window.Seq)...)
 		return append(appendWindow(append(b, `,"data":`...), e.Window), '}')
+	case e.Decode != nil:
+		b := append([]byte(`{"type":"decode","seq":`), strconv.Itoa(e.Decode.Seq)...)
+		return append(appendDecode(append(b, `,"data":`...), e.Decode), '}')
 	case e.Ended != nil:
 		return append(append([]byte(`{"type":"session_ended","data":`), endedData(e.Ended)...), '}')
 	}
@@ -159,7 +162,7 @@ func endedData(s *models.Session) []byte {
 }
 
 // featureStream is GET /v1/sessions/:id/features/stream: the same as server-sent events (WHATWG HTML, section 9.2), whose
-// ids are the windows' seq.
+// ids are the seq.
 func (a *API) featureStream(c *gin.Context) {
 	from := c.GetHeader("Last-Event-ID")
 	if from == "" {
@@ -198,6 +201,8 @@ func (a *API) featureStream(c *gin.Context) {
 		switch {
 		case e.Window != nil:
 			text = "id: " + strconv.Itoa(e.Window.Seq) + "\nevent: features\ndata: " + string(appendWindow(nil, e.Window)) + "\n\n"
+		case e.Decode != nil:
+			text = "id: " + strconv.Itoa(e.Decode.Seq) + "\nevent: decode\ndata: " + string(appendDecode(nil, e.Decode)) + "\n\n"
 		case e.Ended != nil:
 			text = "event: session_ended\ndata: " + string(endedData(e.Ended)) + "\n\n"
 		case time.Since(spoke) < streamPing:

@@ -70,7 +70,7 @@ func SessionEvents() []SessionEvent {
 // transitions is the state machine: what is not in it is refused.
 var transitions = map[SessionState]map[SessionEvent]SessionState{
 	SessionOpen:       {EventIngest: SessionOpen, EventEnd: SessionEnded, EventWindowed: SessionOpen},
-	SessionEnded:      {EventEnd: SessionEnded, EventWindowed: SessionEnded},
+	SessionEnded:      {EventEnd: SessionEnded, EventWindowed: SessionEnded, EventFailed: SessionEnded},
 	SessionUploading:  {EventIngest: SessionUploading, EventEnd: SessionProcessing, EventWindowed: SessionUploading},
 	SessionProcessing: {EventEnd: SessionProcessing, EventWindowed: SessionComplete, EventFailed: SessionFailed},
 	SessionComplete:   {EventEnd: SessionComplete},
@@ -97,13 +97,21 @@ type Session struct {
 	IngestionMode  IngestionMode
 	State          SessionState
 	HopMS          int    // ms from the start of one feature window to the next
+	JitterMS       int    // ms by which a batch's time may be off its neighbor and still continue it
 	OriginMS       *int64 // Unix ms of sample 0 and of window 0; nil until the first batch or the caller sets it
 
 	SampleCount  int64 // samples a channel that were accepted
 	BatchCount   int   // batches that were accepted: the next batch's number
-	PendingCount int   // batches not yet seen by the job that writes the windows
+	SeenCount    int   // batches that the job that writes the windows has seen: those with a lower number
 	LongestBatch int64 // samples a channel of the longest batch
-	WindowCount  int   // windows written: the next window's number
+	WindowCount  int   // windows written
+	LastSeq      int   // number of the last window or decode that was written: where a reader of the live stream is when it has all
+
+	TailStart *int64 // the last contiguous stretch of samples; nil until the first batch
+	TailEnd   *int64
+
+	Decode      *LiveDecode // how the session is decoded as it runs, nil for not at all; stored as JSON text
+	DecodeCount int         // decodes written
 
 	JobID   *string // the latest job that writes the windows
 	JobOpen bool    // that job has not yet found its work done
@@ -122,36 +130,65 @@ func (s Session) ProcessingState() *SessionState {
 	return &state
 }
 
-// Over reports whether the session has ended and every window that will ever come is written.
+// Pending returns how many batches wait for the job that writes the windows.
+func (s Session) Pending() int { return s.BatchCount - s.SeenCount }
+
+// Tail returns the last contiguous stretch of samples, and false before the first batch.
+func (s Session) Tail() (Stretch, bool) {
+	if s.TailStart == nil || s.TailEnd == nil {
+		return Stretch{}, false
+	}
+	return Stretch{Start: *s.TailStart, End: *s.TailEnd}, true
+}
+
+// Over reports whether the session has ended and no window will come by itself any more.
 func (s Session) Over() bool {
 	switch s.State {
 	case SessionEnded:
-		return s.PendingCount == 0
+		return s.Pending() == 0 || !s.JobOpen // what a job that was given up has left comes with the next end
 	case SessionComplete, SessionFailed:
 		return true
 	}
 	return false
 }
 
-// WindowSamples returns the number of samples a channel of a feature window.
-func (s Session) WindowSamples() int64 {
-	return int64(math.Round(WindowMS * s.SampleRateHz / 1000))
+// Grid is where the windows of a session lie: window k begins k hops after the origin.
+type Grid struct {
+	RateHz   float64
+	WindowMS int
+	HopMS    int
 }
 
-// WindowStart returns the first sample of window k, which lies at k hops after the origin.
-func (s Session) WindowStart(k int64) int64 {
-	return int64(math.Round(float64(k) * float64(s.HopMS) * s.SampleRateHz / 1000))
+// WindowGrid is the grid of feature windows.
+func (s Session) WindowGrid() Grid {
+	return Grid{RateHz: s.SampleRateHz, WindowMS: WindowMS, HopMS: s.HopMS}
 }
 
-// WindowsOver returns the first and the last window that overlap the samples [start, end); last < first for none.
-func (s Session) WindowsOver(start, end int64) (first, last int64) {
-	hop := float64(s.HopMS) * s.SampleRateHz / 1000
-	first = int64(math.Floor(float64(start-s.WindowSamples())/hop)) - 1
-	for s.WindowStart(first)+s.WindowSamples() <= start {
+// DecodeGrid is the grid of live decodes; false where the session is not decoded as it runs.
+func (s Session) DecodeGrid() (Grid, bool) {
+	if s.Decode == nil {
+		return Grid{}, false
+	}
+	return Grid{RateHz: s.SampleRateHz, WindowMS: s.Decode.WindowMS, HopMS: s.Decode.HopMS}, true
+}
+
+// Samples returns the number of samples a channel of a window.
+func (g Grid) Samples() int64 { return int64(math.Round(float64(g.WindowMS) * g.RateHz / 1000)) }
+
+// Start returns the first sample of window k.
+func (g Grid) Start(k int64) int64 {
+	return int64(math.Round(float64(k) * float64(g.HopMS) * g.RateHz / 1000))
+}
+
+// Over returns the first and the last window that overlap the samples [start, end); last < first for none.
+func (g Grid) Over(start, end int64) (first, last int64) {
+	hop := float64(g.HopMS) * g.RateHz / 1000
+	first = int64(math.Floor(float64(start-g.Samples())/hop)) - 1
+	for g.Start(first)+g.Samples() <= start {
 		first++
 	}
 	last = int64(math.Ceil(float64(end)/hop)) + 1
-	for s.WindowStart(last) >= end {
+	for g.Start(last) >= end {
 		last--
 	}
 	return first, last
@@ -165,10 +202,20 @@ func (s Session) SampleAt(unixMS int64) int64 {
 	return int64(math.Round(float64(unixMS-*s.OriginMS) * s.SampleRateHz / 1000))
 }
 
-// SeamSamples is how far a batch's time may be off its neighbor and still continue it: the samples within 1 ms, to
-// which times are given, at least one.
-func (s Session) SeamSamples() int64 {
-	return max(1, int64(math.Ceil(s.SampleRateHz/1000)))
+// TimeOf returns the time of a sample, Unix ms.
+func (s Session) TimeOf(sample int64) int64 {
+	if s.OriginMS == nil {
+		return 0
+	}
+	return *s.OriginMS + int64(math.Round(float64(sample)*1000/s.SampleRateHz))
+}
+
+// SeamSamples is how far a batch of so many samples may be off its neighbor and still continue it: the session's jitter,
+// but not so far that a missing batch as long as this one would pass for a late clock, and at least the rounding of times
+// to whole ms.
+func (s Session) SeamSamples(samples int64) int64 {
+	jitter := min(int64(float64(s.JitterMS)*s.SampleRateHz/1000), samples/2)
+	return max(1, int64(math.Ceil(s.SampleRateHz/1000)), jitter)
 }
 
 // SampleBatch is a stretch of samples of a session as it came in: float32 little-endian, sample-major, µV, compressed.
@@ -177,11 +224,10 @@ type SampleBatch struct {
 	SessionID   string
 	BatchID     string // the caller's
 	ProjectID   string
-	Seq         int   // its number in the order of acceptance, from 0
+	Seq         int   // its number in the order of acceptance, from 0; the job has seen those below Session.SeenCount
 	StartMS     int64 // Unix ms as the caller gave it
 	StartSample int64 // number of its first sample, counted from the session's origin
 	EndSample   int64 // number after its last sample
-	Pending     bool  // not yet seen by the job that writes the windows
 	JobID       string
 	Digest      string // SHA-256 of time and samples, hex
 	Codec       string // how Data is compressed
@@ -195,7 +241,7 @@ type FeatureWindow struct {
 	SessionID   string
 	WindowIndex int64 // position on the session's grid; negative before the origin
 	ProjectID   string
-	Seq         int // its number in the order of writing, from 1: where a reader of the live stream resumes
+	Seq         int // its number among the session's windows and decodes in the order of writing, from 1: where a reader of the live stream resumes
 	StartMS     int64
 	EndMS       int64
 	Passed      bool   // the quality gate

@@ -17,6 +17,7 @@ func TestSessionTransitions(t *testing.T) {
 		"OPEN windowed":       "OPEN",
 		"ENDED end":           "ENDED",
 		"ENDED windowed":      "ENDED",
+		"ENDED failed":        "ENDED",
 		"UPLOADING ingest":    "UPLOADING",
 		"UPLOADING end":       "PROCESSING",
 		"UPLOADING windowed":  "UPLOADING",
@@ -45,8 +46,8 @@ func TestSessionTransitions(t *testing.T) {
 	}
 }
 
-// TestWindowsOver compares the windows over a stretch with those found by looking at each.
-func TestWindowsOver(t *testing.T) {
+// TestGridOver compares the windows over a stretch with those found by looking at each.
+func TestGridOver(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		s := models.Session{
@@ -55,11 +56,13 @@ func TestWindowsOver(t *testing.T) {
 		}
 		start := rapid.Int64Range(-20_000, 20_000).Draw(t, "start")
 		end := start + rapid.Int64Range(1, 3000).Draw(t, "samples")
-		first, last := s.WindowsOver(start, end)
-		in := func(k int64) bool { return s.WindowStart(k) < end && s.WindowStart(k)+s.WindowSamples() > start }
+		first, last := s.WindowGrid().Over(start, end)
+		in := func(k int64) bool {
+			return s.WindowGrid().Start(k) < end && s.WindowGrid().Start(k)+s.WindowGrid().Samples() > start
+		}
 		for k := first - 3; k <= last+3; k++ {
 			if in(k) != (k >= first && k <= last) {
-				t.Fatalf("window %d [%d, %d) over [%d, %d): first %d, last %d", k, s.WindowStart(k), s.WindowStart(k)+s.WindowSamples(), start, end, first, last)
+				t.Fatalf("window %d [%d, %d) over [%d, %d): first %d, last %d", k, s.WindowGrid().Start(k), s.WindowGrid().Start(k)+s.WindowGrid().Samples(), start, end, first, last)
 			}
 		}
 	})

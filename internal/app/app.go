@@ -246,7 +246,7 @@ func (a *App) wireWorker() error {
 		return fmt.Errorf("app: %w", err)
 	}
 	a.worker.Register(models.KindDecode, workers.Decode(cat))
-	a.worker.Register(models.KindSessionWindows, workers.SessionWindows(a.store, a.engine.Notify))
+	a.worker.Register(models.KindSessionWindows, workers.SessionWindows(a.store, cat, a.engine.Notify))
 	a.metrics.MustRegister(a.worker.Collector())
 	return nil
 }

@@ -30,16 +30,24 @@ const (
 
 // Limits of sessions.
 const (
-	MaxSessionPage  = 200  // sessions in one answer
-	MaxFeaturePage  = 1000 // windows in one answer
-	MaxExportPage   = 5000 // windows in one export
-	maxSessionName  = 255  // characters of a user, a device or a batch
-	maxChannels     = 512
-	maxChannelName  = 64
-	minRateHz       = 8     // 16 samples a window, the least a spectrum can be made of
-	maxRateHz       = 20000 // as for decodes
-	minHopMS        = 50
-	maxHopMS        = 60_000
+	MaxSessionPage = 200  // sessions in one answer
+	MaxFeaturePage = 1000 // windows in one answer
+	MaxExportPage  = 5000 // windows in one export
+	maxSessionName = 255  // characters of a user, a device or a batch
+	maxChannels    = 512
+	maxChannelName = 64
+	minRateHz      = 8     // 16 samples a window, the least a spectrum can be made of
+	maxRateHz      = 20000 // as for decodes
+	minHopMS       = 50
+	maxHopMS       = 60_000
+	// liveJitterMS is what clients' clocks and networks do to the times of live batches. It lets a sample lie so far from its
+	// place at most, and is under the length of the shortest batches that are sent on purpose.
+	liveJitterMS    = 40
+	maxJitterMS     = 1000
+	minDecodeMS     = 500    // no decoder says anything of less
+	maxDecodeMS     = 60_000 // as the longest clip that is decoded live
+	defaultDecodeS  = 4      // s
+	defaultEveryS   = 1      // s
 	maxSampleErrors = 20
 )
 
@@ -76,7 +84,8 @@ type SessionsConfig struct {
 
 // Sessions is the use case of live and recorded sessions. It is safe for concurrent use.
 type Sessions struct {
-	cfg SessionsConfig
+	cfg   SessionsConfig
+	watch watch
 }
 
 // NewSessions returns the use case.
@@ -95,7 +104,9 @@ type NewSession struct {
 	Channels       []string
 	IngestionMode  string   // defaults to STREAMING
 	HopS           *float64 // s between the starts of two windows; defaults to 2
+	JitterMS       *int     // ms by which a batch's time may be off its neighbor and still continue it; defaults to 40 live and 1 recorded
 	StartedAtMS    *int64   // Unix ms of the window grid's origin; defaults to the time of the first batch
+	Decode         *NewLiveDecode
 }
 
 // Create makes a session. Errors: InvalidRequestBody naming each wrong field.
@@ -152,18 +163,17 @@ func (n NewSession) check(now time.Time) (models.Session, fieldErrors) {
 		wrong.add("/ingestion_mode", "not_allowed", "must be STREAMING or RECORDED")
 	}
 	ses.State = ses.IngestionMode.First()
-	if n.HopS != nil {
-		ms := *n.HopS * 1000
-		switch {
-		case !(ms >= minHopMS && ms <= maxHopMS):
-			wrong.add("/hop_s", "out_of_range", "must be a number of seconds from %g to %g", minHopMS/1000., maxHopMS/1000.)
-		case math.Abs(ms-math.Round(ms)) > 1e-6:
-			wrong.add("/hop_s", "not_whole", "must be a whole number of milliseconds")
-		case ms*n.SampleRateHz < 1000:
-			wrong.add("/hop_s", "out_of_range", "is shorter than one sample")
-		default:
-			ses.HopMS = int(math.Round(ms))
+	ses.HopMS = wrong.seconds("/hop_s", n.HopS, models.WindowMS, minHopMS, maxHopMS, n.SampleRateHz)
+	if ses.JitterMS = 1; ses.IngestionMode == models.ModeStreaming {
+		ses.JitterMS = liveJitterMS
+	}
+	if j := n.JitterMS; j != nil {
+		if ses.JitterMS = *j; *j < 0 || *j > maxJitterMS {
+			wrong.add("/jitter_ms", "out_of_range", "must be a whole number of milliseconds from 0 to %d", maxJitterMS)
 		}
+	}
+	if n.Decode != nil {
+		ses.Decode = n.Decode.check(n.SampleRateHz, &wrong)
 	}
 	if n.StartedAtMS != nil {
 		if fault := timeFault(*n.StartedAtMS, now); fault != "" {
@@ -173,6 +183,25 @@ func (n NewSession) check(now time.Time) (models.Session, fieldErrors) {
 		ses.OriginMS, ses.StartedAt = &origin, time.UnixMilli(origin)
 	}
 	return ses, wrong
+}
+
+// seconds returns a length in whole ms, and the default where none is given.
+func (f *fieldErrors) seconds(pointer string, s *float64, fallback, least, most int, rateHz float64) int {
+	if s == nil {
+		return fallback
+	}
+	ms := *s * 1000
+	switch {
+	case !(ms >= float64(least) && ms <= float64(most)):
+		f.add(pointer, "out_of_range", "must be a number of seconds from %g to %g", float64(least)/1000, float64(most)/1000)
+	case math.Abs(ms-math.Round(ms)) > 1e-6:
+		f.add(pointer, "not_whole", "must be a whole number of milliseconds")
+	case ms*rateHz < 1000:
+		f.add(pointer, "out_of_range", "is shorter than one sample")
+	default:
+		return int(math.Round(ms))
+	}
+	return fallback
 }
 
 // nameFault returns the code of what is wrong with a name, "" for nothing.
@@ -222,13 +251,52 @@ func (s *Sessions) get(ctx context.Context, projectID, id string) (models.Sessio
 	if err != nil {
 		return models.Session{}, absent(err, models.SessionNotFound)
 	}
-	if ses.State == models.SessionProcessing {
+	if ses.State == models.SessionProcessing || (ses.State == models.SessionEnded && ses.JobOpen) {
 		// Whoever looks first notices that its job has failed.
 		if ses, err = s.cfg.Store.FailSession(ctx, projectID, id); err != nil {
 			return models.Session{}, absent(err, models.SessionNotFound)
 		}
 	}
 	return ses, nil
+}
+
+// maxGaps is how many gaps a status lists.
+const maxGaps = 100
+
+// Gap is a stretch of time that was not recorded.
+type Gap struct {
+	StartMS int64 // Unix ms
+	EndMS   int64
+	Samples int64 // a channel that are missing
+}
+
+// Status is how far the processing of a session is.
+type Status struct {
+	Session  models.Session
+	Gaps     []Gap // in order, the first 100
+	MoreGaps bool
+}
+
+// Status returns a session as it stands, with its gaps. Error: SessionNotFound.
+func (s *Sessions) Status(ctx context.Context, p models.Principal, id string) (Status, error) {
+	ses, err := s.Get(ctx, p, id)
+	if err != nil {
+		return Status{}, err
+	}
+	found, err := s.cfg.Store.Stretches(ctx, ses, maxGaps+2) // one more stretch than gaps between them
+	if err != nil {
+		return Status{}, unavailable(err)
+	}
+	out := Status{Session: ses}
+	for i := 1; i < len(found); i++ {
+		if len(out.Gaps) == maxGaps {
+			out.MoreGaps = true
+			break
+		}
+		from, to := found[i-1].End, found[i].Start
+		out.Gaps = append(out.Gaps, Gap{StartMS: ses.TimeOf(from), EndMS: ses.TimeOf(to), Samples: to - from})
+	}
+	return out, nil
 }
 
 // SessionFilter selects sessions of the project.
@@ -623,7 +691,7 @@ func (e *Export) Windows(ctx context.Context, each func(models.FeatureWindow) er
 	return nil
 }
 
-// Batches calls each with every batch of the session, in the order of their start.
+// Batches calls each with every batch of the session, in the order of their end.
 func (e *Export) Batches(ctx context.Context, each func(RawBatch) error) error {
 	after, seq := int64(math.MinInt64), -1
 	for {
@@ -638,7 +706,7 @@ func (e *Export) Batches(ctx context.Context, each func(RawBatch) error) error {
 		if err := each(rawBatch(b, len(e.Session.Channels))); err != nil {
 			return err
 		}
-		after, seq = b.StartSample, b.Seq
+		after, seq = b.EndSample, b.Seq
 	}
 }
 

@@ -1,8 +1,13 @@
 package service
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"maps"
+	"math"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/neurod/neurod/internal/auth"
@@ -14,7 +19,7 @@ import (
 // streams within it, and a lost signal delays a window by no more.
 const streamTick = 2 * time.Second
 
-// streamPage is how many windows a stream reads at once.
+// streamPage is how many windows and decodes a stream reads at once.
 const streamPage = 100
 
 // ErrDraining ends a stream because the process stops; the client may connect again at once.
@@ -34,11 +39,11 @@ func (s *Sessions) StreamToken(ctx context.Context, p models.Principal, id strin
 type Stream struct {
 	sessions *Sessions
 	grant    auth.StreamGrant
-	after    int // number of the last window that the client has
+	after    int // number of the last message that the client has
 }
 
 // OpenStream checks a stream token. sessionID may be empty; otherwise the token must be for it. after is the number of the
-// last window that the client has, nil for windows from now on. Errors: MissingCredentials, InvalidToken, ExpiredToken,
+// last message that the client has, nil for what comes from now on. Errors: MissingCredentials, InvalidToken, ExpiredToken,
 // SessionNotFound.
 func (s *Sessions) OpenStream(ctx context.Context, token, sessionID string, after *int) (*Stream, error) {
 	if token == "" {
@@ -74,7 +79,7 @@ func (s *Sessions) open(ctx context.Context, g auth.StreamGrant, after *int) (*S
 	if err != nil {
 		return nil, err
 	}
-	st.after = ses.WindowCount
+	st.after = ses.LastSeq
 	if after != nil {
 		st.after = *after
 	}
@@ -82,75 +87,193 @@ func (s *Sessions) open(ctx context.Context, g auth.StreamGrant, after *int) (*S
 }
 
 func (st *Stream) checkKey(ctx context.Context) error {
-	active, err := st.sessions.cfg.Store.KeyActive(ctx, st.grant.ProjectID, st.grant.KeyID, st.sessions.cfg.Now())
+	active, err := st.sessions.cfg.Store.ActiveKeys(ctx, []string{st.grant.KeyID}, st.sessions.cfg.Now())
 	if err != nil {
 		return unavailable(err)
 	}
-	if !active {
+	if active[st.grant.KeyID] != st.grant.ProjectID {
 		return models.NewError(models.InvalidAPIKey)
 	}
 	return nil
 }
 
-// StreamEvent is one thing that happened in a session: a window, its end, or nothing for a while.
+// StreamEvent is one thing that happened in a session: a window, a decode, its end, or nothing for a while.
 type StreamEvent struct {
 	Window *models.FeatureWindow
+	Decode *models.SessionDecode
 	Ended  *models.Session
 }
 
-// Run sends every window in the order of writing, then the end of the session, and returns nil. Between them it sends
-// empty events now and then. It returns what send returns; InvalidAPIKey when the key is revoked meanwhile;
+// seq returns the number of a message.
+func (e StreamEvent) seq() int {
+	if e.Window != nil {
+		return e.Window.Seq
+	}
+	return e.Decode.Seq
+}
+
+// Run sends every window and decode in the order of writing, then the end of the session, and returns nil. Between them it
+// sends empty events now and then. It returns what send returns; InvalidAPIKey when the key is revoked meanwhile;
 // SessionNotFound when the session is erased; ErrDraining; or ctx's error. A slow client delays itself alone: what it has
 // not read waits in the database.
 func (st *Stream) Run(ctx context.Context, send func(StreamEvent) error) error {
-	changed, end := st.sessions.cfg.Jobs.Subscribe(st.grant.SessionID)
+	s := st.sessions
+	changed, end := s.cfg.Jobs.Subscribe(st.grant.SessionID)
 	defer end()
+	seen := s.watch.add(st.grant)
+	defer s.watch.remove(seen)
 	tick := time.NewTicker(streamTick)
 	defer tick.Stop()
 	for {
-		// The session is read before the windows: if it is over, all of them are there.
-		ses, err := st.sessions.get(ctx, st.grant.ProjectID, st.grant.SessionID)
-		if err != nil {
+		if over, err := st.sendNews(ctx, send); over || err != nil {
 			return err
 		}
-		if err := st.sendWindows(ctx, send); err != nil {
-			return err
-		}
-		if ses.Over() {
-			return send(StreamEvent{Ended: &ses})
-		}
-		select {
-		case <-changed:
-		case <-tick.C:
-			if err := st.checkKey(ctx); err != nil {
-				return err
+	wait:
+		for {
+			select {
+			case <-changed:
+				break wait
+			case <-tick.C:
+				news, err := s.watch.look(ctx, s, seen)
+				if err != nil {
+					return err
+				}
+				if news.LastSeq > st.after || news.Over() || news.Pending() > 0 {
+					break wait // a signal was lost, or a job has ended that should have given one
+				}
+				if err := send(StreamEvent{}); err != nil {
+					return err
+				}
+			case <-s.cfg.Jobs.Drained():
+				return ErrDraining
+			case <-ctx.Done():
+				return ctx.Err()
 			}
-			if err := send(StreamEvent{}); err != nil {
-				return err
-			}
-		case <-st.sessions.cfg.Jobs.Drained():
-			return ErrDraining
-		case <-ctx.Done():
-			return ctx.Err()
 		}
 	}
 }
 
-func (st *Stream) sendWindows(ctx context.Context, send func(StreamEvent) error) error {
+// sendNews sends what was written since the last message, and the end of the session when there is no more.
+func (st *Stream) sendNews(ctx context.Context, send func(StreamEvent) error) (over bool, err error) {
 	for {
-		found, err := st.sessions.cfg.Store.FeatureWindows(ctx, st.grant.ProjectID, store.WindowListing{
-			SessionID: st.grant.SessionID, AfterSeq: &st.after, Limit: streamPage})
+		n, err := st.sessions.cfg.Store.News(ctx, st.grant.ProjectID, st.grant.SessionID, st.after, streamPage)
 		if err != nil {
-			return unavailable(err)
+			return false, absent(err, models.SessionNotFound)
 		}
-		for i := range found {
-			if err := send(StreamEvent{Window: &found[i]}); err != nil {
-				return err
+		events, more := merge(n)
+		for _, e := range events {
+			if err := send(e); err != nil {
+				return false, err
 			}
-			st.after = found[i].Seq
+			st.after = e.seq()
 		}
-		if len(found) < streamPage {
-			return nil
+		if more {
+			continue
+		}
+		ses := n.Session
+		if ses.JobOpen && ses.EndedAt != nil {
+			if ses, err = st.sessions.get(ctx, ses.ProjectID, ses.ID); err != nil { // notices a job that has failed
+				return false, err
+			}
+		}
+		if ses.Over() {
+			return true, send(StreamEvent{Ended: &ses})
+		}
+		return false, nil
+	}
+}
+
+// merge returns windows and decodes in the order of writing, and whether there may be more. Where one list is full, the
+// other may have more before its end than was read.
+func merge(n store.News) (events []StreamEvent, more bool) {
+	upTo := math.MaxInt
+	if k := len(n.Windows); k == streamPage {
+		upTo, more = n.Windows[k-1].Seq, true
+	}
+	if k := len(n.Decodes); k == streamPage {
+		upTo, more = min(upTo, n.Decodes[k-1].Seq), true
+	}
+	for i := range n.Windows {
+		if n.Windows[i].Seq <= upTo {
+			events = append(events, StreamEvent{Window: &n.Windows[i]})
 		}
 	}
+	for i := range n.Decodes {
+		if n.Decodes[i].Seq <= upTo {
+			events = append(events, StreamEvent{Decode: &n.Decodes[i]})
+		}
+	}
+	slices.SortFunc(events, func(a, b StreamEvent) int { return cmp.Compare(a.seq(), b.seq()) })
+	return events, more
+}
+
+// watch looks after the keys and sessions of all streams of a process, with two queries however many they are.
+type watch struct {
+	mu      sync.Mutex
+	streams map[*watched]struct{}
+	at      time.Time // of the last look
+}
+
+// watched is what the last look found of a stream.
+type watched struct {
+	grant   auth.StreamGrant
+	session models.Session
+	err     error
+}
+
+func (w *watch) add(g auth.StreamGrant) *watched {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.streams == nil {
+		w.streams = map[*watched]struct{}{}
+	}
+	one := &watched{grant: g}
+	w.streams[one] = struct{}{}
+	w.at = time.Time{} // it has not been looked at
+	return one
+}
+
+func (w *watch) remove(one *watched) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.streams, one)
+}
+
+// look returns a stream's session as it was at most half a tick ago. Errors: InvalidAPIKey, SessionNotFound.
+func (w *watch) look(ctx context.Context, s *Sessions, one *watched) (models.Session, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if now := s.cfg.Now(); now.Sub(w.at) >= streamTick/2 {
+		if err := w.lookAtAll(ctx, s, now); err != nil {
+			return models.Session{}, unavailable(err)
+		}
+		w.at = now
+	}
+	return one.session, one.err
+}
+
+func (w *watch) lookAtAll(ctx context.Context, s *Sessions, now time.Time) error {
+	keys, sessions := map[string]struct{}{}, map[string]struct{}{}
+	for one := range w.streams {
+		keys[one.grant.KeyID], sessions[one.grant.SessionID] = struct{}{}, struct{}{}
+	}
+	active, err := s.cfg.Store.ActiveKeys(ctx, slices.Collect(maps.Keys(keys)), now)
+	if err != nil {
+		return err
+	}
+	found, err := s.cfg.Store.SessionsByID(ctx, slices.Collect(maps.Keys(sessions)))
+	if err != nil {
+		return err
+	}
+	for one := range w.streams {
+		ses, there := found[one.grant.SessionID]
+		one.session, one.err = ses, nil
+		switch {
+		case active[one.grant.KeyID] != one.grant.ProjectID:
+			one.err = models.NewError(models.InvalidAPIKey)
+		case !there || ses.ProjectID != one.grant.ProjectID:
+			one.err = models.NewError(models.SessionNotFound)
+		}
+	}
+	return nil
 }

@@ -39,6 +39,10 @@ var entities = map[string]any{
 	"sample_batches":  models.SampleBatch{},
 	"feature_windows": models.FeatureWindow{},
 	"audit_records":   models.AuditRecord{},
+
+	"session_stretches": models.SessionStretch{},
+	"session_decodes":   models.SessionDecode{},
+	"session_jobs":      models.SessionJob{},
 }
 
 // empties opens an empty database of each dialect, with a plain connection beside the store to look at it.

@@ -14,15 +14,16 @@ import (
 	"github.com/neurod/neurod/models"
 )
 
-// The methods of this file keep sessions. Invariants, the same on both databases:
+// The methods of this file and of ingest.go and windows.go keep sessions. Invariants, the same on both databases:
 //
 //   - Whatever changes a session locks its row first, so that batches, the end and the windows of one session follow
-//     one another, and two copies of a batch are one.
+//     one another, and two copies of a batch are one. Several sessions are locked in the order of their ids.
 //   - A batch, the job that will look at it and the answer to its Idempotency-Key are one transaction.
 //   - A session has at most one open job. The job is closed in the transaction that finds nothing pending, under the
 //     same lock under which a batch finds it open or makes the next one: no batch is left without a job.
-//   - Windows are written under the lock and only while the writer's attempt still holds its job; the primary key
-//     (session, index) lets each be written once.
+//   - Windows and decodes are written under the lock and only while the writer's attempt still holds its job; the
+//     primary key (session, index) lets each be written once.
+//   - The stretches of samples are disjoint and do not touch; the last one is the session's tail.
 
 var (
 	// ErrSessionClosed says that the session takes no more samples.
@@ -42,12 +43,18 @@ type sessionRow struct {
 	IngestionMode  models.IngestionMode
 	State          models.SessionState
 	HopMS          int
+	JitterMS       int
 	OriginMS       *int64
 	SampleCount    int64
 	BatchCount     int
-	PendingCount   int
+	SeenCount      int
 	LongestBatch   int64
 	WindowCount    int
+	LastSeq        int
+	TailStart      *int64
+	TailEnd        *int64
+	Decode         *string
+	DecodeCount    int
 	JobID          *string
 	JobOpen        bool
 	CreatedAt      time.Time
@@ -60,11 +67,17 @@ func (sessionRow) TableName() string { return "sessions" }
 
 func (r sessionRow) entity() (models.Session, error) {
 	s := models.Session{ID: r.ID, ProjectID: r.ProjectID, ExternalUserID: r.ExternalUserID, DeviceType: r.DeviceType,
-		SampleRateHz: r.SampleRateHz, IngestionMode: r.IngestionMode, State: r.State, HopMS: r.HopMS, OriginMS: r.OriginMS,
-		SampleCount: r.SampleCount, BatchCount: r.BatchCount, PendingCount: r.PendingCount, LongestBatch: r.LongestBatch,
-		WindowCount: r.WindowCount, JobID: r.JobID, JobOpen: r.JobOpen, CreatedAt: r.CreatedAt, StartedAt: r.StartedAt, EndedAt: r.EndedAt}
+		SampleRateHz: r.SampleRateHz, IngestionMode: r.IngestionMode, State: r.State, HopMS: r.HopMS, JitterMS: r.JitterMS,
+		OriginMS: r.OriginMS, SampleCount: r.SampleCount, BatchCount: r.BatchCount, SeenCount: r.SeenCount, LongestBatch: r.LongestBatch,
+		WindowCount: r.WindowCount, LastSeq: r.LastSeq, TailStart: r.TailStart, TailEnd: r.TailEnd, DecodeCount: r.DecodeCount,
+		JobID: r.JobID, JobOpen: r.JobOpen, CreatedAt: r.CreatedAt, StartedAt: r.StartedAt, EndedAt: r.EndedAt}
 	if err := json.Unmarshal([]byte(r.Channels), &s.Channels); err != nil {
 		return models.Session{}, fmt.Errorf("store: channels of session %s: %w", r.ID, err)
+	}
+	if r.Decode != nil {
+		if err := json.Unmarshal([]byte(*r.Decode), &s.Decode); err != nil {
+			return models.Session{}, fmt.Errorf("store: decoding of session %s: %w", r.ID, err)
+		}
 	}
 	return s, nil
 }
@@ -89,7 +102,15 @@ func (s *Store) CreateSession(ctx context.Context, n models.Session) error {
 	}
 	row := sessionRow{ID: n.ID, ProjectID: n.ProjectID, ExternalUserID: n.ExternalUserID, DeviceType: n.DeviceType,
 		SampleRateHz: n.SampleRateHz, Channels: string(channels), IngestionMode: n.IngestionMode, State: n.State, HopMS: n.HopMS,
-		OriginMS: n.OriginMS, CreatedAt: utc(n.CreatedAt), StartedAt: utc(n.StartedAt)}
+		JitterMS: n.JitterMS, OriginMS: n.OriginMS, CreatedAt: utc(n.CreatedAt), StartedAt: utc(n.StartedAt)}
+	if n.Decode != nil {
+		decode, err := json.Marshal(n.Decode)
+		if err != nil {
+			return fmt.Errorf("store: %w", err)
+		}
+		text := string(decode)
+		row.Decode = &text
+	}
 	return translate(s.write(ctx).Create(&row).Error)
 }
 
@@ -134,110 +155,6 @@ func (s *Store) Sessions(ctx context.Context, l SessionListing) ([]models.Sessio
 	return sessionEntities(rows)
 }
 
-// PackSamples returns the samples of a batch as they are stored: compressed when they are long and get shorter by it.
-func PackSamples(data []byte) (codec string, packed []byte) {
-	p := NewPayload(models.Job{}, data)
-	return p.Codec, p.Data
-}
-
-// Ingest is a batch to be stored.
-type Ingest struct {
-	// Batch has all but Seq, StartSample, EndSample, Pending and JobID.
-	Batch   models.SampleBatch
-	Samples int64 // a channel
-	// Job looks at the batch if the session has no open job.
-	Job models.Job
-	// Record makes the answer to be kept for an Idempotency-Key; Key is its scope, nil for none.
-	Key    *models.IdempotencyRecord
-	Record func(Ingested) models.IdempotencyRecord
-}
-
-// Ingested is what became of a batch.
-type Ingested struct {
-	Replayed  *models.IdempotencyRecord // the key was used before: nothing was stored
-	Duplicate bool                      // the batch id was used before: nothing was stored
-	Differs   bool                      // and with other samples
-	JobID     string                    // the job that looks at the batch
-	NewJob    bool                      // it has just been stored and must be handed to the queue
-}
-
-// IngestBatch stores a batch once. Errors: ErrNotFound, ErrSessionClosed, ErrKeyInFlight.
-func (s *Store) IngestBatch(ctx context.Context, in Ingest) (out Ingested, err error) {
-	err = s.tx(ctx, func(tx *gorm.DB) error {
-		out = Ingested{}
-		if in.Key != nil {
-			if out.Replayed, err = s.takeKey(tx, *in.Key); err != nil || out.Replayed != nil {
-				return err
-			}
-		}
-		b := in.Batch
-		ses, err := session(forUpdate(tx), b.ProjectID, b.SessionID)
-		if err != nil {
-			return err
-		}
-		var same []models.SampleBatch
-		if err := tx.Select("digest", "job_id").Where("session_id = ? AND batch_id = ?", b.SessionID, b.BatchID).Limit(1).Find(&same).Error; err != nil {
-			return err
-		}
-		if len(same) > 0 {
-			out.Duplicate, out.Differs, out.JobID = true, same[0].Digest != b.Digest, same[0].JobID
-			return keepAnswer(tx, in, out)
-		}
-		state, ok := ses.State.Next(models.EventIngest)
-		if !ok {
-			return ErrSessionClosed
-		}
-		if ses.OriginMS == nil {
-			ses.OriginMS = &b.StartMS
-		}
-		if b.StartSample, err = place(tx, ses, b.StartMS, in.Samples); err != nil {
-			return err
-		}
-		b.EndSample = b.StartSample + in.Samples
-		b.Seq, b.Pending, b.CreatedAt = ses.BatchCount, true, utc(b.CreatedAt)
-		if out.JobID, out.NewJob, err = openJob(tx, ses, in.Job); err != nil {
-			return err
-		}
-		b.JobID = out.JobID
-		if err := tx.Create(&b).Error; err != nil {
-			return err
-		}
-		err = one(tx.Model(&sessionRow{}).Where("id = ?", ses.ID).Updates(map[string]any{
-			"state": state, "origin_ms": *ses.OriginMS, "sample_count": ses.SampleCount + in.Samples, "batch_count": ses.BatchCount + 1,
-			"pending_count": ses.PendingCount + 1, "longest_batch": max(ses.LongestBatch, in.Samples), "job_id": out.JobID, "job_open": true,
-		}))
-		if err != nil {
-			return err
-		}
-		return keepAnswer(tx, in, out)
-	})
-	return out, err
-}
-
-// place returns the number of a batch's first sample. A batch whose time says that it begins where another ends, or ends
-// where another begins, within the rounding of times to ms, continues it without a seam.
-func place(tx *gorm.DB, ses models.Session, startMS, samples int64) (int64, error) {
-	at := ses.SampleAt(startMS)
-	seam := ses.SeamSamples()
-	nearest := func(column string, want int64) (int64, bool, error) {
-		var found []int64
-		err := tx.Model(&models.SampleBatch{}).Where("session_id = ? AND "+column+" BETWEEN ? AND ?", ses.ID, want-seam, want+seam).
-			Distinct().Pluck(column, &found).Error
-		if err != nil || len(found) == 0 {
-			return 0, false, err
-		}
-		return slices.MinFunc(found, func(a, b int64) int { return int(max(a-want, want-a) - max(b-want, want-b)) }), true, nil
-	}
-	if end, ok, err := nearest("end_sample", at); ok || err != nil {
-		return end, err
-	}
-	start, ok, err := nearest("start_sample", at+samples)
-	if ok {
-		return start - samples, err
-	}
-	return at, err
-}
-
 // openJob returns the session's open job, or stores the one given when there is none that still runs.
 func openJob(tx *gorm.DB, ses models.Session, job models.Job) (id string, created bool, err error) {
 	if ses.JobOpen && ses.JobID != nil {
@@ -274,15 +191,6 @@ func (s *Store) takeKey(tx *gorm.DB, k models.IdempotencyRecord) (*models.Idempo
 		return nil, err
 	}
 	return &found[0], nil
-}
-
-// keepAnswer stores the answer to an Idempotency-Key, in place of one that expired.
-func keepAnswer(tx *gorm.DB, in Ingest, out Ingested) error {
-	if in.Key == nil {
-		return nil
-	}
-	r := in.Record(out)
-	return keepRecord(tx, r)
 }
 
 func keepRecord(tx *gorm.DB, r models.IdempotencyRecord) error {
@@ -329,19 +237,21 @@ func (s *Store) EndSession(ctx context.Context, end SessionEnd) (out SessionEnde
 		if !ok {
 			return fmt.Errorf("store: session %s cannot end in state %s", ses.ID, ses.State)
 		}
-		if ses.EndedAt == nil {
+		if out.Changed = ses.EndedAt == nil; out.Changed {
 			at := utc(end.At)
-			ses.State, ses.EndedAt, out.Changed = state, &at, true
-			// A live session has nothing left to do unless a batch waits.
-			if state == models.SessionProcessing || ses.PendingCount > 0 {
-				id, created, err := openJob(tx, ses, end.Job)
-				if err != nil {
-					return err
-				}
-				ses.JobID, ses.JobOpen, out.NewJob = &id, true, created
+			ses.State, ses.EndedAt = state, &at
+		}
+		// A live session has nothing left to do unless a batch waits; ending it again brings back a job that was given up.
+		if (out.Changed && state == models.SessionProcessing) || (state == models.SessionEnded && ses.Pending() > 0) {
+			id, created, err := openJob(tx, ses, end.Job)
+			if err != nil {
+				return err
 			}
+			ses.JobID, ses.JobOpen, out.NewJob = &id, true, created
+		}
+		if out.Changed || out.NewJob {
 			err = one(tx.Model(&sessionRow{}).Where("id = ?", ses.ID).Updates(map[string]any{
-				"state": ses.State, "ended_at": at, "job_id": ses.JobID, "job_open": ses.JobOpen,
+				"state": ses.State, "ended_at": ses.EndedAt, "job_id": ses.JobID, "job_open": ses.JobOpen,
 			}))
 			if err != nil {
 				return err
@@ -356,8 +266,8 @@ func (s *Store) EndSession(ctx context.Context, end SessionEnd) (out SessionEnde
 	return out, err
 }
 
-// FailSession moves a session to FAILED when the job that processes it ended without writing every window. It returns
-// the session as it stands.
+// FailSession closes the job of a session that has ended when that job was given up or canceled without writing every
+// window, and moves a RECORDED session to FAILED. It returns the session as it stands.
 func (s *Store) FailSession(ctx context.Context, projectID, id string) (ses models.Session, err error) {
 	err = s.tx(ctx, func(tx *gorm.DB) error {
 		if ses, err = session(forUpdate(tx), projectID, id); err != nil {
@@ -377,23 +287,6 @@ func (s *Store) FailSession(ctx context.Context, projectID, id string) (ses mode
 	return ses, err
 }
 
-// PendingBatches returns batches that the job has not looked at, in the order of acceptance, without their samples: at
-// most limit, and no more after those that together hold maxSamples a channel.
-func (s *Store) PendingBatches(ctx context.Context, sessionID string, limit int, maxSamples int64) ([]models.SampleBatch, error) {
-	var out []models.SampleBatch
-	err := s.read(ctx).Select("session_id", "batch_id", "seq", "start_sample", "end_sample").
-		Where("session_id = ? AND pending = ?", sessionID, true).Order("seq").Limit(limit).Find(&out).Error
-	var n int64
-	for i := range out {
-		n += out[i].EndSample - out[i].StartSample
-		if n >= maxSamples {
-			out = out[:i+1]
-			break
-		}
-	}
-	return out, translate(err)
-}
-
 // BatchesOver returns the batches that overlap the samples [start, end), with their samples unpacked, in the order of
 // acceptance. longest is the session's LongestBatch, which bounds how far the index is read.
 func (s *Store) BatchesOver(ctx context.Context, sessionID string, start, end, longest int64) ([]models.SampleBatch, error) {
@@ -410,96 +303,6 @@ func (s *Store) BatchesOver(ctx context.Context, sessionID string, start, end, l
 		}
 	}
 	return out, nil
-}
-
-// WindowIndexes returns which of the windows first..last are written, in order.
-func (s *Store) WindowIndexes(ctx context.Context, sessionID string, first, last int64) ([]int64, error) {
-	return windowIndexes(s.read(ctx), sessionID, first, last)
-}
-
-func windowIndexes(db *gorm.DB, sessionID string, first, last int64) (out []int64, err error) {
-	err = db.Model(&models.FeatureWindow{}).Where("session_id = ? AND window_index BETWEEN ? AND ?", sessionID, first, last).
-		Order("window_index").Pluck("window_index", &out).Error
-	return out, translate(err)
-}
-
-// WindowCommit is what one round of the job has found.
-type WindowCommit struct {
-	ProjectID string
-	SessionID string
-	JobID     string // the attempt that has computed it
-	Attempt   int
-	Seen      []int // the batches that were looked at
-	Windows   []models.FeatureWindow
-}
-
-// windowChunk is how many windows go into one INSERT.
-const windowChunk = 500
-
-// CommitWindows writes windows, each once, and notes the batches as seen. When nothing is pending any more it closes the
-// session's job, completes the session if it has ended, and returns idle. Errors: ErrNotFound, ErrFenced.
-func (s *Store) CommitWindows(ctx context.Context, c WindowCommit) (written int, idle bool, err error) {
-	err = s.tx(ctx, func(tx *gorm.DB) error {
-		written, idle = 0, false
-		ses, err := session(forUpdate(tx), c.ProjectID, c.SessionID)
-		if err != nil {
-			return err
-		}
-		var held int64
-		if err := tx.Table("jobs").Where("id = ? AND state = ? AND attempts = ?", c.JobID, models.JobRunning, c.Attempt).Count(&held).Error; err != nil {
-			return err
-		}
-		if held == 0 {
-			return ErrFenced
-		}
-		if n := len(c.Windows); n > 0 {
-			slices.SortFunc(c.Windows, func(a, b models.FeatureWindow) int {
-				switch {
-				case a.WindowIndex < b.WindowIndex:
-					return -1
-				case a.WindowIndex > b.WindowIndex:
-					return 1
-				}
-				return 0
-			})
-			there, err := windowIndexes(tx, c.SessionID, c.Windows[0].WindowIndex, c.Windows[n-1].WindowIndex)
-			if err != nil {
-				return err
-			}
-			fresh := make([]models.FeatureWindow, 0, n)
-			for _, w := range c.Windows {
-				if _, found := slices.BinarySearch(there, w.WindowIndex); !found {
-					w.Seq, w.CreatedAt = ses.WindowCount+len(fresh)+1, utc(w.CreatedAt)
-					fresh = append(fresh, w)
-				}
-			}
-			if written = len(fresh); written > 0 {
-				if err := tx.CreateInBatches(fresh, windowChunk).Error; err != nil {
-					return err
-				}
-			}
-		}
-		seen := int64(0)
-		for chunk := range slices.Chunk(c.Seen, windowChunk) {
-			res := tx.Model(&models.SampleBatch{}).Where("session_id = ? AND pending = ? AND seq IN ?", c.SessionID, true, chunk).Update("pending", false)
-			if res.Error != nil {
-				return res.Error
-			}
-			seen += res.RowsAffected
-		}
-		pending := ses.PendingCount - int(seen)
-		update := map[string]any{"window_count": ses.WindowCount + written, "pending_count": pending}
-		if idle = pending == 0; idle {
-			if ses.JobID != nil && *ses.JobID == c.JobID {
-				update["job_open"] = false
-			}
-			if next, ok := ses.State.Next(models.EventWindowed); ok {
-				update["state"] = next
-			}
-		}
-		return one(tx.Model(&sessionRow{}).Where("id = ?", ses.ID).Updates(update))
-	})
-	return written, idle, err
 }
 
 // WindowListing selects feature windows of a session.
@@ -538,13 +341,13 @@ func (s *Store) FeatureWindows(ctx context.Context, projectID string, l WindowLi
 	return out, translate(err)
 }
 
-// Batches returns batches of a session with their samples unpacked, in the order of their start, after the one that
-// begins at the sample and has the number given.
+// Batches returns batches of a session with their samples unpacked, in the order of their end, after the one that ends at
+// the sample and has the number given.
 func (s *Store) Batches(ctx context.Context, projectID, sessionID string, afterSample int64, afterSeq, limit int) ([]models.SampleBatch, error) {
 	var out []models.SampleBatch
 	err := s.read(ctx).Where("session_id = ? AND project_id = ?", sessionID, projectID).
-		Where("start_sample > ? OR (start_sample = ? AND seq > ?)", afterSample, afterSample, afterSeq).
-		Order("start_sample, seq").Limit(limit).Find(&out).Error
+		Where("end_sample > ? OR (end_sample = ? AND seq > ?)", afterSample, afterSample, afterSeq).
+		Order("end_sample, seq").Limit(limit).Find(&out).Error
 	if err != nil {
 		return nil, translate(err)
 	}
@@ -556,10 +359,41 @@ func (s *Store) Batches(ctx context.Context, projectID, sessionID string, afterS
 	return out, nil
 }
 
-// KeyActive reports whether a key of the project is neither revoked nor expired.
-func (s *Store) KeyActive(ctx context.Context, projectID, keyID string, at time.Time) (bool, error) {
-	var n int64
-	err := s.read(ctx).Model(&apiKey{}).
-		Where("id = ? AND project_id = ? AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?)", keyID, projectID, utc(at)).Count(&n).Error
-	return n > 0, translate(err)
+// ActiveKeys returns the projects of those keys that are neither revoked nor expired, by key.
+func (s *Store) ActiveKeys(ctx context.Context, ids []string, at time.Time) (map[string]string, error) {
+	out := map[string]string{}
+	for chunk := range slices.Chunk(ids, idChunk) {
+		var found []apiKey
+		err := s.read(ctx).Select("id", "project_id").Where("id IN ? AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?)", chunk, utc(at)).
+			Find(&found).Error
+		if err != nil {
+			return nil, translate(err)
+		}
+		for _, k := range found {
+			out[k.ID] = k.ProjectID
+		}
+	}
+	return out, nil
 }
+
+// SessionsByID returns those sessions that are there, of any project.
+func (s *Store) SessionsByID(ctx context.Context, ids []string) (map[string]models.Session, error) {
+	out := map[string]models.Session{}
+	for chunk := range slices.Chunk(ids, idChunk) {
+		var rows []sessionRow
+		if err := s.read(ctx).Where("id IN ?", chunk).Find(&rows).Error; err != nil {
+			return nil, translate(err)
+		}
+		found, err := sessionEntities(rows)
+		if err != nil {
+			return nil, err
+		}
+		for _, ses := range found {
+			out[ses.ID] = ses
+		}
+	}
+	return out, nil
+}
+
+// idChunk is how many ids one statement takes.
+const idChunk = 500

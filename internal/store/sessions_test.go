@@ -62,25 +62,25 @@ func TestSessionsHaveOneOpenJob(t *testing.T) {
 			open := map[string]int{}     // job → its latest attempt
 			commit := func(c store.Claimed, limit int) {
 				before := read()
-				pending, err := s.PendingBatches(ctx, ses.ID, limit, 1<<20)
+				work, err := s.Work(ctx, store.WorkQuery{ProjectID: ses.ProjectID, SessionID: ses.ID, Batches: limit, ReachMS: 2000, AroundSamples: 1 << 20})
 				if err != nil {
-					t.Fatalf("pending: %v", err)
+					t.Fatalf("work: %v", err)
 				}
-				wc := store.WindowCommit{ProjectID: ses.ProjectID, SessionID: ses.ID, JobID: c.Job.ID, Attempt: c.Job.Attempts}
-				for _, b := range pending {
-					wc.Seen = append(wc.Seen, b.Seq)
+				wc := store.WindowCommit{ProjectID: ses.ProjectID, SessionID: ses.ID, Attempt: store.Attempt{ID: c.Job.ID, Attempt: c.Job.Attempts}}
+				for _, b := range work.Pending {
+					wc.SeenCount = b.Seq + 1
 					// One window a batch, and each attempt would write all it saw before once more.
 					for k := 0; k <= b.Seq; k++ {
 						wc.Windows = append(wc.Windows, models.FeatureWindow{SessionID: ses.ID, WindowIndex: int64(k), ProjectID: ses.ProjectID, Data: "{}", CreatedAt: time.Now()})
 					}
 				}
 				wc.Windows = unique(wc.Windows)
-				_, idle, err := s.CommitWindows(ctx, wc)
+				done, err := s.CommitWindows(ctx, wc)
 				if holds := open[c.Job.ID] == c.Job.Attempts; !holds {
 					if !errors.Is(err, store.ErrFenced) {
 						t.Fatalf("an attempt that lost its job wrote: %v", err)
 					}
-					if got := read(); got.WindowCount != before.WindowCount || got.PendingCount != before.PendingCount {
+					if got := read(); got.WindowCount != before.WindowCount || got.Pending() != before.Pending() {
 						t.Fatalf("a fenced attempt changed %+v to %+v", before, got)
 					}
 					return
@@ -88,7 +88,7 @@ func TestSessionsHaveOneOpenJob(t *testing.T) {
 				if err != nil {
 					t.Fatalf("commit: %v", err)
 				}
-				if idle {
+				if done.Idle {
 					done, err := jobs.Finish(ctx, &store.Finish{Attempt: store.Attempt{ID: c.Job.ID, Attempt: c.Job.Attempts}, Owner: *c.Job.Owner, State: models.JobCompleted})
 					if err != nil || len(done) != 1 {
 						t.Fatalf("finish: %v, %v", done, err)
@@ -171,8 +171,8 @@ func TestSessionsHaveOneOpenJob(t *testing.T) {
 					if len(open) > 1 || got.JobOpen != (len(open) == 1) {
 						t.Fatalf("open jobs %v: %+v", open, got)
 					}
-					if got.PendingCount > 0 && !got.JobOpen {
-						t.Fatalf("%d batches wait without a job", got.PendingCount)
+					if got.Pending() > 0 && !got.JobOpen {
+						t.Fatalf("%d batches wait without a job", got.Pending())
 					}
 					windows, err := s.FeatureWindows(ctx, ses.ProjectID, store.WindowListing{SessionID: ses.ID, Limit: 1000, AfterSeq: new(int)})
 					if err != nil || len(windows) != got.WindowCount {
@@ -197,7 +197,7 @@ func TestSessionsHaveOneOpenJob(t *testing.T) {
 				}
 				claim()
 			}
-			if got := read(); got.PendingCount != 0 || got.WindowCount != accepted || (ended && !got.Over()) {
+			if got := read(); got.Pending() != 0 || got.WindowCount != accepted || (ended && !got.Over()) {
 				t.Fatalf("at the end: %+v, %d accepted", got, accepted)
 			}
 		})

@@ -22,6 +22,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/glebarez/sqlite"
@@ -74,6 +75,9 @@ type Store struct {
 	writer  *gorm.DB
 	reader  *gorm.DB // the same as writer on PostgreSQL
 	pools   []*sql.DB
+
+	lanesOnce sync.Once
+	lanes     *lanes // nil until a session needs them
 }
 
 // Open connects to the database and makes sure that it answers. It changes nothing in it: see Migrate.
@@ -119,6 +123,7 @@ func (s *Store) Ping(ctx context.Context) error {
 
 // Close ends all connections. A second call does nothing.
 func (s *Store) Close() error {
+	s.closeLanes()
 	var errs []error
 	for _, p := range s.pools {
 		errs = append(errs, p.Close())

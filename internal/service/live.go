@@ -1,0 +1,70 @@
+package service
+
+import (
+	"context"
+	"strings"
+
+	"github.com/neurod/neurod/internal/store"
+	"github.com/neurod/neurod/models"
+)
+
+// NewLiveDecode describes how a session is to be decoded as it runs.
+type NewLiveDecode struct {
+	Paradigm string                 `json:"paradigm"`
+	Model    string                 `json:"model"`
+	WindowS  *float64               `json:"window_s"` // defaults to 4
+	HopS     *float64               `json:"hop_s"`    // defaults to 1
+	Stimulus *models.DecodeStimulus `json:"stimulus"`
+	Intents  map[string]string      `json:"intents"`
+}
+
+// liveParadigms can be decoded from a window that begins anywhere. P300 cannot: it needs its flashes.
+var liveParadigms = []string{"motor_imagery", "ssvep", "seizure", "auto"}
+
+// check returns the description as it is kept; its errors go under /decode.
+func (n *NewLiveDecode) check(rateHz float64, wrong *fieldErrors) *models.LiveDecode {
+	d := &models.LiveDecode{Paradigm: n.Paradigm, Model: n.Model, Stimulus: n.Stimulus, Intents: n.Intents}
+	switch {
+	case n.Paradigm == "":
+		wrong.add("/decode/paradigm", "required", "is required: one of motor_imagery, ssvep, seizure, auto")
+	case n.Paradigm == "p300":
+		wrong.add("/decode/paradigm", "not_allowed", "p300 needs the times of its flashes: decode a stretch of the session with its events instead")
+	default:
+		wrong.oneOf("/decode/paradigm", n.Paradigm, liveParadigms)
+	}
+	d.WindowMS = wrong.seconds("/decode/window_s", n.WindowS, defaultDecodeS*1000, minDecodeMS, maxDecodeMS, rateHz)
+	d.HopMS = wrong.seconds("/decode/hop_s", n.HopS, defaultEveryS*1000, minHopMS, maxHopMS, rateHz)
+	if n.Model != "" && !modelName.MatchString(n.Model) {
+		wrong.add("/decode/model", "invalid", "is %q; must be a catalog name, optionally with @version", short(n.Model))
+	}
+	// The rules of a decode request are those of a live one; its fields stand elsewhere.
+	var inner fieldErrors
+	checkStimulus(n.Stimulus, rateHz, &inner)
+	checkContext(&models.DecodeContext{Intents: n.Intents}, &inner)
+	place := strings.NewReplacer("/input/", "/decode/", "/context/", "/decode/")
+	for _, e := range inner {
+		wrong.add(place.Replace(e.Pointer), e.Code, "%s", e.Message)
+	}
+	return d
+}
+
+// DecodeFilter selects live decodes of a session.
+type DecodeFilter struct {
+	AfterMS *int64 // only those whose window starts later
+	Newest  bool   // the latest first
+	Limit   int
+}
+
+// Decodes returns live decodes in the order of their start. Error: SessionNotFound.
+func (s *Sessions) Decodes(ctx context.Context, p models.Principal, id string, f DecodeFilter) ([]models.SessionDecode, error) {
+	ses, err := s.Get(ctx, p, id)
+	if err != nil {
+		return nil, err
+	}
+	found, err := s.cfg.Store.SessionDecodes(ctx, p.ProjectID, store.DecodeListing{SessionID: ses.ID, AfterMS: f.AfterMS,
+		Descending: f.Newest, Limit: f.Limit})
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	return found, nil
+}

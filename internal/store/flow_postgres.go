@@ -1,0 +1,419 @@
+package store
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
+
+	"github.com/neurod/neurod/models"
+)
+
+// pgConn runs fn on a connection of the pool, past database/sql: pgx sends several statements at once. A connection that
+// fn leaves inside a transaction is rolled back or dropped.
+func (s *Store) pgConn(ctx context.Context, fn func(c *pgx.Conn) error) error {
+	conn, err := s.pools[0].Conn(ctx)
+	if err != nil {
+		return fmt.Errorf("store: %w", err)
+	}
+	defer conn.Close() // gives it back to the pool
+	return conn.Raw(func(d any) error {
+		c := d.(*stdlib.Conn).Conn()
+		err := fn(c)
+		if err == nil {
+			return nil
+		}
+		if !c.IsClosed() && c.PgConn().TxStatus() != 'I' {
+			// The caller's context may be what ended the transaction.
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+			defer cancel()
+			if _, rollback := c.Exec(ctx, "ROLLBACK"); rollback != nil {
+				return errors.Join(err, driver.ErrBadConn)
+			}
+		}
+		if c.IsClosed() {
+			return errors.Join(err, driver.ErrBadConn)
+		}
+		return err
+	})
+}
+
+// pgFlow runs a flow, again when another transaction was in its way.
+func (s *Store) pgFlow(ctx context.Context, r *flowRead, d decision) error {
+	for try := 1; ; try++ {
+		err := s.pgConn(ctx, func(c *pgx.Conn) error { return d.run(&pgFlowTx{ctx: ctx, conn: c}, r) })
+		if err == nil || try == pgTxRetries || !isConflict(err) {
+			return err
+		}
+	}
+}
+
+// pgFlowTx is one attempt of a flow. It lives as long as the call whose context it holds.
+type pgFlowTx struct {
+	ctx  context.Context
+	conn *pgx.Conn
+}
+
+var _ flowTx = (*pgFlowTx)(nil)
+
+// planOnce has every statement planned once a connection, with the indexes that it was written for; see openPostgresJobs.
+const planOnce = `SELECT set_config('plan_cache_mode', 'force_generic_plan', true), set_config('enable_seqscan', 'off', true),
+	set_config('jit', 'off', true)`
+
+// each queues a query and scans each of its rows.
+func each(b *pgx.Batch, scan func(pgx.CollectableRow) error, sql string, args ...any) {
+	b.Queue(sql, args...).Query(func(rows pgx.Rows) error {
+		for rows.Next() {
+			if err := scan(rows); err != nil {
+				return err
+			}
+		}
+		return rows.Err()
+	})
+}
+
+// send sends the statements in one round trip.
+func (t *pgFlowTx) send(b *pgx.Batch) error {
+	if b.Len() == 0 {
+		return nil
+	}
+	return t.conn.SendBatch(t.ctx, b).Close()
+}
+
+// sessionColumns are the columns of sessionRow in the order of its targets.
+const sessionColumns = `id, project_id, external_user_id, device_type, sample_rate_hz, channels, ingestion_mode, state, hop_ms, jitter_ms,
+	origin_ms, sample_count, batch_count, seen_count, longest_batch, window_count, last_seq, tail_start, tail_end, decode, decode_count,
+	job_id, job_open, created_at, started_at, ended_at`
+
+func (r *sessionRow) targets() []any {
+	return []any{&r.ID, &r.ProjectID, &r.ExternalUserID, &r.DeviceType, &r.SampleRateHz, &r.Channels, &r.IngestionMode, &r.State, &r.HopMS, &r.JitterMS,
+		&r.OriginMS, &r.SampleCount, &r.BatchCount, &r.SeenCount, &r.LongestBatch, &r.WindowCount, &r.LastSeq, &r.TailStart, &r.TailEnd, &r.Decode, &r.DecodeCount,
+		&r.JobID, &r.JobOpen, &r.CreatedAt, &r.StartedAt, &r.EndedAt}
+}
+
+func scanSession(row pgx.CollectableRow) (models.Session, error) {
+	var r sessionRow
+	if err := row.Scan(r.targets()...); err != nil {
+		return models.Session{}, err
+	}
+	return r.entity()
+}
+
+func (t *pgFlowTx) read(r *flowRead) (*flowFound, error) {
+	f := newFlowFound()
+	b := &pgx.Batch{}
+	b.Queue("BEGIN")
+	b.Queue(planOnce)
+	if r.relaxed {
+		b.Queue("SELECT set_config('synchronous_commit', 'off', true)")
+	}
+	locked := true
+	if r.key != nil {
+		each(b, func(row pgx.CollectableRow) error { return row.Scan(&locked) }, "SELECT pg_try_advisory_xact_lock($1)", lockNumber(r.key))
+		each(b, func(row pgx.CollectableRow) error {
+			record, err := scanRecord(row)
+			f.record = &record
+			return err
+		}, "SELECT "+recordColumns+" FROM idempotency_records WHERE project_id = $1 AND operation = $2 AND key = $3 AND expires_at > now()",
+			r.key.ProjectID, r.key.Operation, r.key.Key)
+	}
+	each(b, func(row pgx.CollectableRow) error {
+		ses, err := scanSession(row)
+		f.sessions[ses.ID] = &ses
+		return err
+	}, "SELECT "+sessionColumns+" FROM sessions WHERE id = ANY($1) ORDER BY id FOR UPDATE", r.sessions)
+	// Each statement has a snapshot of its own, so those that follow see what was written before the locks were had.
+	if len(r.batches) > 0 {
+		ids, names := make([]string, len(r.batches)), make([]string, len(r.batches))
+		for i, n := range r.batches {
+			ids[i], names[i] = n.session, n.batch
+		}
+		each(b, func(row pgx.CollectableRow) error {
+			var s models.SampleBatch
+			err := row.Scan(&s.SessionID, &s.BatchID, &s.Digest, &s.JobID)
+			f.batches[batchName{s.SessionID, s.BatchID}] = s
+			return err
+		}, `SELECT b.session_id, b.batch_id, b.digest, b.job_id FROM unnest($1::text[], $2::text[]) AS w(session_id, batch_id)
+			JOIN sample_batches b USING (session_id, batch_id)`, ids, names)
+		each(b, func(row pgx.CollectableRow) error {
+			var id string
+			err := row.Scan(&id)
+			f.open[id] = true
+			return err
+		}, "SELECT j.id FROM sessions s JOIN jobs j ON j.id = s.job_id WHERE s.id = ANY($1) AND s.job_open AND j.finished_at IS NULL", r.sessions)
+	}
+	t.indexes(b, r.windows, f.windows, "feature_windows", "window_index")
+	t.indexes(b, r.decodes, f.decodes, "session_decodes", "decode_index")
+	if len(r.attempts) > 0 {
+		ids := make([]string, len(r.attempts))
+		for i, a := range r.attempts {
+			ids[i] = a.ID
+		}
+		each(b, func(row pgx.CollectableRow) error {
+			var a Attempt
+			err := row.Scan(&a.ID, &a.Attempt)
+			f.held[a] = true
+			return err
+		}, "SELECT id, attempts FROM jobs WHERE id = ANY($1) AND state = 'running'", ids)
+	}
+	if err := t.send(b); err != nil {
+		return nil, err
+	}
+	if !locked {
+		return nil, ErrKeyInFlight
+	}
+	return f, nil
+}
+
+// spans lays ranges out as three arrays.
+func spanArgs(spans []span) []any {
+	ids, first, last := make([]string, len(spans)), make([]int64, len(spans)), make([]int64, len(spans))
+	for i, s := range spans {
+		ids[i], first[i], last[i] = s.session, s.first, s.last
+	}
+	return []any{ids, first, last}
+}
+
+func (t *pgFlowTx) indexes(b *pgx.Batch, spans []span, into map[indexed]bool, table, column string) {
+	if len(spans) == 0 {
+		return
+	}
+	each(b, func(row pgx.CollectableRow) error {
+		var i indexed
+		err := row.Scan(&i.session, &i.index)
+		into[i] = true
+		return err
+	}, `SELECT t.session_id, t.`+column+` FROM unnest($1::text[], $2::bigint[], $3::bigint[]) AS w(session_id, first, last)
+		JOIN `+table+` t ON t.session_id = w.session_id AND t.`+column+` BETWEEN w.first AND w.last`, spanArgs(spans)...)
+}
+
+func (t *pgFlowTx) stretches(spans []span) (map[string][]models.Stretch, error) {
+	out := map[string][]models.Stretch{}
+	b := &pgx.Batch{}
+	each(b, func(row pgx.CollectableRow) error {
+		var id string
+		var s models.Stretch
+		err := row.Scan(&id, &s.Start, &s.End)
+		out[id] = append(out[id], s)
+		return err
+	}, `SELECT t.session_id, t.start_sample, t.end_sample FROM unnest($1::text[], $2::bigint[], $3::bigint[]) AS w(session_id, first, last)
+		JOIN session_stretches t ON t.session_id = w.session_id AND t.end_sample >= w.first AND t.start_sample <= w.last
+		ORDER BY t.session_id, t.end_sample`, spanArgs(spans)...)
+	return out, t.send(b)
+}
+
+func (t *pgFlowTx) write(w *flowWrite) error {
+	b := &pgx.Batch{}
+	queueJobs(b, w.jobs)
+	queueBatches(b, w.batches)
+	queueWindows(b, w.windows)
+	queueDecodes(b, w.decodes)
+	queueSessions(b, w.sessions)
+	if len(w.gone) > 0 {
+		ids, _, ends := stretchArrays(w.gone)
+		b.Queue(`DELETE FROM session_stretches t USING unnest($1::text[], $2::bigint[]) AS g(session_id, end_sample)
+			WHERE t.session_id = g.session_id AND t.end_sample = g.end_sample`, ids, ends)
+	}
+	if len(w.fresh) > 0 {
+		ids, starts, ends := stretchArrays(w.fresh)
+		b.Queue(`INSERT INTO session_stretches (session_id, start_sample, end_sample) SELECT * FROM unnest($1::text[], $2::bigint[], $3::bigint[])`,
+			ids, starts, ends)
+	}
+	if r := w.record; r != nil {
+		b.Queue(`INSERT INTO idempotency_records (`+recordColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+			ON CONFLICT (project_id, operation, key) DO UPDATE SET fingerprint = excluded.fingerprint, job_id = excluded.job_id,
+				status = excluded.status, body = excluded.body, created_at = excluded.created_at, expires_at = excluded.expires_at`,
+			r.ProjectID, r.Operation, r.Key, r.Fingerprint, r.JobID, r.Status, r.Body, utc(r.CreatedAt), utc(r.ExpiresAt))
+	}
+	b.Queue("COMMIT")
+	return t.send(b)
+}
+
+func stretchArrays(list []models.SessionStretch) (ids []string, starts, ends []int64) {
+	for _, s := range list {
+		ids, starts, ends = append(ids, s.SessionID), append(starts, s.StartSample), append(ends, s.EndSample)
+	}
+	return ids, starts, ends
+}
+
+func queueJobs(b *pgx.Batch, jobs []models.Job) {
+	n := len(jobs)
+	if n == 0 {
+		return
+	}
+	id, project, kind, state, request := make([]string, n), make([]string, n), make([]string, n), make([]string, n), make([]string, n)
+	check, created := make([]time.Time, n), make([]time.Time, n)
+	for i, j := range jobs {
+		id[i], project[i], kind[i], state[i], request[i] = j.ID, j.ProjectID, string(j.Kind), string(j.State), string(j.Request)
+		check[i], created[i] = utc(j.NextCheck), utc(j.CreatedAt)
+	}
+	b.Queue(`INSERT INTO jobs (id, project_id, kind, state, request, next_check, created_at)
+		SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::timestamptz[])`,
+		id, project, kind, state, request, check, created)
+}
+
+func queueBatches(b *pgx.Batch, list []models.SampleBatch) {
+	n := len(list)
+	if n == 0 {
+		return
+	}
+	session, batch, project, job := make([]string, n), make([]string, n), make([]string, n), make([]string, n)
+	digest, codec := make([]string, n), make([]string, n)
+	seq, size := make([]int, n), make([]int, n)
+	ms, start, end := make([]int64, n), make([]int64, n), make([]int64, n)
+	data := make([][]byte, n)
+	created := make([]time.Time, n)
+	for i := range list {
+		s := &list[i]
+		session[i], batch[i], project[i], job[i], digest[i], codec[i] = s.SessionID, s.BatchID, s.ProjectID, s.JobID, s.Digest, s.Codec
+		seq[i], size[i], ms[i], start[i], end[i], data[i], created[i] = s.Seq, s.Size, s.StartMS, s.StartSample, s.EndSample, s.Data, utc(s.CreatedAt)
+	}
+	b.Queue(`INSERT INTO sample_batches (session_id, batch_id, project_id, seq, start_ms, start_sample, end_sample, job_id, digest, codec, size, data, created_at)
+		SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::int[], $5::bigint[], $6::bigint[], $7::bigint[], $8::text[], $9::text[], $10::text[],
+			$11::int[], $12::bytea[], $13::timestamptz[])`,
+		session, batch, project, seq, ms, start, end, job, digest, codec, size, data, created)
+}
+
+func queueWindows(b *pgx.Batch, list []models.FeatureWindow) {
+	n := len(list)
+	if n == 0 {
+		return
+	}
+	session, project, data := make([]string, n), make([]string, n), make([]string, n)
+	index, start, end := make([]int64, n), make([]int64, n), make([]int64, n)
+	seq := make([]int, n)
+	passed := make([]bool, n)
+	created := make([]time.Time, n)
+	for i := range list {
+		w := &list[i]
+		session[i], project[i], data[i], index[i], start[i], end[i] = w.SessionID, w.ProjectID, w.Data, w.WindowIndex, w.StartMS, w.EndMS
+		seq[i], passed[i], created[i] = w.Seq, w.Passed, utc(w.CreatedAt)
+	}
+	b.Queue(`INSERT INTO feature_windows (session_id, window_index, project_id, seq, start_ms, end_ms, passed, data, created_at)
+		SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[], $4::int[], $5::bigint[], $6::bigint[], $7::bool[], $8::text[], $9::timestamptz[])`,
+		session, index, project, seq, start, end, passed, data, created)
+}
+
+func queueDecodes(b *pgx.Batch, list []models.SessionDecode) {
+	n := len(list)
+	if n == 0 {
+		return
+	}
+	session, project, data := make([]string, n), make([]string, n), make([]string, n)
+	index, start, end := make([]int64, n), make([]int64, n), make([]int64, n)
+	seq := make([]int, n)
+	created := make([]time.Time, n)
+	for i := range list {
+		d := &list[i]
+		session[i], project[i], data[i], index[i], start[i], end[i] = d.SessionID, d.ProjectID, d.Data, d.DecodeIndex, d.StartMS, d.EndMS
+		seq[i], created[i] = d.Seq, utc(d.CreatedAt)
+	}
+	b.Queue(`INSERT INTO session_decodes (session_id, decode_index, project_id, seq, start_ms, end_ms, data, created_at)
+		SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[], $4::int[], $5::bigint[], $6::bigint[], $7::text[], $8::timestamptz[])`,
+		session, index, project, seq, start, end, data, created)
+}
+
+// queueSessions updates what changes in a session.
+func queueSessions(b *pgx.Batch, list []*models.Session) {
+	n := len(list)
+	if n == 0 {
+		return
+	}
+	id, state := make([]string, n), make([]string, n)
+	job := make([]*string, n)
+	origin, tailStart, tailEnd := make([]*int64, n), make([]*int64, n), make([]*int64, n)
+	samples, longest := make([]int64, n), make([]int64, n)
+	batches, seen, windows, last, decodes := make([]int, n), make([]int, n), make([]int, n), make([]int, n), make([]int, n)
+	open := make([]bool, n)
+	for i, s := range list {
+		id[i], state[i], job[i], origin[i], tailStart[i], tailEnd[i] = s.ID, string(s.State), s.JobID, s.OriginMS, s.TailStart, s.TailEnd
+		samples[i], longest[i], batches[i], seen[i], windows[i] = s.SampleCount, s.LongestBatch, s.BatchCount, s.SeenCount, s.WindowCount
+		last[i], decodes[i], open[i] = s.LastSeq, s.DecodeCount, s.JobOpen
+	}
+	b.Queue(`UPDATE sessions s SET state = u.state, job_id = u.job_id, job_open = u.job_open, origin_ms = u.origin_ms, tail_start = u.tail_start,
+			tail_end = u.tail_end, sample_count = u.sample_count, longest_batch = u.longest_batch, batch_count = u.batch_count,
+			seen_count = u.seen_count, window_count = u.window_count, last_seq = u.last_seq, decode_count = u.decode_count
+		FROM unnest($1::text[], $2::text[], $3::text[], $4::bool[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[],
+			$10::int[], $11::int[], $12::int[], $13::int[], $14::int[])
+			AS u(id, state, job_id, job_open, origin_ms, tail_start, tail_end, sample_count, longest_batch, batch_count, seen_count,
+				window_count, last_seq, decode_count)
+		WHERE s.id = u.id`,
+		id, state, job, open, origin, tailStart, tailEnd, samples, longest, batches, seen, windows, last, decodes)
+}
+
+// pgWork reads a session and what waits in it in one round trip.
+func (s *Store) pgWork(ctx context.Context, q WorkQuery) (w Work, err error) {
+	found := false
+	b := &pgx.Batch{}
+	b.Queue(planOnce) // the statements of one round trip are one transaction
+	each(b, func(row pgx.CollectableRow) error {
+		found = true
+		w.Session, err = scanSession(row)
+		return err
+	}, "SELECT "+sessionColumns+" FROM sessions WHERE id = $1 AND project_id = $2", q.SessionID, q.ProjectID)
+	each(b, func(row pgx.CollectableRow) error {
+		p := models.SampleBatch{SessionID: q.SessionID}
+		err := row.Scan(&p.Seq, &p.StartSample, &p.EndSample)
+		w.Pending = append(w.Pending, p)
+		return err
+	}, `SELECT seq, start_sample, end_sample FROM sample_batches
+		WHERE session_id = $1 AND seq >= (SELECT seen_count FROM sessions WHERE id = $1) ORDER BY seq LIMIT $2`, q.SessionID, q.Batches)
+	// What is around a few live batches is nearly always what their windows need.
+	each(b, func(row pgx.CollectableRow) error {
+		p := models.SampleBatch{SessionID: q.SessionID}
+		var from, to int64
+		if err := row.Scan(&p.Seq, &p.StartMS, &p.StartSample, &p.EndSample, &p.Codec, &p.Size, &p.Data, &from, &to); err != nil {
+			return err
+		}
+		var err error
+		p.Data, err = unpack(p.Codec, p.Size, p.Data)
+		w.Around, w.From, w.To = append(w.Around, p), from, to
+		return err
+	}, `WITH s AS (SELECT seen_count, longest_batch, ceil(sample_rate_hz * $3 / 1000)::bigint + 1 AS reach FROM sessions WHERE id = $1),
+		p AS (SELECT start_sample, end_sample FROM sample_batches, s WHERE session_id = $1 AND seq >= s.seen_count ORDER BY seq LIMIT $2),
+		r AS (SELECT min(start_sample) - min(s.reach) AS lo, max(end_sample) + min(s.reach) AS hi, min(s.longest_batch) AS longest FROM p, s)
+		SELECT b.seq, b.start_ms, b.start_sample, b.end_sample, b.codec, b.size, b.data, r.lo, r.hi FROM r, sample_batches b
+		WHERE b.session_id = $1 AND b.end_sample > r.lo AND b.end_sample < r.hi + r.longest AND b.start_sample < r.hi AND r.hi - r.lo <= $4
+		ORDER BY b.seq`, q.SessionID, q.Batches, q.ReachMS, q.AroundSamples)
+	err = s.pgConn(ctx, func(c *pgx.Conn) error { return c.SendBatch(ctx, b).Close() })
+	if err == nil && !found {
+		err = ErrNotFound
+	}
+	return w, translate(err)
+}
+
+// pgNews reads what was written in a session after a message, in one round trip.
+func (s *Store) pgNews(ctx context.Context, projectID, sessionID string, after, limit int) (n News, err error) {
+	found := false
+	b := &pgx.Batch{}
+	b.Queue(planOnce)
+	// The session comes first: if it is over, all that was written is seen below.
+	each(b, func(row pgx.CollectableRow) error {
+		found = true
+		n.Session, err = scanSession(row)
+		return err
+	}, "SELECT "+sessionColumns+" FROM sessions WHERE id = $1 AND project_id = $2", sessionID, projectID)
+	each(b, func(row pgx.CollectableRow) error {
+		w := models.FeatureWindow{SessionID: sessionID, ProjectID: projectID}
+		err := row.Scan(&w.WindowIndex, &w.Seq, &w.StartMS, &w.EndMS, &w.Passed, &w.Data, &w.CreatedAt)
+		n.Windows = append(n.Windows, w)
+		return err
+	}, `SELECT window_index, seq, start_ms, end_ms, passed, data, created_at FROM feature_windows
+		WHERE session_id = $1 AND project_id = $2 AND seq > $3 ORDER BY seq LIMIT $4`, sessionID, projectID, after, limit)
+	each(b, func(row pgx.CollectableRow) error {
+		d := models.SessionDecode{SessionID: sessionID, ProjectID: projectID}
+		err := row.Scan(&d.DecodeIndex, &d.Seq, &d.StartMS, &d.EndMS, &d.Data, &d.CreatedAt)
+		n.Decodes = append(n.Decodes, d)
+		return err
+	}, `SELECT decode_index, seq, start_ms, end_ms, data, created_at FROM session_decodes
+		WHERE session_id = $1 AND project_id = $2 AND seq > $3 ORDER BY seq LIMIT $4`, sessionID, projectID, after, limit)
+	err = s.pgConn(ctx, func(c *pgx.Conn) error { return c.SendBatch(ctx, b).Close() })
+	if err == nil && !found {
+		err = ErrNotFound
+	}
+	return n, translate(err)
+}

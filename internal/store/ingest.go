@@ -1,0 +1,235 @@
+package store
+
+import (
+	"context"
+	"slices"
+
+	"github.com/neurod/neurod/models"
+)
+
+// PackSamples returns the samples of a batch as they are stored: compressed when they are long and get shorter by it.
+func PackSamples(data []byte) (codec string, packed []byte) {
+	p := NewPayload(models.Job{}, data)
+	return p.Codec, p.Data
+}
+
+// Ingest is a batch to be stored.
+type Ingest struct {
+	// Batch has all but Seq, StartSample, EndSample and JobID.
+	Batch   models.SampleBatch
+	Samples int64 // a channel
+	// Job looks at the batch if the session has no open job.
+	Job models.Job
+	// Record makes the answer to be kept for an Idempotency-Key; Key is its scope, nil for none.
+	Key    *models.IdempotencyRecord
+	Record func(Ingested) models.IdempotencyRecord
+}
+
+// Ingested is what became of a batch.
+type Ingested struct {
+	Replayed  *models.IdempotencyRecord // the key was used before: nothing was stored
+	Duplicate bool                      // the batch id was used before: nothing was stored
+	Differs   bool                      // and with other samples
+	JobID     string                    // the job that looks at the batch
+	NewJob    bool                      // it has just been stored and must be handed to the queue
+}
+
+// ingestOutcome is what became of one of the calls that shared a flow.
+type ingestOutcome struct {
+	out Ingested
+	err error
+}
+
+// IngestBatch stores a batch once. Errors: ErrNotFound, ErrSessionClosed, ErrKeyInFlight.
+func (s *Store) IngestBatch(ctx context.Context, in Ingest) (Ingested, error) {
+	if in.Key != nil { // its lock and its answer are this call's alone
+		out, err := s.ingestMany(ctx, []*Ingest{&in})
+		if err != nil {
+			return Ingested{}, translate(err)
+		}
+		return out[0].out, out[0].err
+	}
+	out, err := s.openLanes().ingests.do(ctx, &in)
+	if err != nil {
+		return Ingested{}, translate(err)
+	}
+	return out.out, out.err
+}
+
+// ingestMany stores batches of any sessions in one flow.
+func (s *Store) ingestMany(ctx context.Context, calls []*Ingest) ([]ingestOutcome, error) {
+	r := &flowRead{}
+	for _, in := range calls {
+		r.sessions = append(r.sessions, in.Batch.SessionID)
+		r.batches = append(r.batches, batchName{in.Batch.SessionID, in.Batch.BatchID})
+		if in.Key != nil {
+			r.key = in.Key
+		}
+	}
+	slices.Sort(r.sessions)
+	r.sessions = slices.Compact(r.sessions)
+	var out []ingestOutcome
+	err := s.flow(ctx, r, decision{
+		reach: func(f *flowFound) []span { return reachOf(f, calls) },
+		decide: func(f *flowFound) (w *flowWrite, err error) {
+			w, out = decideIngest(f, calls)
+			return w, nil
+		},
+	})
+	return out, err
+}
+
+// reachOf returns the stretches that batches may touch which do not lie at the end of what their session has.
+func reachOf(f *flowFound, calls []*Ingest) []span {
+	reach := map[string]span{}
+	for _, in := range calls {
+		ses := f.sessions[in.Batch.SessionID]
+		if ses == nil {
+			continue
+		}
+		tail, ok := ses.Tail()
+		if !ok || ses.OriginMS == nil {
+			continue // nothing is there yet
+		}
+		at, margin := ses.SampleAt(in.Batch.StartMS), 2*ses.SeamSamples(in.Samples)
+		if at-margin >= tail.Start {
+			continue // all other stretches end before the tail begins
+		}
+		lo, hi := at-margin, at+in.Samples+margin
+		if r, ok := reach[ses.ID]; ok {
+			lo, hi = min(lo, r.first), max(hi, r.last)
+		}
+		reach[ses.ID] = span{ses.ID, lo, hi}
+	}
+	var out []span
+	for _, r := range reach {
+		out = append(out, r)
+	}
+	return out
+}
+
+// decideIngest takes batches in turn, each against what those before it have made of its session.
+func decideIngest(f *flowFound, calls []*Ingest) (*flowWrite, []ingestOutcome) {
+	w := &flowWrite{}
+	out := make([]ingestOutcome, len(calls))
+	covers := map[string]*cover{}
+	changed := map[string]bool{}
+	for i, in := range calls {
+		o := &out[i]
+		if in.Key != nil && f.record != nil {
+			o.out.Replayed = f.record
+			continue
+		}
+		b := in.Batch
+		ses := f.sessions[b.SessionID]
+		if ses == nil || ses.ProjectID != b.ProjectID {
+			o.err = ErrNotFound
+			continue
+		}
+		name := batchName{b.SessionID, b.BatchID}
+		if same, twice := f.batches[name]; twice {
+			o.out = Ingested{Duplicate: true, Differs: same.Digest != b.Digest, JobID: same.JobID}
+			o.keep(w, in)
+			continue
+		}
+		state, ok := ses.State.Next(models.EventIngest)
+		if !ok {
+			o.err = ErrSessionClosed
+			continue
+		}
+		ses.State = state
+		if ses.OriginMS == nil {
+			origin := b.StartMS
+			ses.OriginMS = &origin
+		}
+		c := covers[ses.ID]
+		if c == nil {
+			c = newCover(ses, f.stretches[ses.ID])
+			covers[ses.ID] = c
+		}
+		b.StartSample = models.Place(c.now, ses.SampleAt(b.StartMS), in.Samples, ses.SeamSamples(in.Samples))
+		b.EndSample = b.StartSample + in.Samples
+		c.now = models.Cover(c.now, models.Stretch{Start: b.StartSample, End: b.EndSample})
+		if !ses.JobOpen || ses.JobID == nil || !f.open[*ses.JobID] { // a job that failed or was canceled never closed itself
+			job := in.Job
+			ses.JobID, ses.JobOpen, f.open[job.ID] = &job.ID, true, true
+			w.jobs = append(w.jobs, job)
+			o.out.NewJob = true
+		}
+		o.out.JobID = *ses.JobID
+		b.Seq, b.JobID = ses.BatchCount, o.out.JobID
+		ses.BatchCount++
+		ses.SampleCount += in.Samples
+		ses.LongestBatch = max(ses.LongestBatch, in.Samples)
+		w.batches = append(w.batches, b)
+		f.batches[name] = b
+		if !changed[ses.ID] {
+			changed[ses.ID] = true
+			w.sessions = append(w.sessions, ses)
+		}
+		o.keep(w, in)
+	}
+	for id, c := range covers {
+		c.settle(f.sessions[id], w)
+	}
+	return w, out
+}
+
+// keep has the answer to an Idempotency-Key stored.
+func (o *ingestOutcome) keep(w *flowWrite, in *Ingest) {
+	if in.Key != nil {
+		r := in.Record(o.out)
+		w.record = &r
+	}
+}
+
+// cover is what is known of the stretches of a session while batches are added.
+type cover struct {
+	loaded []models.Stretch // as they are in the table
+	now    []models.Stretch // with the tail
+}
+
+func newCover(ses *models.Session, loaded []models.Stretch) *cover {
+	c := &cover{loaded: loaded, now: slices.Clone(loaded)}
+	if tail, ok := ses.Tail(); ok {
+		c.now = append(c.now, tail)
+	}
+	return c
+}
+
+// settle puts what has changed into the session and into what is written.
+func (c *cover) settle(ses *models.Session, w *flowWrite) {
+	last := len(c.now) - 1
+	tail := c.now[last]
+	ses.TailStart, ses.TailEnd = &tail.Start, &tail.End
+	row := func(s models.Stretch) models.SessionStretch {
+		return models.SessionStretch{SessionID: ses.ID, StartSample: s.Start, EndSample: s.End}
+	}
+	for _, s := range c.loaded {
+		if !slices.Contains(c.now[:last], s) {
+			w.gone = append(w.gone, row(s))
+		}
+	}
+	for _, s := range c.now[:last] {
+		if !slices.Contains(c.loaded, s) {
+			w.fresh = append(w.fresh, row(s))
+		}
+	}
+}
+
+// Stretches returns the contiguous stretches of a session's samples in order, the first limit of them. What lies between
+// two is a gap.
+func (s *Store) Stretches(ctx context.Context, ses models.Session, limit int) ([]models.Stretch, error) {
+	var rows []models.SessionStretch
+	if err := s.read(ctx).Where("session_id = ?", ses.ID).Order("end_sample").Limit(limit).Find(&rows).Error; err != nil {
+		return nil, translate(err)
+	}
+	out := make([]models.Stretch, 0, len(rows)+1)
+	for _, r := range rows {
+		out = append(out, models.Stretch{Start: r.StartSample, End: r.EndSample})
+	}
+	if tail, ok := ses.Tail(); ok && len(out) < limit {
+		out = append(out, tail)
+	}
+	return out, nil
+}

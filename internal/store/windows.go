@@ -1,0 +1,200 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"slices"
+
+	"github.com/neurod/neurod/models"
+)
+
+// WorkQuery asks for what waits in a session for the job that writes its windows.
+type WorkQuery struct {
+	ProjectID string
+	SessionID string
+	// Batches is the most that are looked at in one round.
+	Batches int
+	// ReachMS is how long the longest window is: batches so far around those that wait may share one with them.
+	ReachMS int
+	// AroundSamples is the most samples a channel that are read with it, where the batches that wait lie close together.
+	AroundSamples int64
+}
+
+// Work is what waits in a session.
+type Work struct {
+	Session models.Session
+	Pending []models.SampleBatch // in the order of acceptance, without their samples
+	// Around has every batch that overlaps the samples [From, To), with their samples unpacked and in the order of
+	// acceptance; nil where it was not read: then BatchesOver reads it.
+	Around   []models.SampleBatch
+	From, To int64
+}
+
+// Work returns what waits in a session. Error: ErrNotFound.
+func (s *Store) Work(ctx context.Context, q WorkQuery) (Work, error) {
+	if s.dialect == PostgreSQL {
+		return s.pgWork(ctx, q)
+	}
+	return s.liteWork(ctx, q)
+}
+
+// WindowCommit is what one round of the job has found.
+type WindowCommit struct {
+	ProjectID string
+	SessionID string
+	Attempt       // the attempt that has computed it
+	SeenCount int // batches with a lower seq were looked at
+	Windows   []models.FeatureWindow
+	Decodes   []models.SessionDecode
+}
+
+func (c *WindowCommit) size() int {
+	n := 512
+	for i := range c.Windows {
+		n += 128 + len(c.Windows[i].Data)
+	}
+	for i := range c.Decodes {
+		n += 128 + len(c.Decodes[i].Data)
+	}
+	return n
+}
+
+// Committed is what became of a round.
+type Committed struct {
+	Windows int  // written
+	Decodes int  // written
+	Idle    bool // nothing is pending: the session's job is closed, and the session complete if it has ended
+	Over    bool // and nothing will come any more
+}
+
+// commitOutcome is what became of one of the calls that shared a flow.
+type commitOutcome struct {
+	out Committed
+	err error
+}
+
+// CommitWindows writes windows and decodes, each once, and notes the batches as seen. When nothing is pending any more it
+// closes the session's job, and completes the session if it has ended. Errors: ErrNotFound, ErrFenced.
+func (s *Store) CommitWindows(ctx context.Context, c WindowCommit) (Committed, error) {
+	slices.SortFunc(c.Windows, func(a, b models.FeatureWindow) int { return cmp.Compare(a.WindowIndex, b.WindowIndex) })
+	slices.SortFunc(c.Decodes, func(a, b models.SessionDecode) int { return cmp.Compare(a.DecodeIndex, b.DecodeIndex) })
+	out, err := s.openLanes().commits.do(ctx, &c)
+	if err != nil {
+		return Committed{}, translate(err)
+	}
+	return out.out, out.err
+}
+
+func (s *Store) commitMany(ctx context.Context, calls []*WindowCommit) ([]commitOutcome, error) {
+	r := &flowRead{relaxed: true}
+	for _, c := range calls {
+		r.sessions = append(r.sessions, c.SessionID)
+		r.attempts = append(r.attempts, c.Attempt)
+		if n := len(c.Windows); n > 0 {
+			r.windows = append(r.windows, span{c.SessionID, c.Windows[0].WindowIndex, c.Windows[n-1].WindowIndex})
+		}
+		if n := len(c.Decodes); n > 0 {
+			r.decodes = append(r.decodes, span{c.SessionID, c.Decodes[0].DecodeIndex, c.Decodes[n-1].DecodeIndex})
+		}
+	}
+	slices.Sort(r.sessions)
+	r.sessions = slices.Compact(r.sessions)
+	var out []commitOutcome
+	err := s.flow(ctx, r, decision{decide: func(f *flowFound) (w *flowWrite, err error) {
+		w, out = decideCommit(f, calls)
+		return w, nil
+	}})
+	return out, err
+}
+
+func decideCommit(f *flowFound, calls []*WindowCommit) (*flowWrite, []commitOutcome) {
+	w := &flowWrite{}
+	out := make([]commitOutcome, len(calls))
+	changed := map[string]bool{}
+	for i, c := range calls {
+		o := &out[i]
+		ses := f.sessions[c.SessionID]
+		if ses == nil || ses.ProjectID != c.ProjectID {
+			o.err = ErrNotFound
+			continue
+		}
+		if !f.held[c.Attempt] {
+			o.err = ErrFenced
+			continue
+		}
+		for _, x := range c.Windows {
+			if k := (indexed{c.SessionID, x.WindowIndex}); !f.windows[k] {
+				f.windows[k] = true
+				ses.LastSeq++
+				x.Seq = ses.LastSeq
+				w.windows = append(w.windows, x)
+				o.out.Windows++
+			}
+		}
+		for _, x := range c.Decodes {
+			if k := (indexed{c.SessionID, x.DecodeIndex}); !f.decodes[k] {
+				f.decodes[k] = true
+				ses.LastSeq++
+				x.Seq = ses.LastSeq
+				w.decodes = append(w.decodes, x)
+				o.out.Decodes++
+			}
+		}
+		ses.WindowCount += o.out.Windows
+		ses.DecodeCount += o.out.Decodes
+		ses.SeenCount = max(ses.SeenCount, min(c.SeenCount, ses.BatchCount))
+		if o.out.Idle = ses.Pending() == 0; o.out.Idle {
+			if ses.JobID != nil && *ses.JobID == c.ID {
+				ses.JobOpen = false
+			}
+			if next, ok := ses.State.Next(models.EventWindowed); ok {
+				ses.State = next
+			}
+		}
+		o.out.Over = ses.Over()
+		if !changed[ses.ID] {
+			changed[ses.ID] = true
+			w.sessions = append(w.sessions, ses)
+		}
+	}
+	return w, out
+}
+
+// News is what was written in a session after a message.
+type News struct {
+	Session models.Session // read before the others: if it is over, they are all there will be
+	Windows []models.FeatureWindow
+	Decodes []models.SessionDecode
+}
+
+// News returns windows and decodes with higher numbers than after, in the order of writing, at most limit of each. Error:
+// ErrNotFound.
+func (s *Store) News(ctx context.Context, projectID, sessionID string, after, limit int) (News, error) {
+	if s.dialect == PostgreSQL {
+		return s.pgNews(ctx, projectID, sessionID, after, limit)
+	}
+	return s.liteNews(ctx, projectID, sessionID, after, limit)
+}
+
+// DecodeListing selects live decodes of a session.
+type DecodeListing struct {
+	SessionID  string
+	AfterMS    *int64 // only those that start later
+	Descending bool
+	Limit      int
+}
+
+// SessionDecodes returns live decodes in the order of their start.
+func (s *Store) SessionDecodes(ctx context.Context, projectID string, l DecodeListing) ([]models.SessionDecode, error) {
+	db := s.read(ctx).Where("session_id = ? AND project_id = ?", l.SessionID, projectID)
+	if l.AfterMS != nil {
+		db = db.Where("start_ms > ?", *l.AfterMS)
+	}
+	order := "decode_index"
+	if l.Descending {
+		order += " DESC"
+	}
+	var out []models.SessionDecode
+	err := db.Order(order).Limit(l.Limit).Find(&out).Error
+	return out, translate(err)
+}

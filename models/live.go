@@ -1,0 +1,44 @@
+package models
+
+import (
+	"fmt"
+	"time"
+)
+
+// LiveDecode says how a session is decoded as it runs: window k covers WindowMS from the origin + k · HopMS.
+type LiveDecode struct {
+	Paradigm string            `json:"paradigm"`
+	Model    string            `json:"model,omitempty"`
+	WindowMS int               `json:"window_ms"`
+	HopMS    int               `json:"hop_ms"`
+	Stimulus *DecodeStimulus   `json:"stimulus,omitempty"`
+	Intents  map[string]string `json:"intents,omitempty"`
+}
+
+// SessionDecode is what was decoded from one window of a session. A session has each index at most once.
+type SessionDecode struct {
+	SessionID   string
+	DecodeIndex int64 // position on the grid of decode windows; negative before the origin
+	ProjectID   string
+	Seq         int // as in FeatureWindow, from the same numbers
+	StartMS     int64
+	EndMS       int64
+	Data        string // JSON object: the decode's output, or its error
+	CreatedAt   time.Time
+}
+
+// ID returns the decode's public id.
+func (d SessionDecode) ID() string { return fmt.Sprintf("dec_%s_%d", d.SessionID, d.DecodeIndex) }
+
+// SessionStretch is a contiguous stretch of samples before the session's tail.
+type SessionStretch struct {
+	SessionID   string
+	StartSample int64
+	EndSample   int64
+}
+
+// SessionJob is a job that holds what was computed from a session, beside the one that writes its windows.
+type SessionJob struct {
+	SessionID string
+	JobID     string
+}

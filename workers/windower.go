@@ -1,0 +1,126 @@
+package workers
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"math"
+	"strconv"
+	"strings"
+	"sync"
+
+	"gonum.org/v1/gonum/mat"
+
+	"github.com/neurod/neurod/decoders"
+	"github.com/neurod/neurod/decoders/catalog"
+	"github.com/neurod/neurod/decoders/decode"
+	"github.com/neurod/neurod/decoders/features"
+	"github.com/neurod/neurod/models"
+)
+
+// windower computes windows of one montage and rate. One attempt at a time uses it.
+type windower struct {
+	key       string
+	cat       *catalog.Catalog
+	extractor *features.Extractor
+	window    features.Window
+	x         *mat.Dense // channels × samples of a window
+	payload   []byte
+}
+
+// maxIdleWindowers are kept for the next attempt: making one costs as much as a few windows.
+const maxIdleWindowers = 64
+
+// windowers keeps windowers between attempts. It is safe for concurrent use.
+type windowers struct {
+	cat  *catalog.Catalog
+	mu   sync.Mutex
+	idle map[string][]*windower
+	kept int
+}
+
+func newWindowers(cat *catalog.Catalog) *windowers {
+	return &windowers{cat: cat, idle: map[string][]*windower{}}
+}
+
+// get returns a windower for a session; give it back with put.
+func (p *windowers) get(ses models.Session) (*windower, error) {
+	key := strconv.FormatFloat(ses.SampleRateHz, 'g', -1, 64) + "\x00" + strings.Join(ses.Channels, "\x00")
+	p.mu.Lock()
+	if list := p.idle[key]; len(list) > 0 {
+		w := list[len(list)-1]
+		p.idle[key] = list[:len(list)-1]
+		p.kept--
+		p.mu.Unlock()
+		return w, nil
+	}
+	p.mu.Unlock()
+	e, err := features.New(features.Config{Rate: ses.SampleRateHz, Channels: ses.Channels, Seconds: models.WindowMS / 1000.})
+	if err != nil {
+		return nil, models.Errorf(models.InvalidRequestBody, "no windows can be computed for this session: %v", err)
+	}
+	return &windower{key: key, cat: p.cat, extractor: e, x: mat.NewDense(len(ses.Channels), e.Samples(), nil)}, nil
+}
+
+func (p *windowers) put(w *windower) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.kept >= maxIdleWindowers { // other montages may have come meanwhile: begin anew
+		clear(p.idle)
+		p.kept = 0
+	}
+	p.idle[w.key] = append(p.idle[w.key], w)
+	p.kept++
+}
+
+// features returns the feature window that begins at a sample, as JSON, and whether it passed the gate.
+func (w *windower) features(t *stretch, at int64) (data string, passed bool, err error) {
+	for ch, row := range t.rows {
+		copy(w.x.RawRowView(ch), row[at-t.start:])
+	}
+	if err := w.extractor.Compute(&w.window, w.x); err != nil {
+		return "", false, err
+	}
+	b, err := json.Marshal(&w.window)
+	return string(b), w.window.Gate.Passed, err
+}
+
+// decode returns what the samples [from, to) decode to, as JSON. What cannot be decoded is an answer too: readers learn
+// why from its error.
+func (w *windower) decode(ctx context.Context, ses models.Session, t *stretch, from, to int64) (string, error) {
+	w.payload = w.payload[:0]
+	for i := from - t.start; i < to-t.start; i++ {
+		for _, row := range t.rows {
+			w.payload = binary.LittleEndian.AppendUint32(w.payload, math.Float32bits(float32(row[i])))
+		}
+	}
+	out, _, err := decode.Run(ctx, liveRequest(ses), w.payload, w.cat, decode.Options{})
+	var bad *decoders.Error
+	switch {
+	case errors.As(err, &bad):
+		b, err := json.Marshal(map[string]any{"error": map[string]any{"code": bad.Code, "message": bad.Message, "details": bad.Details}})
+		return string(b), err
+	case err != nil:
+		return "", err
+	}
+	b, err := json.Marshal(out)
+	return string(b), err
+}
+
+// liveRequest is the decode request of a session's windows.
+func liveRequest(ses models.Session) *decode.Request {
+	d := ses.Decode
+	req := &decode.Request{Input: decode.Input{Type: "eeg", Paradigm: d.Paradigm, Model: d.Model, Device: ses.DeviceType,
+		Channels: &decode.Channels{Count: len(ses.Channels), Names: ses.Channels}, SampleRate: ses.SampleRateHz}}
+	if s := d.Stimulus; s != nil {
+		req.Input.Stimulus = &decode.Stimulus{Matrix: s.Matrix, Flashes: s.Flashes}
+		for _, g := range s.Targets {
+			req.Input.Stimulus.Targets = append(req.Input.Stimulus.Targets, decode.Target{Label: g.Label, Frequency: g.Frequency, Phase: g.Phase})
+		}
+	}
+	if len(d.Intents) > 0 {
+		req.Context = &decode.Context{Intents: d.Intents}
+	}
+	return req
+}
