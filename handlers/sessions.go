@@ -14,7 +14,6 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/neurod/neurod/internal/service"
-	"github.com/neurod/neurod/internal/strictjson"
 	"github.com/neurod/neurod/models"
 )
 
@@ -256,121 +255,6 @@ func binaryBatch(c *gin.Context, body []byte) (service.Batch, error) {
 		b.StartMS = &t0
 	}
 	return b, nil
-}
-
-// jsonBatch reads a batch in JSON.
-func jsonBatch(body []byte) (service.Batch, error) {
-	var doc struct {
-		BatchID string          `json:"batch_id"`
-		StartMS *int64          `json:"t0_unix_ms"`
-		Data    json.RawMessage `json:"data"`
-	}
-	if err := decodeJSON(body, &doc); err != nil {
-		return service.Batch{}, err
-	}
-	b := service.Batch{BatchID: doc.BatchID, StartMS: doc.StartMS}
-	if len(doc.Data) == 0 || string(doc.Data) == "null" {
-		return b, models.InvalidField("/data", "required", "is required: an object with an array of numbers a channel")
-	}
-	var err error
-	b.Named, err = parseChannels(doc.Data)
-	return b, err
-}
-
-// parseChannels reads {"name": [numbers], ...}, a text that strictjson.Check has passed. encoding/json would take null
-// for 0, and says of a wrong element neither channel nor index.
-func parseChannels(b []byte) ([]service.ChannelSamples, error) {
-	p := &numbers{b: b}
-	if !p.take('{') {
-		return nil, models.InvalidField("/data", "type", "must be an object with an array of numbers a channel")
-	}
-	var out []service.ChannelSamples
-	for !p.take('}') {
-		p.take(',')
-		name, err := p.key()
-		if err != nil {
-			return nil, err
-		}
-		pointer := "/data/" + strictjson.Escape(name)
-		p.take(':')
-		if !p.take('[') {
-			return nil, models.InvalidField(pointer, "type", "must be an array of numbers")
-		}
-		values := make([]float64, 0, 256)
-		for !p.take(']') {
-			p.take(',')
-			v, ok := p.number()
-			if !ok {
-				return nil, models.InvalidField(pointer+"/"+strconv.Itoa(len(values)), "type", "must be a number")
-			}
-			values = append(values, v)
-		}
-		for _, c := range out {
-			if c.Name == name {
-				return nil, models.InvalidField(pointer, "duplicate", "stands there twice")
-			}
-		}
-		out = append(out, service.ChannelSamples{Name: name, Values: values})
-	}
-	return out, nil
-}
-
-// numbers walks through valid JSON.
-type numbers struct {
-	b  []byte
-	at int
-}
-
-// take skips white space and then the byte, if it is next.
-func (p *numbers) take(want byte) bool {
-	for p.at < len(p.b) && (p.b[p.at] == ' ' || p.b[p.at] == '\n' || p.b[p.at] == '\t' || p.b[p.at] == '\r') {
-		p.at++
-	}
-	if p.at < len(p.b) && p.b[p.at] == want {
-		p.at++
-		return true
-	}
-	return false
-}
-
-// key reads the name of a member.
-func (p *numbers) key() (string, error) {
-	if !p.take('"') {
-		return "", models.InvalidField("/data", "type", "must be an object with an array of numbers a channel")
-	}
-	start := p.at - 1
-	for p.at < len(p.b) && p.b[p.at] != '"' {
-		if p.b[p.at] == '\\' {
-			p.at++
-		}
-		p.at++
-	}
-	p.at = min(p.at+1, len(p.b))
-	var name string
-	err := json.Unmarshal(p.b[start:p.at], &name)
-	return name, err
-}
-
-// number reads a number; one that no float64 can hold is infinite, which the service refuses by name.
-func (p *numbers) number() (float64, bool) {
-	p.take(0) // white space
-	start := p.at
-	for p.at < len(p.b) {
-		switch ch := p.b[p.at]; {
-		case ch >= '0' && ch <= '9', ch == '-', ch == '+', ch == '.', ch == 'e', ch == 'E':
-			p.at++
-			continue
-		}
-		break
-	}
-	if p.at == start {
-		return 0, false
-	}
-	v, err := strconv.ParseFloat(string(p.b[start:p.at]), 64)
-	if ne, is := err.(*strconv.NumError); err != nil && (!is || ne.Err != strconv.ErrRange) {
-		return 0, false
-	}
-	return v, true
 }
 
 // endSession is POST /v1/sessions/:id/end. The body may be missing.

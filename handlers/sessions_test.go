@@ -2,9 +2,14 @@ package handlers
 
 import (
 	"encoding/json"
+	"fmt"
 	"math"
+	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/neurod/neurod/internal/service"
 	"github.com/neurod/neurod/internal/strictjson"
 	"github.com/neurod/neurod/models"
 )
@@ -48,4 +53,58 @@ func FuzzParseChannels(f *testing.F) {
 			}
 		}
 	})
+}
+
+// FuzzPlainBatch holds the one-pass reader to the one that takes every batch: what it takes, the other reads the same.
+func FuzzPlainBatch(f *testing.F) {
+	for _, s := range []string{
+		`{"batch_id":"b1","t0_unix_ms":1730000000000,"data":{"TP9":[820.5,821.2,-819.8,0,-0,1e3],"AF7":[1]}}`,
+		`{"batch_id":"b1","t0_unix_ms":1730000000000,"data":{"TP9":[820.5, 821.25 ],"AF7":[ 830.1,0.000000001]}} `,
+		`{"batch_id":"b1","t0_unix_ms":17.0,"data":{}}`, `{"data":{"a":[]}}`, `{"data":{"a":[1,]}}`, `{"data":{"a":[01]}}`, `{"data":{"a":[1.]}}`,
+		`{"data":{"a":[1]},"data":{"a":[2]}}`, `{"batch_id":"é","data":{"a":[1]}}`, `{"batch_id":"\u0041","data":{"a":[1]}}`, `{"data":{"a":[1],"a":[2]}}`,
+		`{"data":{"a":[123456789012345678,0.1234567890123456789]}}`, `{"data":{"a":[1]}}x`, `{"x":1,"data":{"a":[1]}}`, `{"t0_unix_ms":9007199254740993,"data":{"a":[1]}}`,
+	} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		got, ok := plainBatch(body)
+		if !ok {
+			return
+		}
+		want, err := anyBatch(body)
+		if err != nil {
+			t.Fatalf("took %q, which is refused: %v", body, err)
+		}
+		if d := cmp.Diff(want, got); d != "" {
+			t.Fatalf("%q (-any +plain):\n%s", body, d)
+		}
+	})
+}
+
+// BenchmarkBatch reads a second of 8 channels at 250 Hz both ways.
+func BenchmarkBatch(b *testing.B) {
+	var s strings.Builder
+	s.WriteString(`{"batch_id":"b1","t0_unix_ms":1730000000000,"data":{`)
+	for ch := range 8 {
+		if ch > 0 {
+			s.WriteByte(',')
+		}
+		fmt.Fprintf(&s, `"C%d":[0`, ch)
+		for i := range 249 {
+			fmt.Fprintf(&s, ",%.2f", 40*math.Sin(float64(i*(ch+1))))
+		}
+		s.WriteByte(']')
+	}
+	s.WriteString("}}")
+	body := []byte(s.String())
+	for name, read := range map[string]func([]byte) (service.Batch, error){"one pass": jsonBatch, "all checks": anyBatch} {
+		b.Run(name, func(b *testing.B) {
+			b.SetBytes(int64(len(body)))
+			for b.Loop() {
+				if _, err := read(body); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
 }

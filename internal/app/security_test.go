@@ -59,7 +59,7 @@ var matrix = map[string]right{
 	"GET /v1/sessions/:id/export":          {takes: "key", scope: models.ScopeSessions, good: 200, other: 404},
 	"POST /v1/sessions/:id/ws-token":       {takes: "key", scope: models.ScopeSessions, good: 200, other: 404},
 	"GET /v1/sessions/:id/features/stream": {takes: "key", scope: models.ScopeSessions, good: 200, other: 404},
-	"GET /v1/sessions/:id/decodes": {takes: "key", scope: models.ScopeSessions, good: 200, other: 404},
+	"GET /v1/sessions/:id/decodes":         {takes: "key", scope: models.ScopeSessions, good: 200, other: 404},
 	"GET /v1/ws":                           {takes: "none", good: 401},                                      // takes stream tokens: see TestStreamTokensOpenTheirSessionAlone
 	"DELETE /v1/users/:external_user_id":   {takes: "key", scope: models.ScopeErase, good: 200, other: 200}, // each within its project
 	"GET /healthz":                         {takes: "none", good: 200},

@@ -36,7 +36,7 @@ func serveFloor(ctx context.Context, addr string) error {
 	gin.SetMode(gin.ReleaseMode)
 	r := gin.New()
 	r.GET("/healthz", func(c *gin.Context) { c.Status(http.StatusOK) })
-	write := func(c *gin.Context, statement string) {
+	write := func(c *gin.Context, statement string, also func() error) {
 		body, err := io.ReadAll(c.Request.Body)
 		if err != nil {
 			c.AbortWithStatus(http.StatusBadRequest)
@@ -49,8 +49,8 @@ func serveFloor(ctx context.Context, addr string) error {
 				err = tx.Commit(c)
 			}
 		}
-		if err == nil {
-			err = rdb.LPush(c, "bench:floor", "1").Err()
+		if err == nil && also != nil {
+			err = also()
 		}
 		if err != nil {
 			c.AbortWithStatus(http.StatusInternalServerError)
@@ -58,8 +58,11 @@ func serveFloor(ctx context.Context, addr string) error {
 		}
 		c.JSON(http.StatusAccepted, gin.H{"status": "ok"})
 	}
-	r.POST("/floor", func(c *gin.Context) { write(c, `INSERT INTO bench_floor (body) VALUES ($1)`) })
-	r.POST("/floor-raw", func(c *gin.Context) { write(c, `INSERT INTO bench_floor_raw (body) VALUES ($1)`) })
+	const plain, raw = `INSERT INTO bench_floor (body) VALUES ($1)`, `INSERT INTO bench_floor_raw (body) VALUES ($1)`
+	push := func() error { return rdb.LPush(ctx, "bench:floor", "1").Err() }
+	r.POST("/floor", func(c *gin.Context) { write(c, plain, push) })
+	r.POST("/floor-raw", func(c *gin.Context) { write(c, raw, push) })
+	r.POST("/insert", func(c *gin.Context) { write(c, raw, nil) })
 	srv := &http.Server{Addr: addr, Handler: r, ReadHeaderTimeout: 5 * time.Second}
 	go func() {
 		<-ctx.Done()

@@ -18,7 +18,7 @@ import (
 func main() {
 	var opt options
 	flag.StringVar(&opt.neurod, "neurod", "bin/neurod", "the program to measure")
-	flag.StringVar(&opt.only, "only", "", "comma-separated parts: latency,throughput,decoders,memory (default all)")
+	flag.StringVar(&opt.only, "only", "", "comma-separated parts: latency,throughput,ingest,live,age,decoders,memory (default all)")
 	flag.IntVar(&opt.requests, "requests", 400, "decodes timed one after another for latency")
 	flag.DurationVar(&opt.load, "load", 12*time.Second, "length of one closed-loop throughput round")
 	flag.IntVar(&opt.clients, "clients", 32, "closed-loop clients")
@@ -65,8 +65,8 @@ func run(ctx context.Context, opt options) error {
 			return err
 		}
 	}
-	if !opt.wants("latency") && !opt.wants("throughput") {
-		return nil
+	if slices.ContainsFunc([]string{"latency", "throughput", "ingest", "live", "age"}, opt.wants) {
+		return benchService(ctx, opt)
 	}
-	return benchService(ctx, opt)
+	return nil
 }

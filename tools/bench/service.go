@@ -147,8 +147,26 @@ func benchService(ctx context.Context, opt options) error {
 			return err
 		}
 	}
+	if opt.wants("ingest") {
+		if err := ingestThroughput(ctx, opt, prodClient, pg, rd); err != nil {
+			return err
+		}
+	}
+	if opt.wants("live") {
+		if err := liveLatency(ctx, opt, prod, prodClient); err != nil {
+			return err
+		}
+	}
+	if opt.wants("age") {
+		if err := batchCost(ctx, prodClient); err != nil {
+			return err
+		}
+	}
 	prod.stop()
 	prod.procs = nil
+	if !opt.wants("latency") && !opt.wants("throughput") {
+		return nil
+	}
 
 	emb, cleanup, err := embedded(ctx, opt)
 	if err != nil {
@@ -274,34 +292,41 @@ func loop(ctx context.Context, n int, length time.Duration, call func(context.Co
 	return float64(len(times)) / time.Since(start).Seconds(), times, first
 }
 
-// throughput lets the floor and the service take turns and compares the medians of their rates.
-func throughput(ctx context.Context, opt options, d *deployment, c *neurod.Client, pg *servers.Postgres, rd *servers.Redis) error {
-	fmt.Printf("\n## Throughput: %d closed-loop clients, API + worker + stores + load on this machine\n", opt.clients)
+// startFloor starts the floor as a process of its own; the caller kills it.
+func startFloor(ctx context.Context, pg *servers.Postgres, rd *servers.Redis) (*neurod.Client, *neurod.Process, error) {
 	port, err := neurod.FreePort()
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	addr := fmt.Sprintf("127.0.0.1:%d", port)
 	self, err := os.Executable()
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	floor, err := neurod.Start(ctx, neurod.Config{Program: self, Args: []string{"-floor", addr}, Worker: true, Log: os.Stderr,
 		Env: []string{"DATABASE_URL=" + pg.DSN(), "REDIS_URL=redis://" + rd.Addr() + "/1"}})
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
-	defer floor.Kill()
-	fc := &neurod.Client{Base: "http://" + addr, HTTP: c.HTTP}
+	c := &neurod.Client{Base: "http://" + addr, HTTP: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 512}}}
 	for range 200 {
-		if err = fc.Do(ctx, http.MethodGet, "/healthz", "", nil, nil, nil); err == nil {
-			break
+		if err = c.Do(ctx, http.MethodGet, "/healthz", "", nil, nil, nil); err == nil {
+			return c, floor, nil
 		}
 		time.Sleep(25 * time.Millisecond)
 	}
+	floor.Kill()
+	return nil, nil, err
+}
+
+// throughput lets the floor and the service take turns and compares the medians of their rates.
+func throughput(ctx context.Context, opt options, d *deployment, c *neurod.Client, pg *servers.Postgres, rd *servers.Redis) error {
+	fmt.Printf("\n## Throughput: %d closed-loop clients, API + worker + stores + load on this machine\n", opt.clients)
+	fc, floor, err := startFloor(ctx, pg, rd)
 	if err != nil {
 		return err
 	}
+	defer floor.Kill()
 	var floors, raws, services []float64
 	for round := range opt.rounds {
 		// The side that waits is frozen, so that its timers cost the other nothing.
