@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/neurod/neurod/internal/store"
+	"github.com/neurod/neurod/jobs/failpoint"
 	"github.com/neurod/neurod/models"
 )
 
@@ -18,6 +19,7 @@ func (e *Engine) Prepare(projectID string, kind models.JobKind, request json.Raw
 
 // HandOver hands a job that was stored outside of Submit to the queue, without waiting for it.
 func (e *Engine) HandOver(job models.Job) {
+	failpoint.Hit(failpoint.AfterCommit)
 	e.metrics.accepted.WithLabelValues(string(job.Kind)).Inc()
 	e.enqueueSoon(store.Due{ID: job.ID, Kind: job.Kind})
 }

@@ -104,7 +104,7 @@ func (a *audit) counts(ctx context.Context) (c counts, err error) {
 		(SELECT count(*) FROM jobs WHERE state = 'failed'),
 		(SELECT count(*) FROM chaos_effects),
 		(SELECT count(*) FROM chaos_effects) - (SELECT count(DISTINCT job_id) FROM chaos_effects),
-		(SELECT count(*) FROM (SELECT 1 FROM jobs GROUP BY request::json #>> '{context,marker}' HAVING count(*) > 1) AS t),
+		(SELECT count(*) FROM (SELECT 1 FROM jobs WHERE kind = 'neuro_decode' GROUP BY request::json #>> '{context,marker}' HAVING count(*) > 1) AS t),
 		(SELECT count(*) FROM chaos_changes),
 		(SELECT count(*) FROM chaos_claims),
 		(SELECT count(*) FROM jobs WHERE attempts > 1)`).
@@ -121,7 +121,7 @@ type row struct {
 
 // rows returns all jobs by id, and which markers they carry.
 func (a *audit) rows(ctx context.Context) (map[string]row, map[string]bool, error) {
-	rs, err := a.pool.Query(ctx, "SELECT id, state, output, error_code, request::json #>> '{context,marker}' FROM jobs")
+	rs, err := a.pool.Query(ctx, "SELECT id, state, output, error_code, coalesce(request::json #>> '{context,marker}', '') FROM jobs")
 	if err != nil {
 		return nil, nil, err
 	}

@@ -8,6 +8,10 @@
 //   - doubled effects: jobs that became final twice, or requests with one Idempotency-Key that made two jobs,
 //   - changed finished states: rows that changed after they were final, and clients that saw it.
 //
+// Beside the decodes, clients send sessions in batches, live and recorded, some out of order, some twice, and follow the
+// live ones over WebSocket. At the end every accepted sample must be exported once and as it was sent, every due window
+// exist once and be the same as in a run that nothing disturbed, and every follower have got all of them once.
+//
 // All must be 0, every answer must be the one its recording calls for, and after a kill all jobs of that moment must be
 // final within 15 s. Otherwise it exits with 1.
 package main
@@ -70,9 +74,12 @@ func run(ctx context.Context, opt options) (ok bool, err error) {
 	}
 	start := time.Now()
 	l.start(ctx)
+	sessions := &sessionLoad{load: l}
+	sessions.start(ctx)
 	s := &scenario{cluster: c, audit: a, load: l, start: start}
 	faultErr := s.run(ctx, opt.short)
 	l.stop()
+	sessions.stop()
 	if faultErr != nil {
 		return false, faultErr
 	}
@@ -80,5 +87,12 @@ func run(ctx context.Context, opt options) (ok bool, err error) {
 	if err := a.drain(ctx, drainTimeout); err != nil {
 		return false, err
 	}
-	return report(ctx, s, time.Since(start))
+	if ok, err = report(ctx, s, time.Since(start)); err != nil {
+		return false, err
+	}
+	windows, err := sessions.check(ctx)
+	if err != nil {
+		return false, err
+	}
+	return windows.print() && ok, nil
 }
