@@ -36,9 +36,3 @@ type SessionStretch struct {
 	StartSample int64
 	EndSample   int64
 }
-
-// SessionJob is a job that holds what was computed from a session, beside the one that writes its windows.
-type SessionJob struct {
-	SessionID string
-	JobID     string
-}

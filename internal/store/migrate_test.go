@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"io/fs"
 	"maps"
 	"os"
@@ -42,7 +43,6 @@ var entities = map[string]any{
 
 	"session_stretches": models.SessionStretch{},
 	"session_decodes":   models.SessionDecode{},
-	"session_jobs":      models.SessionJob{},
 }
 
 // empties opens an empty database of each dialect, with a plain connection beside the store to look at it.
@@ -197,6 +197,82 @@ func TestMigrateUpDownUp(t *testing.T) {
 		}
 		if _, err := s.Migrate(ctx, "sideways"); err == nil {
 			t.Error("unknown direction: no error")
+		}
+	})
+}
+
+// TestSessionsAreCarriedOver moves a session of the first schema up: what waits, what was recorded and where readers are
+// stays.
+func TestSessionsAreCarriedOver(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	empties(t, func(t *testing.T, cfg store.Config, raw *sql.DB) {
+		s := openStore(t, cfg)
+		if _, err := s.Migrate(ctx, "up"); err != nil {
+			t.Fatal(err)
+		}
+		for version := int64(0); version != 4; {
+			down, err := s.Migrate(ctx, "down")
+			if err != nil || len(down) != 1 {
+				t.Fatal(down, err)
+			}
+			version = down[0].Version
+		}
+		insert := func(id string, batches ...[3]int64) { // start, end, pending
+			t.Helper()
+			pending := int64(0)
+			for _, b := range batches {
+				pending += b[2]
+			}
+			if _, err := raw.Exec(fmt.Sprintf(`INSERT INTO sessions (id, project_id, external_user_id, device_type, sample_rate_hz, channels, ingestion_mode, state,
+				hop_ms, origin_ms, batch_count, pending_count, window_count, created_at, started_at)
+				VALUES ('%s', 'p', 'u', 'd', 100, '["Cz"]', 'STREAMING', 'OPEN', 2000, 0, %d, %d, 7, '2026-01-01 00:00:00+00:00', '2026-01-01 00:00:00+00:00')`,
+				id, len(batches), pending)); err != nil {
+				t.Fatal(err)
+			}
+			for seq, b := range batches {
+				if _, err := raw.Exec(fmt.Sprintf(`INSERT INTO sample_batches (session_id, batch_id, project_id, seq, start_ms, start_sample, end_sample, pending, job_id,
+					digest, codec, size, data, created_at) VALUES ('%s', 'b%d', 'p', %d, 0, %d, %d, %t, 'j', '', 'none', 0, '', '2026-01-01 00:00:00+00:00')`,
+					id, seq, seq, b[0], b[1], b[2] == 1)); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		insert("a", [3]int64{0, 100, 0}, [3]int64{300, 400, 0}, [3]int64{100, 150, 0}, [3]int64{350, 420, 1}, [3]int64{-50, -10, 1})
+		insert("b")
+		if _, err := s.Migrate(ctx, "up"); err != nil {
+			t.Fatal(err)
+		}
+		for id, want := range map[string][]models.Stretch{"a": {{Start: -50, End: -10}, {Start: 0, End: 150}, {Start: 300, End: 420}}, "b": {}} {
+			ses, err := s.Session(ctx, "p", id)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := s.Stretches(ctx, ses, 100)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if d := cmp.Diff(want, got); d != "" {
+				t.Errorf("stretches of %s (-want +got):\n%s", id, d)
+			}
+			if waits := map[string]int{"a": 2, "b": 0}[id]; ses.Pending() != waits || ses.LastSeq != 7 || ses.JitterMS != 1 {
+				t.Errorf("%s: %d batches wait, want %d; %+v", id, ses.Pending(), waits, ses)
+			}
+		}
+		// And back.
+		for version := int64(0); version != 4; {
+			down, err := s.Migrate(ctx, "down")
+			if err != nil || len(down) != 1 {
+				t.Fatal(down, err)
+			}
+			version = down[0].Version
+		}
+		var waits, marked int
+		if err := raw.QueryRow(`SELECT (SELECT pending_count FROM sessions WHERE id = 'a'), (SELECT count(*) FROM sample_batches WHERE pending)`).Scan(&waits, &marked); err != nil {
+			t.Fatal(err)
+		}
+		if waits != 2 || marked != 2 {
+			t.Errorf("back down %d batches wait and %d are marked", waits, marked)
 		}
 	})
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
 	"github.com/neurod/neurod/internal/store"
@@ -251,6 +252,52 @@ func TestBatchesFindTheirPlace(t *testing.T) {
 				t.Errorf("%s is not at [%d, %d): %+v", b.id, b.wantStart, b.end, found)
 			}
 		}
+	})
+}
+
+// TestStretchesAreWhatWasRecorded ingests batches at random, many at once, and holds the stretches of their session to the
+// samples that were stored.
+func TestStretchesAreWhatWasRecorded(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	testkit.Stores(t, func(t *testing.T, s *store.Store) {
+		rapid.Check(t, func(t *rapid.T) {
+			ses := newSession(t, s, models.ModeStreaming)
+			ses.JitterMS = 0
+			n := 0
+			for range rapid.IntRange(1, 6).Draw(t, "rounds") {
+				var wg sync.WaitGroup
+				for range rapid.IntRange(1, 5).Draw(t, "at once") {
+					in := ingestOf(ses, fmt.Sprint(n), 10*rapid.Int64Range(100, 400).Draw(t, "start"), rapid.Int64Range(1, 30).Draw(t, "samples"))
+					n++
+					wg.Go(func() {
+						if _, err := s.IngestBatch(ctx, in); err != nil {
+							t.Errorf("ingest: %v", err)
+						}
+					})
+				}
+				wg.Wait()
+				got, err := s.Session(ctx, ses.ProjectID, ses.ID)
+				if err != nil {
+					t.Fatal(err)
+				}
+				stored, err := s.BatchesOver(ctx, ses.ID, -1000, 1000, got.LongestBatch)
+				if err != nil || len(stored) != n || got.BatchCount != n {
+					t.Fatalf("%d of %d batches: %v", len(stored), n, err)
+				}
+				var want []models.Stretch
+				for _, b := range stored {
+					want = models.Cover(want, models.Stretch{Start: b.StartSample, End: b.EndSample})
+				}
+				found, err := s.Stretches(ctx, got, 1000)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if d := cmp.Diff(want, found); d != "" {
+					t.Fatalf("stretches (-stored +known):\n%s", d)
+				}
+			}
+		})
 	})
 }
 

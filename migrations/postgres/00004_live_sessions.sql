@@ -54,15 +54,7 @@ CREATE TABLE session_decodes (
 );
 CREATE UNIQUE INDEX session_decodes_seq ON session_decodes (session_id, seq);
 
--- Jobs that hold what was computed from a session beside the one that writes its windows: decodes of its samples.
-CREATE TABLE session_jobs (
-    session_id text COLLATE "C" NOT NULL,
-    job_id     text COLLATE "C" NOT NULL,
-    PRIMARY KEY (session_id, job_id)
-);
-
 -- +goose Down
-DROP TABLE session_jobs;
 DROP TABLE session_decodes;
 ALTER TABLE sessions ADD COLUMN pending_count integer NOT NULL DEFAULT 0;
 ALTER TABLE sample_batches ADD COLUMN pending boolean NOT NULL DEFAULT false;
