@@ -135,7 +135,6 @@ func (p *numbers) number() (float64, bool) {
 	return v, true
 }
 
-
 // plainBatch reads a batch with the members of the document, each once, whose names and texts are ASCII without escapes.
 // ok is false for all else, which may still be right.
 func plainBatch(body []byte) (b service.Batch, ok bool) {

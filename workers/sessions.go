@@ -126,7 +126,7 @@ func (p *windowers) round(ctx context.Context, db SessionStore, work store.Work)
 				return c, err
 			}
 		}
-		t, err := newStretch(len(ses.Channels), r.Start, r.End, batches)
+		t, err := w.lay(r, batches)
 		if err != nil {
 			return c, err
 		}

@@ -16,6 +16,7 @@ import (
 	"github.com/neurod/neurod/decoders/catalog"
 	"github.com/neurod/neurod/decoders/decode"
 	"github.com/neurod/neurod/decoders/features"
+	"github.com/neurod/neurod/internal/samples"
 	"github.com/neurod/neurod/models"
 )
 
@@ -26,6 +27,7 @@ type windower struct {
 	extractor *features.Extractor
 	window    features.Window
 	x         *mat.Dense // channels × samples of a window
+	stretch   *samples.Stretch
 	payload   []byte
 }
 
@@ -60,7 +62,8 @@ func (p *windowers) get(ses models.Session) (*windower, error) {
 	if err != nil {
 		return nil, models.Errorf(models.InvalidRequestBody, "no windows can be computed for this session: %v", err)
 	}
-	return &windower{key: key, cat: p.cat, extractor: e, x: mat.NewDense(len(ses.Channels), e.Samples(), nil)}, nil
+	return &windower{key: key, cat: p.cat, extractor: e, x: mat.NewDense(len(ses.Channels), e.Samples(), nil),
+		stretch: samples.New(len(ses.Channels))}, nil
 }
 
 func (p *windowers) put(w *windower) {
@@ -75,9 +78,9 @@ func (p *windowers) put(w *windower) {
 }
 
 // features returns the feature window that begins at a sample, as JSON, and whether it passed the gate.
-func (w *windower) features(t *stretch, at int64) (data string, passed bool, err error) {
-	for ch, row := range t.rows {
-		copy(w.x.RawRowView(ch), row[at-t.start:])
+func (w *windower) features(t *samples.Stretch, at int64) (data string, passed bool, err error) {
+	for ch, row := range t.Rows {
+		copy(w.x.RawRowView(ch), row[at-t.Start:])
 	}
 	if err := w.extractor.Compute(&w.window, w.x); err != nil {
 		return "", false, err
@@ -86,12 +89,23 @@ func (w *windower) features(t *stretch, at int64) (data string, passed bool, err
 	return string(b), w.window.Gate.Passed, err
 }
 
+// lay returns the samples of a range.
+func (w *windower) lay(r models.Stretch, batches []models.SampleBatch) (*samples.Stretch, error) {
+	w.stretch.Reset(r.Start, r.End)
+	for i := range batches {
+		if err := w.stretch.Add(&batches[i]); err != nil {
+			return nil, err
+		}
+	}
+	return w.stretch, nil
+}
+
 // decode returns what the samples [from, to) decode to, as JSON. What cannot be decoded is an answer too: readers learn
 // why from its error.
-func (w *windower) decode(ctx context.Context, ses models.Session, t *stretch, from, to int64) (string, error) {
+func (w *windower) decode(ctx context.Context, ses models.Session, t *samples.Stretch, from, to int64) (string, error) {
 	w.payload = w.payload[:0]
-	for i := from - t.start; i < to-t.start; i++ {
-		for _, row := range t.rows {
+	for i := from - t.Start; i < to-t.Start; i++ {
+		for _, row := range t.Rows {
 			w.payload = binary.LittleEndian.AppendUint32(w.payload, math.Float32bits(float32(row[i])))
 		}
 	}

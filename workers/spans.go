@@ -1,0 +1,62 @@
+package workers
+
+import (
+	"github.com/neurod/neurod/internal/samples"
+	"github.com/neurod/neurod/models"
+)
+
+// span is a range of windows, both ends included.
+type span struct{ first, last int64 }
+
+// spansOf returns the windows that overlap batches, joined where they meet.
+func spansOf(g models.Grid, batches []models.SampleBatch) []span {
+	var list []models.Stretch
+	for _, b := range batches {
+		if first, last := g.Over(b.StartSample, b.EndSample); first <= last {
+			list = models.Cover(list, models.Stretch{Start: first, End: last + 1})
+		}
+	}
+	out := make([]span, len(list))
+	for i, s := range list {
+		out[i] = span{s.Start, s.End - 1}
+	}
+	return out
+}
+
+// rangesOf returns the samples of windows.
+func rangesOf(g models.Grid, spans []span) []models.Stretch {
+	out := make([]models.Stretch, len(spans))
+	for i, s := range spans {
+		out[i] = models.Stretch{Start: g.Start(s.first), End: g.Start(s.last) + g.Samples()}
+	}
+	return out
+}
+
+// merge joins ranges that overlap or meet, so that no sample is loaded twice.
+func merge(ranges []models.Stretch) []models.Stretch {
+	var out []models.Stretch
+	for _, r := range ranges {
+		out = models.Cover(out, r)
+	}
+	return out
+}
+
+// complete calls each with every window of the spans that lies in a stretch and has all its samples, and with its first
+// sample.
+func complete(g models.Grid, spans []span, t *samples.Stretch, each func(k, at int64) error) error {
+	for _, s := range spans {
+		if at := g.Start(s.first); at < t.Start || at >= t.End {
+			continue
+		}
+		for k := s.first; k <= s.last; k++ {
+			at := g.Start(k)
+			if !t.Complete(at, at+g.Samples()) {
+				continue
+			}
+			if err := each(k, at); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
