@@ -184,9 +184,9 @@ func TestAuthenticate(t *testing.T) {
 		p, ok := middleware.Principal(c)
 		c.String(200, fmt.Sprint(ok, " ", p.ProjectID, p.UserID))
 	}
-	key := serve(t, middleware.Authenticate(who, middleware.AuthKey, models.ScopeDecode, deny), reached)
-	write := serve(t, middleware.Authenticate(who, middleware.AuthKey, models.ScopeJobsWrite, deny), reached)
-	jwt := serve(t, middleware.Authenticate(who, middleware.AuthJWT, "", deny), reached)
+	key := serve(t, middleware.Authenticate(who, middleware.AuthKey, models.ScopeDecode, deny, nil), reached)
+	write := serve(t, middleware.Authenticate(who, middleware.AuthKey, models.ScopeJobsWrite, deny, nil), reached)
+	jwt := serve(t, middleware.Authenticate(who, middleware.AuthJWT, "", deny, nil), reached)
 	tests := []struct {
 		name    string
 		at      *bundle
@@ -332,7 +332,7 @@ func TestAccessLogKeepsSecrets(t *testing.T) {
 	e := gin.New()
 	e.Use(middleware.RequestID(), middleware.AccessLog(log, nil))
 	who := fixed{key: models.Principal{ProjectID: "p1", KeyID: "k1"}}
-	e.POST("/v1/x", middleware.Authenticate(who, middleware.AuthKey, "", func(models.Principal, models.Scope) error { return nil }),
+	e.POST("/v1/x", middleware.Authenticate(who, middleware.AuthKey, "", func(models.Principal, models.Scope) error { return nil }, nil),
 		func(c *gin.Context) {
 			middleware.Fail(c, models.NewError(models.JobCreateFailed).Wrap(io.ErrUnexpectedEOF))
 		})
