@@ -15,9 +15,6 @@ package limit
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/hex"
-	"errors"
-	"fmt"
 	"log/slog"
 	"math"
 	"sync/atomic"
@@ -83,21 +80,23 @@ func (r Rate) decide(wait, ahead time.Duration) Decision {
 
 // Limiter counts against rates.
 //
-// Every request counts in this process and in Redis, and Redis decides: one round trip. What this process refuses by
+// Every request counts in this process and in Redis, and Redis decides: one round trip, which requests that come at the
+// same time share. What this process refuses by
 // itself it need not ask Redis about, so a flood costs Redis nothing. While Redis is away the process's own count
 // goes on, so that an outage neither locks everyone out nor opens the door: at worst each process grants the rate
 // once.
 type Limiter struct {
-	cfg   Config
-	local local
-	down  atomic.Int64 // Unix ns until which Redis is not asked
+	cfg    Config
+	local  local
+	shared shared
+	down   atomic.Int64 // Unix ns until which Redis is not asked
 }
 
 // Config sets where requests are counted.
 type Config struct {
 	// Redis counts over all processes. Its client should obey context deadlines (ContextTimeoutEnabled).
 	// Defaults to none: this process alone counts.
-	Redis redis.Scripter
+	Redis redis.Cmdable
 	// Prefix of the keys in Redis. Defaults to "neurod:limit:".
 	Prefix string
 	// Timeout is how long Redis may take. Defaults to 250 ms.
@@ -148,11 +147,11 @@ func (l *Limiter) Take(ctx context.Context, key string, rate Rate) Decision {
 	if wait > 0 {
 		return rate.decide(wait, ahead)
 	}
-	if w, a, ok := l.script(ctx, takeScript, id, rate); ok {
-		if w > 0 {
+	if r := l.ask(ctx, takeScript, id, rate); r.ok {
+		if r.wait > 0 {
 			l.local.refund(id, rate)
 		}
-		wait, ahead = w, a
+		wait, ahead = r.wait, r.ahead
 	}
 	return rate.decide(wait, ahead)
 }
@@ -164,7 +163,7 @@ func (l *Limiter) Refund(ctx context.Context, key string, rate Rate) {
 	}
 	id := idOf(key)
 	l.local.refund(id, rate)
-	l.script(ctx, refundScript, id, rate)
+	l.ask(ctx, refundScript, id, rate)
 }
 
 // id names a key. Keys hold e-mails and addresses: neither Redis nor this process's memory keeps more than a hash.
@@ -174,50 +173,3 @@ func idOf(key string) id {
 	sum := sha256.Sum256([]byte(key))
 	return id(sum[:16])
 }
-
-// script runs a script in Redis; false when there is no Redis or it did not answer.
-func (l *Limiter) script(ctx context.Context, s *redis.Script, key id, rate Rate) (wait, ahead time.Duration, ok bool) {
-	if l.cfg.Redis == nil || time.Now().UnixNano() < l.down.Load() {
-		return 0, 0, false
-	}
-	ctx, cancel := context.WithTimeout(ctx, l.cfg.Timeout)
-	defer cancel()
-	us, err := s.Run(ctx, l.cfg.Redis, []string{l.cfg.Prefix + hex.EncodeToString(key[:])},
-		rate.interval().Microseconds(), rate.whole().Microseconds()).Int64Slice()
-	if err == nil && len(us) != 2 {
-		err = fmt.Errorf("%d numbers for 2", len(us))
-	}
-	if err != nil {
-		if !errors.Is(context.Cause(ctx), context.Canceled) { // a client that went away says nothing about Redis
-			l.down.Store(time.Now().Add(l.cfg.Pause).UnixNano())
-			l.cfg.Log.WarnContext(ctx, "limits: Redis did not answer; this process counts alone", "error", err)
-		}
-		return 0, 0, false
-	}
-	return time.Duration(us[0]) * time.Microsecond, time.Duration(us[1]) * time.Microsecond, true
-}
-
-// The scripts count in µs of Redis's own clock, so that processes with different clocks agree: Unix µs are exact in
-// Lua's doubles until the year 2255 (2^53 µs). ARGV: interval, whole. Both return how long to wait and how far the TAT
-// is ahead. The key lives until its TAT has passed.
-var (
-	takeScript = redis.NewScript(`
-local t = redis.call('TIME')
-local now = t[1] * 1000000 + t[2]
-local old = math.max(tonumber(redis.call('GET', KEYS[1]) or now), now)
-local tat = old + tonumber(ARGV[1])
-local wait = tat - now - tonumber(ARGV[2])
-if wait > 0 then return {wait, old - now} end
-redis.call('SET', KEYS[1], string.format('%.0f', tat), 'PX', math.ceil((tat - now) / 1000))
-return {0, tat - now}`)
-	refundScript = redis.NewScript(`
-local t = redis.call('TIME')
-local now = t[1] * 1000000 + t[2]
-local tat = tonumber(redis.call('GET', KEYS[1]) or now) - tonumber(ARGV[1])
-if tat <= now then
-  redis.call('DEL', KEYS[1])
-  return {0, 0}
-end
-redis.call('SET', KEYS[1], string.format('%.0f', tat), 'PX', math.ceil((tat - now) / 1000))
-return {0, tat - now}`)
-)

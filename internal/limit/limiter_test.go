@@ -378,6 +378,39 @@ func TestRedisGoesAndComesBack(t *testing.T) {
 	}
 }
 
+// TestManyWaitForARedisThatHangs: requests that come at once share the wait, and together they get the burst.
+func TestManyWaitForARedisThatHangs(t *testing.T) {
+	t.Parallel()
+	server := testkit.RedisServer(t)
+	l := limit.New(limit.Config{Redis: client(t, server.Addr()), Log: quiet, Pause: time.Hour})
+	rate := limit.Rate{Requests: 30, Per: time.Hour}
+	if err := server.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	start := time.Now()
+	var granted atomic.Int64
+	var wg sync.WaitGroup
+	for range 100 {
+		wg.Go(func() {
+			if l.Take(context.Background(), "k", rate).Wait == 0 {
+				granted.Add(1)
+			}
+		})
+	}
+	gone, cancel := context.WithCancel(context.Background())
+	cancel()
+	if d := l.Take(gone, "other", rate); d.Wait != 0 { // a client that went away is not waited for
+		t.Errorf("%+v", d)
+	}
+	wg.Wait()
+	if n := granted.Load(); n != 30 {
+		t.Errorf("%d granted, want 30", n)
+	}
+	if took := time.Since(start); took > 10*time.Second { // a round trip may take 250 ms; 100 of them one after the other took 25 s
+		t.Errorf("took %v", took)
+	}
+}
+
 // TestLocalCountHasAFixedSize: a hundred thousand keys neither grow it, nor lock out a newcomer, nor make it forget who
 // has used up a burst, whether that one was counted before there was no more room or after.
 func TestLocalCountHasAFixedSize(t *testing.T) {
