@@ -158,24 +158,35 @@ type keyBody struct {
 	Scopes        []models.Scope `json:"scopes"`     // left out: all
 	ExpiresAt     *string        `json:"expires_at"` // RFC 3339; left out: never
 	ExpiresInDays *int           `json:"expires_in_days"`
+	// RateLimits by family; left out: the server's.
+	RateLimits map[models.LimitFamily]struct {
+		PerMinute *int `json:"per_minute"`
+		Burst     *int `json:"burst"` // left out: twice the rate
+	} `json:"rate_limits"`
 }
 
 // keyDocument is what callers see of a key. RawKey stands in the answer that makes the key and nowhere else.
 type keyDocument struct {
-	ID         string         `json:"id"`
-	ProjectID  string         `json:"project_id"`
-	Name       string         `json:"name"`
-	RawKey     string         `json:"raw_key,omitempty"`
-	LastFour   string         `json:"last_four"`
-	Scopes     []models.Scope `json:"scopes"`
-	CreatedAt  string         `json:"created_at"`
-	ExpiresAt  *string        `json:"expires_at"`
-	LastUsedAt *string        `json:"last_used_at"` // to about a minute
+	ID        string         `json:"id"`
+	ProjectID string         `json:"project_id"`
+	Name      string         `json:"name"`
+	RawKey    string         `json:"raw_key,omitempty"`
+	LastFour  string         `json:"last_four"`
+	Scopes    []models.Scope `json:"scopes"`
+	CreatedAt string         `json:"created_at"`
+	ExpiresAt *string        `json:"expires_at"`
+	// RateLimits are those that the key has instead of the server's.
+	RateLimits models.RateLimits `json:"rate_limits"`
+	LastUsedAt *string           `json:"last_used_at"` // to about a minute
 }
 
 func keyOf(k models.APIKey, raw string) keyDocument {
+	limits := k.RateLimits
+	if limits == nil {
+		limits = models.RateLimits{} // {}, not null
+	}
 	return keyDocument{ID: k.ID, ProjectID: k.ProjectID, Name: k.Name, RawKey: raw, LastFour: k.LastFour, Scopes: k.Scopes,
-		CreatedAt: rfc3339(k.CreatedAt), ExpiresAt: rfc3339p(k.ExpiresAt), LastUsedAt: rfc3339p(k.LastUsedAt)}
+		CreatedAt: rfc3339(k.CreatedAt), ExpiresAt: rfc3339p(k.ExpiresAt), RateLimits: limits, LastUsedAt: rfc3339p(k.LastUsedAt)}
 }
 
 // createKey is POST /v1/projects/:id/keys.
@@ -192,6 +203,12 @@ func (a *API) createKey(c *gin.Context) {
 			return
 		}
 		n.ExpiresAt = &at
+	}
+	if len(body.RateLimits) > 0 {
+		n.RateLimits = make(map[models.LimitFamily]service.NewRateLimit, len(body.RateLimits))
+		for family, r := range body.RateLimits {
+			n.RateLimits[family] = service.NewRateLimit(r)
+		}
 	}
 	k, raw, err := a.cfg.Accounts.CreateKey(c.Request.Context(), principal(c), c.Param("id"), n)
 	if err != nil {

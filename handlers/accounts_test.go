@@ -19,6 +19,7 @@ import (
 
 	"github.com/neurod/neurod/handlers"
 	"github.com/neurod/neurod/internal/auth"
+	"github.com/neurod/neurod/internal/limit"
 	"github.com/neurod/neurod/internal/service"
 	"github.com/neurod/neurod/internal/testkit"
 	"github.com/neurod/neurod/models"
@@ -43,7 +44,7 @@ func newAccountsAPI(t *testing.T, backend testkit.Backend) *accountsAPI {
 		Store:     backend.Open(t),
 		Passwords: auth.NewPasswords(auth.PasswordConfig{Cost: auth.Argon2{Memory: 64, Passes: 1, Threads: 1}}),
 		Tokens:    tokens,
-		Throttle:  auth.NewThrottle(auth.ThrottleConfig{}),
+		Throttle:  limit.New(limit.Config{}),
 	})
 	ok := func(context.Context) error { return nil }
 	router, err := handlers.NewRouter(handlers.Config{

@@ -33,6 +33,8 @@ type Config struct {
 	Jobs     *service.Jobs
 	Sessions *service.Sessions
 	Health   service.Health
+	// Limits holds callers to rates. Defaults to none.
+	Limits *service.Limits
 	// Log takes the access log. Defaults to slog.Default().
 	Log *slog.Logger
 	// Metrics takes the HTTP metrics and is what /metrics shows. Defaults to a registry of its own.
@@ -164,7 +166,9 @@ func (a *API) Engine() (*gin.Engine, error) {
 	for _, r := range a.Routes() {
 		chain := make([]gin.HandlerFunc, 0, 3)
 		if r.Auth != middleware.AuthNone {
-			chain = append(chain, middleware.Authenticate(a.cfg.Accounts, r.Auth, r.Scope, service.Authorize))
+			chain = append(chain, middleware.Authenticate(a.cfg.Accounts, r.Auth, r.Scope, service.Authorize, a.count(r)))
+		} else if count := a.count(r); count != nil {
+			chain = append(chain, middleware.Limit(count))
 		}
 		if r.Body > 0 {
 			chain = append(chain, middleware.Body(r.Body, media[r.Path]...))
@@ -174,6 +178,20 @@ func (a *API) Engine() (*gin.Engine, error) {
 	e.NoRoute(func(c *gin.Context) { fail(c, models.NewError(models.NotFound)) })
 	e.NoMethod(func(c *gin.Context) { fail(c, models.NewError(models.MethodNotAllowed)) })
 	return e, nil
+}
+
+// count returns what counts the calls of a route, nil where it has no limit.
+func (a *API) count(r Route) middleware.Count {
+	rule, limited := service.LimitRuleOf(r.Path)
+	if a.cfg.Limits == nil || !limited {
+		return nil
+	}
+	return func(c *gin.Context, p models.Principal) (models.Quota, error) {
+		if r.Auth != middleware.AuthNone && p.KeyID == "" && p.UserID == "" {
+			return a.cfg.Limits.TakeRefused(c.Request.Context(), c.ClientIP())
+		}
+		return a.cfg.Limits.Take(c.Request.Context(), rule, p, c.ClientIP())
+	}
 }
 
 // NewRouter returns the handler of the whole HTTP API.

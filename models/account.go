@@ -62,7 +62,8 @@ type APIKey struct {
 	Name       string
 	Hash       string // SHA-256 of the whole key, hex; unique
 	LastFour   string
-	Scopes     []Scope // stored as JSON text
+	Scopes     []Scope    // stored as JSON text
+	RateLimits RateLimits // instead of the server's; stored as JSON text
 	CreatedAt  time.Time
 	ExpiresAt  *time.Time
 	RevokedAt  *time.Time
@@ -78,6 +79,8 @@ type Principal struct {
 	ProjectID string // set for an API key
 	KeyID     string
 	Scopes    []Scope
+	// RateLimits are the key's own. Shared: not to be changed.
+	RateLimits RateLimits
 }
 
 // Allows reports whether the principal acts through a key that carries the scope.

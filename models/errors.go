@@ -120,6 +120,7 @@ type Error struct {
 	Fields     []FieldError   // the fields that are wrong, if any
 	Details    map[string]any // further numbers
 	RetryAfter time.Duration  // 0 for none
+	Quota      Quota          // of the limit that refused, if one did
 	Cause      error          // logged, never shown
 }
 

@@ -2,10 +2,12 @@ package middleware
 
 import (
 	"context"
+	"net/http"
 	"strings"
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/neurod/neurod/handlers/render"
 	"github.com/neurod/neurod/models"
 )
 
@@ -28,32 +30,57 @@ const (
 	AuthKey  Auth = "key" // an API key: data
 )
 
-// ProjectHeader names the project a key is expected to belong to.
-const ProjectHeader = "X-Project-Id"
+// Count counts a request against the rate limit of whoever makes it: nobody (the zero principal) where its credential is
+// missing or not good. It returns RateLimited where the request must not go on, and the quota that is left otherwise.
+type Count func(c *gin.Context, p models.Principal) (models.Quota, error)
 
-// Authenticate establishes the principal of a request, or ends it with 401 or 403.
-//
-// Of authorization it does only what saves reading a body in vain: authorize is the service layer's own rule for
-// scopes, and the service asks it again.
-func Authenticate(a Authenticator, kind Auth, scope models.Scope, authorize func(models.Principal, models.Scope) error) gin.HandlerFunc {
+// take counts a request, and tells the caller what is left in headers that the answer carries whatever it is.
+func (count Count) take(c *gin.Context, p models.Principal) error {
+	if count == nil {
+		return nil
+	}
+	q, err := count(c, p)
+	render.Quota(c.Writer.Header(), q)
+	return err
+}
+
+// Limit counts a request on a route that takes no credential. A nil count limits nothing.
+func Limit(count Count) gin.HandlerFunc {
 	return func(c *gin.Context) {
-		token, err := bearer(c.Request.Header.Values("Authorization"))
-		if err != nil {
+		if err := count.take(c, models.Principal{}); err != nil {
 			Fail(c, err)
 			return
 		}
-		ctx := c.Request.Context()
-		var p models.Principal
-		if kind == AuthKey {
-			p, err = a.AuthenticateKey(ctx, token)
-		} else {
-			p, err = a.AuthenticateToken(ctx, token)
-		}
+		c.Next()
+	}
+}
+
+// ProjectHeader names the project a key is expected to belong to.
+const ProjectHeader = "X-Project-Id"
+
+// Authenticate establishes the principal of a request, or ends it with 401 or 403; and it counts the request for the
+// principal, or for nobody before it answers 401, and ends it with 429 where that is too much. A nil count limits
+// nothing.
+//
+// Of authorization it does only what saves reading a body in vain: authorize is the service layer's own rule for
+// scopes, and the service asks it again.
+func Authenticate(a Authenticator, kind Auth, scope models.Scope, authorize func(models.Principal, models.Scope) error, count Count) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		p, err := authenticate(c, a, kind)
 		if err != nil {
+			if models.AsError(err).Status() == http.StatusUnauthorized {
+				if limited := count.take(c, models.Principal{}); limited != nil {
+					err = limited
+				}
+			}
 			Fail(c, err)
 			return
 		}
 		c.Set(principalKey, p)
+		if err := count.take(c, p); err != nil {
+			Fail(c, err)
+			return
+		}
 		if kind == AuthKey {
 			if want := c.GetHeader(ProjectHeader); want != "" {
 				if id, ok := models.ParseID(want); !ok || id != p.ProjectID {
@@ -68,6 +95,18 @@ func Authenticate(a Authenticator, kind Auth, scope models.Scope, authorize func
 		}
 		c.Next()
 	}
+}
+
+// authenticate returns the principal of a request's credential.
+func authenticate(c *gin.Context, a Authenticator, kind Auth) (models.Principal, error) {
+	token, err := bearer(c.Request.Header.Values("Authorization"))
+	if err != nil {
+		return models.Principal{}, err
+	}
+	if kind == AuthKey {
+		return a.AuthenticateKey(c.Request.Context(), token)
+	}
+	return a.AuthenticateToken(c.Request.Context(), token)
 }
 
 // bearer returns the token of the one Authorization header that a request must have (RFC 6750, 2.1).

@@ -1,8 +1,8 @@
 // Package middleware holds what happens around every handler: the request id, the access log, recovery from panics,
-// security headers, authentication, and limits on bodies before and after decompression.
+// security headers, authentication, rate limits, and limits on bodies before and after decompression.
 //
 // Invariants: secrets (keys, tokens, query strings, bodies) are never logged; whatever a middleware refuses is
-// rendered in the family of the path; authentication comes before a byte of the body is read.
+// rendered in the family of the path; authentication and rate limits come before a byte of the body is read.
 package middleware
 
 import (

@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -184,9 +185,9 @@ func TestAuthenticate(t *testing.T) {
 		p, ok := middleware.Principal(c)
 		c.String(200, fmt.Sprint(ok, " ", p.ProjectID, p.UserID))
 	}
-	key := serve(t, middleware.Authenticate(who, middleware.AuthKey, models.ScopeDecode, deny), reached)
-	write := serve(t, middleware.Authenticate(who, middleware.AuthKey, models.ScopeJobsWrite, deny), reached)
-	jwt := serve(t, middleware.Authenticate(who, middleware.AuthJWT, "", deny), reached)
+	key := serve(t, middleware.Authenticate(who, middleware.AuthKey, models.ScopeDecode, deny, nil), reached)
+	write := serve(t, middleware.Authenticate(who, middleware.AuthKey, models.ScopeJobsWrite, deny, nil), reached)
+	jwt := serve(t, middleware.Authenticate(who, middleware.AuthJWT, "", deny, nil), reached)
 	tests := []struct {
 		name    string
 		at      *bundle
@@ -228,6 +229,99 @@ func TestAuthenticate(t *testing.T) {
 			}
 			if challenge := res.Header.Get("WWW-Authenticate"); res.StatusCode == 401 && !strings.HasPrefix(challenge, "Bearer ") {
 				t.Errorf("401 without a challenge: %q", challenge)
+			}
+		})
+	}
+}
+
+// away is an Authenticator whose database does not answer.
+type away struct{}
+
+func (away) AuthenticateKey(context.Context, string) (models.Principal, error) {
+	return models.Principal{}, models.NewError(models.Unavailable)
+}
+
+func (away) AuthenticateToken(context.Context, string) (models.Principal, error) {
+	return models.Principal{}, models.NewError(models.Unavailable)
+}
+
+// TestCount: every request is counted once, for whoever it turned out to be; one too many ends there, before its body is
+// looked at.
+func TestCount(t *testing.T) {
+	t.Parallel()
+	who := fixed{key: models.Principal{ProjectID: models.NewID(), KeyID: "k"}, token: models.Principal{UserID: "u"}}
+	scopeless := func(models.Principal, models.Scope) error { return models.NewError(models.InsufficientScope) }
+	free := func(models.Principal, models.Scope) error { return nil }
+	full := models.Quota{Limit: 5, Remaining: 3, Reset: time.Unix(1_700_000_000, 0)}
+	for _, tt := range []struct {
+		name       string
+		who        middleware.Authenticator
+		kind       middleware.Auth
+		authorize  func(models.Principal, models.Scope) error
+		credential string
+		refuse     bool
+		status     int
+		counted    string // for whom; "" for not at all
+	}{
+		{"key", who, middleware.AuthKey, free, "the-key", false, 200, "key k"},
+		{"key that lacks the scope", who, middleware.AuthKey, scopeless, "the-key", false, 403, "key k"},
+		{"wrong key", who, middleware.AuthKey, free, "x", false, 401, "nobody"},
+		{"no credential", who, middleware.AuthKey, free, "", false, 401, "nobody"},
+		{"token", who, middleware.AuthJWT, free, "the-token", false, 200, "user u"},
+		{"wrong token", who, middleware.AuthJWT, free, "x", false, 401, "nobody"},
+		{"key, one too many", who, middleware.AuthKey, free, "the-key", true, 429, "key k"},
+		{"lacks the scope, one too many", who, middleware.AuthKey, scopeless, "the-key", true, 429, "key k"},
+		{"wrong key, one too many", who, middleware.AuthKey, free, "x", true, 429, "nobody"},
+		{"nobody knows who", away{}, middleware.AuthKey, free, "the-key", true, 503, ""},
+		{"no credential is due", nil, middleware.AuthNone, nil, "", false, 200, "nobody"},
+		{"no credential is due, one too many", nil, middleware.AuthNone, nil, "", true, 429, "nobody"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			var counted []string
+			count := func(_ *gin.Context, p models.Principal) (models.Quota, error) {
+				switch {
+				case p.KeyID != "":
+					counted = append(counted, "key "+p.KeyID)
+				case p.UserID != "":
+					counted = append(counted, "user "+p.UserID)
+				default:
+					counted = append(counted, "nobody")
+				}
+				if tt.refuse {
+					return models.Quota{}, &models.Error{Code: models.RateLimited, RetryAfter: 42 * time.Second, Quota: models.Quota{Limit: 5, Reset: full.Reset}}
+				}
+				return full, nil
+			}
+			first := middleware.Limit(count)
+			if tt.kind != middleware.AuthNone {
+				first = middleware.Authenticate(tt.who, tt.kind, "", tt.authorize, count)
+			}
+			b := serve(t, first, middleware.Body(10), func(c *gin.Context) { c.String(200, "ok") })
+			var body io.Reader
+			if tt.status == 429 {
+				body = strings.NewReader("far more than ten bytes") // 413 where it is looked at
+			}
+			req := newRequest(t, "POST", b.url+"/api/v1/x", body)
+			if tt.credential != "" {
+				req.Header.Set("Authorization", "Bearer "+tt.credential)
+			}
+			res, text := do(t, req)
+			b.srv.Close()
+			if got := strings.Join(counted, ", "); res.StatusCode != tt.status || got != tt.counted {
+				t.Errorf("%d %s, counted for %q; want %d, %q", res.StatusCode, text, got, tt.status, tt.counted)
+			}
+			want := map[string]string{"X-RateLimit-Limit": "5", "X-RateLimit-Remaining": "3", "X-RateLimit-Reset": "1700000000"}
+			switch tt.status {
+			case 429:
+				want["X-RateLimit-Remaining"], want["Retry-After"] = "0", "42"
+			case 503:
+				want = map[string]string{"X-RateLimit-Limit": "", "X-RateLimit-Remaining": "", "X-RateLimit-Reset": ""}
+			}
+			for name, v := range want {
+				if got := res.Header.Get(name); got != v {
+					t.Errorf("%s is %q, want %q", name, got, v)
+				}
 			}
 		})
 	}
@@ -332,7 +426,7 @@ func TestAccessLogKeepsSecrets(t *testing.T) {
 	e := gin.New()
 	e.Use(middleware.RequestID(), middleware.AccessLog(log, nil))
 	who := fixed{key: models.Principal{ProjectID: "p1", KeyID: "k1"}}
-	e.POST("/v1/x", middleware.Authenticate(who, middleware.AuthKey, "", func(models.Principal, models.Scope) error { return nil }),
+	e.POST("/v1/x", middleware.Authenticate(who, middleware.AuthKey, "", func(models.Principal, models.Scope) error { return nil }, nil),
 		func(c *gin.Context) {
 			middleware.Fail(c, models.NewError(models.JobCreateFailed).Wrap(io.ErrUnexpectedEOF))
 		})

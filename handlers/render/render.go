@@ -2,9 +2,10 @@
 //
 // The one table of errors lives in package models; a family only chooses how a row of it looks:
 //
-//   - Envelope (/api/v1, /v2 and whatever has no other family):
+//   - Envelope (/api/v1 and whatever has no other family):
 //     {"error":{"code","message","details","request_id","timestamp"}}
 //   - Problem (/v1): application/problem+json of RFC 9457, with code, errors and request_id as extensions
+//   - Devices (/v2): the envelope, with codes in capitals
 //   - Registry (/v1/models/list, /v1/analytics/log, /v1/auth/validate|refresh|revoke, /api/health): {"error","code"}
 //
 // Invariants: an error that is not a *models.Error becomes internal_error and its text never leaves the process;
@@ -28,6 +29,7 @@ type Family string
 // The families.
 const (
 	Envelope Family = "envelope"
+	Devices  Family = "devices"
 	Problem  Family = "problem"
 	Registry Family = "registry"
 )
@@ -49,6 +51,8 @@ func FamilyOf(path string) Family {
 		return Registry
 	case path == "/v1" || strings.HasPrefix(path, "/v1/"):
 		return Problem
+	case path == "/v2" || strings.HasPrefix(path, "/v2/"):
+		return Devices
 	default:
 		return Envelope
 	}
@@ -65,7 +69,7 @@ type envelope struct {
 }
 
 type envelopeError struct {
-	Code      models.Code    `json:"code"`
+	Code      string         `json:"code"`
 	Message   string         `json:"message"`
 	Details   map[string]any `json:"details"`
 	RequestID string         `json:"request_id"`
@@ -88,6 +92,13 @@ type registryError struct {
 	Code  string `json:"code"`
 }
 
+// deviceCodes are the names that the devices' document gives to codes of the table; others are upper-cased.
+var deviceCodes = map[models.Code]string{
+	models.ExpiredToken:      "INVALID_TOKEN",
+	models.InsufficientScope: "INSUFFICIENT_PERMISSIONS",
+	models.RateLimited:       "RATE_LIMIT_EXCEEDED",
+}
+
 // registryCodes are the names that the registry's document gives to codes of the table; others are upper-cased.
 var registryCodes = map[models.Code]string{
 	models.MissingCredentials: "MISSING_KEY",
@@ -95,6 +106,14 @@ var registryCodes = map[models.Code]string{
 	models.ExpiredAPIKey:      "KEY_EXPIRED",
 	models.RateLimited:        "RATE_LIMIT_EXCEEDED",
 	models.Internal:           "SERVER_ERROR",
+}
+
+// capitals returns the code's name in a family that writes codes in capitals.
+func capitals(code models.Code, named map[models.Code]string) string {
+	if name, ok := named[code]; ok {
+		return name
+	}
+	return strings.ToUpper(string(code))
 }
 
 // Body returns the status, media type and body of an error for a family.
@@ -116,11 +135,7 @@ func Body(f Family, err *models.Error, requestID string, now time.Time) (status 
 		}
 	case Registry:
 		contentType = "application/json; charset=utf-8"
-		code, named := registryCodes[err.Code]
-		if !named {
-			code = strings.ToUpper(string(err.Code))
-		}
-		v = registryError{Error: summary(err), Code: code}
+		v = registryError{Error: summary(err), Code: capitals(err.Code, registryCodes)}
 	default:
 		contentType = "application/json; charset=utf-8"
 		details := make(map[string]any, len(err.Details)+1)
@@ -130,8 +145,12 @@ func Body(f Family, err *models.Error, requestID string, now time.Time) (status 
 		if len(err.Fields) > 0 {
 			details["fields"] = err.Fields
 		}
+		code := string(err.Code)
+		if f == Devices {
+			code = capitals(err.Code, deviceCodes)
+		}
 		v = envelope{envelopeError{
-			Code: err.Code, Message: summary(err), Details: details,
+			Code: code, Message: summary(err), Details: details,
 			RequestID: requestID, Timestamp: Timestamp(now),
 		}}
 	}
@@ -162,7 +181,7 @@ func summary(err *models.Error) string {
 }
 
 // Error answers a request with an error in the family of its path and returns the error that was rendered.
-// Headers that belong to the status (Retry-After, WWW-Authenticate) are set here, so that no caller forgets them.
+// Headers that belong to the status (Retry-After, WWW-Authenticate, X-RateLimit-…) are set here, so that no caller forgets them.
 func Error(w http.ResponseWriter, r *http.Request, requestID string, err error) *models.Error {
 	e := models.AsError(err)
 	status, contentType, body := Body(FamilyOf(r.URL.Path), e, requestID, time.Now())
@@ -172,12 +191,24 @@ func Error(w http.ResponseWriter, r *http.Request, requestID string, err error) 
 	if e.RetryAfter > 0 {
 		h.Set("Retry-After", strconv.Itoa(int(math.Ceil(e.RetryAfter.Seconds()))))
 	}
+	Quota(h, e.Quota)
 	if challenge := challenge(e, status); challenge != "" {
 		h.Set("WWW-Authenticate", challenge)
 	}
 	w.WriteHeader(status)
 	_, _ = w.Write(body) // a client that has gone away cannot be told so
 	return e
+}
+
+// Quota tells a client what a limit leaves it, in the headers that the documents name, spelled as there. The zero Quota
+// tells nothing.
+func Quota(h http.Header, q models.Quota) {
+	if q.Limit == 0 {
+		return
+	}
+	h["X-RateLimit-Limit"] = []string{strconv.Itoa(q.Limit)}
+	h["X-RateLimit-Remaining"] = []string{strconv.Itoa(q.Remaining)}
+	h["X-RateLimit-Reset"] = []string{strconv.FormatInt(q.Reset.Unix(), 10)}
 }
 
 // challenge is the WWW-Authenticate value of RFC 6750, section 3.

@@ -20,7 +20,8 @@ func TestFamilyOf(t *testing.T) {
 	for path, want := range map[string]render.Family{
 		"/api/v1/neuro/decode":      render.Envelope,
 		"/api/v1/jobs/x":            render.Envelope,
-		"/v2/devices":               render.Envelope,
+		"/v2/devices":               render.Devices,
+		"/v20":                      render.Envelope,
 		"/nowhere":                  render.Envelope,
 		"/":                         render.Envelope,
 		"/v1":                       render.Problem,
@@ -68,6 +69,8 @@ func TestBody(t *testing.T) {
 			`{"error":"This path does not take this method.","code":"METHOD_NOT_ALLOWED"}`},
 		{"registry with a name of its own", render.Registry, models.NewError(models.Internal), 500, "application/json; charset=utf-8",
 			`{"error":"Something went wrong on our side.","code":"SERVER_ERROR"}`},
+		{"devices", render.Devices, models.Errorf(models.RateLimited, "Rate limit exceeded. Retry after 42 seconds."), 429, "application/json; charset=utf-8",
+			`{"error":{"code":"RATE_LIMIT_EXCEEDED","message":"Rate limit exceeded. Retry after 42 seconds.","details":{},"request_id":"r1","timestamp":"2024-01-15T10:30:45.123Z"}}`},
 		{"a detail that JSON cannot hold", render.Envelope, &models.Error{Code: models.NotFound, Details: map[string]any{"x": math.NaN()}}, 404, "application/json; charset=utf-8",
 			`{"error":{"code":"not_found","message":"There is nothing at this path.","details":{},"request_id":"r1","timestamp":"2024-01-15T10:30:45.123Z"}}`},
 	}
@@ -89,7 +92,7 @@ func TestBody(t *testing.T) {
 func TestEveryCodeRenders(t *testing.T) {
 	t.Parallel()
 	for code, entry := range models.ErrorTable {
-		for _, f := range []render.Family{render.Envelope, render.Problem, render.Registry} {
+		for _, f := range []render.Family{render.Envelope, render.Devices, render.Problem, render.Registry} {
 			status, _, body := render.Body(f, models.NewError(code), "r", time.Now())
 			if entry.Status != 0 && status != entry.Status {
 				t.Errorf("%s: status %d, want %d", code, status, entry.Status)
@@ -126,6 +129,15 @@ func TestErrorHeaders(t *testing.T) {
 		{models.NewError(models.ProjectMismatch), "WWW-Authenticate", ""},
 		{&models.Error{Code: models.RateLimited, RetryAfter: 1500 * time.Millisecond}, "Retry-After", "2"},
 		{models.NewError(models.RateLimited), "Retry-After", ""},
+	}
+	w := httptest.NewRecorder()
+	w.Header()["X-RateLimit-Remaining"] = []string{"7"} // of another limit, that did not refuse
+	refused := models.Quota{Limit: 120, Reset: time.Unix(1_700_000_000, 0)}
+	render.Error(w, httptest.NewRequest("GET", "/v1/sessions", nil), "r1", &models.Error{Code: models.RateLimited, Quota: refused})
+	for name, want := range map[string]string{"X-RateLimit-Limit": "120", "X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "1700000000"} {
+		if got := w.Header()[name]; len(got) != 1 || got[0] != want { // spelled as in the documents
+			t.Errorf("%s is %q, want %s", name, got, want)
+		}
 	}
 	for _, tt := range tests {
 		w := httptest.NewRecorder()

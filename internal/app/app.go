@@ -32,6 +32,7 @@ import (
 	"github.com/neurod/neurod/handlers"
 	"github.com/neurod/neurod/internal/auth"
 	"github.com/neurod/neurod/internal/config"
+	"github.com/neurod/neurod/internal/limit"
 	"github.com/neurod/neurod/internal/service"
 	"github.com/neurod/neurod/internal/store"
 	"github.com/neurod/neurod/jobs"
@@ -75,7 +76,8 @@ type App struct {
 	engine *jobs.Engine
 	worker *workers.Server // nil in role API
 	users  *service.Accounts
-	tokens *auth.Tokens // nil in role Worker
+	tokens *auth.Tokens    // nil in role Worker
+	limits *service.Limits // nil in role Worker
 
 	http     *http.Server // nil in role Worker
 	listener net.Listener
@@ -197,6 +199,8 @@ func (a *App) accounts(ctx context.Context) (*service.Accounts, error) {
 		SignupsPerHour: s.SignupsPerHour,
 		LoginFailures:  s.LoginFailures,
 		RefreshTTL:     s.RefreshTTL,
+		MaxRate:        s.RateLimitMax,
+		Rates:          s.RateLimits(),
 		Log:            a.log,
 	}
 	if a.role.serves() {
@@ -208,17 +212,23 @@ func (a *App) accounts(ctx context.Context) (*service.Accounts, error) {
 			return nil, err
 		}
 		a.tokens = cfg.Tokens
-		throttle := auth.ThrottleConfig{Log: a.log}
-		if a.redis != nil {
-			throttle.Redis = a.redis
-		}
-		cfg.Throttle = auth.NewThrottle(throttle)
+		cfg.Throttle = a.limiter()
+		a.limits = service.NewLimits(service.LimitsConfig{Clients: a.limiter(), Addresses: cfg.Throttle, Rates: s.RateLimits()})
 	}
 	accounts := service.NewAccounts(cfg)
 	if s.Embedded() {
 		return accounts, accounts.SeedDemo(ctx)
 	}
 	return accounts, accounts.RefuseDemo(ctx)
+}
+
+// limiter returns a limiter over all processes.
+func (a *App) limiter() *limit.Limiter {
+	cfg := limit.Config{Log: a.log}
+	if a.redis != nil {
+		cfg.Redis = a.redis
+	}
+	return limit.New(cfg)
 }
 
 func (a *App) wireWorker() error {
@@ -257,6 +267,7 @@ func (a *App) wireHTTP(accounts *service.Accounts) error {
 		Decode:         service.NewDecode(service.DecodeConfig{Jobs: a.engine, Disabled: !a.settings.DecodeEnabled}),
 		Jobs:           service.NewJobs(a.engine),
 		Sessions:       service.NewSessions(service.SessionsConfig{Store: a.store, Jobs: a.engine, Tokens: a.tokens}),
+		Limits:         a.limits,
 		Health:         service.Health{Database: a.store.Ping, Queue: a.pingRedis},
 		Log:            a.log,
 		Metrics:        a.metrics,

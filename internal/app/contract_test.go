@@ -19,6 +19,7 @@ import (
 	"github.com/neurod/neurod/api"
 	"github.com/neurod/neurod/handlers"
 	"github.com/neurod/neurod/handlers/middleware"
+	"github.com/neurod/neurod/internal/service"
 	"github.com/neurod/neurod/internal/testkit"
 )
 
@@ -79,6 +80,9 @@ func TestContractNamesEveryRoute(t *testing.T) {
 		}
 		if r.Body > 0 {
 			must = append(must, "400", "413", "415")
+		}
+		if _, limited := service.LimitRuleOf(r.Path); limited {
+			must = append(must, "429")
 		}
 		for _, status := range must {
 			if op.Responses.Value(status) == nil {

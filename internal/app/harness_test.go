@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -24,6 +25,7 @@ import (
 	"github.com/neurod/neurod/api"
 	"github.com/neurod/neurod/internal/config"
 	"github.com/neurod/neurod/internal/testkit"
+	"github.com/neurod/neurod/internal/testkit/neurod"
 )
 
 // server is a whole process of the service under test, with an account, a project and a key.
@@ -55,7 +57,7 @@ func (b *lockedBuffer) String() string {
 	return b.buf.String()
 }
 
-// settings returns the settings of a process on the backend; env adds to them.
+// settings returns the settings of a process on the backend; env adds to them. Rate limits are off unless env sets them.
 func settings(t testing.TB, b testkit.Backend, env ...string) config.Config {
 	t.Helper()
 	base := []string{"NEUROD_ADDR=127.0.0.1:0", "NEUROD_DATA_DIR=" + b.DataDir, "NEUROD_SHUTDOWN_TIMEOUT=10s"}
@@ -63,7 +65,7 @@ func settings(t testing.TB, b testkit.Backend, env ...string) config.Config {
 		base = append(base, "DATABASE_URL="+b.Store.DatabaseURL, "REDIS_URL=redis://"+b.RedisAddr(),
 			"NEUROD_JWT_SECRET=0123456789abcdef0123456789abcdef-test")
 	}
-	s, err := config.Load(append(base, env...))
+	s, err := config.Load(slices.Concat(base, neurod.NoLimits(), env))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -436,7 +436,7 @@ func TestUnknownPathsAndMethods(t *testing.T) {
 		{"GET", "/", 404, "not_found", "application/json; charset=utf-8", ""},
 		{"GET", "/api/v1/nothing", 404, "not_found", "application/json; charset=utf-8", ""},
 		{"GET", "/api/v1/jobs/", 404, "not_found", "application/json; charset=utf-8", ""},
-		{"GET", "/v2/devices", 404, "not_found", "application/json; charset=utf-8", ""},
+		{"GET", "/v2/devices", 404, "NOT_FOUND", "application/json; charset=utf-8", ""},
 		{"GET", "/v1/nothing", 404, "not_found", "application/problem+json", ""},
 		{"GET", "/v1/models/list", 404, "NOT_FOUND", "application/json; charset=utf-8", ""},
 		{"GET", "/api/v1/jobs/a%2fb", 404, "job_not_found", "application/json; charset=utf-8", ""}, // an escaped slash is part of the id

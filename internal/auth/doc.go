@@ -1,4 +1,4 @@
-// Package auth holds the cryptography of accounts: password hashes, API keys, tokens, and the throttle on guessing.
+// Package auth holds the cryptography of accounts: password hashes, API keys and tokens.
 //
 // It decides nothing about who may do what; that is the service layer's.
 //

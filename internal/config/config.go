@@ -24,7 +24,9 @@ import (
 	"github.com/caarlos0/env/v11"
 
 	"github.com/neurod/neurod/internal/auth"
+	"github.com/neurod/neurod/internal/limit"
 	"github.com/neurod/neurod/internal/store"
+	"github.com/neurod/neurod/models"
 )
 
 // Config holds every setting. The env tag names the variable.
@@ -68,6 +70,30 @@ type Config struct {
 	// LoginFailures limits wrong passwords for one e-mail from one address in 15 min; ten times as many for one e-mail
 	// from everywhere, and from one address for all e-mails. Defaults to 10.
 	LoginFailures int `env:"NEUROD_LOGIN_FAILURES" envDefault:"10"`
+
+	// RateLimitDecode is how many calls a minute a key may make to /api/v1 (decode and jobs). 0 is no limit. Defaults to
+	// 600.
+	RateLimitDecode int `env:"NEUROD_RATE_LIMIT_DECODE" envDefault:"600"`
+	// RateBurstDecode is how many of them a key that has rested may make at once. Defaults to twice the rate.
+	RateBurstDecode int `env:"NEUROD_RATE_BURST_DECODE"`
+	// RateLimitSessions is how many calls a minute a key may make to /v1/sessions and /v1/users. 0 is no limit. Defaults
+	// to 60.
+	RateLimitSessions int `env:"NEUROD_RATE_LIMIT_SESSIONS" envDefault:"60"`
+	// RateBurstSessions is how many of them a key that has rested may make at once. Defaults to twice the rate.
+	RateBurstSessions int `env:"NEUROD_RATE_BURST_SESSIONS"`
+	// RateLimitAccounts is how many calls a minute a user may make to /v1/projects (projects and keys). 0 is no limit.
+	// Defaults to 120.
+	RateLimitAccounts int `env:"NEUROD_RATE_LIMIT_ACCOUNTS" envDefault:"120"`
+	// RateBurstAccounts is how many of them a user who has rested may make at once. Defaults to twice the rate.
+	RateBurstAccounts int `env:"NEUROD_RATE_BURST_ACCOUNTS"`
+	// RateLimitAddress is how many calls a minute an address may make to /v1/auth, and how many with a credential that is
+	// missing or not good to all else. 0 is no limit, also on /v1/auth/refresh, which has 10 a minute otherwise. Defaults
+	// to 300.
+	RateLimitAddress int `env:"NEUROD_RATE_LIMIT_ADDRESS" envDefault:"300"`
+	// RateBurstAddress is how many of them an address that has rested may make at once. Defaults to twice the rate.
+	RateBurstAddress int `env:"NEUROD_RATE_BURST_ADDRESS"`
+	// RateLimitMax is the largest rate, in calls a minute, that a key may be given instead of these. Defaults to 6000.
+	RateLimitMax int `env:"NEUROD_RATE_LIMIT_MAX" envDefault:"6000"`
 
 	// WorkerConcurrency is how many jobs a worker runs at once. Defaults to 12 times the number of CPUs, at least 24: an
 	// attempt also waits for the database.
@@ -188,6 +214,19 @@ func (c Config) finish() (Config, error) {
 			wrong(name, "must be at least 1")
 		}
 	}
+	for name, n := range map[string]int{
+		"NEUROD_RATE_LIMIT_DECODE": c.RateLimitDecode, "NEUROD_RATE_BURST_DECODE": c.RateBurstDecode,
+		"NEUROD_RATE_LIMIT_SESSIONS": c.RateLimitSessions, "NEUROD_RATE_BURST_SESSIONS": c.RateBurstSessions,
+		"NEUROD_RATE_LIMIT_ACCOUNTS": c.RateLimitAccounts, "NEUROD_RATE_BURST_ACCOUNTS": c.RateBurstAccounts,
+		"NEUROD_RATE_LIMIT_ADDRESS": c.RateLimitAddress, "NEUROD_RATE_BURST_ADDRESS": c.RateBurstAddress,
+	} {
+		if n < 0 || n > maxRate {
+			wrong(name, "must be from 0 to %d", maxRate)
+		}
+	}
+	if c.RateLimitMax < 1 || c.RateLimitMax > maxRate {
+		wrong("NEUROD_RATE_LIMIT_MAX", "must be from 1 to %d", maxRate)
+	}
 	if c.WorkerConcurrency < 0 {
 		wrong("NEUROD_WORKER_CONCURRENCY", "must not be negative")
 	}
@@ -226,6 +265,25 @@ func (c Config) SigningKey() ([]byte, error) {
 		return nil, errors.New("config: NEUROD_JWT_SECRET is not set; production has no default secret: openssl rand -hex 32 makes one")
 	}
 	return auth.SigningKeyFile(filepath.Join(c.DataDir, "signing.key"))
+}
+
+// maxRate bounds rates: above 10,000 calls a second, µs are too coarse to count in.
+const maxRate = 600_000
+
+// RateLimits returns the rates of the families of routes.
+func (c Config) RateLimits() map[models.LimitFamily]limit.Rate {
+	rate := func(perMinute, burst int) limit.Rate {
+		if burst == 0 {
+			burst = 2 * perMinute
+		}
+		return limit.Rate{Requests: perMinute, Per: time.Minute, Burst: burst}
+	}
+	return map[models.LimitFamily]limit.Rate{
+		models.LimitDecode:   rate(c.RateLimitDecode, c.RateBurstDecode),
+		models.LimitSessions: rate(c.RateLimitSessions, c.RateBurstSessions),
+		models.LimitAccounts: rate(c.RateLimitAccounts, c.RateBurstAccounts),
+		models.LimitAddress:  rate(c.RateLimitAddress, c.RateBurstAddress),
+	}
 }
 
 // Store returns the settings of the database.

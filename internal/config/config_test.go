@@ -11,8 +11,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/neurod/neurod/internal/config"
+	"github.com/neurod/neurod/internal/limit"
 	"github.com/neurod/neurod/internal/store"
+	"github.com/neurod/neurod/models"
 )
 
 const (
@@ -35,6 +39,33 @@ func TestNothingSetIsEmbedded(t *testing.T) {
 	}
 	if s := c.Store(); store.DialectOf(s.DatabaseURL) != store.SQLite || s.DataDir != "data" {
 		t.Errorf("store %+v", s)
+	}
+}
+
+// TestRateLimits are the documents' by default: 60 a minute and 120 at once for sessions, 600 and 1,200 for decode and
+// jobs.
+func TestRateLimits(t *testing.T) {
+	t.Parallel()
+	rate := func(n, burst int) limit.Rate { return limit.Rate{Requests: n, Per: time.Minute, Burst: burst} }
+	for name, tc := range map[string]struct {
+		env  []string
+		want map[models.LimitFamily]limit.Rate
+	}{
+		"defaults": {nil, map[models.LimitFamily]limit.Rate{
+			models.LimitDecode: rate(600, 1200), models.LimitSessions: rate(60, 120), models.LimitAccounts: rate(120, 240), models.LimitAddress: rate(300, 600),
+		}},
+		"set": {[]string{"NEUROD_RATE_LIMIT_DECODE=0", "NEUROD_RATE_LIMIT_SESSIONS=90", "NEUROD_RATE_BURST_ACCOUNTS=7", "NEUROD_RATE_LIMIT_ADDRESS=5", "NEUROD_RATE_BURST_ADDRESS=6"},
+			map[models.LimitFamily]limit.Rate{
+				models.LimitDecode: rate(0, 0), models.LimitSessions: rate(90, 180), models.LimitAccounts: rate(120, 7), models.LimitAddress: rate(5, 6),
+			}},
+	} {
+		c, err := config.Load(tc.env)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff(tc.want, c.RateLimits()); d != "" || c.RateLimitMax != 6000 {
+			t.Errorf("%s: most %d (-want +got):\n%s", name, c.RateLimitMax, d)
+		}
 	}
 }
 
@@ -117,6 +148,9 @@ func TestWrongSettingsAreNamed(t *testing.T) {
 		"address":                {[]string{"NEUROD_ADDR=localhost"}, []string{"NEUROD_ADDR"}},
 		"port":                   {[]string{"NEUROD_PORT=70000"}, []string{"NEUROD_PORT"}},
 		"port no number":         {[]string{"NEUROD_PORT=http"}, []string{"NEUROD_PORT", "whole number"}},
+		"rate":                   {[]string{"NEUROD_RATE_LIMIT_DECODE=-1"}, []string{"NEUROD_RATE_LIMIT_DECODE", "from 0 to 600000"}},
+		"burst":                  {[]string{"NEUROD_RATE_BURST_SESSIONS=600001"}, []string{"NEUROD_RATE_BURST_SESSIONS"}},
+		"largest rate":           {[]string{"NEUROD_RATE_LIMIT_MAX=0"}, []string{"NEUROD_RATE_LIMIT_MAX", "from 1"}},
 		"duration":               {[]string{"NEUROD_REDIS_OUTAGE_LIMIT=30"}, []string{"NEUROD_REDIS_OUTAGE_LIMIT", "duration"}},
 		"negative duration":      {[]string{"NEUROD_PAYLOAD_RETENTION=-1h"}, []string{"NEUROD_PAYLOAD_RETENTION"}},
 		"truth value":            {[]string{"NEURO_DECODE_ENABLED=maybe"}, []string{"NEURO_DECODE_ENABLED", "truth value"}},

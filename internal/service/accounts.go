@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/mail"
 	"net/netip"
 	"slices"
@@ -15,7 +16,9 @@ import (
 	"unicode/utf8"
 
 	"github.com/neurod/neurod/internal/auth"
+	"github.com/neurod/neurod/internal/limit"
 	"github.com/neurod/neurod/internal/store"
+	"github.com/neurod/neurod/internal/strictjson"
 	"github.com/neurod/neurod/models"
 )
 
@@ -45,7 +48,7 @@ type AccountsConfig struct {
 	// Tokens issues access tokens. Required.
 	Tokens *auth.Tokens
 	// Throttle limits guessing. Required.
-	Throttle *auth.Throttle
+	Throttle *limit.Limiter
 	// SignupDisabled lets nobody make an account. Defaults to false.
 	SignupDisabled bool
 	// SignupsPerHour limits the accounts made from one address. Defaults to 60.
@@ -63,6 +66,11 @@ type AccountsConfig struct {
 	MaxProjects int
 	// MaxKeys limits the keys of a project that are not revoked. Defaults to 100.
 	MaxKeys int
+	// MaxRate bounds the rates that keys may carry, in requests a minute; bursts may be twice as large. A family whose
+	// own rate is higher takes up to that. Defaults to 6,000.
+	MaxRate int
+	// Rates are the families' own, for MaxRate. Defaults to none.
+	Rates map[models.LimitFamily]limit.Rate
 	// Now is the clock. Defaults to time.Now.
 	Now func() time.Time
 	// Log takes what callers are not told. Defaults to slog.Default().
@@ -84,6 +92,7 @@ func NewAccounts(cfg AccountsConfig) *Accounts {
 	setDefault(&cfg.KeyCacheTTL, 3*time.Second)
 	setDefault(&cfg.MaxProjects, 100)
 	setDefault(&cfg.MaxKeys, 100)
+	setDefault(&cfg.MaxRate, 6000)
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
@@ -123,9 +132,9 @@ func (a *Accounts) Signup(ctx context.Context, c Credentials) (models.User, Sess
 	if err != nil {
 		return models.User{}, Session{}, err
 	}
-	rate := auth.Rate{Burst: a.cfg.SignupsPerHour, Period: time.Hour}
-	if wait := a.cfg.Throttle.Take(ctx, "signup ip "+network(c.Remote), rate); wait > 0 {
-		return models.User{}, Session{}, limited(wait)
+	rate := limit.Rate{Requests: a.cfg.SignupsPerHour, Per: time.Hour}
+	if d := a.cfg.Throttle.Take(ctx, "signup ip "+network(c.Remote), rate); d.Wait > 0 {
+		return models.User{}, Session{}, limited(d, a.cfg.Now())
 	}
 	if email == DemoEmail {
 		return models.User{}, Session{}, models.NewError(models.EmailTaken)
@@ -194,23 +203,24 @@ func (a *Accounts) Login(ctx context.Context, c Credentials) (Session, error) {
 		email = "" // there is no such account, and the attempt counts for the address
 	}
 	from := network(c.Remote)
-	type limit struct {
-		key   string
-		burst int
+	type counted struct {
+		key  string
+		rate limit.Rate
 	}
-	limits := []limit{{"login ip " + from, 10 * a.cfg.LoginFailures}}
+	few, many := limit.Rate{Requests: a.cfg.LoginFailures, Per: loginWindow}, limit.Rate{Requests: 10 * a.cfg.LoginFailures, Per: loginWindow}
+	limits := []counted{{"login ip " + from, many}}
 	if email != "" {
-		limits = append(limits, limit{"login ip " + from + " email " + email, a.cfg.LoginFailures}, limit{"login email " + email, 10 * a.cfg.LoginFailures})
+		limits = append(limits, counted{"login ip " + from + " email " + email, few}, counted{"login email " + email, many})
 	}
 	refund := func(n int) {
 		for _, l := range limits[:n] {
-			a.cfg.Throttle.Refund(ctx, l.key, auth.Rate{Burst: l.burst, Period: loginWindow})
+			a.cfg.Throttle.Refund(ctx, l.key, l.rate)
 		}
 	}
 	for i, l := range limits {
-		if wait := a.cfg.Throttle.Take(ctx, l.key, auth.Rate{Burst: l.burst, Period: loginWindow}); wait > 0 {
+		if d := a.cfg.Throttle.Take(ctx, l.key, l.rate); d.Wait > 0 {
 			refund(i) // what one limit refuses does not count for the others
-			return Session{}, limited(wait)
+			return Session{}, limited(d, a.cfg.Now())
 		}
 	}
 
@@ -359,7 +369,7 @@ func (a *Accounts) AuthenticateKey(ctx context.Context, rawKey string) (models.P
 	case key.ExpiresAt != nil && !now.Before(*key.ExpiresAt):
 		return models.Principal{}, models.NewError(models.ExpiredAPIKey)
 	}
-	return models.Principal{ProjectID: key.ProjectID, KeyID: key.ID, Scopes: key.Scopes}, nil
+	return models.Principal{ProjectID: key.ProjectID, KeyID: key.ID, Scopes: key.Scopes, RateLimits: key.RateLimits}, nil
 }
 
 // touch notes the use of a key about once a minute. That it fails is no reason to refuse a request.
@@ -439,6 +449,13 @@ type NewKey struct {
 	Scopes        []models.Scope // nil for all
 	ExpiresAt     *time.Time     // nil for never
 	ExpiresInDays *int           // instead of ExpiresAt
+	RateLimits    map[models.LimitFamily]NewRateLimit
+}
+
+// NewRateLimit describes a rate that a key is to carry.
+type NewRateLimit struct {
+	PerMinute *int // required
+	Burst     *int // nil for twice the rate
 }
 
 // CreateKey makes a key for one of the user's projects and returns it with its raw text, which is kept nowhere.
@@ -453,7 +470,7 @@ func (a *Accounts) CreateKey(ctx context.Context, p models.Principal, projectID 
 		return models.APIKey{}, "", models.NewError(models.ProjectNotFound)
 	}
 	now := a.cfg.Now().UTC().Truncate(time.Microsecond)
-	key, err := n.check(now)
+	key, err := a.check(n, now)
 	if err != nil {
 		return models.APIKey{}, "", err
 	}
@@ -471,7 +488,7 @@ func (a *Accounts) CreateKey(ctx context.Context, p models.Principal, projectID 
 }
 
 // check returns the key that is described, or an error that names every wrong field.
-func (n NewKey) check(now time.Time) (models.APIKey, error) {
+func (a *Accounts) check(n NewKey, now time.Time) (models.APIKey, error) {
 	e := models.NewError(models.InvalidRequestBody)
 	wrong := func(pointer, code, format string, args ...any) {
 		e.Fields = append(e.Fields, models.FieldError{Pointer: pointer, Code: code, Message: fmt.Sprintf(format, args...)})
@@ -515,6 +532,32 @@ func (n NewKey) check(now time.Time) (models.APIKey, error) {
 		}
 		at := now.AddDate(0, 0, *n.ExpiresInDays)
 		key.ExpiresAt = &at
+	}
+	for _, family := range slices.Sorted(maps.Keys(n.RateLimits)) {
+		at := "/rate_limits/" + strictjson.Escape(string(family))
+		if !slices.Contains(models.KeyLimitFamilies(), family) {
+			wrong(at, "not_allowed", "must be one of %v", models.KeyLimitFamilies())
+			continue
+		}
+		most := max(a.cfg.MaxRate, a.cfg.Rates[family].Requests)
+		r := n.RateLimits[family]
+		if r.PerMinute == nil {
+			wrong(at+"/per_minute", "required", "is required")
+			continue
+		}
+		burst := 2 * *r.PerMinute
+		if r.Burst != nil {
+			burst = *r.Burst
+		}
+		if *r.PerMinute < 1 || *r.PerMinute > most {
+			wrong(at+"/per_minute", "out_of_range", "must be from 1 to %d", most)
+		} else if burst < 1 || burst > 2*most {
+			wrong(at+"/burst", "out_of_range", "must be from 1 to %d", 2*most)
+		}
+		if key.RateLimits == nil {
+			key.RateLimits = models.RateLimits{}
+		}
+		key.RateLimits[family] = models.RateLimit{PerMinute: *r.PerMinute, Burst: burst}
 	}
 	if len(e.Fields) > 0 {
 		return models.APIKey{}, e
@@ -619,14 +662,6 @@ func network(remote string) string {
 		return remote
 	}
 	return prefix.String()
-}
-
-// limited is the error of a throttled call.
-func limited(wait time.Duration) error {
-	wait = (wait + time.Second - 1).Truncate(time.Second)
-	e := models.Errorf(models.RateLimited, "Rate limit exceeded. Retry after %d seconds.", int(wait.Seconds()))
-	e.RetryAfter = wait
-	return e
 }
 
 // unavailable is the error of a call that the database did not answer.

@@ -15,6 +15,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/neurod/neurod/internal/auth"
+	"github.com/neurod/neurod/internal/limit"
 	"github.com/neurod/neurod/internal/service"
 	"github.com/neurod/neurod/internal/store"
 	"github.com/neurod/neurod/internal/testkit"
@@ -51,7 +52,7 @@ func newAccounts(t *testing.T, backend testkit.Backend, change func(*service.Acc
 	if err != nil {
 		t.Fatal(err)
 	}
-	throttle := auth.ThrottleConfig{Now: b.now, Timeout: 10 * time.Second}
+	throttle := limit.Config{Now: b.now, Timeout: 10 * time.Second}
 	if !backend.Embedded() {
 		c := redis.NewClient(&redis.Options{Addr: backend.RedisAddr(), ContextTimeoutEnabled: true})
 		t.Cleanup(func() { c.Close() })
@@ -61,7 +62,7 @@ func newAccounts(t *testing.T, backend testkit.Backend, change func(*service.Acc
 		Store:     b.store,
 		Passwords: auth.NewPasswords(auth.PasswordConfig{Cost: auth.Argon2{Memory: 64, Passes: 1, Threads: 1}}),
 		Tokens:    tokens,
-		Throttle:  auth.NewThrottle(throttle),
+		Throttle:  limit.New(throttle),
 		Now:       b.now,
 		Log:       slog.New(slog.DiscardHandler),
 	}

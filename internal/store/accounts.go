@@ -156,7 +156,7 @@ func project(db *gorm.DB, ownerID, id string) (models.Project, error) {
 	return p, translate(err)
 }
 
-// apiKey is the row of a models.APIKey: its scopes are JSON.
+// apiKey is the row of a models.APIKey: its scopes and rate limits are JSON.
 type apiKey struct {
 	ID         string
 	ProjectID  string
@@ -164,6 +164,7 @@ type apiKey struct {
 	Hash       string
 	LastFour   string
 	Scopes     string
+	RateLimits string
 	CreatedAt  time.Time
 	ExpiresAt  *time.Time
 	RevokedAt  *time.Time
@@ -179,6 +180,11 @@ func (k apiKey) entity() (models.APIKey, error) {
 	if err := json.Unmarshal([]byte(k.Scopes), &out.Scopes); err != nil {
 		return models.APIKey{}, fmt.Errorf("store: scopes of key %s: %w", k.ID, err)
 	}
+	if k.RateLimits != "{}" {
+		if err := json.Unmarshal([]byte(k.RateLimits), &out.RateLimits); err != nil {
+			return models.APIKey{}, fmt.Errorf("store: rate limits of key %s: %w", k.ID, err)
+		}
+	}
 	return out, nil
 }
 
@@ -193,7 +199,13 @@ func (s *Store) CreateKey(ctx context.Context, ownerID string, k models.APIKey, 
 	if err != nil {
 		return fmt.Errorf("store: %w", err)
 	}
-	row := apiKey{ID: k.ID, ProjectID: k.ProjectID, Name: k.Name, Hash: k.Hash, LastFour: k.LastFour, Scopes: string(scopes),
+	limits := []byte("{}")
+	if len(k.RateLimits) > 0 {
+		if limits, err = json.Marshal(k.RateLimits); err != nil {
+			return fmt.Errorf("store: %w", err)
+		}
+	}
+	row := apiKey{ID: k.ID, ProjectID: k.ProjectID, Name: k.Name, Hash: k.Hash, LastFour: k.LastFour, Scopes: string(scopes), RateLimits: string(limits),
 		CreatedAt: utc(k.CreatedAt), ExpiresAt: utcp(k.ExpiresAt), RevokedAt: utcp(k.RevokedAt), LastUsedAt: utcp(k.LastUsedAt)}
 	return s.tx(ctx, func(tx *gorm.DB) error {
 		if _, err := project(forUpdate(tx), ownerID, k.ProjectID); err != nil {

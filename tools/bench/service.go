@@ -67,7 +67,7 @@ func (d *deployment) stop() {
 
 // production starts API and worker as processes of their own on a real PostgreSQL and Redis.
 func production(ctx context.Context, opt options, pg *servers.Postgres, rd *servers.Redis) (*deployment, error) {
-	env := []string{"DATABASE_URL=" + pg.DSN(), "REDIS_URL=redis://" + rd.Addr() + "/0", "NEUROD_JWT_SECRET=8f1d6b0c94e27a35d0b7c81e6f2a49305c7d", "NEUROD_LOG_LEVEL=error"}
+	env := append(neurod.NoLimits(), "DATABASE_URL="+pg.DSN(), "REDIS_URL=redis://"+rd.Addr()+"/0", "NEUROD_JWT_SECRET=8f1d6b0c94e27a35d0b7c81e6f2a49305c7d", "NEUROD_LOG_LEVEL=error")
 	mig, err := neurod.Start(ctx, neurod.Config{Program: opt.neurod, Args: []string{"migrate", "up"}, Env: env, Worker: true, Log: os.Stderr})
 	if err != nil {
 		return nil, err
@@ -98,7 +98,7 @@ func embedded(ctx context.Context, opt options) (*deployment, func(), error) {
 		return nil, nil, err
 	}
 	cleanup := func() { os.RemoveAll(dir) }
-	p, err := neurod.Start(ctx, neurod.Config{Program: opt.neurod, Args: []string{"serve"}, Env: []string{"NEUROD_DATA_DIR=" + dir, "NEUROD_LOG_LEVEL=error"}, Log: os.Stderr})
+	p, err := neurod.Start(ctx, neurod.Config{Program: opt.neurod, Args: []string{"serve"}, Env: append(neurod.NoLimits(), "NEUROD_DATA_DIR="+dir, "NEUROD_LOG_LEVEL=error"), Log: os.Stderr})
 	if err != nil {
 		cleanup()
 		return nil, nil, err
