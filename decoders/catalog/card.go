@@ -18,6 +18,9 @@ type ModelCard struct {
 
 	// Priority decides between models of one paradigm that all fit a request, higher first.
 	Priority int `json:"priority,omitempty"`
+	// RequiresLicense is the least tier of those who may use the model: "free", "research" or "commercial". A model above
+	// "free" is never chosen for a request that names none. Defaults to "free".
+	RequiresLicense string `json:"requires_license,omitempty"`
 }
 
 // DataSource is one data set.
@@ -56,6 +59,20 @@ type Calibration struct {
 	ECE      float64  `json:"ece"`    // expected calibration error over 10 bins
 	Brier    *float64 `json:"brier,omitempty"`
 }
+
+// License returns the tier that the model requires.
+func (c ModelCard) License() string {
+	if c.RequiresLicense == "" {
+		return LicenseFree
+	}
+	return c.RequiresLicense
+}
+
+// LicenseFree is the tier of models that everybody may use.
+const LicenseFree = "free"
+
+// Accuracy returns the accuracy to quote, and whether there is one.
+func (c ModelCard) Accuracy() (float64, bool) { return c.accuracy() }
 
 // accuracy returns the accuracy to quote, and whether there is one.
 func (c ModelCard) accuracy() (float64, bool) {

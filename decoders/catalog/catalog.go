@@ -22,6 +22,7 @@ const (
 	BuiltIn      Source = "builtin"       // inside the program
 	TrainingFree Source = "training_free" // a method that needs no training
 	Directory    Source = "directory"     // the operator's folder of models
+	Project      Source = "project"       // a project's own, beside the catalog
 	Added        Source = "added"         // by a call
 )
 
@@ -40,7 +41,8 @@ func (e Entry) ID() string { return e.Name + "@" + e.Version }
 type entry struct {
 	Entry
 	decoder decoders.Decoder
-	parsed  []int // version as numbers
+	parsed  []int                  // version as numbers
+	file    func() ([]byte, error) // reads the model file; nil where there is none
 }
 
 // Catalog is the registry of pipelines and models. The zero value is not usable; see New and Default.
@@ -98,7 +100,7 @@ func (c *Catalog) Pipelines() []decoders.Pipeline {
 // AddDecoder adds a decoder that is ready, such as one that needs no training.
 // A name@version that is taken is refused.
 func (c *Catalog) AddDecoder(d decoders.Decoder, card ModelCard, source Source) error {
-	return c.add(Entry{Info: d.Info(), Card: card, Source: source}, d)
+	return c.add(Entry{Info: d.Info(), Card: card, Source: source}, d, nil)
 }
 
 // AddModel brings a model file to life with its pipeline and adds it. Adding the very same file again changes
@@ -106,12 +108,14 @@ func (c *Catalog) AddDecoder(d decoders.Decoder, card ModelCard, source Source) 
 //
 // Errors: model_incompatible where the pipeline is unknown or of another paradigm; whatever the pipeline says of
 // a state that does not fit.
-func (c *Catalog) AddModel(m *Model, source Source) error {
+func (c *Catalog) AddModel(m *Model, source Source) error { return c.addModel(m, source, nil) }
+
+func (c *Catalog) addModel(m *Model, source Source, file func() ([]byte, error)) error {
 	d, err := c.Restore(m)
 	if err != nil {
 		return err
 	}
-	return c.add(Entry{Info: d.Info(), Card: m.Card, Source: source, SHA256: m.SHA256, Size: m.Size}, d)
+	return c.add(Entry{Info: d.Info(), Card: m.Card, Source: source, SHA256: m.SHA256, Size: m.Size}, d, file)
 }
 
 // Restore brings a model file to life without adding it.
@@ -142,7 +146,7 @@ func (c *Catalog) pipelineNames() []string {
 	return names
 }
 
-func (c *Catalog) add(e Entry, d decoders.Decoder) error {
+func (c *Catalog) add(e Entry, d decoders.Decoder, file func() ([]byte, error)) error {
 	if err := checkName(e.Name); err != nil {
 		return err
 	}
@@ -161,7 +165,7 @@ func (c *Catalog) add(e Entry, d decoders.Decoder) error {
 		return decoders.Errorf(decoders.CodeModelIncompatible, map[string]any{"model": e.ID()},
 			"another model is published as %s; give this one a new version", e.ID())
 	}
-	list := append(slices.Clone(c.models[e.Name]), &entry{Entry: e, decoder: d, parsed: parseVersion(e.Version)})
+	list := append(slices.Clone(c.models[e.Name]), &entry{Entry: e, decoder: d, parsed: parseVersion(e.Version), file: file})
 	slices.SortStableFunc(list, func(a, b *entry) int { return slices.Compare(b.parsed, a.parsed) })
 	c.models[e.Name] = list
 	return nil
@@ -195,22 +199,49 @@ func (c *Catalog) AddFS(fsys fs.FS, source Source) (added int, err error) {
 }
 
 func (c *Catalog) addFile(fsys fs.FS, name string, source Source) error {
-	info, err := fs.Stat(fsys, name)
+	read := func() ([]byte, error) {
+		info, err := fs.Stat(fsys, name)
+		if err != nil {
+			return nil, err
+		}
+		if info.Size() > MaxFileSize {
+			return nil, malformed("the file has more than %d bytes", MaxFileSize)
+		}
+		return fs.ReadFile(fsys, name)
+	}
+	b, err := read()
 	if err != nil {
 		return err
 	}
-	if info.Size() > MaxFileSize {
-		return malformed("the file has more than %d bytes", MaxFileSize)
-	}
-	b, err := fs.ReadFile(fsys, name)
+	m, err := Parse(b)
 	if err != nil {
 		return err
 	}
-	m, err := Load(bytes.NewReader(b))
-	if err != nil {
-		return err
+	return c.addModel(m, source, read)
+}
+
+// File returns the model file of name@version as it lies where it was added from. A method that needs no training has one
+// that holds its card and no numbers. Error: model_not_found, also for models that were added without a file.
+func (c *Catalog) File(name, version string) ([]byte, error) {
+	c.mu.RLock()
+	var found *entry
+	for _, e := range c.models[name] {
+		if e.Version == version {
+			found = e
+		}
 	}
-	return c.AddModel(m, source)
+	c.mu.RUnlock()
+	switch {
+	case found != nil && found.file != nil:
+		return found.file()
+	case found != nil && found.Source == TrainingFree:
+		var b bytes.Buffer
+		err := Write(&b, found.Paradigm, name, version, found.Card, decoders.State{Pipeline: found.Pipeline, Classes: found.Classes,
+			Channels: found.Channels, Rate: found.Rate})
+		return b.Bytes(), err
+	}
+	return nil, decoders.Errorf(decoders.CodeModelNotFound, map[string]any{"model": clip(name + "@" + version)},
+		"there is no file of the model %s", clip(name+"@"+version))
 }
 
 // List returns all models ordered by paradigm and name, newest version first.

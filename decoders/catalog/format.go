@@ -300,6 +300,11 @@ func (h *header) check() error {
 	if math.IsNaN(h.Rate) || h.Rate < 0 || h.Rate > 1e6 {
 		return malformed("the rate %v Hz is impossible", h.Rate)
 	}
+	switch h.Card.RequiresLicense {
+	case "", LicenseFree, "research", "commercial":
+	default:
+		return malformed("the card requires the unknown licence %q", clip(h.Card.RequiresLicense))
+	}
 	if err := checkUnique("class", h.Classes); err != nil {
 		return err
 	}

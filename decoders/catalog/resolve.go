@@ -34,12 +34,48 @@ type Passed struct {
 	Why   string `json:"why"`
 }
 
+// Resolver picks the model for a request: a *Catalog, or one with a model of somebody's own beside it (Catalog.With).
+type Resolver interface {
+	Resolve(q Query) (*Choice, error)
+}
+
+var _ Resolver = (*Catalog)(nil)
+
+// Loaded is a model that was brought to life and is in no catalog. It is safe for concurrent use.
+type Loaded struct{ e *entry }
+
+// Load brings a model file to life without adding it. Errors are those of AddModel.
+func (c *Catalog) Load(m *Model, source Source) (*Loaded, error) {
+	d, err := c.Restore(m)
+	if err != nil {
+		return nil, err
+	}
+	return &Loaded{&entry{Entry: Entry{Info: d.Info(), Card: m.Card, Source: source, SHA256: m.SHA256, Size: m.Size}, decoder: d}}, nil
+}
+
+// With returns the catalog with one more model in front of it: a query that names it, in exactly these words, gets l, whatever
+// the catalog has under the name. The catalog is neither copied nor changed.
+func (c *Catalog) With(name string, l *Loaded) Resolver { return inFront{c, name, l} }
+
+type inFront struct {
+	cat  *Catalog
+	name string
+	l    *Loaded
+}
+
+func (f inFront) Resolve(q Query) (*Choice, error) {
+	if q.Model == "" || q.Model != f.name {
+		return f.cat.Resolve(q)
+	}
+	return f.l.e.choose(q, "named by the request; the project's own")
+}
+
 // Resolve picks the model for a request.
 //
 // A model that is named is taken if it fits: its newest version where none is named. Otherwise the newest versions
 // of all models of the paradigm are compared: those whose montage the request covers are left, and of these the
 // one with the highest priority on its card, then the most channels, then the nearest rate, then the best accuracy
-// on its card, then the first name is taken.
+// on its card, then the first name is taken. A model that requires a licence is taken only where it is named.
 //
 // Errors: model_not_found (details model, available), model_incompatible where the model named decodes another
 // paradigm, montage_mismatch (details model, channels_needed, channels_missing).
@@ -62,7 +98,15 @@ func (c *Catalog) named(q Query) (*Choice, error) {
 	if i < 0 || len(versions) == 0 {
 		return nil, c.notFound(q)
 	}
-	e := versions[i]
+	why := "named by the request"
+	if !pinned {
+		why = "named by the request; its newest version"
+	}
+	return versions[i].choose(q, why)
+}
+
+// choose takes the model for a query, if it fits.
+func (e *entry) choose(q Query, why string) (*Choice, error) {
 	if q.Paradigm != "" && q.Paradigm != decoders.Auto && q.Paradigm != e.Paradigm {
 		return nil, decoders.Errorf(decoders.CodeModelIncompatible,
 			map[string]any{"model": e.ID(), "model_paradigm": e.Paradigm, "paradigm": q.Paradigm},
@@ -70,10 +114,6 @@ func (c *Catalog) named(q Query) (*Choice, error) {
 	}
 	if missing := missingChannels(e.Channels, canonical(q.Channels)); len(missing) > 0 {
 		return nil, montageMismatch(e, missing)
-	}
-	why := "named by the request"
-	if !pinned {
-		why = "named by the request; its newest version"
 	}
 	return &Choice{Entry: e.Entry, Decoder: e.decoder, Why: why}, nil
 }
@@ -87,6 +127,10 @@ func (c *Catalog) best(q Query) (*Choice, error) {
 	for _, name := range sortedNames(c.models) {
 		e := c.models[name][0]
 		if e.Paradigm != q.Paradigm {
+			continue
+		}
+		if e.Card.License() != LicenseFree {
+			choice.Passed = append(choice.Passed, Passed{e.ID(), "requires a licence, so it must be named"})
 			continue
 		}
 		all = append(all, e)

@@ -22,7 +22,7 @@ const (
 )
 
 // choose picks the model for a paradigm that is settled.
-func choose(cat *catalog.Catalog, p decoders.Paradigm, in *Input, l *loaded, d *Diagnostics) (*catalog.Choice, error) {
+func choose(cat catalog.Resolver, p decoders.Paradigm, in *Input, l *loaded, d *Diagnostics) (*catalog.Choice, error) {
 	choice, err := cat.Resolve(catalog.Query{Model: in.Model, Paradigm: p, Channels: l.Channels, Rate: l.Rate})
 	if err != nil {
 		return nil, err
@@ -34,7 +34,7 @@ func choose(cat *catalog.Catalog, p decoders.Paradigm, in *Input, l *loaded, d *
 
 // auto settles the paradigm by the evidence, in the order that the package comment gives. The signal is loaded. The
 // result is not nil where finding out took the whole decode.
-func auto(ctx context.Context, cat *catalog.Catalog, in *Input, input *decoders.Input, l *loaded, d *Diagnostics) (*catalog.Choice, *decoders.Result, error) {
+func auto(ctx context.Context, cat catalog.Resolver, in *Input, input *decoders.Input, l *loaded, d *Diagnostics) (*catalog.Choice, *decoders.Result, error) {
 	evidence := map[string]any{}
 	d.Routing.Evidence = evidence
 	pass := func(p decoders.Paradigm, format string, args ...any) {
@@ -110,7 +110,7 @@ func auto(ctx context.Context, cat *catalog.Catalog, in *Input, input *decoders.
 }
 
 // flickers decodes with the catalog's SSVEP model and returns whether there is a flicker at all.
-func flickers(ctx context.Context, cat *catalog.Catalog, in *Input, input *decoders.Input, l *loaded, d *Diagnostics) (*catalog.Choice, *decoders.Result, ssvep.Detection, error) {
+func flickers(ctx context.Context, cat catalog.Resolver, in *Input, input *decoders.Input, l *loaded, d *Diagnostics) (*catalog.Choice, *decoders.Result, ssvep.Detection, error) {
 	choice, err := choose(cat, decoders.SSVEP, in, l, d)
 	if err != nil {
 		return nil, nil, ssvep.Detection{}, err

@@ -37,7 +37,7 @@ func (o Options) step(name string) {
 //
 // Errors that are *decoders.Error are about the request or the recording and come again if it is repeated: the
 // codes of package decoders. Others are a canceled context or a fault of the program.
-func Run(ctx context.Context, req *Request, payload []byte, cat *catalog.Catalog, opt Options) (*Output, *Diagnostics, error) {
+func Run(ctx context.Context, req *Request, payload []byte, cat catalog.Resolver, opt Options) (*Output, *Diagnostics, error) {
 	d := newDiagnostics(req)
 	if payload == nil {
 		var err error
@@ -56,7 +56,7 @@ func Run(ctx context.Context, req *Request, payload []byte, cat *catalog.Catalog
 
 // RunRecording is Run on a recording that was read before, of any format. The request's encoding, layout and data do
 // not count; its channels, where they are names, pick channels, and its events go before the recording's.
-func RunRecording(ctx context.Context, req *Request, rec *recording.Recording, cat *catalog.Catalog, opt Options) (*Output, *Diagnostics, error) {
+func RunRecording(ctx context.Context, req *Request, rec *recording.Recording, cat catalog.Resolver, opt Options) (*Output, *Diagnostics, error) {
 	d := newDiagnostics(req)
 	l, err := fromRecording(&req.Input, rec)
 	if err != nil {
@@ -75,7 +75,7 @@ func newDiagnostics(req *Request) *Diagnostics {
 	return &Diagnostics{Routing: Routing{Asked: asked, Fallbacks: []Fallback{}}}
 }
 
-func run(ctx context.Context, req *Request, l *loaded, cat *catalog.Catalog, opt Options, d *Diagnostics) (*Output, error) {
+func run(ctx context.Context, req *Request, l *loaded, cat catalog.Resolver, opt Options, d *Diagnostics) (*Output, error) {
 	in := &req.Input
 	if in.Type != "" && in.Type != "eeg" {
 		return nil, decoders.Errorf(decoders.CodeUnsupportedFormat, map[string]any{"type": in.Type}, "input of type %q is not decoded, only eeg", in.Type)
