@@ -64,6 +64,7 @@ type APIKey struct {
 	LastFour   string
 	Scopes     []Scope    // stored as JSON text
 	RateLimits RateLimits // instead of the server's; stored as JSON text
+	License    License    // tier of the models it may use
 	CreatedAt  time.Time
 	ExpiresAt  *time.Time
 	RevokedAt  *time.Time
@@ -81,6 +82,8 @@ type Principal struct {
 	Scopes    []Scope
 	// RateLimits are the key's own. Shared: not to be changed.
 	RateLimits RateLimits
+	// License is the key's tier.
+	License License
 }
 
 // Allows reports whether the principal acts through a key that carries the scope.

@@ -45,6 +45,17 @@ const (
 	SessionClosed          Code = "session_ended"
 	InvalidSamples         Code = "invalid_samples"
 	UpgradeRequired        Code = "upgrade_required"
+	ModelNotFound          Code = "model_not_found"
+	ModelVersionTaken      Code = "model_version_taken"
+	ModelStorageFull       Code = "model_storage_full"
+	TrainingDataGone       Code = "training_data_gone"
+	LicenseRequired        Code = "license_required"
+	RangeNotSatisfiable    Code = "range_not_satisfiable"
+	MissingKey             Code = "missing_key"
+	InvalidKeyFormat       Code = "invalid_format"
+	MissingEventType       Code = "missing_event_type"
+	QuotaExceeded          Code = "quota_exceeded"
+	NotConfigured          Code = "not_configured"
 	RateLimited            Code = "rate_limited"
 	Unavailable            Code = "unavailable"
 	Internal               Code = "internal_error"
@@ -96,6 +107,17 @@ var ErrorTable = map[Code]Entry{
 	SessionClosed:          {http.StatusConflict, "The session has ended and takes no more samples."},
 	InvalidSamples:         {http.StatusUnprocessableEntity, "The samples do not fit the session."},
 	UpgradeRequired:        {http.StatusUpgradeRequired, "This path speaks WebSocket."},
+	ModelNotFound:          {http.StatusNotFound, "There is no such model."},
+	ModelVersionTaken:      {http.StatusConflict, "This version of the model cannot be stored: versions never change and only rise."},
+	ModelStorageFull:       {http.StatusConflict, "The models of this project take as much room as they may; delete some first."},
+	TrainingDataGone:       {http.StatusConflict, "What the model was trained on is no longer there."},
+	LicenseRequired:        {http.StatusForbidden, "The model requires a higher licence tier than the API key has."},
+	RangeNotSatisfiable:    {http.StatusRequestedRangeNotSatisfiable, "The range lies outside the file."},
+	MissingKey:             {http.StatusBadRequest, "This call needs an API key: as Authorization: Bearer, or as api_key."},
+	InvalidKeyFormat:       {http.StatusBadRequest, "This does not have the form of an API key."},
+	MissingEventType:       {http.StatusBadRequest, "event_type is required: inference, model_load or error."},
+	QuotaExceeded:          {http.StatusTooManyRequests, "The project's quota of events for this month is used up."},
+	NotConfigured:          {http.StatusServiceUnavailable, "This server is not configured for this call."},
 	RateLimited:            {http.StatusTooManyRequests, "Rate limit exceeded."},
 	Unavailable:            {http.StatusServiceUnavailable, "A part of the service is not available; try again."},
 	Internal:               {http.StatusInternalServerError, "Something went wrong on our side."},

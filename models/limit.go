@@ -10,6 +10,7 @@ const (
 	LimitDecode   LimitFamily = "decode"   // /api/v1: decode and jobs, a key
 	LimitSessions LimitFamily = "sessions" // /v1/sessions, /v1/users, a key
 	LimitAccounts LimitFamily = "accounts" // /v1/projects, a user
+	LimitRegistry LimitFamily = "registry" // /v1/models, /v1/analytics, a key
 	LimitAddress  LimitFamily = "address"  // /v1/auth, and calls whose credential is not good, a client's address
 )
 

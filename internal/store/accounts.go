@@ -165,6 +165,7 @@ type apiKey struct {
 	LastFour   string
 	Scopes     string
 	RateLimits string
+	License    models.License
 	CreatedAt  time.Time
 	ExpiresAt  *time.Time
 	RevokedAt  *time.Time
@@ -176,7 +177,7 @@ func (apiKey) TableName() string { return "api_keys" }
 
 func (k apiKey) entity() (models.APIKey, error) {
 	out := models.APIKey{ID: k.ID, ProjectID: k.ProjectID, Name: k.Name, Hash: k.Hash, LastFour: k.LastFour,
-		CreatedAt: k.CreatedAt, ExpiresAt: k.ExpiresAt, RevokedAt: k.RevokedAt, LastUsedAt: k.LastUsedAt}
+		License: k.License, CreatedAt: k.CreatedAt, ExpiresAt: k.ExpiresAt, RevokedAt: k.RevokedAt, LastUsedAt: k.LastUsedAt}
 	if err := json.Unmarshal([]byte(k.Scopes), &out.Scopes); err != nil {
 		return models.APIKey{}, fmt.Errorf("store: scopes of key %s: %w", k.ID, err)
 	}
@@ -188,6 +189,24 @@ func (k apiKey) entity() (models.APIKey, error) {
 	return out, nil
 }
 
+func rowOfKey(k models.APIKey) (apiKey, error) {
+	scopes, err := json.Marshal(k.Scopes)
+	if err != nil {
+		return apiKey{}, fmt.Errorf("store: %w", err)
+	}
+	limits := []byte("{}")
+	if len(k.RateLimits) > 0 {
+		if limits, err = json.Marshal(k.RateLimits); err != nil {
+			return apiKey{}, fmt.Errorf("store: %w", err)
+		}
+	}
+	if k.License == "" {
+		k.License = models.LicenseFree
+	}
+	return apiKey{ID: k.ID, ProjectID: k.ProjectID, Name: k.Name, Hash: k.Hash, LastFour: k.LastFour, Scopes: string(scopes), RateLimits: string(limits),
+		License: k.License, CreatedAt: utc(k.CreatedAt), ExpiresAt: utcp(k.ExpiresAt), RevokedAt: utcp(k.RevokedAt), LastUsedAt: utcp(k.LastUsedAt)}, nil
+}
+
 // keptKeys is how long a key that has expired or was revoked stays in the database.
 const keptKeys = 30 * 24 * time.Hour
 
@@ -195,18 +214,10 @@ const keptKeys = 30 * 24 * time.Hour
 // ErrNotFound when the project is not the owner's; ErrTooMany when it has limit keys that are neither revoked nor
 // expired.
 func (s *Store) CreateKey(ctx context.Context, ownerID string, k models.APIKey, limit int) error {
-	scopes, err := json.Marshal(k.Scopes)
+	row, err := rowOfKey(k)
 	if err != nil {
-		return fmt.Errorf("store: %w", err)
+		return err
 	}
-	limits := []byte("{}")
-	if len(k.RateLimits) > 0 {
-		if limits, err = json.Marshal(k.RateLimits); err != nil {
-			return fmt.Errorf("store: %w", err)
-		}
-	}
-	row := apiKey{ID: k.ID, ProjectID: k.ProjectID, Name: k.Name, Hash: k.Hash, LastFour: k.LastFour, Scopes: string(scopes), RateLimits: string(limits),
-		CreatedAt: utc(k.CreatedAt), ExpiresAt: utcp(k.ExpiresAt), RevokedAt: utcp(k.RevokedAt), LastUsedAt: utcp(k.LastUsedAt)}
 	return s.tx(ctx, func(tx *gorm.DB) error {
 		if _, err := project(forUpdate(tx), ownerID, k.ProjectID); err != nil {
 			return err

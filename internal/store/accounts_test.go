@@ -45,7 +45,7 @@ func newProject(t testing.TB, s *store.Store, owner string) models.Project {
 func newKey(t testing.TB, s *store.Store, p models.Project) models.APIKey {
 	t.Helper()
 	later := epoch.Add(time.Hour)
-	k := models.APIKey{ID: models.NewID(), ProjectID: p.ID, Name: "k", LastFour: "abcd", Scopes: models.Scopes(), CreatedAt: epoch, ExpiresAt: &later}
+	k := models.APIKey{ID: models.NewID(), ProjectID: p.ID, Name: "k", LastFour: "abcd", Scopes: models.Scopes(), License: models.LicenseResearch, CreatedAt: epoch, ExpiresAt: &later}
 	k.Hash = "hash of " + k.ID
 	if err := s.CreateKey(context.Background(), p.OwnerID, k, 100); err != nil {
 		t.Fatal(err)

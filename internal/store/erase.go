@@ -12,7 +12,7 @@ import (
 // eraseChunk is how many ids one statement takes.
 const eraseChunk = 500
 
-// EraseUser deletes everything of a project's external user, sessions, samples, windows, their jobs and the answers kept
+// EraseUser deletes everything of a project's external user, sessions, samples, windows, the models trained on them, their jobs and the answers kept
 // for Idempotency-Keys, and adds the audit record with its counts filled in. It is one transaction: a process that is
 // killed in its middle has erased nothing, and the same call does it all.
 func (s *Store) EraseUser(ctx context.Context, externalUserID string, audit models.AuditRecord) (models.AuditRecord, error) {
@@ -53,6 +53,9 @@ func (s *Store) EraseUser(ctx context.Context, externalUserID string, audit mode
 				return gone.Error
 			}
 			audit.SessionsDeleted += gone.RowsAffected
+		}
+		if err := eraseModels(tx, audit.ProjectID, ids); err != nil {
+			return err
 		}
 		// An answer without a job is kept under its session's id.
 		for chunk := range slices.Chunk(append(jobIDs, ids...), eraseChunk) {

@@ -43,6 +43,12 @@ var entities = map[string]any{
 
 	"session_stretches": models.SessionStretch{},
 	"session_decodes":   models.SessionDecode{},
+
+	"project_models":         models.ProjectModel{},
+	"project_model_names":    models.ProjectModelName{},
+	"project_model_sessions": models.ProjectModelSession{},
+	"analytics_events":       models.AnalyticsEvent{},
+	"analytics_months":       models.AnalyticsMonth{},
 }
 
 // empties opens an empty database of each dialect, with a plain connection beside the store to look at it.
