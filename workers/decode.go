@@ -5,20 +5,23 @@ import (
 	"encoding/json"
 	"time"
 
-	"github.com/neurod/neurod/decoders/catalog"
 	"github.com/neurod/neurod/decoders/decode"
 	"github.com/neurod/neurod/models"
 )
 
 // Decode returns the handler of decode jobs. What is wrong with a recording fails the job for good with the decoder's
 // code and numbers; its diagnostics are kept beside the error. Any other fault is passing.
-func Decode(cat *catalog.Catalog) Handler {
+func Decode(found *Models) Handler {
 	return func(ctx context.Context, task *Task) (Result, error) {
 		if task.Payload == nil {
 			return Result{}, models.NewError(models.PayloadExpired)
 		}
 		steps := newStopwatch()
 		req, err := decode.ParseRequest(task.Job.Request)
+		if err != nil {
+			return Result{}, err
+		}
+		cat, err := found.For(ctx, task.Job.ProjectID, req.Input.Model)
 		if err != nil {
 			return Result{}, err
 		}

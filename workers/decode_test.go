@@ -126,7 +126,7 @@ func decodeHandler(t *testing.T) workers.Handler {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return workers.Decode(cat)
+	return workers.Decode(workers.NewModels(cat, nil, 0))
 }
 
 func TestDecodeHandlerAnswers(t *testing.T) {

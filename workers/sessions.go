@@ -6,7 +6,6 @@ import (
 	"errors"
 	"time"
 
-	"github.com/neurod/neurod/decoders/catalog"
 	"github.com/neurod/neurod/internal/store"
 	"github.com/neurod/neurod/models"
 )
@@ -43,8 +42,8 @@ type windowsOutput struct {
 // computes each window that is complete, and commits those that are not yet written; so the cost of a batch depends on its
 // own length and that of its neighbors, not on the session's. A window is complete when each of its samples is there: one
 // that reaches into a gap waits until late samples fill it. The rounds end when the commit finds nothing pending.
-func SessionWindows(db SessionStore, cat *catalog.Catalog, notify func(sessionID string)) Handler {
-	pool := newWindowers(cat)
+func SessionWindows(db SessionStore, found *Models, notify func(sessionID string)) Handler {
+	pool := newWindowers(found)
 	return func(ctx context.Context, task *Task) (Result, error) {
 		var req struct {
 			SessionID string `json:"session_id"`

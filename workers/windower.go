@@ -13,7 +13,6 @@ import (
 	"gonum.org/v1/gonum/mat"
 
 	"github.com/neurod/neurod/decoders"
-	"github.com/neurod/neurod/decoders/catalog"
 	"github.com/neurod/neurod/decoders/decode"
 	"github.com/neurod/neurod/decoders/features"
 	"github.com/neurod/neurod/internal/samples"
@@ -23,7 +22,7 @@ import (
 // windower computes windows of one montage and rate. One attempt at a time uses it.
 type windower struct {
 	key       string
-	cat       *catalog.Catalog
+	found     *Models
 	extractor *features.Extractor
 	window    features.Window
 	x         *mat.Dense // channels × samples of a window
@@ -36,14 +35,14 @@ const maxIdleWindowers = 64
 
 // windowers keeps windowers between attempts. It is safe for concurrent use.
 type windowers struct {
-	cat  *catalog.Catalog
-	mu   sync.Mutex
-	idle map[string][]*windower
-	kept int
+	found *Models
+	mu    sync.Mutex
+	idle  map[string][]*windower
+	kept  int
 }
 
-func newWindowers(cat *catalog.Catalog) *windowers {
-	return &windowers{cat: cat, idle: map[string][]*windower{}}
+func newWindowers(found *Models) *windowers {
+	return &windowers{found: found, idle: map[string][]*windower{}}
 }
 
 // get returns a windower for a session; give it back with put.
@@ -62,7 +61,7 @@ func (p *windowers) get(ses models.Session) (*windower, error) {
 	if err != nil {
 		return nil, models.Errorf(models.InvalidRequestBody, "no windows can be computed for this session: %v", err)
 	}
-	return &windower{key: key, cat: p.cat, extractor: e, x: mat.NewDense(len(ses.Channels), e.Samples(), nil),
+	return &windower{key: key, found: p.found, extractor: e, x: mat.NewDense(len(ses.Channels), e.Samples(), nil),
 		stretch: samples.New(len(ses.Channels))}, nil
 }
 
@@ -109,7 +108,11 @@ func (w *windower) decode(ctx context.Context, ses models.Session, t *samples.St
 			w.payload = binary.LittleEndian.AppendUint32(w.payload, math.Float32bits(float32(row[i])))
 		}
 	}
-	out, _, err := decode.Run(ctx, liveRequest(ses), w.payload, w.cat, decode.Options{})
+	cat, err := w.found.For(ctx, ses.ProjectID, ses.Decode.Model)
+	if err != nil {
+		return "", err
+	}
+	out, _, err := decode.Run(ctx, liveRequest(ses), w.payload, cat, decode.Options{})
 	var bad *decoders.Error
 	switch {
 	case errors.As(err, &bad):
