@@ -1,11 +1,14 @@
 package handlers
 
 import (
+	"encoding/json"
 	"net/http"
 	"time"
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/neurod/neurod/handlers/middleware"
+	"github.com/neurod/neurod/handlers/render"
 	"github.com/neurod/neurod/internal/service"
 	"github.com/neurod/neurod/models"
 )
@@ -70,15 +73,40 @@ type refreshBody struct {
 	RefreshToken string `json:"refresh_token" validate:"required"`
 }
 
-// refresh is POST /v1/auth/refresh: exchanges a refresh token, once.
+// refresh is POST /v1/auth/refresh, which two documents have: with refresh_token in its body it exchanges a refresh token,
+// once, and speaks as the family of sessions; otherwise it is about an API key and speaks as the registry (refreshKey).
 func (a *API) refresh(c *gin.Context) {
+	b, err := readBody(c.Request)
+	if err != nil {
+		fail(c, err)
+		return
+	}
+	var given struct {
+		RefreshToken json.RawMessage `json:"refresh_token"`
+		APIKey       json.RawMessage `json:"api_key"`
+	}
+	if len(b) > 0 {
+		if err := decodeJSON(b, &given); err != nil {
+			fail(c, err)
+			return
+		}
+	}
+	if given.RefreshToken == nil {
+		a.refreshKey(c, b)
+		return
+	}
+	if given.APIKey != nil {
+		middleware.FailIn(c, render.Problem, models.InvalidField("/api_key", "conflict", "must not stand beside refresh_token"))
+		return
+	}
 	var body refreshBody
-	if !bindJSON(c, &body) {
+	if err := decodeJSON(b, &body); err != nil {
+		middleware.FailIn(c, render.Problem, err)
 		return
 	}
 	s, err := a.cfg.Accounts.Refresh(c.Request.Context(), body.RefreshToken)
 	if err != nil {
-		fail(c, err)
+		middleware.FailIn(c, render.Problem, err)
 		return
 	}
 	c.JSON(http.StatusOK, sessionOf(s))
@@ -163,6 +191,7 @@ type keyBody struct {
 		PerMinute *int `json:"per_minute"`
 		Burst     *int `json:"burst"` // left out: twice the rate
 	} `json:"rate_limits"`
+	License models.License `json:"license"` // left out: free
 }
 
 // keyDocument is what callers see of a key. RawKey stands in the answer that makes the key and nowhere else.
@@ -177,6 +206,7 @@ type keyDocument struct {
 	ExpiresAt *string        `json:"expires_at"`
 	// RateLimits are those that the key has instead of the server's.
 	RateLimits models.RateLimits `json:"rate_limits"`
+	License    models.License    `json:"license"`
 	LastUsedAt *string           `json:"last_used_at"` // to about a minute
 }
 
@@ -186,7 +216,7 @@ func keyOf(k models.APIKey, raw string) keyDocument {
 		limits = models.RateLimits{} // {}, not null
 	}
 	return keyDocument{ID: k.ID, ProjectID: k.ProjectID, Name: k.Name, RawKey: raw, LastFour: k.LastFour, Scopes: k.Scopes,
-		CreatedAt: rfc3339(k.CreatedAt), ExpiresAt: rfc3339p(k.ExpiresAt), RateLimits: limits, LastUsedAt: rfc3339p(k.LastUsedAt)}
+		CreatedAt: rfc3339(k.CreatedAt), ExpiresAt: rfc3339p(k.ExpiresAt), RateLimits: limits, License: k.License, LastUsedAt: rfc3339p(k.LastUsedAt)}
 }
 
 // createKey is POST /v1/projects/:id/keys.
@@ -195,7 +225,7 @@ func (a *API) createKey(c *gin.Context) {
 	if !bindJSON(c, &body) {
 		return
 	}
-	n := service.NewKey{Name: body.Name, Scopes: body.Scopes, ExpiresInDays: body.ExpiresInDays}
+	n := service.NewKey{Name: body.Name, Scopes: body.Scopes, ExpiresInDays: body.ExpiresInDays, License: body.License}
 	if body.ExpiresAt != nil {
 		at, err := time.Parse(time.RFC3339, *body.ExpiresAt)
 		if err != nil {

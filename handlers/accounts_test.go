@@ -390,7 +390,7 @@ func TestRefreshOverHTTP(t *testing.T) {
 			if name == "of a revoked family" {
 				refresh(first) // whatever the order of the map
 			}
-			if r := refresh(token); r.status != 401 || r.body["code"] != "INVALID_TOKEN" {
+			if r := refresh(token); r.status != 401 || r.body["code"] != "invalid_token" {
 				t.Errorf("%s: %d %s", name, r.status, r.raw)
 			}
 		}

@@ -33,6 +33,9 @@ type Config struct {
 	Jobs     *service.Jobs
 	Sessions *service.Sessions
 	Health   service.Health
+	// Registry and Analytics are the use cases of models. Required.
+	Registry  *service.Registry
+	Analytics *service.Analytics
 	// Limits holds callers to rates. Defaults to none.
 	Limits *service.Limits
 	// Log takes the access log. Defaults to slog.Default().
@@ -52,6 +55,7 @@ type Config struct {
 type API struct {
 	cfg  Config
 	room *semaphore.Weighted // Config.BodyMemory
+	size int64               // of room
 }
 
 // Limits on request bodies, before and after decompression.
@@ -62,6 +66,8 @@ const (
 	BatchBodyLimit = 64 << 20
 	// IngestBodyLimit is for one batch of samples: 4 min of 64 channels at 250 Hz as float32.
 	IngestBodyLimit = 16 << 20
+	// ModelBodyLimit fits the largest model file in base64.
+	ModelBodyLimit = 65 << 20
 	// SmallBodyLimit is for bodies that carry no recording.
 	SmallBodyLimit = 64 << 10
 )
@@ -77,7 +83,7 @@ type Route struct {
 }
 
 // media lists the media types that a path takes beside JSON.
-var media = map[string][]string{"/v1/sessions/:id/ingest": {octets}}
+var media = map[string][]string{"/v1/sessions/:id/ingest": {octets}, "/api/v1/models": {octets}}
 
 // Family returns the family in which the route's errors are rendered.
 func (r Route) Family() render.Family { return render.FamilyOf(r.Path) }
@@ -120,6 +126,18 @@ func (a *API) Routes() []Route {
 
 		{del, "/v1/users/:external_user_id", key, models.ScopeErase, 0, a.eraseUser},
 
+		{get, "/v1/models/list", middleware.AuthQueryKey, models.ScopeCatalogRead, 0, a.listRegistry},
+		{get, "/v1/models/:name/versions/:version/download", middleware.AuthQueryKey, models.ScopeCatalogRead, 0, a.downloadModel},
+		{post, "/v1/analytics/log", middleware.AuthBodyKey, "", SmallBodyLimit, a.logEvent},
+		{post, "/v1/auth/validate", none, "", SmallBodyLimit, a.validateKey}, // what these two are about is the key they are sent
+		{post, "/v1/auth/revoke", none, "", SmallBodyLimit, a.revokeOwnKey},
+
+		{post, "/api/v1/models", key, models.ScopeCatalogWrite, ModelBodyLimit, a.uploadModel},
+		{get, "/api/v1/models", key, models.ScopeCatalogRead, 0, a.listModels},
+		{get, "/api/v1/models/:name", key, models.ScopeCatalogRead, 0, a.getModel},
+		{del, "/api/v1/models/:name", key, models.ScopeCatalogWrite, 0, a.deleteModel},
+		{post, "/api/v1/models/:name/rollback", key, models.ScopeCatalogWrite, SmallBodyLimit, a.rollbackModel},
+
 		{get, "/healthz", none, "", 0, a.healthz},
 		{get, "/readyz", none, "", 0, a.readyz},
 		{get, "/api/health", none, "", 0, a.apiHealth},
@@ -143,7 +161,8 @@ func New(cfg Config) *API {
 		cfg.BodyMemory = 256 << 20
 	}
 	// A single body must always fit.
-	return &API{cfg: cfg, room: semaphore.NewWeighted(max(cfg.BodyMemory, BatchBodyLimit+bodyStep))}
+	size := max(cfg.BodyMemory, BatchBodyLimit+bodyStep)
+	return &API{cfg: cfg, room: semaphore.NewWeighted(size), size: size}
 }
 
 // Engine mounts the route table. The error is about Config.TrustedProxies.
@@ -165,9 +184,11 @@ func (a *API) Engine() (*gin.Engine, error) {
 	)
 	for _, r := range a.Routes() {
 		chain := make([]gin.HandlerFunc, 0, 3)
-		if r.Auth != middleware.AuthNone {
-			chain = append(chain, middleware.Authenticate(a.cfg.Accounts, r.Auth, r.Scope, service.Authorize, a.count(r)))
-		} else if count := a.count(r); count != nil {
+		switch count := a.count(r); {
+		case r.Auth == middleware.AuthBodyKey: // the handler authenticates and counts
+		case r.Auth != middleware.AuthNone:
+			chain = append(chain, middleware.Authenticate(a.cfg.Accounts, r.Auth, r.Scope, service.Authorize, count))
+		case count != nil:
 			chain = append(chain, middleware.Limit(count))
 		}
 		if r.Body > 0 {

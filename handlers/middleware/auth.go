@@ -18,16 +18,30 @@ type Authenticator interface {
 	AuthenticateKey(ctx context.Context, rawKey string) (models.Principal, error)
 	// AuthenticateToken returns the user of an access token: InvalidToken or ExpiredToken otherwise.
 	AuthenticateToken(ctx context.Context, token string) (models.Principal, error)
+	// AuthenticateRegistryKey is AuthenticateKey with MissingKey for none and InvalidKeyFormat for what cannot be a key.
+	AuthenticateRegistryKey(ctx context.Context, rawKey string) (models.Principal, error)
+	// AuthenticateDownload returns the principal of the token of a download link, which must be for this model:
+	// InvalidToken, ExpiredToken, and the errors of the key that asked for the link.
+	AuthenticateDownload(ctx context.Context, token, name, version string) (models.Principal, error)
 }
 
 // Auth says what credential a route takes.
 type Auth string
 
-// The credentials a route can ask for. All travel as "Authorization: Bearer ...".
+// The credentials a route can ask for. They travel as "Authorization: Bearer ...", and where the registry's document says
+// so in other places as well.
 const (
-	AuthNone Auth = "none"
-	AuthJWT  Auth = "jwt" // a user's access token: projects, keys
-	AuthKey  Auth = "key" // an API key: data
+	AuthNone     Auth = "none"
+	AuthJWT      Auth = "jwt"      // a user's access token: projects, keys
+	AuthKey      Auth = "key"      // an API key: data
+	AuthQueryKey Auth = "querykey" // an API key, also as the parameter api_key; and the token of a download link as the parameter token
+	AuthBodyKey  Auth = "bodykey"  // an API key, also as api_key of the body: the handler asks for it with AuthenticateBody
+)
+
+// Parameters that carry a credential. Queries are never logged.
+const (
+	keyParameter   = "api_key"
+	tokenParameter = "token"
 )
 
 // Count counts a request against the rate limit of whoever makes it: nobody (the zero principal) where its credential is
@@ -68,26 +82,13 @@ func Authenticate(a Authenticator, kind Auth, scope models.Scope, authorize func
 	return func(c *gin.Context) {
 		p, err := authenticate(c, a, kind)
 		if err != nil {
-			if models.AsError(err).Status() == http.StatusUnauthorized {
-				if limited := count.take(c, models.Principal{}); limited != nil {
-					err = limited
-				}
-			}
-			Fail(c, err)
+			failUnauthenticated(c, err, count)
 			return
 		}
-		c.Set(principalKey, p)
-		if err := count.take(c, p); err != nil {
-			Fail(c, err)
+		if !admit(c, p, count) {
 			return
 		}
-		if kind == AuthKey {
-			if want := c.GetHeader(ProjectHeader); want != "" {
-				if id, ok := models.ParseID(want); !ok || id != p.ProjectID {
-					Fail(c, models.NewError(models.ProjectMismatch))
-					return
-				}
-			}
+		if kind != AuthJWT {
 			if err := authorize(p, scope); err != nil {
 				Fail(c, err)
 				return
@@ -97,8 +98,91 @@ func Authenticate(a Authenticator, kind Auth, scope models.Scope, authorize func
 	}
 }
 
+// failUnauthenticated ends a request without a good credential, and counts it for nobody.
+func failUnauthenticated(c *gin.Context, err error, count Count) {
+	if models.AsError(err).Status() < http.StatusInternalServerError {
+		if limited := count.take(c, models.Principal{}); limited != nil {
+			err = limited
+		}
+	}
+	Fail(c, err)
+}
+
+// admit counts a request for its principal and holds a key to the project it names. It returns false where the request has
+// been ended.
+func admit(c *gin.Context, p models.Principal, count Count) bool {
+	c.Set(principalKey, p)
+	if err := count.take(c, p); err != nil {
+		Fail(c, err)
+		return false
+	}
+	if want := c.GetHeader(ProjectHeader); want != "" && p.KeyID != "" {
+		if id, ok := models.ParseID(want); !ok || id != p.ProjectID {
+			Fail(c, models.NewError(models.ProjectMismatch))
+			return false
+		}
+	}
+	return true
+}
+
+// AuthenticateBody establishes the principal of a route that takes AuthBodyKey, once the handler has read the body: by the
+// key that the body had, or else by the Authorization header. unreadable is what was wrong with the body, nil for nothing. It
+// returns false where the request has been ended.
+func AuthenticateBody(c *gin.Context, a Authenticator, bodyKey string, unreadable error, count Count) bool {
+	raw, err := PresentedKey(c, bodyKey)
+	var p models.Principal
+	if err == nil && raw == "" && unreadable != nil {
+		err = unreadable
+	}
+	if err == nil {
+		p, err = a.AuthenticateRegistryKey(c.Request.Context(), raw)
+	}
+	if err != nil {
+		failUnauthenticated(c, err, count)
+		return false
+	}
+	if !admit(c, p, count) {
+		return false
+	}
+	if unreadable != nil {
+		Fail(c, unreadable)
+		return false
+	}
+	return true
+}
+
+// PresentedKey returns the key of a request's body, or else of its Authorization header, "" for none. Error: MissingKey for a
+// header that carries none.
+func PresentedKey(c *gin.Context, bodyKey string) (string, error) {
+	if bodyKey != "" {
+		return bodyKey, nil
+	}
+	values := c.Request.Header.Values("Authorization")
+	if len(values) == 0 {
+		return "", nil
+	}
+	token, err := bearer(values)
+	if err != nil {
+		return "", models.Errorf(models.MissingKey, "%s", models.AsError(err).Text())
+	}
+	return token, nil
+}
+
 // authenticate returns the principal of a request's credential.
 func authenticate(c *gin.Context, a Authenticator, kind Auth) (models.Principal, error) {
+	if kind == AuthQueryKey {
+		raw, err := PresentedKey(c, "")
+		if err != nil {
+			return models.Principal{}, err
+		}
+		if raw == "" {
+			raw = c.Query(keyParameter)
+		}
+		if token := c.Query(tokenParameter); raw == "" && token != "" {
+			return a.AuthenticateDownload(c.Request.Context(), token, c.Param("name"), c.Param("version"))
+		}
+		return a.AuthenticateRegistryKey(c.Request.Context(), raw)
+	}
 	token, err := bearer(c.Request.Header.Values("Authorization"))
 	if err != nil {
 		return models.Principal{}, err

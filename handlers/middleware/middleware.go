@@ -71,6 +71,13 @@ func Fail(c *gin.Context, err error) {
 	c.Abort()
 }
 
+// FailIn is Fail in a family that does not follow from the path.
+func FailIn(c *gin.Context, f render.Family, err error) {
+	e := render.ErrorIn(f, c.Writer, ID(c), err)
+	c.Set(errorKey, e)
+	c.Abort()
+}
+
 // failure returns the error that Fail rendered, nil when there was none.
 func failure(c *gin.Context) *models.Error {
 	v, ok := c.Get(errorKey)

@@ -234,6 +234,20 @@ func TestAuthenticate(t *testing.T) {
 	}
 }
 
+func (f fixed) AuthenticateRegistryKey(ctx context.Context, raw string) (models.Principal, error) {
+	if raw == "" {
+		return models.Principal{}, models.NewError(models.MissingKey)
+	}
+	return f.AuthenticateKey(ctx, raw)
+}
+
+func (f fixed) AuthenticateDownload(_ context.Context, token, name, version string) (models.Principal, error) {
+	if token != "the-link of "+name+"@"+version {
+		return models.Principal{}, models.NewError(models.InvalidToken)
+	}
+	return f.key, nil
+}
+
 // away is an Authenticator whose database does not answer.
 type away struct{}
 
@@ -242,6 +256,14 @@ func (away) AuthenticateKey(context.Context, string) (models.Principal, error) {
 }
 
 func (away) AuthenticateToken(context.Context, string) (models.Principal, error) {
+	return models.Principal{}, models.NewError(models.Unavailable)
+}
+
+func (away) AuthenticateRegistryKey(context.Context, string) (models.Principal, error) {
+	return models.Principal{}, models.NewError(models.Unavailable)
+}
+
+func (away) AuthenticateDownload(context.Context, string, string, string) (models.Principal, error) {
 	return models.Principal{}, models.NewError(models.Unavailable)
 }
 

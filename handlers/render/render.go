@@ -6,7 +6,7 @@
 //     {"error":{"code","message","details","request_id","timestamp"}}
 //   - Problem (/v1): application/problem+json of RFC 9457, with code, errors and request_id as extensions
 //   - Devices (/v2): the envelope, with codes in capitals
-//   - Registry (/v1/models/list, /v1/analytics/log, /v1/auth/validate|refresh|revoke, /api/health): {"error","code"}
+//   - Registry (/v1/models, /v1/analytics/log, /v1/auth/validate|refresh|revoke, /api/health): {"error","code"}
 //
 // Invariants: an error that is not a *models.Error becomes internal_error and its text never leaves the process;
 // wrong fields are always named by JSON pointer (RFC 6901).
@@ -36,7 +36,6 @@ const (
 
 // registryPaths are the paths of the registry family that lie among those of other families.
 var registryPaths = map[string]bool{
-	"/v1/models/list":   true,
 	"/v1/analytics/log": true,
 	"/v1/auth/validate": true,
 	"/v1/auth/refresh":  true,
@@ -47,7 +46,7 @@ var registryPaths = map[string]bool{
 // FamilyOf returns the family of a URL path, whether or not a route exists there.
 func FamilyOf(path string) Family {
 	switch {
-	case registryPaths[strings.TrimSuffix(path, "/")]:
+	case registryPaths[strings.TrimSuffix(path, "/")], strings.HasPrefix(path, "/v1/models/"):
 		return Registry
 	case path == "/v1" || strings.HasPrefix(path, "/v1/"):
 		return Problem
@@ -101,11 +100,10 @@ var deviceCodes = map[models.Code]string{
 
 // registryCodes are the names that the registry's document gives to codes of the table; others are upper-cased.
 var registryCodes = map[models.Code]string{
-	models.MissingCredentials: "MISSING_KEY",
-	models.InvalidAPIKey:      "INVALID_KEY",
-	models.ExpiredAPIKey:      "KEY_EXPIRED",
-	models.RateLimited:        "RATE_LIMIT_EXCEEDED",
-	models.Internal:           "SERVER_ERROR",
+	models.InvalidAPIKey: "INVALID_KEY",
+	models.ExpiredAPIKey: "KEY_EXPIRED",
+	models.RateLimited:   "RATE_LIMIT_EXCEEDED",
+	models.Internal:      "SERVER_ERROR",
 }
 
 // capitals returns the code's name in a family that writes codes in capitals.
@@ -183,8 +181,13 @@ func summary(err *models.Error) string {
 // Error answers a request with an error in the family of its path and returns the error that was rendered.
 // Headers that belong to the status (Retry-After, WWW-Authenticate, X-RateLimit-…) are set here, so that no caller forgets them.
 func Error(w http.ResponseWriter, r *http.Request, requestID string, err error) *models.Error {
+	return ErrorIn(FamilyOf(r.URL.Path), w, requestID, err)
+}
+
+// ErrorIn is Error in a family that does not follow from the path.
+func ErrorIn(f Family, w http.ResponseWriter, requestID string, err error) *models.Error {
 	e := models.AsError(err)
-	status, contentType, body := Body(FamilyOf(r.URL.Path), e, requestID, time.Now())
+	status, contentType, body := Body(f, e, requestID, time.Now())
 	h := w.Header()
 	h.Set("Content-Type", contentType)
 	h.Set("Content-Length", strconv.Itoa(len(body)))

@@ -79,6 +79,9 @@ type App struct {
 	tokens *auth.Tokens    // nil in role Worker
 	limits *service.Limits // nil in role Worker
 
+	catalog  *catalog.Catalog
+	registry *service.Registry
+
 	http     *http.Server // nil in role Worker
 	listener net.Listener
 
@@ -93,6 +96,9 @@ type App struct {
 	stopOnce    sync.Once
 	stopErr     error
 }
+
+// pruneEvents is how many analytics events one transaction deletes.
+const pruneEvents = 10_000
 
 // ErrEmbeddedRole refuses to split the embedded mode, whose stores live in one process.
 var ErrEmbeddedRole = errors.New("app: without DATABASE_URL and REDIS_URL the service is one process: run neurod serve")
@@ -128,6 +134,9 @@ func New(ctx context.Context, cfg Config) (_ *App, err error) {
 		DeadLetterRetention:  cfg.Settings.DeadLetterRetention,
 		IdempotencyRetention: cfg.Settings.IdempotencyRetention,
 		Logger:               cfg.Log,
+		Prunes: []jobs.Prune{{What: "analytics events", Do: func(ctx context.Context) (int, error) {
+			return a.store.PruneEvents(ctx, time.Now().Add(-cfg.Settings.AnalyticsRetention), pruneEvents)
+		}}},
 		Kinds: map[models.JobKind]jobs.Kind{
 			// A long upload is written round by round; what one attempt has written stays.
 			models.KindSessionWindows: {Queue: jobs.BulkQueue, Deadline: time.Hour},
@@ -137,16 +146,22 @@ func New(ctx context.Context, cfg Config) (_ *App, err error) {
 		return nil, fmt.Errorf("app: %w", err)
 	}
 	a.metrics.MustRegister(a.engine.Collector())
-	if a.role.works() {
-		if err := a.wireWorker(); err != nil {
-			return nil, err
-		}
+	if err := a.loadModels(); err != nil {
+		return nil, err
 	}
 	accounts, err := a.accounts(ctx)
 	if err != nil {
 		return nil, err
 	}
 	a.users = accounts
+	if err := a.wireRegistry(); err != nil {
+		return nil, err
+	}
+	if a.role.works() {
+		if err := a.wireWorker(); err != nil {
+			return nil, err
+		}
+	}
 	if a.role.serves() {
 		if err := a.wireHTTP(accounts); err != nil {
 			return nil, err
@@ -200,6 +215,7 @@ func (a *App) accounts(ctx context.Context) (*service.Accounts, error) {
 		LoginFailures:  s.LoginFailures,
 		RefreshTTL:     s.RefreshTTL,
 		MaxRate:        s.RateLimitMax,
+		MaxLicense:     models.License(s.LicenseMax),
 		Rates:          s.RateLimits(),
 		Log:            a.log,
 	}
@@ -231,7 +247,8 @@ func (a *App) limiter() *limit.Limiter {
 	return limit.New(cfg)
 }
 
-func (a *App) wireWorker() error {
+// loadModels fills the catalog with the models inside the program and those of the operator's folder.
+func (a *App) loadModels() error {
 	cat, err := catalog.Default()
 	if err != nil {
 		return fmt.Errorf("app: built-in models: %w", err)
@@ -246,6 +263,22 @@ func (a *App) wireWorker() error {
 		}
 		a.log.Info("loaded models", "folder", dir, "models", n)
 	}
+	a.catalog = cat
+	return nil
+}
+
+// wireRegistry makes the use cases of models, after the accounts: their tokens sign its links.
+func (a *App) wireRegistry() error {
+	shelf, err := newShelf(a.catalog)
+	if err != nil {
+		return fmt.Errorf("app: models: %w", err)
+	}
+	a.registry = service.NewRegistry(service.RegistryConfig{Store: a.store, Catalog: shelf, Read: shelf.read, Tokens: a.tokens,
+		MaxBytes: int64(a.settings.ModelStorageMB) << 20, Log: a.log})
+	return nil
+}
+
+func (a *App) wireWorker() (err error) {
 	a.worker, err = workers.New(workers.Config{
 		Engine:       a.engine,
 		Concurrency:  a.settings.WorkerConcurrency,
@@ -255,8 +288,9 @@ func (a *App) wireWorker() error {
 	if err != nil {
 		return fmt.Errorf("app: %w", err)
 	}
-	a.worker.Register(models.KindDecode, workers.Decode(cat))
-	a.worker.Register(models.KindSessionWindows, workers.SessionWindows(a.store, cat, a.engine.Notify))
+	found := workers.NewModels(a.catalog, a.store, int64(a.settings.ModelCacheMB)<<20)
+	a.worker.Register(models.KindDecode, workers.Decode(found))
+	a.worker.Register(models.KindSessionWindows, workers.SessionWindows(a.store, found, a.engine.Notify))
 	a.metrics.MustRegister(a.worker.Collector())
 	return nil
 }
@@ -264,9 +298,11 @@ func (a *App) wireWorker() error {
 func (a *App) wireHTTP(accounts *service.Accounts) error {
 	router, err := handlers.NewRouter(handlers.Config{
 		Accounts:       accounts,
-		Decode:         service.NewDecode(service.DecodeConfig{Jobs: a.engine, Disabled: !a.settings.DecodeEnabled}),
+		Decode:         service.NewDecode(service.DecodeConfig{Jobs: a.engine, Disabled: !a.settings.DecodeEnabled, CheckModel: a.registry.CheckModel}),
+		Registry:       a.registry,
+		Analytics:      service.NewAnalytics(service.AnalyticsConfig{Store: a.store, Quota: a.settings.AnalyticsQuota}),
 		Jobs:           service.NewJobs(a.engine),
-		Sessions:       service.NewSessions(service.SessionsConfig{Store: a.store, Jobs: a.engine, Tokens: a.tokens}),
+		Sessions:       service.NewSessions(service.SessionsConfig{Store: a.store, Jobs: a.engine, Tokens: a.tokens, CheckModel: a.registry.CheckModel}),
 		Limits:         a.limits,
 		Health:         service.Health{Database: a.store.Ping, Queue: a.pingRedis},
 		Log:            a.log,

@@ -351,7 +351,8 @@ func TestDocumentErrors(t *testing.T) {
 			if a := s.call(t, "GET", "/readyz", "", nil); a.StatusCode != 503 || a.object(t)["database"] != "disconnected" {
 				t.Errorf("/readyz: %d %s", a.StatusCode, a.body)
 			}
-			if a := s.call(t, "GET", "/api/health", "", nil); a.StatusCode != 503 || a.object(t)["status"] != "unhealthy" || a.object(t)["database"] != "disconnected" {
+			if a := s.call(t, "GET", "/api/health", "", nil); a.StatusCode != 503 || a.object(t)["status"] != "unhealthy" || a.object(t)["database"] != "disconnected" ||
+				a.object(t)["error"] != "Health check failed" || a.object(t)["timestamp"] == nil {
 				t.Errorf("/api/health: %d %s", a.StatusCode, a.body)
 			}
 			if a := s.call(t, "GET", "/healthz", "", nil); a.StatusCode != 200 {

@@ -55,7 +55,8 @@ func TestContractNamesEveryRoute(t *testing.T) {
 			t.Errorf("%s is not in openapi.yaml", name)
 			continue
 		}
-		want := map[middleware.Auth][]string{middleware.AuthKey: {"ApiKey"}, middleware.AuthJWT: {"UserToken"}}[r.Auth]
+		want := map[middleware.Auth][]string{middleware.AuthKey: {"ApiKey"}, middleware.AuthJWT: {"UserToken"},
+			middleware.AuthQueryKey: {"ApiKey", "QueryKey"}, middleware.AuthBodyKey: {"ApiKey"}}[r.Auth]
 		var got []string
 		if op.Security != nil {
 			for _, s := range *op.Security {

@@ -140,4 +140,5 @@ func sweep(t *testing.T, b testkit.Backend, needles []string) (tables map[string
 // isBytes are the columns that PostgreSQL keeps as bytes.
 var isBytes = map[[2]string]bool{
 	{"job_payloads", "data"}: true, {"idempotency_records", "body"}: true, {"sample_batches", "data"}: true,
+	{"project_models", "data"}: true,
 }

@@ -19,7 +19,7 @@ import (
 )
 
 // documentedLimits are the defaults; the tests' servers have none.
-var documentedLimits = []string{"NEUROD_RATE_LIMIT_DECODE=600", "NEUROD_RATE_LIMIT_SESSIONS=60", "NEUROD_RATE_LIMIT_ACCOUNTS=120", "NEUROD_RATE_LIMIT_ADDRESS=300"}
+var documentedLimits = []string{"NEUROD_RATE_LIMIT_DECODE=600", "NEUROD_RATE_LIMIT_SESSIONS=60", "NEUROD_RATE_LIMIT_ACCOUNTS=120", "NEUROD_RATE_LIMIT_ADDRESS=300", "NEUROD_RATE_LIMIT_REGISTRY=60"}
 
 // unlimited are the routes without a limit.
 var unlimited = map[string]string{
@@ -39,8 +39,8 @@ func TestEveryRouteHasALimit(t *testing.T) {
 		if why := unlimited[r.Path]; limited == (why != "") {
 			t.Errorf("%s %s: limited %v, %q", r.Method, r.Path, limited, why)
 		}
-		byKey := rule.Family == models.LimitDecode || rule.Family == models.LimitSessions
-		if byKey != (r.Auth == "key") || (rule.Family == models.LimitAccounts) != (r.Auth == "jwt") {
+		byKey := rule.Family == models.LimitDecode || rule.Family == models.LimitSessions || rule.Family == models.LimitRegistry
+		if byKey != strings.HasSuffix(string(r.Auth), "key") || (rule.Family == models.LimitAccounts) != (r.Auth == "jwt") {
 			t.Errorf("%s %s takes %s and counts as %q", r.Method, r.Path, r.Auth, rule.Family)
 		}
 	}
@@ -108,6 +108,18 @@ func TestLimitHeadersOnEveryAnswer(t *testing.T) {
 			{name: "wrong login", method: "POST", path: "/v1/auth/login", body: object{"email": "owner@example.com", "password": "wrong"}, status: 401, limit: 600},
 			{name: "empty login", method: "POST", path: "/v1/auth/login", body: `{}`, status: 400, limit: 600},
 			{name: "wrong refresh", method: "POST", path: "/v1/auth/refresh", body: object{"refresh_token": "x"}, status: 401, limit: 10},
+			{name: "models", method: "GET", path: "/v1/models/list", credential: s.key, status: 200, limit: 60},
+			{name: "models of no paradigm", method: "GET", path: "/v1/models/list?paradigm=x", credential: s.key, status: 400, limit: 60},
+			{name: "models without a key", method: "GET", path: "/v1/models/list", status: 400, limit: 600},
+			{name: "absent model", method: "GET", path: "/v1/models/x/versions/1/download", credential: s.key, status: 404, limit: 120},
+			{name: "event", method: "POST", path: "/v1/analytics/log", body: object{"api_key": s.key, "event_type": "error"}, status: 200, limit: 1000},
+			{name: "event without a type", method: "POST", path: "/v1/analytics/log", credential: s.key, body: `{}`, status: 400, limit: 1000},
+			{name: "event that is no JSON", method: "POST", path: "/v1/analytics/log", credential: s.key, body: `{`, status: 400, limit: 1000},
+			{name: "event of nobody", method: "POST", path: "/v1/analytics/log", body: `{}`, status: 400, limit: 600},
+			{name: "validate", method: "POST", path: "/v1/auth/validate", body: object{"api_key": s.key}, status: 200, limit: 100},
+			{name: "validate nothing", method: "POST", path: "/v1/auth/validate", body: `{}`, status: 400, limit: 100},
+			{name: "revoke nothing", method: "POST", path: "/v1/auth/revoke", body: `{}`, status: 400, limit: 10},
+			{name: "own models", method: "GET", path: "/api/v1/models", credential: s.key, status: 200, limit: 1200},
 			{name: "no JSON", method: "POST", path: "/v1/auth/refresh", status: 400, limit: 10},
 		} {
 			a := s.call(t, tt.method, tt.path, tt.credential, tt.body, tt.headers...)

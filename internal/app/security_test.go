@@ -62,11 +62,22 @@ var matrix = map[string]right{
 	"GET /v1/sessions/:id/decodes":         {takes: "key", scope: models.ScopeSessions, good: 200, other: 404},
 	"GET /v1/ws":                           {takes: "none", good: 401},                                      // takes stream tokens: see TestStreamTokensOpenTheirSessionAlone
 	"DELETE /v1/users/:external_user_id":   {takes: "key", scope: models.ScopeErase, good: 200, other: 200}, // each within its project
-	"GET /healthz":                         {takes: "none", good: 200},
-	"GET /readyz":                          {takes: "none", good: 200},
-	"GET /api/health":                      {takes: "none", good: 200},
-	"GET /metrics":                         {takes: "none", good: 200},
-	"GET /openapi.yaml":                    {takes: "none", good: 200},
+
+	"GET /v1/models/list":                             {takes: "querykey", scope: models.ScopeCatalogRead, good: 200, other: 200},
+	"GET /v1/models/:name/versions/:version/download": {takes: "querykey", scope: models.ScopeCatalogRead, good: 200, other: 404},
+	"POST /v1/analytics/log":                          {takes: "bodykey", body: `{"event_type":"inference"}`, good: 200, other: 200},
+	"POST /v1/auth/validate":                          {takes: "none", body: `{"api_key":"{passing}"}`, good: 200},
+	"POST /v1/auth/revoke":                            {takes: "none", body: `{"api_key":"{passing}"}`, good: 200},
+	"POST /api/v1/models":                             {takes: "key", scope: models.ScopeCatalogWrite, body: `{"file":"{model}"}`, good: 201, other: 201},
+	"GET /api/v1/models":                              {takes: "key", scope: models.ScopeCatalogRead, good: 200, other: 200},
+	"GET /api/v1/models/:name":                        {takes: "key", scope: models.ScopeCatalogRead, good: 200, other: 404},
+	"DELETE /api/v1/models/:name":                     {takes: "key", scope: models.ScopeCatalogWrite, good: 204, other: 404},
+	"POST /api/v1/models/:name/rollback":              {takes: "key", scope: models.ScopeCatalogWrite, body: `{"version":"1"}`, good: 200, other: 404},
+	"GET /healthz":                                    {takes: "none", good: 200},
+	"GET /readyz":                                     {takes: "none", good: 200},
+	"GET /api/health":                                 {takes: "none", good: 200},
+	"GET /metrics":                                    {takes: "none", good: 200},
+	"GET /openapi.yaml":                               {takes: "none", good: 200},
 }
 
 // tenant is a user with a project, a job and keys of every kind.
@@ -201,6 +212,22 @@ func TestSecurityMatrix(t *testing.T) {
 					}
 					path = strings.Replace(path, ":id", mine.job, 1)
 					emails++
+					if strings.Contains(path, ":name") {
+						name := fmt.Sprintf("model-%d", emails)
+						s.upload(t, mine.keys["good"], modelFile(t, name, "1", ""))
+						path = strings.NewReplacer(":name", name, ":version", "1").Replace(path)
+					}
+					if strings.Contains(body, "{model}") {
+						file := modelFile(t, fmt.Sprintf("uploaded-%d", emails), "1", "")
+						body = strings.Replace(body, "{model}", base64.StdEncoding.EncodeToString(file), 1)
+					}
+					if strings.Contains(body, "{passing}") {
+						k := s.json(t, 201, "POST", "/v1/projects/"+mine.project+"/keys", mine.token, object{"name": "passing"})
+						t.Cleanup(func() {
+							s.call(t, "DELETE", "/v1/projects/"+mine.project+"/keys/"+k["id"].(string), mine.token, nil)
+						})
+						body = strings.Replace(body, "{passing}", k["raw_key"].(string), 1)
+					}
 					body = strings.NewReplacer("{fresh}", fmt.Sprintf("u%d", emails), "{email}", "mine@example.com").Replace(body)
 					if strings.Contains(body, "{refresh}") {
 						login := s.json(t, 200, "POST", "/v1/auth/login", "", object{"email": "mine@example.com", "password": "correct horse battery"})
@@ -228,6 +255,22 @@ func TestSecurityMatrix(t *testing.T) {
 				case middleware.AuthNone:
 					check("nobody", r.good, "", "")
 					check("a bad key", r.good, "", badKey)
+					return
+				case middleware.AuthQueryKey, middleware.AuthBodyKey:
+					check("bad key", 400, "INVALID_FORMAT", badKey)
+					check("unknown key", 401, "INVALID_KEY", unknownKey)
+					check("expired key", 401, "KEY_EXPIRED", mine.keys["expired"])
+					check("revoked key", 401, "INVALID_KEY", mine.keys["revoked"])
+					check("JWT where a key is due", 400, "INVALID_FORMAT", mine.token)
+					if r.scope != "" {
+						check("wrong scope", 403, "INSUFFICIENT_SCOPE", mine.scoped[r.scope])
+					}
+					check("key of one project, header of another", 403, "PROJECT_MISMATCH", other.keys["good"], "X-Project-Id: "+mine.project)
+					check("key of another project", r.other, "", other.keys["good"])
+					check("right key", r.good, "", mine.keys["good"])
+					check("nobody", 400, "MISSING_KEY", "")
+					check("other scheme", 400, "MISSING_KEY", "", "Authorization: Basic bWluZTptaW5l")
+					check("two headers", 400, "MISSING_KEY", mine.keys["good"], "Authorization: Bearer "+mine.token)
 					return
 				case middleware.AuthKey:
 					check("bad key", 401, "invalid_api_key", badKey)
@@ -438,7 +481,8 @@ func TestUnknownPathsAndMethods(t *testing.T) {
 		{"GET", "/api/v1/jobs/", 404, "not_found", "application/json; charset=utf-8", ""},
 		{"GET", "/v2/devices", 404, "NOT_FOUND", "application/json; charset=utf-8", ""},
 		{"GET", "/v1/nothing", 404, "not_found", "application/problem+json", ""},
-		{"GET", "/v1/models/list", 404, "NOT_FOUND", "application/json; charset=utf-8", ""},
+		{"GET", "/v1/models/x", 404, "NOT_FOUND", "application/json; charset=utf-8", ""},
+		{"POST", "/v1/models/list", 405, "METHOD_NOT_ALLOWED", "application/json; charset=utf-8", "GET"},
 		{"GET", "/api/v1/jobs/a%2fb", 404, "job_not_found", "application/json; charset=utf-8", ""}, // an escaped slash is part of the id
 		{"GET", "/api/v1/../../etc/passwd", 404, "not_found", "application/json; charset=utf-8", ""},
 		{"GET", "/api/v1/neuro/decode", 405, "method_not_allowed", "application/json; charset=utf-8", "POST"},

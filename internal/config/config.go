@@ -86,14 +86,32 @@ type Config struct {
 	RateLimitAccounts int `env:"NEUROD_RATE_LIMIT_ACCOUNTS" envDefault:"120"`
 	// RateBurstAccounts is how many of them a user who has rested may make at once. Defaults to twice the rate.
 	RateBurstAccounts int `env:"NEUROD_RATE_BURST_ACCOUNTS"`
+	// RateLimitRegistry is how many files a minute a key may download from /v1/models. 0 is no limit, also on
+	// /v1/models/list and /v1/analytics/log, which have 60 and 1000 a minute otherwise. Defaults to 60.
+	RateLimitRegistry int `env:"NEUROD_RATE_LIMIT_REGISTRY" envDefault:"60"`
+	// RateBurstRegistry is how many of them a key that has rested may make at once. Defaults to twice the rate.
+	RateBurstRegistry int `env:"NEUROD_RATE_BURST_REGISTRY"`
 	// RateLimitAddress is how many calls a minute an address may make to /v1/auth, and how many with a credential that is
-	// missing or not good to all else. 0 is no limit, also on /v1/auth/refresh, which has 10 a minute otherwise. Defaults
-	// to 300.
+	// missing or not good to all else. 0 is no limit, also on /v1/auth/validate, which has 100 a minute otherwise, and
+	// /v1/auth/refresh and /v1/auth/revoke, which have 10. Defaults to 300.
 	RateLimitAddress int `env:"NEUROD_RATE_LIMIT_ADDRESS" envDefault:"300"`
 	// RateBurstAddress is how many of them an address that has rested may make at once. Defaults to twice the rate.
 	RateBurstAddress int `env:"NEUROD_RATE_BURST_ADDRESS"`
 	// RateLimitMax is the largest rate, in calls a minute, that a key may be given instead of these. Defaults to 6000.
 	RateLimitMax int `env:"NEUROD_RATE_LIMIT_MAX" envDefault:"6000"`
+
+	// LicenseMax is the highest licence tier that the owner of a project may give to its keys: free, research or
+	// commercial. Who runs the server for others may want a lower one. Defaults to commercial.
+	LicenseMax string `env:"NEUROD_LICENSE_MAX" envDefault:"commercial"`
+	// ModelStorageMB is how much room the models of a project may take together, in MiB. Defaults to 1024.
+	ModelStorageMB int `env:"NEUROD_MODEL_STORAGE_MB" envDefault:"1024"`
+	// ModelCacheMB is how much room a worker's cache of projects' models has, in MiB of their files. Defaults to 256.
+	ModelCacheMB int `env:"NEUROD_MODEL_CACHE_MB" envDefault:"256"`
+	// AnalyticsQuota is how many analytics events a project may log in a calendar month (UTC). 0 takes none. Defaults to
+	// 50000.
+	AnalyticsQuota int `env:"NEUROD_ANALYTICS_QUOTA" envDefault:"50000"`
+	// AnalyticsRetention is how long analytics events are kept. Defaults to 90 days.
+	AnalyticsRetention time.Duration `env:"NEUROD_ANALYTICS_RETENTION" envDefault:"2160h"`
 
 	// WorkerConcurrency is how many jobs a worker runs at once. Defaults to 12 times the number of CPUs, at least 24: an
 	// attempt also waits for the database.
@@ -208,6 +226,7 @@ func (c Config) finish() (Config, error) {
 		wrong("NEUROD_LOG_FORMAT", "must be json or text")
 	}
 	for name, n := range map[string]int{
+		"NEUROD_MODEL_STORAGE_MB": c.ModelStorageMB, "NEUROD_MODEL_CACHE_MB": c.ModelCacheMB,
 		"NEUROD_DATABASE_CONNS": c.DatabaseConns, "NEUROD_SIGNUPS_PER_HOUR": c.SignupsPerHour, "NEUROD_LOGIN_FAILURES": c.LoginFailures,
 	} {
 		if n < 1 {
@@ -218,6 +237,7 @@ func (c Config) finish() (Config, error) {
 		"NEUROD_RATE_LIMIT_DECODE": c.RateLimitDecode, "NEUROD_RATE_BURST_DECODE": c.RateBurstDecode,
 		"NEUROD_RATE_LIMIT_SESSIONS": c.RateLimitSessions, "NEUROD_RATE_BURST_SESSIONS": c.RateBurstSessions,
 		"NEUROD_RATE_LIMIT_ACCOUNTS": c.RateLimitAccounts, "NEUROD_RATE_BURST_ACCOUNTS": c.RateBurstAccounts,
+		"NEUROD_RATE_LIMIT_REGISTRY": c.RateLimitRegistry, "NEUROD_RATE_BURST_REGISTRY": c.RateBurstRegistry,
 		"NEUROD_RATE_LIMIT_ADDRESS": c.RateLimitAddress, "NEUROD_RATE_BURST_ADDRESS": c.RateBurstAddress,
 	} {
 		if n < 0 || n > maxRate {
@@ -227,6 +247,12 @@ func (c Config) finish() (Config, error) {
 	if c.RateLimitMax < 1 || c.RateLimitMax > maxRate {
 		wrong("NEUROD_RATE_LIMIT_MAX", "must be from 1 to %d", maxRate)
 	}
+	if !models.License(c.LicenseMax).Valid() {
+		wrong("NEUROD_LICENSE_MAX", "must be one of %v", models.Licenses())
+	}
+	if c.AnalyticsQuota < 0 {
+		wrong("NEUROD_ANALYTICS_QUOTA", "must not be negative")
+	}
 	if c.WorkerConcurrency < 0 {
 		wrong("NEUROD_WORKER_CONCURRENCY", "must not be negative")
 	}
@@ -234,7 +260,7 @@ func (c Config) finish() (Config, error) {
 		"NEUROD_SHUTDOWN_TIMEOUT": c.ShutdownTimeout, "NEUROD_ACCESS_TTL": c.AccessTTL, "NEUROD_REFRESH_TTL": c.RefreshTTL,
 		"NEUROD_REDIS_OUTAGE_LIMIT": c.RedisOutageLimit, "NEUROD_PAYLOAD_RETENTION": c.PayloadRetention,
 		"NEUROD_RESULT_RETENTION": c.ResultRetention, "NEUROD_DEAD_LETTER_RETENTION": c.DeadLetterRetention,
-		"NEUROD_IDEMPOTENCY_RETENTION": c.IdempotencyRetention,
+		"NEUROD_IDEMPOTENCY_RETENTION": c.IdempotencyRetention, "NEUROD_ANALYTICS_RETENTION": c.AnalyticsRetention,
 	} {
 		if d <= 0 {
 			wrong(name, "must be longer than 0, as in 30s or 24h")
@@ -282,6 +308,7 @@ func (c Config) RateLimits() map[models.LimitFamily]limit.Rate {
 		models.LimitDecode:   rate(c.RateLimitDecode, c.RateBurstDecode),
 		models.LimitSessions: rate(c.RateLimitSessions, c.RateBurstSessions),
 		models.LimitAccounts: rate(c.RateLimitAccounts, c.RateBurstAccounts),
+		models.LimitRegistry: rate(c.RateLimitRegistry, c.RateBurstRegistry),
 		models.LimitAddress:  rate(c.RateLimitAddress, c.RateBurstAddress),
 	}
 }

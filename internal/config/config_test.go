@@ -53,10 +53,13 @@ func TestRateLimits(t *testing.T) {
 	}{
 		"defaults": {nil, map[models.LimitFamily]limit.Rate{
 			models.LimitDecode: rate(600, 1200), models.LimitSessions: rate(60, 120), models.LimitAccounts: rate(120, 240), models.LimitAddress: rate(300, 600),
+			models.LimitRegistry: rate(60, 120),
 		}},
-		"set": {[]string{"NEUROD_RATE_LIMIT_DECODE=0", "NEUROD_RATE_LIMIT_SESSIONS=90", "NEUROD_RATE_BURST_ACCOUNTS=7", "NEUROD_RATE_LIMIT_ADDRESS=5", "NEUROD_RATE_BURST_ADDRESS=6"},
+		"set": {[]string{"NEUROD_RATE_LIMIT_DECODE=0", "NEUROD_RATE_LIMIT_SESSIONS=90", "NEUROD_RATE_BURST_ACCOUNTS=7", "NEUROD_RATE_LIMIT_ADDRESS=5", "NEUROD_RATE_BURST_ADDRESS=6",
+			"NEUROD_RATE_LIMIT_REGISTRY=0", "NEUROD_RATE_BURST_REGISTRY=9"},
 			map[models.LimitFamily]limit.Rate{
 				models.LimitDecode: rate(0, 0), models.LimitSessions: rate(90, 180), models.LimitAccounts: rate(120, 7), models.LimitAddress: rate(5, 6),
+				models.LimitRegistry: rate(0, 9),
 			}},
 	} {
 		c, err := config.Load(tc.env)
@@ -150,6 +153,10 @@ func TestWrongSettingsAreNamed(t *testing.T) {
 		"port no number":         {[]string{"NEUROD_PORT=http"}, []string{"NEUROD_PORT", "whole number"}},
 		"rate":                   {[]string{"NEUROD_RATE_LIMIT_DECODE=-1"}, []string{"NEUROD_RATE_LIMIT_DECODE", "from 0 to 600000"}},
 		"burst":                  {[]string{"NEUROD_RATE_BURST_SESSIONS=600001"}, []string{"NEUROD_RATE_BURST_SESSIONS"}},
+		"licence":                {[]string{"NEUROD_LICENSE_MAX=gold"}, []string{"NEUROD_LICENSE_MAX", "commercial"}},
+		"analytics quota":        {[]string{"NEUROD_ANALYTICS_QUOTA=-1"}, []string{"NEUROD_ANALYTICS_QUOTA"}},
+		"analytics retention":    {[]string{"NEUROD_ANALYTICS_RETENTION=0s"}, []string{"NEUROD_ANALYTICS_RETENTION"}},
+		"model storage":          {[]string{"NEUROD_MODEL_STORAGE_MB=0"}, []string{"NEUROD_MODEL_STORAGE_MB"}},
 		"largest rate":           {[]string{"NEUROD_RATE_LIMIT_MAX=0"}, []string{"NEUROD_RATE_LIMIT_MAX", "from 1"}},
 		"duration":               {[]string{"NEUROD_REDIS_OUTAGE_LIMIT=30"}, []string{"NEUROD_REDIS_OUTAGE_LIMIT", "duration"}},
 		"negative duration":      {[]string{"NEUROD_PAYLOAD_RETENTION=-1h"}, []string{"NEUROD_PAYLOAD_RETENTION"}},

@@ -69,6 +69,8 @@ type AccountsConfig struct {
 	// MaxRate bounds the rates that keys may carry, in requests a minute; bursts may be twice as large. A family whose
 	// own rate is higher takes up to that. Defaults to 6,000.
 	MaxRate int
+	// MaxLicense is the highest tier that a key may be given. Defaults to models.LicenseCommercial.
+	MaxLicense models.License
 	// Rates are the families' own, for MaxRate. Defaults to none.
 	Rates map[models.LimitFamily]limit.Rate
 	// Now is the clock. Defaults to time.Now.
@@ -93,6 +95,9 @@ func NewAccounts(cfg AccountsConfig) *Accounts {
 	setDefault(&cfg.MaxProjects, 100)
 	setDefault(&cfg.MaxKeys, 100)
 	setDefault(&cfg.MaxRate, 6000)
+	if cfg.MaxLicense == "" {
+		cfg.MaxLicense = models.LicenseCommercial
+	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
@@ -363,13 +368,7 @@ func (a *Accounts) AuthenticateKey(ctx context.Context, rawKey string) (models.P
 			a.keys.put(hash, key, now, epoch) // as of the time before it was read
 		}
 	}
-	switch {
-	case key.RevokedAt != nil:
-		return models.Principal{}, models.NewError(models.InvalidAPIKey)
-	case key.ExpiresAt != nil && !now.Before(*key.ExpiresAt):
-		return models.Principal{}, models.NewError(models.ExpiredAPIKey)
-	}
-	return models.Principal{ProjectID: key.ProjectID, KeyID: key.ID, Scopes: key.Scopes, RateLimits: key.RateLimits}, nil
+	return a.principal(key)
 }
 
 // touch notes the use of a key about once a minute. That it fails is no reason to refuse a request.
@@ -450,6 +449,7 @@ type NewKey struct {
 	ExpiresAt     *time.Time     // nil for never
 	ExpiresInDays *int           // instead of ExpiresAt
 	RateLimits    map[models.LimitFamily]NewRateLimit
+	License       models.License // "" for free
 }
 
 // NewRateLimit describes a rate that a key is to carry.
@@ -532,6 +532,14 @@ func (a *Accounts) check(n NewKey, now time.Time) (models.APIKey, error) {
 		}
 		at := now.AddDate(0, 0, *n.ExpiresInDays)
 		key.ExpiresAt = &at
+	}
+	switch key.License = n.License; {
+	case n.License == "":
+		key.License = models.LicenseFree
+	case !n.License.Valid():
+		wrong("/license", "not_allowed", "must be one of %v", models.Licenses())
+	case !a.cfg.MaxLicense.Covers(n.License):
+		wrong("/license", "not_granted", "must be at most %s, the highest tier that this server grants", a.cfg.MaxLicense)
 	}
 	for _, family := range slices.Sorted(maps.Keys(n.RateLimits)) {
 		at := "/rate_limits/" + strictjson.Escape(string(family))

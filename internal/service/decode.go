@@ -54,6 +54,8 @@ type DecodeConfig struct {
 	Disabled bool
 	// Sessions reads recordings by session_id. Defaults to nil: session_id is refused.
 	Sessions SessionReader
+	// CheckModel tells whether the caller may use the model that a request names; Registry.CheckModel. Defaults to all.
+	CheckModel func(ctx context.Context, p models.Principal, ref string) error
 }
 
 // Decode is the use case of submitting recordings.
@@ -91,7 +93,7 @@ func (d *Decode) Admit(p models.Principal) error {
 }
 
 // Submit accepts one recording. Errors: those of Admit, InvalidRequestBody naming each wrong field, PayloadTooLarge,
-// InvalidIdempotencyKey, and those of the engine (IdempotencyKeyReused, IdempotencyKeyInFlight, JobCreateFailed,
+// InvalidIdempotencyKey, LicenseRequired, and those of the engine (IdempotencyKeyReused, IdempotencyKeyInFlight, JobCreateFailed,
 // JobTriggerFailed).
 func (d *Decode) Submit(ctx context.Context, p models.Principal, rec Recording, idem Idempotency, respond Respond) (Accepted, error) {
 	if err := d.Admit(p); err != nil {
@@ -100,7 +102,7 @@ func (d *Decode) Submit(ctx context.Context, p models.Principal, rec Recording, 
 	if err := checkKey(idem); err != nil {
 		return Accepted{}, err
 	}
-	job, err := d.prepare(ctx, p.ProjectID, &rec)
+	job, err := d.prepare(ctx, p, &rec)
 	if err != nil {
 		return Accepted{}, err
 	}
@@ -134,7 +136,7 @@ func (d *Decode) SubmitBatch(ctx context.Context, p models.Principal, recs []Rec
 	faults := make([]*models.Error, len(recs))
 	good := 0
 	for i := range recs {
-		job, err := d.prepare(ctx, p.ProjectID, &recs[i])
+		job, err := d.prepare(ctx, p, &recs[i])
 		if err == nil {
 			items[i] = job
 			good++
@@ -166,7 +168,7 @@ func (d *Decode) SubmitBatch(ctx context.Context, p models.Principal, recs []Rec
 }
 
 // prepare applies every rule to a recording and makes the job of it.
-func (d *Decode) prepare(ctx context.Context, projectID string, rec *Recording) (jobs.NewJob, error) {
+func (d *Decode) prepare(ctx context.Context, p models.Principal, rec *Recording) (jobs.NewJob, error) {
 	if rec.Err != nil {
 		return jobs.NewJob{}, rec.Err
 	}
@@ -180,12 +182,17 @@ func (d *Decode) prepare(ctx context.Context, projectID string, rec *Recording) 
 		return jobs.NewJob{}, models.InvalidField("/input", "required", "is required: the recording and what is known about it")
 	}
 	wrong := checkDecode(req)
-	payload, err := d.payload(ctx, projectID, req, text, &wrong)
+	payload, err := d.payload(ctx, p.ProjectID, req, text, &wrong)
 	if err != nil {
 		return jobs.NewJob{}, err
 	}
 	if len(wrong) > 0 {
 		return jobs.NewJob{}, &models.Error{Code: models.InvalidRequestBody, Fields: wrong}
+	}
+	if d.cfg.CheckModel != nil {
+		if err := d.cfg.CheckModel(ctx, p, req.Input.Model); err != nil {
+			return jobs.NewJob{}, err
+		}
 	}
 	request, err := json.Marshal(req)
 	if err != nil {

@@ -29,7 +29,13 @@ var limitRules = []LimitRule{
 	{Path: "/v1/users/", Family: models.LimitSessions},
 	{Path: "/v1/projects", Family: models.LimitAccounts},
 	{Path: "/v1/projects/", Family: models.LimitAccounts},
-	{Path: "/v1/auth/refresh", Family: models.LimitAddress, Rate: limit.Rate{Requests: 10, Per: time.Minute}}, // stated by the registry's document
+	// Those with a rate of their own are stated by the registry's document.
+	{Path: "/v1/models/list", Family: models.LimitRegistry, Rate: limit.Rate{Requests: 60, Per: time.Minute}},
+	{Path: "/v1/models/", Family: models.LimitRegistry},
+	{Path: "/v1/analytics/log", Family: models.LimitRegistry, Rate: limit.Rate{Requests: 1000, Per: time.Minute}},
+	{Path: "/v1/auth/validate", Family: models.LimitAddress, Rate: limit.Rate{Requests: 100, Per: time.Minute}},
+	{Path: "/v1/auth/refresh", Family: models.LimitAddress, Rate: limit.Rate{Requests: 10, Per: time.Minute}},
+	{Path: "/v1/auth/revoke", Family: models.LimitAddress, Rate: limit.Rate{Requests: 10, Per: time.Minute}},
 	{Path: "/v1/auth/", Family: models.LimitAddress},
 }
 

@@ -78,6 +78,8 @@ type SessionsConfig struct {
 	Jobs SessionJobs
 	// Tokens signs and verifies the tokens of live streams. Required.
 	Tokens *auth.Tokens
+	// CheckModel tells whether the caller may use the model that a live decode names; Registry.CheckModel. Defaults to all.
+	CheckModel func(ctx context.Context, p models.Principal, ref string) error
 	// Now is the clock. Defaults to time.Now.
 	Now func() time.Time
 }
@@ -118,6 +120,11 @@ func (s *Sessions) Create(ctx context.Context, p models.Principal, n NewSession)
 	ses, wrong := n.check(now)
 	if len(wrong) > 0 {
 		return models.Session{}, &models.Error{Code: models.InvalidRequestBody, Fields: wrong}
+	}
+	if ses.Decode != nil && s.cfg.CheckModel != nil {
+		if err := s.cfg.CheckModel(ctx, p, ses.Decode.Model); err != nil {
+			return models.Session{}, err
+		}
 	}
 	ses.ID, ses.ProjectID = models.NewID(), p.ProjectID
 	if err := s.cfg.Store.CreateSession(ctx, ses); err != nil {

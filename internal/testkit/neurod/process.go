@@ -39,7 +39,8 @@ type Config struct {
 
 // NoLimits are the settings that switch rate limits off, for whatever sends more than they allow one key.
 func NoLimits() []string {
-	return []string{"NEUROD_RATE_LIMIT_DECODE=0", "NEUROD_RATE_LIMIT_SESSIONS=0", "NEUROD_RATE_LIMIT_ACCOUNTS=0", "NEUROD_RATE_LIMIT_ADDRESS=0"}
+	return []string{"NEUROD_RATE_LIMIT_DECODE=0", "NEUROD_RATE_LIMIT_SESSIONS=0", "NEUROD_RATE_LIMIT_ACCOUNTS=0", "NEUROD_RATE_LIMIT_ADDRESS=0",
+		"NEUROD_RATE_LIMIT_REGISTRY=0"}
 }
 
 // FreePort returns a TCP port of the loopback interface that was free a moment ago.

@@ -1,0 +1,95 @@
+package app
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/neurod/neurod/decoders"
+	"github.com/neurod/neurod/decoders/catalog"
+	"github.com/neurod/neurod/internal/service"
+	"github.com/neurod/neurod/models"
+)
+
+// shelf shows the catalog to the registry, which knows no decoders.
+type shelf struct {
+	cat  *catalog.Catalog
+	list []service.GlobalModel
+}
+
+var _ service.ModelCatalog = (*shelf)(nil)
+
+// newShelf reads every model file of the catalog once, for its size and checksum.
+func newShelf(cat *catalog.Catalog) (*shelf, error) {
+	s := &shelf{cat: cat}
+	for _, e := range cat.List() {
+		b, err := cat.File(e.Name, e.Version)
+		if err != nil {
+			return nil, err
+		}
+		info, err := infoOf(e)
+		if err != nil {
+			return nil, err
+		}
+		sum := sha256.Sum256(b)
+		s.list = append(s.list, service.GlobalModel{ModelInfo: info, Source: string(e.Source), Size: int64(len(b)), SHA256: hex.EncodeToString(sum[:])})
+	}
+	return s, nil
+}
+
+// Models lists the catalog's models. The list is not to be changed.
+func (s *shelf) Models() []service.GlobalModel { return s.list }
+
+// File reads a model file.
+func (s *shelf) File(name, version string) ([]byte, error) { return s.cat.File(name, version) }
+
+// read judges an uploaded model file: it must be whole, and its pipeline must bring it to life.
+func (s *shelf) read(file []byte) (models.ModelInfo, error) {
+	m, err := catalog.Parse(file)
+	if err == nil {
+		var d decoders.Trained
+		if d, err = s.cat.Restore(m); err == nil {
+			return infoOf(catalog.Entry{Info: d.Info(), Card: m.Card})
+		}
+	}
+	var bad *decoders.Error
+	if errors.As(err, &bad) {
+		e := models.Errorf(models.InvalidRequestBody, "The model file cannot be used (%s): %s.", bad.Code, bad.Message)
+		e.Details = map[string]any{"reason": bad.Code}
+		for k, v := range bad.Details {
+			e.Details[k] = v
+		}
+		return models.ModelInfo{}, e.Wrap(err)
+	}
+	return models.ModelInfo{}, err
+}
+
+// infoOf says what the registry is to know of a model.
+func infoOf(e catalog.Entry) (models.ModelInfo, error) {
+	card, err := json.Marshal(e.Card)
+	if err != nil {
+		return models.ModelInfo{}, fmt.Errorf("app: card of %s: %w", e.ID(), err)
+	}
+	info := models.ModelInfo{Name: e.Name, Version: e.Version, Paradigm: string(e.Paradigm), Pipeline: e.Pipeline, Type: catalog.Kind(e.Pipeline),
+		Classes: e.Classes, Channels: e.Channels, RateHz: e.Rate, License: models.License(e.Card.License()), Summary: e.Card.Summary,
+		IntendedUse: e.Card.IntendedUse, FeatureType: featureType(e.Pipeline), Subjects: e.Card.Subjects, Trials: e.Card.Trials, Card: card}
+	if a, ok := e.Card.Accuracy(); ok {
+		info.Accuracy = fmt.Sprintf("%.1f%%", 100*a)
+		info.Protocol = e.Card.Evaluations[0].Protocol
+	}
+	return info, nil
+}
+
+// featureTypes names the features of pipelines whose own name does not.
+var featureTypes = map[string]string{
+	"csp_lda": "csp", "csp_rxlda": "csp", "csp_rxgmm": "csp", "ts_lr": "tangent_space", "erp_lda": "erp", "xdawn_lda": "erp", "xdawn_rxlda": "erp",
+}
+
+func featureType(pipeline string) string {
+	if t, ok := featureTypes[pipeline]; ok {
+		return t
+	}
+	return pipeline
+}
