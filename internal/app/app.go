@@ -262,11 +262,12 @@ func (a *App) wireWorker() error {
 }
 
 func (a *App) wireHTTP(accounts *service.Accounts) error {
+	sessions := service.NewSessions(service.SessionsConfig{Store: a.store, Jobs: a.engine, Tokens: a.tokens})
 	router, err := handlers.NewRouter(handlers.Config{
 		Accounts:       accounts,
-		Decode:         service.NewDecode(service.DecodeConfig{Jobs: a.engine, Disabled: !a.settings.DecodeEnabled}),
+		Decode:         service.NewDecode(service.DecodeConfig{Jobs: a.engine, Disabled: !a.settings.DecodeEnabled, Sessions: sessions}),
 		Jobs:           service.NewJobs(a.engine),
-		Sessions:       service.NewSessions(service.SessionsConfig{Store: a.store, Jobs: a.engine, Tokens: a.tokens}),
+		Sessions:       sessions,
 		Limits:         a.limits,
 		Health:         service.Health{Database: a.store.Ping, Queue: a.pingRedis},
 		Log:            a.log,

@@ -100,7 +100,7 @@ func (d *Decode) Submit(ctx context.Context, p models.Principal, rec Recording, 
 	if err := checkKey(idem); err != nil {
 		return Accepted{}, err
 	}
-	job, err := d.prepare(ctx, p.ProjectID, &rec)
+	job, err := d.prepare(ctx, p, &rec)
 	if err != nil {
 		return Accepted{}, err
 	}
@@ -134,7 +134,7 @@ func (d *Decode) SubmitBatch(ctx context.Context, p models.Principal, recs []Rec
 	faults := make([]*models.Error, len(recs))
 	good := 0
 	for i := range recs {
-		job, err := d.prepare(ctx, p.ProjectID, &recs[i])
+		job, err := d.prepare(ctx, p, &recs[i])
 		if err == nil {
 			items[i] = job
 			good++
@@ -166,7 +166,7 @@ func (d *Decode) SubmitBatch(ctx context.Context, p models.Principal, recs []Rec
 }
 
 // prepare applies every rule to a recording and makes the job of it.
-func (d *Decode) prepare(ctx context.Context, projectID string, rec *Recording) (jobs.NewJob, error) {
+func (d *Decode) prepare(ctx context.Context, p models.Principal, rec *Recording) (jobs.NewJob, error) {
 	if rec.Err != nil {
 		return jobs.NewJob{}, rec.Err
 	}
@@ -180,7 +180,7 @@ func (d *Decode) prepare(ctx context.Context, projectID string, rec *Recording) 
 		return jobs.NewJob{}, models.InvalidField("/input", "required", "is required: the recording and what is known about it")
 	}
 	wrong := checkDecode(req)
-	payload, err := d.payload(ctx, projectID, req, text, &wrong)
+	payload, err := d.payload(ctx, p, req, text, &wrong)
 	if err != nil {
 		return jobs.NewJob{}, err
 	}
@@ -203,7 +203,7 @@ func isBlank(in *models.DecodeInput) bool {
 
 // payload returns the recording's bytes, from input.data or from a session. What is wrong with the field goes to
 // wrong; errors are for what ends the request at once.
-func (d *Decode) payload(ctx context.Context, projectID string, req *models.DecodeRequest, text []byte, wrong *fieldErrors) ([]byte, error) {
+func (d *Decode) payload(ctx context.Context, p models.Principal, req *models.DecodeRequest, text []byte, wrong *fieldErrors) ([]byte, error) {
 	in := &req.Input
 	switch {
 	case in.SessionID != "" && len(text) > 0:
@@ -216,7 +216,10 @@ func (d *Decode) payload(ctx context.Context, projectID string, req *models.Deco
 		if len(*wrong) > 0 {
 			return nil, nil
 		}
-		s, err := d.cfg.Sessions.Samples(ctx, projectID, in.SessionID, in.StartMS, in.EndMS)
+		if err := Authorize(p, models.ScopeSessions); err != nil { // it reads what this scope protects
+			return nil, err
+		}
+		s, err := d.cfg.Sessions.Samples(ctx, p.ProjectID, in.SessionID, in.StartMS, in.EndMS)
 		if err != nil {
 			return nil, err
 		}
