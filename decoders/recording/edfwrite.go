@@ -103,7 +103,7 @@ func notesOf(rec *Recording, e *edfWriter) []edfNote {
 			written[k]--
 			continue
 		}
-		add(ev.Onset, 0, eventLabel(ev))
+		add(ev.Onset, 0, EventLabel(ev))
 	}
 	if !e.split {
 		for _, g := range rec.Gaps {
@@ -113,8 +113,8 @@ func notesOf(rec *Recording, e *edfWriter) []edfNote {
 	return notes
 }
 
-// eventLabel is a text from which the code of an event can be read back.
-func eventLabel(ev decoders.Event) string {
+// EventLabel returns a text from which the code of an event can be read back.
+func EventLabel(ev decoders.Event) string {
 	switch {
 	case ev.Label == "":
 		return strconv.Itoa(ev.Code)
