@@ -319,8 +319,8 @@ func (e *edfWriter) drain() error {
 }
 
 func (c *edfChannel) appendSample(b []byte, v float64, width int) []byte {
-	top := float64(c.scale.top)
-	d := int32(min(max(math.RoundToEven(v/c.scale.gain), -top), top))
+	s := &c.scale
+	d := int32(min(max(math.RoundToEven((v-s.offset)/s.gain), float64(s.low)), float64(s.top)))
 	if width == 3 {
 		return append(b, byte(d), byte(d>>8), byte(d>>16))
 	}
@@ -407,7 +407,7 @@ func (e *edfWriter) header(w *bufio.Writer) {
 	each(8, func(c *edfChannel) string { return c.unit }, "")
 	each(8, func(c *edfChannel) string { return "-" + c.scale.limit }, "-1")
 	each(8, func(c *edfChannel) string { return c.scale.limit }, "1")
-	each(8, func(c *edfChannel) string { return strconv.Itoa(-c.scale.top) }, strconv.Itoa(-top-1))
+	each(8, func(c *edfChannel) string { return strconv.Itoa(c.scale.low) }, strconv.Itoa(-top-1))
 	each(8, func(c *edfChannel) string { return strconv.Itoa(c.scale.top) }, strconv.Itoa(top))
 	each(80, constant(""), "")
 	each(8, func(c *edfChannel) string { return strconv.Itoa(c.perRecord) }, strconv.Itoa(e.noteBytes/e.width))

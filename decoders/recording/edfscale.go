@@ -8,11 +8,13 @@ import (
 	"strconv"
 )
 
-// edfScale is the calibration of a channel, symmetric so that 0 is exact.
+// edfScale is the calibration of a channel: value = gain × digital + offset. The physical range is symmetric.
 type edfScale struct {
-	limit string  // physical maximum as the header states it; the minimum is its negative
-	top   int     // digital maximum; likewise
-	gain  float64 // of one digital step, in the unit that the samples have
+	limit  string  // physical maximum as the header states it; the minimum is its negative
+	top    int     // digital maximum
+	low    int     // digital minimum: -top, so that 0 is exact, or one less, where no value is 0
+	gain   float64 // of one digital step, in the unit that the samples have
+	offset float64
 }
 
 // digitalMax is the largest sample of so many bytes in a symmetric range.
@@ -34,6 +36,7 @@ type edfRange struct {
 	first   []float64 // no value twice in a row
 	sought  bool
 	lo, hi  float64 // 0, 0: no common step
+	odd     bool    // all values are odd multiples of it
 }
 
 func newEDFRange(width int) *edfRange {
@@ -45,6 +48,7 @@ func (r *edfRange) add(values []float64) int {
 	for i, v := range values {
 		a := math.Abs(v)
 		if a == 0 {
+			r.odd = false
 			if !r.sought {
 				r.keep(v)
 			}
@@ -60,7 +64,7 @@ func (r *edfRange) add(values []float64) int {
 		case !r.sought:
 			r.keep(v)
 		case r.hi > 0:
-			r.narrow(a, halfUnit(a))
+			r.odd = r.narrow(a, halfUnit(a)) && r.odd
 		}
 	}
 	return -1
@@ -96,7 +100,7 @@ func (r *edfRange) seek() {
 	sized := slices.SortedFunc(slices.Values(x), func(a, b float64) int { return cmp.Compare(math.Abs(a), math.Abs(b)) })
 	const most = 64 // with few values the smallest difference may be many steps
 	for parts := 1.; parts <= most; parts++ {
-		if step := least / parts; step*r.top < r.largest/2 || step < 4*noise {
+		if step := least / parts; step*(2*r.top+1) < r.largest*(1-1e-6) || step < 4*noise {
 			return // would not fit, or cannot be told from rounding
 		}
 		r.lo, r.hi = (least-noise)/parts, (least+noise)/parts
@@ -104,10 +108,10 @@ func (r *edfRange) seek() {
 		for _, v := range x[1:] {
 			r.narrow(v-x[0], noise)
 		}
+		r.odd = true
 		for _, v := range sized {
-			if a := math.Abs(v); a > 0 {
-				r.narrow(a, halfUnit(a))
-			}
+			a := math.Abs(v)
+			r.odd = a > 0 && r.narrow(a, halfUnit(a)) && r.odd
 		}
 		if r.hi > 0 {
 			return
@@ -120,12 +124,12 @@ func halfUnit(a float64) float64 {
 	return math.Float64frombits((max(math.Float64bits(a)>>52, 25) - 24) << 52)
 }
 
-// narrow bounds the step by a number that is a multiple of it, give or take half.
-func (r *edfRange) narrow(a, half float64) {
+// narrow bounds the step by a number that is a multiple of it, give or take half, and reports whether the multiple is odd.
+func (r *edfRange) narrow(a, half float64) (odd bool) {
 	k := math.Round(2 * a / (r.lo + r.hi))
 	if k == 0 || r.hi == 0 {
 		r.lo, r.hi = 0, 0
-		return
+		return false
 	}
 	if low := a - half; low > k*r.lo {
 		r.lo = low / k
@@ -136,6 +140,7 @@ func (r *edfRange) narrow(a, half float64) {
 	if r.lo > r.hi {
 		r.lo, r.hi = 0, 0
 	}
+	return math.Mod(k, 2) == 1
 }
 
 // scale chooses the calibration. ok is false where the header cannot state one.
@@ -144,7 +149,7 @@ func (r *edfRange) scale() (s edfScale, ok bool) {
 		r.seek()
 	}
 	if r.largest > 0 && r.lowBit >= 0 && r.largest <= r.top { // integers stay what they are
-		return edfScale{limit: strconv.FormatFloat(r.top, 'f', -1, 64), top: int(r.top), gain: 1}, true
+		return edfScale{limit: strconv.FormatFloat(r.top, 'f', -1, 64), top: int(r.top), low: -int(r.top), gain: 1}, true
 	}
 	if r.largest > 0 {
 		if step := math.Ldexp(1, r.lowBit); step > 0 {
@@ -163,7 +168,7 @@ func (r *edfRange) scale() (s edfScale, ok bool) {
 	if err != nil || v < r.largest || len(limit) > 7 {
 		return edfScale{}, false
 	}
-	return edfScale{limit: limit, top: int(r.top), gain: v / r.top}, true
+	return edfScale{limit: limit, top: int(r.top), low: -int(r.top), gain: v / r.top}, true
 }
 
 // stepped looks for limits whose ratio is a step between lo and hi and that the header can state, those with the
@@ -171,8 +176,15 @@ func (r *edfRange) scale() (s edfScale, ok bool) {
 func (r *edfRange) stepped(lo, hi float64) (edfScale, bool) {
 	step := lo + (hi-lo)/2
 	need := math.Round(r.largest / step)
-	if need > r.top {
+	// Where all multiples are odd, a digital step is two of them, from -top-1 to top: what files with digital limits of
+	// -32768 and 32767 hold.
+	halves := need > r.top && lo < hi && r.odd && need <= 2*r.top+1
+	if need > r.top && !halves {
 		return edfScale{}, false
+	}
+	last := r.top
+	if halves {
+		last, need = 2*r.top+1, need+1-math.Mod(need, 2)
 	}
 	const most = 1 << 16 // enough for every step with a denominator of 16 bits
 	for digits := range 6 {
@@ -182,12 +194,19 @@ func (r *edfRange) stepped(lo, hi float64) (edfScale, bool) {
 		if digits > 0 {
 			limit = math.Pow(10, float64(6-digits))
 		}
-		for d := r.top; d >= max(need, r.top-most, 1); d-- {
+		for d := last; d >= max(need, last-most, 1); d-- {
 			p := math.Round(step*d*scale) / scale
 			if p <= 0 || p >= limit || p < lo*d || p > hi*d {
 				continue
 			}
-			return edfScale{limit: strconv.FormatFloat(p, 'f', digits, 64), top: int(d), gain: p / d}, true
+			s := edfScale{limit: strconv.FormatFloat(p, 'f', digits, 64), top: int(d), low: -int(d), gain: p / d}
+			if !halves {
+				return s, true
+			}
+			if math.Mod(d, 2) == 1 {
+				s.top, s.low, s.gain, s.offset = (int(d)-1)/2, -(int(d)+1)/2, 2*s.gain, s.gain
+				return s, true
+			}
 		}
 	}
 	return edfScale{}, false
@@ -201,7 +220,7 @@ func (c *edfChannel) calibrate(r *edfRange, format Format) error {
 	if c.unit == "uV" && r.largest > millivolts && r.largest < 1000*millivolts {
 		limit := ceiling8(r.largest / 1000)
 		if v, err := strconv.ParseFloat(limit, 64); err == nil && 1000*v >= r.largest {
-			c.unit, c.scale = "mV", edfScale{limit: limit, top: int(r.top), gain: 1000 * v / r.top}
+			c.unit, c.scale = "mV", edfScale{limit: limit, top: int(r.top), low: -int(r.top), gain: 1000 * v / r.top}
 			return nil
 		}
 	}

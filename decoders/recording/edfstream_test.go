@@ -62,14 +62,17 @@ func TestStreamReadsBack(t *testing.T) {
 		bits := rapid.SampledFrom([]int{16, 24}).Draw(t, "bits")
 		rate := rapid.SampledFrom([]float64{50, 128, 160, 250, 256, 512, 173.61, 199.8}).Draw(t, "rate")
 		// A calibration of common devices and files, in µV a digital step; 0 for values that no steps make.
-		step := rapid.SampledFrom([]float64{0, 1, 0.5, 0.1, 1. / 32, 1600. / 8190, 0.02235, 2}).Draw(t, "step")
-		dc := rapid.SampledFrom([]float64{0, 820, -3000}).Draw(t, "offset")
+		step := rapid.SampledFrom([]float64{0, 1, 0.5, 0.1, 1. / 32, 1600. / 8190, 0.02235, 2, 6400. / 65535}).Draw(t, "step")
+		dc := rapid.SampledFrom([]float64{0, 820, -3000, 1700}).Draw(t, "offset")
 		rng := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 1))
 		value := func() float64 {
 			if step == 0 {
 				return float64(float32(dc + 50*rng.NormFloat64()))
 			}
 			k := math.Round(dc/step) + math.Round(100*rng.NormFloat64())
+			if step == 6400./65535 { // limits of ±3200 at -32768 and 32767
+				k += 0.5
+			}
 			return float64(float32(k * step))
 		}
 		var parts []part
