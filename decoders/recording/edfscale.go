@@ -126,7 +126,7 @@ func halfUnit(a float64) float64 {
 
 // narrow bounds the step by a number that is a multiple of it, give or take half, and reports whether the multiple is odd.
 func (r *edfRange) narrow(a, half float64) (odd bool) {
-	k := math.Round(2 * a / (r.lo + r.hi))
+	k := math.RoundToEven(2 * a / (r.lo + r.hi))
 	if k == 0 || r.hi == 0 {
 		r.lo, r.hi = 0, 0
 		return false
@@ -140,7 +140,7 @@ func (r *edfRange) narrow(a, half float64) (odd bool) {
 	if r.lo > r.hi {
 		r.lo, r.hi = 0, 0
 	}
-	return math.Mod(k, 2) == 1
+	return int64(k)&1 == 1
 }
 
 // scale chooses the calibration. ok is false where the header cannot state one.
