@@ -100,11 +100,6 @@ func (a *API) export(c *gin.Context) {
 		out.begin()
 		return
 	}
-	// The limit for reading the request would end a long answer, too.
-	if err := out.control.SetReadDeadline(time.Time{}); err != nil {
-		fail(c, err)
-		return
-	}
 	w := bufio.NewWriterSize(out, 64<<10)
 	switch format.name {
 	case "json":
