@@ -9,6 +9,7 @@
 package handlers
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -207,12 +208,21 @@ func NewRouter(cfg Config) (http.Handler, error) {
 func headAsGet(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodHead {
-			get := *r
+			get := *r.WithContext(context.WithValue(r.Context(), headKey{}, true))
 			get.Method = http.MethodGet
 			r = &get
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// headKey marks, in the context, a request that was HEAD.
+type headKey struct{}
+
+// isHead reports whether nobody will read the body: a handler need not make a long one.
+func isHead(c *gin.Context) bool {
+	head, _ := c.Request.Context().Value(headKey{}).(bool)
+	return head
 }
 
 // ServerConfig bounds how long a client may take.

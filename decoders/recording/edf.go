@@ -233,7 +233,10 @@ func (s *edfSignal) scale(unit, pmin, pmax, dmin, dmax []byte, format Format, wh
 		return nil
 	}
 	s.gain = (v[1] - v[0]) / (v[3] - v[2])
-	s.offset = (v[0] - s.gain*v[2]) * factor
+	if s.offset = v[0] - s.gain*v[2]; math.Abs(s.offset) < 1e-12*math.Abs(v[0]) {
+		s.offset = 0 // the rest of a symmetric range, whose 0 is exact
+	}
+	s.offset *= factor
 	s.gain *= factor
 	return nil
 }

@@ -22,6 +22,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -142,12 +143,13 @@ func (r *Recording) SetRate(hz float64) {
 // tells whether the moment lies inside a gap (the position is then the gap's own).
 func (r *Recording) Position(elapsed float64) (at float64, inGap bool) {
 	var missing float64
+	rounding := 1e-9 * (1 + math.Abs(elapsed)) // what begins with the samples after a gap is not in it
 	for _, g := range r.Gaps {
 		start := g.At + missing // elapsed time at which the gap starts
-		if elapsed < start {
+		if elapsed < start-rounding {
 			break
 		}
-		if elapsed < start+g.Length {
+		if elapsed < start+g.Length-rounding {
 			return g.At, true
 		}
 		missing += g.Length

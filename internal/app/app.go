@@ -262,7 +262,7 @@ func (a *App) wireWorker() error {
 }
 
 func (a *App) wireHTTP(accounts *service.Accounts) error {
-	sessions := service.NewSessions(service.SessionsConfig{Store: a.store, Jobs: a.engine, Tokens: a.tokens})
+	sessions := service.NewSessions(service.SessionsConfig{Store: a.store, Jobs: a.engine, Tokens: a.tokens, Files: signalFiles})
 	router, err := handlers.NewRouter(handlers.Config{
 		Accounts:       accounts,
 		Decode:         service.NewDecode(service.DecodeConfig{Jobs: a.engine, Disabled: !a.settings.DecodeEnabled, Sessions: sessions}),
