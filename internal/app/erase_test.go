@@ -112,6 +112,17 @@ func TestErasureLeavesNothing(t *testing.T) {
 		}
 		longWindows := len(s.windows(t, long, ""))
 		note("session", long)
+		// One that is decoded as it runs.
+		decoded := s.session(t, strings.Replace(strings.Replace(sessionBody, "user_1", gone, 1), `"STREAMING"`, `"STREAMING", "decode": {"paradigm": "motor_imagery"}`, 1))
+		y := headset(7, 6*256)
+		for ch := range y {
+			copy(y[ch][100:], x[ch][100:102])
+		}
+		s.ingest(t, decoded, batch(y, 0, 2*256))
+		s.ingest(t, decoded, batch(y, 2*256, 4*256))
+		s.ingest(t, decoded, batch(y, 5*256, 6*256)) // after a gap: two stretches
+		liveWindows := len(s.windows(t, decoded, ""))
+		note("session", decoded)
 
 		kept := s.session(t, body("user_2"))
 		s.ingest(t, kept, batch(headset(6, 4*256), 0, 4*256))
@@ -121,13 +132,14 @@ func TestErasureLeavesNothing(t *testing.T) {
 		// The sweep finds all of it as long as it is there.
 		found, _ := s.sweep(t, b, append(needles[:len(needles):len(needles)], needle{"zstd", "zstd"}))
 		for _, n := range []string{"sample_batches.data holds samples", "sample_batches.codec holds zstd", "sessions.external_user_id holds the user", "idempotency_records.body holds the user",
-			"feature_windows.session_id holds session", "jobs.id holds job", "jobs.request holds session"} {
+			"feature_windows.session_id holds session", "session_decodes.session_id holds session",
+			"session_stretches.session_id holds session", "session_jobs.session_id holds session", "jobs.id holds job", "jobs.request holds session"} {
 			if !slices.Contains(found, n) {
 				t.Errorf("before the erasure the sweep does not see that %s", n)
 			}
 		}
-		if n := strings.Count(strings.Join(found, "\n"), "sample_batches.data holds samples"); n < 3 {
-			t.Errorf("the sweep sees the marker %d times, in three batches", n)
+		if n := strings.Count(strings.Join(found, "\n"), "sample_batches.data holds samples"); n < 4 {
+			t.Errorf("the sweep sees the marker %d times, in four batches", n)
 		}
 
 		// In another project the user is somebody else, and one that nobody knows looks the same.
@@ -135,7 +147,7 @@ func TestErasureLeavesNothing(t *testing.T) {
 		answer := s.json(t, 200, "DELETE", path, s.key, nil)
 		audit := answer["audit_id"].(string)
 		delete(answer, "audit_id")
-		want := object{"deleted_external_user_id": gone, "sessions_deleted": 4., "samples_deleted": 2048. + 20_000, "features_deleted": float64(4 + longWindows)}
+		want := object{"deleted_external_user_id": gone, "sessions_deleted": 5., "samples_deleted": 2048. + 20_000 + 5*256, "features_deleted": float64(4 + longWindows + liveWindows)}
 		if d := cmp.Diff(want, answer); d != "" {
 			t.Errorf("(-want +got):\n%s", d)
 		}

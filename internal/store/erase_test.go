@@ -152,6 +152,9 @@ func keyed(in store.Ingest, user string) store.Ingest {
 const insertWindow = `INSERT INTO feature_windows (session_id, window_index, project_id, seq, start_ms, end_ms, passed, data, created_at)
 	VALUES ($1, $2, $3, $4, 0, 2000, true, '{}', '2025-01-01 00:00:00+00:00')`
 
+const insertDecode = `INSERT INTO session_decodes (session_id, decode_index, project_id, seq, start_ms, end_ms, data, created_at)
+	VALUES ($1, $2, $3, $4, 0, 2000, '{}', '2025-01-01 00:00:00+00:00')`
+
 // uuids finds what the sweeps look for: users are named by a UUID as well.
 var uuids = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`)
 
@@ -169,8 +172,9 @@ func TestErasure(t *testing.T) {
 			type record struct {
 				models.Session
 				owner
-				samples, batches, windows int64
-				keys                      []string
+				samples, batches, windows, decodes int64
+				job                                string   // the latest that writes windows
+				keys                               []string // all jobs
 			}
 			type erasure struct {
 				id, job                     string
@@ -305,7 +309,7 @@ func TestErasure(t *testing.T) {
 						t.Fatalf("ingest: %v", err)
 					default:
 						r.batches, r.samples = r.batches+1, r.samples+n
-						r.keys = append(r.keys, out.JobID)
+						r.job, r.keys = out.JobID, append(r.keys, out.JobID)
 					}
 				},
 				"window": func(t *rapid.T) {
@@ -315,6 +319,24 @@ func TestErasure(t *testing.T) {
 					}
 					r.windows++
 				},
+				"decode": func(t *rapid.T) { // of the samples, by a job of its own with items, and of what runs
+					r := some(t)
+					a := newBatch(r.project, rapid.IntRange(0, 2).Draw(t, "items"))
+					for _, j := range a.Jobs {
+						a.Payloads = append(a.Payloads, store.NewPayload(j, []byte(r.user)))
+						r.keys = append(r.keys, j.ID)
+					}
+					if _, err := jobs.Accept(ctx, a); err != nil {
+						t.Fatalf("accept: %v", err)
+					}
+					if _, err := raw.Exec("INSERT INTO session_jobs (session_id, job_id) VALUES ($1, $2)", r.ID, a.Jobs[0].ID); err != nil {
+						t.Fatalf("job: %v", err)
+					}
+					if _, err := raw.Exec(insertDecode, r.ID, r.decodes, r.project, r.decodes); err != nil {
+						t.Fatalf("decode: %v", err)
+					}
+					r.decodes++
+				},
 				"end": func(t *rapid.T) {
 					r := some(t)
 					out, err := s.EndSession(ctx, store.SessionEnd{ProjectID: r.project, SessionID: r.ID, At: time.Now(), Job: sessionJob(r.Session)})
@@ -322,15 +344,15 @@ func TestErasure(t *testing.T) {
 						t.Fatalf("end: %v", err)
 					}
 					if out.Session.JobID != nil {
-						r.keys = append(r.keys, *out.Session.JobID)
+						r.job, r.keys = *out.Session.JobID, append(r.keys, *out.Session.JobID)
 					}
 				},
 				"a session's job ends": func(t *rapid.T) { // the next batch makes another
 					r := some(t)
-					if len(r.keys) == 0 {
+					if r.job == "" {
 						t.Skip("no job")
 					}
-					c, err := jobs.Claim(ctx, r.keys[len(r.keys)-1], "w", time.Minute)
+					c, err := jobs.Claim(ctx, r.job, "w", time.Minute)
 					if err != nil {
 						t.Fatalf("claim: %v", err)
 					}
@@ -574,8 +596,9 @@ func TestJobsOfErasedSessionsWriteNothing(t *testing.T) {
 		if _, err := s.AcceptErasure(ctx, newErasure(ses.ProjectID, ses.ExternalUserID)); err != nil {
 			t.Fatal(err)
 		}
-		_, _, err = s.CommitWindows(ctx, store.WindowCommit{ProjectID: ses.ProjectID, SessionID: ses.ID, JobID: out.JobID, Attempt: 1,
-			Windows: []models.FeatureWindow{{SessionID: ses.ID, ProjectID: ses.ProjectID, Data: "{}", CreatedAt: time.Now()}}})
+		_, err = s.CommitWindows(ctx, store.WindowCommit{ProjectID: ses.ProjectID, SessionID: ses.ID, Attempt: store.Attempt{ID: out.JobID, Attempt: 1},
+			Windows: []models.FeatureWindow{{SessionID: ses.ID, ProjectID: ses.ProjectID, Data: "{}", CreatedAt: time.Now()}},
+			Decodes: []models.SessionDecode{{SessionID: ses.ID, ProjectID: ses.ProjectID, Data: "{}", CreatedAt: time.Now()}}})
 		if !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("commit: %v", err)
 		}
@@ -586,8 +609,8 @@ func TestJobsOfErasedSessionsWriteNothing(t *testing.T) {
 			t.Errorf("fail: %v", err)
 		}
 		var n int
-		if err := raw.QueryRow("SELECT count(*) FROM feature_windows").Scan(&n); err != nil || n != 0 {
-			t.Errorf("%d windows, %v", n, err)
+		if err := raw.QueryRow("SELECT (SELECT count(*) FROM feature_windows) + (SELECT count(*) FROM session_decodes)").Scan(&n); err != nil || n != 0 {
+			t.Errorf("%d windows and decodes, %v", n, err)
 		}
 	})
 }
