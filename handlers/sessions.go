@@ -416,20 +416,3 @@ func (a *API) decodes(c *gin.Context) {
 	}
 	c.Data(http.StatusOK, jsonType, appendArray(make([]byte, 0, 2+2048*len(found)), found, appendDecode))
 }
-
-// eraseUser is DELETE /v1/users/:external_user_id.
-func (a *API) eraseUser(c *gin.Context) {
-	user := c.Param("external_user_id")
-	audit, err := a.cfg.Sessions.EraseUser(c.Request.Context(), principal(c), user)
-	if err != nil {
-		fail(c, err)
-		return
-	}
-	c.JSON(http.StatusOK, struct {
-		User     string `json:"deleted_external_user_id"`
-		Sessions int64  `json:"sessions_deleted"`
-		Samples  int64  `json:"samples_deleted"`
-		Features int64  `json:"features_deleted"`
-		AuditID  string `json:"audit_id"`
-	}{user, audit.SessionsDeleted, audit.SamplesDeleted, audit.FeaturesDeleted, audit.PublicID()})
-}

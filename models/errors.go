@@ -31,6 +31,7 @@ const (
 	ProjectMismatch        Code = "project_mismatch"
 	NotFound               Code = "not_found"
 	JobNotFound            Code = "job_not_found"
+	JobNotCancelable       Code = "job_not_cancelable"
 	ProjectNotFound        Code = "project_not_found"
 	KeyNotFound            Code = "key_not_found"
 	EmailTaken             Code = "email_taken"
@@ -82,6 +83,7 @@ var ErrorTable = map[Code]Entry{
 	ProjectMismatch:        {http.StatusForbidden, "X-Project-Id is not the project of this API key."},
 	NotFound:               {http.StatusNotFound, "There is nothing at this path."},
 	JobNotFound:            {http.StatusNotFound, "There is no such job."},
+	JobNotCancelable:       {http.StatusConflict, "A job of this kind cannot be canceled."},
 	ProjectNotFound:        {http.StatusNotFound, "There is no such project."},
 	KeyNotFound:            {http.StatusNotFound, "There is no such key."},
 	EmailTaken:             {http.StatusConflict, "An account with this e-mail exists."},

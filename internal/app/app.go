@@ -131,6 +131,8 @@ func New(ctx context.Context, cfg Config) (_ *App, err error) {
 		Kinds: map[models.JobKind]jobs.Kind{
 			// A long upload is written round by round; what one attempt has written stays.
 			models.KindSessionWindows: {Queue: jobs.BulkQueue, Deadline: time.Hour},
+			// Someone waits for it, and it has been promised: it is not given up because the database is away for a while.
+			models.KindUserErase: {Deadline: 12 * time.Hour, MaxAttempts: 100},
 		},
 	})
 	if err != nil {
@@ -257,6 +259,7 @@ func (a *App) wireWorker() error {
 	}
 	a.worker.Register(models.KindDecode, workers.Decode(cat))
 	a.worker.Register(models.KindSessionWindows, workers.SessionWindows(a.store, cat, a.engine.Notify))
+	a.worker.Register(models.KindUserErase, workers.EraseUser(a.store))
 	a.metrics.MustRegister(a.worker.Collector())
 	return nil
 }

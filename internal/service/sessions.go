@@ -62,6 +62,7 @@ const maxFuture = 24 * time.Hour
 type SessionJobs interface {
 	Prepare(projectID string, kind models.JobKind, request json.RawMessage) models.Job
 	HandOver(job models.Job)
+	Wait(ctx context.Context, projectID, id string, d time.Duration) (models.Job, error)
 	Notify(topic string)
 	Subscribe(topic string) (<-chan struct{}, func())
 	Drained() <-chan struct{}

@@ -43,6 +43,10 @@ var entities = map[string]any{
 
 	"session_stretches": models.SessionStretch{},
 	"session_decodes":   models.SessionDecode{},
+	"session_jobs":      models.SessionJob{},
+
+	"erasures":        models.Erasure{},
+	"erased_sessions": models.ErasedSession{},
 }
 
 // empties opens an empty database of each dialect, with a plain connection beside the store to look at it.

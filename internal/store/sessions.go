@@ -247,6 +247,11 @@ func (s *Store) EndSession(ctx context.Context, end SessionEnd) (out SessionEnde
 			if err != nil {
 				return err
 			}
+			if created { // no batch names it, and the next may take its place: erasure finds it here
+				if err := tx.Create(&models.SessionJob{SessionID: ses.ID, JobID: id}).Error; err != nil {
+					return err
+				}
+			}
 			ses.JobID, ses.JobOpen, out.NewJob = &id, true, created
 		}
 		if out.Changed || out.NewJob {

@@ -19,6 +19,9 @@ const (
 	AfterClaim   = "after_claim"   // a worker owns a job, its handler has not begun
 	AfterCompute = "after_compute" // the handler is done, nothing is stored
 	AfterFinish  = "after_finish"  // the result is stored, the queue does not know
+
+	AfterEraseChunk = "after_erase_chunk" // a part of an erasure is stored, not the last
+	AfterErase      = "after_erase"       // the audit record is stored, the job does not know
 )
 
 var (
