@@ -213,6 +213,24 @@ func TestDecodeOfASession(t *testing.T) {
 				t.Errorf("%s: %d %s", what, a.StatusCode, a.body)
 			}
 		}
+		kept := "Idempotency-Key: of-a-session"
+		job := s.json(t, 202, "POST", "/api/v1/neuro/decode", s.key, body(nil), kept)["id"].(string)
+		if again := s.json(t, 202, "POST", "/api/v1/neuro/decode", s.key, body(nil), kept)["id"]; again != job {
+			t.Errorf("the same key made %v and %v", job, again)
+		}
+		batch := s.json(t, 202, "POST", "/api/v1/neuro/decode/batch", s.key, object{"items": []object{body(nil), body(nil)}})["id"].(string)
+		s.await(t, job)
+		s.await(t, batch)
+		s.json(t, 200, "DELETE", "/v1/users/u", s.key, nil)
+		for _, gone := range []string{job, batch} {
+			if a := s.call(t, "GET", "/api/v1/jobs/"+gone, s.key, nil); a.StatusCode != 404 {
+				t.Errorf("a job of an erased session: %d %s", a.StatusCode, a.body)
+			}
+		}
+		if a := s.call(t, "POST", "/api/v1/neuro/decode", s.key, body(nil)); a.StatusCode != 404 {
+			t.Errorf("an erased session: %d %s", a.StatusCode, a.body)
+		}
+
 		_, _, foreign := s.account(t, "other@example.com")
 		if a := s.call(t, "POST", "/api/v1/neuro/decode", foreign, body(nil)); a.StatusCode != 404 {
 			t.Errorf("another project's session: %d %s", a.StatusCode, a.body)

@@ -41,9 +41,10 @@ type SessionReader interface {
 
 // SessionSamples is a stretch of a session.
 type SessionSamples struct {
-	Data     []byte // float32 little-endian, sample-major, µV
-	Channels []string
-	Rate     float64 // Hz
+	SessionID string
+	Data      []byte // float32 little-endian, sample-major, µV
+	Channels  []string
+	Rate      float64 // Hz
 }
 
 // DecodeConfig is what Decode is made of.
@@ -191,7 +192,7 @@ func (d *Decode) prepare(ctx context.Context, p models.Principal, rec *Recording
 	if err != nil {
 		return jobs.NewJob{}, fmt.Errorf("service: serialize an accepted request: %w", err)
 	}
-	return jobs.NewJob{Kind: models.KindDecode, Request: request, Payload: payload}, nil
+	return jobs.NewJob{Kind: models.KindDecode, Request: request, Payload: payload, SessionID: req.Input.SessionID}, nil
 }
 
 // isBlank reports whether nothing of the input was given.
@@ -226,6 +227,7 @@ func (d *Decode) payload(ctx context.Context, p models.Principal, req *models.De
 		if len(s.Data) > MaxPayloadBytes {
 			return nil, tooLarge(len(s.Data))
 		}
+		in.SessionID = s.SessionID
 		in.Encoding, in.Layout, in.ScaleUV = "float32le", "sample_major", nil
 		in.Channels = &models.Channels{Count: len(s.Channels), Names: s.Channels}
 		in.SampleRate = s.Rate

@@ -40,7 +40,7 @@ func (s *Sessions) Samples(ctx context.Context, projectID, sessionID string, sta
 	if n := (to - from) * int64(channels) * 4; n > MaxPayloadBytes {
 		return SessionSamples{}, tooLarge(int(n))
 	}
-	out := SessionSamples{Data: make([]byte, 0, (to-from)*int64(channels)*4), Channels: ses.Channels, Rate: ses.SampleRateHz}
+	out := SessionSamples{SessionID: ses.ID, Data: make([]byte, 0, (to-from)*int64(channels)*4), Channels: ses.Channels, Rate: ses.SampleRateHz}
 	t := samples.New(channels)
 	for at := from; at < to; at += samplesChunk {
 		end := min(at+samplesChunk, to)
