@@ -129,8 +129,8 @@ func New(ctx context.Context, cfg Config) (_ *App, err error) {
 		IdempotencyRetention: cfg.Settings.IdempotencyRetention,
 		Logger:               cfg.Log,
 		Kinds: map[models.JobKind]jobs.Kind{
-			// A long upload is written round by round; what one attempt has written stays.
-			models.KindSessionWindows: {Queue: jobs.BulkQueue, Deadline: time.Hour},
+			// Someone may follow the session live. A long upload is written round by round; what one attempt has written stays.
+			models.KindSessionWindows: {Deadline: time.Hour},
 			// Someone waits for it, and it has been promised: it is not given up because the database is away for a while.
 			models.KindUserErase: {Deadline: 12 * time.Hour, MaxAttempts: 100},
 		},
