@@ -113,6 +113,10 @@ func seconds(b []byte) (float64, bool) {
 // numbered matches the labels that stand for a code: "7", "T1", "S 12", "Stimulus 3", "Trigger#2".
 var numbered = regexp.MustCompile(`^[A-Za-z]{0,10}[ #/_-]{0,3}(\d{1,9})$`)
 
+// Code returns the number that the text of an annotation stands for, such as 1 for "T1" and 7 for "Stimulus/S  7"; 0
+// where it stands for none.
+func (a Annotation) Code() int { return codeIn(a.Label) }
+
 // codeIn returns the code that a label stands for, 0 when it stands for none. Of "Stimulus/S  1" the part behind the
 // last slash counts.
 func codeIn(label string) int {

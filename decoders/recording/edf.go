@@ -83,7 +83,7 @@ func openEDF(src *cursor, size int64, format Format) (*Stream, error) {
 			expect[c] = h.records * h.signals[i].perRecord
 		}
 	}
-	return &Stream{rec: rec, expect: expect, skip: s.skip, source: s}, nil
+	return &Stream{src: src, rec: rec, expect: expect, skip: s.skip, source: s}, nil
 }
 
 // surveyEDF is Survey for EDF and BDF.

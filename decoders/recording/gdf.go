@@ -161,7 +161,7 @@ func openGDF(src *cursor, size int64) (*Stream, error) {
 	}
 	h.describe(rec)
 	s := &gdfStream{src: src, h: h, rec: rec, skip: make([]bool, len(h.channels))}
-	return &Stream{rec: rec, expect: expect, skip: s.skip, source: s}, nil
+	return &Stream{src: src, rec: rec, expect: expect, skip: s.skip, source: s}, nil
 }
 
 // surveyGDF is Survey for GDF.

@@ -156,7 +156,7 @@ func openText(src *cursor, plan Plan) (*Stream, error) {
 	}
 	s.skip = make([]bool, len(rec.Channels))
 	s.most = max(1, rowsBlock/max(1, len(rec.Channels)))
-	return &Stream{rec: rec, skip: s.skip, source: s}, nil
+	return &Stream{src: src, rec: rec, skip: s.skip, source: s}, nil
 }
 
 func (s *rowStream) next(b *Block) error {

@@ -44,6 +44,7 @@ func (b *Block) reset(channels int) {
 // Stream reads a recording from its first byte to its last and holds one block of about a mebibyte of it. It is not safe
 // for concurrent use.
 type Stream struct {
+	src    *cursor
 	rec    *Recording
 	expect []int  // samples of each channel, to make room at once; nil when unknown
 	skip   []bool // channels whose samples nobody wants
@@ -55,6 +56,9 @@ type Stream struct {
 
 // Recording returns what the header tells: channels without samples. Its warnings are complete after the last block.
 func (s *Stream) Recording() *Recording { return s.rec }
+
+// Offset returns how many bytes of the source were read.
+func (s *Stream) Offset() int64 { return s.src.at }
 
 // Only leaves out the samples of all channels but those with the indexes given. Their events come all the same.
 func (s *Stream) Only(channels []int) {
