@@ -3,6 +3,7 @@ package app
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 
@@ -240,6 +241,36 @@ func TestDecodeOfASession(t *testing.T) {
 			t.Errorf("a key without the scope of sessions: %d %s", a.StatusCode, a.body)
 		}
 	})
+}
+
+// TestEventsOfASessionAreDecoded sends flashes while they happen and decodes the stretch with them.
+func TestEventsOfASessionAreDecoded(t *testing.T) {
+	t.Parallel()
+	s := boot(t, testkit.Backend{DataDir: t.TempDir()})
+	spelled, err := synthetic.Speller(synthetic.Config{Seed: 5, Channels: headsetChannels}, synthetic.SpellerConfig{Text: "N", Repetitions: 20, SOA: .3, P300UV: 16})
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := s.json(t, 201, "POST", "/v1/sessions", s.key, object{"external_user_id": "u", "device_type": "MUSE_2", "sample_rate_hz": spelled.Rate,
+		"channels": headsetChannels, "started_at_unix_ms": documentStart})["session_id"].(string)
+	data := object{}
+	for ch, name := range headsetChannels {
+		data[name] = spelled.Data.RawRowView(ch)
+	}
+	s.ingest(t, id, object{"batch_id": "all", "t0_unix_ms": documentStart, "data": data})
+	var events []object
+	for i, e := range spelled.Events {
+		code := 1
+		if spelled.Targets[i] {
+			code = 2
+		}
+		events = append(events, object{"t_unix_ms": documentStart + int64(math.Round(1000*e.Onset)), "code": code})
+	}
+	s.json(t, 201, "POST", "/v1/sessions/"+id+"/events", s.key, object{"events": events})
+	job := s.await(t, s.json(t, 202, "POST", "/api/v1/neuro/decode", s.key, object{"input": object{"type": "eeg", "session_id": id, "paradigm": "p300"}})["id"].(string))
+	if job["status"] != "completed" || job["output"].(object)["decoded_intent"] != "select_2" {
+		t.Errorf("%v", job)
+	}
 }
 
 // TestGapsAreNamed loses batches, and sends them late.

@@ -44,7 +44,8 @@ type SessionSamples struct {
 	SessionID string
 	Data      []byte // float32 little-endian, sample-major, µV
 	Channels  []string
-	Rate      float64 // Hz
+	Rate      float64              // Hz
+	Events    []models.DecodeEvent // in order, onsets from the beginning of Data
 }
 
 // DecodeConfig is what Decode is made of.
@@ -231,6 +232,9 @@ func (d *Decode) payload(ctx context.Context, p models.Principal, req *models.De
 		in.Encoding, in.Layout, in.ScaleUV = "float32le", "sample_major", nil
 		in.Channels = &models.Channels{Count: len(s.Channels), Names: s.Channels}
 		in.SampleRate = s.Rate
+		if in.Events == nil { // the caller's own go before the session's
+			in.Events = s.Events
+		}
 		return s.Data, nil
 	case len(text) == 0:
 		wrong.add("/input/data", "required", "is required: the recording in base64")

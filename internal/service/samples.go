@@ -1,9 +1,11 @@
 package service
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"math"
+	"slices"
 
 	"github.com/neurod/neurod/internal/samples"
 	"github.com/neurod/neurod/models"
@@ -73,7 +75,26 @@ func (s *Sessions) Samples(ctx context.Context, projectID, sessionID string, sta
 			}
 		}
 	}
+	if out.Events, err = s.eventsIn(ctx, ses, from, to); err != nil {
+		return SessionSamples{}, err
+	}
 	return out, nil
+}
+
+// eventsIn returns the events of a session in a range of its samples, the first as many as a decode may have.
+func (s *Sessions) eventsIn(ctx context.Context, ses models.Session, from, to int64) ([]models.DecodeEvent, error) {
+	if s.cfg.Events == nil {
+		return nil, nil
+	}
+	var out []models.DecodeEvent
+	err := s.cfg.Events(ctx, ses.ProjectID, ses.ID, func(e ExportEvent) error {
+		if e.Sample >= from && e.Sample < to && len(out) < MaxEvents {
+			out = append(out, models.DecodeEvent{OnsetS: float64(e.Sample-from) / ses.SampleRateHz, Code: e.Code, Label: e.Label})
+		}
+		return nil
+	})
+	slices.SortStableFunc(out, func(a, b models.DecodeEvent) int { return cmp.Compare(a.OnsetS, b.OnsetS) })
+	return out, err
 }
 
 // gapFault says where samples are missing.
