@@ -266,7 +266,9 @@ func TestEventsOfASessionAreDecoded(t *testing.T) {
 		}
 		events = append(events, object{"t_unix_ms": documentStart + int64(math.Round(1000*e.Onset)), "code": code})
 	}
-	s.json(t, 201, "POST", "/v1/sessions/"+id+"/events", s.key, object{"events": events})
+	if a := s.call(t, "POST", "/v1/sessions/"+id+"/events", s.key, object{"events": events}); a.StatusCode != 201 {
+		t.Fatalf("events: %d %.500s", a.StatusCode, a.body)
+	}
 	job := s.await(t, s.json(t, 202, "POST", "/api/v1/neuro/decode", s.key, object{"input": object{"type": "eeg", "session_id": id, "paradigm": "p300"}})["id"].(string))
 	if job["status"] != "completed" || job["output"].(object)["decoded_intent"] != "select_2" {
 		t.Errorf("%v", job)
