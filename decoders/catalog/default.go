@@ -19,6 +19,8 @@ func Pipelines() []decoders.Pipeline {
 	return []decoders.Pipeline{
 		motorimagery.CSPLDA(),
 		motorimagery.TSLR(),
+		motorimagery.CSPRxLDA(),
+		motorimagery.CSPRxGMM(),
 		p300.ERPLDA(),
 		p300.XDAWNLDA(),
 		seizure.IctalScore(),
