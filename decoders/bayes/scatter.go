@@ -146,4 +146,6 @@ func newStudentT(p int, kappa, nu, logDet float64) studentT {
 }
 
 // log returns the log density at squared distance dᵀΨ⁻¹d.
-func (t studentT) log(square float64) float64 { return t.constant - t.power*math.Log1p(t.shrink*square) }
+func (t studentT) log(square float64) float64 {
+	return t.constant - t.power*math.Log1p(t.shrink*square)
+}

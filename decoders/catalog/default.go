@@ -23,6 +23,8 @@ func Pipelines() []decoders.Pipeline {
 		motorimagery.CSPRxGMM(),
 		p300.ERPLDA(),
 		p300.XDAWNLDA(),
+		p300.XDAWNRxLDA(),
+		p300.XDAWNCov(),
 		seizure.IctalScore(),
 	}
 }
