@@ -29,6 +29,10 @@ type Config struct {
 	// are scaled to it, so that a blink counts for no more than a large response. 0 lets everything through.
 	// Defaults to 1.5.
 	Limit float64 `json:"limit"`
+	// Reject leaves flashes out whose 2 s of signal hold no usable EEG by the rule of package quality, and says in the
+	// evidence how many. Meant for a Limit of 0, which lets artifacts count in full; beside the default limit it changed
+	// nothing for a speller whose cap moves. Defaults to false.
+	Reject bool `json:"reject,omitempty"`
 	// Standardize brings every epoch to standard deviation 1, which takes out the difference in amplitude between
 	// people, caps and amplifiers. Meant for models of several people. Defaults to false.
 	Standardize bool `json:"standardize"`

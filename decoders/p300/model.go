@@ -108,14 +108,35 @@ func (d *decoder) rows(in *decoders.Input, sel *selection, sc *scratch) (*mat.De
 			"of %d events none is a flash of the stimulus with %g s of signal after it", len(events), d.cfg.End)
 	}
 	sel.ignored, sel.outside = len(events)-len(relevant), dropped
+	used := make([]decoders.Event, len(onsets))
+	for i := range onsets {
+		used[i] = relevant[index[i]]
+	}
+	if d.cfg.Reject {
+		var err error
+		if sc.rows, err = epoch.Rows(sc.rows, in.Channels, d.channels); err != nil {
+			return nil, nil, err
+		}
+		bad, overruled := d.reject(in.Signal, onsets, sc.rows)
+		sel.overruled = overruled
+		kept := onsets[:0]
+		for i, b := range bad {
+			if b {
+				sel.rejected++
+				continue
+			}
+			used[len(kept)] = used[i]
+			kept = append(kept, onsets[i])
+		}
+		onsets, used = kept, used[:len(kept)]
+		in.Step("quality")
+	}
 	x, err := d.epochs(in.Signal, onsets, d.filters, sc)
 	if err != nil {
 		return nil, nil, err
 	}
 	in.Step("epochs")
-	used := make([]decoders.Event, len(onsets))
 	for i := range onsets {
-		used[i] = relevant[index[i]]
 		if !d.cfg.scale(x.RawRowView(i), d.limit) {
 			return nil, nil, decoders.Errorf(decoders.CodeInvalidSignal, map[string]any{"onset_s": onsets[i], "channels": slices.Clone(d.labels)},
 				"the signal is flat after the flash at %g s", onsets[i])

@@ -20,6 +20,9 @@ type selection struct {
 	columns int
 	ignored int // events whose code is no flash of the stimulus
 	outside int // flashes without enough signal after them
+
+	rejected  int  // flashes left out for their quality, where the options ask for it
+	overruled bool // most flashes failed and none was left out
 }
 
 // newSelection reads a stimulus. Errors are invalid_stimulus.
@@ -116,6 +119,9 @@ func (s *selection) result(in *decoders.Input, flashes []flash, d *decoder) (*de
 	res := &decoders.Result{Paradigm: decoders.P300, Evidence: map[string]any{
 		"flashes": len(flashes), "events_ignored": s.ignored, "events_outside": s.outside, "threshold": d.cfg.Threshold,
 	}}
+	if d.cfg.Reject {
+		res.Evidence["flashes_rejected"], res.Evidence["rejection_overruled"] = s.rejected, s.overruled
+	}
 	options, err := s.options(in, codes)
 	if err != nil {
 		return nil, err
