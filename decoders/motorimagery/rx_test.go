@@ -56,8 +56,8 @@ func TestLearningOnlineEqualsLearningAtOnce(t *testing.T) {
 	}
 }
 
-// TestBayesianOnRecordings measures the Bayesian pipelines beside csp_lda: five folds within each person of EEGMMIDB,
-// and, with runs in the order they were recorded, a model of the first run alone and one that went on learning during
+// TestBayesianOnRecordings measures the Bayesian pipelines beside the others: five folds within each person of EEGMMIDB
+// with the calibration of all, and, with runs in the order they were recorded, a model of the first run alone and one that went on learning during
 // the second, both on the third.
 func TestBayesianOnRecordings(t *testing.T) {
 	t.Parallel()
@@ -77,7 +77,8 @@ func TestBayesianOnRecordings(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	compared := []decoders.Pipeline{motorimagery.CSPLDA(), motorimagery.CSPRxLDA(), motorimagery.CSPRxGMM()}
+	compared := []decoders.Pipeline{motorimagery.CSPLDA(), motorimagery.CSPRxLDA(), motorimagery.CSPRxGMM(), motorimagery.TSLR()}
+	adaptive := compared[1:3]
 	hits, trials := make([]int, len(compared)), 0
 	probabilities, truth := make([][][]float64, len(compared)), make([][]int, len(compared))
 	var still, online, asked [2]int
@@ -104,7 +105,7 @@ func TestBayesianOnRecordings(t *testing.T) {
 			}
 			byRun[tr.Group] = append(byRun[tr.Group], i)
 		}
-		for k, p := range compared[1:] {
+		for k, p := range adaptive {
 			for _, c := range []struct {
 				next []int
 				hits *int
@@ -135,7 +136,7 @@ func TestBayesianOnRecordings(t *testing.T) {
 			t.Errorf("%s: %d of %d right, csp_lda %d", p.Name(), hits[k], trials, hits[0])
 		}
 	}
-	for k, p := range compared[1:] {
+	for k, p := range adaptive {
 		t.Logf("%-9s third run: %.3f after the first run, %.3f after learning the second trial by trial", p.Name(),
 			float64(still[k])/float64(asked[k]), float64(online[k])/float64(asked[k]))
 	}

@@ -136,6 +136,21 @@ func TestMustColumn(t *testing.T) {
 	for _, row := range r.Failed() {
 		t.Errorf("below: %s %s %s %s: %v, must %+v", row.Dataset, row.Subject, row.Task, row.Pipeline, row.Metrics, *row.Reference)
 	}
+	// Probabilities are calibrated where there are enough test trials to tell.
+	calibrated := 0
+	for _, row := range r.Rows {
+		ece, measured := row.Metrics["ece"]
+		if !measured || row.N < 40 {
+			continue
+		}
+		calibrated++
+		if ece > 0.10 {
+			t.Errorf("%s %s %s %s %s: ECE %.3f", row.Dataset, row.Subject, row.Task, row.Pipeline, row.Protocol, ece)
+		}
+	}
+	if calibrated == 0 {
+		t.Error("no row tells its calibration")
+	}
 	var b bytes.Buffer
 	if err := r.WriteText(&b); err != nil {
 		t.Fatal(err)
