@@ -1,6 +1,7 @@
 package bayes
 
 import (
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -506,4 +507,60 @@ func BenchmarkScores(b *testing.B) {
 			}
 		})
 	}
+}
+
+// FuzzRestore makes classifiers of arbitrary numbers: they are refused, or they answer and learn without a panic.
+func FuzzRestore(f *testing.F) {
+	rng := rand.New(rand.NewPCG(11, 10))
+	x, y := samples(rng, 30, 2, 2)
+	l, g := classifiers(f, x, y, 2)
+	for _, c := range []struct {
+		arrays map[string]decoders.Array
+		order  []string // in which they are read
+	}{
+		{l.Arrays(), []string{"mean", "kappa", "count", "nu", "root"}},
+		{g.Arrays(), []string{"components", "count", "mean", "alpha", "kappa", "nu", "root"}},
+	} {
+		var seed []byte
+		for _, name := range c.order {
+			for _, v := range c.arrays[name].Data {
+				seed = binary.LittleEndian.AppendUint64(seed, math.Float64bits(v))
+			}
+		}
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		read := func(_ string, shape ...int) ([]float64, error) {
+			n := 1
+			for _, d := range shape {
+				n *= d
+			}
+			if len(b) < 8*n {
+				return nil, errors.New("no more numbers")
+			}
+			out := make([]float64, n)
+			for i := range out {
+				// As model files hold them: finite, and not beyond what products can bear.
+				if out[i] = math.Float64frombits(binary.LittleEndian.Uint64(b[8*i:])); !(math.Abs(out[i]) <= 1e60) {
+					return nil, errors.New("no number")
+				}
+			}
+			b = b[8*n:]
+			return out, nil
+		}
+		whole := b
+		if l, err := RestoreLDA(read, 2, 2); err == nil {
+			l.Scores(nil, []float64{1, -2})
+			if u, err := l.Update([]float64{1, -2}, 1); err == nil {
+				u.Scores(nil, []float64{1e100, 3})
+			}
+		}
+		b = whole
+		if g, err := RestoreGMM(read, 2, 2); err == nil {
+			g.Scores(nil, []float64{1, -2})
+			if u, err := g.Update([]float64{1, -2}, 1); err == nil {
+				u.Scores(nil, []float64{1e100, 3})
+			}
+		}
+	})
 }

@@ -339,9 +339,9 @@ func (m *Model) takenBack(text string) float64 {
 	if i < 0 {
 		return mistake // the model knows nothing of digits and signs
 	}
-	before := m.next(text[:len(text)-size])
-	wrong := mistake / alphabet
-	return wrong / (wrong + (1-mistake)*before[i])
+	meant := max(m.next(text[:len(text)-size])[i], floor)
+	const wrong = mistake / alphabet
+	return wrong / (wrong + (1-mistake)*meant)
 }
 
 // next returns the probabilities of a..z and the space after text.
