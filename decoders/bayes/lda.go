@@ -18,6 +18,7 @@ type LDA struct {
 	nu      float64
 	root    root
 	predict []studentT
+	shifts  []float64  // U⁻ᵀ(m_k - m_0) of each class k, for U the root; classes × features
 	pool    *sync.Pool // of vectors of p numbers
 }
 
@@ -71,6 +72,14 @@ func (l *LDA) ready() (*LDA, error) {
 		}
 	}
 	p := l.p
+	l.shifts = make([]float64, len(l.classes)*p)
+	for k, c := range l.classes {
+		shift := l.shifts[k*p : (k+1)*p]
+		for i, m := range c.mean {
+			shift[i] = m - l.classes[0].mean[i]
+		}
+		l.root.whiten(shift)
+	}
 	l.pool = &sync.Pool{New: func() any { v := make([]float64, p); return &v }}
 	return l, nil
 }
@@ -90,12 +99,19 @@ func (l *LDA) LogDensities(dst, x []float64) []float64 {
 		panic(mat.ErrShape)
 	}
 	v := l.pool.Get().(*[]float64)
+	// All classes share the root, so one triangular system is solved instead of one a class.
 	d := *v
-	for k, c := range l.classes {
-		for i, m := range c.mean {
-			d[i] = x[i] - m
+	for i, m := range l.classes[0].mean {
+		d[i] = x[i] - m
+	}
+	l.root.whiten(d)
+	for k := range l.classes {
+		square := 0.0
+		for i, s := range l.shifts[k*l.p : (k+1)*l.p] {
+			z := d[i] - s
+			square += z * z
 		}
-		dst[k] = l.predict[k].log(l.root.square(d))
+		dst[k] = l.predict[k].log(square)
 	}
 	l.pool.Put(v)
 	return dst

@@ -54,17 +54,25 @@ func (u root) add(v []float64) {
 	}
 }
 
-// square returns dᵀΨ⁻¹d and overwrites d.
-func (u root) square(d []float64) float64 {
+// whiten turns d into U⁻ᵀd, whose squared length is dᵀΨ⁻¹d.
+func (u root) whiten(d []float64) {
 	p := len(d)
-	sum := 0.0
 	for i := range p {
 		row := u[i*p : (i+1)*p]
-		z := d[i] / row[i]
-		sum += z * z
-		for j := i + 1; j < p; j++ {
-			d[j] -= row[j] * z
+		d[i] /= row[i]
+		z, rest := d[i], d[i+1:]
+		for j, v := range row[i+1:] {
+			rest[j] -= v * z
 		}
+	}
+}
+
+// square returns dᵀΨ⁻¹d and overwrites d.
+func (u root) square(d []float64) float64 {
+	u.whiten(d)
+	sum := 0.0
+	for _, z := range d {
+		sum += z * z
 	}
 	return sum
 }

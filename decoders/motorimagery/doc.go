@@ -1,12 +1,13 @@
 // Package motorimagery tells which movement a person imagined, from the change of the 8-30 Hz rhythms over the motor
 // cortex.
 //
-// Two pipelines share one front end (channels by name, window after the cue, band pass):
+// The pipelines share one front end (channels by name, window after the cue, band pass):
 //
 //   - csp_lda: common spatial patterns, logarithm of the power of each component, shrinkage linear discriminant.
 //     Two classes by the generalized eigenvalues, more by joint diagonalization and mutual information.
 //   - ts_lr: covariance with oracle shrinkage, tangent space at the geometric mean of the training trials, logistic
 //     regression.
+//   - csp_rxlda, csp_rxgmm: the features of csp_lda with the classifiers of package bayes, which go on learning.
 //
 // Invariants:
 //
