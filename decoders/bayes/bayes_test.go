@@ -81,6 +81,20 @@ func dense(rows [][]float64) *mat.Dense {
 	return m
 }
 
+// psi returns Ψ, p × p in row-major order.
+func (u root) psi(p int) []float64 {
+	out := make([]float64, p*p)
+	for k := range p {
+		row := u[k*p : (k+1)*p]
+		for i := k; i < p; i++ {
+			for j := k; j < p; j++ {
+				out[i*p+j] += row[i] * row[j]
+			}
+		}
+	}
+	return out
+}
+
 // near compares by the larger of 1 and the wanted size.
 func near(t testing.TB, what string, got, want, tol float64) {
 	t.Helper()

@@ -21,18 +21,21 @@ type root []float64
 func newRoot(psi []float64, p int) root {
 	u := make(root, p*p)
 	for i := range p {
-		for j := i; j < p; j++ {
-			s := psi[i*p+j]
-			for k := range i {
-				s -= u[k*p+i] * u[k*p+j]
-			}
-			if i == j {
-				if !(s > 0) || math.IsInf(s, 0) {
-					return nil
-				}
-				u[i*p+i] = math.Sqrt(s)
-			} else {
-				u[i*p+j] = s / u[i*p+i]
+		copy(u[i*p+i:(i+1)*p], psi[i*p+i:(i+1)*p])
+	}
+	for k := range p {
+		row := u[k*p : (k+1)*p]
+		if s := row[k]; !(s > 0) || math.IsInf(s, 0) {
+			return nil
+		}
+		row[k] = math.Sqrt(row[k])
+		for j := k + 1; j < p; j++ {
+			row[j] /= row[k]
+		}
+		for i := k + 1; i < p; i++ {
+			f, rest := row[i], u[i*p+i:(i+1)*p]
+			for j, v := range row[i:] {
+				rest[j] -= f * v
 			}
 		}
 	}
@@ -84,20 +87,6 @@ func (u root) logDet(p int) float64 {
 		sum += math.Log(u[i*p+i])
 	}
 	return 2 * sum
-}
-
-// psi returns Ψ, p × p in row-major order.
-func (u root) psi(p int) []float64 {
-	out := make([]float64, p*p)
-	for k := range p {
-		row := u[k*p : (k+1)*p]
-		for i := k; i < p; i++ {
-			for j := k; j < p; j++ {
-				out[i*p+j] += row[i] * row[j]
-			}
-		}
-	}
-	return out
 }
 
 // valid tells whether numbers that were read from a file are a factor.
