@@ -44,6 +44,9 @@ func movingSession(t testing.TB, text string, seed uint64) synthetic.Session {
 
 // TestRejectsWhatIsNoEEG spells a session in which the cap moves, with all flashes and without those in motion.
 func TestRejectsWhatIsNoEEG(t *testing.T) {
+	if slow {
+		t.Skip("a measurement of one goroutine that takes a minute under the race detector: the run without it makes it")
+	}
 	t.Parallel()
 	train := movingSession(t, "QUICK_BROWN_FOX_JUMPS", 1)
 	ds := p300.NewDataset(train.Channels, train.Rate)
@@ -91,6 +94,9 @@ func TestRejectsWhatIsNoEEG(t *testing.T) {
 
 // TestGateKeepsArtifactsFromTraining gates the epochs of a session in which the cap moves.
 func TestGateKeepsArtifactsFromTraining(t *testing.T) {
+	if slow {
+		t.Skip("a measurement of one goroutine that takes a minute under the race detector: the run without it makes it")
+	}
 	t.Parallel()
 	s := movingSession(t, "QUICK_BROWN_FOX_JUMPS", 4)
 	ds := p300.NewDataset(s.Channels, s.Rate)
