@@ -136,11 +136,16 @@ func TestMustColumn(t *testing.T) {
 	for _, row := range r.Failed() {
 		t.Errorf("below: %s %s %s %s: %v, must %+v", row.Dataset, row.Subject, row.Task, row.Pipeline, row.Metrics, *row.Reference)
 	}
-	// Probabilities are calibrated where there are enough test trials to tell.
+	// Probabilities of flashes and clips are calibrated where there are enough test trials to tell: of one person, or of
+	// all people pooled. A few trials a class to train on leave too little to calibrate with.
 	calibrated := 0
 	for _, row := range r.Rows {
 		ece, measured := row.Metrics["ece"]
-		if !measured || row.N < 40 {
+		if pooled, ok := row.Metrics["ece_pooled"]; ok {
+			ece = pooled
+		}
+		family, _, _ := strings.Cut(row.Dataset, "/")
+		if !measured || row.N < 40 || family != "p300" && family != "seizure" || strings.HasSuffix(row.Protocol, "trials a class") {
 			continue
 		}
 		calibrated++
