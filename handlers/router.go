@@ -63,6 +63,10 @@ const (
 	BatchBodyLimit = 64 << 20
 	// IngestBodyLimit is for one batch of samples: 4 min of 64 channels at 250 Hz as float32.
 	IngestBodyLimit = 16 << 20
+	// ImportBodyLimit is for an uploaded file with the frame of a form around it.
+	ImportBodyLimit = service.MaxImportBytes + 1<<20
+	// EventsBodyLimit is for the events of one call with labels of the greatest length.
+	EventsBodyLimit = 8 << 20
 	// SmallBodyLimit is for bodies that carry no recording.
 	SmallBodyLimit = 64 << 10
 )
@@ -78,7 +82,7 @@ type Route struct {
 }
 
 // media lists the media types that a path takes beside JSON.
-var media = map[string][]string{"/v1/sessions/:id/ingest": {octets}}
+var media = map[string][]string{"/v1/sessions/:id/ingest": {octets}, "/v1/sessions/import": importMedia}
 
 // Family returns the family in which the route's errors are rendered.
 func (r Route) Family() render.Family { return render.FamilyOf(r.Path) }
@@ -107,11 +111,14 @@ func (a *API) Routes() []Route {
 		{del, "/v1/projects/:id/keys/:key_id", jwt, "", 0, a.revokeKey},
 
 		{post, "/v1/sessions", key, models.ScopeSessions, SmallBodyLimit, a.createSession},
+		{post, "/v1/sessions/import", key, models.ScopeSessions, ImportBodyLimit, a.importSession},
 		{get, "/v1/sessions", key, models.ScopeSessions, 0, a.listSessions},
 		{get, "/v1/sessions/:id", key, models.ScopeSessions, 0, a.getSession},
 		{post, "/v1/sessions/:id/ingest", key, models.ScopeSessions, IngestBodyLimit, a.ingest},
 		{post, "/v1/sessions/:id/end", key, models.ScopeSessions, SmallBodyLimit, a.endSession},
 		{get, "/v1/sessions/:id/status", key, models.ScopeSessions, 0, a.sessionStatus},
+		{get, "/v1/sessions/:id/events", key, models.ScopeSessions, 0, a.listEvents},
+		{post, "/v1/sessions/:id/events", key, models.ScopeSessions, EventsBodyLimit, a.addEvents},
 		{get, "/v1/sessions/:id/features", key, models.ScopeSessions, 0, a.features},
 		{get, "/v1/sessions/:id/features/stream", key, models.ScopeSessions, 0, a.featureStream},
 		{get, "/v1/sessions/:id/decodes", key, models.ScopeSessions, 0, a.decodes},

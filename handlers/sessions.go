@@ -32,20 +32,21 @@ type sessionBody struct {
 
 // sessionFields is what callers see of a session.
 type sessionFields struct {
-	SessionID       string               `json:"session_id"`
-	ProjectID       string               `json:"project_id"`
-	ExternalUserID  string               `json:"external_user_id"`
-	DeviceType      string               `json:"device_type"`
-	SampleRateHz    float64              `json:"sample_rate_hz"`
-	Channels        []string             `json:"channels"`
-	StartedAt       string               `json:"started_at"`
-	EndedAt         *string              `json:"ended_at"`
-	IngestionMode   models.IngestionMode `json:"ingestion_mode"`
-	ProcessingState *models.SessionState `json:"processing_state"`
-	HopS            float64              `json:"hop_s"`
-	JitterMS        int                  `json:"jitter_ms"`
-	Decode          *liveFields          `json:"decode,omitempty"`
-	WSURL           string               `json:"ws_url,omitempty"`
+	SessionID       string                  `json:"session_id"`
+	ProjectID       string                  `json:"project_id"`
+	ExternalUserID  string                  `json:"external_user_id"`
+	DeviceType      string                  `json:"device_type"`
+	SampleRateHz    float64                 `json:"sample_rate_hz"`
+	Channels        []string                `json:"channels"`
+	StartedAt       string                  `json:"started_at"`
+	EndedAt         *string                 `json:"ended_at"`
+	IngestionMode   models.IngestionMode    `json:"ingestion_mode"`
+	ProcessingState *models.SessionState    `json:"processing_state"`
+	HopS            float64                 `json:"hop_s"`
+	JitterMS        int                     `json:"jitter_ms"`
+	Decode          *liveFields             `json:"decode,omitempty"`
+	SkippedChannels []models.SkippedChannel `json:"skipped_channels,omitempty"` // of the file that the session was made of
+	WSURL           string                  `json:"ws_url,omitempty"`
 }
 
 // liveFields is what callers see of how a session is decoded as it runs.
@@ -131,7 +132,16 @@ func (a *API) getSession(c *gin.Context) {
 		fail(c, err)
 		return
 	}
-	c.JSON(http.StatusOK, sessionOfModel(s))
+	imp, err := a.cfg.Sessions.ImportOf(c.Request.Context(), s)
+	if err != nil {
+		fail(c, err)
+		return
+	}
+	out := sessionOfModel(s)
+	if imp != nil {
+		out.SkippedChannels = imp.Skipped()
+	}
+	c.JSON(http.StatusOK, out)
 }
 
 // gapFields is a stretch of time that was not recorded.
@@ -153,6 +163,11 @@ func (a *API) sessionStatus(c *gin.Context) {
 		gaps[i] = gapFields(g)
 	}
 	s := st.Session
+	imp, err := a.cfg.Sessions.ImportOf(c.Request.Context(), s)
+	if err != nil {
+		fail(c, err)
+		return
+	}
 	c.JSON(http.StatusOK, struct {
 		SessionID       string               `json:"session_id"`
 		IngestionMode   models.IngestionMode `json:"ingestion_mode"`
@@ -166,8 +181,9 @@ func (a *API) sessionStatus(c *gin.Context) {
 		Gaps            []gapFields          `json:"gaps"`
 		MoreGaps        bool                 `json:"more_gaps"`
 		JobID           *string              `json:"job_id"`
+		Import          *importFields        `json:"import,omitempty"`
 	}{s.ID, s.IngestionMode, s.ProcessingState(), rfc3339p(s.EndedAt), s.WindowCount, s.DecodeCount, s.SampleCount, s.BatchCount, s.Pending(),
-		gaps, st.MoreGaps, s.JobID})
+		gaps, st.MoreGaps, s.JobID, importOfModel(imp)})
 }
 
 // octets is the media type of float32 little-endian samples.

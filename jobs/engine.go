@@ -48,8 +48,16 @@ type Config struct {
 	DeadLetterRetention time.Duration
 	// RetentionTick is the pause between two rounds of pruning. Defaults to 1 min.
 	RetentionTick time.Duration
+	// Prunes delete what else need not be kept, once a round. Defaults to none.
+	Prunes []Prune
 	// Logger gets what an operator should know. Defaults to slog.Default().
 	Logger *slog.Logger
+}
+
+// Prune deletes a part of what need not be kept any more, and returns how many rows that were.
+type Prune struct {
+	What string // such as "upload chunks"
+	Do   func(ctx context.Context) (int, error)
 }
 
 func (c Config) withDefaults() Config {

@@ -53,9 +53,20 @@ func (e *Engine) prune(ctx context.Context) {
 				break
 			}
 		}
-		if total > 0 {
-			e.metrics.pruned.WithLabelValues(p.what).Add(float64(total))
-			e.log.Info("pruned "+p.what, "rows", total)
+		e.pruned(p.what, total)
+	}
+	for _, p := range e.cfg.Prunes {
+		n, err := p.Do(ctx)
+		if err != nil && ctx.Err() == nil {
+			e.log.Warn("prune "+p.What, "error", err)
 		}
+		e.pruned(p.What, n)
+	}
+}
+
+func (e *Engine) pruned(what string, rows int) {
+	if rows > 0 {
+		e.metrics.pruned.WithLabelValues(what).Add(float64(rows))
+		e.log.Info("pruned "+what, "rows", rows)
 	}
 }

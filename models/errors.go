@@ -45,10 +45,18 @@ const (
 	SessionNotFound        Code = "session_not_found"
 	SessionClosed          Code = "session_ended"
 	InvalidSamples         Code = "invalid_samples"
+	TooManyEvents          Code = "too_many_events"
 	UpgradeRequired        Code = "upgrade_required"
 	RateLimited            Code = "rate_limited"
 	Unavailable            Code = "unavailable"
 	Internal               Code = "internal_error"
+)
+
+// Codes of the decoders' readers that refuse a file when it is uploaded.
+const (
+	UnsupportedFormat Code = "unsupported_format"
+	PayloadMalformed  Code = "payload_malformed"
+	MontageMismatch   Code = "montage_mismatch"
 )
 
 // Codes of failed jobs that are not the decoder's own (those are in package decoders).
@@ -97,6 +105,10 @@ var ErrorTable = map[Code]Entry{
 	SessionNotFound:        {http.StatusNotFound, "There is no such session."},
 	SessionClosed:          {http.StatusConflict, "The session has ended and takes no more samples."},
 	InvalidSamples:         {http.StatusUnprocessableEntity, "The samples do not fit the session."},
+	TooManyEvents:          {http.StatusConflict, "The session keeps no more events."},
+	UnsupportedFormat:      {http.StatusUnprocessableEntity, "The file is not read."},
+	PayloadMalformed:       {http.StatusUnprocessableEntity, "The file breaks its own format."},
+	MontageMismatch:        {http.StatusUnprocessableEntity, "The channels do not fit."},
 	UpgradeRequired:        {http.StatusUpgradeRequired, "This path speaks WebSocket."},
 	RateLimited:            {http.StatusTooManyRequests, "Rate limit exceeded."},
 	Unavailable:            {http.StatusServiceUnavailable, "A part of the service is not available; try again."},

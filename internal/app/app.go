@@ -133,7 +133,12 @@ func New(ctx context.Context, cfg Config) (_ *App, err error) {
 			models.KindSessionWindows: {Deadline: time.Hour},
 			// Someone waits for it, and it has been promised: it is not given up because the database is away for a while.
 			models.KindUserErase: {Deadline: 12 * time.Hour, MaxAttempts: 100},
+			// A file is written round by round; what one attempt has written stays.
+			models.KindSessionImport: {Queue: jobs.BulkQueue, Deadline: 6 * time.Hour},
 		},
+		Prunes: []jobs.Prune{{What: "upload chunks", Do: func(ctx context.Context) (int, error) {
+			return a.store.PruneUploads(ctx, time.Now().Add(-service.AbandonedUpload))
+		}}},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("app: %w", err)
@@ -260,12 +265,14 @@ func (a *App) wireWorker() error {
 	a.worker.Register(models.KindDecode, workers.Decode(cat))
 	a.worker.Register(models.KindSessionWindows, workers.SessionWindows(a.store, cat, a.engine.Notify))
 	a.worker.Register(models.KindUserErase, workers.EraseUser(a.store))
+	a.worker.Register(models.KindSessionImport, workers.SessionImport(a.store, a.engine.Notify))
 	a.metrics.MustRegister(a.worker.Collector())
 	return nil
 }
 
 func (a *App) wireHTTP(accounts *service.Accounts) error {
-	sessions := service.NewSessions(service.SessionsConfig{Store: a.store, Jobs: a.engine, Tokens: a.tokens, Files: signalFiles})
+	sessions := service.NewSessions(service.SessionsConfig{Store: a.store, Jobs: a.engine, Tokens: a.tokens, Files: signalFiles,
+		Events: sessionEvents(a.store), Survey: survey})
 	router, err := handlers.NewRouter(handlers.Config{
 		Accounts:       accounts,
 		Decode:         service.NewDecode(service.DecodeConfig{Jobs: a.engine, Disabled: !a.settings.DecodeEnabled, Sessions: sessions}),

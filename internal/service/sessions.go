@@ -83,6 +83,8 @@ type SessionsConfig struct {
 	Files SignalFiles
 	// Events gives the events of a session. Defaults to none: exports have no events.
 	Events SessionEvents
+	// Survey looks into uploaded files. Required for imports.
+	Survey Survey
 	// Now is the clock. Defaults to time.Now.
 	Now func() time.Time
 }

@@ -38,6 +38,9 @@ var sessionTables = []sessionTable{
 	{name: "feature_windows", session: "session_id", features: "1"},
 	{name: "session_decodes", session: "session_id"},
 	{name: "session_stretches", session: "session_id"},
+	{name: "session_events", session: "session_id"},
+	{name: "session_imports", session: "session_id", job: "job_id"},
+	{name: "upload_chunks", session: "session_id", blobs: true},
 	{name: "session_jobs", session: "session_id", job: "job_id"},
 }
 

@@ -47,6 +47,10 @@ var entities = map[string]any{
 
 	"erasures":        models.Erasure{},
 	"erased_sessions": models.ErasedSession{},
+
+	"upload_chunks":   models.UploadChunk{},
+	"session_imports": models.SessionImport{},
+	"session_events":  models.SessionMark{},
 }
 
 // empties opens an empty database of each dialect, with a plain connection beside the store to look at it.

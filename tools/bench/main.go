@@ -18,7 +18,7 @@ import (
 func main() {
 	var opt options
 	flag.StringVar(&opt.neurod, "neurod", "bin/neurod", "the program to measure")
-	flag.StringVar(&opt.only, "only", "", "comma-separated parts: latency,throughput,ingest,live,age,decoders,memory,export (default all)")
+	flag.StringVar(&opt.only, "only", "", "comma-separated parts: latency,throughput,ingest,live,age,decoders,memory,export,import (default all)")
 	flag.IntVar(&opt.requests, "requests", 400, "decodes timed one after another for latency")
 	flag.DurationVar(&opt.load, "load", 12*time.Second, "length of one closed-loop throughput round")
 	flag.IntVar(&opt.clients, "clients", 32, "closed-loop clients")
@@ -67,6 +67,11 @@ func run(ctx context.Context, opt options) error {
 	}
 	if opt.wants("export") {
 		if err := benchExport(ctx, opt); err != nil {
+			return err
+		}
+	}
+	if opt.wants("import") {
+		if err := benchImport(ctx, opt); err != nil {
 			return err
 		}
 	}
