@@ -10,6 +10,7 @@ import (
 
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/classify"
+	"github.com/neurod/neurod/decoders/internal/stored"
 	"github.com/neurod/neurod/decoders/riemann"
 )
 
@@ -192,7 +193,7 @@ func (d *cspDecoder) Decode(ctx context.Context, in *decoders.Input) (*decoders.
 
 func (d *cspDecoder) State() decoders.State {
 	st := d.state()
-	st.Arrays["filters"] = denseArray(d.filters)
+	st.Arrays["filters"] = stored.Matrix(d.filters)
 	return st
 }
 
@@ -205,7 +206,7 @@ func (cspLDA) Restore(name, version string, st decoders.State) (decoders.Trained
 	if err != nil {
 		return nil, err
 	}
-	filters, err := array(st, "filters", shape[0], len(st.Channels))
+	filters, err := stored.Array(st, "filters", shape[0], len(st.Channels))
 	if err != nil {
 		return nil, err
 	}

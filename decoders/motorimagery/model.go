@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"math"
 	"slices"
 
 	"gonum.org/v1/gonum/mat"
@@ -12,6 +11,7 @@ import (
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/classify"
 	"github.com/neurod/neurod/decoders/epoch"
+	"github.com/neurod/neurod/decoders/internal/stored"
 )
 
 // model is what both pipelines share once trained: the front end, a linear classifier and its temperature.
@@ -77,7 +77,7 @@ func (m *model) state() decoders.State {
 	return decoders.State{
 		Pipeline: m.pipeline, Classes: slices.Clone(m.classes), Channels: slices.Clone(m.labels), Rate: m.rate, Config: slices.Clone(m.raw),
 		Arrays: map[string]decoders.Array{
-			"coef":        denseArray(m.linear.Coef),
+			"coef":        stored.Matrix(m.linear.Coef),
 			"intercept":   {Shape: []int{len(m.linear.Intercept)}, Data: slices.Clone(m.linear.Intercept)},
 			"temperature": {Shape: []int{1}, Data: []float64{m.temperature}},
 		},
@@ -121,15 +121,15 @@ func restoreModel(pipeline, name, version string, st decoders.State, features in
 	if err != nil {
 		return nil, err
 	}
-	coef, err := array(st, "coef", len(st.Classes), features)
+	coef, err := stored.Array(st, "coef", len(st.Classes), features)
 	if err != nil {
 		return nil, err
 	}
-	intercept, err := array(st, "intercept", len(st.Classes))
+	intercept, err := stored.Array(st, "intercept", len(st.Classes))
 	if err != nil {
 		return nil, err
 	}
-	temperature, err := array(st, "temperature", 1)
+	temperature, err := stored.Array(st, "temperature", 1)
 	if err != nil {
 		return nil, err
 	}
@@ -140,35 +140,3 @@ func restoreModel(pipeline, name, version string, st decoders.State, features in
 	m.temperature = temperature[0]
 	return m, nil
 }
-
-// largestParameter bounds what a trained model holds. µV to the power of -1 and classifiers on logarithms stay far
-// below; beyond it sums of products could overflow.
-const largestParameter = 1e60
-
-// array returns a copy of a stored array after holding it to its shape.
-func array(st decoders.State, name string, shape ...int) ([]float64, error) {
-	a, ok := st.Arrays[name]
-	if !ok {
-		return nil, incompatible("array %q is missing", name)
-	}
-	n := 1
-	for _, d := range shape {
-		n *= d
-	}
-	if !slices.Equal(a.Shape, shape) || len(a.Data) != n {
-		return nil, incompatible("array %q has shape %v and %d numbers, want %v", name, a.Shape, len(a.Data), shape)
-	}
-	for i, v := range a.Data {
-		if !(math.Abs(v) <= largestParameter) {
-			return nil, incompatible("array %q holds %v at %d", name, v, i)
-		}
-	}
-	return slices.Clone(a.Data), nil
-}
-
-func denseArray(m *mat.Dense) decoders.Array {
-	r, c := m.Dims()
-	return decoders.Array{Shape: []int{r, c}, Data: mat.DenseCopyOf(m).RawMatrix().Data}
-}
-
-func symArray(m *mat.SymDense) decoders.Array { return denseArray(mat.DenseCopyOf(m)) }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/classify"
+	"github.com/neurod/neurod/decoders/internal/stored"
 	"github.com/neurod/neurod/decoders/riemann"
 )
 
@@ -125,9 +126,9 @@ func (d *tsDecoder) Decode(ctx context.Context, in *decoders.Input) (*decoders.R
 
 func (d *tsDecoder) State() decoders.State {
 	st := d.state()
-	st.Arrays["reference"] = symArray(d.space.Reference())
+	st.Arrays["reference"] = stored.Matrix(d.space.Reference())
 	if d.move != nil {
-		st.Arrays["align"] = denseArray(d.move)
+		st.Arrays["align"] = stored.Matrix(d.move)
 	}
 	return st
 }
@@ -142,24 +143,15 @@ func (tsLR) Restore(name, version string, st decoders.State) (decoders.Trained, 
 		return nil, err
 	}
 	d := &tsDecoder{model: m}
-	reference, err := array(st, "reference", n, n)
+	ref, err := stored.Symmetric(st, "reference", n)
 	if err != nil {
 		return nil, err
-	}
-	ref := mat.NewSymDense(n, nil)
-	for i := range n {
-		for j := i; j < n; j++ {
-			if reference[i*n+j] != reference[j*n+i] {
-				return nil, incompatible("the reference covariance is not symmetric at %d, %d", i, j)
-			}
-			ref.SetSym(i, j, reference[i*n+j])
-		}
 	}
 	if d.space, err = riemann.NewTangentSpace(ref); err != nil {
 		return nil, incompatible("the reference covariance: %v", err)
 	}
 	if m.cfg.Align {
-		move, err := array(st, "align", n, n)
+		move, err := stored.Array(st, "align", n, n)
 		if err != nil {
 			return nil, err
 		}

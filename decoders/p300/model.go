@@ -11,6 +11,7 @@ import (
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/classify"
 	"github.com/neurod/neurod/decoders/epoch"
+	"github.com/neurod/neurod/decoders/internal/stored"
 )
 
 // decoder is a trained P300 decoder.
@@ -144,7 +145,7 @@ func (d *decoder) State() decoders.State {
 	st := decoders.State{
 		Pipeline: d.pipeline, Channels: slices.Clone(d.labels), Config: slices.Clone(d.raw),
 		Arrays: map[string]decoders.Array{
-			"coef":        denseArray(d.linear.Coef),
+			"coef":        stored.Matrix(d.linear.Coef),
 			"intercept":   {Shape: []int{2}, Data: slices.Clone(d.linear.Intercept)},
 			"limit":       {Shape: []int{1}, Data: []float64{d.limit}},
 			"likelihood":  {Shape: []int{3}, Data: []float64{d.slope, d.offset, d.odds}},
@@ -152,7 +153,7 @@ func (d *decoder) State() decoders.State {
 		},
 	}
 	if d.filters != nil {
-		st.Arrays["filters"] = denseArray(d.filters)
+		st.Arrays["filters"] = stored.Matrix(d.filters)
 	}
 	return st
 }
@@ -173,7 +174,7 @@ func (p pipeline) Restore(name, version string, st decoders.State) (decoders.Tra
 	if err != nil {
 		return nil, err
 	}
-	rate, err := array(st, "sample_rate", 1)
+	rate, err := stored.Array(st, "sample_rate", 1)
 	if err != nil {
 		return nil, err
 	}
@@ -187,26 +188,26 @@ func (p pipeline) Restore(name, version string, st decoders.State) (decoders.Tra
 		if len(shape) != 2 || shape[0] < 1 || shape[0] > 1024 {
 			return nil, incompatible("array \"filters\" has shape %v, want components × channels", shape)
 		}
-		filters, err := array(st, "filters", shape[0], len(st.Channels))
+		filters, err := stored.Array(st, "filters", shape[0], len(st.Channels))
 		if err != nil {
 			return nil, err
 		}
 		outputs = shape[0]
 		d.filters = mat.NewDense(outputs, len(st.Channels), filters)
 	}
-	coef, err := array(st, "coef", 2, outputs*cfg.bins())
+	coef, err := stored.Array(st, "coef", 2, outputs*cfg.bins())
 	if err != nil {
 		return nil, err
 	}
-	intercept, err := array(st, "intercept", 2)
+	intercept, err := stored.Array(st, "intercept", 2)
 	if err != nil {
 		return nil, err
 	}
-	limit, err := array(st, "limit", 1)
+	limit, err := stored.Array(st, "limit", 1)
 	if err != nil {
 		return nil, err
 	}
-	likelihood, err := array(st, "likelihood", 3)
+	likelihood, err := stored.Array(st, "likelihood", 3)
 	if err != nil {
 		return nil, err
 	}
@@ -217,33 +218,4 @@ func (p pipeline) Restore(name, version string, st decoders.State) (decoders.Tra
 	d.limit = limit[0]
 	d.slope, d.offset, d.odds = likelihood[0], likelihood[1], likelihood[2]
 	return d, nil
-}
-
-// largestParameter bounds what a trained model holds, so that sums of products cannot overflow.
-const largestParameter = 1e60
-
-// array returns a copy of a stored array after holding it to its shape.
-func array(st decoders.State, name string, shape ...int) ([]float64, error) {
-	a, ok := st.Arrays[name]
-	if !ok {
-		return nil, incompatible("array %q is missing", name)
-	}
-	n := 1
-	for _, d := range shape {
-		n *= d
-	}
-	if !slices.Equal(a.Shape, shape) || len(a.Data) != n {
-		return nil, incompatible("array %q has shape %v and %d numbers, want %v", name, a.Shape, len(a.Data), shape)
-	}
-	for i, v := range a.Data {
-		if !(math.Abs(v) <= largestParameter) {
-			return nil, incompatible("array %q holds %v at %d", name, v, i)
-		}
-	}
-	return slices.Clone(a.Data), nil
-}
-
-func denseArray(m *mat.Dense) decoders.Array {
-	r, c := m.Dims()
-	return decoders.Array{Shape: []int{r, c}, Data: mat.DenseCopyOf(m).RawMatrix().Data}
 }
