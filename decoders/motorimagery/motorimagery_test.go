@@ -68,7 +68,9 @@ func train(t testing.TB, p decoders.Pipeline, ds *decoders.Dataset, config strin
 	return d
 }
 
-var pipelines = []decoders.Pipeline{motorimagery.CSPLDA(), motorimagery.TSLR()}
+var pipelines = []decoders.Pipeline{
+	motorimagery.CSPLDA(), motorimagery.TSLR(), motorimagery.MDM(), motorimagery.FgMDM(), motorimagery.FBCSP(),
+}
 
 func TestConformance(t *testing.T) {
 	for _, p := range pipelines {
