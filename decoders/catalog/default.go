@@ -19,6 +19,13 @@ func Pipelines() []decoders.Pipeline {
 	return []decoders.Pipeline{
 		motorimagery.CSPLDA(),
 		motorimagery.TSLR(),
+		motorimagery.MDM(),
+		motorimagery.FgMDM(),
+		motorimagery.FBCSP(),
+		ssvep.ECCA(),
+		ssvep.TRCA(),
+		ssvep.ETRCA(),
+		ssvep.TDCA(),
 		p300.ERPLDA(),
 		p300.XDAWNLDA(),
 		seizure.IctalScore(),

@@ -1,0 +1,173 @@
+package ssvep
+
+import (
+	"fmt"
+	"math"
+
+	"gonum.org/v1/gonum/mat"
+
+	"github.com/neurod/neurod/decoders"
+	"github.com/neurod/neurod/decoders/riemann"
+)
+
+// ecca is extended canonical correlation analysis (Chen et al. 2015, PNAS 112, E6058-E6067): beside the canonical
+// correlation of the window X with the sines Y, the correlations of X with the person's template T after three spatial
+// filters, those of CCA between X and T, X and Y, and T and Y; the score is Σ sign(r)·r².
+type ecca struct {
+	templates templates
+	sines     []*mat.Dense      // by class: samples × columns, orthonormal and centred
+	basis     [][]*mat.Dense    // band, class: samples × rank, orthonormal, of the template
+	power     [][]*mat.SymDense // T·Tᵀ
+	filter    [][][]float64     // of CCA between T and Y
+}
+
+// eccaScratch is what a window needs.
+type eccaScratch struct {
+	gram  *mat.SymDense
+	white *mat.Dense // rank × channels; nil where the window is empty
+	x     *mat.Dense
+	cross mat.Dense // X·Tᵀ
+	side  mat.Dense
+	inner mat.Dense
+	sq    *mat.SymDense
+	eig   mat.EigenSym
+	vec   mat.Dense
+}
+
+// centredSines is sinesOf without the mean, as windows are without theirs.
+func centredSines(f float64, harmonics, n int, rate float64) *mat.Dense {
+	ref := newReference(f, harmonicsOf(f, harmonics, rate, false), n, rate)
+	q := mat.NewDense(n, ref.columns(), nil)
+	h := n / 2
+	c := 0
+	for _, half := range ref.even {
+		for j := range h {
+			q.Set(n-h+j, c, half[j])
+			q.Set(h-1-j, c, half[j])
+		}
+		if n%2 == 1 {
+			q.Set(h, c, half[h])
+		}
+		c++
+	}
+	for _, half := range ref.odd {
+		for j := range h {
+			q.Set(n-h+j, c, half[j])
+			q.Set(h-1-j, c, -half[j])
+		}
+		c++
+	}
+	return q
+}
+
+func newECCA(d *trained, t templates) (*ecca, error) {
+	m := &ecca{templates: t}
+	for _, f := range d.cfg.Frequencies {
+		m.sines = append(m.sines, centredSines(f, d.cfg.Harmonics, d.samples, d.rate))
+	}
+	for b, band := range t {
+		var basis []*mat.Dense
+		var power []*mat.SymDense
+		var filter [][]float64
+		for k, x := range band {
+			n, samples := x.Dims()
+			gram := mat.NewSymDense(n, nil)
+			gram.SymOuterK(1, x)
+			white, err := riemann.Whitener(gram, 1e-10)
+			if err != nil {
+				return nil, fmt.Errorf("template of class %d in band %d: %w", k, b, err)
+			}
+			rank, _ := white.Dims()
+			q := mat.NewDense(samples, rank, nil)
+			q.Mul(x.T(), white.T())
+			var sc eccaScratch
+			w, _, err := sc.direction(white, x, m.sines[k])
+			if err != nil {
+				return nil, fmt.Errorf("template of class %d in band %d: %w", k, b, err)
+			}
+			basis, power, filter = append(basis, q), append(power, gram), append(filter, w)
+		}
+		m.basis, m.power, m.filter = append(m.basis, basis), append(m.power, power), append(m.filter, filter)
+	}
+	return m, nil
+}
+
+func fitECCA(d *trained, trials [][][]*mat.Dense) (*ecca, error) {
+	var t templates
+	for _, band := range trials {
+		var means []*mat.Dense
+		for _, class := range band {
+			means = append(means, meanOf(class))
+		}
+		t = append(t, means)
+	}
+	return newECCA(d, t)
+}
+
+// direction returns the spatial filter and the value of the largest canonical correlation of x (channels × samples),
+// whose whitener is given, with an orthonormal basis (samples × columns).
+func (sc *eccaScratch) direction(white, x, basis *mat.Dense) ([]float64, float64, error) {
+	rank, channels := white.Dims()
+	_, columns := basis.Dims()
+	sc.side = *shaped(&sc.side, channels, columns)
+	sc.side.Mul(x, basis)
+	sc.inner = *shaped(&sc.inner, rank, columns)
+	sc.inner.Mul(white, &sc.side)
+	if sc.sq == nil || sc.sq.SymmetricDim() != rank {
+		sc.sq = mat.NewSymDense(rank, nil)
+	}
+	sc.sq.SymOuterK(1, &sc.inner)
+	if !sc.eig.Factorize(sc.sq, true) {
+		return nil, 0, fmt.Errorf("the eigenvalues did not converge")
+	}
+	sc.vec.Reset()
+	sc.eig.VectorsTo(&sc.vec)
+	values := sc.eig.Values(nil)
+	w := mat.NewVecDense(channels, nil)
+	w.MulVec(white.T(), sc.vec.ColView(rank-1))
+	return w.RawVector().Data, math.Sqrt(min(1, max(0, values[rank-1]))), nil
+}
+
+func (m *ecca) load(_ int, x *mat.Dense, sc *scoring) {
+	e := &sc.ecca
+	n, _ := x.Dims()
+	if e.gram == nil {
+		e.gram = mat.NewSymDense(n, nil)
+	}
+	e.gram.SymOuterK(1, x)
+	e.x = x
+	var err error
+	if e.white, err = riemann.Whitener(e.gram, 1e-10); err != nil {
+		e.white = nil
+	}
+}
+
+func (m *ecca) score(b, k int, sc *scoring) float64 {
+	e := &sc.ecca
+	if e.white == nil {
+		return 0
+	}
+	n, _ := e.x.Dims()
+	t := m.templates[b][k]
+	e.cross = *shaped(&e.cross, n, n)
+	e.cross.Mul(e.x, t.T())
+	byTemplate, _, err := e.direction(e.white, e.x, m.basis[b][k])
+	if err != nil {
+		return math.NaN()
+	}
+	bySines, rho, err := e.direction(e.white, e.x, m.sines[k])
+	if err != nil {
+		return math.NaN()
+	}
+	score := rho * rho
+	for _, w := range [][]float64{byTemplate, bySines, m.filter[b][k]} {
+		v := mat.NewVecDense(n, w)
+		r := cosine(mat.Inner(v, &e.cross, v), mat.Inner(v, e.gram, v), mat.Inner(v, m.power[b][k], v))
+		score += math.Copysign(r*r, r)
+	}
+	return score
+}
+
+func (m *ecca) arrays() map[string]decoders.Array {
+	return map[string]decoders.Array{"templates": m.templates.array()}
+}
