@@ -182,11 +182,13 @@ type trained struct {
 
 var _ decoders.Trained = (*trained)(nil)
 
-// method is what tells the pipelines apart: it scores a window of one band against the templates of each class.
+// method is what tells the pipelines apart: it scores windows of one band against the templates of each class.
 type method interface {
-	// load prepares the scores of the centred window x (channels × samples) of band b.
+	// load prepares what all windows of the stretch x (channels × samples) of band b share.
 	load(b int, x *mat.Dense, sc *scoring)
-	// score is the agreement with class k, in -1..1 or a sum of such numbers.
+	// shift takes the window that starts s samples into the stretch.
+	shift(b, s int, sc *scoring)
+	// score is the agreement of that window with class k, in -1..1 or a sum of such numbers.
 	score(b, k int, sc *scoring) float64
 	arrays() map[string]decoders.Array
 }
@@ -295,9 +297,9 @@ func (d *trained) scores(dst []float64, m method, sp *space) {
 	sp.sums = grow(sp.sums, most*len(d.classes))
 	clear(sp.sums)
 	for b, long := range sp.bands {
+		m.load(b, long, &sp.scoring)
 		for s := range most {
-			x := sp.cut(long, s, d.samples)
-			m.load(b, x, &sp.scoring)
+			m.shift(b, s, &sp.scoring)
 			for k := range dst {
 				if s < d.shifts[k] {
 					sp.sums[s*len(dst)+k] += subBandWeights[b] * m.score(b, k, &sp.scoring)

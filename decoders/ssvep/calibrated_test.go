@@ -89,7 +89,6 @@ func TestCalibratedConformance(t *testing.T) {
 			"bank": `{"seconds":0.8,"sub_bands":2}`, "free running": `{"seconds":0.8,"sub_bands":1,"free_running":true}`, "not calibrated": `{"seconds":0.6,"sub_bands":1,"folds":0}`,
 		} {
 			t.Run(p.Name()+"/"+name, func(t *testing.T) {
-				t.Parallel()
 				ds, _ := screen(t, 1, 4, 0, 1.2, 4)
 				ds = looks(ds, false)
 				valid, _ := screen(t, 2, 1, 0, 1.2, 4)

@@ -7,6 +7,7 @@ import (
 	"gonum.org/v1/gonum/mat"
 
 	"github.com/neurod/neurod/decoders"
+	"github.com/neurod/neurod/decoders/dsp"
 	"github.com/neurod/neurod/decoders/riemann"
 )
 
@@ -16,22 +17,24 @@ import (
 type ecca struct {
 	templates templates
 	sines     []*mat.Dense      // by class: samples × columns, orthonormal and centred
-	basis     [][]*mat.Dense    // band, class: samples × rank, orthonormal, of the template
+	white     [][]*mat.Dense    // band, class: rank × channels; white·T has orthonormal rows
 	power     [][]*mat.SymDense // T·Tᵀ
 	filter    [][][]float64     // of CCA between T and Y
 }
 
 // eccaScratch is what a window needs.
 type eccaScratch struct {
-	gram  *mat.SymDense
-	white *mat.Dense // rank × channels; nil where the window is empty
-	x     *mat.Dense
-	cross mat.Dense // X·Tᵀ
-	side  mat.Dense
-	inner mat.Dense
-	sq    *mat.SymDense
-	eig   mat.EigenSym
-	vec   mat.Dense
+	gram                *mat.SymDense
+	bySines, byTemplate []float64
+	white               *mat.Dense // rank × channels; nil where the window is empty
+	x                   *mat.Dense
+	cross               mat.Dense // X·Tᵀ
+	side                mat.Dense
+	inner               mat.Dense
+	values              []float64
+	sq                  *mat.SymDense
+	eig                 mat.EigenSym
+	vec                 mat.Dense
 }
 
 // centredSines is sinesOf without the mean, as windows are without theirs.
@@ -66,28 +69,26 @@ func newECCA(d *trained, t templates) (*ecca, error) {
 		m.sines = append(m.sines, centredSines(f, d.cfg.Harmonics, d.samples, d.rate))
 	}
 	for b, band := range t {
-		var basis []*mat.Dense
+		var whites []*mat.Dense
 		var power []*mat.SymDense
 		var filter [][]float64
 		for k, x := range band {
-			n, samples := x.Dims()
+			n, _ := x.Dims()
 			gram := mat.NewSymDense(n, nil)
 			gram.SymOuterK(1, x)
 			white, err := riemann.Whitener(gram, 1e-10)
 			if err != nil {
 				return nil, fmt.Errorf("template of class %d in band %d: %w", k, b, err)
 			}
-			rank, _ := white.Dims()
-			q := mat.NewDense(samples, rank, nil)
-			q.Mul(x.T(), white.T())
 			var sc eccaScratch
-			w, _, err := sc.direction(white, x, m.sines[k])
+			sc.side.Mul(x, m.sines[k])
+			w, _, err := sc.direction(nil, white, &sc.side)
 			if err != nil {
 				return nil, fmt.Errorf("template of class %d in band %d: %w", k, b, err)
 			}
-			basis, power, filter = append(basis, q), append(power, gram), append(filter, w)
+			whites, power, filter = append(whites, white), append(power, gram), append(filter, w)
 		}
-		m.basis, m.power, m.filter = append(m.basis, basis), append(m.power, power), append(m.filter, filter)
+		m.white, m.power, m.filter = append(m.white, whites), append(m.power, power), append(m.filter, filter)
 	}
 	return m, nil
 }
@@ -104,15 +105,14 @@ func fitECCA(d *trained, trials [][][]*mat.Dense) (*ecca, error) {
 	return newECCA(d, t)
 }
 
-// direction returns the spatial filter and the value of the largest canonical correlation of x (channels × samples),
-// whose whitener is given, with an orthonormal basis (samples × columns).
-func (sc *eccaScratch) direction(white, x, basis *mat.Dense) ([]float64, float64, error) {
+// direction writes the spatial filter of the largest canonical correlation of a window, whose whitener is given, with an
+// orthonormal basis to dst and returns it with the correlation; nil is allocated. side are the products of the window's
+// channels with the basis.
+func (sc *eccaScratch) direction(dst []float64, white, side *mat.Dense) ([]float64, float64, error) {
 	rank, channels := white.Dims()
-	_, columns := basis.Dims()
-	sc.side = *shaped(&sc.side, channels, columns)
-	sc.side.Mul(x, basis)
+	_, columns := side.Dims()
 	sc.inner = *shaped(&sc.inner, rank, columns)
-	sc.inner.Mul(white, &sc.side)
+	sc.inner.Mul(white, side)
 	if sc.sq == nil || sc.sq.SymmetricDim() != rank {
 		sc.sq = mat.NewSymDense(rank, nil)
 	}
@@ -122,20 +122,30 @@ func (sc *eccaScratch) direction(white, x, basis *mat.Dense) ([]float64, float64
 	}
 	sc.vec.Reset()
 	sc.eig.VectorsTo(&sc.vec)
-	values := sc.eig.Values(nil)
-	w := mat.NewVecDense(channels, nil)
+	sc.values = grow(sc.values, rank)
+	sc.eig.Values(sc.values)
+	if dst == nil {
+		dst = make([]float64, channels)
+	}
+	w := mat.NewVecDense(channels, dst)
 	w.MulVec(white.T(), sc.vec.ColView(rank-1))
-	return w.RawVector().Data, math.Sqrt(min(1, max(0, values[rank-1]))), nil
+	return dst, math.Sqrt(min(1, max(0, sc.values[rank-1]))), nil
 }
 
-func (m *ecca) load(_ int, x *mat.Dense, sc *scoring) {
+func (m *ecca) load(_ int, x *mat.Dense, sc *scoring) { sc.stretch = x }
+
+func (m *ecca) shift(b, s int, sc *scoring) {
 	e := &sc.ecca
-	n, _ := x.Dims()
-	if e.gram == nil {
-		e.gram = mat.NewSymDense(n, nil)
+	channels, n := m.templates[b][0].Dims()
+	e.x = shaped(e.x, channels, n)
+	for i := range channels {
+		dsp.Demean(e.x.RawRowView(i), sc.stretch.RawRowView(i)[s:s+n])
 	}
-	e.gram.SymOuterK(1, x)
-	e.x = x
+	if e.gram == nil {
+		e.gram = mat.NewSymDense(channels, nil)
+		e.bySines, e.byTemplate = make([]float64, channels), make([]float64, channels)
+	}
+	e.gram.SymOuterK(1, e.x)
 	var err error
 	if e.white, err = riemann.Whitener(e.gram, 1e-10); err != nil {
 		e.white = nil
@@ -148,19 +158,23 @@ func (m *ecca) score(b, k int, sc *scoring) float64 {
 		return 0
 	}
 	n, _ := e.x.Dims()
-	t := m.templates[b][k]
 	e.cross = *shaped(&e.cross, n, n)
-	e.cross.Mul(e.x, t.T())
-	byTemplate, _, err := e.direction(e.white, e.x, m.basis[b][k])
-	if err != nil {
+	e.cross.Mul(e.x, m.templates[b][k].T())
+	rank, _ := m.white[b][k].Dims()
+	e.side = *shaped(&e.side, n, rank)
+	e.side.Mul(&e.cross, m.white[b][k].T())
+	if _, _, err := e.direction(e.byTemplate, e.white, &e.side); err != nil {
 		return math.NaN()
 	}
-	bySines, rho, err := e.direction(e.white, e.x, m.sines[k])
+	_, columns := m.sines[k].Dims()
+	e.side = *shaped(&e.side, n, columns)
+	e.side.Mul(e.x, m.sines[k])
+	_, rho, err := e.direction(e.bySines, e.white, &e.side)
 	if err != nil {
 		return math.NaN()
 	}
 	score := rho * rho
-	for _, w := range [][]float64{byTemplate, bySines, m.filter[b][k]} {
+	for _, w := range [][]float64{e.byTemplate, e.bySines, m.filter[b][k]} {
 		v := mat.NewVecDense(n, w)
 		r := cosine(mat.Inner(v, &e.cross, v), mat.Inner(v, e.gram, v), mat.Inner(v, m.power[b][k], v))
 		score += math.Copysign(r*r, r)

@@ -168,18 +168,56 @@ func fitTDCA(d *trained, trials [][][]*mat.Dense) (*tdca, error) {
 
 func (m *tdca) load(b int, x *mat.Dense, sc *scoring) {
 	channels, n := x.Dims()
-	sc.x = shaped(sc.x, channels*(m.delays+1), n)
-	delayed(sc.x, x, m.delays)
+	sc.stretch = x
+	sc.wide = shaped(sc.wide, channels*(m.delays+1), n)
+	delayed(sc.wide, x, m.delays)
 	rows, _ := m.filters[b].Dims()
-	sc.z = *shaped(&sc.z, rows, n)
-	sc.z.Mul(m.filters[b], sc.x)
-	sc.power, sc.sum = squares(&sc.z), mat.Sum(&sc.z)
+	sc.long = shaped(sc.long, rows, n)
+	sc.long.Mul(m.filters[b], sc.wide)
+	sc.mean = grow(sc.mean, channels)
+}
+
+// shift filters a window from the filtered stretch. Its channels are centred first and its delayed copies end in zeros, so
+// the means are taken off what the filters made of them, and the last samples are filtered by themselves.
+func (m *tdca) shift(b, s int, sc *scoring) {
+	n := m.samples()
+	channels, _ := sc.stretch.Dims()
+	rows, _ := m.filters[b].Dims()
+	for i := range channels {
+		sc.mean[i] = floats.Sum(sc.stretch.RawRowView(i)[s:s+n]) / float64(n)
+	}
+	sc.z = shaped(sc.z, rows, n)
+	whole := max(0, n-m.delays) // samples that all delayed copies have
+	for r := range rows {
+		w, z := m.filters[b].RawRowView(r), sc.z.RawRowView(r)
+		offset := 0.0
+		for l := range m.delays + 1 {
+			offset += floats.Dot(w[l*channels:(l+1)*channels], sc.mean)
+		}
+		for j, v := range sc.long.RawRowView(r)[s : s+whole] {
+			z[j] = v - offset
+		}
+		for j := whole; j < n; j++ {
+			z[j] = 0
+			for l := range min(m.delays+1, n-j) {
+				for i := range channels {
+					z[j] += w[l*channels+i] * (sc.stretch.RawRowView(i)[s+j+l] - sc.mean[i])
+				}
+			}
+		}
+	}
+	sc.power, sc.sum = squares(sc.z), mat.Sum(sc.z)
+}
+
+func (m *tdca) samples() int {
+	_, n := m.templates[0][0].Dims()
+	return n
 }
 
 func (m *tdca) score(b, k int, sc *scoring) float64 {
 	rows, n := sc.z.Dims()
 	sc.zq = grow(sc.zq, rows*len(m.ones[k]))
-	sum, power := m.augment(sc.zq, k, &sc.z, sc.sum, sc.power)
+	sum, power := m.augment(sc.zq, k, sc.z, sc.sum, sc.power)
 	dot := floats.Dot(sc.zq, m.onSines[b][k])
 	for i := range rows {
 		dot += floats.Dot(sc.z.RawRowView(i), m.projected[b][k].RawRowView(i))

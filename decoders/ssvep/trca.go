@@ -12,14 +12,19 @@ import (
 	"github.com/neurod/neurod/decoders/riemann"
 )
 
-// scoring is the memory of the methods for one window.
+// scoring is the memory of the methods for one stretch and one window of it.
 type scoring struct {
-	x     *mat.Dense // the window
-	z     mat.Dense  // spatially filtered
-	power float64    // Σz², and Σz
-	sum   float64
-	zq    []float64 // tdca: products of z with a reference
-	ecca  eccaScratch
+	stretch *mat.Dense // channels × samples
+	wide    *mat.Dense // tdca: channels and their delayed copies
+	long    *mat.Dense // the stretch, spatially filtered
+	from    int        // trca: where the window starts
+	z       *mat.Dense // tdca: the window, spatially filtered
+	powers  []float64  // Σz² of each row
+	power   float64    // Σz² and Σz of all
+	sum     float64
+	mean    []float64
+	zq      []float64 // tdca: products of z with the sines
+	ecca    eccaScratch
 }
 
 // templates are the mean windows of each class in each band, channels × samples.
@@ -163,26 +168,35 @@ func fitTRCA(trials [][][]*mat.Dense, ensemble bool) (*trca, error) {
 }
 
 func (m *trca) load(b int, x *mat.Dense, sc *scoring) {
-	w := m.filters[b]
-	r, _ := w.Dims()
+	r, _ := m.filters[b].Dims()
 	_, n := x.Dims()
-	sc.z = *shaped(&sc.z, r, n)
-	sc.z.Mul(w, x)
-	if m.ensemble {
-		sc.power = squares(&sc.z)
+	sc.long = shaped(sc.long, r, n)
+	sc.long.Mul(m.filters[b], x)
+	sc.powers = grow(sc.powers, r)
+}
+
+// shift leaves the mean of the window in place: templates have none, so no product feels it, and the power is corrected.
+func (m *trca) shift(b, s int, sc *scoring) {
+	_, n := m.projected[b][0].Dims()
+	sc.from, sc.power = s, 0
+	for i := range sc.powers {
+		z := sc.long.RawRowView(i)[s : s+n]
+		sum := floats.Sum(z)
+		sc.powers[i] = max(0, floats.Dot(z, z)-sum*sum/float64(n))
+		sc.power += sc.powers[i]
 	}
 }
 
 func (m *trca) score(b, k int, sc *scoring) float64 {
 	t := m.projected[b][k]
+	rows, n := t.Dims()
 	if !m.ensemble {
-		z := sc.z.RawRowView(k)
-		return cosine(floats.Dot(z, t.RawRowView(0)), floats.Dot(z, z), m.power[b][k])
+		z := sc.long.RawRowView(k)[sc.from : sc.from+n]
+		return cosine(floats.Dot(z, t.RawRowView(0)), sc.powers[k], m.power[b][k])
 	}
-	rows, _ := t.Dims()
 	sum := 0.0
 	for i := range rows {
-		sum += floats.Dot(sc.z.RawRowView(i), t.RawRowView(i))
+		sum += floats.Dot(sc.long.RawRowView(i)[sc.from:sc.from+n], t.RawRowView(i))
 	}
 	return cosine(sum, sc.power, m.power[b][k])
 }

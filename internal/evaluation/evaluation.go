@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -58,8 +59,10 @@ func Families() []string {
 
 // evaluator carries one run.
 type evaluator struct {
-	cfg    Config
-	report *Report
+	cfg     Config
+	report  *Report
+	pairs   []paired // groups with answers, in the order they came
+	answers map[paired][]*answers
 }
 
 // Run measures every dataset below cfg.Data. Recordings that cannot be used are listed in the report; an error means that
@@ -85,7 +88,7 @@ func Run(ctx context.Context, cfg Config) (*Report, error) {
 			return nil, fmt.Errorf("unknown family %q: choose from %s", name, strings.Join(Families(), ", "))
 		}
 	}
-	e := &evaluator{cfg: cfg, report: &Report{Version: cfg.Version, Go: runtime.Version(), Seed: cfg.Seed, Data: cfg.Data}}
+	e := &evaluator{cfg: cfg, report: &Report{Version: cfg.Version, Go: runtime.Version(), Libraries: libraries(), Seed: cfg.Seed, Data: cfg.Data}}
 	for _, f := range families {
 		if len(cfg.Only) > 0 && !slices.Contains(cfg.Only, f.name) {
 			continue
@@ -94,7 +97,24 @@ func Run(ctx context.Context, cfg Config) (*Report, error) {
 			return nil, fmt.Errorf("%s: %w", f.name, err)
 		}
 	}
+	e.report.Comparisons = e.compare()
 	return e.report, nil
+}
+
+// libraries are the versions of gonum in this program and of what made the references.
+func libraries() map[string]string {
+	out := map[string]string{}
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, dep := range info.Deps {
+			if dep.Path == "gonum.org/v1/gonum" {
+				out["gonum"] = dep.Version
+			}
+		}
+	}
+	for name, version := range referenceVersions {
+		out[name] = version
+	}
+	return out
 }
 
 // progress tells what is being measured.

@@ -94,6 +94,7 @@ func (e *evaluator) p300(ctx context.Context) error {
 			return err
 		}
 	}
+	e.meanRows("p300/", sizeProtocols()...)
 	for _, folder := range sortedKeys(people) {
 		cfg := options(p300.CrossSubject())
 		pipelines := []pipelineRun{{p300.ERPLDAName, p300.ERPLDA(), cfg}, {p300.XDAWNLDAName, p300.XDAWNLDA(), cfg}}
@@ -186,8 +187,9 @@ func (e *evaluator) flashFolds(ctx context.Context, dataset string, ds *decoders
 		r := row(o, Row{Dataset: dataset, Subject: ds.Subject, Task: "target/other flash", Pipeline: pr.label, Protocol: "5-fold"}, 0)
 		r.Metrics["auc"] = auc
 		e.add(r)
+		e.remember(r, o.Trials, func(i int) bool { return o.Predicted[i] == o.Labels[i] })
 	}
-	return nil
+	return e.sizeCurve(ctx, flashPipelines(), ds, split, Row{Dataset: dataset, Subject: ds.Subject, Task: "target/other flash"}, 0)
 }
 
 // letters trains on the first run of a session and spells the others, with every number of repetitions.
