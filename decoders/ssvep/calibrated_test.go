@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"os"
 	"testing"
 
 	"gonum.org/v1/gonum/mat"
@@ -288,6 +289,54 @@ func TestCalibratedRefuses(t *testing.T) {
 	for _, p := range ssvep.Calibrated() {
 		if _, err := p.Train(ctx, ds, json.RawMessage(`{"seconds":0.6}`)); !errors.Is(err, context.Canceled) {
 			t.Errorf("%s: %v after cancel", p.Name(), err)
+		}
+	}
+}
+
+// TestCalibratedEqualNumpyAndScipy holds the scores of every method to those that numpy and scipy give.
+func TestCalibratedEqualNumpyAndScipy(t *testing.T) {
+	t.Parallel()
+	b, err := os.ReadFile("testdata/golden/calibrated.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var g struct {
+		Rate, Cue, Seconds float64
+		Targets            []float64
+		Labels             []int
+		Clips              [][][]float64
+		Scores             map[string][][]float64
+	}
+	if err := json.Unmarshal(b, &g); err != nil {
+		t.Fatal(err)
+	}
+	ds := &decoders.Dataset{Paradigm: decoders.SSVEP, Rate: g.Rate, Cue: g.Cue, Channels: names(len(g.Clips[0]))}
+	for _, f := range g.Targets {
+		ds.Classes = append(ds.Classes, fmt.Sprintf("%v Hz", f))
+	}
+	for i, clip := range g.Clips {
+		tr := decoders.Trial{Data: mat.NewDense(len(clip), len(clip[0]), nil)}
+		for r, row := range clip {
+			tr.Data.SetRow(r, row)
+		}
+		if i < len(g.Labels) {
+			tr.Label = g.Labels[i]
+		}
+		ds.Trials = append(ds.Trials, tr)
+	}
+	train := *ds
+	train.Trials = ds.Trials[:len(g.Labels)]
+	for _, p := range ssvep.Calibrated() {
+		d := fitted(t, p, &train, fmt.Sprintf(`{"seconds":%v,"sub_bands":2}`, g.Seconds))
+		if len(g.Scores[p.Name()]) == 0 {
+			t.Fatalf("no scores of %s", p.Name())
+		}
+		for i, want := range g.Scores[p.Name()] {
+			res, err := d.Decode(t.Context(), ask(ds, len(g.Labels)+i))
+			if err != nil {
+				t.Fatal(err)
+			}
+			near(t, p.Name()+" score", evidence(t, res, "score"), want)
 		}
 	}
 }

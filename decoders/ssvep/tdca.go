@@ -14,16 +14,15 @@ import (
 // tdca is task-discriminant component analysis (Liu et al. 2021). The channels stand beside copies of themselves that
 // are delayed by 1..Delays samples (zero where the window ends); behind the samples stands their projection on the sines of the class.
 // A linear discriminant of these matrices gives spatial filters common to all classes, and the score is the correlation
-// of a filtered window, augmented for the class, with the class's filtered template.
+// of a filtered window, augmented for the class, with the class's filtered template. Means are not taken out there: they are
+// next to nothing, and would make the score depend on the arbitrary signs of the filters.
 type tdca struct {
 	delays    int
 	filters   []*mat.Dense // by band: components × channels·(delays+1)
 	templates templates
 	sines     []*mat.Dense // by class: samples × columns, orthonormal
-	ones      [][]float64  // Σ of each column of sines
 	projected [][]*mat.Dense
-	sums      [][]float64 // Σ of the augmented projection
-	powers    [][]float64 // Σ of its squares
+	powers    [][]float64 // Σ of squares of the augmented projection
 	onSines   [][][]float64
 }
 
@@ -73,48 +72,36 @@ func newTDCA(d *trained, filters []*mat.Dense, t templates) *tdca {
 	m := &tdca{delays: d.cfg.Delays, filters: filters, templates: t}
 	for _, f := range d.cfg.Frequencies {
 		q := sinesOf(f, d.cfg.Harmonics, d.samples, d.rate)
-		_, columns := q.Dims()
-		ones := make([]float64, columns)
-		for c := range ones {
-			ones[c] = mat.Sum(q.ColView(c))
-		}
-		m.sines, m.ones = append(m.sines, q), append(m.ones, ones)
+		m.sines = append(m.sines, q)
 	}
 	channels, n := t[0][0].Dims()
 	wide := mat.NewDense(channels*(m.delays+1), n, nil)
 	for b, band := range t {
 		var projected []*mat.Dense
-		var sums, powers []float64
+		var powers []float64
 		var onSines [][]float64
 		for k, x := range band {
 			delayed(wide, x, m.delays)
 			z := new(mat.Dense)
 			z.Mul(filters[b], wide)
 			rows, _ := z.Dims()
-			zq := make([]float64, rows*len(m.ones[k]))
-			sum, power := m.augment(zq, k, z, mat.Sum(z), squares(z))
+			zq := make([]float64, rows*m.sines[k].RawMatrix().Cols)
 			projected, onSines = append(projected, z), append(onSines, zq)
-			sums, powers = append(sums, sum), append(powers, power)
+			powers = append(powers, m.augment(zq, k, z, squares(z)))
 		}
 		m.projected, m.onSines = append(m.projected, projected), append(m.onSines, onSines)
-		m.sums, m.powers = append(m.sums, sums), append(m.powers, powers)
+		m.powers = append(m.powers, powers)
 	}
 	return m
 }
 
-// augment writes the products of the rows of z with the sines of class k to zq, and returns the sum of z and its
-// projection and the sum of their squares, from those of z alone.
-func (m *tdca) augment(zq []float64, k int, z *mat.Dense, sum, power float64) (float64, float64) {
+// augment writes the products of the rows of z with the sines of class k to zq, and returns Σ of the squares of z and its
+// projection, given that of z alone.
+func (m *tdca) augment(zq []float64, k int, z *mat.Dense, power float64) float64 {
 	rows, _ := z.Dims()
-	columns := len(m.ones[k])
-	out := mat.NewDense(rows, columns, zq)
-	out.Mul(z, m.sines[k])
-	for i := range rows {
-		row := zq[i*columns : (i+1)*columns]
-		sum += floats.Dot(row, m.ones[k])
-		power += floats.Dot(row, row)
-	}
-	return sum, power
+	_, columns := m.sines[k].Dims()
+	mat.NewDense(rows, columns, zq).Mul(z, m.sines[k])
+	return power + floats.Dot(zq, zq)
 }
 
 func fitTDCA(d *trained, trials [][][]*mat.Dense) (*tdca, error) {
@@ -206,7 +193,7 @@ func (m *tdca) shift(b, s int, sc *scoring) {
 			}
 		}
 	}
-	sc.power, sc.sum = squares(sc.z), mat.Sum(sc.z)
+	sc.power = squares(sc.z)
 }
 
 func (m *tdca) samples() int {
@@ -215,16 +202,15 @@ func (m *tdca) samples() int {
 }
 
 func (m *tdca) score(b, k int, sc *scoring) float64 {
-	rows, n := sc.z.Dims()
-	sc.zq = grow(sc.zq, rows*len(m.ones[k]))
-	sum, power := m.augment(sc.zq, k, sc.z, sc.sum, sc.power)
+	rows, _ := sc.z.Dims()
+	_, columns := m.sines[k].Dims()
+	sc.zq = grow(sc.zq, rows*columns)
+	power := m.augment(sc.zq, k, sc.z, sc.power)
 	dot := floats.Dot(sc.zq, m.onSines[b][k])
 	for i := range rows {
 		dot += floats.Dot(sc.z.RawRowView(i), m.projected[b][k].RawRowView(i))
 	}
-	// Pearson's correlation over all 2·rows·n numbers.
-	size := float64(2 * rows * n)
-	return cosine(dot-sum*m.sums[b][k]/size, power-sum*sum/size, m.powers[b][k]-m.sums[b][k]*m.sums[b][k]/size)
+	return cosine(dot, power, m.powers[b][k])
 }
 
 func (m *tdca) arrays() map[string]decoders.Array {

@@ -20,8 +20,7 @@ type scoring struct {
 	from    int        // trca: where the window starts
 	z       *mat.Dense // tdca: the window, spatially filtered
 	powers  []float64  // Σz² of each row
-	power   float64    // Σz² and Σz of all
-	sum     float64
+	power   float64    // Σz² of all
 	mean    []float64
 	zq      []float64 // tdca: products of z with the sines
 	ecca    eccaScratch
