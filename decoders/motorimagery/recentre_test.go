@@ -133,8 +133,7 @@ func TestRecentringMeetsAStranger(t *testing.T) {
 	}
 }
 
-// TestRecentringUndoesAMixture: with the geometric mean, a person whose channels are mixed by any invertible matrix is the same
-// person; what was learned from mixed clips alone is undone to the last digits that rounding leaves.
+// TestRecentringForgetsTheStart holds what Forget promises at its end: all weight on the newest clip leaves nothing else.
 func TestRecentringForgetsTheStart(t *testing.T) {
 	t.Parallel()
 	d := train(t, motorimagery.MDM(), strangers(3, 8, 5), `{"align":true,"center":"riemann"}`)
