@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"os"
 	"testing"
 
@@ -337,6 +338,42 @@ func TestCalibratedEqualNumpyAndScipy(t *testing.T) {
 				t.Fatal(err)
 			}
 			near(t, p.Name()+" score", evidence(t, res, "score"), want)
+		}
+	}
+}
+
+// BenchmarkCalibrated decodes 1 s of 8 channels at 250 Hz among 40 targets in five bands, and 4 s among 3 that blink on
+// their own clock.
+func BenchmarkCalibrated(b *testing.B) {
+	for _, p := range ssvep.Calibrated() {
+		for _, c := range []struct {
+			name    string
+			targets int
+			config  string
+			seconds float64
+		}{
+			{"40 targets 1s", 40, `{"seconds":1,"folds":0}`, 1},
+			{"3 targets 4s free running", 3, `{"seconds":4,"folds":0,"free_running":true,"sub_bands":3}`, 4},
+		} {
+			b.Run(p.Name()+"/"+c.name, func(b *testing.B) {
+				rng := rand.New(rand.NewPCG(1, 1))
+				ds := &decoders.Dataset{Channels: names(8), Rate: 250, Cue: 0.5}
+				for k := range c.targets {
+					f := 8 + 0.2*float64(k)
+					ds.Classes = append(ds.Classes, fmt.Sprintf("%.1f Hz", f))
+					for range 3 {
+						ds.Trials = append(ds.Trials, decoders.Trial{Data: flicker(rng, 8, int((c.seconds+0.9)*250), 250, f, 2, 3), Label: k})
+					}
+				}
+				d := fitted(b, p, ds, c.config)
+				in := ask(ds, 0)
+				b.ReportAllocs()
+				for b.Loop() {
+					if _, err := d.Decode(b.Context(), in); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
 		}
 	}
 }

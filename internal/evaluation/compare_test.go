@@ -1,0 +1,98 @@
+package evaluation
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/neurod/neurod/decoders/classify"
+	"github.com/neurod/neurod/internal/crossval"
+)
+
+func TestPairsAreTestedOnTheSameTrials(t *testing.T) {
+	t.Parallel()
+	e := &evaluator{}
+	give := func(task, subject, pipeline string, right ...bool) {
+		trials := make([]int, len(right))
+		for i := range trials {
+			trials[i] = i
+		}
+		e.remember(Row{Dataset: "d", Task: task, Protocol: "p", Subject: subject, Pipeline: pipeline}, trials, func(i int) bool { return right[i] })
+	}
+	// One person: 3 trials that only a has right, 1 that only b has, one that b was not asked.
+	give("few", "S1", "a", true, true, true, false, true, true)
+	give("few", "S1", "b", false, false, false, true, true)
+	// Eight people: b is right once more often for each.
+	for _, s := range strings.Split("ABCDEFGH", "") {
+		give("many", s, "a", false, true)
+		give("many", s, "b", true, true)
+		give("many", s, "c", false, true)
+	}
+	give("alone", "S1", "a", true)
+	got := e.compare()
+	if len(got) != 4 {
+		t.Fatalf("%d comparisons: %+v", len(got), got)
+	}
+	few, ab, ac := got[0], got[1], got[2]
+	if few.Test != "exact McNemar" || few.N != 4 || few.Statistic != 3 || !near(few.P, .625) || !near(few.Difference, .4) {
+		t.Errorf("one person: %+v", few)
+	}
+	if ab.Test != "Wilcoxon signed-rank" || ab.N != 8 || ab.Statistic != 0 || !near(ab.P, 2./256) || !near(ab.Difference, -.5) || !near(ab.Corrected, 6./256) {
+		t.Errorf("eight people: %+v", ab)
+	}
+	if ac.N != 0 || ac.P != 1 || ac.Difference != 0 {
+		t.Errorf("no difference: %+v", ac)
+	}
+}
+
+func TestSizeFoldsTrainOnSoMany(t *testing.T) {
+	t.Parallel()
+	labels := make([]int, 60)
+	for i := range labels {
+		labels[i] = i % 3
+	}
+	folds, err := classify.StratifiedKFold(labels, 5, 42)
+	if err != nil {
+		t.Fatal(err)
+	}
+	small := sizeFolds(folds, labels, 3, 10, 42)
+	for f, fold := range small {
+		counts := make([]int, 3)
+		for _, i := range fold.Train {
+			counts[labels[i]]++
+			if slices.Contains(fold.Test, i) {
+				t.Errorf("fold %d trains on its test trial %d", f, i)
+			}
+		}
+		if !slices.Equal(counts, []int{10, 10, 10}) || !slices.Equal(fold.Test, folds[f].Test) {
+			t.Errorf("fold %d trains on %v a class and tests %v", f, counts, fold.Test)
+		}
+	}
+	if sizeFolds(folds, labels, 3, 17, 42) != nil {
+		t.Error("17 of 16 training trials a class were found")
+	}
+}
+
+func TestRowTellsIntervalCoverageAndT(t *testing.T) {
+	t.Parallel()
+	o := &crossval.Outcome{Classes: 2}
+	for i := range 20 {
+		p := .5 + float64(i)/50 // surer and surer, and right from the fifth on
+		label := 0
+		if i < 5 {
+			label = 1
+		}
+		o.Trials, o.Labels, o.Predicted = append(o.Trials, i), append(o.Labels, label), append(o.Predicted, 0)
+		o.Probabilities = append(o.Probabilities, []float64{p, 1 - p})
+	}
+	r := row(o, Row{}, 4)
+	if r.Metrics["accuracy"] != .75 || r.Metrics["acc_at_50"] != 1 || r.Metrics["itr_t_s"] != 4 || !near(r.Metrics["itr_bits_min"], itr(.75, 2, 4)) {
+		t.Errorf("%v", r.Metrics)
+	}
+	if len(r.Coverage) != 10 || !near(r.Coverage[9].Accuracy, .75) || r.Coverage[9].Coverage != 1 || !near(r.Coverage[0].Coverage, .1) {
+		t.Errorf("%+v", r.Coverage)
+	}
+	if r.AccuracyCI == nil || !(r.AccuracyCI.Low < .75 && r.AccuracyCI.High > .75) {
+		t.Errorf("%+v", r.AccuracyCI)
+	}
+}
