@@ -88,7 +88,7 @@ func best(res *decoders.Result) string {
 func TestCalibratedConformance(t *testing.T) {
 	for _, p := range ssvep.Calibrated() {
 		for name, config := range map[string]string{
-			"bank": `{"seconds":0.8,"sub_bands":2}`, "free running": `{"seconds":0.8,"sub_bands":1,"free_running":true}`, "not calibrated": `{"seconds":0.6,"sub_bands":1,"folds":0}`,
+			"bank": `{"seconds":0.8,"sub_bands":2}`, "free running, not calibrated": `{"seconds":0.6,"sub_bands":1,"free_running":true,"folds":0}`,
 		} {
 			t.Run(p.Name()+"/"+name, func(t *testing.T) {
 				ds, _ := screen(t, 1, 4, 0, 1.2, 4)
@@ -106,6 +106,19 @@ func TestCalibratedConformance(t *testing.T) {
 			})
 		}
 	}
+}
+
+func FuzzCalibrated(f *testing.F) {
+	ds, _ := screen(f, 1, 3, 0, 0.6, 4)
+	p := ssvep.TDCA()
+	decodertest.Fuzz(f, decodertest.Case{
+		Decoder: fitted(f, p, ds, `{"seconds":0.4,"sub_bands":1,"free_running":true}`), Pipeline: p,
+		Valid: func(seed uint64) *decoders.Input {
+			in := ask(ds, int(seed%uint64(len(ds.Trials))))
+			in.Data, in.Channels = mat.DenseCopyOf(in.Data), append([]string(nil), in.Channels...)
+			return in
+		},
+	})
 }
 
 // TestCalibratedBeatCCAOnShortWindows: half a second holds five or six periods of targets 1 Hz apart, which sines alone

@@ -4,6 +4,11 @@ import (
 	"fmt"
 	"math"
 
+	"gonum.org/v1/gonum/blas"
+	"gonum.org/v1/gonum/blas/blas64"
+	"gonum.org/v1/gonum/floats"
+	"gonum.org/v1/gonum/lapack"
+	"gonum.org/v1/gonum/lapack/lapack64"
 	"gonum.org/v1/gonum/mat"
 
 	"github.com/neurod/neurod/decoders"
@@ -31,10 +36,8 @@ type eccaScratch struct {
 	cross               mat.Dense // X·Tᵀ
 	side                mat.Dense
 	inner               mat.Dense
-	values              []float64
 	sq                  *mat.SymDense
-	eig                 mat.EigenSym
-	vec                 mat.Dense
+	top                 topEigen
 }
 
 // centredSines is sinesOf without the mean, as windows are without theirs.
@@ -117,20 +120,51 @@ func (sc *eccaScratch) direction(dst []float64, white, side *mat.Dense) ([]float
 		sc.sq = mat.NewSymDense(rank, nil)
 	}
 	sc.sq.SymOuterK(1, &sc.inner)
-	if !sc.eig.Factorize(sc.sq, true) {
+	value, ok := sc.top.factor(sc.sq)
+	if !ok {
 		return nil, 0, fmt.Errorf("the eigenvalues did not converge")
 	}
-	sc.vec.Reset()
-	sc.eig.VectorsTo(&sc.vec)
-	sc.values = grow(sc.values, rank)
-	sc.eig.Values(sc.values)
 	if dst == nil {
 		dst = make([]float64, channels)
 	}
-	w := mat.NewVecDense(channels, dst)
-	w.MulVec(white.T(), sc.vec.ColView(rank-1))
-	return dst, math.Sqrt(min(1, max(0, sc.values[rank-1]))), nil
+	clear(dst)
+	for r := range rank {
+		floats.AddScaled(dst, sc.top.vector(r), white.RawRowView(r))
+	}
+	return dst, math.Sqrt(min(1, max(0, value))), nil
 }
+
+// topEigen finds the largest eigenvalue of small symmetric matrices without allocating anew.
+type topEigen struct {
+	n               int
+	a, values, work []float64
+}
+
+// factor returns the largest eigenvalue of m.
+func (t *topEigen) factor(m *mat.SymDense) (float64, bool) {
+	n := m.SymmetricDim()
+	if t.n != n {
+		t.n, t.a, t.values = n, make([]float64, n*n), make([]float64, n)
+		size := []float64{0}
+		lapack64.Syev(lapack.EVCompute, t.symmetric(), t.values, size, -1)
+		t.work = make([]float64, int(size[0]))
+	}
+	raw := m.RawSymmetric()
+	for i := range n {
+		copy(t.a[i*n+i:(i+1)*n], raw.Data[i*raw.Stride+i:i*raw.Stride+n])
+	}
+	if !lapack64.Syev(lapack.EVCompute, t.symmetric(), t.values, t.work, len(t.work)) {
+		return 0, false
+	}
+	return t.values[n-1], true
+}
+
+func (t *topEigen) symmetric() blas64.Symmetric {
+	return blas64.Symmetric{N: t.n, Stride: t.n, Data: t.a, Uplo: blas.Upper}
+}
+
+// vector returns element r of the eigenvector of the largest eigenvalue.
+func (t *topEigen) vector(r int) float64 { return t.a[r*t.n+t.n-1] }
 
 func (m *ecca) load(_ int, x *mat.Dense, sc *scoring) { sc.stretch = x }
 

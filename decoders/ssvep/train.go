@@ -13,6 +13,7 @@ import (
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/classify"
 	"github.com/neurod/neurod/decoders/epoch"
+	"github.com/neurod/neurod/decoders/riemann"
 )
 
 // windows holds the filtered windows of every trial, before shifting: trial, band.
@@ -121,14 +122,24 @@ func (p calibrated) fitTo(d *trained, loaded windows, labels, index []int) (meth
 }
 
 // inPhase returns how many samples later each trial of class k has to start for their responses to be in phase. With the
-// Fourier components c_i of the channels at the class's frequency, the phases are those of the first eigenvector of
+// Fourier components c_i of the channels, whitened, at the class's frequency, the phases are those of the first eigenvector of
 // the matrix c_iᴴc_j: of all angles it lets the components add up to most (Singer 2011, Appl. Comput. Harmon. Anal. 30,
 // 20-36).
 func (d *trained) inPhase(k int, loaded windows, class []int) []int {
 	omega := 2 * math.Pi * d.cfg.Frequencies[k] / d.rate
+	channels, _ := loaded[class[0]][0].Dims()
+	power := mat.NewSymDense(channels, nil)
+	for _, i := range class {
+		power.SymRankK(power, 1, loaded[i][0])
+	}
+	white, err := riemann.Whitener(power, 1e-10)
+	if err != nil {
+		return make([]int, len(class)) // nothing to bring into phase
+	}
 	parts := make([][]complex128, len(class))
 	for n, i := range class {
-		x := loaded[i][0]
+		var x mat.Dense
+		x.Mul(white, loaded[i][0])
 		rows, _ := x.Dims()
 		parts[n] = make([]complex128, rows)
 		norm := 0.0

@@ -104,11 +104,13 @@ METHODS = dict(ecca=ECCA, trca=TRCA, etrca=ETRCA, tdca=TDCA)
 
 
 def in_phase(x, f, fs, n):
-    """Starts that bring trials (trials × channels × samples) into phase at f, by the first eigenvector of their components."""
+    """Starts that bring trials (trials × channels × samples) into phase at f: v maximizes |Σ v_i c_i| over their whitened
+    components c_i."""
     c = x[:, :, :n] @ np.exp(-2j * np.pi * f / fs * np.arange(n))
+    white = linalg.inv(linalg.cholesky(sum(t @ t.T for t in x), lower=True))
+    c = c @ white.T
     c /= np.linalg.norm(c, axis=1, keepdims=True)
     v = np.linalg.eigh(c.conj() @ c.T)[1][:, -1]
-    # v maximizes |Σ v_i c_i| for the conjugate matrix's eigenvector.
     angle = np.mod(np.angle(v) - np.angle(v[0]), 2 * np.pi)
     return np.round(angle / (2 * np.pi * f / fs)).astype(int) % round(fs / f)
 
