@@ -124,9 +124,6 @@ func (e *evaluator) mean(rows []Row, like Row) Row {
 	return like
 }
 
-// sizes are the training trials a class of a calibration curve.
-var sizes = []int{5, 10, 20, 40}
-
 // sizeFolds keeps n training trials of each class in every fold, drawn by seed, and all its test trials. It is nil where a
 // fold has fewer.
 func sizeFolds(folds []classify.Fold, labels []int, classes, n int, seed uint64) []classify.Fold {
@@ -153,7 +150,7 @@ func sizeFolds(folds []classify.Fold, labels []int, classes, n int, seed uint64)
 
 // sizeCurve measures pipelines with few training trials, on the test trials of the given folds.
 func (e *evaluator) sizeCurve(ctx context.Context, pipelines []pipelineRun, ds *decoders.Dataset, folds []classify.Fold, like Row, seconds float64) error {
-	for _, n := range sizes {
+	for _, n := range e.cfg.Sizes {
 		small := sizeFolds(folds, recordings.Labels(ds), len(ds.Classes), n, e.cfg.Seed)
 		if small == nil {
 			continue
@@ -173,9 +170,9 @@ func (e *evaluator) sizeCurve(ctx context.Context, pipelines []pipelineRun, ds *
 
 func sizeProtocol(n int) string { return fmt.Sprintf("%d trials a class", n) }
 
-func sizeProtocols() []string {
-	out := make([]string, len(sizes))
-	for i, n := range sizes {
+func (e *evaluator) sizeProtocols() []string {
+	out := make([]string, len(e.cfg.Sizes))
+	for i, n := range e.cfg.Sizes {
 		out[i] = sizeProtocol(n)
 	}
 	return out

@@ -23,6 +23,11 @@ type Config struct {
 	Version string
 	// Only lists the families to run: motor_imagery, p300, ssvep, seizure, artifacts, formats. Defaults to all.
 	Only []string
+	// Windows are the lengths in s of SSVEP windows that methods with calibration data are measured on, as far as a recording
+	// has them. Defaults to 1, 2 and 4.
+	Windows []float64
+	// Sizes are the training trials a class of the calibration curves. Defaults to 5, 10, 20 and 40.
+	Sizes []int
 	// Seed of the folds. Defaults to 42, the seed of the published examples that rows are held against.
 	Seed uint64
 	// Parallel is how many folds run at once. Defaults to 1, so that the time of one decode is undisturbed.
@@ -70,6 +75,12 @@ type evaluator struct {
 func Run(ctx context.Context, cfg Config) (*Report, error) {
 	if cfg.Seed == 0 {
 		cfg.Seed = referenceSeed
+	}
+	if cfg.Windows == nil {
+		cfg.Windows = []float64{1, 2, 4}
+	}
+	if cfg.Sizes == nil {
+		cfg.Sizes = []int{5, 10, 20, 40}
 	}
 	cfg.Parallel = max(cfg.Parallel, 1)
 	if cfg.Now == nil {

@@ -90,7 +90,7 @@ func (e *evaluator) motorImagery(ctx context.Context) error {
 			return err
 		}
 	}
-	e.meanRows("motor_imagery/", append([]string{"5-fold", "leave one run out"}, sizeProtocols()...)...)
+	e.meanRows("motor_imagery/", append([]string{"5-fold", "leave one run out"}, e.sizeProtocols()...)...)
 	for _, key := range sortedKeys(people) {
 		dataset, task, _ := strings.Cut(key, "\x00")
 		if err := e.skip(ctx, dataset, e.acrossSubjects(ctx, dataset, task, people[key], crossSubject(task))); err != nil {

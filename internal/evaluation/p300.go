@@ -94,7 +94,7 @@ func (e *evaluator) p300(ctx context.Context) error {
 			return err
 		}
 	}
-	e.meanRows("p300/", sizeProtocols()...)
+	e.meanRows("p300/", e.sizeProtocols()...)
 	for _, folder := range sortedKeys(people) {
 		cfg := options(p300.CrossSubject())
 		pipelines := []pipelineRun{{p300.ERPLDAName, p300.ERPLDA(), cfg}, {p300.XDAWNLDAName, p300.XDAWNLDA(), cfg}}

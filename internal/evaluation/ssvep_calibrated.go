@@ -15,9 +15,6 @@ import (
 // files each file is; a block is decoded by what was trained on the others.
 const leaveOneBlock = "leave one block out"
 
-// calibratedSeconds are the lengths of window that are compared, as far as a kind of recording has them.
-var calibratedSeconds = []float64{1, 2, 4}
-
 // calibratedRows measures the methods with calibration data beside the training-free ones, on the same trials and windows.
 // In both kinds of recording the lights blink on their own clock: the phase at the onset differs from trial to trial.
 func (e *evaluator) calibratedRows(ctx context.Context, dataset, subject string, set ssvepSet, sigs []decoders.Signal, trials [][]flicker) error {
@@ -33,7 +30,7 @@ func (e *evaluator) calibratedRows(ctx context.Context, dataset, subject string,
 	if err != nil {
 		return err
 	}
-	for _, seconds := range calibratedSeconds {
+	for _, seconds := range e.cfg.Windows {
 		if seconds > set.end-set.start {
 			continue
 		}
