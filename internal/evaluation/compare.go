@@ -2,7 +2,10 @@ package evaluation
 
 import (
 	"fmt"
+	"math"
 	"slices"
+
+	"github.com/neurod/neurod/internal/crossval"
 )
 
 // Comparison is a paired test between two pipelines that answered the same trials.
@@ -29,15 +32,17 @@ const leastSubjects = 6
 // paired is a group of rows whose pipelines answered the same trials.
 type paired struct{ dataset, task, protocol string }
 
-// answers are the right and wrong answers of one pipeline by subject and trial.
+// answers are the right and wrong answers of one pipeline by subject and trial, and how sure they were.
 type answers struct {
 	pipeline string
 	subjects []string
 	right    map[string]map[int]bool
+	sure     []float64 // probability of each answer, in the order they came
+	hit      []bool
 }
 
-// remember keeps answers for the tests; trial numbers name the same trial for every pipeline.
-func (e *evaluator) remember(r Row, trials []int, right func(i int) bool) {
+// remember keeps the answers of an outcome for the tests; trial numbers name the same trial for every pipeline.
+func (e *evaluator) remember(r Row, o *crossval.Outcome) {
 	key := paired{r.Dataset, r.Task, r.Protocol}
 	if e.answers == nil {
 		e.answers = map[paired][]*answers{}
@@ -55,9 +60,40 @@ func (e *evaluator) remember(r Row, trials []int, right func(i int) bool) {
 		a.subjects = append(a.subjects, r.Subject)
 		a.right[r.Subject] = map[int]bool{}
 	}
-	for i, t := range trials {
-		a.right[r.Subject][t] = right(i)
+	for i, t := range o.Trials {
+		hit := o.Predicted[i] == o.Labels[i]
+		a.right[r.Subject][t] = hit
+		a.sure, a.hit = append(a.sure, slices.Max(o.Probabilities[i])), append(a.hit, hit)
 	}
+}
+
+// pooledECE is the expected calibration error, in 10 bins, over the answers of all subjects; false where none were kept.
+// The error of one person's few dozen trials is mostly the noise of its bins.
+func (e *evaluator) pooledECE(r Row) (float64, bool) {
+	for _, a := range e.answers[paired{r.Dataset, r.Task, r.Protocol}] {
+		if a.pipeline == r.Pipeline {
+			return calibrationError(a.sure, a.hit), true
+		}
+	}
+	return 0, false
+}
+
+// calibrationError is classify.ECE for answers of which only the probability and the outcome are known.
+func calibrationError(sure []float64, hit []bool) float64 {
+	const bins = 10
+	var gap [bins]float64
+	for i, p := range sure {
+		b := min(max(int(math.Ceil(p*bins))-1, 0), bins-1)
+		gap[b] -= p
+		if hit[i] {
+			gap[b]++
+		}
+	}
+	sum := 0.0
+	for _, g := range gap {
+		sum += math.Abs(g)
+	}
+	return sum / float64(len(sure))
 }
 
 // compare tests every pair of pipelines of each group, in the order they were measured.

@@ -1,6 +1,7 @@
 package evaluation
 
 import (
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -13,11 +14,16 @@ func TestPairsAreTestedOnTheSameTrials(t *testing.T) {
 	t.Parallel()
 	e := &evaluator{}
 	give := func(task, subject, pipeline string, right ...bool) {
-		trials := make([]int, len(right))
-		for i := range trials {
-			trials[i] = i
+		o := &crossval.Outcome{Classes: 2}
+		for i, r := range right {
+			predicted := 1
+			if r {
+				predicted = 0
+			}
+			o.Trials, o.Labels, o.Predicted = append(o.Trials, i), append(o.Labels, 0), append(o.Predicted, predicted)
+			o.Probabilities = append(o.Probabilities, []float64{.8, .2})
 		}
-		e.remember(Row{Dataset: "d", Task: task, Protocol: "p", Subject: subject, Pipeline: pipeline}, trials, func(i int) bool { return right[i] })
+		e.remember(Row{Dataset: "d", Task: task, Protocol: "p", Subject: subject, Pipeline: pipeline}, o)
 	}
 	// One person: 3 trials that only a has right, 1 that only b has, one that b was not asked.
 	give("few", "S1", "a", true, true, true, false, true, true)
@@ -40,8 +46,30 @@ func TestPairsAreTestedOnTheSameTrials(t *testing.T) {
 	if ab.Test != "Wilcoxon signed-rank" || ab.N != 8 || ab.Statistic != 0 || !near(ab.P, 2./256) || !near(ab.Difference, -.5) || !near(ab.Corrected, 6./256) {
 		t.Errorf("eight people: %+v", ab)
 	}
+	// Half of the 16 answers of a are right, and all are 0.8 sure.
+	if ece, ok := e.pooledECE(Row{Dataset: "d", Task: "many", Protocol: "p", Pipeline: "a"}); !ok || !near(ece, .3) {
+		t.Errorf("pooled calibration error %v, %v", ece, ok)
+	}
 	if ac.N != 0 || ac.P != 1 || ac.Difference != 0 {
 		t.Errorf("no difference: %+v", ac)
+	}
+}
+
+func TestCalibrationErrorIsThatOfClassify(t *testing.T) {
+	t.Parallel()
+	rng := rand.New(rand.NewPCG(4, 4))
+	var probabilities [][]float64
+	var labels []int
+	var sure []float64
+	var hit []bool
+	for range 300 {
+		p := .5 + rng.Float64()/2
+		label := rng.IntN(2)
+		probabilities, labels = append(probabilities, []float64{p, 1 - p}), append(labels, label)
+		sure, hit = append(sure, p), append(hit, label == 0)
+	}
+	if got, want := calibrationError(sure, hit), classify.ECE(probabilities, labels, 10); !near(got, want) {
+		t.Errorf("%v, classify has %v", got, want)
 	}
 }
 

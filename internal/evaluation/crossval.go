@@ -79,7 +79,7 @@ func coverage(curve []classify.CoveragePoint) []CoveragePoint {
 func (e *evaluator) measure(o *crossval.Outcome, r Row, seconds float64) Row {
 	r = row(o, r, seconds)
 	e.add(r)
-	e.remember(r, o.Trials, func(i int) bool { return o.Predicted[i] == o.Labels[i] })
+	e.remember(r, o)
 	return r
 }
 
@@ -115,6 +115,9 @@ func (e *evaluator) mean(rows []Row, like Row) Row {
 	}
 	for k := range like.Metrics {
 		like.Metrics[k] /= float64(count[k])
+	}
+	if ece, ok := e.pooledECE(like); ok {
+		like.Metrics["ece_pooled"] = ece
 	}
 	// Of fewer subjects a bootstrap says nothing: there are too few different draws.
 	if len(accuracies) >= 5 {

@@ -94,7 +94,7 @@ func (e *evaluator) p300(ctx context.Context) error {
 			return err
 		}
 	}
-	e.meanRows("p300/", e.sizeProtocols()...)
+	e.meanRows("p300/", append([]string{"5-fold"}, e.sizeProtocols()...)...)
 	for _, folder := range sortedKeys(people) {
 		cfg := options(p300.CrossSubject())
 		pipelines := []pipelineRun{{p300.ERPLDAName, p300.ERPLDA(), cfg}, {p300.XDAWNLDAName, p300.XDAWNLDA(), cfg}}
@@ -187,7 +187,7 @@ func (e *evaluator) flashFolds(ctx context.Context, dataset string, ds *decoders
 		r := row(o, Row{Dataset: dataset, Subject: ds.Subject, Task: "target/other flash", Pipeline: pr.label, Protocol: "5-fold"}, 0)
 		r.Metrics["auc"] = auc
 		e.add(r)
-		e.remember(r, o.Trials, func(i int) bool { return o.Predicted[i] == o.Labels[i] })
+		e.remember(r, o)
 	}
 	return e.sizeCurve(ctx, flashPipelines(), ds, split, Row{Dataset: dataset, Subject: ds.Subject, Task: "target/other flash"}, 0)
 }

@@ -85,7 +85,7 @@ func (r *Report) WriteJSON(w io.Writer) error {
 }
 
 // metricOrder is the order of the columns; metrics not listed come last in the note.
-var metricOrder = []string{"accuracy", "auc", "kappa", "ece", "brier", "acc_at_50", "itr_bits_min", "itr_t_s", "letters", "sensitivity", "precision", "f1", "false_alarms_day", "false_accept", "accepted", "ratio",
+var metricOrder = []string{"accuracy", "auc", "kappa", "ece", "ece_pooled", "brier", "acc_at_50", "itr_bits_min", "itr_t_s", "letters", "sensitivity", "precision", "f1", "false_alarms_day", "false_accept", "accepted", "ratio",
 	"blink", "motion", "emg", "bad_contact", "gate_passed", "read", "refused"}
 
 // WriteText writes one table a dataset.
