@@ -190,3 +190,59 @@ func TestRecentringRefuses(t *testing.T) {
 		}
 	}
 }
+
+// TestRecentringFollowsDrift lets a person's channels change over a session: what was aligned to the first clips loses
+// its ground, what follows with a forgetting rate does not.
+func TestRecentringFollowsDrift(t *testing.T) {
+	t.Parallel()
+	const clips, first = 120, 20
+	from, to := mixing(51, 0.2), mixing(52, 0.6)
+	inputs := make([]*decoders.Input, clips)
+	for i := range inputs {
+		at := float64(i) / (clips - 1)
+		var mix, add mat.Dense
+		mix.Scale(1-at, from)
+		add.Scale(at, to)
+		mix.Add(&mix, &add)
+		inputs[i] = input(i%2, 160, uint64(2000+i))
+		inputs[i].Data = mixed(&mix, inputs[i].Data)
+	}
+	for _, p := range []decoders.Pipeline{motorimagery.TSLR(), motorimagery.MDM()} {
+		d := train(t, p, strangers(4, 12, 5), alignments[p.Name()])
+		follow, err := motorimagery.NewRecentring(d, motorimagery.RecentringConfig{Forget: 0.1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var fixed, now decoders.Trained
+		stale, fresh := 0, 0
+		for i, in := range inputs {
+			if i == first {
+				if fixed, err = follow.Decoder(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if i >= clips/2 {
+				if now, err = follow.Decoder(); err != nil {
+					t.Fatal(err)
+				}
+				want := d.Info().Classes[i%2]
+				for decoder, hits := range map[decoders.Decoder]*int{fixed: &stale, now: &fresh} {
+					res, err := decoder.Decode(t.Context(), in)
+					if err != nil {
+						t.Fatal(err)
+					}
+					if res.Classes[0].Name == want {
+						*hits++
+					}
+				}
+			}
+			if err := follow.Observe(t.Context(), in); err != nil {
+				t.Fatal(err)
+			}
+		}
+		t.Logf("%s: of %d late clips %d right when aligned to the first %d, %d when following", p.Name(), clips/2, stale, first, fresh)
+		if fresh <= stale || fresh < 50 {
+			t.Errorf("%s: of %d late clips %d right when aligned to the first %d, %d when following", p.Name(), clips/2, stale, first, fresh)
+		}
+	}
+}

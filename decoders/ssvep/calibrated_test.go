@@ -8,6 +8,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"testing"
 
 	"gonum.org/v1/gonum/mat"
@@ -254,6 +255,13 @@ func TestFreeRunningFindsItsPhase(t *testing.T) {
 
 func TestCalibratedRefuses(t *testing.T) {
 	t.Parallel()
+	whole, _ := screen(t, 1, 3, 0, 0.8, 4)
+	fresh := func() *decoders.Dataset {
+		ds := *whole
+		ds.Classes, ds.Trials = slices.Clone(ds.Classes), slices.Clone(ds.Trials)
+		ds.Trials[3].Data = mat.DenseCopyOf(ds.Trials[3].Data)
+		return &ds
+	}
 	for name, tc := range map[string]struct {
 		config string
 		change func(ds *decoders.Dataset)
@@ -281,7 +289,7 @@ func TestCalibratedRefuses(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			for _, p := range ssvep.Calibrated() {
-				ds, _ := screen(t, 1, 3, 0, 0.8, 4)
+				ds := fresh()
 				if tc.change != nil {
 					tc.change(ds)
 				}
@@ -299,9 +307,8 @@ func TestCalibratedRefuses(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	ds, _ := screen(t, 1, 3, 0, 0.8, 4)
 	for _, p := range ssvep.Calibrated() {
-		if _, err := p.Train(ctx, ds, json.RawMessage(`{"seconds":0.6}`)); !errors.Is(err, context.Canceled) {
+		if _, err := p.Train(ctx, whole, json.RawMessage(`{"seconds":0.6}`)); !errors.Is(err, context.Canceled) {
 			t.Errorf("%s: %v after cancel", p.Name(), err)
 		}
 	}
