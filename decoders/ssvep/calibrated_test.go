@@ -397,3 +397,33 @@ func BenchmarkCalibrated(b *testing.B) {
 		}
 	}
 }
+
+// TestManyTargetsKeepTheirConfidence: few trials of each of many targets are many trials together. Decoders that are always
+// right on strong responses say so.
+func TestManyTargetsKeepTheirConfidence(t *testing.T) {
+	t.Parallel()
+	train, _ := screen(t, 41, 4, 0, 1.5, 8)
+	test, _ := screen(t, 42, 4, 0, 1.5, 8)
+	for _, p := range ssvep.Calibrated() {
+		d := fitted(t, p, train, `{"seconds":1.5,"sub_bands":2}`)
+		sure, hits := 0.0, 0
+		for i, tr := range test.Trials {
+			res, err := d.Decode(t.Context(), ask(test, i))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, c := range res.Classes {
+				if c.Name == test.Classes[tr.Label] {
+					sure += c.Probability / res.Evidence["presence"].(float64) / float64(len(test.Trials))
+				}
+			}
+			if best(res) == test.Classes[tr.Label] {
+				hits++
+			}
+		}
+		t.Logf("%s: %d of %d right, %.3f sure", p.Name(), hits, len(test.Trials), sure)
+		if hits != len(test.Trials) || sure < 0.9 {
+			t.Errorf("%s: %d of %d right, %.3f sure", p.Name(), hits, len(test.Trials), sure)
+		}
+	}
+}
