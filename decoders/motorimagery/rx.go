@@ -3,15 +3,14 @@ package motorimagery
 import (
 	"context"
 	"encoding/json"
-	"math"
 	"slices"
 
 	"gonum.org/v1/gonum/mat"
 
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/bayes"
-	"github.com/neurod/neurod/decoders/classify"
 	"github.com/neurod/neurod/decoders/epoch"
+	"github.com/neurod/neurod/decoders/internal/stored"
 	"github.com/neurod/neurod/decoders/riemann"
 )
 
@@ -85,15 +84,18 @@ var _ decoders.Pipeline = cspRx{}
 func (p cspRx) Name() string              { return p.name }
 func (cspRx) Paradigm() decoders.Paradigm { return decoders.MotorImagery }
 
-// rxDecoder is a trained decoder of these pipelines. The scores of its posterior are the features of the model, whose
-// linear classifier passes them through.
+// rxDecoder is a trained decoder of these pipelines.
 type rxDecoder struct {
 	*model
-	filters   *mat.Dense // components × channels
 	posterior posterior
+	filters   *mat.Dense // components × aligned channels
+	project   *mat.Dense // components × channels: filters after the alignment
 }
 
-var _ decoders.Adaptive = (*rxDecoder)(nil)
+var (
+	_ decoders.Adaptive = (*rxDecoder)(nil)
+	_ recentrable       = (*rxDecoder)(nil)
+)
 
 func (p cspRx) Train(ctx context.Context, ds *decoders.Dataset, config json.RawMessage) (decoders.Trained, error) {
 	classes := len(ds.Classes)
@@ -101,19 +103,22 @@ func (p cspRx) Train(ctx context.Context, ds *decoders.Dataset, config json.RawM
 	if err != nil {
 		return nil, err
 	}
-	m.linear = identity(classes)
 	examples, err := prepare(ctx, ds, m.frontend, riemann.Cov)
 	if err != nil {
 		return nil, err
 	}
-	examples, move, err := augment(examples, m.frontend, classes)
+	examples, err = m.augment(examples)
 	if err != nil {
 		return nil, err
 	}
 	fit := func(train []int) (*CSP, posterior, error) {
-		csp, _, err := fitCSPLDA(m.cfg, examples, train, classes)
+		covs, err := classCovariances(examples, train, labelsOf(examples, train), classes)
 		if err != nil {
 			return nil, nil, err
+		}
+		csp, err := FitCSP(covs, nil, m.cfg.Components)
+		if err != nil {
+			return nil, nil, unusable(err)
 		}
 		k, _ := csp.Filters.Dims()
 		x, labels := mat.NewDense(len(train), k, nil), make([]int, len(train))
@@ -141,46 +146,29 @@ func (p cspRx) Train(ctx context.Context, ds *decoders.Dataset, config json.RawM
 	if err != nil {
 		return nil, err
 	}
-	filters := csp.Filters
-	if move != nil {
-		filters = new(mat.Dense)
-		filters.Mul(csp.Filters, move)
-	}
-	return &rxDecoder{m, filters, post}, nil
+	return newRxDecoder(m, post, csp.Filters), nil
 }
 
-// identity passes the scores of the posterior through.
-func identity(classes int) classify.Linear {
-	l := classify.Linear{Coef: mat.NewDense(classes, classes, nil), Intercept: make([]float64, classes)}
-	for k := range classes {
-		l.Coef.Set(k, k, 1)
-	}
-	return l
+func newRxDecoder(m *model, post posterior, filters *mat.Dense) *rxDecoder {
+	return &rxDecoder{m, post, filters, after(filters, m.move(0))}
 }
 
 // powers writes the log power of each component in a clip's window to sc.features.
 func (d *rxDecoder) powers(in *decoders.Input, s span, sc *scratch) ([]float64, error) {
-	w, err := d.window(in, s, d.filters, sc)
+	w, err := d.window(in, s, d.project, sc)
 	if err != nil {
 		return nil, err
 	}
 	in.Step("filter")
-	k, n := w.Dims()
+	k, _ := w.Dims()
 	sc.features = grow(sc.features, k)
-	for i := range k {
-		sum := 0.0
-		for _, v := range w.RawRowView(i) {
-			sum += v * v
-		}
-		power := sum / float64(n)
-		if !(power > 1e-30) || math.IsInf(power, 0) {
-			return nil, decoders.Errorf(decoders.CodeInvalidSignal, map[string]any{"component": i}, "%v", errFlat)
-		}
-		sc.features[i] = math.Log(power)
+	if err := logPowers(sc.features, w); err != nil {
+		return nil, err
 	}
 	if d.cfg.Normalize {
 		relative(sc.features)
 	}
+	in.Step("features")
 	return sc.features, nil
 }
 
@@ -221,15 +209,15 @@ func (d *rxDecoder) Update(ctx context.Context, in *decoders.Input, label string
 	if err != nil {
 		return nil, decoders.Errorf(decoders.CodeInvalidSignal, nil, "the trial cannot be learned: %v", err)
 	}
-	return &rxDecoder{d.model, d.filters, post}, nil
+	next := *d
+	next.posterior = post
+	return &next, nil
 }
 
 // State holds the posterior's arrays under their names in package bayes.
 func (d *rxDecoder) State() decoders.State {
 	st := d.state()
-	delete(st.Arrays, "coef")
-	delete(st.Arrays, "intercept")
-	st.Arrays["filters"] = denseArray(d.filters)
+	st.Arrays["filters"] = stored.Matrix(d.filters)
 	for name, a := range d.posterior.Arrays() {
 		st.Arrays[name] = a
 	}
@@ -237,33 +225,32 @@ func (d *rxDecoder) State() decoders.State {
 }
 
 func (p cspRx) Restore(name, version string, st decoders.State) (decoders.Trained, error) {
-	if st.Pipeline != p.name {
-		return nil, incompatible("the state is of pipeline %q, not %q", st.Pipeline, p.name)
-	}
-	m, err := newModel(p.name, name, version, st.Classes, st.Channels, st.Rate, st.Config)
+	m, err := restoreModel(p.name, name, version, st, oneBand)
 	if err != nil {
 		return nil, err
 	}
-	shape := st.Arrays["filters"].Shape
-	if len(shape) != 2 || shape[0] < 1 || shape[0] > 1024 {
-		return nil, incompatible("array \"filters\" has shape %v, want components × channels", shape)
-	}
-	filters, err := array(st, "filters", shape[0], len(st.Channels))
+	filters, err := restoreFilters(st)
 	if err != nil {
 		return nil, err
 	}
-	temperature, err := array(st, "temperature", 1)
-	if err != nil {
-		return nil, err
-	}
-	if !(temperature[0] > 0) {
-		return nil, incompatible("temperature is %v", temperature[0])
-	}
-	m.linear, m.temperature = identity(len(st.Classes)), temperature[0]
-	read := func(name string, shape ...int) ([]float64, error) { return array(st, name, shape...) }
-	post, err := p.restore(read, len(st.Classes), shape[0])
+	components, _ := filters.Dims()
+	read := func(name string, shape ...int) ([]float64, error) { return stored.Array(st, name, shape...) }
+	post, err := p.restore(read, len(st.Classes), components)
 	if err != nil {
 		return nil, incompatible("%v", err)
 	}
-	return &rxDecoder{m, mat.NewDense(shape[0], len(st.Channels), filters), post}, nil
+	return newRxDecoder(m, post, filters), nil
+}
+
+// recentred returns the decoder for people or moments whose trials lie around other centers.
+func (d *rxDecoder) recentred(centers []*mat.SymDense) (decoders.Trained, error) {
+	m, err := d.at(centers)
+	if err != nil {
+		return nil, err
+	}
+	return newRxDecoder(m, d.posterior, d.filters), nil
+}
+
+func (d *rxDecoder) covariances(in *decoders.Input) ([]*mat.SymDense, error) {
+	return d.locationOf(in, riemann.KindSCM)
 }

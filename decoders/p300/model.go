@@ -12,6 +12,7 @@ import (
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/bayes"
 	"github.com/neurod/neurod/decoders/epoch"
+	"github.com/neurod/neurod/decoders/internal/stored"
 )
 
 // decoder is a trained P300 decoder.
@@ -181,7 +182,7 @@ func (d *decoder) State() decoders.State {
 	}
 	d.store(st.Arrays)
 	if d.filters != nil {
-		st.Arrays["filters"] = denseArray(d.filters)
+		st.Arrays["filters"] = stored.Matrix(d.filters)
 	}
 	return st
 }
@@ -202,7 +203,7 @@ func (p pipeline) Restore(name, version string, st decoders.State) (decoders.Tra
 	if err != nil {
 		return nil, err
 	}
-	rate, err := array(st, "sample_rate", 1)
+	rate, err := stored.Array(st, "sample_rate", 1)
 	if err != nil {
 		return nil, err
 	}
@@ -216,7 +217,7 @@ func (p pipeline) Restore(name, version string, st decoders.State) (decoders.Tra
 		if len(shape) != 2 || shape[0] < 1 || shape[0] > 1024 {
 			return nil, incompatible("array \"filters\" has shape %v, want components × channels", shape)
 		}
-		filters, err := array(st, "filters", shape[0], len(st.Channels))
+		filters, err := stored.Array(st, "filters", shape[0], len(st.Channels))
 		if err != nil {
 			return nil, err
 		}
@@ -226,11 +227,11 @@ func (p pipeline) Restore(name, version string, st decoders.State) (decoders.Tra
 	if d.scorer, err = p.restoreScorer(st, outputs, cfg.bins()); err != nil {
 		return nil, err
 	}
-	limit, err := array(st, "limit", 1)
+	limit, err := stored.Array(st, "limit", 1)
 	if err != nil {
 		return nil, err
 	}
-	likelihood, err := array(st, "likelihood", 3)
+	likelihood, err := stored.Array(st, "likelihood", 3)
 	if err != nil {
 		return nil, err
 	}
@@ -248,7 +249,7 @@ func (p pipeline) restoreScorer(st decoders.State, outputs, bins int) (scorer, e
 	case XDAWNCovName:
 		return restoreCovariances(st, outputs, bins)
 	case XDAWNRxLDAName:
-		l, err := bayes.RestoreLDA(func(name string, shape ...int) ([]float64, error) { return array(st, name, shape...) }, 2, outputs*bins)
+		l, err := bayes.RestoreLDA(func(name string, shape ...int) ([]float64, error) { return stored.Array(st, name, shape...) }, 2, outputs*bins)
 		if err != nil {
 			return nil, incompatible("%v", err)
 		}
@@ -256,33 +257,4 @@ func (p pipeline) restoreScorer(st decoders.State, outputs, bins int) (scorer, e
 	}
 	linear, err := restoreLinear(st, outputs*bins)
 	return linearScorer{linear}, err
-}
-
-// largestParameter bounds what a trained model holds, so that sums of products cannot overflow.
-const largestParameter = 1e60
-
-// array returns a copy of a stored array after holding it to its shape.
-func array(st decoders.State, name string, shape ...int) ([]float64, error) {
-	a, ok := st.Arrays[name]
-	if !ok {
-		return nil, incompatible("array %q is missing", name)
-	}
-	n := 1
-	for _, d := range shape {
-		n *= d
-	}
-	if !slices.Equal(a.Shape, shape) || len(a.Data) != n {
-		return nil, incompatible("array %q has shape %v and %d numbers, want %v", name, a.Shape, len(a.Data), shape)
-	}
-	for i, v := range a.Data {
-		if !(math.Abs(v) <= largestParameter) {
-			return nil, incompatible("array %q holds %v at %d", name, v, i)
-		}
-	}
-	return slices.Clone(a.Data), nil
-}
-
-func denseArray(m *mat.Dense) decoders.Array {
-	r, c := m.Dims()
-	return decoders.Array{Shape: []int{r, c}, Data: mat.DenseCopyOf(m).RawMatrix().Data}
 }

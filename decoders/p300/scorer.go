@@ -2,7 +2,6 @@ package p300
 
 import (
 	"fmt"
-	"slices"
 	"sync"
 
 	"gonum.org/v1/gonum/mat"
@@ -10,6 +9,7 @@ import (
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/bayes"
 	"github.com/neurod/neurod/decoders/classify"
+	"github.com/neurod/neurod/decoders/internal/stored"
 	"github.com/neurod/neurod/decoders/riemann"
 )
 
@@ -27,16 +27,16 @@ type linearScorer struct{ classify.Linear }
 func (s linearScorer) decision(x []float64) (float64, error) { return s.Decision(x), nil }
 
 func (s linearScorer) store(arrays map[string]decoders.Array) {
-	arrays["coef"] = denseArray(s.Coef)
-	arrays["intercept"] = decoders.Array{Shape: []int{2}, Data: slices.Clone(s.Intercept)}
+	arrays["coef"] = stored.Matrix(s.Coef)
+	arrays["intercept"] = stored.Vector(s.Intercept...)
 }
 
 func restoreLinear(st decoders.State, features int) (classify.Linear, error) {
-	coef, err := array(st, "coef", 2, features)
+	coef, err := stored.Array(st, "coef", 2, features)
 	if err != nil {
 		return classify.Linear{}, err
 	}
-	intercept, err := array(st, "intercept", 2)
+	intercept, err := stored.Array(st, "intercept", 2)
 	if err != nil {
 		return classify.Linear{}, err
 	}
@@ -149,28 +149,18 @@ func fitCovariances(x [][]float64, labels []int, prototype *mat.Dense, quick boo
 
 func (s *covarianceScorer) store(arrays map[string]decoders.Array) {
 	linearScorer{s.linear}.store(arrays)
-	arrays["prototype"] = denseArray(s.prototype)
-	arrays["reference"] = denseArray(mat.DenseCopyOf(s.space.Reference()))
+	arrays["prototype"] = stored.Matrix(s.prototype)
+	arrays["reference"] = stored.Matrix(s.space.Reference())
 }
 
 func restoreCovariances(st decoders.State, components, bins int) (*covarianceScorer, error) {
-	prototype, err := array(st, "prototype", components, bins)
+	prototype, err := stored.Array(st, "prototype", components, bins)
 	if err != nil {
 		return nil, err
 	}
-	n := 2 * components
-	reference, err := array(st, "reference", n, n)
+	ref, err := stored.Symmetric(st, "reference", 2*components)
 	if err != nil {
 		return nil, err
-	}
-	ref := mat.NewSymDense(n, nil)
-	for i := range n {
-		for j := i; j < n; j++ {
-			if reference[i*n+j] != reference[j*n+i] {
-				return nil, incompatible("the reference covariance is not symmetric at %d, %d", i, j)
-			}
-			ref.SetSym(i, j, reference[i*n+j])
-		}
 	}
 	s := newCovarianceScorer(mat.NewDense(components, bins, prototype))
 	if s.space, err = riemann.NewTangentSpace(ref); err != nil {

@@ -129,7 +129,7 @@ func TestMustColumn(t *testing.T) {
 		t.Skip("takes minutes under the race detector: the run without it measures this")
 	}
 	t.Parallel()
-	r, err := Run(t.Context(), Config{Data: eegdata.Dir(t), Only: []string{"ssvep", "seizure", "p300", "formats"}, Parallel: 2})
+	r, err := Run(t.Context(), Config{Data: eegdata.Dir(t), Only: []string{"ssvep", "seizure", "p300", "formats"}, Parallel: 2, Windows: []float64{1}, Sizes: []int{20}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -106,6 +106,7 @@ func (e *evaluator) p300(ctx context.Context) error {
 			return err
 		}
 	}
+	e.meanRows("p300/", append([]string{"5-fold"}, e.sizeProtocols()...)...)
 	for _, folder := range sortedKeys(people) {
 		pipelines := flashPipelines(`{"standardize":true}`) // as p300.CrossSubject has it
 		if err := e.skip(ctx, folder, e.acrossSubjects(ctx, folder, "target/other flash", people[folder], pipelines)); err != nil {
@@ -205,8 +206,9 @@ func (e *evaluator) flashFolds(ctx context.Context, dataset string, ds *decoders
 			r.Reference = &Reference{Metric: "auc", Value: value, Must: value - .01, Source: "pyRiemann and scikit-learn on the same folds", Pass: auc >= value-.01}
 		}
 		e.add(r)
+		e.remember(r, o)
 	}
-	return nil
+	return e.sizeCurve(ctx, flashPipelines(""), ds, split, Row{Dataset: dataset, Subject: ds.Subject, Task: "target/other flash"}, 0)
 }
 
 // gateNote says what the quality gate would reject; the folds hold all trials, as the references' do.
