@@ -196,7 +196,8 @@ func (a *API) listJobs(c *gin.Context) {
 	for _, s := range q.list("state", "queued", "running", "completed", "failed", "canceled") {
 		f.States = append(f.States, models.JobState(s))
 	}
-	for _, k := range q.list("kind", string(models.KindDecode), string(models.KindDecodeBatch), string(models.KindSessionWindows)) {
+	for _, k := range q.list("kind", string(models.KindDecode), string(models.KindDecodeBatch), string(models.KindSessionWindows),
+		string(models.KindUserErase)) {
 		f.Kinds = append(f.Kinds, models.JobKind(k))
 	}
 	f.Limit = q.integer("limit", service.DefaultLimit, 1, service.MaxLimit)

@@ -9,6 +9,7 @@
 package handlers
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -68,6 +69,10 @@ const (
 	IngestBodyLimit = 16 << 20
 	// ModelBodyLimit fits the largest model file in base64.
 	ModelBodyLimit = 65 << 20
+	// ImportBodyLimit is for an uploaded file with the frame of a form around it.
+	ImportBodyLimit = service.MaxImportBytes + 1<<20
+	// EventsBodyLimit is for the events of one call with labels of the greatest length.
+	EventsBodyLimit = 8 << 20
 	// SmallBodyLimit is for bodies that carry no recording.
 	SmallBodyLimit = 64 << 10
 )
@@ -83,7 +88,7 @@ type Route struct {
 }
 
 // media lists the media types that a path takes beside JSON.
-var media = map[string][]string{"/v1/sessions/:id/ingest": {octets}, "/api/v1/models": {octets}}
+var media = map[string][]string{"/v1/sessions/:id/ingest": {octets}, "/v1/sessions/import": importMedia, "/api/v1/models": {octets}}
 
 // Family returns the family in which the route's errors are rendered.
 func (r Route) Family() render.Family { return render.FamilyOf(r.Path) }
@@ -112,11 +117,14 @@ func (a *API) Routes() []Route {
 		{del, "/v1/projects/:id/keys/:key_id", jwt, "", 0, a.revokeKey},
 
 		{post, "/v1/sessions", key, models.ScopeSessions, SmallBodyLimit, a.createSession},
+		{post, "/v1/sessions/import", key, models.ScopeSessions, ImportBodyLimit, a.importSession},
 		{get, "/v1/sessions", key, models.ScopeSessions, 0, a.listSessions},
 		{get, "/v1/sessions/:id", key, models.ScopeSessions, 0, a.getSession},
 		{post, "/v1/sessions/:id/ingest", key, models.ScopeSessions, IngestBodyLimit, a.ingest},
 		{post, "/v1/sessions/:id/end", key, models.ScopeSessions, SmallBodyLimit, a.endSession},
 		{get, "/v1/sessions/:id/status", key, models.ScopeSessions, 0, a.sessionStatus},
+		{get, "/v1/sessions/:id/events", key, models.ScopeSessions, 0, a.listEvents},
+		{post, "/v1/sessions/:id/events", key, models.ScopeSessions, EventsBodyLimit, a.addEvents},
 		{get, "/v1/sessions/:id/features", key, models.ScopeSessions, 0, a.features},
 		{get, "/v1/sessions/:id/features/stream", key, models.ScopeSessions, 0, a.featureStream},
 		{get, "/v1/sessions/:id/decodes", key, models.ScopeSessions, 0, a.decodes},
@@ -228,12 +236,21 @@ func NewRouter(cfg Config) (http.Handler, error) {
 func headAsGet(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodHead {
-			get := *r
+			get := *r.WithContext(context.WithValue(r.Context(), headKey{}, true))
 			get.Method = http.MethodGet
 			r = &get
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// headKey marks, in the context, a request that was HEAD.
+type headKey struct{}
+
+// isHead reports whether nobody will read the body: a handler need not make a long one.
+func isHead(c *gin.Context) bool {
+	head, _ := c.Request.Context().Value(headKey{}).(bool)
+	return head
 }
 
 // ServerConfig bounds how long a client may take.

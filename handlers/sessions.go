@@ -1,7 +1,6 @@
 package handlers
 
 import (
-	"bufio"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -33,20 +32,21 @@ type sessionBody struct {
 
 // sessionFields is what callers see of a session.
 type sessionFields struct {
-	SessionID       string               `json:"session_id"`
-	ProjectID       string               `json:"project_id"`
-	ExternalUserID  string               `json:"external_user_id"`
-	DeviceType      string               `json:"device_type"`
-	SampleRateHz    float64              `json:"sample_rate_hz"`
-	Channels        []string             `json:"channels"`
-	StartedAt       string               `json:"started_at"`
-	EndedAt         *string              `json:"ended_at"`
-	IngestionMode   models.IngestionMode `json:"ingestion_mode"`
-	ProcessingState *models.SessionState `json:"processing_state"`
-	HopS            float64              `json:"hop_s"`
-	JitterMS        int                  `json:"jitter_ms"`
-	Decode          *liveFields          `json:"decode,omitempty"`
-	WSURL           string               `json:"ws_url,omitempty"`
+	SessionID       string                  `json:"session_id"`
+	ProjectID       string                  `json:"project_id"`
+	ExternalUserID  string                  `json:"external_user_id"`
+	DeviceType      string                  `json:"device_type"`
+	SampleRateHz    float64                 `json:"sample_rate_hz"`
+	Channels        []string                `json:"channels"`
+	StartedAt       string                  `json:"started_at"`
+	EndedAt         *string                 `json:"ended_at"`
+	IngestionMode   models.IngestionMode    `json:"ingestion_mode"`
+	ProcessingState *models.SessionState    `json:"processing_state"`
+	HopS            float64                 `json:"hop_s"`
+	JitterMS        int                     `json:"jitter_ms"`
+	Decode          *liveFields             `json:"decode,omitempty"`
+	SkippedChannels []models.SkippedChannel `json:"skipped_channels,omitempty"` // of the file that the session was made of
+	WSURL           string                  `json:"ws_url,omitempty"`
 }
 
 // liveFields is what callers see of how a session is decoded as it runs.
@@ -132,7 +132,16 @@ func (a *API) getSession(c *gin.Context) {
 		fail(c, err)
 		return
 	}
-	c.JSON(http.StatusOK, sessionOfModel(s))
+	imp, err := a.cfg.Sessions.ImportOf(c.Request.Context(), s)
+	if err != nil {
+		fail(c, err)
+		return
+	}
+	out := sessionOfModel(s)
+	if imp != nil {
+		out.SkippedChannels = imp.Skipped()
+	}
+	c.JSON(http.StatusOK, out)
 }
 
 // gapFields is a stretch of time that was not recorded.
@@ -154,6 +163,11 @@ func (a *API) sessionStatus(c *gin.Context) {
 		gaps[i] = gapFields(g)
 	}
 	s := st.Session
+	imp, err := a.cfg.Sessions.ImportOf(c.Request.Context(), s)
+	if err != nil {
+		fail(c, err)
+		return
+	}
 	c.JSON(http.StatusOK, struct {
 		SessionID       string               `json:"session_id"`
 		IngestionMode   models.IngestionMode `json:"ingestion_mode"`
@@ -167,8 +181,9 @@ func (a *API) sessionStatus(c *gin.Context) {
 		Gaps            []gapFields          `json:"gaps"`
 		MoreGaps        bool                 `json:"more_gaps"`
 		JobID           *string              `json:"job_id"`
+		Import          *importFields        `json:"import,omitempty"`
 	}{s.ID, s.IngestionMode, s.ProcessingState(), rfc3339p(s.EndedAt), s.WindowCount, s.DecodeCount, s.SampleCount, s.BatchCount, s.Pending(),
-		gaps, st.MoreGaps, s.JobID})
+		gaps, st.MoreGaps, s.JobID, importOfModel(imp)})
 }
 
 // octets is the media type of float32 little-endian samples.
@@ -416,138 +431,4 @@ func (a *API) decodes(c *gin.Context) {
 		return
 	}
 	c.Data(http.StatusOK, jsonType, appendArray(make([]byte, 0, 2+2048*len(found)), found, appendDecode))
-}
-
-// export is GET /v1/sessions/:id/export, written as it is read. A fault in its middle closes the connection, because
-// nobody must take half an export for a whole one.
-func (a *API) export(c *gin.Context) {
-	q := query{c: c}
-	limit := q.integer("limit", 1000, 1, service.MaxExportPage)
-	offset := q.integer("offset", 0, 0, 1<<31-1)
-	raw := q.boolean("include_raw")
-	if err := q.err(); err != nil {
-		fail(c, err)
-		return
-	}
-	ctx := c.Request.Context()
-	e, err := a.cfg.Sessions.Export(ctx, principal(c), c.Param("id"), offset, limit)
-	if err != nil {
-		fail(c, err)
-		return
-	}
-	s := e.Session
-	head, err := json.Marshal(struct {
-		ID              string               `json:"id"`
-		ExternalUserID  string               `json:"external_user_id"`
-		DeviceType      string               `json:"device_type"`
-		SampleRateHz    float64              `json:"sample_rate_hz"`
-		Channels        []string             `json:"channels"`
-		IngestionMode   models.IngestionMode `json:"ingestion_mode"`
-		ProcessingState *models.SessionState `json:"processing_state"`
-		StartedAt       string               `json:"started_at"`
-		EndedAt         *string              `json:"ended_at"`
-	}{s.ID, s.ExternalUserID, s.DeviceType, s.SampleRateHz, s.Channels, s.IngestionMode, s.ProcessingState(), rfc3339(s.StartedAt), rfc3339p(s.EndedAt)})
-	if err != nil {
-		fail(c, err)
-		return
-	}
-	c.Header("Content-Type", jsonType)
-	c.Header("Content-Disposition", `attachment; filename="session_`+s.ID+`.json"`)
-	c.Status(http.StatusOK)
-	w := bufio.NewWriterSize(c.Writer, 64<<10)
-	put := func(b []byte) error {
-		_, err := w.Write(b)
-		return err
-	}
-	var buf []byte
-	write := func() error {
-		if err := put(append(append([]byte(`{"session":`), head...), `,"feature_windows":[`...)); err != nil {
-			return err
-		}
-		n := 0
-		err := e.Windows(ctx, func(win models.FeatureWindow) error {
-			buf = buf[:0]
-			if n++; n > 1 {
-				buf = append(buf, ',')
-			}
-			buf = appendWindow(buf, &win)
-			return put(buf)
-		})
-		if err != nil {
-			return err
-		}
-		if err := put([]byte(`]`)); err != nil {
-			return err
-		}
-		if raw {
-			if err := put([]byte(`,"raw_batches":[`)); err != nil {
-				return err
-			}
-			batches := 0
-			err := e.Batches(ctx, func(b service.RawBatch) error {
-				buf = buf[:0]
-				if batches++; batches > 1 {
-					buf = append(buf, ',')
-				}
-				buf = appendBatch(buf, s.Channels, b)
-				return put(buf)
-			})
-			if err != nil {
-				return err
-			}
-			if err := put([]byte(`]`)); err != nil {
-				return err
-			}
-		}
-		tail := `,"pagination":{"offset":` + strconv.Itoa(offset) + `,"limit":` + strconv.Itoa(limit) + `,"total":` + strconv.Itoa(e.Total) +
-			`,"has_more":` + strconv.FormatBool(offset+n < e.Total) + "}}\n"
-		if err := put([]byte(tail)); err != nil {
-			return err
-		}
-		return w.Flush()
-	}
-	if err := write(); err != nil {
-		panic(http.ErrAbortHandler)
-	}
-}
-
-// appendBatch writes a raw batch in the form in which it may be ingested again.
-func appendBatch(b []byte, channels []string, batch service.RawBatch) []byte {
-	id, _ := json.Marshal(batch.BatchID) // cannot fail: a string
-	b = append(append(b, `{"batch_id":`...), id...)
-	b = strconv.AppendInt(append(b, `,"t0_unix_ms":`...), batch.StartMS, 10)
-	b = strconv.AppendInt(append(b, `,"sample_count":`...), int64(batch.Samples), 10)
-	b = append(b, `,"data":{`...)
-	for ch, values := range batch.Channels {
-		if ch > 0 {
-			b = append(b, ',')
-		}
-		name, _ := json.Marshal(channels[ch])
-		b = append(append(b, name...), ':', '[')
-		for i, v := range values {
-			if i > 0 {
-				b = append(b, ',')
-			}
-			b = strconv.AppendFloat(b, float64(v), 'g', -1, 32)
-		}
-		b = append(b, ']')
-	}
-	return append(b, "}}"...)
-}
-
-// eraseUser is DELETE /v1/users/:external_user_id.
-func (a *API) eraseUser(c *gin.Context) {
-	user := c.Param("external_user_id")
-	audit, err := a.cfg.Sessions.EraseUser(c.Request.Context(), principal(c), user)
-	if err != nil {
-		fail(c, err)
-		return
-	}
-	c.JSON(http.StatusOK, struct {
-		User     string `json:"deleted_external_user_id"`
-		Sessions int64  `json:"sessions_deleted"`
-		Samples  int64  `json:"samples_deleted"`
-		Features int64  `json:"features_deleted"`
-		AuditID  string `json:"audit_id"`
-	}{user, audit.SessionsDeleted, audit.SamplesDeleted, audit.FeaturesDeleted, audit.PublicID()})
 }

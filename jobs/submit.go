@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -34,7 +35,9 @@ type NewJob struct {
 	Kind    models.JobKind
 	Request json.RawMessage // JSON, without the payload
 	Payload []byte          // nil for none
-	Failed  *Failure        // an item that is known to be bad is stored as failed, so that the batch accounts for it
+	// SessionID names the session whose samples the job works on: it is erased with it. "" for none.
+	SessionID string
+	Failed    *Failure // an item that is known to be bad is stored as failed, so that the batch accounts for it
 }
 
 // Failure is the error of a job that failed.
@@ -56,7 +59,7 @@ type Accepted struct {
 const keyRetryAfter = time.Second
 
 // Submit stores a job and answers once it is durable; then it hands it to the queue. Errors: IdempotencyKeyReused,
-// IdempotencyKeyInFlight, JobTriggerFailed (Redis away for longer than OutageLimit, nothing stored), JobCreateFailed.
+// IdempotencyKeyInFlight, JobTriggerFailed (Redis away for longer than OutageLimit, nothing stored), SessionNotFound (NewJob.SessionID), JobCreateFailed.
 func (e *Engine) Submit(ctx context.Context, s Submission) (Accepted, error) {
 	if d := e.RedisDownFor(); d > e.cfg.OutageLimit {
 		return Accepted{}, models.NewError(models.JobTriggerFailed).Wrap(fmt.Errorf("redis has not answered for %v", d.Round(time.Second)))
@@ -83,6 +86,8 @@ func (e *Engine) Submit(ctx context.Context, s Submission) (Accepted, error) {
 	switch {
 	case errors.Is(err, store.ErrKeyInFlight):
 		return Accepted{}, inFlight(err)
+	case errors.Is(err, store.ErrNotFound): // erased since its samples were read
+		return Accepted{}, models.NewError(models.SessionNotFound).Wrap(err)
 	case err != nil:
 		return Accepted{}, models.NewError(models.JobCreateFailed).Wrap(err)
 	case existing != nil && existing.Fingerprint != s.Fingerprint:
@@ -136,6 +141,15 @@ func (e *Engine) acceptance(s Submission) (*store.Acceptance, []store.Due) {
 			}
 		}
 		a.Jobs = append(a.Jobs, job)
+		if n.SessionID != "" {
+			link := models.SessionJob{SessionID: n.SessionID, JobID: job.ID}
+			if parent != nil { // a batch goes whole
+				link.JobID = parent.ID
+			}
+			if !slices.Contains(a.Sessions, link) {
+				a.Sessions = append(a.Sessions, link)
+			}
+		}
 	}
 	add(s.Job, nil, 0)
 	batch := a.Jobs[0]

@@ -31,6 +31,7 @@ const (
 	ProjectMismatch        Code = "project_mismatch"
 	NotFound               Code = "not_found"
 	JobNotFound            Code = "job_not_found"
+	JobNotCancelable       Code = "job_not_cancelable"
 	ProjectNotFound        Code = "project_not_found"
 	KeyNotFound            Code = "key_not_found"
 	EmailTaken             Code = "email_taken"
@@ -44,6 +45,7 @@ const (
 	SessionNotFound        Code = "session_not_found"
 	SessionClosed          Code = "session_ended"
 	InvalidSamples         Code = "invalid_samples"
+	TooManyEvents          Code = "too_many_events"
 	UpgradeRequired        Code = "upgrade_required"
 	ModelNotFound          Code = "model_not_found"
 	ModelVersionTaken      Code = "model_version_taken"
@@ -59,6 +61,13 @@ const (
 	RateLimited            Code = "rate_limited"
 	Unavailable            Code = "unavailable"
 	Internal               Code = "internal_error"
+)
+
+// Codes of the decoders' readers that refuse a file when it is uploaded.
+const (
+	UnsupportedFormat Code = "unsupported_format"
+	PayloadMalformed  Code = "payload_malformed"
+	MontageMismatch   Code = "montage_mismatch"
 )
 
 // Codes of failed jobs that are not the decoder's own (those are in package decoders).
@@ -93,6 +102,7 @@ var ErrorTable = map[Code]Entry{
 	ProjectMismatch:        {http.StatusForbidden, "X-Project-Id is not the project of this API key."},
 	NotFound:               {http.StatusNotFound, "There is nothing at this path."},
 	JobNotFound:            {http.StatusNotFound, "There is no such job."},
+	JobNotCancelable:       {http.StatusConflict, "A job of this kind cannot be canceled."},
 	ProjectNotFound:        {http.StatusNotFound, "There is no such project."},
 	KeyNotFound:            {http.StatusNotFound, "There is no such key."},
 	EmailTaken:             {http.StatusConflict, "An account with this e-mail exists."},
@@ -106,6 +116,10 @@ var ErrorTable = map[Code]Entry{
 	SessionNotFound:        {http.StatusNotFound, "There is no such session."},
 	SessionClosed:          {http.StatusConflict, "The session has ended and takes no more samples."},
 	InvalidSamples:         {http.StatusUnprocessableEntity, "The samples do not fit the session."},
+	TooManyEvents:          {http.StatusConflict, "The session keeps no more events."},
+	UnsupportedFormat:      {http.StatusUnprocessableEntity, "The file is not read."},
+	PayloadMalformed:       {http.StatusUnprocessableEntity, "The file breaks its own format."},
+	MontageMismatch:        {http.StatusUnprocessableEntity, "The channels do not fit."},
 	UpgradeRequired:        {http.StatusUpgradeRequired, "This path speaks WebSocket."},
 	ModelNotFound:          {http.StatusNotFound, "There is no such model."},
 	ModelVersionTaken:      {http.StatusConflict, "This version of the model cannot be stored: versions never change and only rise."},

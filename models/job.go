@@ -39,6 +39,8 @@ const (
 	KindDecodeBatch JobKind = "neuro_decode_batch"
 	// KindSessionWindows writes the feature windows that are due in a session.
 	KindSessionWindows JobKind = "session_windows"
+	// KindUserErase deletes everything of an external user.
+	KindUserErase JobKind = "user_erase"
 )
 
 // Job is one accepted piece of work. Its row is the truth about it, and its own outbox: Seq and NextCheck

@@ -19,8 +19,19 @@ func Pipelines() []decoders.Pipeline {
 	return []decoders.Pipeline{
 		motorimagery.CSPLDA(),
 		motorimagery.TSLR(),
+		motorimagery.MDM(),
+		motorimagery.FgMDM(),
+		motorimagery.FBCSP(),
+		motorimagery.CSPRxLDA(),
+		motorimagery.CSPRxGMM(),
+		ssvep.ECCA(),
+		ssvep.TRCA(),
+		ssvep.ETRCA(),
+		ssvep.TDCA(),
 		p300.ERPLDA(),
 		p300.XDAWNLDA(),
+		p300.XDAWNRxLDA(),
+		p300.XDAWNCov(),
 		seizure.IctalScore(),
 	}
 }

@@ -287,17 +287,28 @@ func TestMutatedFilesNeverPanic(t *testing.T) {
 	}
 }
 
-// TestPythonReadsAModel runs the program printed in README.md, which is also in the package comment.
-func TestPythonReadsAModel(t *testing.T) {
-	t.Parallel()
-	readme, err := os.ReadFile("README.md")
+// pythonOf returns the Python program that a document shows.
+func pythonOf(t *testing.T, document string) string {
+	t.Helper()
+	b, err := os.ReadFile(filepath.FromSlash(document))
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, rest, _ := strings.Cut(string(readme), "```python\n")
+	_, rest, _ := strings.Cut(string(b), "```python\n")
 	program, _, ok := strings.Cut(rest, "```")
 	if !ok {
-		t.Fatal("README.md has no Python program")
+		t.Fatalf("%s has no Python program", document)
+	}
+	return program
+}
+
+// TestPythonReadsAModel runs the program printed in README.md and in docs/04-decoders.md, which is also in the package
+// comment, by an interpreter that sees nothing but the standard library.
+func TestPythonReadsAModel(t *testing.T) {
+	t.Parallel()
+	program := pythonOf(t, "README.md")
+	if pythonOf(t, "../../docs/04-decoders.md") != program {
+		t.Error("README.md and docs/04-decoders.md show different programs")
 	}
 	doc, err := os.ReadFile("doc.go")
 	if err != nil {
@@ -310,7 +321,7 @@ func TestPythonReadsAModel(t *testing.T) {
 	}
 	python, err := exec.LookPath("python3")
 	if err != nil {
-		t.Skip("python3 is not installed: the Python reader is not run")
+		t.Skip("*** PYTHON3 IS NOT INSTALLED: that Python reads a model file was not tested ***")
 	}
 	file := filepath.Join(t.TempDir(), "model.nrdm")
 	st := exampleState()
@@ -319,7 +330,7 @@ func TestPythonReadsAModel(t *testing.T) {
 		if err := os.WriteFile(file, b, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		out, err := exec.Command(python, "-c", program+"\nprint(json.dumps({k: list(v) for k, v in arrays.items()}))\nprint(header['card']['summary'])", file).CombinedOutput()
+		out, err := exec.Command(python, "-I", "-S", "-c", program+"\nprint(json.dumps({k: list(v) for k, v in arrays.items()}))\nprint(header['card']['summary'])", file).CombinedOutput()
 		return string(out), err
 	}
 	out, err := run()
@@ -342,5 +353,45 @@ func TestPythonReadsAModel(t *testing.T) {
 	b[len(b)-40] ^= 1
 	if out, err := run(); err == nil || !strings.Contains(out, "checksum") {
 		t.Errorf("a damaged file was read: %v %s", err, out)
+	}
+}
+
+// TestPythonReadsTheBuiltInModels holds every number of the models inside the program to what Python reads.
+func TestPythonReadsTheBuiltInModels(t *testing.T) {
+	t.Parallel()
+	python, err := exec.LookPath("python3")
+	if err != nil {
+		t.Skip("*** PYTHON3 IS NOT INSTALLED: that Python reads the built-in models was not tested ***")
+	}
+	files, err := filepath.Glob("builtin/*.nrdm")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("%d files, %v", len(files), err)
+	}
+	program := pythonOf(t, "README.md") + "\nprint(json.dumps({k: list(v) for k, v in arrays.items()}))"
+	for _, file := range files {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, err := catalog.Parse(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := exec.Command(python, "-I", "-S", "-c", program, file).Output()
+		if err != nil {
+			t.Fatalf("%s: %v", file, err)
+		}
+		var got map[string][]float64
+		if err := json.Unmarshal(out, &got); err != nil {
+			t.Fatal(err)
+		}
+		if len(got) != len(m.State.Arrays) {
+			t.Errorf("%s: Python finds %d arrays of %d", file, len(got), len(m.State.Arrays))
+		}
+		for name, a := range m.State.Arrays {
+			if !cmp.Equal(a.Data, got[name]) {
+				t.Errorf("%s: array %s differs", file, name)
+			}
+		}
 	}
 }

@@ -157,6 +157,38 @@ func (m *meter) misbehave(in *decoders.Input, res *decoders.Result) {
 	}
 }
 
+// Update raises the gain of the channel that should have won.
+func (m *meter) Update(ctx context.Context, in *decoders.Input, label string) (decoders.Adaptive, error) {
+	if _, err := m.Decode(ctx, in); err != nil {
+		return nil, err
+	}
+	k := slices.Index([]string{"left", "right"}, label)
+	if k < 0 {
+		if m.fault == "learns any label" {
+			k = 0
+		} else {
+			return nil, decoders.Errorf(decoders.CodePayloadMalformed, nil, "no class %q", label)
+		}
+	}
+	next := &meter{name: m.name, version: m.version, gain: slices.Clone(m.gain), fault: m.fault}
+	switch m.fault {
+	case "learns nothing":
+		return next, nil
+	case "update changes the old one":
+		m.gain[k] *= 1.1
+	case "update changes input":
+		in.Data.Set(0, 0, 0)
+	case "update panics on no cue":
+		if len(in.Events) == 0 {
+			panic("no cue")
+		}
+	}
+	next.gain[k] *= 1.1
+	return next, nil
+}
+
+var _ decoders.Adaptive = (*meter)(nil)
+
 type meterPipeline struct{ fault string }
 
 func (meterPipeline) Name() string                { return "meter" }
@@ -228,6 +260,11 @@ func TestSuiteNoticesFaults(t *testing.T) {
 		{"state shares memory", "state restores"},
 		{"restores another decoder", "state restores"},
 		{"restores anything", "damaged state is refused"},
+		{"learns nothing", "learns one trial more"},
+		{"learns any label", "learns one trial more"},
+		{"update changes the old one", "learns one trial more"},
+		{"update changes input", "learns one trial more"},
+		{"update panics on no cue", "learns one trial more"},
 	} {
 		t.Run(tc.fault, func(t *testing.T) {
 			for _, p := range checks {

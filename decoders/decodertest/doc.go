@@ -57,6 +57,7 @@ var checks = []check{
 	{"memory is steady", checkMemory},
 	{"state restores", checkState},
 	{"damaged state is refused", checkDamagedState},
+	{"learns one trial more", checkUpdate},
 }
 
 // Run holds the decoder of c to the contract, one subtest a property.

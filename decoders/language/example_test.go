@@ -27,5 +27,5 @@ func ExampleModel_Complete() {
 func ExampleModel_Prior() {
 	prior := language.English().Prior([]string{"W", "A", "T"})
 	fmt.Printf("E %.2f, C %.2f\n", math.Exp(prior("E")), math.Exp(prior("C")))
-	// Output: E 0.71, C 0.21
+	// Output: E 0.67, C 0.20
 }

@@ -110,15 +110,15 @@ func TestPriorIsADistribution(t *testing.T) {
 	for _, text := range []string{"", "H", "TH", "HELLO", "HELLO ", "I NEED ", "XQZ", "ZZZZZZ", "5", "Ä"} {
 		prior := language.English().Prior(letters(text))
 		sum := 0.0
-		for _, s := range letters(alphabet) {
+		for _, s := range append(letters(alphabet), "backspace") {
 			p := math.Exp(prior(s))
 			if p < 1e-4-1e-12 || p > 1 {
 				t.Errorf("%q: %s has probability %v", text, s, p)
 			}
 			sum += p
 		}
-		if sum < 1-1e-9 || sum > 1+27e-4 { // the floor adds up to 1e-4 a symbol
-			t.Errorf("%q: letters and space sum to %v", text, sum)
+		if sum < 1-1e-9 || sum > 1+28e-4 { // the floor adds up to 1e-4 a symbol
+			t.Errorf("%q: letters, space and backspace sum to %v", text, sum)
 		}
 	}
 }
@@ -128,10 +128,14 @@ func TestPriorFavorsWhatFollows(t *testing.T) {
 	for _, tc := range []struct{ text, likely, unlikely string }{
 		{"Q", "U", "A"}, {"TH", "E", "T"}, {"HEL", "P", "Q"}, {"WATE", "R", "E"}, {"YES", "_", "Q"}, {"YE", "S", "_"},
 		{"THANK_", "Y", "X"}, {"I_AM_", "H", "Z"},
+		{"WATQ", "backspace", "E"}, {"HELLO_ZX", "⌫", "A"}, {"WAT", "E", "backspace"}, {"", "Q", "backspace"}, {"TH", "A", "<"},
 	} {
 		prior := language.English().Prior(letters(tc.text))
 		if a, b := prior(tc.likely), prior(tc.unlikely); a <= b {
 			t.Errorf("after %q: log P(%s)=%.2f, log P(%s)=%.2f", tc.text, tc.likely, a, tc.unlikely, b)
+		}
+		if kind, _ := language.Symbol(tc.likely); kind == language.Backspace {
+			continue // has one dress for each of its names
 		}
 		if prior(tc.likely) != prior("letter_"+tc.likely) || prior(tc.likely) != prior(strings.ToLower(tc.likely)) {
 			t.Errorf("after %q: the dress of %s matters", tc.text, tc.likely)

@@ -300,25 +300,48 @@ const (
 	otherShare = 1e-3
 	// floor is the smallest probability of any symbol: the evidence of the brain can always outweigh the model.
 	floor = 1e-4
+	// mistake is how often a speller picks another symbol than the one meant: 100 people were right in 91 % of selections
+	// with rows and columns (Guger et al. 2009).
+	mistake = 0.1
 )
 
 // Prior returns the log-probability of the next symbol of a speller after the history. It is made for
-// decoders.Input.Prior. It returns nil where there is no model.
+// decoders.Input.Prior. Letters, space and backspace sum to 1. It returns nil where there is no model.
 func (m *Model) Prior(history []string) func(symbol string) float64 {
 	if m == nil {
 		return nil
 	}
-	next := m.next(Text(history))
+	text := Text(history)
+	next, back := m.next(text), m.takenBack(text)
 	return func(symbol string) float64 {
 		kind, text := Symbol(symbol)
 		p := otherShare
-		if r, size := utf8.DecodeRuneInString(text); kind == Letters && size == len(text) {
+		switch r, size := utf8.DecodeRuneInString(text); {
+		case kind == Backspace:
+			p = back
+		case kind == Letters && size == len(text):
 			if i := letterIndex(r); i >= 0 {
-				p = next[i]
+				p = (1 - back) * next[i]
 			}
 		}
 		return math.Log(max(p, floor))
 	}
+}
+
+// takenBack returns the probability that the last symbol of text was a mistake, which a person takes back at once: a
+// mistake is any letter alike, what is meant follows the model. It is 0 where there is nothing to take back.
+func (m *Model) takenBack(text string) float64 {
+	last, size := utf8.DecodeLastRuneInString(text)
+	if size == 0 {
+		return 0
+	}
+	i := letterIndex(last)
+	if i < 0 {
+		return mistake // the model knows nothing of digits and signs
+	}
+	meant := max(m.next(text[:len(text)-size])[i], floor)
+	const wrong = mistake / alphabet
+	return wrong / (wrong + (1-mistake)*meant)
 }
 
 // next returns the probabilities of a..z and the space after text.

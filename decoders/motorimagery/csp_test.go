@@ -169,3 +169,23 @@ func TestCSPKeepsToTheRank(t *testing.T) {
 		t.Error("covariances of zeros were accepted")
 	}
 }
+
+func TestMutualInformationEqualsScipy(t *testing.T) {
+	t.Parallel()
+	var want struct {
+		Information []struct {
+			X      []float64
+			Labels []int
+			Bits   float64
+		}
+	}
+	golden(t, "csp", &want)
+	if len(want.Information) == 0 {
+		t.Fatal("the golden file lacks a part")
+	}
+	for i, w := range want.Information {
+		if got := motorimagery.MutualInformation(w.X, w.Labels, 2); !close(got, w.Bits, 1e-9) {
+			t.Errorf("case %d: %v bit, scipy has %v", i, got, w.Bits)
+		}
+	}
+}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/classify"
+	"github.com/neurod/neurod/decoders/internal/stored"
 	"github.com/neurod/neurod/decoders/riemann"
 )
 
@@ -29,7 +30,9 @@ func (cspLDA) Paradigm() decoders.Paradigm { return decoders.MotorImagery }
 // cspDecoder is a trained csp_lda decoder.
 type cspDecoder struct {
 	*model
-	filters *mat.Dense // components × channels
+	linear  *classify.Linear
+	filters *mat.Dense // components × aligned channels
+	project *mat.Dense // components × channels: filters after the alignment
 }
 
 var _ decoders.Trained = (*cspDecoder)(nil)
@@ -43,7 +46,7 @@ func (cspLDA) Train(ctx context.Context, ds *decoders.Dataset, config json.RawMe
 	if err != nil {
 		return nil, err
 	}
-	examples, move, err := augment(examples, m.frontend, len(ds.Classes))
+	examples, err = m.augment(examples)
 	if err != nil {
 		return nil, err
 	}
@@ -51,7 +54,6 @@ func (cspLDA) Train(ctx context.Context, ds *decoders.Dataset, config json.RawMe
 	if err != nil {
 		return nil, err
 	}
-	m.linear = *linear
 	m.temperature, err = calibrate(ctx, m.cfg, examples, len(ds.Classes), func(train []int) (func(int) []float64, error) {
 		csp, linear, err := fitCSPLDA(m.cfg, examples, train, len(ds.Classes))
 		if err != nil {
@@ -62,34 +64,38 @@ func (cspLDA) Train(ctx context.Context, ds *decoders.Dataset, config json.RawMe
 	if err != nil {
 		return nil, err
 	}
-	filters := csp.Filters
-	if move != nil {
-		filters = new(mat.Dense)
-		filters.Mul(csp.Filters, move)
-	}
-	return &cspDecoder{m, filters}, nil
+	return newCSPDecoder(m, linear, csp.Filters), nil
 }
 
-// augment aligns and mirrors the examples as the options say. move is the matrix that takes a new clip along, nil
-// for none.
-func augment(examples []example, f *frontend, classes int) (out []example, move *mat.Dense, err error) {
-	if f.cfg.Align {
-		average, err := align(examples)
-		if err != nil {
-			return nil, nil, unusable(err)
-		}
-		a, err := riemann.NewAlignerAt(average)
-		if err != nil {
-			return nil, nil, unusable(err)
-		}
-		move = a.Matrix()
+func newCSPDecoder(m *model, linear *classify.Linear, filters *mat.Dense) *cspDecoder {
+	return &cspDecoder{m, linear, filters, after(filters, m.move(0))}
+}
+
+// after returns the filters as they apply to channels that are not aligned yet.
+func after(filters, move *mat.Dense) *mat.Dense {
+	if move == nil {
+		return filters
 	}
-	if f.cfg.Mirror {
-		if examples, err = mirror(examples, f.channels, classes); err != nil {
-			return nil, nil, err
+	project := new(mat.Dense)
+	project.Mul(filters, move)
+	return project
+}
+
+// augment aligns and mirrors the examples as the options say, and keeps the center that takes a new clip along.
+func (m *model) augment(examples []example) ([]example, error) {
+	if m.cfg.Align {
+		center, err := align(examples, m.cfg.Center)
+		if err != nil {
+			return nil, unusable(err)
+		}
+		if err := m.setCenters(append(m.centers, center)); err != nil {
+			return nil, unusable(err)
 		}
 	}
-	return examples, move, nil
+	if m.cfg.Mirror {
+		return mirror(examples, m.channels, len(m.classes))
+	}
+	return examples, nil
 }
 
 // unusable turns a fault of the numerics into the error for training data that cannot be fitted.
@@ -101,21 +107,9 @@ func unusable(err error) error {
 }
 
 func fitCSPLDA(cfg Config, examples []example, train []int, classes int) (*CSP, *classify.Linear, error) {
-	n := examples[0].cov.SymmetricDim()
-	covs, counts := make([]*mat.SymDense, classes), make([]float64, classes)
-	for k := range covs {
-		covs[k] = mat.NewSymDense(n, nil)
-	}
-	for _, i := range train {
-		e := examples[i]
-		covs[e.label].AddSym(covs[e.label], e.cov)
-		counts[e.label]++
-	}
-	for k, c := range covs {
-		if counts[k] == 0 {
-			return nil, nil, decoders.Errorf(decoders.CodeTooFewTrials, map[string]any{"trials": len(train), "class": k}, "class %d has no trial to train on", k)
-		}
-		c.ScaleSym(1/counts[k], c)
+	covs, err := classCovariances(examples, train, labelsOf(examples, train), classes)
+	if err != nil {
+		return nil, nil, err
 	}
 	// Classes count alike in the ranking, as for MNE's pooled covariances.
 	csp, err := FitCSP(covs, nil, cfg.Components)
@@ -165,49 +159,86 @@ func all(n int) []int {
 
 func (d *cspDecoder) Decode(ctx context.Context, in *decoders.Input) (*decoders.Result, error) {
 	return d.decode(ctx, in, func(in *decoders.Input, s span, sc *scratch) ([]float64, error) {
-		w, err := d.window(in, s, d.filters, sc)
+		w, err := d.window(in, s, d.project, sc)
 		if err != nil {
 			return nil, err
 		}
 		in.Step("filter")
-		k, n := w.Dims()
+		k, _ := w.Dims()
 		sc.features = grow(sc.features, k)
-		for i := range k {
-			sum := 0.0
-			for _, v := range w.RawRowView(i) {
-				sum += v * v
-			}
-			power := sum / float64(n)
-			if !(power > 1e-30) || math.IsInf(power, 0) {
-				return nil, decoders.Errorf(decoders.CodeInvalidSignal, map[string]any{"component": i}, "%v", errFlat)
-			}
-			sc.features[i] = math.Log(power)
+		if err := logPowers(sc.features, w); err != nil {
+			return nil, err
 		}
 		if d.cfg.Normalize {
 			relative(sc.features)
 		}
-		return sc.features, nil
+		in.Step("features")
+		return d.linear.Scores(nil, sc.features), nil
 	})
 }
 
+// logPowers writes the logarithm of each row's mean square to dst.
+func logPowers(dst []float64, w *mat.Dense) error {
+	_, n := w.Dims()
+	for i := range dst {
+		sum := 0.0
+		for _, v := range w.RawRowView(i) {
+			sum += v * v
+		}
+		power := sum / float64(n)
+		if !(power > 1e-30) || math.IsInf(power, 0) {
+			return decoders.Errorf(decoders.CodeInvalidSignal, map[string]any{"component": i}, "%v", errFlat)
+		}
+		dst[i] = math.Log(power)
+	}
+	return nil
+}
+
 func (d *cspDecoder) State() decoders.State {
-	st := d.state()
-	st.Arrays["filters"] = denseArray(d.filters)
+	st := linearState(d.state(), d.linear)
+	st.Arrays["filters"] = stored.Matrix(d.filters)
 	return st
 }
 
 func (cspLDA) Restore(name, version string, st decoders.State) (decoders.Trained, error) {
+	m, err := restoreModel(CSPLDAName, name, version, st, oneBand)
+	if err != nil {
+		return nil, err
+	}
+	filters, err := restoreFilters(st)
+	if err != nil {
+		return nil, err
+	}
+	components, _ := filters.Dims()
+	linear, err := restoreLinear(st, components)
+	if err != nil {
+		return nil, err
+	}
+	return newCSPDecoder(m, linear, filters), nil
+}
+
+// restoreFilters reads the spatial filters of a state, components × channels.
+func restoreFilters(st decoders.State) (*mat.Dense, error) {
 	shape := st.Arrays["filters"].Shape
 	if len(shape) != 2 || shape[0] < 1 || shape[0] > 1024 {
 		return nil, incompatible("array \"filters\" has shape %v, want components × channels", shape)
 	}
-	m, err := restoreModel(CSPLDAName, name, version, st, shape[0])
+	filters, err := stored.Array(st, "filters", shape[0], len(st.Channels))
 	if err != nil {
 		return nil, err
 	}
-	filters, err := array(st, "filters", shape[0], len(st.Channels))
+	return mat.NewDense(shape[0], len(st.Channels), filters), nil
+}
+
+// recentred returns the decoder for people or moments whose trials lie around other centers.
+func (d *cspDecoder) recentred(centers []*mat.SymDense) (decoders.Trained, error) {
+	m, err := d.at(centers)
 	if err != nil {
 		return nil, err
 	}
-	return &cspDecoder{m, mat.NewDense(shape[0], len(st.Channels), filters)}, nil
+	return newCSPDecoder(m, d.linear, d.filters), nil
+}
+
+func (d *cspDecoder) covariances(in *decoders.Input) ([]*mat.SymDense, error) {
+	return d.locationOf(in, riemann.KindSCM)
 }

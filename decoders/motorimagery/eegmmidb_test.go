@@ -315,6 +315,55 @@ func TestLeftRightWithinSubjects(t *testing.T) {
 		sum[0][0], sum[0][1], sum[1][0], sum[1][1], sum[0][2], sum[0][3], sum[1][2], sum[1][3])
 }
 
+// TestFiltersAndMeansWithinSubjects compares mdm, fgmdm and fbcsp with the same pipelines in pyRiemann, MNE and
+// scikit-learn on the same five folds. Two people are enough to see a difference; the evaluation prints all twelve.
+func TestFiltersAndMeansWithinSubjects(t *testing.T) {
+	t.Parallel()
+	var want struct {
+		LeftRight []map[string]json.RawMessage `json:"left_right"`
+	}
+	golden(t, "eegmmidb", &want)
+	eegdata.Dir(t)
+	if slow {
+		t.Skip("the race detector is on: run without -race")
+	}
+	read := func(raw json.RawMessage, into any) {
+		if err := json.Unmarshal(raw, into); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cfg, bank := motorimagery.DefaultConfig(), motorimagery.DefaultFBCSP()
+	for _, ref := range want.LeftRight[:2] {
+		var subject string
+		var tests [][]int
+		read(ref["subject"], &subject)
+		read(ref["tests"], &tests)
+		ds := leftRight(t, subject)
+		folds, err := classify.FoldsFromTests(len(ds.Trials), tests)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range []decoders.Pipeline{motorimagery.MDM(), motorimagery.FgMDM(), motorimagery.FBCSP()} {
+			var scores []float64
+			read(ref[p.Name()], &scores)
+			c := cfg
+			if p.Name() == motorimagery.FBCSPName {
+				c = bank
+			}
+			c.End, c.Folds = 3.5, 0
+			mean := 0.0
+			for _, f := range folds {
+				acc, _, _ := score(t, p, ds, f, c)
+				mean += acc / float64(len(folds))
+			}
+			t.Logf("%s %-5s %.3f, reference %.3f", subject, p.Name(), mean, stat.Mean(scores, nil))
+			if mean < stat.Mean(scores, nil)-0.01 {
+				t.Errorf("%s %s: %.3f is below the reference %.3f", subject, p.Name(), mean, stat.Mean(scores, nil))
+			}
+		}
+	}
+}
+
 // Montages that a stranger may wear: an eight-channel headset with C3 and C4, and the 19 electrodes of 10-20.
 var montages = map[string][]string{
 	"8 channels": {"Fp1", "Fp2", "C3", "C4", "P7", "P8", "O1", "O2"},

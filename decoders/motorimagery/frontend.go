@@ -37,6 +37,7 @@ type scratch struct {
 	row       []float64
 	window    mat.Dense
 	cov       *mat.SymDense
+	moved     *mat.SymDense
 	estimate  *riemann.Covariance
 	features  []float64
 }

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"math"
 	"slices"
 
 	"gonum.org/v1/gonum/mat"
@@ -12,22 +11,25 @@ import (
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/classify"
 	"github.com/neurod/neurod/decoders/epoch"
+	"github.com/neurod/neurod/decoders/internal/stored"
+	"github.com/neurod/neurod/decoders/riemann"
 )
 
-// model is what both pipelines share once trained: the front end, a linear classifier and its temperature.
+// model is what all pipelines share once trained: the front end, the alignment and the temperature.
 type model struct {
 	*frontend
 	name, version string
 	pipeline      string
 	labels        []string // channels as the training data spelled them
 	classes       []string
-	linear        classify.Linear
+	centers       []*mat.SymDense // mean covariance that Config.Align moves to the identity, one a band; nil for none
+	moves         []*mat.Dense    // centers^-½
 	temperature   float64
 	raw           json.RawMessage // options, all filled in
 }
 
-// describe writes the features of a clip's window to sc.features; each pipeline has its own.
-type describe func(in *decoders.Input, s span, sc *scratch) ([]float64, error)
+// scorer writes the score of each class for a clip's window; each pipeline has its own.
+type scorer func(in *decoders.Input, s span, sc *scratch) ([]float64, error)
 
 func (m *model) Info() decoders.Info {
 	return decoders.Info{
@@ -36,8 +38,8 @@ func (m *model) Info() decoders.Info {
 	}
 }
 
-// decode runs the front end, the features and the classifier.
-func (m *model) decode(ctx context.Context, in *decoders.Input, features describe) (*decoders.Result, error) {
+// decode runs the front end and the classifier and calibrates its scores.
+func (m *model) decode(ctx context.Context, in *decoders.Input, score scorer) (*decoders.Result, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -50,12 +52,10 @@ func (m *model) decode(ctx context.Context, in *decoders.Input, features describ
 	}
 	sc := m.pool.Get().(*scratch)
 	defer m.pool.Put(sc)
-	x, err := features(in, s, sc)
+	scores, err := score(in, s, sc)
 	if err != nil {
 		return nil, err
 	}
-	in.Step("features")
-	scores := m.linear.Scores(nil, x)
 	for _, v := range scores {
 		if v-v != 0 {
 			return nil, decoders.Errorf(decoders.CodeInvalidSignal, nil, "the amplitudes are beyond what the model can compare")
@@ -72,21 +72,61 @@ func (m *model) decode(ctx context.Context, in *decoders.Input, features describ
 	return res, nil
 }
 
-// state returns the parts of a stored decoder that both pipelines have.
+// state returns the parts of a stored decoder that all pipelines have.
 func (m *model) state() decoders.State {
-	return decoders.State{
+	st := decoders.State{
 		Pipeline: m.pipeline, Classes: slices.Clone(m.classes), Channels: slices.Clone(m.labels), Rate: m.rate, Config: slices.Clone(m.raw),
-		Arrays: map[string]decoders.Array{
-			"coef":        denseArray(m.linear.Coef),
-			"intercept":   {Shape: []int{len(m.linear.Intercept)}, Data: slices.Clone(m.linear.Intercept)},
-			"temperature": {Shape: []int{1}, Data: []float64{m.temperature}},
-		},
+		Arrays: map[string]decoders.Array{"temperature": stored.Vector(m.temperature)},
 	}
+	if m.centers != nil {
+		st.Arrays["center"] = stored.Matrices(m.centers)
+	}
+	return st
+}
+
+// setCenters makes the model move the covariances of its bands by these means.
+func (m *model) setCenters(centers []*mat.SymDense) error {
+	m.centers, m.moves = centers, make([]*mat.Dense, len(centers))
+	for b, c := range centers {
+		a, err := riemann.NewAlignerAt(c)
+		if err != nil {
+			return err
+		}
+		m.moves[b] = a.Matrix()
+	}
+	return nil
+}
+
+// move returns the alignment of band b, nil for none.
+func (m *model) move(b int) *mat.Dense {
+	if m.moves == nil {
+		return nil
+	}
+	return m.moves[b]
+}
+
+// linearState adds a linear classifier to a state.
+func linearState(st decoders.State, l *classify.Linear) decoders.State {
+	st.Arrays["coef"], st.Arrays["intercept"] = stored.Matrix(l.Coef), stored.Vector(l.Intercept...)
+	return st
+}
+
+// restoreLinear reads the linear classifier of a state; features is the length of a feature vector.
+func restoreLinear(st decoders.State, features int) (*classify.Linear, error) {
+	coef, err := stored.Array(st, "coef", len(st.Classes), features)
+	if err != nil {
+		return nil, err
+	}
+	intercept, err := stored.Array(st, "intercept", len(st.Classes))
+	if err != nil {
+		return nil, err
+	}
+	return &classify.Linear{Coef: mat.NewDense(len(st.Classes), features, coef), Intercept: intercept}, nil
 }
 
 // newModel starts a model for a dataset's montage.
 func newModel(pipeline, name, version string, classes, labels []string, rate float64, config json.RawMessage) (*model, error) {
-	cfg, err := parseConfig(config, rate)
+	cfg, err := parseConfig(pipeline, config, rate)
 	if err != nil {
 		return nil, err
 	}
@@ -112,63 +152,38 @@ func newModel(pipeline, name, version string, classes, labels []string, rate flo
 	}, nil
 }
 
-// restoreModel rebuilds the shared parts and checks them; features is the length of a feature vector.
-func restoreModel(pipeline, name, version string, st decoders.State, features int) (*model, error) {
+// restoreModel rebuilds the shared parts and checks them; bands is how many alignments there are.
+func restoreModel(pipeline, name, version string, st decoders.State, bands func(Config) int) (*model, error) {
 	if st.Pipeline != pipeline {
 		return nil, incompatible("the state is of pipeline %q, not %q", st.Pipeline, pipeline)
+	}
+	if n := len(st.Channels); n > 1024 {
+		return nil, incompatible("%d channels", n)
 	}
 	m, err := newModel(pipeline, name, version, st.Classes, st.Channels, st.Rate, st.Config)
 	if err != nil {
 		return nil, err
 	}
-	coef, err := array(st, "coef", len(st.Classes), features)
-	if err != nil {
-		return nil, err
-	}
-	intercept, err := array(st, "intercept", len(st.Classes))
-	if err != nil {
-		return nil, err
-	}
-	temperature, err := array(st, "temperature", 1)
+	temperature, err := stored.Array(st, "temperature", 1)
 	if err != nil {
 		return nil, err
 	}
 	if !(temperature[0] > 0) {
 		return nil, incompatible("temperature is %v", temperature[0])
 	}
-	m.linear = classify.Linear{Coef: mat.NewDense(len(st.Classes), features, coef), Intercept: intercept}
 	m.temperature = temperature[0]
+	if !m.cfg.Align {
+		return m, nil
+	}
+	centers, err := stored.Symmetrics(st, "center", bands(m.cfg), len(st.Channels))
+	if err != nil {
+		return nil, err
+	}
+	if err := m.setCenters(centers); err != nil {
+		return nil, incompatible("the center of the alignment: %v", err)
+	}
 	return m, nil
 }
 
-// largestParameter bounds what a trained model holds. µV to the power of -1 and classifiers on logarithms stay far
-// below; beyond it sums of products could overflow.
-const largestParameter = 1e60
-
-// array returns a copy of a stored array after holding it to its shape.
-func array(st decoders.State, name string, shape ...int) ([]float64, error) {
-	a, ok := st.Arrays[name]
-	if !ok {
-		return nil, incompatible("array %q is missing", name)
-	}
-	n := 1
-	for _, d := range shape {
-		n *= d
-	}
-	if !slices.Equal(a.Shape, shape) || len(a.Data) != n {
-		return nil, incompatible("array %q has shape %v and %d numbers, want %v", name, a.Shape, len(a.Data), shape)
-	}
-	for i, v := range a.Data {
-		if !(math.Abs(v) <= largestParameter) {
-			return nil, incompatible("array %q holds %v at %d", name, v, i)
-		}
-	}
-	return slices.Clone(a.Data), nil
-}
-
-func denseArray(m *mat.Dense) decoders.Array {
-	r, c := m.Dims()
-	return decoders.Array{Shape: []int{r, c}, Data: mat.DenseCopyOf(m).RawMatrix().Data}
-}
-
-func symArray(m *mat.SymDense) decoders.Array { return denseArray(mat.DenseCopyOf(m)) }
+// oneBand is the number of alignments of a pipeline with a single band.
+func oneBand(Config) int { return 1 }

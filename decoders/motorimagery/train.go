@@ -106,32 +106,37 @@ func usable(c *mat.SymDense, normalize bool) error {
 }
 
 // align moves the examples of each subject to a common mean and returns the subjects' average mean.
-func align(examples []example) (*mat.SymDense, error) {
-	n := examples[0].cov.SymmetricDim()
-	var means []*mat.SymDense
-	var counts []float64
+func align(examples []example, center string) (*mat.SymDense, error) {
+	var bySubject [][]*mat.SymDense
 	for _, e := range examples {
-		for e.subject >= len(means) {
-			means, counts = append(means, mat.NewSymDense(n, nil)), append(counts, 0)
+		for e.subject >= len(bySubject) {
+			bySubject = append(bySubject, nil)
 		}
-		means[e.subject].AddSym(means[e.subject], e.cov)
-		counts[e.subject]++
+		bySubject[e.subject] = append(bySubject[e.subject], e.cov)
 	}
-	average := mat.NewSymDense(n, nil)
-	move := make([]*mat.Dense, len(means))
-	for s, m := range means {
-		m.ScaleSym(1/counts[s], m)
-		average.AddSym(average, m)
-		a, err := riemann.NewAlignerAt(m)
+	mean := riemann.EuclidMean
+	if center == CenterRiemann {
+		mean = riemann.Mean
+	}
+	means, move := make([]*mat.SymDense, len(bySubject)), make([]*mat.Dense, len(bySubject))
+	for s, covs := range bySubject {
+		var err error
+		if means[s], err = mean(covs, nil); err != nil {
+			return nil, fmt.Errorf("align: %w", err)
+		}
+		a, err := riemann.NewAlignerAt(means[s])
 		if err != nil {
 			return nil, fmt.Errorf("align: %w", err)
 		}
 		move[s] = a.Matrix()
 	}
-	average.ScaleSym(1/float64(len(means)), average)
-	for i := range examples {
-		moved := mat.NewSymDense(n, nil)
-		riemann.Congruence(moved, move[examples[i].subject], examples[i].cov)
+	average, err := mean(means, nil)
+	if err != nil {
+		return nil, fmt.Errorf("align: %w", err)
+	}
+	for i, e := range examples {
+		moved := mat.NewSymDense(average.SymmetricDim(), nil)
+		riemann.Congruence(moved, move[e.subject], e.cov)
 		examples[i].cov = moved
 	}
 	return average, nil

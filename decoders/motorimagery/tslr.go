@@ -8,6 +8,7 @@ import (
 
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/classify"
+	"github.com/neurod/neurod/decoders/internal/stored"
 	"github.com/neurod/neurod/decoders/riemann"
 )
 
@@ -27,46 +28,25 @@ func (tsLR) Paradigm() decoders.Paradigm { return decoders.MotorImagery }
 
 // tsDecoder is a trained ts_lr decoder.
 type tsDecoder struct {
-	*model
-	space *riemann.TangentSpace
-	move  *mat.Dense // channels × channels, applied to each clip's covariance; nil for none
+	*covModel
+	linear *classify.Linear
+	space  *riemann.TangentSpace
 }
 
 var _ decoders.Trained = (*tsDecoder)(nil)
 
 func (tsLR) Train(ctx context.Context, ds *decoders.Dataset, config json.RawMessage) (decoders.Trained, error) {
-	m, err := newModel(TSLRName, TSLRName, "", ds.Classes, ds.Channels, ds.Rate, config)
+	m, examples, err := trainCovariances(ctx, TSLRName, ds, config)
 	if err != nil {
 		return nil, err
-	}
-	examples, err := prepare(ctx, ds, m.frontend, riemann.OAS)
-	if err != nil {
-		return nil, err
-	}
-	examples, move, err := augment(examples, m.frontend, len(ds.Classes))
-	if err != nil {
-		return nil, err
-	}
-	covs := make([]*mat.SymDense, len(examples))
-	for i, e := range examples {
-		covs[i] = e.cov
 	}
 	// The reference is found once, without labels; the folds of the calibration share it.
-	space, err := riemann.FitTangentSpace(covs)
+	space, x, err := tangents(examples)
 	if err != nil {
-		return nil, unusable(err)
-	}
-	x, err := space.ProjectAll(covs)
-	if err != nil {
-		return nil, unusable(err)
+		return nil, err
 	}
 	fit := func(train []int) (*classify.Linear, error) {
-		_, p := x.Dims()
-		sub, labels := mat.NewDense(len(train), p, nil), make([]int, len(train))
-		for r, i := range train {
-			sub.SetRow(r, x.RawRowView(i))
-			labels[r] = examples[i].label
-		}
+		sub, labels := pick(x, examples, train)
 		lr, err := classify.FitLogistic(sub, labels, len(ds.Classes), classify.LogisticConfig{C: m.cfg.C})
 		if err != nil {
 			return nil, unusable(err)
@@ -77,7 +57,6 @@ func (tsLR) Train(ctx context.Context, ds *decoders.Dataset, config json.RawMess
 	if err != nil {
 		return nil, err
 	}
-	m.linear = *linear
 	m.temperature, err = calibrate(ctx, m.cfg, examples, len(ds.Classes), func(train []int) (func(int) []float64, error) {
 		linear, err := fit(train)
 		if err != nil {
@@ -88,82 +67,80 @@ func (tsLR) Train(ctx context.Context, ds *decoders.Dataset, config json.RawMess
 	if err != nil {
 		return nil, err
 	}
-	return &tsDecoder{m, space, move}, nil
+	return &tsDecoder{m, linear, space}, nil
+}
+
+// tangents returns the tangent space at the mean of the examples and their tangent vectors as rows.
+func tangents(examples []example) (*riemann.TangentSpace, *mat.Dense, error) {
+	covs := covariancesOf(examples, all(len(examples)))
+	space, err := riemann.FitTangentSpace(covs)
+	if err != nil {
+		return nil, nil, unusable(err)
+	}
+	x, err := space.ProjectAll(covs)
+	if err != nil {
+		return nil, nil, unusable(err)
+	}
+	return space, x, nil
+}
+
+// pick returns the rows of x and the labels of some examples.
+func pick(x *mat.Dense, examples []example, train []int) (*mat.Dense, []int) {
+	_, p := x.Dims()
+	sub, labels := mat.NewDense(len(train), p, nil), make([]int, len(train))
+	for r, i := range train {
+		sub.SetRow(r, x.RawRowView(i))
+		labels[r] = examples[i].label
+	}
+	return sub, labels
 }
 
 func (d *tsDecoder) Decode(ctx context.Context, in *decoders.Input) (*decoders.Result, error) {
 	return d.decode(ctx, in, func(in *decoders.Input, s span, sc *scratch) ([]float64, error) {
-		w, err := d.window(in, s, nil, sc)
+		cov, err := d.covariance(in, s, sc)
 		if err != nil {
 			return nil, err
-		}
-		in.Step("filter")
-		n := len(d.channels)
-		if sc.cov == nil {
-			sc.cov = mat.NewSymDense(n, nil)
-			sc.estimate = riemann.NewCovariance(riemann.KindOAS)
-		}
-		if _, err := sc.estimate.Estimate(sc.cov, w); err != nil {
-			return nil, decoders.Errorf(decoders.CodeInvalidSignal, nil, "%v", err)
-		}
-		if err := usable(sc.cov, d.cfg.Normalize); err != nil {
-			return nil, decoders.Errorf(decoders.CodeInvalidSignal, nil, "%v", err)
-		}
-		cov := sc.cov
-		if d.move != nil {
-			cov = mat.NewSymDense(n, nil)
-			riemann.Congruence(cov, d.move, sc.cov)
 		}
 		sc.features = grow(sc.features, d.space.Dim())
 		x, err := d.space.Project(sc.features, cov)
 		if err != nil {
-			return nil, decoders.Errorf(decoders.CodeInvalidSignal, nil, "the covariance of the channels is degenerate: %v", err)
+			return nil, degenerate(err)
 		}
-		return x, nil
+		in.Step("features")
+		return d.linear.Scores(nil, x), nil
 	})
 }
 
 func (d *tsDecoder) State() decoders.State {
-	st := d.state()
-	st.Arrays["reference"] = symArray(d.space.Reference())
-	if d.move != nil {
-		st.Arrays["align"] = denseArray(d.move)
-	}
+	st := linearState(d.state(), d.linear)
+	st.Arrays["reference"] = stored.Matrix(d.space.Reference())
 	return st
 }
 
 func (tsLR) Restore(name, version string, st decoders.State) (decoders.Trained, error) {
+	m, err := restoreModel(TSLRName, name, version, st, oneBand)
+	if err != nil {
+		return nil, err
+	}
 	n := len(st.Channels)
-	if n < 1 || n > 1024 {
-		return nil, incompatible("%d channels", n)
-	}
-	m, err := restoreModel(TSLRName, name, version, st, n*(n+1)/2)
-	if err != nil {
+	d := &tsDecoder{covModel: &covModel{m}}
+	if d.linear, err = restoreLinear(st, n*(n+1)/2); err != nil {
 		return nil, err
 	}
-	d := &tsDecoder{model: m}
-	reference, err := array(st, "reference", n, n)
+	ref, err := stored.Symmetric(st, "reference", n)
 	if err != nil {
 		return nil, err
-	}
-	ref := mat.NewSymDense(n, nil)
-	for i := range n {
-		for j := i; j < n; j++ {
-			if reference[i*n+j] != reference[j*n+i] {
-				return nil, incompatible("the reference covariance is not symmetric at %d, %d", i, j)
-			}
-			ref.SetSym(i, j, reference[i*n+j])
-		}
 	}
 	if d.space, err = riemann.NewTangentSpace(ref); err != nil {
 		return nil, incompatible("the reference covariance: %v", err)
 	}
-	if m.cfg.Align {
-		move, err := array(st, "align", n, n)
-		if err != nil {
-			return nil, err
-		}
-		d.move = mat.NewDense(n, n, move)
-	}
 	return d, nil
+}
+
+func (d *tsDecoder) recentred(centers []*mat.SymDense) (decoders.Trained, error) {
+	m, err := d.at(centers)
+	if err != nil {
+		return nil, err
+	}
+	return &tsDecoder{&covModel{m}, d.linear, d.space}, nil
 }

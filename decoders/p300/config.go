@@ -10,7 +10,7 @@ import (
 	"github.com/neurod/neurod/decoders/dsp"
 )
 
-// Config are the options of both pipelines, as JSON in Pipeline.Train and in a stored state.
+// Config are the options of all pipelines, as JSON in Pipeline.Train and in a stored state.
 type Config struct {
 	// Low and High are the edges of the band in Hz. Defaults to 0.5 and 12: the wave is slow, and of the bands in use
 	// this one did best on the speller recordings.
@@ -22,16 +22,21 @@ type Config struct {
 	End float64 `json:"end"`
 	// Bins is how many averages a second an epoch is reduced to. Defaults to 32.
 	Bins float64 `json:"bins"`
-	// Components is the number of spatial filters of xdawn_lda. Defaults to 6, or the rank where that is less.
+	// Components is the number of spatial filters, for each kind of flash in xdawncov_ts_lr. erp_lda has none. Defaults to
+	// 6, in xdawncov_ts_lr to 4, or the rank where that is less.
 	Components int `json:"components"`
 	// Limit holds epochs down whose standard deviation exceeds this many times the median of the training epochs: they
 	// are scaled to it, so that a blink counts for no more than a large response. 0 lets everything through.
 	// Defaults to 1.5.
 	Limit float64 `json:"limit"`
+	// Reject leaves flashes out whose 2 s of signal hold no usable EEG by the rule of package quality, and says in the
+	// evidence how many. Meant for a Limit of 0, which lets artifacts count in full; beside the default limit it changed
+	// nothing for a speller whose cap moves. Defaults to false.
+	Reject bool `json:"reject,omitempty"`
 	// Standardize brings every epoch to standard deviation 1, which takes out the difference in amplitude between
 	// people, caps and amplifiers. Meant for models of several people. Defaults to false.
 	Standardize bool `json:"standardize"`
-	// Shrinkage of the linear discriminant, between 0 and 1. Defaults to Ledoit and Wolf's.
+	// Shrinkage of the discriminant of erp_lda and xdawn_lda, between 0 and 1. Defaults to Ledoit and Wolf's.
 	Shrinkage *float64 `json:"shrinkage,omitempty"`
 	// Threshold is the posterior at which dynamic stopping would end a selection. Defaults to 0.9.
 	Threshold float64 `json:"threshold"`
@@ -53,9 +58,12 @@ func CrossSubject() Config {
 	return c
 }
 
-// parseConfig reads options over the defaults and checks them.
-func parseConfig(raw json.RawMessage) (Config, error) {
+// parseConfig reads options over the defaults of a pipeline and checks them.
+func parseConfig(raw json.RawMessage, pipeline string) (Config, error) {
 	cfg := DefaultConfig()
+	if pipeline == XDAWNCovName {
+		cfg.Components = 4
+	}
 	if len(raw) > 0 {
 		d := json.NewDecoder(bytes.NewReader(raw))
 		d.DisallowUnknownFields()

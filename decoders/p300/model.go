@@ -1,6 +1,7 @@
 package p300
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"math"
@@ -9,8 +10,9 @@ import (
 	"gonum.org/v1/gonum/mat"
 
 	"github.com/neurod/neurod/decoders"
-	"github.com/neurod/neurod/decoders/classify"
+	"github.com/neurod/neurod/decoders/bayes"
 	"github.com/neurod/neurod/decoders/epoch"
+	"github.com/neurod/neurod/decoders/internal/stored"
 )
 
 // decoder is a trained P300 decoder.
@@ -82,12 +84,12 @@ type flash struct {
 	ratio float64 // log Λ, within ±maxLogRatio
 }
 
-// flashes scores the usable events in order of time.
-func (d *decoder) flashes(in *decoders.Input, sel *selection) ([]flash, error) {
+// rows returns the features of the usable events, one row each, and the events. The matrix belongs to sc.
+func (d *decoder) rows(in *decoders.Input, sel *selection, sc *scratch) (*mat.Dense, []decoders.Event, error) {
 	events := in.Events
 	if len(events) == 0 {
 		if sel.needsEvents() {
-			return nil, decoders.Errorf(decoders.CodeNoEvents, map[string]any{"events": 0}, "the selection of a symbol needs the events of the flashes")
+			return nil, nil, decoders.Errorf(decoders.CodeNoEvents, map[string]any{"events": 0}, "the selection of a symbol needs the events of the flashes")
 		}
 		// A clip without events is one epoch that starts at its flash.
 		events = []decoders.Event{{Onset: 0}}
@@ -102,40 +104,69 @@ func (d *decoder) flashes(in *decoders.Input, sel *selection) ([]flash, error) {
 	view.Events = relevant
 	index, onsets, dropped := d.usable(&view)
 	if len(onsets) == 0 {
-		return nil, decoders.Errorf(decoders.CodeNoEvents,
+		return nil, nil, decoders.Errorf(decoders.CodeNoEvents,
 			map[string]any{"events": len(in.Events), "codes_unknown": len(events) - len(relevant), "outside": dropped, "seconds": in.Seconds(), "seconds_after": d.cfg.End},
 			"of %d events none is a flash of the stimulus with %g s of signal after it", len(events), d.cfg.End)
 	}
 	sel.ignored, sel.outside = len(events)-len(relevant), dropped
+	used := make([]decoders.Event, len(onsets))
+	for i := range onsets {
+		used[i] = relevant[index[i]]
+	}
+	if d.cfg.Reject {
+		var err error
+		if sc.rows, err = epoch.Rows(sc.rows, in.Channels, d.channels); err != nil {
+			return nil, nil, err
+		}
+		bad, overruled := d.reject(in.Signal, onsets, sc.rows)
+		sel.overruled = overruled
+		kept := onsets[:0]
+		for i, b := range bad {
+			if b {
+				sel.rejected++
+				continue
+			}
+			used[len(kept)] = used[i]
+			kept = append(kept, onsets[i])
+		}
+		onsets, used = kept, used[:len(kept)]
+		in.Step("quality")
+	}
+	x, err := d.epochs(in.Signal, onsets, d.filters, sc)
+	if err != nil {
+		return nil, nil, err
+	}
+	in.Step("epochs")
+	for i := range onsets {
+		if !d.cfg.scale(x.RawRowView(i), d.limit) {
+			return nil, nil, decoders.Errorf(decoders.CodeInvalidSignal, map[string]any{"onset_s": onsets[i], "channels": slices.Clone(d.labels)},
+				"the signal is flat after the flash at %g s", onsets[i])
+		}
+	}
+	return x, used, nil
+}
+
+// flashes scores the usable events in order of time.
+func (d *decoder) flashes(in *decoders.Input, sel *selection) ([]flash, error) {
 	sc := d.pool.Get().(*scratch)
 	defer d.pool.Put(sc)
-	x, err := d.epochs(in.Signal, onsets, d.filters, sc)
+	x, events, err := d.rows(in, sel, sc)
 	if err != nil {
 		return nil, err
 	}
-	in.Step("epochs")
-	out := make([]flash, len(onsets))
-	for i := range onsets {
-		row := x.RawRowView(i)
-		if !d.cfg.scale(row, d.limit) {
-			return nil, decoders.Errorf(decoders.CodeInvalidSignal, map[string]any{"onset_s": onsets[i], "channels": slices.Clone(d.labels)},
-				"the signal is flat after the flash at %g s", onsets[i])
+	out := make([]flash, len(events))
+	for i, e := range events {
+		score, err := d.decision(x.RawRowView(i))
+		if err != nil {
+			return nil, decoders.Errorf(decoders.CodeInvalidSignal, map[string]any{"onset_s": e.Onset}, "the response to the flash at %g s: %v", e.Onset, err)
 		}
-		ratio := d.slope*d.linear.Decision(row) + d.offset
+		ratio := d.slope*score + d.offset
 		if math.IsNaN(ratio) {
 			return nil, decoders.Errorf(decoders.CodeInvalidSignal, nil, "the amplitudes are beyond what the model can compare")
 		}
-		out[i] = flash{onsets[i], relevant[index[i]].Code, min(max(ratio, -maxLogRatio), maxLogRatio)}
+		out[i] = flash{e.Onset, e.Code, min(max(ratio, -maxLogRatio), maxLogRatio)}
 	}
-	slices.SortStableFunc(out, func(a, b flash) int {
-		switch {
-		case a.onset < b.onset:
-			return -1
-		case a.onset > b.onset:
-			return 1
-		}
-		return 0
-	})
+	slices.SortStableFunc(out, func(a, b flash) int { return cmp.Compare(a.onset, b.onset) })
 	return out, nil
 }
 
@@ -144,15 +175,14 @@ func (d *decoder) State() decoders.State {
 	st := decoders.State{
 		Pipeline: d.pipeline, Channels: slices.Clone(d.labels), Config: slices.Clone(d.raw),
 		Arrays: map[string]decoders.Array{
-			"coef":        denseArray(d.linear.Coef),
-			"intercept":   {Shape: []int{2}, Data: slices.Clone(d.linear.Intercept)},
 			"limit":       {Shape: []int{1}, Data: []float64{d.limit}},
 			"likelihood":  {Shape: []int{3}, Data: []float64{d.slope, d.offset, d.odds}},
 			"sample_rate": {Shape: []int{1}, Data: []float64{d.rate}},
 		},
 	}
+	d.store(st.Arrays)
 	if d.filters != nil {
-		st.Arrays["filters"] = denseArray(d.filters)
+		st.Arrays["filters"] = stored.Matrix(d.filters)
 	}
 	return st
 }
@@ -165,7 +195,7 @@ func (p pipeline) Restore(name, version string, st decoders.State) (decoders.Tra
 	if st.Rate != 0 {
 		return nil, incompatible("the state has a sampling rate of %v Hz; this pipeline takes any", st.Rate)
 	}
-	cfg, err := parseConfig(st.Config)
+	cfg, err := parseConfig(st.Config, p.name)
 	if err != nil {
 		return nil, err
 	}
@@ -173,7 +203,7 @@ func (p pipeline) Restore(name, version string, st decoders.State) (decoders.Tra
 	if err != nil {
 		return nil, err
 	}
-	rate, err := array(st, "sample_rate", 1)
+	rate, err := stored.Array(st, "sample_rate", 1)
 	if err != nil {
 		return nil, err
 	}
@@ -182,68 +212,49 @@ func (p pipeline) Restore(name, version string, st decoders.State) (decoders.Tra
 		return nil, err
 	}
 	outputs := len(st.Channels)
-	if p.name == XDAWNLDAName {
+	if p.name != ERPLDAName {
 		shape := st.Arrays["filters"].Shape
 		if len(shape) != 2 || shape[0] < 1 || shape[0] > 1024 {
 			return nil, incompatible("array \"filters\" has shape %v, want components × channels", shape)
 		}
-		filters, err := array(st, "filters", shape[0], len(st.Channels))
+		filters, err := stored.Array(st, "filters", shape[0], len(st.Channels))
 		if err != nil {
 			return nil, err
 		}
 		outputs = shape[0]
 		d.filters = mat.NewDense(outputs, len(st.Channels), filters)
 	}
-	coef, err := array(st, "coef", 2, outputs*cfg.bins())
+	if d.scorer, err = p.restoreScorer(st, outputs, cfg.bins()); err != nil {
+		return nil, err
+	}
+	limit, err := stored.Array(st, "limit", 1)
 	if err != nil {
 		return nil, err
 	}
-	intercept, err := array(st, "intercept", 2)
-	if err != nil {
-		return nil, err
-	}
-	limit, err := array(st, "limit", 1)
-	if err != nil {
-		return nil, err
-	}
-	likelihood, err := array(st, "likelihood", 3)
+	likelihood, err := stored.Array(st, "likelihood", 3)
 	if err != nil {
 		return nil, err
 	}
 	if limit[0] < 0 {
 		return nil, incompatible("limit is %v", limit[0])
 	}
-	d.linear = classify.Linear{Coef: mat.NewDense(2, outputs*cfg.bins(), coef), Intercept: intercept}
 	d.limit = limit[0]
 	d.slope, d.offset, d.odds = likelihood[0], likelihood[1], likelihood[2]
-	return d, nil
+	return p.decoder(d), nil
 }
 
-// largestParameter bounds what a trained model holds, so that sums of products cannot overflow.
-const largestParameter = 1e60
-
-// array returns a copy of a stored array after holding it to its shape.
-func array(st decoders.State, name string, shape ...int) ([]float64, error) {
-	a, ok := st.Arrays[name]
-	if !ok {
-		return nil, incompatible("array %q is missing", name)
-	}
-	n := 1
-	for _, d := range shape {
-		n *= d
-	}
-	if !slices.Equal(a.Shape, shape) || len(a.Data) != n {
-		return nil, incompatible("array %q has shape %v and %d numbers, want %v", name, a.Shape, len(a.Data), shape)
-	}
-	for i, v := range a.Data {
-		if !(math.Abs(v) <= largestParameter) {
-			return nil, incompatible("array %q holds %v at %d", name, v, i)
+// restoreScorer rebuilds the classifier for epochs of so many components (or channels) and bins.
+func (p pipeline) restoreScorer(st decoders.State, outputs, bins int) (scorer, error) {
+	switch p.name {
+	case XDAWNCovName:
+		return restoreCovariances(st, outputs, bins)
+	case XDAWNRxLDAName:
+		l, err := bayes.RestoreLDA(func(name string, shape ...int) ([]float64, error) { return stored.Array(st, name, shape...) }, 2, outputs*bins)
+		if err != nil {
+			return nil, incompatible("%v", err)
 		}
+		return bayesScorer{l}, nil
 	}
-	return slices.Clone(a.Data), nil
-}
-
-func denseArray(m *mat.Dense) decoders.Array {
-	r, c := m.Dims()
-	return decoders.Array{Shape: []int{r, c}, Data: mat.DenseCopyOf(m).RawMatrix().Data}
+	linear, err := restoreLinear(st, outputs*bins)
+	return linearScorer{linear}, err
 }

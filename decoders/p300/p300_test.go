@@ -108,7 +108,7 @@ func TestConformance(t *testing.T) {
 				in.Stimulus = decoders.Stimulus{}
 				return in
 			}},
-			{"one flash without an event", `{"limit":0}`, func(seed uint64) *decoders.Input {
+			{"one flash without an event, rejection", `{"limit":0,"reject":true}`, func(seed uint64) *decoders.Input {
 				in := spell(seed, 200, 1)
 				in.Events, in.Stimulus = nil, decoders.Stimulus{}
 				return in

@@ -20,6 +20,9 @@ type selection struct {
 	columns int
 	ignored int // events whose code is no flash of the stimulus
 	outside int // flashes without enough signal after them
+
+	rejected  int  // flashes left out for their quality, where the options ask for it
+	overruled bool // most flashes failed and none was left out
 }
 
 // newSelection reads a stimulus. Errors are invalid_stimulus.
@@ -116,16 +119,15 @@ func (s *selection) result(in *decoders.Input, flashes []flash, d *decoder) (*de
 	res := &decoders.Result{Paradigm: decoders.P300, Evidence: map[string]any{
 		"flashes": len(flashes), "events_ignored": s.ignored, "events_outside": s.outside, "threshold": d.cfg.Threshold,
 	}}
-	switch {
-	case len(s.symbols) > 0:
-		options, err := s.symbolOptions(in, codes)
-		if err != nil {
-			return nil, err
-		}
+	if d.cfg.Reject {
+		res.Evidence["flashes_rejected"], res.Evidence["rejection_overruled"] = s.rejected, s.overruled
+	}
+	options, err := s.options(in, codes)
+	if err != nil {
+		return nil, err
+	}
+	if len(options) > 0 {
 		weigh(res, options, flashes, d.cfg.Threshold)
-		return res, nil
-	case len(codes) > 1:
-		weigh(res, codeOptions(in.Events, codes), flashes, d.cfg.Threshold)
 		return res, nil
 	}
 	// Flashes of one code: attended or not, starting from the share of targets in training.
@@ -141,6 +143,17 @@ func (s *selection) result(in *decoders.Input, flashes []flash, d *decoder) (*de
 	res.Evidence["log_likelihood_ratio"] = sum
 	res.Evidence["prior_target"] = 1 / (1 + math.Exp(-d.odds))
 	return res, nil
+}
+
+// options are what the flashes of these codes choose between; none where there is one code and no symbols.
+func (s *selection) options(in *decoders.Input, codes map[int]bool) ([]option, error) {
+	switch {
+	case len(s.symbols) > 0:
+		return s.symbolOptions(in, codes)
+	case len(codes) > 1:
+		return codeOptions(in.Events, codes), nil
+	}
+	return nil, nil
 }
 
 // symbolOptions are the symbols; or, where only rows or only columns of the matrix flashed, those.

@@ -12,14 +12,17 @@ import (
 	"gonum.org/v1/gonum/mat"
 
 	"github.com/neurod/neurod/decoders"
+	"github.com/neurod/neurod/decoders/bayes"
 	"github.com/neurod/neurod/decoders/classify"
 	"github.com/neurod/neurod/decoders/epoch"
 )
 
 // Names of the pipelines.
 const (
-	ERPLDAName   = "erp_lda"
-	XDAWNLDAName = "xdawn_lda"
+	ERPLDAName     = "erp_lda"
+	XDAWNLDAName   = "xdawn_lda"
+	XDAWNRxLDAName = "xdawn_rxlda"
+	XDAWNCovName   = "xdawncov_ts_lr"
 )
 
 // Classes of a training set, in this order. A dataset's classes may be in any order but must have these names.
@@ -40,6 +43,14 @@ func ERPLDA() decoders.Pipeline { return pipeline{ERPLDAName} }
 // XDAWNLDA returns the pipeline of xDAWN filters and shrinkage LDA. Its options are a [Config].
 func XDAWNLDA() decoders.Pipeline { return pipeline{XDAWNLDAName} }
 
+// XDAWNRxLDA returns the pipeline of xDAWN filters and Bayesian LDA. Its decoders are decoders.Adaptive: they go on
+// learning with the spatial filters and the likelihoods of their training. Its options are a [Config].
+func XDAWNRxLDA() decoders.Pipeline { return pipeline{XDAWNRxLDAName} }
+
+// XDAWNCov returns the pipeline of the covariances of xDAWN components with their prototypes, tangent space and logistic
+// regression. Its options are a [Config].
+func XDAWNCov() decoders.Pipeline { return pipeline{XDAWNCovName} }
+
 type pipeline struct{ name string }
 
 var _ decoders.Pipeline = pipeline{}
@@ -47,18 +58,18 @@ var _ decoders.Pipeline = pipeline{}
 func (p pipeline) Name() string              { return p.name }
 func (pipeline) Paradigm() decoders.Paradigm { return decoders.P300 }
 
-// fitted is what one training gives: filters, the scale of epochs, and the discriminant.
+// fitted is what one training gives: filters, the scale of epochs, and the classifier.
 type fitted struct {
 	filters *mat.Dense // components × channels, nil for all channels
 	limit   float64    // deviation above which an epoch of features is scaled down; 0 none
-	linear  classify.Linear
+	scorer
 }
 
 // Train fits a decoder to epochs: Trial.Data from before the flash, which lies Dataset.Cue s into it, to at least
 // Config.End s after it; a second of margin on both sides lets the filter settle. Trial.Onset and Trial.Group let
 // overlapping responses be told apart.
 func (p pipeline) Train(ctx context.Context, ds *decoders.Dataset, config json.RawMessage) (decoders.Trained, error) {
-	cfg, err := parseConfig(config)
+	cfg, err := parseConfig(config, p.name)
 	if err != nil {
 		return nil, err
 	}
@@ -84,7 +95,7 @@ func (p pipeline) Train(ctx context.Context, ds *decoders.Dataset, config json.R
 			targets++
 		}
 	}
-	f, err := p.fit(cfg, epochs, labels, all)
+	f, err := p.fit(cfg, epochs, labels, all, false)
 	if err != nil {
 		return nil, unusable(err)
 	}
@@ -103,13 +114,16 @@ func (p pipeline) Train(ctx context.Context, ds *decoders.Dataset, config json.R
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		part, err := p.fit(cfg, epochs, labels, fold.Train)
+		part, err := p.fit(cfg, epochs, labels, fold.Train, true)
 		if err != nil {
 			return nil, unusable(err)
 		}
 		for _, i := range fold.Test {
 			x = part.features(cfg, x, epochs[i].Data)
-			scores[i], positive[i] = part.linear.Decision(x), epochs[i].Target
+			if scores[i], err = part.decision(x); err != nil {
+				return nil, unusable(err)
+			}
+			positive[i] = epochs[i].Target
 		}
 	}
 	platt, err := classify.FitPlatt(scores, positive)
@@ -118,7 +132,7 @@ func (p pipeline) Train(ctx context.Context, ds *decoders.Dataset, config json.R
 	}
 	m.odds = math.Log(float64(targets) / float64(len(epochs)-targets))
 	m.slope, m.offset = -platt.A, -platt.B-m.odds
-	return m, nil
+	return p.decoder(m), nil
 }
 
 // prepare refuses a dataset that cannot be trained on and returns its epochs.
@@ -180,15 +194,31 @@ func (f *frontend) prepare(ctx context.Context, ds *decoders.Dataset) ([]Epoch, 
 	return epochs, nil
 }
 
-// fit trains on the epochs given by index.
-func (p pipeline) fit(cfg Config, epochs []Epoch, labels, train []int) (*fitted, error) {
+// decoder gives the decoder of an adaptive pipeline what it needs to learn.
+func (p pipeline) decoder(d *decoder) decoders.Trained {
+	if p.name == XDAWNRxLDAName {
+		return &adaptive{d}
+	}
+	return d
+}
+
+// fit trains on the epochs given by index; quick is for the folds of the calibration.
+func (p pipeline) fit(cfg Config, epochs []Epoch, labels, train []int, quick bool) (*fitted, error) {
 	f := new(fitted)
-	if p.name == XDAWNLDAName {
+	var prototype *mat.Dense
+	switch p.name {
+	case XDAWNLDAName, XDAWNRxLDAName:
 		filters, err := XDAWN(calm(cfg, epochs, train), cfg.Bins, cfg.Components)
 		if err != nil {
 			return nil, err
 		}
 		f.filters = filters
+	case XDAWNCovName:
+		both, err := FitXDAWNByClass(calm(cfg, epochs, train), cfg.Components)
+		if err != nil {
+			return nil, err
+		}
+		f.filters, prototype = both.Filters, both.Prototype
 	}
 	raw := make([][]float64, len(train))
 	deviations := make([]float64, len(train))
@@ -199,16 +229,28 @@ func (p pipeline) fit(cfg Config, epochs []Epoch, labels, train []int) (*fitted,
 		y[r] = labels[i]
 	}
 	f.limit = cfg.Limit * median(deviations)
-	x := mat.NewDense(len(train), len(raw[0]), nil)
 	for r := range raw {
 		cfg.scale(raw[r], f.limit)
+	}
+	if p.name == XDAWNCovName {
+		s, err := fitCovariances(raw, y, prototype, quick)
+		f.scorer = s
+		return f, err
+	}
+	x := mat.NewDense(len(train), len(raw[0]), nil)
+	for r := range raw {
 		x.SetRow(r, raw[r])
+	}
+	if p.name == XDAWNRxLDAName {
+		posterior, err := bayes.TrainLDA(x, y, 2)
+		f.scorer = bayesScorer{posterior}
+		return f, err
 	}
 	lda, err := classify.FitLDA(x, y, 2, classify.LDAConfig{Shrinkage: cfg.Shrinkage})
 	if err != nil {
 		return nil, err
 	}
-	f.linear = lda.Linear
+	f.scorer = linearScorer{lda.Linear}
 	return f, nil
 }
 

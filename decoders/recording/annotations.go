@@ -24,17 +24,16 @@ const mostEvents = 1 << 20
 
 // talReader reads the time-stamped annotation lists of one record after the other.
 type talReader struct {
-	rec           *Recording
-	starts        []float64 // of each record, in the file's time
+	found         []Annotation // not yet taken, with onsets in the file's time
+	count         int
 	bad, latin    int
 	beyondMaximum bool
 }
 
-// read reads the lists of one annotation signal in one record.
-func (t *talReader) read(lists []byte, timekeeper bool) {
-	if timekeeper {
-		t.starts = append(t.starts, math.NaN())
-	}
+// read reads the lists of one annotation signal in one record. It returns the starting time that a timekeeper tells for
+// the record, else NaN.
+func (t *talReader) read(lists []byte, timekeeper bool) (start float64) {
+	start = math.NaN()
 	for first := true; len(lists) > 0; first = false {
 		var tal []byte
 		tal, lists, _ = bytes.Cut(lists, []byte{talEnd})
@@ -52,14 +51,15 @@ func (t *talReader) read(lists []byte, timekeeper bool) {
 			if len(label) > 0 {
 				t.add(onset, duration, label)
 			} else if timekeeper && first && i == 0 {
-				t.starts[len(t.starts)-1] = onset // an empty first text: EDF+ 2.2.4
+				start = onset // an empty first text: EDF+ 2.2.4
 			}
 		}
 	}
+	return start
 }
 
 func (t *talReader) add(onset, duration float64, label []byte) {
-	if len(t.rec.Annotations) >= mostEvents {
+	if t.count >= mostEvents {
 		t.beyondMaximum = true
 		return
 	}
@@ -68,18 +68,20 @@ func (t *talReader) add(onset, duration float64, label []byte) {
 		s = latin1(s)
 		t.latin++
 	}
-	t.rec.Annotations = append(t.rec.Annotations, Annotation{Onset: onset, Duration: duration, Label: s})
+	t.count++
+	t.found = append(t.found, Annotation{Onset: onset, Duration: duration, Label: s})
 }
 
-func (t *talReader) close() {
+// close says what the lists had wrong.
+func (t *talReader) close(rec *Recording) {
 	if t.bad > 0 {
-		t.rec.warn("%d annotation lists cannot be read and were left out", t.bad)
+		rec.warn("%d annotation lists cannot be read and were left out", t.bad)
 	}
 	if t.latin > 0 {
-		t.rec.warn("%d annotations are not UTF-8 and were read as Latin-1", t.latin)
+		rec.warn("%d annotations are not UTF-8 and were read as Latin-1", t.latin)
 	}
 	if t.beyondMaximum {
-		t.rec.warn("only the first %d annotations were read", mostEvents)
+		rec.warn("only the first %d annotations were read", mostEvents)
 	}
 }
 
@@ -111,6 +113,10 @@ func seconds(b []byte) (float64, bool) {
 // numbered matches the labels that stand for a code: "7", "T1", "S 12", "Stimulus 3", "Trigger#2".
 var numbered = regexp.MustCompile(`^[A-Za-z]{0,10}[ #/_-]{0,3}(\d{1,9})$`)
 
+// Code returns the number that the text of an annotation stands for, such as 1 for "T1" and 7 for "Stimulus/S  7"; 0
+// where it stands for none.
+func (a Annotation) Code() int { return codeIn(a.Label) }
+
 // codeIn returns the code that a label stands for, 0 when it stands for none. Of "Stimulus/S  1" the part behind the
 // last slash counts.
 func codeIn(label string) int {
@@ -137,12 +143,18 @@ func (r *Recording) annotationEvents() {
 	}
 }
 
-// addTriggers adds an event for every change of a trigger channel to a code other than 0. The value of the first
-// sample is a resting level, no change. masked keeps the 16 trigger inputs of BioSemi's status word, whose higher
-// bits tell the state of the amplifier.
-func (r *Recording) addTriggers(c *Channel, masked bool) {
-	last := 0
-	for i, v := range c.Samples {
+// triggerState follows one trigger channel.
+type triggerState struct {
+	last  int
+	seen  int // samples
+	count int // events
+}
+
+// add appends an event for every change of a trigger channel to a code other than 0. The value of the first sample is a
+// resting level, no change. masked keeps the 16 trigger inputs of BioSemi's status word, whose higher bits tell the state
+// of the amplifier.
+func (t *triggerState) add(events []decoders.Event, samples []float64, rate float64, masked bool, rec *Recording) []decoders.Event {
+	for _, v := range samples {
 		code := 0
 		if v > math.MinInt32 && v < math.MaxInt32 { // false for NaN
 			code = int(math.Round(v))
@@ -150,13 +162,24 @@ func (r *Recording) addTriggers(c *Channel, masked bool) {
 		if masked {
 			code &= 0xFFFF
 		}
-		if i > 0 && code != last && code != 0 {
-			if len(r.Events) >= 2*mostEvents { // annotations and triggers
-				r.warn("only the first %d events were read", len(r.Events))
-				return
+		if t.seen > 0 && code != t.last && code != 0 {
+			if t.count == mostEvents {
+				rec.warn("only the first %d events of a trigger channel were read", mostEvents)
 			}
-			r.Events = append(r.Events, decoders.Event{Onset: float64(i) / c.Rate, Code: code})
+			if t.count++; t.count <= mostEvents {
+				events = append(events, decoders.Event{Onset: float64(t.seen) / rate, Code: code})
+			}
 		}
-		last = code
+		t.last = code
+		t.seen++
 	}
+	return events
+}
+
+// labelOf returns the text of an annotation that stands for an event.
+func labelOf(e decoders.Event) string {
+	if e.Label == "" {
+		return strconv.Itoa(e.Code)
+	}
+	return e.Label
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -57,11 +58,74 @@ func ReadEDF(r io.ReaderAt, size int64) (*Recording, error) { return readEDF(r, 
 func ReadBDF(r io.ReaderAt, size int64) (*Recording, error) { return readEDF(r, size, BDF) }
 
 func readEDF(r io.ReaderAt, size int64, format Format) (*Recording, error) {
-	rec := &Recording{Format: format}
-	h, err := readEDFHeader(r, size, format, rec)
+	s, err := openEDF(newCursor(r, size), size, format)
 	if err != nil {
 		return nil, err
 	}
+	return s.collect()
+}
+
+// openEDF reads the header of a source of size bytes.
+func openEDF(src *cursor, size int64, format Format) (*Stream, error) {
+	rec := &Recording{Format: format}
+	h, err := readEDFHeader(src, size, format, rec)
+	if err != nil {
+		return nil, err
+	}
+	if err := h.countRecords(size, rec); err != nil {
+		return nil, err
+	}
+	h.describe(rec)
+	s := &edfStream{src: src, h: h, rec: rec, skip: make([]bool, len(rec.Channels)), triggers: make([]triggerState, len(h.signals))}
+	expect := make([]int, len(rec.Channels))
+	for i := range h.signals {
+		if c := h.signals[i].channel; c >= 0 {
+			expect[c] = h.records * h.signals[i].perRecord
+		}
+	}
+	return &Stream{src: src, rec: rec, expect: expect, skip: s.skip, source: s}, nil
+}
+
+// surveyEDF is Survey for EDF and BDF.
+func surveyEDF(src *cursor, format Format) (*Recording, error) {
+	rec := &Recording{Format: format}
+	h, err := readEDFHeader(src, unknownSize, format, rec)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkRecord(format, int64(h.perRecord)*int64(h.width)); err != nil {
+		return nil, err
+	}
+	// The first record may tell that the recording began within the second.
+	record := make([]byte, h.perRecord*h.width)
+	n, err := io.ReadFull(src, record)
+	if err == nil && n > 0 {
+		s := edfStream{h: h}
+		if start := s.readLists(record); start > 0 && start < 1 && !h.start.IsZero() {
+			h.start = h.start.Add(time.Duration(math.Round(start * 1e9)))
+		}
+	}
+	if _, err := io.Copy(io.Discard, src); err != nil {
+		return nil, err
+	}
+	if err := h.countRecords(src.at, rec); err != nil {
+		return nil, err
+	}
+	h.describe(rec)
+	return rec, nil
+}
+
+// checkRecord refuses a data record that is too large to be held.
+func checkRecord(format Format, bytes int64) error {
+	if bytes > mostRecord {
+		return unsupported(format, map[string]any{"bytes_per_record": bytes, "bytes_limit": mostRecord},
+			"a data record has %d bytes; at most %d are read as a stream", bytes, mostRecord)
+	}
+	return nil
+}
+
+// describe fills in what the header says of the recording, and its channels.
+func (h *edfHeader) describe(rec *Recording) {
 	rec.Format, rec.StartTime, rec.Subject, rec.Device = h.format, h.start, h.patient, h.recording
 	for i := range h.signals {
 		s := &h.signals[i]
@@ -69,25 +133,14 @@ func readEDF(r io.ReaderAt, size int64, format Format) (*Recording, error) {
 			s.channel = -1
 			continue
 		}
-		c := Channel{Label: s.label, Unit: s.unit, Rate: cleanRate(float64(s.perRecord) / h.duration),
-			Samples: make([]float64, 0, h.records*s.perRecord)}
+		c := Channel{Label: s.label, Unit: s.unit, Rate: cleanRate(float64(s.perRecord) / h.duration)}
 		if s.trigger {
 			c.Kind, c.Unit = Trigger, ""
 		}
 		s.channel = len(rec.Channels)
 		rec.Channels = append(rec.Channels, c)
 	}
-	starts, err := readEDFRecords(r, h, rec)
-	if err != nil {
-		return nil, err
-	}
-	placeRecords(starts, h, rec)
-	for i := range h.signals {
-		if s := &h.signals[i]; s.trigger {
-			rec.addTriggers(&rec.Channels[s.channel], h.width == 3)
-		}
-	}
-	return rec.finish(), nil
+	rec.nameChannels()
 }
 
 // cleanRate removes the rounding of a division: 59 samples in 0.236 s are 250 Hz.
@@ -98,15 +151,16 @@ func cleanRate(hz float64) float64 {
 	return hz
 }
 
-// readEDFHeader reads and checks the header; what it tolerates it says in rec.
-func readEDFHeader(r io.ReaderAt, size int64, format Format, rec *Recording) (*edfHeader, error) {
+// readEDFHeader reads and checks the header of a source of size bytes; what it tolerates it says in rec. The number of
+// records is left to countRecords.
+func readEDFHeader(src *cursor, size int64, format Format, rec *Recording) (*edfHeader, error) {
 	const block = 256 // bytes of the fixed part and of each signal's part
 	if size < block {
 		return nil, malformed(format, map[string]any{"bytes": size, "bytes_needed": block},
 			"%d bytes are too few for a header of %d", size, block)
 	}
 	fixed := make([]byte, block)
-	if err := readFull(r, fixed, 0, format, "header"); err != nil {
+	if err := src.full(fixed, format, "header"); err != nil {
 		return nil, err
 	}
 	h := &edfHeader{format: format, width: 2, continuous: true}
@@ -149,13 +203,16 @@ func readEDFHeader(r io.ReaderAt, size int64, format Format, rec *Recording) (*e
 		return nil, malformed(format, map[string]any{"record_duration": h.duration}, "a data record lasts %g s", h.duration)
 	}
 	body := make([]byte, h.length-block)
-	if err := readFull(r, body, block, format, "header"); err != nil {
+	if err := src.full(body, format, "header"); err != nil {
 		return nil, err
 	}
 	if err := h.readSignals(body, count, format, rec); err != nil {
 		return nil, err
 	}
-	return h, h.countRecords(size, rec)
+	if h.perRecord == 0 {
+		return nil, malformed(h.format, nil, "the header names signals without samples")
+	}
+	return h, nil
 }
 
 // readSignals reads the signal headers, which are stored field by field.
@@ -233,7 +290,10 @@ func (s *edfSignal) scale(unit, pmin, pmax, dmin, dmax []byte, format Format, wh
 		return nil
 	}
 	s.gain = (v[1] - v[0]) / (v[3] - v[2])
-	s.offset = (v[0] - s.gain*v[2]) * factor
+	if s.offset = v[0] - s.gain*v[2]; math.Abs(s.offset) < 1e-12*math.Abs(v[0]) {
+		s.offset = 0 // the rest of a symmetric range, whose 0 is exact
+	}
+	s.offset *= factor
 	s.gain *= factor
 	return nil
 }
@@ -241,9 +301,6 @@ func (s *edfSignal) scale(unit, pmin, pmax, dmin, dmax []byte, format Format, wh
 // countRecords reconciles the claimed number of records with the bytes that are there.
 func (h *edfHeader) countRecords(size int64, rec *Recording) error {
 	bytesPerRecord := int64(h.perRecord) * int64(h.width)
-	if bytesPerRecord == 0 {
-		return malformed(h.format, nil, "the header names signals without samples")
-	}
 	rest := size - h.length
 	present := rest / bytesPerRecord
 	details := map[string]any{"records_claimed": h.claimed, "records_present": present,
@@ -268,100 +325,163 @@ func (h *edfHeader) countRecords(size int64, rec *Recording) error {
 	return nil
 }
 
-// readEDFRecords fills the channels and the annotations, these with onsets in the file's time. It returns the
-// starting time of each record, NaN where a record does not tell; none where there is no annotation signal.
-func readEDFRecords(r io.ReaderAt, h *edfHeader, rec *Recording) ([]float64, error) {
-	size := h.perRecord * h.width
-	batch := max(1, (1<<20)/size) // read about a mebibyte at a time
-	buf := make([]byte, min(batch, h.records)*size)
-	lists := talReader{rec: rec}
-	for done := 0; done < h.records; done += batch {
-		n := min(batch, h.records-done)
-		if err := readFull(r, buf[:n*size], h.length+int64(done)*int64(size), h.format, "data records"); err != nil {
-			return nil, err
-		}
-		for k := range n {
-			record := buf[k*size : (k+1)*size]
-			timekeeper := true // the first annotation signal tells when the record starts
-			for i := range h.signals {
-				s := &h.signals[i]
-				b := record[s.first*h.width : (s.first+s.perRecord)*h.width]
-				if s.annotations {
-					lists.read(b, timekeeper)
-					timekeeper = false
-					continue
-				}
-				c := &rec.Channels[s.channel]
-				c.Samples = appendSamples(c.Samples, b, h.width, s.gain, s.offset)
-			}
-		}
-	}
-	lists.close()
-	return lists.starts, nil
+// edfStream reads the data records.
+type edfStream struct {
+	src      *cursor
+	h        *edfHeader
+	rec      *Recording
+	skip     []bool
+	triggers []triggerState // one a signal
+
+	buf        []byte
+	have, used int  // records in buf, and how many of them are read
+	done       int  // records that are read
+	listed     bool // the lists of the next record are read, and what they say of a gap stands in gap
+	gap        float64
+	closed     bool
+
+	lists   talReader
+	first   float64 // start of the first record in the file's time
+	missing float64 // s of gaps so far
+	shifts  int
 }
 
+func (s *edfStream) next(b *Block) error {
+	h := s.h
+	size := h.perRecord * h.width
+	if s.used == s.have {
+		n := min(max(1, (1<<20)/size), h.records-s.done) // about a mebibyte at a time
+		if n <= 0 {
+			s.close()
+			return io.EOF
+		}
+		if s.buf == nil {
+			s.buf = make([]byte, n*size)
+		}
+		if err := s.src.full(s.buf[:n*size], h.format, "data records"); err != nil {
+			return err
+		}
+		s.have, s.used = n, 0
+	}
+	empty := true
+	for ; s.used < s.have; s.used++ {
+		record := s.buf[s.used*size : (s.used+1)*size]
+		if !s.listed {
+			s.gap = s.place(s.readLists(record))
+			s.listed = true
+		}
+		if s.gap > 0 {
+			if !empty {
+				break // the gap comes first in the next block
+			}
+			b.Gap, b.At = s.gap, float64(s.done)*h.duration
+		} else if empty {
+			b.At = float64(s.done) * h.duration
+		}
+		empty, s.listed = false, false
+		for i := range h.signals {
+			sig := &h.signals[i]
+			if sig.annotations || s.skip[sig.channel] && !sig.trigger {
+				continue
+			}
+			raw := record[sig.first*h.width : (sig.first+sig.perRecord)*h.width]
+			row := b.Samples[sig.channel]
+			from := len(row)
+			row = appendSamples(row, raw, h.width, sig.gain, sig.offset)
+			if sig.trigger {
+				b.Events = s.triggers[i].add(b.Events, row[from:], s.rec.Channels[sig.channel].Rate, h.width == 3, s.rec)
+				if s.skip[sig.channel] {
+					row = row[:from]
+				}
+			}
+			b.Samples[sig.channel] = row
+		}
+		s.done++
+	}
+	b.Annotations = append(b.Annotations, s.lists.found...)
+	s.lists.found = s.lists.found[:0]
+	return nil
+}
+
+// readLists reads the annotation signals of a record and returns its starting time in the file's time, NaN where it does
+// not tell.
+func (s *edfStream) readLists(record []byte) float64 {
+	start := math.NaN()
+	timekeeper := true // the first annotation signal tells when the record starts
+	from := len(s.lists.found)
+	for i := range s.h.signals {
+		sig := &s.h.signals[i]
+		if sig.annotations {
+			at := s.lists.read(record[sig.first*s.h.width:(sig.first+sig.perRecord)*s.h.width], timekeeper)
+			if timekeeper {
+				start = at
+			}
+			timekeeper = false
+		}
+	}
+	if s.done == 0 && !math.IsNaN(start) {
+		s.first = start
+	}
+	for i := from; i < len(s.lists.found); i++ {
+		s.lists.found[i].Onset -= s.first
+	}
+	return start
+}
+
+// place returns how much is missing before the next record, which starts at a time of the file.
+func (s *edfStream) place(start float64) float64 {
+	if s.done == 0 {
+		if !s.rec.StartTime.IsZero() && s.first > 0 && s.first < 1 { // sub-second start: EDF+ 2.2.4
+			s.rec.StartTime = s.rec.StartTime.Add(time.Duration(math.Round(s.first * 1e9)))
+		}
+		return 0
+	}
+	if math.IsNaN(start) || len(s.rec.Channels) == 0 {
+		return 0
+	}
+	gap := start - s.first - float64(s.done)*s.h.duration - s.missing
+	if math.Abs(gap) < 1e-6*(1+math.Abs(start)) { // starts are written in decimal
+		return 0
+	}
+	if s.h.continuous || gap < 0 {
+		s.shifts++
+		return 0
+	}
+	s.missing += gap
+	return gap
+}
+
+// close says what the records had wrong.
+func (s *edfStream) close() {
+	if s.closed {
+		return
+	}
+	s.closed = true
+	s.lists.close(s.rec)
+	if s.shifts > 0 {
+		s.rec.warn("%d data records do not start where the one before ends; they are read as if they did", s.shifts)
+	}
+}
+
+// appendSamples appends gain × value + offset for each of the samples in b, little-endian integers of width 2 or 3.
 func appendSamples(dst []float64, b []byte, width int, gain, offset float64) []float64 {
+	n := len(b) / width
+	from := len(dst)
+	dst = slices.Grow(dst, n)[:from+n]
+	row := dst[from:]
 	if width == 2 {
-		for ; len(b) >= 2; b = b[2:] {
-			dst = append(dst, gain*float64(int16(uint16(b[0])|uint16(b[1])<<8))+offset)
+		b = b[:2*len(row)]
+		for i := range row {
+			row[i] = gain*float64(int16(uint16(b[2*i])|uint16(b[2*i+1])<<8)) + offset
 		}
 		return dst
 	}
-	for ; len(b) >= 3; b = b[3:] {
-		v := int32(uint32(b[0])<<8|uint32(b[1])<<16|uint32(b[2])<<24) >> 8 // keeps the sign
-		dst = append(dst, gain*float64(v)+offset)
+	b = b[:3*len(row)]
+	for i := range row {
+		v := int32(uint32(b[3*i])<<8|uint32(b[3*i+1])<<16|uint32(b[3*i+2])<<24) >> 8 // keeps the sign
+		row[i] = gain*float64(v) + offset
 	}
 	return dst
-}
-
-// placeRecords turns the starting times of the records into gaps, and annotations from the file's time into
-// samples' time. starts[i] is NaN where record i does not tell.
-func placeRecords(starts []float64, h *edfHeader, rec *Recording) {
-	if len(starts) == 0 {
-		rec.annotationEvents()
-		return
-	}
-	first := starts[0]
-	if math.IsNaN(first) {
-		first = 0
-	}
-	if !rec.StartTime.IsZero() && first > 0 && first < 1 { // sub-second start: EDF+ 2.2.4
-		rec.StartTime = rec.StartTime.Add(time.Duration(math.Round(first * 1e9)))
-	}
-	shifts := 0
-	missing := 0.0 // s of gaps so far
-	for i, start := range starts {
-		if i == 0 || math.IsNaN(start) || len(rec.Channels) == 0 {
-			continue
-		}
-		at := float64(i) * h.duration
-		gap := start - first - at - missing
-		if math.Abs(gap) < 1e-6*(1+math.Abs(start)) { // starts are written in decimal
-			continue
-		}
-		if h.continuous || gap < 0 {
-			shifts++
-			continue
-		}
-		rec.Gaps = append(rec.Gaps, Gap{At: at, Length: gap})
-		missing += gap
-	}
-	if shifts > 0 {
-		rec.warn("%d data records do not start where the one before ends; they are read as if they did", shifts)
-	}
-	inGap := 0
-	for i := range rec.Annotations {
-		a := &rec.Annotations[i]
-		at, lost := rec.Position(a.Onset - first)
-		a.Onset = at
-		if lost {
-			inGap++
-		}
-	}
-	if inGap > 0 {
-		rec.warn("%d annotations lie in gaps of the recording; they are placed at the gap", inGap)
-	}
-	rec.annotationEvents()
 }
 
 // text returns a header field without its padding. Fields are ASCII; what is not is taken for Latin-1.

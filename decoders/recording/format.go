@@ -167,21 +167,27 @@ func Open(name string, r io.ReaderAt, size int64) (*Recording, error) {
 		return readTable(path.Base(name), r, size)
 	case Gzip:
 		return openGzip(name, r, size)
-	case BrainVision:
-		return nil, unsupported(f, nil, "a BrainVision header alone holds no samples: its .eeg and .vmrk files are needed too")
 	default:
-		if reason, known := refusals[f]; known {
-			return nil, unsupported(f, nil, "%s", reason)
-		}
-		switch strings.ToLower(path.Ext(name)) {
-		case ".f32", ".raw", ".bin":
-			return nil, unsupported(formatRaw, nil, "a raw buffer tells neither rate nor channels: a .json file beside it must")
-		case ".eeg":
-			return nil, unsupported(BrainVision, nil, "the samples of a BrainVision recording cannot be read without its .vhdr file")
-		}
-		return nil, unsupported(Unknown, map[string]any{"first_bytes": fmt.Sprintf("%.16q", head[:min(16, len(head))]),
-			"supported": Supported()}, "the content is none of the formats that are read (%s)", strings.Join(Supported(), ", "))
+		return nil, refusal(f, name, head)
 	}
+}
+
+// refusal is the error of a file of a format that Open does not read.
+func refusal(f Format, name string, head []byte) error {
+	if f == BrainVision {
+		return unsupported(f, nil, "a BrainVision header alone holds no samples: its .eeg and .vmrk files are needed too")
+	}
+	if reason, known := refusals[f]; known {
+		return unsupported(f, nil, "%s", reason)
+	}
+	switch strings.ToLower(path.Ext(name)) {
+	case ".f32", ".raw", ".bin":
+		return unsupported(formatRaw, nil, "a raw buffer tells neither rate nor channels: a .json file beside it must")
+	case ".eeg":
+		return unsupported(BrainVision, nil, "the samples of a BrainVision recording cannot be read without its .vhdr file")
+	}
+	return unsupported(Unknown, map[string]any{"first_bytes": fmt.Sprintf("%.16q", head[:min(16, len(head))]),
+		"supported": Supported()}, "the content is none of the formats that are read (%s)", strings.Join(Supported(), ", "))
 }
 
 // Supported returns the names of the formats that are read.

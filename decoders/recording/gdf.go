@@ -20,25 +20,74 @@ const (
 
 // gdfType is a sample type of GDF.
 type gdfType struct {
+	code  uint32
 	width int
 	float bool
-	value func(b []byte) float64
 }
 
 var gdfTypes = map[uint32]gdfType{
-	1:   {1, false, func(b []byte) float64 { return float64(int8(b[0])) }},
-	2:   {1, false, func(b []byte) float64 { return float64(b[0]) }},
-	3:   {2, false, func(b []byte) float64 { return float64(int16(binary.LittleEndian.Uint16(b))) }},
-	4:   {2, false, func(b []byte) float64 { return float64(binary.LittleEndian.Uint16(b)) }},
-	5:   {4, false, func(b []byte) float64 { return float64(int32(binary.LittleEndian.Uint32(b))) }},
-	6:   {4, false, func(b []byte) float64 { return float64(binary.LittleEndian.Uint32(b)) }},
-	7:   {8, false, func(b []byte) float64 { return float64(int64(binary.LittleEndian.Uint64(b))) }},
-	8:   {8, false, func(b []byte) float64 { return float64(binary.LittleEndian.Uint64(b)) }},
-	16:  {4, true, func(b []byte) float64 { return float64(math.Float32frombits(binary.LittleEndian.Uint32(b))) }},
-	17:  {8, true, func(b []byte) float64 { return math.Float64frombits(binary.LittleEndian.Uint64(b)) }},
-	18:  {16, true, float128},
-	279: {3, false, func(b []byte) float64 { return float64(int32(uint32(b[0])<<8|uint32(b[1])<<16|uint32(b[2])<<24) >> 8) }},
-	535: {3, false, func(b []byte) float64 { return float64(uint32(b[0]) | uint32(b[1])<<8 | uint32(b[2])<<16) }},
+	1: {1, 1, false}, 2: {2, 1, false}, 3: {3, 2, false}, 4: {4, 2, false}, 5: {5, 4, false}, 6: {6, 4, false}, 7: {7, 8, false},
+	8: {8, 8, false}, 16: {16, 4, true}, 17: {17, 8, true}, 18: {18, 16, true}, 279: {279, 3, false}, 535: {535, 3, false},
+}
+
+// scaled appends gain × value + offset for each of the samples in b.
+func (t gdfType) scaled(dst []float64, b []byte, gain, offset float64) []float64 {
+	le := binary.LittleEndian
+	switch t.code {
+	case 1:
+		for _, v := range b {
+			dst = append(dst, gain*float64(int8(v))+offset)
+		}
+	case 2:
+		for _, v := range b {
+			dst = append(dst, gain*float64(v)+offset)
+		}
+	case 3:
+		for ; len(b) >= 2; b = b[2:] {
+			dst = append(dst, gain*float64(int16(le.Uint16(b)))+offset)
+		}
+	case 4:
+		for ; len(b) >= 2; b = b[2:] {
+			dst = append(dst, gain*float64(le.Uint16(b))+offset)
+		}
+	case 5:
+		for ; len(b) >= 4; b = b[4:] {
+			dst = append(dst, gain*float64(int32(le.Uint32(b)))+offset)
+		}
+	case 6:
+		for ; len(b) >= 4; b = b[4:] {
+			dst = append(dst, gain*float64(le.Uint32(b))+offset)
+		}
+	case 7:
+		for ; len(b) >= 8; b = b[8:] {
+			dst = append(dst, gain*float64(int64(le.Uint64(b)))+offset)
+		}
+	case 8:
+		for ; len(b) >= 8; b = b[8:] {
+			dst = append(dst, gain*float64(le.Uint64(b))+offset)
+		}
+	case 16:
+		for ; len(b) >= 4; b = b[4:] {
+			dst = append(dst, gain*float64(math.Float32frombits(le.Uint32(b)))+offset)
+		}
+	case 17:
+		for ; len(b) >= 8; b = b[8:] {
+			dst = append(dst, gain*math.Float64frombits(le.Uint64(b))+offset)
+		}
+	case 18:
+		for ; len(b) >= 16; b = b[16:] {
+			dst = append(dst, gain*float128(b)+offset)
+		}
+	case 279:
+		for ; len(b) >= 3; b = b[3:] {
+			dst = append(dst, gain*float64(int32(uint32(b[0])<<8|uint32(b[1])<<16|uint32(b[2])<<24)>>8)+offset)
+		}
+	case 535:
+		for ; len(b) >= 3; b = b[3:] {
+			dst = append(dst, gain*float64(uint32(b[0])|uint32(b[1])<<8|uint32(b[2])<<16)+offset)
+		}
+	}
+	return dst
 }
 
 // float128 reads an IEEE 754 binary128 as the nearest float64 toward zero.
@@ -74,90 +123,155 @@ type gdfChannel struct {
 // modes 1 and 3 (an event's label is the name that the GDF event table gives its code, where we know it; events of
 // mode 3 become annotations too, with their durations).
 func ReadGDF(r io.ReaderAt, size int64) (*Recording, error) {
-	const block = 256
-	format := GDF1
-	fixed := make([]byte, block)
-	if size < block {
-		return nil, malformed(format, map[string]any{"bytes": size, "bytes_needed": block},
-			"%d bytes are too few for a header of %d", size, block)
-	}
-	if err := readFull(r, fixed, 0, format, "header"); err != nil {
+	s, err := openGDF(newCursor(r, size), size)
+	if err != nil {
 		return nil, err
 	}
-	stated := text(fixed[4:8])
-	version, err := strconv.ParseFloat(strings.TrimSpace(stated), 64)
-	if string(fixed[:4]) != "GDF " || err != nil || math.IsNaN(version) {
-		return nil, malformed(format, map[string]any{"version": text(fixed[:8])}, "the version %q is no GDF version", text(fixed[:8]))
-	}
-	if version < 1 || version >= 3 {
-		return nil, unsupported(format, map[string]any{"version": version}, "version %s is not 1.x or 2.x", stated)
-	}
+	return s.collect()
+}
+
+// gdfHeader is what the header says.
+type gdfHeader struct {
+	version   float64
+	length    int64 // bytes
+	claimed   int64 // records, as the header says
+	records   int64 // that are really there
+	duration  float64
+	perRecord int64 // bytes
+	channels  []gdfChannel
+	size      int64 // bytes of the file
+}
+
+// openGDF reads the header of a source of size bytes.
+func openGDF(src *cursor, size int64) (*Stream, error) {
 	rec := &Recording{Format: GDF1}
-	if version >= 1.9 { // the drafts of 2.0 count from 1.90
-		rec.Format, format = GDF2, GDF2
+	h, err := readGDFHeader(src, size, rec)
+	if err != nil {
+		return nil, err
 	}
+	if err := h.countRecords(size, rec); err != nil {
+		return nil, err
+	}
+	if err := src.skip(h.length-src.at, rec.Format, "header"); err != nil {
+		return nil, err
+	}
+	expect := make([]int, len(h.channels))
+	for i := range h.channels {
+		expect[i] = int(h.records) * h.channels[i].perRecord
+	}
+	h.describe(rec)
+	s := &gdfStream{src: src, h: h, rec: rec, skip: make([]bool, len(h.channels))}
+	return &Stream{src: src, rec: rec, expect: expect, skip: s.skip, source: s}, nil
+}
+
+// surveyGDF is Survey for GDF.
+func surveyGDF(src *cursor) (*Recording, error) {
+	rec := &Recording{Format: GDF1}
+	h, err := readGDFHeader(src, unknownSize, rec)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkRecord(rec.Format, h.perRecord); err != nil {
+		return nil, err
+	}
+	if _, err := io.Copy(io.Discard, src); err != nil {
+		return nil, err
+	}
+	if err := h.countRecords(src.at, rec); err != nil {
+		return nil, err
+	}
+	h.describe(rec)
+	return rec, nil
+}
+
+// mostGDFChannels is what the field of version 2 can hold; version 1 could claim more than fits any memory.
+const mostGDFChannels = math.MaxUint16
+
+// readGDFHeader reads and checks the header of a source of size bytes; what it tolerates it says in rec. The number of
+// records is left to countRecords.
+func readGDFHeader(src *cursor, size int64, rec *Recording) (*gdfHeader, error) {
+	const block = 256
+	fixed := make([]byte, block)
+	if size < block {
+		return nil, malformed(GDF1, map[string]any{"bytes": size, "bytes_needed": block},
+			"%d bytes are too few for a header of %d", size, block)
+	}
+	if err := src.full(fixed, GDF1, "header"); err != nil {
+		return nil, err
+	}
+	h := &gdfHeader{}
+	stated := text(fixed[4:8])
+	var err error
+	h.version, err = strconv.ParseFloat(strings.TrimSpace(stated), 64)
+	if string(fixed[:4]) != "GDF " || err != nil || math.IsNaN(h.version) {
+		return nil, malformed(GDF1, map[string]any{"version": text(fixed[:8])}, "the version %q is no GDF version", text(fixed[:8]))
+	}
+	if h.version < 1 || h.version >= 3 {
+		return nil, unsupported(GDF1, map[string]any{"version": h.version}, "version %s is not 1.x or 2.x", stated)
+	}
+	if h.version >= 1.9 { // the drafts of 2.0 count from 1.90
+		rec.Format = GDF2
+	}
+	format := rec.Format
 	le := binary.LittleEndian
-	var headerLen int64
 	var count int
 	if format == GDF1 {
-		headerLen = int64(le.Uint64(fixed[184:]))
+		h.length = int64(le.Uint64(fixed[184:]))
 		count = int(min(le.Uint32(fixed[252:]), math.MaxInt32))
 		rec.Subject, rec.Device = text(fixed[8:88]), text(fixed[88:168])
 		rec.StartTime = gdf1Start(text(fixed[168:184]))
 	} else {
-		headerLen = int64(le.Uint16(fixed[184:])) * block
+		h.length = int64(le.Uint16(fixed[184:])) * block
 		count = int(le.Uint16(fixed[252:]))
 		rec.Subject, rec.Device = text(fixed[8:74]), text(fixed[88:152])
 		rec.StartTime = gdf2Start(le.Uint64(fixed[168:]))
 	}
 	needed := int64(count+1) * block
-	if count < 1 || needed > size {
+	if count < 1 || needed > size || count > mostGDFChannels {
 		return nil, malformed(format, map[string]any{"channels": count, "bytes": size},
 			"%d channels do not fit a file of %d bytes", count, size)
 	}
-	if headerLen < needed || headerLen > size {
-		rec.warn("the header length field says %d bytes; %d channels make %d", headerLen, count, needed)
-		headerLen = needed
-	}
-	claimed := int64(le.Uint64(fixed[236:]))
-	duration, err := gdfDuration(fixed[244:252], version, rec)
-	if err != nil {
+	h.claimed = int64(le.Uint64(fixed[236:]))
+	if h.duration, err = gdfDuration(fixed[244:252], h.version, rec); err != nil {
 		return nil, err
 	}
 	body := make([]byte, int64(count)*block)
-	if err := readFull(r, body, block, format, "header"); err != nil {
+	if err := src.full(body, format, "header"); err != nil {
 		return nil, err
 	}
-	channels, bytesPerRecord, err := gdfChannels(body, count, format, rec)
-	if err != nil {
-		return nil, err
+	h.channels, h.perRecord, err = gdfChannels(body, count, format, rec)
+	return h, err
+}
+
+// countRecords reconciles what the header claims with the bytes that are there.
+func (h *gdfHeader) countRecords(size int64, rec *Recording) error {
+	if needed := int64(len(h.channels)+1) * 256; h.length < needed || h.length > size {
+		rec.warn("the header length field says %d bytes; %d channels make %d", h.length, len(h.channels), needed)
+		h.length = needed
 	}
-	present := (size - headerLen) / bytesPerRecord
-	records := claimed
+	h.size = size
+	present := max(0, size-h.length) / h.perRecord
+	h.records = h.claimed
 	switch {
 	case present == 0:
-		return nil, malformed(format, map[string]any{"records_claimed": claimed, "records_present": 0, "bytes_per_record": bytesPerRecord},
-			"the header says %d data records and the file holds none", claimed)
-	case claimed <= 0:
-		rec.warn("the header gives no number of data records (%d): the file holds %d", claimed, present)
-		records = present
-	case claimed > present:
-		rec.warn("the header says %d data records and the file holds %d", claimed, present)
-		records = present
+		return malformed(rec.Format, map[string]any{"records_claimed": h.claimed, "records_present": 0, "bytes_per_record": h.perRecord},
+			"the header says %d data records and the file holds none", h.claimed)
+	case h.claimed <= 0:
+		rec.warn("the header gives no number of data records (%d): the file holds %d", h.claimed, present)
+		h.records = present
+	case h.claimed > present:
+		rec.warn("the header says %d data records and the file holds %d", h.claimed, present)
+		h.records = present
 	}
-	for _, c := range channels {
-		rec.Channels = append(rec.Channels, Channel{Label: c.label, Unit: c.unit, Rate: cleanRate(float64(c.perRecord) / duration),
-			Samples: make([]float64, 0, records*int64(c.perRecord))})
+	return nil
+}
+
+// describe adds the channels to the recording.
+func (h *gdfHeader) describe(rec *Recording) {
+	for _, c := range h.channels {
+		rec.Channels = append(rec.Channels, Channel{Label: c.label, Unit: c.unit, Rate: cleanRate(float64(c.perRecord) / h.duration)})
 	}
-	if err := readGDFRecords(r, headerLen, records, bytesPerRecord, channels, rec); err != nil {
-		return nil, err
-	}
-	if end := headerLen + records*bytesPerRecord; end < size && records == claimed {
-		if err := readGDFEvents(r, end, size, version, rec); err != nil {
-			return nil, err
-		}
-	}
-	return rec.finish(), nil
+	rec.nameChannels()
 }
 
 // gdfDuration reads the length of a record in s: two integers, numerator and denominator. Some writers of
@@ -269,47 +383,70 @@ func gdfUnit(code uint16, plain string) (string, float64) {
 	return fmt.Sprintf("physdim(%d)", code), 1
 }
 
-func readGDFRecords(r io.ReaderAt, start, records, size int64, channels []gdfChannel, rec *Recording) error {
-	batch := max(1, (1<<20)/size)
-	buf := make([]byte, min(batch, records)*size)
-	for done := int64(0); done < records; done += batch {
-		n := min(batch, records-done)
-		if err := readFull(r, buf[:n*size], start+done*size, rec.Format, "data records"); err != nil {
-			return err
+// gdfStream reads the data records and then the event table.
+type gdfStream struct {
+	src    *cursor
+	h      *gdfHeader
+	rec    *Recording
+	skip   []bool
+	buf    []byte
+	done   int64 // records that are read
+	tabled bool
+}
+
+func (s *gdfStream) next(b *Block) error {
+	h := s.h
+	n := min(max(1, (1<<20)/h.perRecord), h.records-s.done)
+	b.At = float64(s.done) * h.duration
+	if n <= 0 {
+		if s.tabled {
+			return io.EOF
 		}
-		b := buf[:n*size]
-		for len(b) > 0 {
-			for i := range channels {
-				c := &channels[i]
-				dst := rec.Channels[i].Samples
-				for range c.perRecord {
-					dst = append(dst, c.gain*c.typ.value(b)+c.offset)
-					b = b[c.typ.width:]
-				}
-				rec.Channels[i].Samples = dst
+		s.tabled = true
+		if s.src.at >= h.size || h.records != h.claimed {
+			return io.EOF
+		}
+		return s.readEvents(b)
+	}
+	if s.buf == nil {
+		s.buf = make([]byte, n*h.perRecord)
+	}
+	raw := s.buf[:n*h.perRecord]
+	if err := s.src.full(raw, s.rec.Format, "data records"); err != nil {
+		return err
+	}
+	for len(raw) > 0 {
+		for i := range h.channels {
+			c := &h.channels[i]
+			width := c.perRecord * c.typ.width
+			if !s.skip[i] {
+				b.Samples[i] = c.typ.scaled(b.Samples[i], raw[:width], c.gain, c.offset)
 			}
+			raw = raw[width:]
 		}
 	}
+	s.done += n
 	return nil
 }
 
-// readGDFEvents reads the event table behind the data. A table that the file does not hold in full is read as far
+// readEvents reads the event table behind the data. A table that the file does not hold in full is read as far
 // as it goes, with a warning.
-func readGDFEvents(r io.ReaderAt, start, size int64, version float64, rec *Recording) error {
+func (s *gdfStream) readEvents(block *Block) error {
 	const head = 8
-	if size-start < head {
-		rec.warn("%d bytes after the last data record were ignored", size-start)
+	rec, left := s.rec, s.h.size-s.src.at
+	if left < head {
+		rec.warn("%d bytes after the last data record were ignored", left)
 		return nil
 	}
 	b := make([]byte, head)
-	if err := readFull(r, b, start, rec.Format, "event table"); err != nil {
+	if err := s.src.full(b, rec.Format, "event table"); err != nil {
 		return err
 	}
 	le := binary.LittleEndian
 	mode := b[0]
 	var count int64
 	var rate float64
-	if version < 1.94 {
+	if s.h.version < 1.94 {
 		rate = float64(uint32(b[1]) | uint32(b[2])<<8 | uint32(b[3])<<16)
 		count = int64(le.Uint32(b[4:]))
 	} else {
@@ -325,7 +462,7 @@ func readGDFEvents(r io.ReaderAt, start, size int64, version float64, rec *Recor
 		rec.warn("the event table has the unknown mode %d and was ignored", mode)
 		return nil
 	}
-	if most := (size - start - head) / width; count > most {
+	if most := (left - head) / width; count > most {
 		rec.warn("the event table says %d events and the file holds at most %d", count, most)
 		return nil // the columns follow each other: without the true count none can be found
 	}
@@ -343,21 +480,16 @@ func readGDFEvents(r io.ReaderAt, start, size int64, version float64, rec *Recor
 		}
 	}
 	table := make([]byte, count*width)
-	if err := readFull(r, table, start+head, rec.Format, "event table"); err != nil {
+	if err := s.src.full(table, rec.Format, "event table"); err != nil {
 		return err
 	}
 	positions, codes := table[:4*count], table[4*count:6*count]
 	for i := range int(count) {
 		pos, code := le.Uint32(positions[4*i:]), int(le.Uint16(codes[2*i:]))
 		onset := (float64(pos) - 1) / rate // positions count from 1
-		label := gdfEventNames[code]
-		rec.Events = append(rec.Events, decoders.Event{Onset: onset, Code: code, Label: label})
+		block.Events = append(block.Events, decoders.Event{Onset: onset, Code: code, Label: gdfEventNames[code]})
 		if mode == 3 {
-			if label == "" {
-				label = strconv.Itoa(code)
-			}
-			duration := float64(le.Uint32(table[8*count+4*int64(i):])) / rate
-			rec.Annotations = append(rec.Annotations, Annotation{Onset: onset, Duration: duration, Label: label})
+			block.Durations = append(block.Durations, float64(le.Uint32(table[8*count+4*int64(i):]))/rate)
 		}
 	}
 	return nil

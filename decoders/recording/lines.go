@@ -20,8 +20,8 @@ type lineReader struct {
 
 const longestLine = 1 << 20 // bytes; a row of 4096 channels has 60 kB
 
-func newLineReader(r io.ReaderAt, size int64, format Format) *lineReader {
-	s := bufio.NewScanner(io.NewSectionReader(r, 0, size))
+func newLineReader(r io.Reader, format Format) *lineReader {
+	s := bufio.NewScanner(r)
 	s.Buffer(make([]byte, 0, 64<<10), longestLine)
 	return &lineReader{scanner: s, format: format}
 }
@@ -39,8 +39,12 @@ func (l *lineReader) next() (string, bool) {
 	return strings.TrimRight(line, "\r"), true
 }
 
-func (l *lineReader) err() error {
+// end returns io.EOF, or why there was no next line.
+func (l *lineReader) end() error {
 	err := l.scanner.Err()
+	if err == nil {
+		return io.EOF
+	}
 	if errors.Is(err, bufio.ErrTooLong) {
 		return malformed(l.format, map[string]any{"line": l.number + 1}, "line %d is longer than %d bytes", l.number+1, longestLine)
 	}
@@ -106,55 +110,99 @@ type clock struct {
 // nominal rates of the headsets that write time stamps instead of a rate, Hz.
 var nominalRates = []float64{100, 125, 128, 200, 220, 250, 256, 300, 500, 512, 1000, 1024, 2048}
 
-// readClock estimates the sampling rate from time stamps in s. Stamps come in bursts and with jitter, so a first
+// clockReader estimates the sampling rate from time stamps in s. Stamps come in bursts and with jitter, so a first
 // estimate is the median over stretches of rows, not over single intervals. A pause longer than a second and than 20
 // intervals is a gap; the rate is that of the rows without the gaps, set to a headset's nominal rate when within
-// 0.5 % of it. Rows whose stretches differ by more than 10 % are irregular.
-func readClock(stamps []float64) (clock, bool) {
-	n := len(stamps)
+// 0.5 % of it. Rows whose stretches differ by more than 10 % are irregular. It keeps about a number for every 64 rows.
+type clockReader struct {
+	n           int
+	first, last float64
+	head        []float64 // the first stamps, until they are enough for stretches of the usual length
+	ring        [clockSpan + 1]float64
+	per         []float64 // s a row, over each stretch
+	pauses      []pause   // longer than a second
+	interval    float64   // s, set by read
+}
+
+// pause is a long interval before a row.
+type pause struct {
+	row    int
+	length float64
+}
+
+const (
+	clockSpan = 256 // rows of a stretch, fewer where there are few rows
+	clockStep = clockSpan / 4
+)
+
+// isPause tells whether an interval in s is a gap where rows usually come at the other one.
+func isPause(d, interval float64) bool { return d > 1 && d > 20*interval }
+
+func (c *clockReader) add(stamp float64) {
+	if c.n == 0 {
+		c.first = stamp
+	} else if d := stamp - c.last; d > 1 && len(c.pauses) <= mostEvents {
+		c.pauses = append(c.pauses, pause{c.n, d})
+	}
+	if c.n <= 4*clockSpan {
+		c.head = append(c.head, stamp)
+	}
+	c.last = stamp
+	c.ring[c.n%len(c.ring)] = stamp
+	if from := c.n - clockSpan; from >= 0 && from%clockStep == 0 {
+		if d := (stamp - c.ring[from%len(c.ring)]) / clockSpan; d > 0 {
+			c.per = append(c.per, d)
+		}
+	}
+	c.n++
+}
+
+// read returns what the stamps tell, and false where they are too few or do not rise.
+func (c *clockReader) read() (clock, bool) {
+	n := c.n
 	if n < 2 {
 		return clock{}, false
 	}
-	span := min(256, max(1, (n-1)/4))
-	var per []float64 // s a row, over each stretch
-	step := max(1, span/4)
-	for i := 0; i+span < n; i += step {
-		if d := (stamps[i+span] - stamps[i]) / float64(span); d > 0 {
-			per = append(per, d)
+	per := c.per
+	if span := min(clockSpan, max(1, (n-1)/4)); span < clockSpan {
+		per = nil
+		for i := 0; i+span < n; i += max(1, span/4) {
+			if d := (c.head[i+span] - c.head[i]) / float64(span); d > 0 {
+				per = append(per, d)
+			}
 		}
 	}
 	if len(per) == 0 {
 		return clock{}, false
 	}
 	slices.Sort(per)
-	interval := per[len(per)/2]
-	c := clock{}
+	c.interval = per[len(per)/2]
+	out := clock{}
 	// Quartiles: single dropouts do not make a regular recording irregular.
-	if q1, q3 := per[len(per)/4], per[len(per)*3/4]; q3-q1 > 0.1*interval {
-		c.irregular = true
+	if q1, q3 := per[len(per)/4], per[len(per)*3/4]; q3-q1 > 0.1*c.interval {
+		out.irregular = true
 	}
 	pauses, paused := 0, 0.0
-	isGap := func(d float64) bool { return d > 1 && d > 20*interval }
-	for i := 1; i < n; i++ {
-		if d := stamps[i] - stamps[i-1]; isGap(d) {
+	for _, p := range c.pauses {
+		if isPause(p.length, c.interval) {
 			pauses++
-			paused += d
+			paused += p.length
 		}
 	}
-	c.rate = 1 / interval
-	if covered := stamps[n-1] - stamps[0] - paused; covered > 0 && n-1 > pauses {
-		c.rate = float64(n-1-pauses) / covered
+	out.rate = 1 / c.interval
+	if covered := c.last - c.first - paused; covered > 0 && n-1 > pauses {
+		out.rate = float64(n-1-pauses) / covered
 	}
 	nearest := slices.MinFunc(nominalRates, func(a, b float64) int {
-		return cmp.Compare(math.Abs(a-c.rate), math.Abs(b-c.rate))
+		return cmp.Compare(math.Abs(a-out.rate), math.Abs(b-out.rate))
 	})
-	if math.Abs(nearest-c.rate) < 0.005*nearest {
-		c.rate = nearest
+	if math.Abs(nearest-out.rate) < 0.005*nearest {
+		out.rate = nearest
 	}
-	for i := 1; i < n && len(c.gaps) < mostEvents; i++ {
-		if d := stamps[i] - stamps[i-1]; isGap(d) {
-			c.gaps = append(c.gaps, Gap{At: float64(i) / c.rate, Length: d - 1/c.rate})
+	for _, p := range c.pauses {
+		if isPause(p.length, c.interval) && len(out.gaps) < mostEvents {
+			out.gaps = append(out.gaps, Gap{At: float64(p.row) / out.rate, Length: p.length - 1/out.rate})
 		}
 	}
-	return c, true
+	return out, true
 }

@@ -20,8 +20,47 @@ const (
 // Marker... whose values other than 0 become events. The rate is estimated from the time stamps; pauses become
 // gaps. "Right AUX" is of kind Other: something may or may not be plugged into it.
 func ReadMuseCSV(r io.ReaderAt, size int64) (*Recording, error) {
-	rec := &Recording{Format: MuseCSV, Device: "Muse"}
-	lines := newLineReader(r, size, MuseCSV)
+	rec := &Recording{Format: MuseCSV}
+	rows, err := openMuseRows(newLineReader(newCursor(r, size), MuseCSV), rec)
+	if err != nil {
+		return nil, err
+	}
+	type mark struct{ row, code int }
+	var marks []mark
+	var clock clockReader
+	_, err = readRows(rows, rec, func(r *row, n int) {
+		if n == 0 {
+			rec.StartTime = museStart(r.stamp)
+		}
+		clock.add(r.stamp)
+		if r.code != 0 && len(marks) < mostEvents {
+			marks = append(marks, mark{n, r.code})
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := rec.setClock(&clock); err != nil {
+		return nil, err
+	}
+	rate := rec.Channels[0].Rate
+	for _, m := range marks {
+		rec.Events = append(rec.Events, decoders.Event{Onset: float64(m.row) / rate, Code: m.code})
+	}
+	return rec.finish(), nil
+}
+
+// museRows reads a muse-lsl CSV row by row.
+type museRows struct {
+	rec     *Recording
+	lines   *lineReader
+	channel []int // column → channel, -1 for markers
+	cells   []float64
+	bad     badRows
+}
+
+func openMuseRows(lines *lineReader, rec *Recording) (*museRows, error) {
+	rec.Device = "Muse"
 	header, _ := lines.next()
 	columns := strings.Split(header, ",")
 	if len(columns) < 2 || !strings.EqualFold(strings.TrimSpace(columns[0]), "timestamps") {
@@ -30,14 +69,14 @@ func ReadMuseCSV(r io.ReaderAt, size int64) (*Recording, error) {
 	if err := checkColumns(MuseCSV, len(columns)); err != nil {
 		return nil, err
 	}
-	channel := make([]int, len(columns)) // -1 for markers
+	m := &museRows{rec: rec, lines: lines, channel: make([]int, len(columns)), cells: make([]float64, len(columns))}
 	for i, name := range columns[1:] {
 		name = validText(strings.TrimSpace(name))
 		if cut, ok := cutPrefixFold(name, "Marker"); ok && len(cut) <= 3 {
-			channel[i+1] = -1
+			m.channel[i+1] = -1
 			continue
 		}
-		channel[i+1] = len(rec.Channels)
+		m.channel[i+1] = len(rec.Channels)
 		c := Channel{Label: name, Unit: microvolt}
 		if !IsElectrode(name) {
 			c.Kind = Other
@@ -47,48 +86,36 @@ func ReadMuseCSV(r io.ReaderAt, size int64) (*Recording, error) {
 	if len(rec.Channels) == 0 {
 		return nil, malformed(MuseCSV, map[string]any{"line": 1}, "the first line names no channel")
 	}
-	type mark struct{ row, code int }
-	var marks []mark
-	var stamps []float64
-	var bad badRows
-	row := make([]float64, len(columns))
-	for line, ok := lines.next(); ok; line, ok = lines.next() {
+	return m, nil
+}
+
+func (m *museRows) next(r *row) error {
+	if r.values == nil {
+		r.values = make([]float64, len(m.rec.Channels))
+	}
+	for line, ok := m.lines.next(); ok; line, ok = m.lines.next() {
 		if line == "" {
 			continue
 		}
-		bad.total++
-		if !splitRow(line, row) || math.IsNaN(row[0]) || math.IsInf(row[0], 0) {
-			bad.add(lines.number)
+		m.bad.total++
+		if !splitRow(line, m.cells) || math.IsNaN(m.cells[0]) || math.IsInf(m.cells[0], 0) {
+			m.bad.add(m.lines.number)
 			continue
 		}
-		stamps = append(stamps, row[0])
-		for i := 1; i < len(row); i++ {
-			if k := channel[i]; k >= 0 {
-				rec.Channels[k].Samples = append(rec.Channels[k].Samples, row[i])
-			} else if v := row[i]; v != 0 && math.Abs(v) < math.MaxInt32 && len(marks) < mostEvents {
-				marks = append(marks, mark{row: len(stamps) - 1, code: int(math.Round(v))})
+		r.sample, r.stamp, r.code = true, m.cells[0], 0
+		for i, v := range m.cells[1:] {
+			if k := m.channel[i+1]; k >= 0 {
+				r.values[k] = v
+			} else if v != 0 && math.Abs(v) < math.MaxInt32 {
+				r.code = int(math.Round(v))
 			}
 		}
+		return nil
 	}
-	if err := lines.err(); err != nil {
-		return nil, err
-	}
-	if err := bad.check(rec); err != nil {
-		return nil, err
-	}
-	if err := rec.setClock(stamps); err != nil {
-		return nil, err
-	}
-	const epoch = 1e9 // 2001: smaller stamps are seconds since the machine started, as liblsl gives them
-	if stamps[0] > epoch && stamps[0] < 1e11 {
-		rec.StartTime = time.UnixMilli(int64(math.Round(stamps[0] * 1e3))).UTC()
-	}
-	rate := rec.Channels[0].Rate
-	for _, m := range marks {
-		rec.Events = append(rec.Events, decoders.Event{Onset: float64(m.row) / rate, Code: m.code})
-	}
-	return rec.finish(), nil
+	return m.lines.end()
 }
+
+func (m *museRows) finish(int) error { return m.bad.check(m.rec) }
 
 // splitRow reads a row of numbers into dst and tells whether it has exactly as many and all can be read.
 func splitRow(line string, dst []float64) bool {
@@ -109,10 +136,10 @@ func splitRow(line string, dst []float64) bool {
 }
 
 // setClock gives all channels the rate that the time stamps of their rows tell.
-func (r *Recording) setClock(stamps []float64) error {
-	c, ok := readClock(stamps)
+func (r *Recording) setClock(stamps *clockReader) error {
+	c, ok := stamps.read()
 	if !ok {
-		return malformed(r.Format, map[string]any{"rows": len(stamps)}, "%d rows of increasing time are too few to tell the rate", len(stamps))
+		return malformed(r.Format, map[string]any{"rows": stamps.n}, "%d rows of increasing time are too few to tell the rate", stamps.n)
 	}
 	for i := range r.Channels {
 		r.Channels[i].Rate = c.rate
@@ -135,29 +162,88 @@ func (r *Recording) setClock(stamps []float64) error {
 // The app can record at a set interval, for instance one row a second. Then a row is one raw value out of 256 and
 // the rows are no waveform; Recording.Irregular is set and Signal refuses.
 func ReadMindMonitor(r io.ReaderAt, size int64) (*Recording, error) {
-	rec := &Recording{Format: MindMonitor, Device: "Muse"}
-	lines := newLineReader(r, size, MindMonitor)
+	rec := &Recording{Format: MindMonitor}
+	rows, err := openMindMonitorRows(newLineReader(newCursor(r, size), MindMonitor), rec)
+	if err != nil {
+		return nil, err
+	}
+	type element struct {
+		at    time.Time
+		label string
+	}
+	var found []element
+	var clock clockReader
+	_, err = readRows(rows, rec, func(r *row, n int) {
+		if r.label != "" && len(found) < mostEvents {
+			found = append(found, element{r.at, r.label})
+		}
+		if !r.sample {
+			return
+		}
+		if n == 0 {
+			rec.StartTime = r.at
+		}
+		clock.add(r.at.Sub(rec.StartTime).Seconds())
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := rec.setClock(&clock); err != nil {
+		return nil, err
+	}
+	rec.pickedAtIntervals()
+	for _, e := range found {
+		// Without a waveform there is no sample to place the event at: its true time says more.
+		at := e.at.Sub(rec.StartTime).Seconds()
+		if !rec.Irregular {
+			at, _ = rec.Position(at)
+		}
+		rec.Annotations = append(rec.Annotations, Annotation{Onset: at, Label: e.label})
+	}
+	rec.annotationEvents()
+	return rec.finish(), nil
+}
+
+// pickedAtIntervals marks rows that are single values out of the headset's samples as no waveform.
+func (r *Recording) pickedAtIntervals() {
+	// A Muse samples at 220 or 256 Hz; far fewer rows are picks from that stream.
+	if rate := r.Channels[0].Rate; rate < 100 && !r.Irregular {
+		r.Irregular = true
+		r.warn("one row every %.3g s: the app recorded at an interval, so the raw columns are single values and no waveform", 1/rate)
+	}
+}
+
+// mindMonitorRows reads a Mind Monitor CSV row by row.
+type mindMonitorRows struct {
+	rec      *Recording
+	lines    *lineReader
+	channel  []int // column → channel, -1 for what is no signal
+	elements int   // column of the elements, -1 for none
+	raw      int   // first column of samples
+	bad      badRows
+}
+
+func openMindMonitorRows(lines *lineReader, rec *Recording) (*mindMonitorRows, error) {
+	rec.Device = "Muse"
 	header, _ := lines.next()
 	columns := strings.Split(header, ",")
 	if err := checkColumns(MindMonitor, len(columns)); err != nil {
 		return nil, err
 	}
-	elements := -1
-	channel := make([]int, len(columns)) // -1 for what is no signal
-	raw := -1
+	m := &mindMonitorRows{rec: rec, lines: lines, channel: make([]int, len(columns)), elements: -1, raw: -1}
 	for i, name := range columns {
 		name = validText(strings.TrimSpace(name))
-		channel[i] = -1
+		m.channel[i] = -1
 		c := Channel{Label: name}
 		upper := strings.ToUpper(name)
 		switch {
 		case strings.EqualFold(name, "Elements"):
-			elements = i
+			m.elements = i
 			continue
 		case strings.HasPrefix(upper, "RAW_"):
 			c.Label, c.Unit, c.Kind = name[len("RAW_"):], microvolt, EEG
-			if raw < 0 {
-				raw = i
+			if m.raw < 0 {
+				m.raw = i
 			}
 		case strings.HasPrefix(upper, "AUX"):
 			c.Unit, c.Kind = microvolt, Other
@@ -166,44 +252,41 @@ func ReadMindMonitor(r io.ReaderAt, size int64) (*Recording, error) {
 		default:
 			continue // band powers, contact and battery are the app's own results
 		}
-		channel[i] = len(rec.Channels)
+		m.channel[i] = len(rec.Channels)
 		rec.Channels = append(rec.Channels, c)
 	}
-	if raw < 0 || !strings.EqualFold(strings.TrimSpace(columns[0]), "TimeStamp") {
+	if m.raw < 0 || !strings.EqualFold(strings.TrimSpace(columns[0]), "TimeStamp") {
 		return nil, malformed(MindMonitor, map[string]any{"line": 1}, "the first line has no columns TimeStamp and RAW_...")
 	}
-	type element struct {
-		at    time.Time
-		label string
+	return m, nil
+}
+
+func (m *mindMonitorRows) next(r *row) error {
+	if r.values == nil {
+		r.values = make([]float64, len(m.rec.Channels))
 	}
-	var found []element
-	var stamps []float64
-	var start time.Time
-	var bad badRows
-	for line, ok := lines.next(); ok; line, ok = lines.next() {
+	for line, ok := m.lines.next(); ok; line, ok = m.lines.next() {
 		if line == "" {
 			continue
 		}
-		bad.total++
+		m.bad.total++
 		fields := strings.Split(line, ",")
 		at, err := time.Parse("2006-01-02 15:04:05.999", strings.TrimSpace(fields[0]))
 		if err != nil {
-			bad.add(lines.number)
+			m.bad.add(m.lines.number)
 			continue
 		}
-		if elements >= 0 && elements < len(fields) && len(found) < mostEvents {
-			if label := strings.TrimSpace(fields[elements]); label != "" {
-				found = append(found, element{at, validText(label)})
+		r.at, r.label = at, ""
+		if m.elements >= 0 && m.elements < len(fields) {
+			r.label = validText(strings.TrimSpace(fields[m.elements]))
+		}
+		if r.sample = m.raw < len(fields) && strings.TrimSpace(fields[m.raw]) != ""; !r.sample {
+			if r.label == "" {
+				continue
 			}
+			return nil
 		}
-		if raw >= len(fields) || strings.TrimSpace(fields[raw]) == "" {
-			continue
-		}
-		if len(stamps) == 0 {
-			start = at
-		}
-		stamps = append(stamps, at.Sub(start).Seconds())
-		for i, k := range channel {
+		for i, k := range m.channel {
 			if k < 0 {
 				continue
 			}
@@ -213,33 +296,11 @@ func ReadMindMonitor(r io.ReaderAt, size int64) (*Recording, error) {
 					v = x
 				}
 			}
-			rec.Channels[k].Samples = append(rec.Channels[k].Samples, v)
+			r.values[k] = v
 		}
+		return nil
 	}
-	if err := lines.err(); err != nil {
-		return nil, err
-	}
-	if err := bad.check(rec); err != nil {
-		return nil, err
-	}
-	if err := rec.setClock(stamps); err != nil {
-		return nil, err
-	}
-	// A Muse samples at 220 or 256 Hz; far fewer rows are picks from that stream.
-	if rate := rec.Channels[0].Rate; rate < 100 && !rec.Irregular {
-		rec.Irregular = true
-		rec.warn("one row every %.3g s: the app recorded at an interval, so the raw columns are single values and no waveform", 1/rate)
-	}
-	rec.StartTime = start
-	for _, e := range found {
-		at, _ := rec.Position(e.at.Sub(start).Seconds())
-		if !rec.Irregular {
-			rec.Annotations = append(rec.Annotations, Annotation{Onset: at, Label: e.label})
-			continue
-		}
-		// Without a waveform there is no sample to place the event at: its true time says more.
-		rec.Annotations = append(rec.Annotations, Annotation{Onset: e.at.Sub(start).Seconds(), Label: e.label})
-	}
-	rec.annotationEvents()
-	return rec.finish(), nil
+	return m.lines.end()
 }
+
+func (m *mindMonitorRows) finish(int) error { return m.bad.check(m.rec) }

@@ -26,10 +26,49 @@ var (
 // values of the marker column other than 0 as events. Steps of the sample index that are too large are lost
 // packets: they become gaps. Columns without a header line are the sample index and 16, 8 or 4 EXG columns.
 func ReadOpenBCI(r io.ReaderAt, size int64) (*Recording, error) {
-	rec := &Recording{Format: OpenBCI, Device: "OpenBCI"}
-	b := openBCIReader{rec: rec, marker: -1, stamp: -1}
-	lines := newLineReader(r, size, OpenBCI)
-	for line, ok := lines.next(); ok; line, ok = lines.next() {
+	rec := &Recording{Format: OpenBCI}
+	rows, err := openRows(OpenBCI, "", newCursor(r, size), rec)
+	if err != nil {
+		return nil, err
+	}
+	var index []uint8
+	var marks []decoders.Event // with the row in Onset
+	var steps indexSteps
+	_, err = readRows(rows, rec, func(r *row, n int) {
+		index = append(index, r.index)
+		steps.add(r.index)
+		if r.code != 0 && len(marks) < mostEvents {
+			marks = append(marks, decoders.Event{Onset: float64(n), Code: r.code})
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	rate := rec.Channels[0].Rate
+	rec.findLostPackets(index, steps.usual(), rate)
+	for _, m := range marks {
+		m.Onset /= rate
+		rec.Events = append(rec.Events, m)
+	}
+	return rec.finish(), nil
+}
+
+// openBCIRows reads OpenBCI text row by row.
+type openBCIRows struct {
+	rec     *Recording
+	lines   *lineReader
+	rate    float64
+	count   int   // EXG channels the header says, 0 when it does not
+	columns []int // column → channel, -1 for none; column 0 is the sample index
+	marker  int   // column, -1 for none
+	stamp   int   // column of the Unix time in ms or s, -1 for none
+	exg     int   // EXG channels found
+	rows    int   // read
+	bad     badRows
+}
+
+func (b *openBCIRows) next(r *row) error {
+	for line, ok := b.lines.next(); ok; line, ok = b.lines.next() {
 		line = strings.TrimSpace(line)
 		switch {
 		case line == "":
@@ -37,38 +76,23 @@ func ReadOpenBCI(r io.ReaderAt, size int64) (*Recording, error) {
 			b.comment(line)
 		case b.columns == nil && strings.HasPrefix(line, "Sample Index"):
 			if err := b.header(line); err != nil {
-				return nil, err
+				return err
 			}
 		default:
 			if b.columns == nil {
 				if err := b.guess(line); err != nil {
-					return nil, err
+					return err
 				}
 			}
-			b.row(line, lines.number)
+			if b.row(r, line) {
+				return nil
+			}
 		}
 	}
-	if err := lines.err(); err != nil {
-		return nil, err
-	}
-	return b.finish()
+	return b.lines.end()
 }
 
-type openBCIReader struct {
-	rec     *Recording
-	rate    float64
-	count   int   // EXG channels the header says, 0 when it does not
-	columns []int // column → channel, -1 for none; column 0 is the sample index
-	marker  int   // column, -1 for none
-	stamp   int   // column of the Unix time in ms or s, -1 for none
-	exg     int   // EXG channels found
-	index   []uint8
-	marks   []decoders.Event // with the row in Onset
-	bad     badRows
-	values  []float64 // of the current row
-}
-
-func (b *openBCIReader) comment(line string) {
+func (b *openBCIRows) comment(line string) {
 	if m := openBCIRate.FindStringSubmatch(line); m != nil {
 		if v, err := strconv.ParseFloat(m[1], 64); err == nil && v > 0 && v < 1e6 {
 			b.rate = v
@@ -90,7 +114,7 @@ func (b *openBCIReader) comment(line string) {
 }
 
 // header takes the columns from their names.
-func (b *openBCIReader) header(line string) error {
+func (b *openBCIRows) header(line string) error {
 	names := strings.Split(line, ",")
 	if err := checkColumns(OpenBCI, len(names)); err != nil {
 		return err
@@ -127,7 +151,7 @@ func (b *openBCIReader) header(line string) error {
 }
 
 // guess takes the columns from the first row of a file whose version writes no column line.
-func (b *openBCIReader) guess(line string) error {
+func (b *openBCIRows) guess(line string) error {
 	n := strings.Count(line, ",") + 1
 	if err := checkColumns(OpenBCI, n); err != nil {
 		return err
@@ -151,15 +175,16 @@ func (b *openBCIReader) guess(line string) error {
 	return nil
 }
 
-func (b *openBCIReader) row(line string, number int) {
+// row reads a line of samples and tells whether it is one.
+func (b *openBCIRows) row(r *row, line string) bool {
 	b.bad.total++
 	fields := strings.SplitN(line, ",", len(b.columns)+1)
 	if len(fields) < len(b.columns) {
-		b.bad.add(number)
-		return
+		b.bad.add(b.lines.number)
+		return false
 	}
-	if b.values == nil {
-		b.values = make([]float64, len(b.rec.Channels))
+	if r.values == nil {
+		r.values = make([]float64, len(b.rec.Channels))
 	}
 	for i, k := range b.columns {
 		if k < 0 {
@@ -167,27 +192,23 @@ func (b *openBCIReader) row(line string, number int) {
 		}
 		v, err := strconv.ParseFloat(strings.TrimSpace(fields[i]), 64)
 		if err != nil {
-			b.bad.add(number)
-			return
+			b.bad.add(b.lines.number)
+			return false
 		}
-		b.values[k] = v
+		r.values[k] = v
 	}
 	index, err := strconv.ParseFloat(strings.TrimSpace(fields[0]), 64)
 	if err != nil || !(index >= 0 && index < 1<<31) {
-		b.bad.add(number)
-		return
+		b.bad.add(b.lines.number)
+		return false
 	}
-	rows := len(b.index)
-	b.index = append(b.index, uint8(int64(index)&0xFF))
-	for k, v := range b.values {
-		b.rec.Channels[k].Samples = append(b.rec.Channels[k].Samples, v)
-	}
-	if b.marker >= 0 && len(b.marks) < mostEvents {
+	r.sample, r.index, r.code = true, uint8(int64(index)&0xFF), 0
+	if b.marker >= 0 {
 		if v, ok := numberIn(fields, b.marker); ok && v != 0 && math.Abs(v) < math.MaxInt32 {
-			b.marks = append(b.marks, decoders.Event{Onset: float64(rows), Code: int(math.Round(v))})
+			r.code = int(math.Round(v))
 		}
 	}
-	if rows == 0 && b.stamp >= 0 && b.rec.StartTime.IsZero() {
+	if b.rows == 0 && b.stamp >= 0 && b.rec.StartTime.IsZero() {
 		if v, ok := numberIn(fields, b.stamp); ok && v > 1e9 && v < 1e14 {
 			if v < 1e11 { // s in version 5 and later, ms before
 				v *= 1e3
@@ -195,6 +216,8 @@ func (b *openBCIReader) row(line string, number int) {
 			b.rec.StartTime = time.UnixMilli(int64(v)).UTC()
 		}
 	}
+	b.rows++
+	return true
 }
 
 func numberIn(fields []string, i int) (float64, bool) {
@@ -202,13 +225,13 @@ func numberIn(fields []string, i int) (float64, bool) {
 	return v, ok && !math.IsNaN(v)
 }
 
-func (b *openBCIReader) finish() (*Recording, error) {
+func (b *openBCIRows) finish(samples int) error {
 	rec := b.rec
-	if len(b.index) == 0 {
-		return nil, malformed(OpenBCI, map[string]any{"rows": b.bad.total}, "the file has no row of samples")
+	if samples == 0 {
+		return malformed(OpenBCI, map[string]any{"rows": b.bad.total}, "the file has no row of samples")
 	}
 	if err := b.bad.check(rec); err != nil {
-		return nil, err
+		return err
 	}
 	if b.rate == 0 {
 		// The Cyton's rate, also on its SD card unless it was set otherwise.
@@ -221,46 +244,66 @@ func (b *openBCIReader) finish() (*Recording, error) {
 	for i := range rec.Channels {
 		rec.Channels[i].Rate = b.rate
 	}
-	b.findGaps()
-	for _, m := range b.marks {
-		m.Onset /= b.rate
-		rec.Events = append(rec.Events, m)
-	}
-	return rec.finish(), nil
+	return nil
 }
 
-// findGaps finds lost packets by the sample index, which counts modulo 256. Boards with two samples a packet, or
-// the Daisy, step by more than one, so the usual step is the one most rows make.
-func (b *openBCIReader) findGaps() {
-	var steps [256]int
-	for i := 1; i < len(b.index); i++ {
-		steps[b.index[i]-b.index[i-1]]++
+// indexSteps counts by how much the sample index, which counts modulo 256, rises from row to row.
+type indexSteps struct {
+	last  uint8
+	rows  int
+	steps [256]int
+}
+
+func (s *indexSteps) add(index uint8) {
+	if s.rows > 0 {
+		s.steps[index-s.last]++
 	}
+	s.last = index
+	s.rows++
+}
+
+// usual returns the step that most rows make: boards with two samples a packet, or the Daisy, step by more than one.
+func (s *indexSteps) usual() int {
 	usual := 1
-	for step, n := range steps {
-		if step > 0 && n > steps[usual] {
+	for step, n := range s.steps {
+		if step > 0 && n > s.steps[usual] {
 			usual = step
 		}
 	}
+	return usual
+}
+
+// lostPackets returns how many rows are missing where the index makes a step, or that it began anew.
+func lostPackets(step, usual int) (lost int, restarted bool) {
+	switch {
+	case step == usual || step == 0:
+		return 0, false
+	case step%usual != 0 || step > 128: // more than half a turn: rather a counter that began anew
+		return 0, true
+	}
+	return step/usual - 1, false
+}
+
+// findLostPackets makes gaps of the steps of the sample index that are too large.
+func (r *Recording) findLostPackets(index []uint8, usual int, rate float64) {
 	lost, restarts := 0, 0
-	for i := 1; i < len(b.index); i++ {
-		step := int(b.index[i] - b.index[i-1])
-		switch {
-		case step == usual || step == 0:
-			continue
-		case step%usual != 0 || step > 128: // more than half a turn: rather a counter that began anew
+	for i := 1; i < len(index); i++ {
+		n, restarted := lostPackets(int(index[i]-index[i-1]), usual)
+		if restarted {
 			restarts++
+		}
+		if n == 0 {
 			continue
 		}
-		lost += step/usual - 1
-		if len(b.rec.Gaps) < mostEvents {
-			b.rec.Gaps = append(b.rec.Gaps, Gap{At: float64(i) / b.rate, Length: float64(step/usual-1) / b.rate})
+		lost += n
+		if len(r.Gaps) < mostEvents {
+			r.Gaps = append(r.Gaps, Gap{At: float64(i) / rate, Length: float64(n) / rate})
 		}
 	}
 	if lost > 0 {
-		b.rec.warn("%d samples were lost on the way from the board, in %d places", lost, len(b.rec.Gaps))
+		r.warn("%d samples were lost on the way from the board, in %d places", lost, len(r.Gaps))
 	}
 	if restarts > 0 {
-		b.rec.warn("the sample index jumps %d times: what is missing there cannot be told", restarts)
+		r.warn("the sample index jumps %d times: what is missing there cannot be told", restarts)
 	}
 }

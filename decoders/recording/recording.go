@@ -22,6 +22,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -142,12 +143,13 @@ func (r *Recording) SetRate(hz float64) {
 // tells whether the moment lies inside a gap (the position is then the gap's own).
 func (r *Recording) Position(elapsed float64) (at float64, inGap bool) {
 	var missing float64
+	rounding := 1e-9 * (1 + math.Abs(elapsed)) // what begins with the samples after a gap is not in it
 	for _, g := range r.Gaps {
 		start := g.At + missing // elapsed time at which the gap starts
-		if elapsed < start {
+		if elapsed < start-rounding {
 			break
 		}
-		if elapsed < start+g.Length {
+		if elapsed < start+g.Length-rounding {
 			return g.At, true
 		}
 		missing += g.Length
@@ -162,10 +164,8 @@ func (r *Recording) Position(elapsed float64) (at float64, inGap bool) {
 // rates differ (details rates); payload_malformed where the rate is unknown, the recording is Irregular or has no
 // samples.
 func (r *Recording) Signal(labels ...string) (decoders.Signal, error) {
-	if r.Irregular {
-		return decoders.Signal{}, decoders.Errorf(decoders.CodePayloadMalformed,
-			map[string]any{"format": string(r.Format), "average_rate": r.dominantRate()},
-			"the samples are no EEG waveform: they were picked at an interval or are not evenly spaced (on average %.3g a second)", r.dominantRate())
+	if err := r.waveform(); err != nil {
+		return decoders.Signal{}, err
 	}
 	picked, err := r.pick(labels)
 	if err != nil {
@@ -179,8 +179,7 @@ func (r *Recording) Signal(labels ...string) (decoders.Signal, error) {
 		return decoders.Signal{}, decoders.Errorf(decoders.CodePayloadMalformed, nil, "the recording has no samples")
 	}
 	if picked[0].Rate <= 0 {
-		return decoders.Signal{}, decoders.Errorf(decoders.CodePayloadMalformed, map[string]any{"format": string(r.Format)},
-			"the recording does not tell its sampling rate")
+		return decoders.Signal{}, r.noRate()
 	}
 	out := decoders.Signal{
 		Data:     mat.NewDense(len(picked), n, nil),
@@ -192,6 +191,20 @@ func (r *Recording) Signal(labels ...string) (decoders.Signal, error) {
 		out.Channels[i] = c.Name
 	}
 	return out, nil
+}
+
+// waveform refuses a recording whose samples are none.
+func (r *Recording) waveform() error {
+	if !r.Irregular {
+		return nil
+	}
+	return decoders.Errorf(decoders.CodePayloadMalformed, map[string]any{"format": string(r.Format), "average_rate": r.dominantRate()},
+		"the samples are no EEG waveform: they were picked at an interval or are not evenly spaced (on average %.3g a second)", r.dominantRate())
+}
+
+func (r *Recording) noRate() error {
+	return decoders.Errorf(decoders.CodePayloadMalformed, map[string]any{"format": string(r.Format)},
+		"the recording does not tell its sampling rate")
 }
 
 func (r *Recording) pick(labels []string) ([]*Channel, error) {
@@ -251,9 +264,15 @@ func (r *Recording) dominantRate() float64 {
 	return best
 }
 
-// finish gives the channels their names and kinds, makes labels unique and orders the events. Every reader ends
-// with it.
+// finish gives the channels their names and kinds, makes labels unique and orders the events. Every reader that does not
+// stream ends with it.
 func (r *Recording) finish() *Recording {
+	r.nameChannels()
+	r.sortEvents()
+	return r
+}
+
+func (r *Recording) nameChannels() {
 	used, next := map[string]bool{}, map[string]int{}
 	for i := range r.Channels {
 		c := &r.Channels[i]
@@ -271,10 +290,12 @@ func (r *Recording) finish() *Recording {
 		}
 	}
 	nameChannels(r.Channels)
+}
+
+func (r *Recording) sortEvents() {
 	byOnset := func(a, b decoders.Event) int { return cmp.Compare(a.Onset, b.Onset) }
 	slices.SortStableFunc(r.Events, byOnset)
 	slices.SortStableFunc(r.Annotations, func(a, b Annotation) int { return cmp.Compare(a.Onset, b.Onset) })
-	return r
 }
 
 // malformed is the error of input that breaks its own format.

@@ -30,94 +30,122 @@ func ReadTable(r io.ReaderAt, size int64) (*Recording, error) { return readTable
 
 func readTable(name string, r io.ReaderAt, size int64) (*Recording, error) {
 	rec := &Recording{Format: Table}
-	lines := newLineReader(r, size, Table)
-	var (
-		separator string
-		labels    []string
-		row       []float64
-		bad       badRows
-		rate      float64
-	)
-	for line, ok := lines.next(); ok; line, ok = lines.next() {
+	rows, err := openRows(Table, name, newCursor(r, size), rec)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := readRows(rows, rec, func(*row, int) {}); err != nil {
+		return nil, err
+	}
+	return rec.finish(), nil
+}
+
+// tableRows reads a table row by row.
+type tableRows struct {
+	rec       *Recording
+	lines     *lineReader
+	name      string // of the file
+	separator string
+	labels    []string
+	cells     []float64 // nil before the first line that is no comment
+	rate      float64
+	bad       badRows
+}
+
+func (t *tableRows) next(r *row) error {
+	for line, ok := t.lines.next(); ok; line, ok = t.lines.next() {
 		trimmed := strings.TrimSpace(line)
 		if trimmed == "" {
 			continue
 		}
 		if trimmed[0] == '#' || trimmed[0] == '%' {
-			if m := tableRate.FindStringSubmatch(trimmed); m != nil {
-				if v, err := strconv.ParseFloat(m[1], 64); err == nil && v > 0 && v < 1e7 {
-					rate = v
-				}
-			}
-			if m := tableLabels.FindStringSubmatch(trimmed); m != nil {
-				labels = splitCells(validText(m[1]), separatorOf(m[1]))
-			}
+			t.comment(trimmed)
 			continue
 		}
-		if row == nil { // the first line that is no comment
-			separator = separatorOf(trimmed)
-			cells := closed(splitCells(trimmed, separator), 0)
-			if err := checkColumns(Table, len(cells)); err != nil {
-				return nil, err
+		if t.cells == nil { // the first line that is no comment
+			header, err := t.begin(trimmed)
+			if err != nil {
+				return err
 			}
-			row = make([]float64, len(cells))
-			header := !parseCells(cells, row)
-			if header {
-				names, hz, ok := parseHeader(cells)
-				if !ok {
-					return nil, unsupported(Table, map[string]any{"line": lines.number},
-						"line %d is neither numbers nor names of channels", lines.number)
-				}
-				labels, row = names, row[:len(names)]
-				if hz > 0 {
-					rate = hz
-				}
-			}
-			rec.Channels = make([]Channel, len(row))
 			if header {
 				continue
 			}
 		}
-		bad.total++
-		if !parseCells(closed(splitCells(trimmed, separator), len(row)), row) {
-			bad.add(lines.number)
+		t.bad.total++
+		if !parseCells(closed(splitCells(trimmed, t.separator), len(t.cells)), t.cells) {
+			t.bad.add(t.lines.number)
 			continue
 		}
-		for i, v := range row {
-			rec.Channels[i].Samples = append(rec.Channels[i].Samples, v)
+		r.sample, r.values = true, t.cells
+		return nil
+	}
+	return t.lines.end()
+}
+
+func (t *tableRows) comment(line string) {
+	if m := tableRate.FindStringSubmatch(line); m != nil {
+		if v, err := strconv.ParseFloat(m[1], 64); err == nil && v > 0 && v < 1e7 {
+			t.rate = v
 		}
 	}
-	if err := lines.err(); err != nil {
-		return nil, err
+	if m := tableLabels.FindStringSubmatch(line); m != nil {
+		t.labels = splitCells(validText(m[1]), separatorOf(m[1]))
 	}
-	if bad.total == 0 {
-		return nil, unsupported(Table, nil, "there is no row of numbers")
+}
+
+// begin reads the first line, and tells whether it names the channels.
+func (t *tableRows) begin(line string) (header bool, err error) {
+	t.separator = separatorOf(line)
+	cells := closed(splitCells(line, t.separator), 0)
+	if err := checkColumns(Table, len(cells)); err != nil {
+		return false, err
 	}
-	if bad.count == bad.total {
-		return nil, unsupported(Table, map[string]any{"rows": bad.total}, "no row is made of %d numbers", len(row))
+	t.cells = make([]float64, len(cells))
+	if header = !parseCells(cells, t.cells); header {
+		names, hz, ok := parseHeader(cells)
+		if !ok {
+			return false, unsupported(Table, map[string]any{"line": t.lines.number},
+				"line %d is neither numbers nor names of channels", t.lines.number)
+		}
+		t.labels, t.cells = names, t.cells[:len(names)]
+		if hz > 0 {
+			t.rate = hz
+		}
 	}
-	if err := bad.check(rec); err != nil {
-		return nil, err
+	t.rec.Channels = make([]Channel, len(t.cells))
+	return header, nil
+}
+
+func (t *tableRows) finish(samples int) error {
+	rec := t.rec
+	if t.bad.total == 0 {
+		return unsupported(Table, nil, "there is no row of numbers")
 	}
-	if rate == 0 && len(row) == 1 && bonnName.MatchString(name) && len(rec.Channels[0].Samples) == bonnSamples {
-		rate = bonnRate
+	if t.bad.count == t.bad.total {
+		return unsupported(Table, map[string]any{"rows": t.bad.total}, "no row is made of %d numbers", len(t.cells))
+	}
+	if err := t.bad.check(rec); err != nil {
+		return err
+	}
+	if t.rate == 0 && len(t.cells) == 1 && bonnName.MatchString(t.name) && samples == bonnSamples {
+		t.rate = bonnRate
 		rec.Device = "Bonn University EEG"
 	}
 	for i := range rec.Channels {
 		c := &rec.Channels[i]
-		if len(labels) == len(rec.Channels) {
-			c.Label = strings.Trim(validText(labels[i]), `"' `)
+		if len(t.labels) == len(rec.Channels) {
+			c.Label = strings.Trim(validText(t.labels[i]), `"' `)
 		}
 		if c.Label == "" && len(rec.Channels) == 1 {
 			c.Label = "EEG"
 		}
-		c.Rate = rate
+		c.Rate = t.rate
 	}
-	if rate == 0 {
+	if t.rate == 0 {
 		rec.warn("the table does not tell its sampling rate")
 	}
 	rec.warn("the table does not tell its unit")
-	return rec.finish(), nil
+	return nil
 }
 
 // separatorOf tells what separates the cells of a line; "" is white space.

@@ -27,6 +27,7 @@ type goldens struct {
 	Distances        []float64
 	Tangent          [][]float64
 	Untangent        [][]float64
+	Geodesic         [][]float64
 	MDM              struct{ Distances, Probabilities [][]float64 }
 	FgMDM            struct {
 		Distances    [][]float64
@@ -190,6 +191,11 @@ func TestTangentSpaceEqualsPyRiemann(t *testing.T) {
 		t.Fatal(err)
 	}
 	equal(t, "back from the tangent space", back, g.Untangent)
+	between := mat.NewSymDense(back.SymmetricDim(), nil)
+	if err := riemann.Geodesic(between, covs[0], covs[1], 0.3); err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "point on the geodesic", between, g.Geodesic)
 }
 
 func TestMinimumDistanceEqualsPyRiemann(t *testing.T) {

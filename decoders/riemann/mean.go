@@ -102,6 +102,10 @@ func LogEuclidMean(covs []*mat.SymDense, weights []float64) (*mat.SymDense, erro
 // J = Σ w·log(M^-½ C M^-½), and ν shrinks by 0.95 when ν·||J|| fell, else by half. It stops when ||J|| or ν is below
 // 1e-8, or after 50 steps with what it has then.
 func Mean(covs []*mat.SymDense, weights []float64) (*mat.SymDense, error) {
+	return mean(covs, weights, meanTol)
+}
+
+func mean(covs []*mat.SymDense, weights []float64, tol float64) (*mat.SymDense, error) {
 	n, w, err := checkSet(covs, weights)
 	if err != nil {
 		return nil, err
@@ -150,7 +154,7 @@ func Mean(covs []*mat.SymDense, weights []float64) (*mat.SymDense, error) {
 		} else {
 			step *= 0.5
 		}
-		if norm <= meanTol || step <= meanTol {
+		if norm <= tol || step <= tol {
 			break
 		}
 	}
@@ -170,6 +174,35 @@ func Distance(a, b *mat.SymDense) (float64, error) {
 	}
 	d := newDistance(n)
 	return d.whitened(full(inv).RawMatrix(), b)
+}
+
+// Geodesic writes the point at t between the positive definite a (t = 0) and b (t = 1) on the shortest path,
+// a^½(a^-½ b a^-½)^t a^½, to dst, which may be a or b.
+func Geodesic(dst, a, b *mat.SymDense, t float64) error {
+	n := a.SymmetricDim()
+	if b.SymmetricDim() != n || dst.SymmetricDim() != n {
+		panic(mat.ErrShape)
+	}
+	e := newEigen(n)
+	if err := e.factor(a, true); err != nil {
+		return err
+	}
+	if err := e.positive(); err != nil {
+		return err
+	}
+	root, inv, y := mat.NewSymDense(n, nil), mat.NewSymDense(n, nil), mat.NewSymDense(n, nil)
+	e.apply(root.RawSymmetric(), math.Sqrt)
+	e.apply(inv.RawSymmetric(), inverseSqrt)
+	Congruence(y, full(inv), b)
+	if err := e.factor(y, true); err != nil {
+		return err
+	}
+	if err := e.positive(); err != nil {
+		return err
+	}
+	e.apply(y.RawSymmetric(), func(v float64) float64 { return math.Pow(v, t) })
+	Congruence(dst, full(root), y)
+	return nil
 }
 
 // distance computes distances to a point whose inverse square root is known.

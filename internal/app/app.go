@@ -134,13 +134,19 @@ func New(ctx context.Context, cfg Config) (_ *App, err error) {
 		DeadLetterRetention:  cfg.Settings.DeadLetterRetention,
 		IdempotencyRetention: cfg.Settings.IdempotencyRetention,
 		Logger:               cfg.Log,
-		Prunes: []jobs.Prune{{What: "analytics events", Do: func(ctx context.Context) (int, error) {
+		Kinds: map[models.JobKind]jobs.Kind{
+			// Someone may follow the session live. A long upload is written round by round; what one attempt has written stays.
+			models.KindSessionWindows: {Deadline: time.Hour},
+			// Someone waits for it, and it has been promised: it is not given up because the database is away for a while.
+			models.KindUserErase: {Deadline: 12 * time.Hour, MaxAttempts: 100},
+			// A file is written round by round; what one attempt has written stays.
+			models.KindSessionImport: {Queue: jobs.BulkQueue, Deadline: 6 * time.Hour},
+		},
+		Prunes: []jobs.Prune{{What: "upload chunks", Do: func(ctx context.Context) (int, error) {
+			return a.store.PruneUploads(ctx, time.Now().Add(-service.AbandonedUpload))
+		}}, {What: "analytics events", Do: func(ctx context.Context) (int, error) {
 			return a.store.PruneEvents(ctx, time.Now().Add(-cfg.Settings.AnalyticsRetention), pruneEvents)
 		}}},
-		Kinds: map[models.JobKind]jobs.Kind{
-			// A long upload is written round by round; what one attempt has written stays.
-			models.KindSessionWindows: {Queue: jobs.BulkQueue, Deadline: time.Hour},
-		},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("app: %w", err)
@@ -291,18 +297,23 @@ func (a *App) wireWorker() (err error) {
 	found := workers.NewModels(a.catalog, a.store, int64(a.settings.ModelCacheMB)<<20)
 	a.worker.Register(models.KindDecode, workers.Decode(found))
 	a.worker.Register(models.KindSessionWindows, workers.SessionWindows(a.store, found, a.engine.Notify))
+	a.worker.Register(models.KindUserErase, workers.EraseUser(a.store))
+	a.worker.Register(models.KindSessionImport, workers.SessionImport(a.store, a.engine.Notify))
 	a.metrics.MustRegister(a.worker.Collector())
 	return nil
 }
 
 func (a *App) wireHTTP(accounts *service.Accounts) error {
+	sessions := service.NewSessions(service.SessionsConfig{Store: a.store, Jobs: a.engine, Tokens: a.tokens, Files: signalFiles,
+		Events: sessionEvents(a.store), Survey: survey, CheckModel: a.registry.CheckModel})
 	router, err := handlers.NewRouter(handlers.Config{
-		Accounts:       accounts,
-		Decode:         service.NewDecode(service.DecodeConfig{Jobs: a.engine, Disabled: !a.settings.DecodeEnabled, CheckModel: a.registry.CheckModel}),
+		Accounts: accounts,
+		Decode: service.NewDecode(service.DecodeConfig{Jobs: a.engine, Disabled: !a.settings.DecodeEnabled, Sessions: sessions,
+			CheckModel: a.registry.CheckModel}),
 		Registry:       a.registry,
 		Analytics:      service.NewAnalytics(service.AnalyticsConfig{Store: a.store, Quota: a.settings.AnalyticsQuota}),
 		Jobs:           service.NewJobs(a.engine),
-		Sessions:       service.NewSessions(service.SessionsConfig{Store: a.store, Jobs: a.engine, Tokens: a.tokens, CheckModel: a.registry.CheckModel}),
+		Sessions:       sessions,
 		Limits:         a.limits,
 		Health:         service.Health{Database: a.store.Ping, Queue: a.pingRedis},
 		Log:            a.log,

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"maps"
 	"net/http"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -24,6 +25,9 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if os.Getenv(childVariable) != "" {
+		os.Exit(child())
+	}
 	goleak.VerifyTestMain(m,
 		// The servers that testkit started live as long as the test process.
 		goleak.IgnoreAnyFunction("os/exec.(*Cmd).Wait"),

@@ -57,15 +57,20 @@ func (b *lockedBuffer) String() string {
 	return b.buf.String()
 }
 
-// settings returns the settings of a process on the backend; env adds to them. Rate limits are off unless env sets them.
-func settings(t testing.TB, b testkit.Backend, env ...string) config.Config {
-	t.Helper()
+// environment returns the environment of a process on the backend; env adds to it. Rate limits are off unless env sets them.
+func environment(b testkit.Backend, env ...string) []string {
 	base := []string{"NEUROD_ADDR=127.0.0.1:0", "NEUROD_DATA_DIR=" + b.DataDir, "NEUROD_SHUTDOWN_TIMEOUT=10s"}
 	if !b.Embedded() {
 		base = append(base, "DATABASE_URL="+b.Store.DatabaseURL, "REDIS_URL=redis://"+b.RedisAddr(),
 			"NEUROD_JWT_SECRET=0123456789abcdef0123456789abcdef-test")
 	}
-	s, err := config.Load(slices.Concat(base, neurod.NoLimits(), env))
+	return slices.Concat(base, neurod.NoLimits(), env)
+}
+
+// settings returns the settings of a process on the backend; env adds to them.
+func settings(t testing.TB, b testkit.Backend, env ...string) config.Config {
+	t.Helper()
+	s, err := config.Load(environment(b, env...))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -253,7 +258,9 @@ var contract = sync.OnceValues(func() (routers.Router, error) {
 	if err := doc.Validate(context.Background(), openapi3.IsOpenAPI31OrLater()); err != nil {
 		return nil, err
 	}
-	openapi3filter.RegisterBodyDecoder("text/event-stream", openapi3filter.FileBodyDecoder)
+	for _, media := range []string{"text/event-stream", "text/csv", "application/x-edf", "application/x-bdf"} {
+		openapi3filter.RegisterBodyDecoder(media, openapi3filter.FileBodyDecoder)
+	}
 	return legacy.NewRouter(doc)
 })
 

@@ -3,6 +3,8 @@ package app
 import (
 	"encoding/json"
 	"fmt"
+	"math"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -156,6 +158,120 @@ func TestLiveDecodingSaysWhyNot(t *testing.T) {
 		if e := a["errors"].([]any); len(e) != 1 || e[0].(object)["pointer"] != c.pointer {
 			t.Errorf("%v: %v, want %s", c.decode, a["errors"], c.pointer)
 		}
+	}
+}
+
+// TestDecodeOfASession decodes stretches of a session instead of a recording in the request.
+func TestDecodeOfASession(t *testing.T) {
+	t.Parallel()
+	testkit.Backends(t, func(t *testing.T, b testkit.Backend) {
+		s := boot(t, b)
+		f := newFlickering(t)
+		id := s.json(t, 201, "POST", "/v1/sessions", s.key, object{"external_user_id": "u", "device_type": "cap", "sample_rate_hz": f.session.Rate,
+			"channels": f.session.Channels})["session_id"].(string)
+		for _, k := range []int{0, 1, 2, 3, 8, 9, 10, 11, 4, 5, 6} { // the eighth second is lost
+			s.ingest(t, id, f.batch(k))
+		}
+		body := func(more object) object {
+			in := object{"type": "eeg", "session_id": id, "paradigm": "ssvep", "stimulus": object{"targets": f.targets}}
+			for k, v := range more {
+				in[k] = v
+			}
+			return object{"input": in}
+		}
+		for what, c := range map[string]struct {
+			range_ object
+			label  int
+		}{
+			"a range":                {object{"start_ms": documentStart, "end_ms": documentStart + 4000}, 0},
+			"the last stretch":       {object{}, 2},
+			"the last stretch's end": {object{"start_ms": documentStart + 8000}, 2},
+		} {
+			job := s.await(t, s.json(t, 202, "POST", "/api/v1/neuro/decode", s.key, body(c.range_))["id"].(string))
+			if job["status"] != "completed" || job["output"].(object)["decoded_intent"] != f.session.Labels[c.label] {
+				t.Errorf("%s: %v", what, job)
+			}
+		}
+		for what, c := range map[string]struct {
+			range_ object
+			code   string
+		}{
+			"across the gap":   {object{"start_ms": documentStart + 4000, "end_ms": documentStart + 9000}, "gap"},
+			"before the gap":   {object{"start_ms": documentStart + 6500, "end_ms": documentStart + 7500}, "gap"},
+			"in the gap":       {object{"start_ms": documentStart + 7200, "end_ms": documentStart + 7500}, "gap"},
+			"backwards":        {object{"start_ms": documentStart + 13000}, "out_of_range"},
+			"hours of nothing": {object{"start_ms": 0}, "too_large"},
+		} {
+			a := s.call(t, "POST", "/api/v1/neuro/decode", s.key, body(c.range_))
+			if c.code == "too_large" {
+				if a.StatusCode != 413 {
+					t.Errorf("%s: %d %s", what, a.StatusCode, a.body)
+				}
+				continue
+			}
+			details, _ := json.Marshal(a.object(t)["error"])
+			if a.StatusCode != 400 || !strings.Contains(string(details), `"code":"`+c.code+`"`) {
+				t.Errorf("%s: %d %s", what, a.StatusCode, a.body)
+			}
+		}
+		kept := "Idempotency-Key: of-a-session"
+		job := s.json(t, 202, "POST", "/api/v1/neuro/decode", s.key, body(nil), kept)["id"].(string)
+		if again := s.json(t, 202, "POST", "/api/v1/neuro/decode", s.key, body(nil), kept)["id"]; again != job {
+			t.Errorf("the same key made %v and %v", job, again)
+		}
+		batch := s.json(t, 202, "POST", "/api/v1/neuro/decode/batch", s.key, object{"items": []object{body(nil), body(nil)}})["id"].(string)
+		s.await(t, job)
+		s.await(t, batch)
+		s.json(t, 200, "DELETE", "/v1/users/u", s.key, nil)
+		for _, gone := range []string{job, batch} {
+			if a := s.call(t, "GET", "/api/v1/jobs/"+gone, s.key, nil); a.StatusCode != 404 {
+				t.Errorf("a job of an erased session: %d %s", a.StatusCode, a.body)
+			}
+		}
+		if a := s.call(t, "POST", "/api/v1/neuro/decode", s.key, body(nil)); a.StatusCode != 404 {
+			t.Errorf("an erased session: %d %s", a.StatusCode, a.body)
+		}
+
+		_, _, foreign := s.account(t, "other@example.com")
+		if a := s.call(t, "POST", "/api/v1/neuro/decode", foreign, body(nil)); a.StatusCode != 404 {
+			t.Errorf("another project's session: %d %s", a.StatusCode, a.body)
+		}
+		narrow := s.json(t, 201, "POST", "/v1/projects/"+s.project+"/keys", s.token, object{"name": "narrow", "scopes": []string{"decode"}})["raw_key"].(string)
+		if a := s.call(t, "POST", "/api/v1/neuro/decode", narrow, body(nil)); a.StatusCode != 403 {
+			t.Errorf("a key without the scope of sessions: %d %s", a.StatusCode, a.body)
+		}
+	})
+}
+
+// TestEventsOfASessionAreDecoded sends flashes while they happen and decodes the stretch with them.
+func TestEventsOfASessionAreDecoded(t *testing.T) {
+	t.Parallel()
+	s := boot(t, testkit.Backend{DataDir: t.TempDir()})
+	spelled, err := synthetic.Speller(synthetic.Config{Seed: 5, Channels: headsetChannels}, synthetic.SpellerConfig{Text: "N", Repetitions: 20, SOA: .3, P300UV: 16})
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := s.json(t, 201, "POST", "/v1/sessions", s.key, object{"external_user_id": "u", "device_type": "MUSE_2", "sample_rate_hz": spelled.Rate,
+		"channels": headsetChannels, "started_at_unix_ms": documentStart})["session_id"].(string)
+	data := object{}
+	for ch, name := range headsetChannels {
+		data[name] = spelled.Data.RawRowView(ch)
+	}
+	s.ingest(t, id, object{"batch_id": "all", "t0_unix_ms": documentStart, "data": data})
+	var events []object
+	for i, e := range spelled.Events {
+		code := 1
+		if spelled.Targets[i] {
+			code = 2
+		}
+		events = append(events, object{"t_unix_ms": documentStart + int64(math.Round(1000*e.Onset)), "code": code})
+	}
+	if a := s.call(t, "POST", "/v1/sessions/"+id+"/events", s.key, object{"events": events}); a.StatusCode != 201 {
+		t.Fatalf("events: %d %.500s", a.StatusCode, a.body)
+	}
+	job := s.await(t, s.json(t, 202, "POST", "/api/v1/neuro/decode", s.key, object{"input": object{"type": "eeg", "session_id": id, "paradigm": "p300"}})["id"].(string))
+	if job["status"] != "completed" || job["output"].(object)["decoded_intent"] != "select_2" {
+		t.Errorf("%v", job)
 	}
 }
 

@@ -3,7 +3,6 @@ package app
 import (
 	"bytes"
 	"crypto/sha256"
-	"database/sql"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
@@ -57,8 +56,8 @@ func modelFile(t testing.TB, name, version string, license models.License) []byt
 	return out.Bytes()
 }
 
-// upload stores a model file of the key's project.
-func (s *server) upload(t testing.TB, key string, file []byte) object {
+// uploadModel stores a model file of the key's project.
+func (s *server) uploadModel(t testing.TB, key string, file []byte) object {
 	t.Helper()
 	a := s.raw(t, "POST", "/api/v1/models", []string{"Authorization: Bearer " + key, "Content-Type: application/octet-stream"}, file)
 	if a.StatusCode != 201 {
@@ -329,7 +328,7 @@ func TestDownloadsInRanges(t *testing.T) {
 	testkit.Backends(t, func(t *testing.T, b testkit.Backend) {
 		s := boot(t, b)
 		file := modelFile(t, "mine", "1", "")
-		s.upload(t, s.key, file)
+		s.uploadModel(t, s.key, file)
 		const path = "/v1/models/mine/versions/1/download"
 		key := "Authorization: Bearer " + s.key
 		etag := `"` + sum(file) + `"`
@@ -385,7 +384,7 @@ func TestDamagedFilesAreNeverServed(t *testing.T) {
 		dir := operatorsModels(t)
 		s := boot(t, b, "NEUROD_MODELS_DIR="+dir)
 		for _, name := range []string{"flipped", "cut"} {
-			s.upload(t, s.key, modelFile(t, name, "1", ""))
+			s.uploadModel(t, s.key, modelFile(t, name, "1", ""))
 		}
 		damage(t, b, "flipped", "none", "00")
 		damage(t, b, "cut", "zstd", "28b5")
@@ -427,16 +426,11 @@ func TestDamagedFilesAreNeverServed(t *testing.T) {
 // damage overwrites the file of a stored model behind the server's back; content is hexadecimal.
 func damage(t *testing.T, b testkit.Backend, model, codec, content string) {
 	t.Helper()
-	driver, dsn, literal := "sqlite", b.Store.DatabaseURL, "x'"+content+"'"
+	literal := "x'" + content + "'"
 	if !b.Embedded() {
-		driver, literal = "pgx", "decode('"+content+"', 'hex')"
+		literal = "decode('" + content + "', 'hex')"
 	}
-	db, err := sql.Open(driver, dsn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	if _, err := db.Exec(fmt.Sprintf("UPDATE project_models SET codec = '%s', data = %s WHERE name = '%s'", codec, literal, model)); err != nil {
+	if _, err := testkit.Raw(t, b.Store).Exec(fmt.Sprintf("UPDATE project_models SET codec = '%s', data = %s WHERE name = '%s'", codec, literal, model)); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -499,7 +493,7 @@ func TestProjectModels(t *testing.T) {
 		s := boot(t, b)
 		_, _, foreign := s.account(t, "other@example.com")
 		first, second := modelFile(t, "hands", "1", models.LicenseCommercial), modelFile(t, "hands", "1.5", "")
-		made := s.upload(t, s.key, first)
+		made := s.uploadModel(t, s.key, first)
 		if made["version"] != "1" || made["state"] != "active" || made["source"] != "project" || made["checksum"] != "sha256:"+sum(first) || made["requires_license"] != "free" {
 			t.Errorf("made %v", made)
 		}
@@ -507,7 +501,7 @@ func TestProjectModels(t *testing.T) {
 		if d := cmp.Diff(made, again); d != "" {
 			t.Errorf("the same file again (-first +again):\n%s", d)
 		}
-		s.upload(t, s.key, second)
+		s.uploadModel(t, s.key, second)
 		for name, tt := range map[string]struct {
 			body   any
 			status int
@@ -558,7 +552,7 @@ func TestProjectModels(t *testing.T) {
 			t.Error("another project lists it")
 		}
 		// Another project may have the same name and file.
-		s.upload(t, foreign, first)
+		s.uploadModel(t, foreign, first)
 		if got := decode(foreign, "hands"); got["version"] != "1" {
 			t.Errorf("the other project's own: %v", got)
 		}
@@ -589,7 +583,7 @@ func TestProjectModels(t *testing.T) {
 			t.Errorf("a deleted version comes back: %d", a.StatusCode)
 		}
 		// A project's own model hides a built-in one of its name, for that project alone.
-		s.upload(t, s.key, modelFile(t, cytonModel, "7", ""))
+		s.uploadModel(t, s.key, modelFile(t, cytonModel, "7", ""))
 		uses(cytonModel, "7", "project")
 		uses(cytonModel+"@1", "1", "builtin")
 		if got := decode(foreign, cytonModel); got["source"] != "builtin" {
@@ -627,7 +621,7 @@ func TestModelStorageIsBounded(t *testing.T) {
 		}
 	}
 	s.call(t, "DELETE", "/api/v1/models/m0", s.key, nil)
-	s.upload(t, s.key, modelFile(t, "m", "1", ""))
+	s.uploadModel(t, s.key, modelFile(t, "m", "1", ""))
 }
 
 // TestDownloadLinks: a link is good for its version alone, and dies with the key that asked for it.
@@ -635,7 +629,7 @@ func TestDownloadLinks(t *testing.T) {
 	t.Parallel()
 	s := boot(t, testkit.Backend{DataDir: t.TempDir()})
 	key := s.makeKey(t, object{})
-	s.upload(t, s.key, modelFile(t, "mine", "1", ""))
+	s.uploadModel(t, s.key, modelFile(t, "mine", "1", ""))
 	list := s.list(t, key["raw_key"].(string), "")
 	uri := func(name string) string {
 		u, err := url.Parse(list[name]["download_url"].(string))
@@ -828,7 +822,7 @@ func TestModelsAreErasedWithTheirSessions(t *testing.T) {
 		if next := publish("of-both", service.NewVersion{}); next.Version != "3" {
 			t.Errorf("the next version is %s", next.Version)
 		}
-		_, found := sweep(t, b, []string{gone, trained.ID, trained.SHA256})
+		found, _ := s.sweep(t, b, []needle{{"the session", gone}, {"the model", trained.ID}, {"its checksum", trained.SHA256}})
 		for _, f := range found {
 			t.Error(f)
 		}
@@ -876,7 +870,7 @@ func TestLiveSessionsUseOwnModels(t *testing.T) {
 	t.Parallel()
 	testkit.Backends(t, func(t *testing.T, b testkit.Backend) {
 		s := boot(t, b)
-		s.upload(t, s.key, modelFile(t, "hands", "3", ""))
+		s.uploadModel(t, s.key, modelFile(t, "hands", "3", ""))
 		channels := []string{"Fp1", "Fp2", "C3", "C4", "P7", "P8", "O1", "O2"}
 		id := s.json(t, 201, "POST", "/v1/sessions", s.key, object{"external_user_id": "u", "device_type": "OpenBCI Cyton", "sample_rate_hz": 250, "channels": channels,
 			"ingestion_mode": "RECORDED", "decode": object{"paradigm": "motor_imagery", "model": "hands", "window_s": 4}})["session_id"].(string)

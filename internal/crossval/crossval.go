@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+	"gonum.org/v1/gonum/floats"
 
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/classify"
@@ -36,6 +37,8 @@ type Config struct {
 	Request func(ds *decoders.Dataset, tr decoders.Trial) *decoders.Input
 	// Parallel is how many folds run at once. Defaults to the number of processors.
 	Parallel int
+	// Trained, when not nil, is given the decoder of each fold before its test trials; folds may call it at the same time.
+	Trained func(fold int, d decoders.Trained) error
 	// Now is the clock for the time of a decode. Defaults to none.
 	Now func() time.Time
 }
@@ -75,6 +78,11 @@ func Run(ctx context.Context, p decoders.Pipeline, options json.RawMessage, ds *
 				}
 				return err
 			}
+			if cfg.Trained != nil {
+				if err := cfg.Trained(i, d); err != nil {
+					return err
+				}
+			}
 			parts[i] = &Outcome{Classes: len(ds.Classes)}
 			return parts[i].decode(ctx, d, ds, f.Test, cfg)
 		})
@@ -85,7 +93,7 @@ func Run(ctx context.Context, p decoders.Pipeline, options json.RawMessage, ds *
 	all := &Outcome{Classes: len(ds.Classes)}
 	for _, part := range parts {
 		if part != nil {
-			all.join(part)
+			all.Join(part)
 		}
 	}
 	if len(all.Labels) == 0 {
@@ -118,16 +126,22 @@ func (o *Outcome) decode(ctx context.Context, d decoders.Decoder, ds *decoders.D
 			o.Spent += cfg.Now().Sub(start)
 		}
 		p := make([]float64, len(ds.Classes))
-		best := 0
+		best, outside := 0, 1.0
 		for k, name := range ds.Classes {
 			for _, c := range res.Classes {
 				if c.Name == name {
 					p[k] = c.Probability
+					outside -= c.Probability
 				}
 			}
 			if p[k] > p[best] {
 				best = k
 			}
+		}
+		// A decoder may know classes that the trials do not have, such as no_target: what it gave them is dealt out, since the
+		// trials are known to belong to the others.
+		if outside > 1e-9 && outside < 1 {
+			floats.Scale(1/floats.Sum(p), p)
 		}
 		o.Trials = append(o.Trials, i)
 		o.Labels = append(o.Labels, ds.Trials[i].Label)
@@ -137,7 +151,8 @@ func (o *Outcome) decode(ctx context.Context, d decoders.Decoder, ds *decoders.D
 	return nil
 }
 
-func (o *Outcome) join(part *Outcome) {
+// Join appends the decisions of another outcome of the same classes.
+func (o *Outcome) Join(part *Outcome) {
 	o.Trials = append(o.Trials, part.Trials...)
 	o.Labels = append(o.Labels, part.Labels...)
 	o.Predicted = append(o.Predicted, part.Predicted...)

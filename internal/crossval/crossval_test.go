@@ -159,3 +159,61 @@ func TestClipRequestMarksTheCue(t *testing.T) {
 		t.Errorf("events %v", in.Events)
 	}
 }
+
+// shy answers "none" half of the time it is sure.
+type shy struct{ cut }
+
+func (s shy) Decode(ctx context.Context, in *decoders.Input) (*decoders.Result, error) {
+	res, err := s.cut.Decode(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	for i := range res.Classes {
+		res.Classes[i].Probability /= 2
+	}
+	res.Classes = append([]decoders.Class{{Name: "none", Probability: .5}}, res.Classes...)
+	return res, nil
+}
+
+// TestClassesThatTrialsLackAreDealtOut: trials that are known to show something are judged by the classes that they have.
+func TestClassesThatTrialsLackAreDealtOut(t *testing.T) {
+	t.Parallel()
+	ds := dataset(-3, 3, -2, 2)
+	plain := cut{names: ds.Classes}
+	want, err := crossval.Decode(t.Context(), plain, ds, []int{0, 1, 2, 3}, crossval.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := crossval.Decode(t.Context(), shy{plain}, ds, []int{0, 1, 2, 3}, crossval.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, p := range want.Probabilities {
+		for k := range p {
+			if math.Abs(p[k]-got.Probabilities[i][k]) > 1e-12 {
+				t.Errorf("trial %d: %v, without the other class %v", i, got.Probabilities[i], p)
+			}
+		}
+	}
+	if got.Accuracy() != 1 {
+		t.Errorf("accuracy %v", got.Accuracy())
+	}
+}
+
+func TestTrainedSeesEveryFoldsDecoder(t *testing.T) {
+	t.Parallel()
+	ds := dataset(-3, 3, -2, 2, -1, 1)
+	seen := make([]bool, 3)
+	split := folds(t, 6, []int{0, 1}, []int{2, 3}, []int{4, 5})
+	_, err := crossval.Run(t.Context(), threshold{}, nil, ds, split, crossval.Config{Trained: func(fold int, d decoders.Trained) error {
+		seen[fold] = d != nil
+		return nil
+	}})
+	if err != nil || !cmp.Equal(seen, []bool{true, true, true}) {
+		t.Errorf("%v, %v", seen, err)
+	}
+	broken := errors.New("no")
+	if _, err := crossval.Run(t.Context(), threshold{}, nil, ds, split, crossval.Config{Trained: func(int, decoders.Trained) error { return broken }}); !errors.Is(err, broken) {
+		t.Errorf("got %v", err)
+	}
+}

@@ -3,11 +3,15 @@ package evaluation
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"math"
+	"math/rand/v2"
+	"slices"
 
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/classify"
 	"github.com/neurod/neurod/internal/crossval"
+	"github.com/neurod/neurod/internal/recordings"
 )
 
 // pipelineRun is a pipeline with the options it is measured with.
@@ -37,14 +41,45 @@ func row(o *crossval.Outcome, r Row, seconds float64) Row {
 	r.N = len(o.Labels)
 	r.Metrics = map[string]float64{"accuracy": acc, "kappa": o.Kappa(), "ece": o.ECE(), "brier": o.Brier(), "auc": o.AUC()}
 	if seconds > 0 {
-		r.Metrics["itr_bits_min"] = itr(acc, o.Classes, seconds)
+		r.Metrics["itr_bits_min"], r.Metrics["itr_t_s"] = itr(acc, o.Classes, seconds), seconds
+	}
+	r.Coverage = coverage(classify.CoverageAccuracy(o.Probabilities, o.Labels))
+	if len(r.Coverage) > 0 {
+		r.Metrics["acc_at_50"] = r.Coverage[len(r.Coverage)/2-1].Accuracy
 	}
 	for k, v := range r.Metrics {
 		if math.IsNaN(v) {
 			delete(r.Metrics, k)
 		}
 	}
+	ci := wilson(acc, r.N)
+	r.AccuracyCI = &ci
 	r.MillisPerTrial = o.Spent.Seconds() * 1000 / float64(len(o.Labels))
+	return r
+}
+
+// coverage is the accuracy of the surest 10, 20, ... 100 % of answers, each rounded up to the answers that are as sure as
+// the last one counted in.
+func coverage(curve []classify.CoveragePoint) []CoveragePoint {
+	if len(curve) == 0 {
+		return nil
+	}
+	out := make([]CoveragePoint, 0, 10)
+	for tenth := 1; tenth <= 10; tenth++ {
+		at := 0
+		for at < len(curve)-1 && curve[at].Coverage < float64(tenth)/10-1e-9 {
+			at++
+		}
+		out = append(out, CoveragePoint{Coverage: curve[at].Coverage, Accuracy: curve[at].Accuracy, Confidence: curve[at].Threshold})
+	}
+	return out
+}
+
+// measure appends the row of an outcome and keeps its answers for the paired tests.
+func (e *evaluator) measure(o *crossval.Outcome, r Row, seconds float64) Row {
+	r = row(o, r, seconds)
+	e.add(r)
+	e.remember(r, o)
 	return r
 }
 
@@ -61,21 +96,87 @@ func itr(accuracy float64, n int, seconds float64) float64 {
 	return bits * 60 / seconds
 }
 
-// mean averages the metrics of rows into one row "all (mean)".
-func mean(rows []Row, like Row) Row {
+// mean averages the metrics of rows into one row "all (mean)"; the interval of the accuracy is over the rows.
+func (e *evaluator) mean(rows []Row, like Row) Row {
 	like.Subject = "all (mean)"
 	like.Metrics = map[string]float64{}
 	count := map[string]int{}
+	var accuracies []float64
 	for _, r := range rows {
 		like.N += r.N
 		for k, v := range r.Metrics {
 			like.Metrics[k] += v
 			count[k]++
 		}
+		if v, ok := r.Metrics["accuracy"]; ok {
+			accuracies = append(accuracies, v)
+		}
 		like.MillisPerTrial += r.MillisPerTrial / float64(len(rows))
 	}
 	for k := range like.Metrics {
 		like.Metrics[k] /= float64(count[k])
 	}
+	if ece, ok := e.pooledECE(like); ok {
+		like.Metrics["ece_pooled"] = ece
+	}
+	// Of fewer subjects a bootstrap says nothing: there are too few different draws.
+	if len(accuracies) >= 5 {
+		ci := bootstrap(accuracies, e.cfg.Seed)
+		like.AccuracyCI = &ci
+	}
 	return like
+}
+
+// sizeFolds keeps n training trials of each class in every fold, drawn by seed, and all its test trials. It is nil where a
+// fold has fewer.
+func sizeFolds(folds []classify.Fold, labels []int, classes, n int, seed uint64) []classify.Fold {
+	out := make([]classify.Fold, len(folds))
+	for f, fold := range folds {
+		rng := rand.New(rand.NewPCG(seed, uint64(f)))
+		order := slices.Clone(fold.Train)
+		rng.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
+		left := slices.Repeat([]int{n}, classes)
+		for _, i := range order {
+			if left[labels[i]] > 0 {
+				left[labels[i]]--
+				out[f].Train = append(out[f].Train, i)
+			}
+		}
+		if slices.Max(left) > 0 {
+			return nil
+		}
+		slices.Sort(out[f].Train)
+		out[f].Test = fold.Test
+	}
+	return out
+}
+
+// sizeCurve measures pipelines with few training trials, on the test trials of the given folds.
+func (e *evaluator) sizeCurve(ctx context.Context, pipelines []pipelineRun, ds *decoders.Dataset, folds []classify.Fold, like Row, seconds float64) error {
+	for _, n := range e.cfg.Sizes {
+		small := sizeFolds(folds, recordings.Labels(ds), len(ds.Classes), n, e.cfg.Seed)
+		if small == nil {
+			continue
+		}
+		for _, pr := range pipelines {
+			o, err := e.crossValidate(ctx, pr, ds, small)
+			if err != nil {
+				return fmt.Errorf("%s %s, %d trials a class: %w", ds.Subject, like.Task, n, err)
+			}
+			r := like
+			r.Pipeline, r.Protocol = pr.label, sizeProtocol(n)
+			e.add(row(o, r, seconds))
+		}
+	}
+	return nil
+}
+
+func sizeProtocol(n int) string { return fmt.Sprintf("%d trials a class", n) }
+
+func (e *evaluator) sizeProtocols() []string {
+	out := make([]string, len(e.cfg.Sizes))
+	for i, n := range e.cfg.Sizes {
+		out[i] = sizeProtocol(n)
+	}
+	return out
 }

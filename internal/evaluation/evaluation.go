@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -22,6 +23,11 @@ type Config struct {
 	Version string
 	// Only lists the families to run: motor_imagery, p300, ssvep, seizure, artifacts, formats. Defaults to all.
 	Only []string
+	// Windows are the lengths in s of SSVEP windows that methods with calibration data are measured on, as far as a recording
+	// has them. Defaults to 1, 2 and 4.
+	Windows []float64
+	// Sizes are the training trials a class of the calibration curves. Defaults to 5, 10, 20 and 40.
+	Sizes []int
 	// Seed of the folds. Defaults to 42, the seed of the published examples that rows are held against.
 	Seed uint64
 	// Parallel is how many folds run at once. Defaults to 1, so that the time of one decode is undisturbed.
@@ -58,8 +64,10 @@ func Families() []string {
 
 // evaluator carries one run.
 type evaluator struct {
-	cfg    Config
-	report *Report
+	cfg     Config
+	report  *Report
+	pairs   []paired // groups with answers, in the order they came
+	answers map[paired][]*answers
 }
 
 // Run measures every dataset below cfg.Data. Recordings that cannot be used are listed in the report; an error means that
@@ -67,6 +75,12 @@ type evaluator struct {
 func Run(ctx context.Context, cfg Config) (*Report, error) {
 	if cfg.Seed == 0 {
 		cfg.Seed = referenceSeed
+	}
+	if cfg.Windows == nil {
+		cfg.Windows = []float64{1, 2, 4}
+	}
+	if cfg.Sizes == nil {
+		cfg.Sizes = []int{5, 10, 20, 40}
 	}
 	cfg.Parallel = max(cfg.Parallel, 1)
 	if cfg.Now == nil {
@@ -85,7 +99,7 @@ func Run(ctx context.Context, cfg Config) (*Report, error) {
 			return nil, fmt.Errorf("unknown family %q: choose from %s", name, strings.Join(Families(), ", "))
 		}
 	}
-	e := &evaluator{cfg: cfg, report: &Report{Version: cfg.Version, Go: runtime.Version(), Seed: cfg.Seed, Data: cfg.Data}}
+	e := &evaluator{cfg: cfg, report: &Report{Version: cfg.Version, Go: runtime.Version(), Libraries: libraries(), Seed: cfg.Seed, Data: cfg.Data}}
 	for _, f := range families {
 		if len(cfg.Only) > 0 && !slices.Contains(cfg.Only, f.name) {
 			continue
@@ -94,7 +108,24 @@ func Run(ctx context.Context, cfg Config) (*Report, error) {
 			return nil, fmt.Errorf("%s: %w", f.name, err)
 		}
 	}
+	e.report.Comparisons = e.compare()
 	return e.report, nil
+}
+
+// libraries are the versions of gonum in this program and of what made the references.
+func libraries() map[string]string {
+	out := map[string]string{}
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, dep := range info.Deps {
+			if dep.Path == "gonum.org/v1/gonum" {
+				out["gonum"] = dep.Version
+			}
+		}
+	}
+	for name, version := range referenceVersions {
+		out[name] = version
+	}
+	return out
 }
 
 // progress tells what is being measured.

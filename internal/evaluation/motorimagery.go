@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"gonum.org/v1/gonum/mat"
 
@@ -32,14 +33,26 @@ const (
 	afterCue  = 4.0
 )
 
-// withinSubject are the pipelines for folds within a person: 0.5-3.5 s after the cue.
-func withinSubject() []pipelineRun {
-	cfg := motorimagery.DefaultConfig()
-	cfg.End = 3.5
-	return []pipelineRun{
+// imagerySeconds is the length of the window within a person, 0.5-3.5 s after the cue.
+const imagerySeconds = 3
+
+// withinSubject are the pipelines for folds within a person. Executed movement is measured with the first two alone.
+func withinSubject(task string) []pipelineRun {
+	cfg, bank := motorimagery.DefaultConfig(), motorimagery.DefaultFBCSP()
+	cfg.End, bank.End = cfg.Start+imagerySeconds, bank.Start+imagerySeconds
+	list := []pipelineRun{
 		{"csp_lda", motorimagery.CSPLDA(), options(cfg)},
 		{"ts_lr", motorimagery.TSLR(), options(cfg)},
 	}
+	if strings.HasSuffix(task, "imagery") {
+		list = append(list,
+			pipelineRun{"mdm", motorimagery.MDM(), options(cfg)},
+			pipelineRun{"fgmdm", motorimagery.FgMDM(), options(cfg)},
+			pipelineRun{"fbcsp", motorimagery.FBCSP(), options(bank)},
+			pipelineRun{"csp_rxlda", motorimagery.CSPRxLDA(), options(cfg)},
+			pipelineRun{"csp_rxgmm", motorimagery.CSPRxGMM(), options(cfg)})
+	}
+	return list
 }
 
 // motorImagery measures EEGMMIDB archives and cued GDF recordings.
@@ -79,11 +92,16 @@ func (e *evaluator) motorImagery(ctx context.Context) error {
 			return err
 		}
 	}
-	e.meanRows("motor_imagery/", "5-fold", "leave one run out")
+	e.meanRows("motor_imagery/", append([]string{"5-fold", "leave one run out"}, e.sizeProtocols()...)...)
 	for _, key := range sortedKeys(people) {
 		dataset, task, _ := strings.Cut(key, "\x00")
 		if err := e.skip(ctx, dataset, e.acrossSubjects(ctx, dataset, task, people[key], crossSubject(task))); err != nil {
 			return err
+		}
+		if strings.HasSuffix(task, "imagery") {
+			if err := e.skip(ctx, dataset, e.adaptation(ctx, dataset, task, people[key])); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -124,16 +142,22 @@ func (e *evaluator) imageryWithin(ctx context.Context, dataset, task string, ds 
 		}
 		protocols = append(protocols, protocol{"leave one run out", runs})
 	}
-	for _, pr := range withinSubject() {
+	like := Row{Dataset: dataset, Subject: ds.Subject, Task: task}
+	for _, pr := range withinSubject(task) {
 		for _, p := range protocols {
 			o, err := e.crossValidate(ctx, pr, ds, p.folds)
 			if err != nil {
 				return fmt.Errorf("%s %s: %w", ds.Subject, task, err)
 			}
-			e.add(row(o, Row{Dataset: dataset, Subject: ds.Subject, Task: task, Pipeline: pr.label, Protocol: p.name}, 3))
+			r := like
+			r.Pipeline, r.Protocol = pr.label, p.name
+			e.measure(o, r, imagerySeconds)
 		}
 	}
-	return nil
+	if !strings.HasSuffix(task, "imagery") {
+		return nil
+	}
+	return e.sizeCurve(ctx, withinSubject(task), ds, random, like, imagerySeconds)
 }
 
 // protocol is a way to split trials.
@@ -155,7 +179,9 @@ func (e *evaluator) cspExample(ctx context.Context, dataset string, ds *decoders
 	if err != nil {
 		return fmt.Errorf("%s: %w", ds.Subject, err)
 	}
-	e.add(row(o, Row{Dataset: dataset, Subject: ds.Subject, Task: "hands/feet imagery", Pipeline: "csp_lda 7-30 Hz 1-2 s", Protocol: "10 × 20 %"}, 1))
+	r := row(o, Row{Dataset: dataset, Subject: ds.Subject, Task: "hands/feet imagery", Pipeline: "csp_lda 7-30 Hz 1-2 s", Protocol: "10 × 20 %"}, 1)
+	r.AccuracyCI = nil // the splits share trials
+	e.add(r)
 	return nil
 }
 
@@ -194,14 +220,10 @@ func (e *evaluator) acrossSubjects(ctx context.Context, dataset, task string, pe
 			if len(part.Labels) == 0 {
 				continue
 			}
-			r := row(part, Row{Dataset: dataset, Subject: subject, Task: task, Pipeline: pr.label, Protocol: "leave one subject out"}, 0)
-			r.MillisPerTrial = o.Spent.Seconds() * 1000 / float64(len(o.Labels))
-			rows = append(rows, r)
+			part.Spent = o.Spent * time.Duration(len(part.Labels)) / time.Duration(len(o.Labels))
+			rows = append(rows, e.measure(part, Row{Dataset: dataset, Subject: subject, Task: task, Pipeline: pr.label, Protocol: "leave one subject out"}, 0))
 		}
-		for _, r := range rows {
-			e.add(r)
-		}
-		e.add(mean(rows, Row{Dataset: dataset, Task: task, Pipeline: pr.label, Protocol: "leave one subject out"}))
+		e.add(e.mean(rows, Row{Dataset: dataset, Task: task, Pipeline: pr.label, Protocol: "leave one subject out"}))
 	}
 	return nil
 }
@@ -223,7 +245,7 @@ func (e *evaluator) meanRows(prefix string, protocols ...string) {
 	}
 	for _, k := range order {
 		if len(found[k]) > 1 {
-			e.add(mean(found[k], Row{Dataset: k.dataset, Task: k.task, Pipeline: k.pipeline, Protocol: k.protocol}))
+			e.add(e.mean(found[k], Row{Dataset: k.dataset, Task: k.task, Pipeline: k.pipeline, Protocol: k.protocol}))
 		}
 	}
 }

@@ -1,5 +1,11 @@
 package evaluation
 
+import (
+	"embed"
+	"encoding/json"
+	"maps"
+)
+
 // referenceSeed is the seed of the folds on which the references were reached.
 const referenceSeed = 42
 
@@ -29,66 +35,44 @@ var references = addSameFolds(map[referenceKey]Reference{
 	{"seizure/chbmit", "chb01_26_1ch", "events (SzCORE)", "seizure detector", "training-free"}: {Metric: "sensitivity", Value: 1, Must: 1, Source: "the marked seizure"},
 })
 
-// sameFolds is what CSP+LDA and tangent space+LR reach with MNE, pyRiemann and scikit-learn on left/right imagery,
-// 0.5-3.5 s, on the very folds of seed 42 (tools/golden/motorimagery.py). Ours may be 0.01 below.
-var sameFolds = []struct {
-	subject, pipeline, protocol string
-	accuracy                    float64
-}{
-	{"S001", "csp_lda", "5-fold", 0.6444},
-	{"S001", "csp_lda", "leave one run out", 0.6000},
-	{"S001", "ts_lr", "5-fold", 0.7556},
-	{"S001", "ts_lr", "leave one run out", 0.7778},
-	{"S002", "csp_lda", "5-fold", 0.8000},
-	{"S002", "csp_lda", "leave one run out", 0.9111},
-	{"S002", "ts_lr", "5-fold", 0.8889},
-	{"S002", "ts_lr", "leave one run out", 0.9333},
-	{"S003", "csp_lda", "5-fold", 0.5333},
-	{"S003", "csp_lda", "leave one run out", 0.6000},
-	{"S003", "ts_lr", "5-fold", 0.5556},
-	{"S003", "ts_lr", "leave one run out", 0.5556},
-	{"S004", "csp_lda", "5-fold", 0.5556},
-	{"S004", "csp_lda", "leave one run out", 0.5778},
-	{"S004", "ts_lr", "5-fold", 0.6889},
-	{"S004", "ts_lr", "leave one run out", 0.6000},
-	{"S005", "csp_lda", "5-fold", 0.4667},
-	{"S005", "csp_lda", "leave one run out", 0.5556},
-	{"S005", "ts_lr", "5-fold", 0.4000},
-	{"S005", "ts_lr", "leave one run out", 0.5111},
-	{"S006", "csp_lda", "5-fold", 0.4222},
-	{"S006", "csp_lda", "leave one run out", 0.5333},
-	{"S006", "ts_lr", "5-fold", 0.4444},
-	{"S006", "ts_lr", "leave one run out", 0.5778},
-	{"S007", "csp_lda", "5-fold", 0.9556},
-	{"S007", "csp_lda", "leave one run out", 0.9556},
-	{"S007", "ts_lr", "5-fold", 0.9778},
-	{"S007", "ts_lr", "leave one run out", 0.9556},
-	{"S008", "csp_lda", "5-fold", 0.6222},
-	{"S008", "csp_lda", "leave one run out", 0.6000},
-	{"S008", "ts_lr", "5-fold", 0.4889},
-	{"S008", "ts_lr", "leave one run out", 0.5333},
-	{"S009", "csp_lda", "5-fold", 0.4222},
-	{"S009", "csp_lda", "leave one run out", 0.4667},
-	{"S009", "ts_lr", "5-fold", 0.4667},
-	{"S009", "ts_lr", "leave one run out", 0.5333},
-	{"S010", "csp_lda", "5-fold", 0.6444},
-	{"S010", "csp_lda", "leave one run out", 0.6222},
-	{"S010", "ts_lr", "5-fold", 0.5778},
-	{"S010", "ts_lr", "leave one run out", 0.6222},
-	{"S011", "csp_lda", "5-fold", 0.5556},
-	{"S011", "csp_lda", "leave one run out", 0.6444},
-	{"S011", "ts_lr", "5-fold", 0.6222},
-	{"S011", "ts_lr", "leave one run out", 0.5333},
-	{"S012", "csp_lda", "5-fold", 0.5556},
-	{"S012", "csp_lda", "leave one run out", 0.6000},
-	{"S012", "ts_lr", "5-fold", 0.7556},
-	{"S012", "ts_lr", "leave one run out", 0.7556},
-}
+// golden holds what the same pipelines reach in MNE, pyRiemann, scikit-learn and scipy on the very folds of seed 42, as
+// tools/golden writes it.
+//
+//go:embed testdata/golden/imagery.json testdata/golden/ssvep.json
+var golden embed.FS
+
+// slack is how far a row may lie below its reference on the same folds.
+const slack = 0.01
+
+// referenceVersions are the libraries that made the figures.
+var referenceVersions = map[string]string{}
 
 func addSameFolds(to map[referenceKey]Reference) map[referenceKey]Reference {
-	for _, r := range sameFolds {
-		to[referenceKey{"motor_imagery/eegmmidb", r.subject, "left/right imagery", r.pipeline, r.protocol}] = Reference{
-			Metric: "accuracy", Value: r.accuracy, Must: r.accuracy - .01, Source: "MNE, pyRiemann, scikit-learn on the same folds"}
+	files, err := golden.ReadDir("testdata/golden")
+	if err != nil {
+		panic(err) // the program was built wrongly
+	}
+	for _, f := range files {
+		b, err := golden.ReadFile("testdata/golden/" + f.Name())
+		if err != nil {
+			panic(err)
+		}
+		var doc struct {
+			Versions map[string]string
+			Source   string
+			Rows     []struct {
+				Dataset, Subject, Task, Pipeline, Protocol, Metric string
+				Right, N                                           int
+			}
+		}
+		if err := json.Unmarshal(b, &doc); err != nil {
+			panic(err)
+		}
+		maps.Copy(referenceVersions, doc.Versions)
+		for _, r := range doc.Rows {
+			value := float64(r.Right) / float64(r.N)
+			to[referenceKey{r.Dataset, r.Subject, r.Task, r.Pipeline, r.Protocol}] = Reference{Metric: r.Metric, Value: value, Must: value - slack, Source: doc.Source}
+		}
 	}
 	return to
 }

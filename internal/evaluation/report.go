@@ -16,13 +16,25 @@ type Row struct {
 	Pipeline string `json:"pipeline"` // e.g. "csp_lda"
 	Protocol string `json:"protocol"` // e.g. "5-fold"
 	N        int    `json:"n"`        // test trials, epochs, letters or events
-	// Metrics holds the figures by name: accuracy, auc, kappa, ece, brier, itr_bits_min, sensitivity, ...
+	// Metrics holds the figures by name: accuracy, auc, kappa, ece, brier, itr_bits_min with its itr_t_s, acc_at_50 (accuracy
+	// of the surer half), sensitivity, ...
 	Metrics map[string]float64 `json:"metrics"`
+	// AccuracyCI is the 95 % interval of the accuracy: Wilson's for one person's trials, by bootstrap for means over people.
+	AccuracyCI *Interval `json:"accuracy_ci,omitempty"`
+	// Coverage is the accuracy of the surest 10, 20, ... 100 % of the answers.
+	Coverage []CoveragePoint `json:"coverage,omitempty"`
 	// Reference is a figure of a published or independent run of the same measurement, and where it is from.
 	Reference *Reference `json:"reference,omitempty"`
 	// MillisPerTrial is the time of one decode on this machine; it is not reproducible.
 	MillisPerTrial float64 `json:"ms_per_trial,omitempty"`
 	Note           string  `json:"note,omitempty"`
+}
+
+// CoveragePoint says how accurate the answers are when only the surest are given.
+type CoveragePoint struct {
+	Coverage   float64 `json:"coverage"`   // share of trials answered
+	Accuracy   float64 `json:"accuracy"`   // among those
+	Confidence float64 `json:"confidence"` // of the least sure of them
 }
 
 // Reference is what a row is held against.
@@ -42,12 +54,16 @@ type Problem struct {
 
 // Report is everything one evaluation found.
 type Report struct {
-	Version  string    `json:"neurod"`
-	Go       string    `json:"go"`
-	Seed     uint64    `json:"seed"`
-	Data     string    `json:"data"`
-	Rows     []Row     `json:"rows"`
-	Problems []Problem `json:"problems,omitempty"`
+	Version string `json:"neurod"`
+	Go      string `json:"go"`
+	// Libraries are the versions of what computes: gonum, and those that made the references.
+	Libraries map[string]string `json:"libraries"`
+	Seed      uint64            `json:"seed"`
+	Data      string            `json:"data"`
+	Rows      []Row             `json:"rows"`
+	// Comparisons are the paired tests between pipelines.
+	Comparisons []Comparison `json:"comparisons,omitempty"`
+	Problems    []Problem    `json:"problems,omitempty"`
 }
 
 // Failed returns the rows that are below what they must reach.
@@ -69,7 +85,7 @@ func (r *Report) WriteJSON(w io.Writer) error {
 }
 
 // metricOrder is the order of the columns; metrics not listed come last in the note.
-var metricOrder = []string{"accuracy", "auc", "kappa", "ece", "brier", "itr_bits_min", "letters", "sensitivity", "precision", "f1", "false_alarms_day", "false_accept", "accepted", "ratio",
+var metricOrder = []string{"accuracy", "auc", "kappa", "ece", "ece_pooled", "brier", "acc_at_50", "itr_bits_min", "itr_t_s", "letters", "sensitivity", "precision", "f1", "false_alarms_day", "false_accept", "accepted", "ratio",
 	"blink", "motion", "emg", "bad_contact", "gate_passed", "read", "refused"}
 
 // WriteText writes one table a dataset.
@@ -88,6 +104,7 @@ func (r *Report) WriteText(w io.Writer) error {
 		rows := byDataset[name]
 		fmt.Fprintf(&b, "\n## %s\n\n", name)
 		writeTable(&b, rows)
+		r.writeComparisons(&b, name)
 	}
 	if len(r.Problems) > 0 {
 		fmt.Fprintf(&b, "\n## not used\n\n")
@@ -99,15 +116,30 @@ func (r *Report) WriteText(w io.Writer) error {
 	return err
 }
 
+// writeComparisons writes the paired tests of a dataset.
+func (r *Report) writeComparisons(b *strings.Builder, dataset string) {
+	table := [][]string{{"task", "protocol", "a", "b", "test (two-sided)", "n", "accuracy a - b", "statistic", "p", "p (Holm)"}}
+	for _, c := range r.Comparisons {
+		if c.Dataset == dataset {
+			table = append(table, c.cells())
+		}
+	}
+	if len(table) > 1 {
+		b.WriteString("\n")
+		writeCells(b, table)
+	}
+}
+
 func writeTable(b *strings.Builder, rows []Row) {
 	used := map[string]bool{}
-	timed, referenced := false, false
+	timed, referenced, bounded := false, false, false
 	for _, row := range rows {
 		for m := range row.Metrics {
 			used[m] = true
 		}
 		timed = timed || row.MillisPerTrial > 0
 		referenced = referenced || row.Reference != nil
+		bounded = bounded || row.AccuracyCI != nil
 	}
 	header := []string{"subject", "task", "pipeline", "protocol", "n"}
 	var metrics []string
@@ -116,6 +148,9 @@ func writeTable(b *strings.Builder, rows []Row) {
 			metrics = append(metrics, m)
 			delete(used, m)
 		}
+	}
+	if bounded {
+		header = append(header, "accuracy 95 %")
 	}
 	header = append(header, metrics...)
 	if timed {
@@ -128,6 +163,13 @@ func writeTable(b *strings.Builder, rows []Row) {
 	table := [][]string{header}
 	for _, row := range rows {
 		cells := []string{row.Subject, row.Task, row.Pipeline, row.Protocol, fmt.Sprint(row.N)}
+		if bounded {
+			if ci := row.AccuracyCI; ci != nil {
+				cells = append(cells, fmt.Sprintf("%.2f-%.2f", ci.Low, ci.High))
+			} else {
+				cells = append(cells, "")
+			}
+		}
 		for _, m := range metrics {
 			v, ok := row.Metrics[m]
 			cells = append(cells, cell(v, ok))
@@ -148,7 +190,12 @@ func writeTable(b *strings.Builder, rows []Row) {
 		}
 		table = append(table, append(cells, row.Note))
 	}
-	width := make([]int, len(header))
+	writeCells(b, table)
+}
+
+// writeCells writes a table whose first row is its header.
+func writeCells(b *strings.Builder, table [][]string) {
+	width := make([]int, len(table[0]))
 	for _, cells := range table {
 		for i, c := range cells {
 			width[i] = max(width[i], len([]rune(c)))

@@ -65,7 +65,7 @@ func (e *evaluator) bonn(ctx context.Context, folder string, archives []string) 
 		if err != nil {
 			return fmt.Errorf("%s: %w", folder, err)
 		}
-		e.add(row(o, Row{Dataset: folder, Subject: "all", Task: v.task, Pipeline: "ictal_score", Protocol: "10-fold"}, 0))
+		e.measure(o, Row{Dataset: folder, Subject: "all", Task: v.task, Pipeline: "ictal_score", Protocol: "10-fold"}, 0)
 	}
 	// The rules need no training, so every clip is a test.
 	wrong := map[bool]int{}

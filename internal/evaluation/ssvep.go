@@ -68,7 +68,11 @@ func (e *evaluator) ssvep(ctx context.Context) error {
 				e.problem(recordings.Problem{File: file, Err: err})
 				continue
 			}
-			if err := e.skip(ctx, file, e.ssvepRows(ctx, e.folder(file), r.Name, exo, []decoders.Signal{sig}, [][]flicker{exoskeletonTrials(r.Recording.Events)})); err != nil {
+			sigs, trials := []decoders.Signal{sig}, [][]flicker{exoskeletonTrials(r.Recording.Events)}
+			if err := e.skip(ctx, file, e.ssvepRows(ctx, e.folder(file), r.Name, exo, sigs, trials)); err != nil {
+				return err
+			}
+			if err := e.skip(ctx, file, e.calibratedRows(ctx, e.folder(file), r.Name, exo, sigs, trials)); err != nil {
 				return err
 			}
 		}
@@ -99,12 +103,16 @@ func (e *evaluator) ssvep(ctx context.Context) error {
 			}
 		}
 		if len(sigs) > 0 {
-			if err := e.skip(ctx, key, e.ssvepRows(ctx, e.folder(bySubject[key][0]), filepath.Base(key), muse, sigs, trials)); err != nil {
+			folder, subject := e.folder(bySubject[key][0]), filepath.Base(key)
+			if err := e.skip(ctx, key, e.ssvepRows(ctx, folder, subject, muse, sigs, trials)); err != nil {
+				return err
+			}
+			if err := e.skip(ctx, key, e.calibratedRows(ctx, folder, subject, muse, sigs, trials)); err != nil {
 				return err
 			}
 		}
 	}
-	e.meanRows("ssvep/", "training-free", "rest against stimulus")
+	e.meanRows("ssvep/", "training-free", "rest against stimulus", leaveOneBlock)
 	return nil
 }
 

@@ -22,7 +22,9 @@ func batchOf(seq int, start, end int64, channels int) models.SampleBatch {
 	return b
 }
 
-func value(seq int, sample int64, ch int) float32 { return float32(seq*1000+ch*100) + float32(sample)/64 }
+func value(seq int, sample int64, ch int) float32 {
+	return float32(seq*1000+ch*100) + float32(sample)/64
+}
 
 // TestTheFirstKeepsItsSamples compares with a map that is filled in the order of acceptance, whatever order they are laid in.
 func TestTheFirstKeepsItsSamples(t *testing.T) {

@@ -41,9 +41,11 @@ type SessionReader interface {
 
 // SessionSamples is a stretch of a session.
 type SessionSamples struct {
-	Data     []byte // float32 little-endian, sample-major, µV
-	Channels []string
-	Rate     float64 // Hz
+	SessionID string
+	Data      []byte // float32 little-endian, sample-major, µV
+	Channels  []string
+	Rate      float64              // Hz
+	Events    []models.DecodeEvent // in order, onsets from the beginning of Data
 }
 
 // DecodeConfig is what Decode is made of.
@@ -182,7 +184,7 @@ func (d *Decode) prepare(ctx context.Context, p models.Principal, rec *Recording
 		return jobs.NewJob{}, models.InvalidField("/input", "required", "is required: the recording and what is known about it")
 	}
 	wrong := checkDecode(req)
-	payload, err := d.payload(ctx, p.ProjectID, req, text, &wrong)
+	payload, err := d.payload(ctx, p, req, text, &wrong)
 	if err != nil {
 		return jobs.NewJob{}, err
 	}
@@ -198,7 +200,7 @@ func (d *Decode) prepare(ctx context.Context, p models.Principal, rec *Recording
 	if err != nil {
 		return jobs.NewJob{}, fmt.Errorf("service: serialize an accepted request: %w", err)
 	}
-	return jobs.NewJob{Kind: models.KindDecode, Request: request, Payload: payload}, nil
+	return jobs.NewJob{Kind: models.KindDecode, Request: request, Payload: payload, SessionID: req.Input.SessionID}, nil
 }
 
 // isBlank reports whether nothing of the input was given.
@@ -210,7 +212,7 @@ func isBlank(in *models.DecodeInput) bool {
 
 // payload returns the recording's bytes, from input.data or from a session. What is wrong with the field goes to
 // wrong; errors are for what ends the request at once.
-func (d *Decode) payload(ctx context.Context, projectID string, req *models.DecodeRequest, text []byte, wrong *fieldErrors) ([]byte, error) {
+func (d *Decode) payload(ctx context.Context, p models.Principal, req *models.DecodeRequest, text []byte, wrong *fieldErrors) ([]byte, error) {
 	in := &req.Input
 	switch {
 	case in.SessionID != "" && len(text) > 0:
@@ -223,16 +225,23 @@ func (d *Decode) payload(ctx context.Context, projectID string, req *models.Deco
 		if len(*wrong) > 0 {
 			return nil, nil
 		}
-		s, err := d.cfg.Sessions.Samples(ctx, projectID, in.SessionID, in.StartMS, in.EndMS)
+		if err := Authorize(p, models.ScopeSessions); err != nil { // it reads what this scope protects
+			return nil, err
+		}
+		s, err := d.cfg.Sessions.Samples(ctx, p.ProjectID, in.SessionID, in.StartMS, in.EndMS)
 		if err != nil {
 			return nil, err
 		}
 		if len(s.Data) > MaxPayloadBytes {
 			return nil, tooLarge(len(s.Data))
 		}
+		in.SessionID = s.SessionID
 		in.Encoding, in.Layout, in.ScaleUV = "float32le", "sample_major", nil
 		in.Channels = &models.Channels{Count: len(s.Channels), Names: s.Channels}
 		in.SampleRate = s.Rate
+		if in.Events == nil { // the caller's own go before the session's
+			in.Events = s.Events
+		}
 		return s.Data, nil
 	case len(text) == 0:
 		wrong.add("/input/data", "required", "is required: the recording in base64")

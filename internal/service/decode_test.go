@@ -478,7 +478,7 @@ func TestDecodeOfASession(t *testing.T) {
 	for i := range data {
 		data[i] = byte(i)
 	}
-	s := shelf{caller.ProjectID, "s1", service.SessionSamples{Data: data, Channels: []string{"C3", "C4"}, Rate: 250}}
+	s := shelf{caller.ProjectID, "s1", service.SessionSamples{SessionID: "s1", Data: data, Channels: []string{"C3", "C4"}, Rate: 250}}
 	run := func(p models.Principal, changes object) (*jobs.NewJob, *models.Error) {
 		var l ledger
 		d := service.NewDecode(service.DecodeConfig{Jobs: &l, Sessions: s})

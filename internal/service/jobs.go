@@ -103,12 +103,20 @@ func (j *Jobs) List(ctx context.Context, p models.Principal, f JobFilter) (JobPa
 }
 
 // Cancel cancels a job that is not final yet and returns it as it then stands; again it changes nothing.
-// A batch takes its items along. Errors: InsufficientScope, JobNotFound.
+// A batch takes its items along; an erasure goes on, whoever wants it to end. Errors: InsufficientScope, JobNotFound,
+// JobNotCancelable.
 func (j *Jobs) Cancel(ctx context.Context, p models.Principal, id string) (JobView, error) {
 	if err := Authorize(p, models.ScopeJobsWrite); err != nil {
 		return JobView{}, err
 	}
-	job, err := j.jobs.Cancel(ctx, p.ProjectID, id)
+	job, err := j.jobs.Get(ctx, p.ProjectID, id)
+	if err != nil {
+		return JobView{}, unanswered(err)
+	}
+	if job.Kind == models.KindUserErase && !job.State.Final() {
+		return JobView{}, models.NewError(models.JobNotCancelable)
+	}
+	job, err = j.jobs.Cancel(ctx, p.ProjectID, id)
 	if err != nil {
 		return JobView{}, unanswered(err)
 	}

@@ -62,6 +62,7 @@ const maxFuture = 24 * time.Hour
 type SessionJobs interface {
 	Prepare(projectID string, kind models.JobKind, request json.RawMessage) models.Job
 	HandOver(job models.Job)
+	Wait(ctx context.Context, projectID, id string, d time.Duration) (models.Job, error)
 	Notify(topic string)
 	Subscribe(topic string) (<-chan struct{}, func())
 	Drained() <-chan struct{}
@@ -80,6 +81,12 @@ type SessionsConfig struct {
 	Tokens *auth.Tokens
 	// CheckModel tells whether the caller may use the model that a live decode names; Registry.CheckModel. Defaults to all.
 	CheckModel func(ctx context.Context, p models.Principal, ref string) error
+	// Files makes the files in which raw samples are exported. Defaults to none: the formats EDF and BDF are refused.
+	Files SignalFiles
+	// Events gives the events of a session. Defaults to none: exports have no events.
+	Events SessionEvents
+	// Survey looks into uploaded files. Required for imports.
+	Survey Survey
 	// Now is the clock. Defaults to time.Now.
 	Now func() time.Time
 }
@@ -643,88 +650,4 @@ func (s *Sessions) Features(ctx context.Context, p models.Principal, id string, 
 		return nil, unavailable(err)
 	}
 	return found, nil
-}
-
-// RawBatch is a batch as it is exported: the samples of each channel, µV.
-type RawBatch struct {
-	BatchID  string
-	StartMS  int64
-	Samples  int
-	Channels [][]float32 // channels × samples
-}
-
-// Export is the content of a session, to be read once, a little at a time.
-type Export struct {
-	Session models.Session
-	Offset  int
-	Limit   int
-	Total   int // windows of the session
-
-	sessions *Sessions
-}
-
-// exportChunk is how many windows an export holds in memory at once; it holds one batch.
-const exportChunk = 200
-
-// Export opens a session for export: its windows from offset on, at most limit. Error: SessionNotFound.
-func (s *Sessions) Export(ctx context.Context, p models.Principal, id string, offset, limit int) (*Export, error) {
-	ses, err := s.Get(ctx, p, id)
-	if err != nil {
-		return nil, err
-	}
-	return &Export{Session: ses, Offset: offset, Limit: limit, Total: ses.WindowCount, sessions: s}, nil
-}
-
-// Windows calls each with every window of the page, in the order of their start.
-func (e *Export) Windows(ctx context.Context, each func(models.FeatureWindow) error) error {
-	l := store.WindowListing{SessionID: e.Session.ID, Offset: e.Offset}
-	for left := e.Limit; left > 0; {
-		l.Limit = min(left, exportChunk)
-		found, err := e.sessions.cfg.Store.FeatureWindows(ctx, e.Session.ProjectID, l)
-		if err != nil {
-			return unavailable(err)
-		}
-		for i := range found {
-			if err := each(found[i]); err != nil {
-				return err
-			}
-		}
-		if len(found) < l.Limit {
-			return nil
-		}
-		left -= len(found)
-		l.Offset, l.AfterIndex = 0, &found[len(found)-1].WindowIndex
-	}
-	return nil
-}
-
-// Batches calls each with every batch of the session, in the order of their end.
-func (e *Export) Batches(ctx context.Context, each func(RawBatch) error) error {
-	after, seq := int64(math.MinInt64), -1
-	for {
-		found, err := e.sessions.cfg.Store.Batches(ctx, e.Session.ProjectID, e.Session.ID, after, seq, 1)
-		if err != nil {
-			return unavailable(err)
-		}
-		if len(found) == 0 {
-			return nil
-		}
-		b := found[0]
-		if err := each(rawBatch(b, len(e.Session.Channels))); err != nil {
-			return err
-		}
-		after, seq = b.EndSample, b.Seq
-	}
-}
-
-func rawBatch(b models.SampleBatch, channels int) RawBatch {
-	n := len(b.Data) / 4 / channels
-	out := RawBatch{BatchID: b.BatchID, StartMS: b.StartMS, Samples: n, Channels: make([][]float32, channels)}
-	for ch := range out.Channels {
-		out.Channels[ch] = make([]float32, n)
-		for i := range n {
-			out.Channels[ch][i] = math.Float32frombits(binary.LittleEndian.Uint32(b.Data[4*(i*channels+ch):]))
-		}
-	}
-	return out
 }

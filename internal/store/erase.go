@@ -2,74 +2,286 @@ package store
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"slices"
+	"strings"
 
 	"gorm.io/gorm"
 
 	"github.com/neurod/neurod/models"
 )
 
-// eraseChunk is how many ids one statement takes.
-const eraseChunk = 500
+// The methods of this file erase users. Invariants, the same on both databases:
+//
+//   - Accepting an erasure takes the user's sessions out of table sessions, and deletes the models trained on them. Whatever writes something of a session locks
+//     its row there first, so that after the acceptance nothing more is written; and nobody reads it, either.
+//   - What the sessions leave in other tables (sessionTables) is deleted a part at a time. The counts are kept with the
+//     erasure and change in the transaction that deletes, under the lock on its row: an attempt that is killed, or comes
+//     to life again, counts nothing twice.
+//   - The last transaction writes the audit record and deletes the erasure. No row of an erasure holds the user's id.
 
-// EraseUser deletes everything of a project's external user, sessions, samples, windows, the models trained on them, their jobs and the answers kept
-// for Idempotency-Keys, and adds the audit record with its counts filled in. It is one transaction: a process that is
-// killed in its middle has erased nothing, and the same call does it all.
-func (s *Store) EraseUser(ctx context.Context, externalUserID string, audit models.AuditRecord) (models.AuditRecord, error) {
-	audit.CreatedAt = utc(audit.CreatedAt)
-	err := s.tx(ctx, func(tx *gorm.DB) error {
-		audit.SessionsDeleted, audit.SamplesDeleted, audit.FeaturesDeleted = 0, 0, 0
-		// The locks keep batches out: one that waits for its session finds none.
-		var sessions []sessionRow
-		err := forUpdate(tx).Select("id", "sample_count", "job_id").
-			Where("project_id = ? AND external_user_id = ?", audit.ProjectID, externalUserID).Order("id").Find(&sessions).Error
+// sessionTable is a table with rows that belong to sessions.
+type sessionTable struct {
+	name    string
+	session string // column with the session's id
+	job     string // column with the id of a job that worked for the session, "" for none: the job goes with the row
+	blobs   bool   // rows may hold megabytes: fewer go at once
+	// SQL of what a row adds to samples_deleted and features_deleted, "" for nothing.
+	samples, features string
+}
+
+// sessionTables lists every table with rows that belong to sessions. A new one needs a line here; a test holds the schema
+// to it.
+var sessionTables = []sessionTable{
+	{name: "sample_batches", session: "session_id", job: "job_id", blobs: true, samples: "end_sample - start_sample"},
+	{name: "feature_windows", session: "session_id", features: "1"},
+	{name: "session_decodes", session: "session_id"},
+	{name: "session_stretches", session: "session_id"},
+	{name: "session_events", session: "session_id"},
+	{name: "session_imports", session: "session_id", job: "job_id"},
+	{name: "upload_chunks", session: "session_id", blobs: true},
+	{name: "session_jobs", session: "session_id", job: "job_id"},
+	{name: "project_model_sessions", session: "session_id"}, // gone with its models when the erasure was accepted
+}
+
+// blobShare is how many times fewer rows with blobs than others go at once.
+const blobShare = 8
+
+// NewErasure is an erasure to be accepted.
+type NewErasure struct {
+	Erasure        models.Erasure // without JobID and counts
+	ExternalUserID string
+	// Job makes the job that works on the erasure with the id given.
+	Job func(erasureID string) models.Job
+}
+
+// AcceptedErasure is what became of it.
+type AcceptedErasure struct {
+	ID       string // of the erasure, and of the audit record to come
+	Job      models.Job
+	NewJob   bool     // Job has just been stored and must be handed to the queue; otherwise only its id is set
+	Sessions []string // that have just become unreachable
+}
+
+// AcceptErasure makes the user's sessions unreachable, and has a job delete what they leave. While one is under way for
+// the user, the sessions made since then join it; a job of it that was given up is replaced.
+func (s *Store) AcceptErasure(ctx context.Context, n NewErasure) (out AcceptedErasure, err error) {
+	for range 3 {
+		// Of two that begin at once the second finds the erasure of the first when it tries again.
+		if out, err = s.acceptErasure(ctx, n); !errors.Is(err, ErrDuplicate) {
+			break
+		}
+	}
+	return out, err
+}
+
+func (s *Store) acceptErasure(ctx context.Context, n NewErasure) (out AcceptedErasure, err error) {
+	err = s.tx(ctx, func(tx *gorm.DB) error {
+		out = AcceptedErasure{}
+		var found []models.Erasure
+		err := forUpdate(tx).Where("project_id = ? AND subject_hash = ?", n.Erasure.ProjectID, n.Erasure.SubjectHash).Limit(1).Find(&found).Error
 		if err != nil {
 			return err
 		}
-		var ids, jobIDs []string
-		for _, ses := range sessions {
-			ids = append(ids, ses.ID)
-			audit.SamplesDeleted += ses.SampleCount
-			if ses.JobID != nil {
-				jobIDs = append(jobIDs, *ses.JobID)
-			}
-		}
-		for chunk := range slices.Chunk(ids, eraseChunk) {
-			var found []string
-			if err := tx.Model(&models.SampleBatch{}).Where("session_id IN ?", chunk).Distinct().Pluck("job_id", &found).Error; err != nil {
+		e := n.Erasure
+		if len(found) > 0 {
+			e = found[0]
+			var alive int64
+			if err := tx.Table("jobs").Where("id = ? AND finished_at IS NULL", e.JobID).Count(&alive).Error; err != nil {
 				return err
 			}
-			jobIDs = append(jobIDs, found...)
-			windows := tx.Where("session_id IN ?", chunk).Delete(&models.FeatureWindow{})
-			if windows.Error != nil {
-				return windows.Error
+			out.Job, out.NewJob = models.Job{ID: e.JobID}, alive == 0
+		} else {
+			out.NewJob = true
+		}
+		if out.NewJob {
+			out.Job = n.Job(e.ID)
+			e.JobID = out.Job.ID
+			if len(found) > 0 {
+				err = one(tx.Model(&models.Erasure{}).Where("id = ?", e.ID).Update("job_id", e.JobID))
+			} else {
+				e.CreatedAt = utc(e.CreatedAt)
+				err = tx.Create(&e).Error
 			}
-			audit.FeaturesDeleted += windows.RowsAffected
-			if err := tx.Where("session_id IN ?", chunk).Delete(&models.SampleBatch{}).Error; err != nil {
+			if err != nil {
 				return err
 			}
-			gone := tx.Where("id IN ?", chunk).Delete(&sessionRow{})
-			if gone.Error != nil {
-				return gone.Error
+			if err := insertJob(tx, out.Job); err != nil {
+				return err
 			}
-			audit.SessionsDeleted += gone.RowsAffected
 		}
-		if err := eraseModels(tx, audit.ProjectID, ids); err != nil {
+		out.ID = e.ID
+		var sessions []sessionRow
+		err = forUpdate(tx).Select("id", "job_id").
+			Where("project_id = ? AND external_user_id = ?", e.ProjectID, n.ExternalUserID).Order("id").Find(&sessions).Error
+		if err != nil || len(sessions) == 0 {
 			return err
 		}
-		// An answer without a job is kept under its session's id.
-		for chunk := range slices.Chunk(append(jobIDs, ids...), eraseChunk) {
-			for _, query := range []string{
-				"DELETE FROM idempotency_records WHERE project_id = ? AND job_id IN ?",
-				"DELETE FROM job_payloads WHERE project_id = ? AND job_id IN ?",
-				"DELETE FROM jobs WHERE project_id = ? AND id IN ?",
-			} {
-				if err := tx.Exec(query, audit.ProjectID, chunk).Error; err != nil {
-					return err
-				}
+		gone := make([]models.ErasedSession, len(sessions))
+		for i, ses := range sessions {
+			out.Sessions = append(out.Sessions, ses.ID)
+			gone[i] = models.ErasedSession{SessionID: ses.ID, ErasureID: e.ID, ProjectID: e.ProjectID, JobID: ses.JobID}
+		}
+		for chunk := range slices.Chunk(gone, eraseIDs) {
+			if err := tx.Create(&chunk).Error; err != nil {
+				return err
 			}
 		}
-		return tx.Create(&audit).Error
+		for chunk := range slices.Chunk(out.Sessions, eraseIDs) {
+			if err := tx.Where("id IN ?", chunk).Delete(&sessionRow{}).Error; err != nil {
+				return err
+			}
+		}
+		return eraseModels(tx, e.ProjectID, out.Sessions)
+	})
+	return out, err
+}
+
+// eraseIDs is how many ids one statement takes.
+const eraseIDs = 500
+
+// EraseChunk deletes about limit rows of an erasure, in one transaction. When nothing is left it writes the audit record
+// and returns it, as it does when that has been done before. Errors: ErrFenced, ErrNotFound.
+func (s *Store) EraseChunk(ctx context.Context, erasureID string, a Attempt, limit int) (audit *models.AuditRecord, err error) {
+	err = s.tx(ctx, func(tx *gorm.DB) error {
+		audit = nil
+		var found []models.Erasure
+		if err := forUpdate(tx).Where("id = ?", erasureID).Limit(1).Find(&found).Error; err != nil {
+			return err
+		}
+		if len(found) == 0 {
+			audit = new(models.AuditRecord)
+			return tx.Where("id = ?", erasureID).Take(audit).Error
+		}
+		e := &found[0]
+		var held int64
+		err := tx.Table("jobs").Where("id = ? AND state = ? AND attempts = ?", a.ID, models.JobRunning, a.Attempt).Count(&held).Error
+		if err != nil {
+			return err
+		}
+		if held == 0 || e.JobID != a.ID {
+			return ErrFenced
+		}
+		for left := max(limit, 1); left > 0; {
+			var next []models.ErasedSession
+			if err := tx.Where("erasure_id = ?", e.ID).Order("session_id").Limit(1).Find(&next).Error; err != nil {
+				return err
+			}
+			if len(next) == 0 {
+				audit = &models.AuditRecord{ID: e.ID, ProjectID: e.ProjectID, Action: models.ActionUserErased, SubjectHash: e.SubjectHash,
+					Actor: e.Actor, SessionsDeleted: e.SessionsDeleted, SamplesDeleted: e.SamplesDeleted, FeaturesDeleted: e.FeaturesDeleted,
+					CreatedAt: now()}
+				if err := tx.Create(audit).Error; err != nil {
+					return err
+				}
+				return one(tx.Where("id = ?", e.ID).Delete(&models.Erasure{}))
+			}
+			rows, err := s.eraseSession(tx, e, next[0], left)
+			if err != nil {
+				return err
+			}
+			left -= rows
+		}
+		return one(tx.Model(&models.Erasure{}).Where("id = ?", e.ID).Updates(map[string]any{"sessions_deleted": e.SessionsDeleted,
+			"samples_deleted": e.SamplesDeleted, "features_deleted": e.FeaturesDeleted}))
 	})
 	return audit, err
+}
+
+// erasedRow is what is noted of a row that was deleted.
+type erasedRow struct {
+	Job      string
+	Samples  int64
+	Features int64
+}
+
+// eraseSession deletes rows of a session, about limit of them, adds to the counts of e, and when none is left takes the
+// session off the list. It returns how many there were, at least 1.
+func (s *Store) eraseSession(tx *gorm.DB, e *models.Erasure, ses models.ErasedSession, limit int) (rows int, err error) {
+	// An answer without a job is kept under its session's id.
+	jobs := map[string]struct{}{ses.SessionID: {}}
+	if ses.JobID != nil {
+		jobs[*ses.JobID] = struct{}{}
+	}
+	more := false
+	for _, t := range sessionTables {
+		weight := 1
+		if t.blobs {
+			weight = blobShare
+		}
+		most := (limit - rows + weight - 1) / weight
+		gone, err := s.eraseRows(tx, t, ses.SessionID, most)
+		if err != nil {
+			return 0, fmt.Errorf("store: erase from %s: %w", t.name, err)
+		}
+		for _, r := range gone {
+			e.SamplesDeleted += r.Samples
+			e.FeaturesDeleted += r.Features
+			if r.Job != "" {
+				jobs[r.Job] = struct{}{}
+			}
+		}
+		rows += weight * len(gone)
+		if more = len(gone) == most || rows >= limit; more {
+			break
+		}
+	}
+	ids := make([]string, 0, len(jobs))
+	for id := range jobs {
+		ids = append(ids, id)
+	}
+	slices.Sort(ids) // rows of jobs are locked in the order of their ids
+	if err := eraseJobs(tx, e.ProjectID, ids); err != nil {
+		return 0, err
+	}
+	if more {
+		return max(rows, 1), nil
+	}
+	e.SessionsDeleted++
+	return rows + 1, one(tx.Where("session_id = ?", ses.SessionID).Delete(&models.ErasedSession{}))
+}
+
+// eraseRows deletes at most n rows of a session from a table.
+func (s *Store) eraseRows(tx *gorm.DB, t sessionTable, sessionID string, n int) (gone []erasedRow, err error) {
+	or := func(sql, fallback string) string {
+		if sql == "" {
+			return fallback
+		}
+		return sql
+	}
+	// Both databases number their rows, so that no table needs to tell its key.
+	where := "ctid = ANY(ARRAY(SELECT ctid FROM $table WHERE $session = ? LIMIT ?))"
+	if s.dialect == SQLite {
+		where = "rowid IN (SELECT rowid FROM $table WHERE $session = ? LIMIT ?)"
+	}
+	query := strings.NewReplacer("$table", t.name, "$session", t.session, "$job", or(t.job, "NULL"), "$samples", or(t.samples, "0"),
+		"$features", or(t.features, "0")).Replace("DELETE FROM $table WHERE " + where +
+		" RETURNING coalesce($job, '') AS job, $samples AS samples, $features AS features")
+	return gone, tx.Raw(query, sessionID, n).Scan(&gone).Error
+}
+
+// eraseJobs deletes jobs with their items, payloads and the answers that were kept for them.
+func eraseJobs(tx *gorm.DB, projectID string, ids []string) error {
+	for chunk := range slices.Chunk(ids, eraseIDs) {
+		for _, query := range []string{
+			"DELETE FROM idempotency_records WHERE project_id = ? AND job_id IN ?",
+			"DELETE FROM job_payloads WHERE project_id = ? AND job_id IN (SELECT id FROM jobs WHERE parent_id IN ?)",
+			"DELETE FROM job_payloads WHERE project_id = ? AND job_id IN ?",
+			"DELETE FROM jobs WHERE project_id = ? AND parent_id IN ?",
+			"DELETE FROM jobs WHERE project_id = ? AND id IN ?",
+		} {
+			if err := tx.Exec(query, projectID, chunk).Error; err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// AuditRecord returns an audit record of the project, or ErrNotFound.
+func (s *Store) AuditRecord(ctx context.Context, projectID, id string) (models.AuditRecord, error) {
+	var out models.AuditRecord
+	err := s.read(ctx).Where("id = ? AND project_id = ?", id, projectID).Take(&out).Error
+	return out, translate(err)
 }

@@ -102,6 +102,7 @@ type Acceptance struct {
 	Jobs     []models.Job     // the job, then the items if it is a batch
 	Payloads []models.Payload // of some of the jobs
 	Record   *models.IdempotencyRecord
+	Sessions []models.SessionJob // sessions that the job works for; ErrNotFound where one is gone
 }
 
 // size returns about how many bytes the acceptance takes on the wire.

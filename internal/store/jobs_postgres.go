@@ -251,11 +251,14 @@ func acceptArgs(as []*Acceptance) []any {
 
 func (j *postgresJobs) Accept(ctx context.Context, a *Acceptance) (*models.IdempotencyRecord, error) {
 	if a.Record == nil {
-		if len(a.Jobs) <= pgMaxCalls && a.size() <= pgMaxBytes {
+		if len(a.Jobs) <= pgMaxCalls && a.size() <= pgMaxBytes && len(a.Sessions) == 0 {
 			_, err := j.accepts.do(ctx, a)
 			return nil, err
 		}
 		return nil, j.transact(ctx, func(tx pgx.Tx) error {
+			if err := linkSessions(ctx, tx, a); err != nil {
+				return err
+			}
 			for _, part := range a.parts() {
 				if _, err := tx.Exec(ctx, insertAccepted, acceptArgs([]*Acceptance{part})...); err != nil {
 					return err
@@ -282,6 +285,23 @@ func (j *postgresJobs) Accept(ctx context.Context, a *Acceptance) (*models.Idemp
 	return nil, ErrKeyInFlight
 }
 
+// linkSessions notes for which sessions an acceptance works. Their rows are locked, so that an erasure finds the note.
+func linkSessions(ctx context.Context, tx pgx.Tx, a *Acceptance) error {
+	for _, l := range a.Sessions {
+		found, err := collect(ctx, tx, pgx.RowTo[string], "SELECT id FROM sessions WHERE id = $1 AND project_id = $2 FOR UPDATE", l.SessionID, a.Jobs[0].ProjectID)
+		if err != nil {
+			return err
+		}
+		if len(found) == 0 {
+			return ErrNotFound
+		}
+		if _, err := tx.Exec(ctx, "INSERT INTO session_jobs (session_id, job_id) VALUES ($1, $2)", l.SessionID, l.JobID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // acceptRecorded stores an acceptance if its key is free.
 func (j *postgresJobs) acceptRecorded(ctx context.Context, a *Acceptance) (stored bool, err error) {
 	r := a.Record
@@ -293,11 +313,14 @@ func (j *postgresJobs) acceptRecorded(ctx context.Context, a *Acceptance) (store
 		return q.QueryRow(ctx, insertRecorded, append(acceptArgs([]*Acceptance{part}), record...)...).Scan(&locked, &stored)
 	}
 	parts := a.parts()
-	if len(parts) == 1 {
+	if len(parts) == 1 && len(a.Sessions) == 0 {
 		err = first(j.pool, parts[0])
 	} else {
 		err = j.transact(ctx, func(tx pgx.Tx) error {
 			if err := first(tx, parts[0]); err != nil || !stored {
+				return err
+			}
+			if err := linkSessions(ctx, tx, a); err != nil {
 				return err
 			}
 			for _, part := range parts[1:] {

@@ -245,6 +245,16 @@ func (j *sqliteJobs) Accept(ctx context.Context, a *Acceptance) (existing *model
 				return nil
 			}
 		}
+		for _, l := range a.Sessions {
+			n, err := tx.exec(`INSERT INTO session_jobs (session_id, job_id) SELECT id, ? FROM sessions WHERE id = ? AND project_id = ?`,
+				l.JobID, l.SessionID, a.Jobs[0].ProjectID)
+			if err != nil {
+				return err
+			}
+			if n == 0 {
+				return ErrNotFound
+			}
+		}
 		for i := range a.Jobs {
 			job := &a.Jobs[i]
 			if _, err := tx.exec(`INSERT INTO jobs (id, project_id, kind, state, parent_id, item_index, request, error_code, error_message,

@@ -49,6 +49,14 @@ var entities = map[string]any{
 	"project_model_sessions": models.ProjectModelSession{},
 	"analytics_events":       models.AnalyticsEvent{},
 	"analytics_months":       models.AnalyticsMonth{},
+	"session_jobs":           models.SessionJob{},
+
+	"erasures":        models.Erasure{},
+	"erased_sessions": models.ErasedSession{},
+
+	"upload_chunks":   models.UploadChunk{},
+	"session_imports": models.SessionImport{},
+	"session_events":  models.SessionMark{},
 }
 
 // empties opens an empty database of each dialect, with a plain connection beside the store to look at it.

@@ -157,7 +157,7 @@ func TestProjectModelsOnAModel(t *testing.T) {
 					remove(k, func(version) bool { return true })
 				case "erase":
 					who := rapid.SampledFrom([]string{"0", "1", "2"}).Draw(t, "user")
-					if _, err := s.EraseUser(ctx, who, models.AuditRecord{ID: models.NewID(), ProjectID: k.project, Action: "user_erased", CreatedAt: epoch}); err != nil {
+					if _, err := s.AcceptErasure(ctx, newErasure(k.project, who)); err != nil {
 						t.Fatal(err)
 					}
 					live[k.project] = slices.DeleteFunc(live[k.project], func(id string) bool { return user[id] == who })
@@ -307,7 +307,7 @@ func TestTrainingAndErasureAtOnce(t *testing.T) {
 			}
 			var wg sync.WaitGroup
 			wg.Go(func() {
-				if _, err := s.EraseUser(ctx, "u", models.AuditRecord{ID: models.NewID(), ProjectID: ses.ProjectID, Action: "user_erased", CreatedAt: time.Now()}); err != nil {
+				if _, err := s.AcceptErasure(ctx, newErasure(ses.ProjectID, "u")); err != nil {
 					t.Error(err)
 				}
 			})

@@ -247,6 +247,11 @@ func (s *Store) EndSession(ctx context.Context, end SessionEnd) (out SessionEnde
 			if err != nil {
 				return err
 			}
+			if created { // no batch names it, and the next may take its place: erasure finds it here
+				if err := tx.Create(&models.SessionJob{SessionID: ses.ID, JobID: id}).Error; err != nil {
+					return err
+				}
+			}
 			ses.JobID, ses.JobOpen, out.NewJob = &id, true, created
 		}
 		if out.Changed || out.NewJob {
@@ -339,24 +344,6 @@ func (s *Store) FeatureWindows(ctx context.Context, projectID string, l WindowLi
 	var out []models.FeatureWindow
 	err := db.Order(order).Offset(l.Offset).Limit(l.Limit).Find(&out).Error
 	return out, translate(err)
-}
-
-// Batches returns batches of a session with their samples unpacked, in the order of their end, after the one that ends at
-// the sample and has the number given.
-func (s *Store) Batches(ctx context.Context, projectID, sessionID string, afterSample int64, afterSeq, limit int) ([]models.SampleBatch, error) {
-	var out []models.SampleBatch
-	err := s.read(ctx).Where("session_id = ? AND project_id = ?", sessionID, projectID).
-		Where("end_sample > ? OR (end_sample = ? AND seq > ?)", afterSample, afterSample, afterSeq).
-		Order("end_sample, seq").Limit(limit).Find(&out).Error
-	if err != nil {
-		return nil, translate(err)
-	}
-	for i := range out {
-		if out[i].Data, err = unpack(out[i].Codec, out[i].Size, out[i].Data); err != nil {
-			return nil, err
-		}
-	}
-	return out, nil
 }
 
 // ActiveKeys returns the projects of those keys that are neither revoked nor expired, by key.

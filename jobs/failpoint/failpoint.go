@@ -18,7 +18,11 @@ const (
 	AfterCommit  = "after_commit"  // a job is stored, not yet in the queue
 	AfterClaim   = "after_claim"   // a worker owns a job, its handler has not begun
 	AfterCompute = "after_compute" // the handler is done, nothing is stored
+	AfterRound   = "after_round"   // an import has written a part of its session
 	AfterFinish  = "after_finish"  // the result is stored, the queue does not know
+
+	AfterEraseChunk = "after_erase_chunk" // a part of an erasure is stored, not the last
+	AfterErase      = "after_erase"       // the audit record is stored, the job does not know
 )
 
 var (

@@ -1,5 +1,5 @@
 // Command bench measures what the README and docs claim of neurod's speed, on this machine, in one run:
-// latency, throughput beside its floor, decode times beside their limits, memory and start-up.
+// latency, throughput beside its floor, decode times beside their limits, memory, start-up and exports.
 //
 // Machines are noisy: read ratios and medians. Every load is bounded and stays on loopback.
 package main
@@ -18,7 +18,7 @@ import (
 func main() {
 	var opt options
 	flag.StringVar(&opt.neurod, "neurod", "bin/neurod", "the program to measure")
-	flag.StringVar(&opt.only, "only", "", "comma-separated parts: latency,throughput,ingest,live,age,decoders,memory (default all)")
+	flag.StringVar(&opt.only, "only", "", "comma-separated parts: latency,throughput,ingest,live,age,decoders,memory,export,import (default all)")
 	flag.IntVar(&opt.requests, "requests", 400, "decodes timed one after another for latency")
 	flag.DurationVar(&opt.load, "load", 12*time.Second, "length of one closed-loop throughput round")
 	flag.IntVar(&opt.clients, "clients", 32, "closed-loop clients")
@@ -62,6 +62,16 @@ func run(ctx context.Context, opt options) error {
 	}
 	if opt.wants("memory") {
 		if err := benchStartup(ctx, opt); err != nil {
+			return err
+		}
+	}
+	if opt.wants("export") {
+		if err := benchExport(ctx, opt); err != nil {
+			return err
+		}
+	}
+	if opt.wants("import") {
+		if err := benchImport(ctx, opt); err != nil {
 			return err
 		}
 	}

@@ -147,3 +147,10 @@ func sleep(ctx context.Context, d time.Duration) bool {
 		return false
 	}
 }
+
+// rowsOf counts what is left of a session.
+func (a *audit) rowsOf(ctx context.Context, session string) (n int, err error) {
+	return n, a.pool.QueryRow(ctx, `SELECT (SELECT count(*) FROM sessions WHERE id = $1) + (SELECT count(*) FROM sample_batches WHERE session_id = $1) +
+		(SELECT count(*) FROM feature_windows WHERE session_id = $1) + (SELECT count(*) FROM session_stretches WHERE session_id = $1) +
+		(SELECT count(*) FROM jobs WHERE request LIKE '%' || $1 || '%')`, session).Scan(&n)
+}

@@ -83,10 +83,12 @@ func (s *scenario) run(ctx context.Context, short bool) error {
 		do    func(context.Context) error
 	}
 	for _, f := range []fault{
-		{true, s.failPoint("worker", failpoint.AfterClaim)},
-		{false, s.failPoint("worker", failpoint.AfterCompute)},
-		{false, s.failPoint("worker", failpoint.AfterFinish)},
-		{true, s.failPoint("api", failpoint.AfterCommit)},
+		{true, s.failPoint("worker", failpoint.AfterClaim, 20)},
+		{false, s.failPoint("worker", failpoint.AfterCompute, 20)},
+		{false, s.failPoint("worker", failpoint.AfterFinish, 20)},
+		{false, s.failPoint("worker", failpoint.AfterRound, 3)},
+		{false, s.failPoint("worker", failpoint.AfterEraseChunk, 1)},
+		{true, s.failPoint("api", failpoint.AfterCommit, 20)},
 		{false, s.killWorker},
 		{true, s.killAPI},
 		{true, s.flush},
@@ -117,9 +119,8 @@ func (s *scenario) run(ctx context.Context, short bool) error {
 }
 
 // failPoint lets one more process die at a named point under load.
-func (s *scenario) failPoint(role, point string) func(context.Context) error {
+func (s *scenario) failPoint(role, point string, passages int) func(context.Context) error {
 	return func(ctx context.Context) error {
-		const passages = 20
 		if err := s.cluster.runToFailPoint(ctx, role, point, passages, 30*time.Second); err != nil {
 			return err
 		}

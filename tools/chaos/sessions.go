@@ -17,6 +17,7 @@ import (
 
 	"github.com/coder/websocket"
 
+	edf "github.com/neurod/neurod/decoders/recording"
 	"github.com/neurod/neurod/internal/testkit/neurod"
 )
 
@@ -28,6 +29,7 @@ const (
 	batchesEach   = 40  // of half a second
 	batchMS       = 500 // ms
 	windowsEach   = batchesEach * batchMS / 2000
+	importRepeats = 30                // the recording so often in a file: 10 min, so that faults meet its import
 	patience      = 100 * time.Second // as long as a client repeats one call
 	sessionSeeds  = 3                 // recordings; the same one is sent again and again
 	followTimeout = 5 * time.Second
@@ -60,7 +62,8 @@ type recorded struct {
 	seen     map[int]string // seq → index of the windows that a follower got
 	twice    int            // windows that it got twice
 	missing  []string
-	calm     bool // sent while nothing failed: what the others are compared with
+	user     string
+	erased   bool // its user was erased, and the client was told so
 }
 
 // sessionLoad is the clients of sessions.
@@ -80,8 +83,14 @@ func (s *sessionLoad) start(ctx context.Context) {
 	for i := range recorders {
 		s.group.Go(func() {
 			for n := 0; ctx.Err() == nil; n++ {
-				mode := []string{"STREAMING", "RECORDED"}[(i+n)%2]
-				s.record(context.WithoutCancel(ctx), (i+n)%sessionSeeds, mode, 250*time.Millisecond, false)
+				switch life, seed := context.WithoutCancel(ctx), (i+n)%sessionSeeds; i {
+				case 0:
+					s.importFile(life, seed)
+				case 1:
+					s.erase(life, s.record(life, seed, "STREAMING", 50*time.Millisecond))
+				default:
+					s.record(life, seed, []string{"STREAMING", "RECORDED"}[(i+n)%2], 250*time.Millisecond)
+				}
 			}
 		})
 	}
@@ -95,14 +104,18 @@ func (s *sessionLoad) stop() {
 
 // call repeats one request to any API until one answers below 500.
 func (s *sessionLoad) call(ctx context.Context, method, path string, body []byte, out any) error {
+	return s.callWith(ctx, method, path, nil, body, out)
+}
+
+func (s *sessionLoad) callWith(ctx context.Context, method, path string, header http.Header, body []byte, out any) error {
 	for end := time.Now().Add(patience); ; {
 		c := s.load.at()
-		err := c.Do(ctx, method, path, c.Key, body, nil, out)
+		err := c.Do(ctx, method, path, c.Key, body, header, out)
 		s.mu.Lock()
 		s.calls++
 		s.mu.Unlock()
 		var status *neurod.StatusError
-		if err == nil || (errors.As(err, &status) && status.Status < 500) || time.Now().After(end) {
+		if err == nil || (errors.As(err, &status) && status.Status < 500 && status.Status != http.StatusConflict) || time.Now().After(end) {
 			return err
 		}
 		s.mu.Lock()
@@ -112,15 +125,82 @@ func (s *sessionLoad) call(ctx context.Context, method, path string, body []byte
 	}
 }
 
-// record sends one session: some batches out of order, some twice, and follows it if it is live.
-func (s *sessionLoad) record(ctx context.Context, seed int, mode string, pause time.Duration, calm bool) {
-	r := &recorded{seed: seed, mode: mode, accepted: map[int]int{}, seen: map[int]string{}, calm: calm}
-	note := func(format string, args ...any) {
+// add makes a session and returns what notes its faults.
+func (s *sessionLoad) add(seed int, mode string) (*recorded, func(format string, args ...any)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := &recorded{seed: seed, mode: mode, accepted: map[int]int{}, seen: map[int]string{}, user: fmt.Sprintf("chaos-%d", len(s.all))}
+	s.all = append(s.all, r)
+	return r, func(format string, args ...any) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		r.missing = append(r.missing, fmt.Sprintf(format, args...))
 	}
-	create, err := json.Marshal(map[string]any{"external_user_id": "chaos", "device_type": "MUSE_2", "sample_rate_hz": sessionRate,
+}
+
+// importFile sends a recording as a file, with a key, until it is told that it is accepted.
+func (s *sessionLoad) importFile(ctx context.Context, seed int) *recorded {
+	r, note := s.add(seed, "IMPORT")
+	file, err := fileOf(seed)
+	if err != nil {
+		note("file: %v", err)
+		return r
+	}
+	var made struct {
+		ID string `json:"session_id"`
+	}
+	header := http.Header{"Content-Type": {"application/octet-stream"}, "Idempotency-Key": {r.user}}
+	if err := s.callWith(ctx, http.MethodPost, "/v1/sessions/import?external_user_id="+r.user, header, file, &made); err != nil {
+		note("import: %v", err)
+	}
+	r.id, r.ended = made.ID, true
+	for end := time.Now().Add(patience); time.Now().Before(end) && r.id != ""; time.Sleep(200 * time.Millisecond) {
+		var st struct {
+			State string `json:"processing_state"`
+		}
+		if err := s.call(ctx, http.MethodGet, "/v1/sessions/"+r.id+"/status", nil, &st); err != nil || st.State != "PROCESSING" {
+			break // what became of it is seen at the end
+		}
+	}
+	return r
+}
+
+// fileOf returns a recording as EDF.
+func fileOf(seed int) ([]byte, error) {
+	rec := &edf.Recording{StartTime: time.UnixMilli(sessionT0).UTC()}
+	for _, name := range sessionChannels {
+		c := edf.Channel{Label: name, Name: name, Kind: edf.EEG, Unit: "uV", Rate: sessionRate}
+		for range importRepeats {
+			for k := range batchesEach {
+				c.Samples = append(c.Samples, batchOf(seed, k)[name]...)
+			}
+		}
+		rec.Channels = append(rec.Channels, c)
+	}
+	var b bytes.Buffer
+	err := edf.WriteEDF(&b, rec)
+	return b.Bytes(), err
+}
+
+// erase erases the user of a session and calls until it is told.
+func (s *sessionLoad) erase(ctx context.Context, r *recorded) {
+	var told struct {
+		Sessions *int64 `json:"sessions_deleted"`
+	}
+	err := s.call(ctx, http.MethodDelete, "/v1/users/"+r.user, nil, &told)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err != nil {
+		r.missing = append(r.missing, fmt.Sprintf("erase: %v", err))
+		return
+	}
+	r.erased = told.Sessions != nil // 202 means later
+}
+
+// record sends one session: some batches out of order, some twice, and follows it if it is live.
+func (s *sessionLoad) record(ctx context.Context, seed int, mode string, pause time.Duration) *recorded {
+	r, note := s.add(seed, mode)
+	create, err := json.Marshal(map[string]any{"external_user_id": r.user, "device_type": "MUSE_2", "sample_rate_hz": sessionRate,
 		"channels": sessionChannels, "ingestion_mode": mode, "started_at_unix_ms": sessionT0})
 	if err != nil {
 		panic(err) // plain values always encode
@@ -131,12 +211,8 @@ func (s *sessionLoad) record(ctx context.Context, seed int, mode string, pause t
 	if err := s.call(ctx, http.MethodPost, "/v1/sessions", create, &made); err != nil {
 		note("create: %v", err)
 	}
-	r.id = made.ID
-	s.mu.Lock()
-	s.all = append(s.all, r)
-	s.mu.Unlock()
-	if r.id == "" {
-		return
+	if r.id = made.ID; r.id == "" {
+		return r
 	}
 	var following sync.WaitGroup
 	if mode == "STREAMING" {
@@ -179,6 +255,7 @@ func (s *sessionLoad) record(ctx context.Context, seed int, mode string, pause t
 		r.ended = true
 	}
 	following.Wait()
+	return r
 }
 
 // follow reads a live session to its end, connecting again to any API with the number of the last message.
@@ -240,6 +317,7 @@ func (s *sessionLoad) follow(ctx context.Context, r *recorded, note func(string,
 // sessionReport is what became of the sessions.
 type sessionReport struct {
 	sessions, batches, windows int
+	imports, erased            int
 	calls, again               int
 	lost                       []string // accepted samples that are not exported as they were sent
 	doubled                    []string // samples, windows or messages that are there twice
@@ -263,23 +341,31 @@ type exported struct {
 	} `json:"raw_batches"`
 }
 
+// due is how many windows there must be.
+func (r *recorded) due() int {
+	if r.mode == "IMPORT" {
+		return importRepeats * windowsEach
+	}
+	return windowsEach
+}
+
 // check exports every session and compares it with what was sent and with a run that nothing disturbed.
-func (s *sessionLoad) check(ctx context.Context) (sessionReport, error) {
+func (s *sessionLoad) check(ctx context.Context, a *audit) (sessionReport, error) {
 	rep := sessionReport{calls: s.calls, again: s.again}
 	disturbed := slices.Clone(s.all)
-	calm := map[string][]byte{} // seed and window → its features
+	calm := map[string][]byte{} // how it was sent, seed and window → its features
 	for seed := range sessionSeeds {
-		s.record(ctx, seed, "RECORDED", 0, true)
-		r := s.all[len(s.all)-1]
-		e, err := s.export(ctx, r)
-		if err != nil {
-			return rep, err
-		}
-		if len(e.Windows) != windowsEach {
-			return rep, fmt.Errorf("the undisturbed run has %d windows, not %d: %v", len(e.Windows), windowsEach, r.missing)
-		}
-		for _, w := range e.Windows {
-			calm[fmt.Sprint(seed, w.Index)] = slices.Concat(w.Features, w.Quality)
+		for kind, r := range map[string]*recorded{"": s.record(ctx, seed, "RECORDED", 0), "IMPORT": s.importFile(ctx, seed)} {
+			e, err := s.export(ctx, r)
+			if err != nil {
+				return rep, err
+			}
+			if want := r.due(); len(e.Windows) != want {
+				return rep, fmt.Errorf("the undisturbed run %q has %d windows, not %d: %v", kind, len(e.Windows), want, r.missing)
+			}
+			for _, w := range e.Windows {
+				calm[fmt.Sprint(kind, seed, w.Index)] = slices.Concat(w.Features, w.Quality)
+			}
 		}
 	}
 	for _, r := range disturbed {
@@ -290,9 +376,37 @@ func (s *sessionLoad) check(ctx context.Context) (sessionReport, error) {
 		if r.id == "" {
 			continue
 		}
+		if r.erased {
+			rep.erased++
+			var status *neurod.StatusError
+			if err := s.call(ctx, http.MethodGet, "/v1/sessions/"+r.id, nil, nil); !errors.As(err, &status) || status.Status != http.StatusNotFound {
+				rep.lost = append(rep.lost, fmt.Sprintf("%s is erased and answers %v", r.id, err))
+			}
+			n, err := a.rowsOf(ctx, r.id)
+			if err != nil {
+				return rep, err
+			}
+			if n > 0 {
+				rep.doubled = append(rep.doubled, fmt.Sprintf("%s is erased and has %d rows", r.id, n))
+			}
+			continue
+		}
 		e, err := s.export(ctx, r)
 		if err != nil {
 			return rep, err
+		}
+		kind := ""
+		if r.mode == "IMPORT" {
+			kind = r.mode
+			rep.imports++
+			n := 0
+			for _, b := range e.Raw {
+				n += len(b.Data[sessionChannels[0]])
+			}
+			if want := importRepeats * batchesEach * sessionRate * batchMS / 1000; n != want {
+				rep.lost = append(rep.lost, fmt.Sprintf("%s: %d samples of %d", r.id, n, want))
+			}
+			e.Raw = nil
 		}
 		got := map[string]int{}
 		for _, b := range e.Raw {
@@ -318,12 +432,12 @@ func (s *sessionLoad) check(ctx context.Context) (sessionReport, error) {
 		for _, w := range e.Windows {
 			rep.windows++
 			seen[w.Index]++
-			if !bytes.Equal(calm[fmt.Sprint(r.seed, w.Index)], slices.Concat(w.Features, w.Quality)) {
+			if !bytes.Equal(calm[fmt.Sprint(kind, r.seed, w.Index)], slices.Concat(w.Features, w.Quality)) {
 				rep.changed = append(rep.changed, fmt.Sprintf("%s: window %d", r.id, w.Index))
 			}
 		}
-		if len(r.accepted) == batchesEach {
-			for k := range windowsEach {
+		if len(r.accepted) == batchesEach || kind != "" {
+			for k := range r.due() {
 				switch n := seen[k]; {
 				case n == 0:
 					rep.missing = append(rep.missing, fmt.Sprintf("%s: window %d", r.id, k))
@@ -379,8 +493,9 @@ func sameSamples(want, got map[string][]float64) bool {
 
 // print prints the report and returns whether the promise was kept.
 func (r sessionReport) print() bool {
-	fmt.Printf("\n%d sessions, %d batches accepted, %d windows written; %d calls, %d of them repeated\n", r.sessions, r.batches, r.windows, r.calls, r.again)
-	ok := r.sessions > 0 && r.windows > 0
+	fmt.Printf("\n%d sessions (%d imported files, %d erased), %d batches accepted, %d windows compared; %d calls, %d of them repeated\n",
+		r.sessions, r.imports, r.erased, r.batches, r.windows, r.calls, r.again)
+	ok := r.windows > 0 && r.imports > 0 && r.erased > 0
 	for _, m := range []struct {
 		name string
 		list []string

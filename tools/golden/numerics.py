@@ -8,6 +8,7 @@ from pyriemann.classification import MDM, FgMDM
 from pyriemann.geometry.ajd import ajd_pham
 from pyriemann.geometry.base import expm, invsqrtm, logm, powm, sqrtm
 from pyriemann.geometry.distance import distance_riemann
+from pyriemann.geometry.geodesic import geodesic_riemann
 from pyriemann.geometry.mean import mean_euclid, mean_logeuclid, mean_riemann
 from pyriemann.geometry.tangentspace import tangent_space, untangent_space
 from scipy import signal
@@ -183,6 +184,7 @@ def riemann():
             distances=[distance_riemann(c[0], b) for b in c[1:]],
             tangent=vectors,
             untangent=untangent_space(vectors[2] / 2, mean),
+            geodesic=geodesic_riemann(c[0], c[1], 0.3),
             mdm=dict(distances=mdm.transform(c), probabilities=mdm.predict_proba(c)),
             fgmdm=dict(distances=fgmdm.transform(c), distances_two=fgmdm2.transform(c)),
             ajd=ajd_pham(class_means, eps=1e-6, n_iter_max=20)[0],

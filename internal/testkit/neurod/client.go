@@ -44,7 +44,8 @@ type StatusError struct {
 
 func (e *StatusError) Error() string { return fmt.Sprintf("HTTP %d: %s", e.Status, e.Body) }
 
-// Do sends one call with the credential given and decodes the JSON answer into out, when out is not nil.
+// Do sends one call with the credential given and decodes the JSON answer into out, when out is not nil. A body is JSON
+// unless header says otherwise.
 func (c *Client) Do(ctx context.Context, method, path, credential string, body []byte, header http.Header, out any) error {
 	req, err := http.NewRequestWithContext(ctx, method, c.Base+path, bytes.NewReader(body))
 	if err != nil {
@@ -53,7 +54,7 @@ func (c *Client) Do(ctx context.Context, method, path, credential string, body [
 	for k, v := range header {
 		req.Header[k] = v
 	}
-	if body != nil {
+	if body != nil && req.Header.Get("Content-Type") == "" {
 		req.Header.Set("Content-Type", "application/json")
 	}
 	if credential != "" {

@@ -1,0 +1,298 @@
+package recording
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"path"
+	"strings"
+	"time"
+
+	"github.com/neurod/neurod/decoders"
+)
+
+// Block is a stretch of a recording without a gap in it.
+type Block struct {
+	// Gap is how much was not recorded before the block, in s; 0 where it continues the one before.
+	Gap float64
+	// At is the time before the block without gaps, in s of samples.
+	At float64
+	// Samples has a row for each channel of the recording. Rows of channels with other rates have other lengths; those of
+	// channels that Only left out are empty.
+	Samples [][]float64
+	// Events are triggers and markers, with onsets in s of samples as in a Recording. They need not lie in the block: some
+	// formats list them at the end. Durations has the length of each in s where the source gives them, else it is nil.
+	Events    []decoders.Event
+	Durations []float64
+	// Annotations have onsets in s elapsed since the first sample, gaps counted.
+	Annotations []Annotation
+}
+
+// reset empties the block and keeps its memory.
+func (b *Block) reset(channels int) {
+	b.Gap, b.At = 0, 0
+	b.Events, b.Durations, b.Annotations = b.Events[:0], b.Durations[:0], b.Annotations[:0]
+	if len(b.Samples) != channels {
+		b.Samples = make([][]float64, channels)
+	}
+	for i := range b.Samples {
+		b.Samples[i] = b.Samples[i][:0]
+	}
+}
+
+// Stream reads a recording from its first byte to its last and holds one block of about a mebibyte of it. It is not safe
+// for concurrent use.
+type Stream struct {
+	src    *cursor
+	rec    *Recording
+	expect []int  // samples of each channel, to make room at once; nil when unknown
+	skip   []bool // channels whose samples nobody wants
+	source interface {
+		// next appends to the block, which begins with the next sample. It returns io.EOF, and nothing else, at the end.
+		next(b *Block) error
+	}
+}
+
+// Recording returns what the header tells: channels without samples. Its warnings are complete after the last block.
+func (s *Stream) Recording() *Recording { return s.rec }
+
+// Offset returns how many bytes of the source were read.
+func (s *Stream) Offset() int64 { return s.src.at }
+
+// Only leaves out the samples of all channels but those with the indexes given. Their events come all the same.
+func (s *Stream) Only(channels []int) {
+	for i := range s.skip {
+		s.skip[i] = true
+	}
+	for _, i := range channels {
+		s.skip[i] = false
+	}
+}
+
+// Next reads the next block into b, whose memory it uses again. It returns io.EOF after the last. Errors are those of
+// Open.
+func (s *Stream) Next(b *Block) error {
+	b.reset(len(s.rec.Channels))
+	return s.source.next(b)
+}
+
+// collect reads the whole recording into memory.
+func (s *Stream) collect() (*Recording, error) {
+	rec := s.rec
+	var b Block
+	b.reset(len(rec.Channels))
+	for i := range b.Samples {
+		b.Samples[i] = make([]float64, 0, s.expect[i])
+	}
+	for {
+		b.Gap = 0
+		err := s.source.next(&b)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+		if b.Gap > 0 {
+			rec.Gaps = append(rec.Gaps, Gap{At: b.At, Length: b.Gap})
+		}
+	}
+	for i := range b.Samples {
+		rec.Channels[i].Samples = b.Samples[i]
+	}
+	inGap := 0
+	for _, a := range b.Annotations {
+		at, lost := rec.Position(a.Onset)
+		a.Onset = at
+		rec.Annotations = append(rec.Annotations, a)
+		if lost {
+			inGap++
+		}
+	}
+	if inGap > 0 {
+		rec.warn("%d annotations lie in gaps of the recording; they are placed at the gap", inGap)
+	}
+	rec.annotationEvents()
+	rec.Events = append(rec.Events, b.Events...)
+	for i, d := range b.Durations {
+		rec.Annotations = append(rec.Annotations, Annotation{Onset: b.Events[i].Onset, Duration: d, Label: labelOf(b.Events[i])})
+	}
+	rec.sortEvents()
+	return rec, nil
+}
+
+// cursor reads a source from its beginning to its end and knows where it is.
+type cursor struct {
+	r  io.Reader
+	at int64
+}
+
+func newCursor(r io.ReaderAt, size int64) *cursor {
+	return &cursor{r: io.NewSectionReader(r, 0, size)}
+}
+
+// Read passes bytes on.
+func (c *cursor) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	c.at += int64(n)
+	return n, err
+}
+
+// full reads len(p) bytes. A source that ends early is malformed input.
+func (c *cursor) full(p []byte, format Format, what string) error {
+	start := c.at
+	n, err := io.ReadFull(c, p)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return malformed(format, map[string]any{"offset": start, "bytes_needed": len(p), "bytes_got": n},
+			"ends inside the %s", what)
+	}
+	return fmt.Errorf("reading the %s: %w", what, err)
+}
+
+// skip passes over n bytes.
+func (c *cursor) skip(n int64, format Format, what string) error {
+	start := c.at
+	got, err := io.CopyN(io.Discard, c, n)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, io.EOF):
+		return malformed(format, map[string]any{"offset": start, "bytes_needed": n, "bytes_got": got}, "ends inside the %s", what)
+	}
+	return fmt.Errorf("reading the %s: %w", what, err)
+}
+
+// unknownSize stands for the size of a source whose end has not been seen.
+const unknownSize = math.MaxInt64
+
+// Plan is what Survey learned of a recording and OpenStream must know before it reads the first sample. It may be kept as
+// JSON.
+type Plan struct {
+	Format   Format    `json:"format"` // as Sniff tells it
+	Bytes    int64     `json:"bytes"`
+	Rate     float64   `json:"rate,omitempty"`     // Hz; of text formats alone, 0 where nothing tells it: the caller must
+	Interval float64   `json:"interval,omitempty"` // s between rows, the median: pauses are judged by it
+	Step     int       `json:"step,omitempty"`     // of the sample index from row to row
+	Start    time.Time `json:"start,omitzero"`     // of the first row
+}
+
+// mostRecord is the largest data record that a stream reads, in bytes: a record is held as a whole. EDF recommends at
+// most 61,440.
+const mostRecord = 16 << 20
+
+// Survey reads a recording from its first byte to its last without keeping samples, and says what it holds: the channels
+// (without samples) and how to read it again as a stream. A header that cannot be read is refused before more is read;
+// the rest is judged as Open judges it. name counts where the content leaves the format open.
+//
+// It reads EDF, BDF, GDF, Muse and Mind Monitor CSV, OpenBCI text and tables. Other formats, those that take several
+// files, and archives are unsupported_format. A recording whose rows are no waveform is not refused here: see
+// Recording.Select.
+func Survey(name string, r io.Reader) (*Recording, Plan, error) {
+	head := make([]byte, headBytes)
+	n, err := io.ReadFull(r, head)
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return nil, Plan{}, err
+	}
+	if n == 0 {
+		return nil, Plan{}, malformed(Unknown, map[string]any{"bytes": 0}, "the file is empty")
+	}
+	head = head[:n]
+	plan := Plan{Format: Sniff(name, head)}
+	src := &cursor{r: io.MultiReader(strings.NewReader(string(head)), r)}
+	var rec *Recording
+	switch plan.Format {
+	case EDF, BDF:
+		rec, err = surveyEDF(src, plan.Format)
+	case GDF1, GDF2:
+		rec, err = surveyGDF(src)
+	case MuseCSV, MindMonitor, OpenBCI, Table:
+		rec, err = surveyText(path.Base(name), src, &plan)
+	case XDF:
+		err = unsupported(XDF, nil, "the clocks of its streams are only known at its end, so it cannot be read as it comes in; convert it to EDF or BDF")
+	case Gzip:
+		err = unsupported(Gzip, nil, "gzip within gzip is not unpacked")
+	default:
+		err = refusal(plan.Format, name, head)
+	}
+	if err != nil {
+		return nil, Plan{}, err
+	}
+	plan.Bytes = src.at
+	return rec, plan, nil
+}
+
+// OpenStream reads a recording that Survey has seen.
+func OpenStream(plan Plan, r io.Reader) (*Stream, error) {
+	src := &cursor{r: r}
+	switch plan.Format {
+	case EDF, BDF:
+		return openEDF(src, plan.Bytes, plan.Format)
+	case GDF1, GDF2:
+		return openGDF(src, plan.Bytes)
+	case MuseCSV, MindMonitor, OpenBCI, Table:
+		return openText(src, plan)
+	}
+	return nil, unsupported(plan.Format, nil, "is not read as a stream")
+}
+
+// Skipped is a channel that Select left out, and why.
+type Skipped struct {
+	Channel string `json:"channel"`
+	Reason  string `json:"reason"`
+}
+
+// Select returns the indexes of the channels that make one signal: those of the given labels or 10-20 names in that
+// order, or without labels all EEG channels of the rate that most of them have. skipped are the others. Errors: those
+// of Signal.
+func (r *Recording) Select(labels ...string) (picked []int, skipped []Skipped, err error) {
+	if err := r.waveform(); err != nil {
+		return nil, nil, err
+	}
+	channels, err := r.pick(labels)
+	if err != nil {
+		return nil, nil, err
+	}
+	rate := channels[0].Rate
+	if rate <= 0 {
+		return nil, nil, r.noRate()
+	}
+	index := make(map[*Channel]int, len(r.Channels))
+	for i := range r.Channels {
+		index[&r.Channels[i]] = i
+	}
+	taken := make(map[int]bool, len(channels))
+	for _, c := range channels {
+		i := index[c]
+		switch {
+		case taken[i]:
+			return nil, nil, decoders.Errorf(decoders.CodeMontageMismatch, map[string]any{"channel": c.Label}, "the channel %s is asked for twice", c.Label)
+		case c.Kind == Trigger:
+			return nil, nil, decoders.Errorf(decoders.CodeMontageMismatch, map[string]any{"channel": c.Label}, "the channel %s holds trigger codes and no waveform", c.Label)
+		}
+		taken[i] = true
+		picked = append(picked, i)
+	}
+	for i := range r.Channels {
+		c := &r.Channels[i]
+		if taken[i] {
+			continue
+		}
+		s := Skipped{Channel: c.Label}
+		switch {
+		case c.Kind == Trigger:
+			s.Reason = "its codes became events"
+		case c.Rate != rate:
+			s.Reason = fmt.Sprintf("it has %.6g Hz and the others have %.6g Hz", c.Rate, rate)
+		case len(labels) > 0:
+			s.Reason = "it was not asked for"
+		default:
+			s.Reason = fmt.Sprintf("it is no EEG (%s)", c.Kind)
+		}
+		skipped = append(skipped, s)
+	}
+	return picked, skipped, nil
+}

@@ -1,0 +1,36 @@
+package app
+
+import (
+	"github.com/neurod/neurod/decoders"
+	"github.com/neurod/neurod/decoders/recording"
+	"github.com/neurod/neurod/internal/service"
+)
+
+// signalFile is an EDF+ or BDF+ file as exports write it.
+type signalFile struct {
+	*recording.EDFStream
+	rate float64
+}
+
+var _ service.SignalFile = signalFile{}
+
+// signalFiles is how service.Sessions comes to the file formats, which belong to the decoders.
+func signalFiles(f service.SignalFormat, channels []string, rate float64) (service.SignalFile, error) {
+	bits := 16
+	if f == service.FormatBDF {
+		bits = 24
+	}
+	s, err := recording.NewEDFStream(bits, channels, "uV", rate)
+	return signalFile{s, rate}, err
+}
+
+// Plan implements service.SignalFile.
+func (f signalFile) Plan(about service.SignalAbout) (int64, error) {
+	out := recording.EDFAbout{Start: about.Start, Device: about.Device}
+	for _, e := range about.Events {
+		onset := float64(e.Sample) / f.rate
+		out.Annotations = append(out.Annotations, recording.Annotation{Onset: onset, Duration: e.DurationS,
+			Label: recording.EventLabel(decoders.Event{Onset: onset, Code: e.Code, Label: e.Label})})
+	}
+	return f.EDFStream.Plan(out)
+}

@@ -1,0 +1,93 @@
+package app
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"unicode"
+
+	"github.com/neurod/neurod/decoders"
+	"github.com/neurod/neurod/decoders/recording"
+	"github.com/neurod/neurod/internal/service"
+	"github.com/neurod/neurod/models"
+	"github.com/neurod/neurod/workers"
+)
+
+// survey looks into an uploaded file with the decoders' readers; package service knows none of them.
+func survey(name string, file io.Reader) (service.Surveyed, error) {
+	rec, plan, err := recording.Survey(name, file)
+	if err != nil {
+		return nil, refused(err)
+	}
+	// Nobody reads these, and they may identify a person.
+	rec.Subject, rec.Device = "", ""
+	return &surveyed{rec: rec, plan: plan}, nil
+}
+
+// refused gives an error of the decoders its place in the error table.
+func refused(err error) error {
+	var bad *decoders.Error
+	if errors.As(err, &bad) {
+		return &models.Error{Code: models.Code(bad.Code), Message: bad.Message, Details: bad.Details}
+	}
+	return err
+}
+
+type surveyed struct {
+	rec  *recording.Recording
+	plan recording.Plan
+}
+
+// Choose picks the channels of the session.
+func (s *surveyed) Choose(channels []string, rateHz float64) (service.ImportedFile, error) {
+	if rateHz > 0 {
+		s.rec.SetRate(rateHz)
+		if s.plan.Rate == 0 {
+			s.plan.Rate = rateHz
+		}
+	}
+	picked, skipped, err := s.rec.Select(channels...)
+	if err != nil {
+		return service.ImportedFile{}, refused(err)
+	}
+	out := service.ImportedFile{Format: string(s.rec.Format), RateHz: s.rec.Channels[picked[0]].Rate, Bytes: s.plan.Bytes, StartedAt: s.rec.StartTime}
+	if rateHz > 0 && out.RateHz != rateHz {
+		return out, models.InvalidField("/sample_rate_hz", "conflict", "is %g Hz, and the file says %g Hz; leave it out", rateHz, out.RateHz)
+	}
+	taken := map[string]bool{}
+	for _, i := range picked {
+		out.Channels = append(out.Channels, channelName(s.rec.Channels[i].Name, taken))
+	}
+	for _, c := range skipped {
+		out.Skipped = append(out.Skipped, models.SkippedChannel(c))
+	}
+	out.Plan, err = json.Marshal(workers.NewImportPlan(s.plan, picked, out.RateHz))
+	return out, err
+}
+
+// channelName makes a name that a session takes of whatever a file has: printable, not too long, and no other's.
+func channelName(name string, taken map[string]bool) string {
+	const most = 64
+	name = strings.TrimSpace(strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || r == unicode.ReplacementChar {
+			return -1
+		}
+		return r
+	}, name))
+	if name == "" {
+		name = "channel"
+	}
+	if r := []rune(name); len(r) > most {
+		name = string(r[:most])
+	}
+	unique := name
+	for n := 2; taken[unique]; n++ {
+		r := []rune(name)
+		suffix := fmt.Sprintf("#%d", n)
+		unique = string(r[:min(len(r), most-len(suffix))]) + suffix
+	}
+	taken[unique] = true
+	return unique
+}

@@ -1,0 +1,103 @@
+package service
+
+import (
+	"cmp"
+	"context"
+	"encoding/binary"
+	"math"
+	"slices"
+
+	"github.com/neurod/neurod/internal/samples"
+	"github.com/neurod/neurod/models"
+)
+
+// samplesChunk is how many samples a channel are laid over each other at once.
+const samplesChunk = 16 << 10
+
+var _ SessionReader = (*Sessions)(nil)
+
+// Samples returns the samples of a session of the project from startMS to before endMS; nil is the beginning of the last
+// contiguous stretch, and its end. Errors: SessionNotFound; InvalidRequestBody where the range is empty, was not recorded
+// without a gap, or holds more than a decode may.
+func (s *Sessions) Samples(ctx context.Context, projectID, sessionID string, startMS, endMS *int64) (SessionSamples, error) {
+	ses, err := s.get(ctx, projectID, sessionID)
+	if err != nil {
+		return SessionSamples{}, err
+	}
+	tail, any := ses.Tail()
+	if !any {
+		return SessionSamples{}, models.InvalidField("/input/session_id", "no_samples", "names a session that has no samples yet")
+	}
+	from, to := tail.Start, tail.End
+	if endMS != nil {
+		to = ses.SampleAt(*endMS)
+	}
+	if startMS != nil {
+		from = ses.SampleAt(*startMS)
+	}
+	if from >= to {
+		return SessionSamples{}, models.InvalidField("/input/start_ms", "out_of_range", "is not before the end of the range, %d", ses.TimeOf(to))
+	}
+	channels := len(ses.Channels)
+	if n := (to - from) * int64(channels) * 4; n > MaxPayloadBytes {
+		return SessionSamples{}, tooLarge(int(n))
+	}
+	out := SessionSamples{SessionID: ses.ID, Data: make([]byte, 0, (to-from)*int64(channels)*4), Channels: ses.Channels, Rate: ses.SampleRateHz}
+	t := samples.New(channels)
+	for at := from; at < to; at += samplesChunk {
+		end := min(at+samplesChunk, to)
+		batches, err := s.cfg.Store.BatchesOver(ctx, ses.ID, at, end, ses.LongestBatch)
+		if err != nil {
+			return SessionSamples{}, unavailable(err)
+		}
+		t.Reset(at, end)
+		for i := range batches {
+			if err := t.Add(&batches[i]); err != nil {
+				return SessionSamples{}, unavailable(err)
+			}
+		}
+		for there, upTo := range t.Runs() {
+			if there == at && upTo == end {
+				break
+			}
+			missing := at
+			if there == at {
+				missing = upTo
+			}
+			return SessionSamples{}, gapFault(ses, missing)
+		}
+		if !t.Complete(at, end) { // there are none at all
+			return SessionSamples{}, gapFault(ses, at)
+		}
+		for i := range int(end - at) {
+			for _, row := range t.Rows {
+				out.Data = binary.LittleEndian.AppendUint32(out.Data, math.Float32bits(float32(row[i])))
+			}
+		}
+	}
+	if out.Events, err = s.eventsIn(ctx, ses, from, to); err != nil {
+		return SessionSamples{}, err
+	}
+	return out, nil
+}
+
+// eventsIn returns the events of a session in a range of its samples, the first as many as a decode may have.
+func (s *Sessions) eventsIn(ctx context.Context, ses models.Session, from, to int64) ([]models.DecodeEvent, error) {
+	if s.cfg.Events == nil {
+		return nil, nil
+	}
+	var out []models.DecodeEvent
+	err := s.cfg.Events(ctx, ses.ProjectID, ses.ID, func(e ExportEvent) error {
+		if e.Sample >= from && e.Sample < to && len(out) < MaxEvents {
+			out = append(out, models.DecodeEvent{OnsetS: float64(e.Sample-from) / ses.SampleRateHz, Code: e.Code, Label: e.Label})
+		}
+		return nil
+	})
+	slices.SortStableFunc(out, func(a, b models.DecodeEvent) int { return cmp.Compare(a.OnsetS, b.OnsetS) })
+	return out, err
+}
+
+// gapFault says where samples are missing.
+func gapFault(ses models.Session, sample int64) error {
+	return models.InvalidField("/input/start_ms", "gap", "begins a range whose samples are not all there: those from %d on are missing", ses.TimeOf(sample))
+}
