@@ -170,14 +170,19 @@ func (st *Stream) sendNews(ctx context.Context, send func(StreamEvent) error) (o
 		if more {
 			continue
 		}
-		ses := n.Session
-		if ses.JobOpen && ses.EndedAt != nil {
-			if ses, err = st.sessions.get(ctx, ses.ProjectID, ses.ID); err != nil { // notices a job that has failed
+		if n.Session.Over() {
+			return true, send(StreamEvent{Ended: &n.Session})
+		}
+		if n.Session.JobOpen && n.Session.EndedAt != nil {
+			// Looking notices a job that has failed. If the session is over by now, the last windows may have come since they
+			// were read.
+			ses, err := st.sessions.get(ctx, n.Session.ProjectID, n.Session.ID)
+			if err != nil {
 				return false, err
 			}
-		}
-		if ses.Over() {
-			return true, send(StreamEvent{Ended: &ses})
+			if ses.Over() {
+				continue
+			}
 		}
 		return false, nil
 	}
