@@ -76,6 +76,7 @@ type ProjectModel struct {
 	Info      ModelInfo
 	Codec     string
 	Data      []byte // the file as it is kept
+	JobID     string // of the job that made it; "" where it was uploaded
 	CreatedAt time.Time
 }
 
