@@ -79,6 +79,8 @@ var matrix = map[string]right{
 	"GET /api/v1/models/:name":                        {takes: "key", scope: models.ScopeCatalogRead, good: 200, other: 404},
 	"DELETE /api/v1/models/:name":                     {takes: "key", scope: models.ScopeCatalogWrite, good: 204, other: 404},
 	"POST /api/v1/models/:name/rollback":              {takes: "key", scope: models.ScopeCatalogWrite, body: `{"version":"1"}`, good: 200, other: 404},
+	"POST /api/v1/models/train":                       {takes: "key", scope: models.ScopeCatalogWrite, body: `{"name":"m","paradigm":"motor_imagery","sessions":[{"session_id":"{session}"}],"classes":{"1":"a","2":"b"}}`, good: 202, other: 404},
+	"POST /api/v1/models/:name/calibrate":             {takes: "key", scope: models.ScopeCatalogWrite, body: `{"sessions":[{"session_id":"{session}"}],"classes":{"1":"left_hand"}}`, good: 202, other: 404},
 	"GET /healthz":                                    {takes: "none", good: 200},
 	"GET /readyz":                                     {takes: "none", good: 200},
 	"GET /api/health":                                 {takes: "none", good: 200},

@@ -52,6 +52,7 @@ func Adapt(ctx context.Context, d decoders.Adaptive, ds *decoders.Dataset, spec 
 	}
 	card := spec.Card
 	card.Trials += len(ds.Trials)
+	card.TrainedWith.From = spec.From
 	e := evaluation(protocol{name: onlineProtocol, units: make([]string, len(ds.Trials))}, all, len(distinct(recordings.Subjects(ds))))
 	card.Evaluations = append(slices.Clone(card.Evaluations), e)
 	brier := round(all.Brier())
