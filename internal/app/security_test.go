@@ -226,8 +226,16 @@ func TestSecurityMatrix(t *testing.T) {
 					emails++
 					if strings.Contains(path, ":name") {
 						name := fmt.Sprintf("model-%d", emails)
-						s.uploadModel(t, mine.keys["good"], modelFile(t, name, "1", ""))
+						file := modelFile(t, name, "1", "")
+						if strings.HasSuffix(path, "/calibrate") {
+							file = adaptiveFile(t, name)
+						}
+						s.uploadModel(t, mine.keys["good"], file)
 						path = strings.NewReplacer(":name", name, ":version", "1").Replace(path)
+					}
+					if strings.Contains(body, "{session}") {
+						session := s.json(t, 201, "POST", "/v1/sessions", mine.keys["good"], sessionBody)["session_id"].(string)
+						body = strings.Replace(body, "{session}", session, 1)
 					}
 					if strings.Contains(body, "{model}") {
 						file := modelFile(t, fmt.Sprintf("uploaded-%d", emails), "1", "")

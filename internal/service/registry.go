@@ -256,7 +256,7 @@ func (r *Registry) Publish(ctx context.Context, projectID, name string, build fu
 			return models.ProjectModel{}, err
 		}
 		m, created, err := r.put(ctx, projectID, n)
-		if err == nil && n.Attempt.ID != "" && m.JobID == n.Attempt.ID {
+		if err == nil && m.JobID != nil && *m.JobID == n.Attempt.ID {
 			return m, nil
 		}
 		overtaken := err == nil && !created || err != nil && models.AsError(err).Code == models.ModelVersionTaken

@@ -59,10 +59,7 @@ func (projectModelRow) TableName() string { return "project_models" }
 
 func (r projectModelRow) entity() (models.ProjectModel, error) {
 	m := models.ProjectModel{ID: r.ID, ProjectID: r.ProjectID, Name: r.Name, Number: r.Number, Version: r.Version, Paradigm: r.Paradigm,
-		Pipeline: r.Pipeline, State: r.State, Size: r.Size, SHA256: r.SHA256, Codec: r.Codec, Data: r.Data, CreatedAt: r.CreatedAt}
-	if r.JobID != nil {
-		m.JobID = *r.JobID
-	}
+		Pipeline: r.Pipeline, State: r.State, Size: r.Size, SHA256: r.SHA256, Codec: r.Codec, Data: r.Data, JobID: r.JobID, CreatedAt: r.CreatedAt}
 	if err := json.Unmarshal([]byte(r.Info), &m.Info); err != nil {
 		return models.ProjectModel{}, fmt.Errorf("store: info of model %s: %w", r.ID, err)
 	}
