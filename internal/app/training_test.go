@@ -39,7 +39,7 @@ type cuedRun struct {
 func imageryRun(t testing.TB, seed uint64, trialsPerClass int) *cuedRun {
 	t.Helper()
 	ses, err := synthetic.MotorImagery(synthetic.Config{Channels: []string{"FC3", "FC4", "C3", "Cz", "C4", "CP3", "CP4", "Pz"}, Rate: 160, Seed: seed},
-		synthetic.ImageryConfig{TrialsPerClass: trialsPerClass, Depth: 0.5})
+		synthetic.ImageryConfig{TrialsPerClass: trialsPerClass, Depth: 0.15})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -550,8 +550,8 @@ func TestTrainingIsCanceled(t *testing.T) {
 	t.Parallel()
 	s := boot(t, testkit.Backend{DataDir: t.TempDir()})
 	var sessions []object
-	for seed := range uint64(4) {
-		r := imageryRun(t, 20+seed, 40)
+	for seed := range uint64(3) {
+		r := imageryRun(t, 20+seed, 20)
 		s.keep(t, s.key, r, "user_1", [2]float64{})
 		sessions = append(sessions, object{"session_id": r.id})
 	}
