@@ -39,7 +39,7 @@ type cuedRun struct {
 func imageryRun(t testing.TB, seed uint64, trialsPerClass int) *cuedRun {
 	t.Helper()
 	ses, err := synthetic.MotorImagery(synthetic.Config{Channels: []string{"FC3", "FC4", "C3", "Cz", "C4", "CP3", "CP4", "Pz"}, Rate: 160, Seed: seed},
-		synthetic.ImageryConfig{TrialsPerClass: trialsPerClass, Depth: 0.15})
+		synthetic.ImageryConfig{TrialsPerClass: trialsPerClass, Depth: 0.25})
 	if err != nil {
 		t.Fatal(err)
 	}
