@@ -49,8 +49,8 @@ evaluate: build ## Print the accuracy tables over NEUROD_EEG_DATA
 chaos: build setup ## Kill, freeze, flush and restart everything under load; lost, doubled and changed must be 0
 	go run ./tools/chaos -neurod bin/neurod
 
-bench: build setup ## Measure latency, throughput beside its floor, decode times, memory and start-up
-	go run ./tools/bench -neurod bin/neurod
+bench: build setup ## Measure speed beside floors and limits; ONLY=live,import picks parts
+	go run ./tools/bench -neurod bin/neurod $(if $(ONLY),-only $(ONLY))
 
 clean: ## Remove what was built
 	rm -rf bin

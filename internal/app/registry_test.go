@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -19,7 +20,11 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/catalog"
+	"github.com/neurod/neurod/decoders/epoch"
+	"github.com/neurod/neurod/decoders/motorimagery"
+	"github.com/neurod/neurod/decoders/synthetic"
 	"github.com/neurod/neurod/internal/auth"
 	"github.com/neurod/neurod/internal/service"
 	"github.com/neurod/neurod/internal/testkit"
@@ -895,4 +900,46 @@ func TestLiveSessionsUseOwnModels(t *testing.T) {
 			t.Errorf("decoded with %v", decodes[0])
 		}
 	})
+}
+
+// TestRegistryTypes: models of the Bayesian classifiers are listed under the types that the document names, and decode.
+func TestRegistryTypes(t *testing.T) {
+	t.Parallel()
+	s := boot(t, testkit.Backend{DataDir: t.TempDir()})
+	const perClass, seconds = 12, 4
+	channels := []string{"Fp1", "Fp2", "C3", "C4", "P7", "P8", "O1", "O2"}
+	r, err := synthetic.MotorImagery(synthetic.Config{Seed: 3, Channels: channels, Rate: 250}, synthetic.ImageryConfig{TrialsPerClass: perClass})
+	if err != nil {
+		t.Fatal(err)
+	}
+	set := &decoders.Dataset{Paradigm: decoders.MotorImagery, Channels: r.Channels, Rate: r.Rate, Cue: 1, Classes: []string{"left", "right"}}
+	set.Trials = epoch.Cut(r.Signal, r.Events, func(e decoders.Event) int { return slices.Index(set.Classes, e.Label) }, 1, seconds, "r")
+	if len(set.Trials) < perClass {
+		t.Fatalf("%d trials", len(set.Trials))
+	}
+	for kind, pipeline := range map[string]decoders.Pipeline{"RxLDA": motorimagery.CSPRxLDA(), "RxGMM": motorimagery.CSPRxGMM()} {
+		d, err := pipeline.Train(t.Context(), set, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		name := strings.ToLower(kind)
+		var b bytes.Buffer
+		if err := catalog.Write(&b, decoders.MotorImagery, name, "1.0.0", catalog.ModelCard{Summary: "made of simulated trials", Subjects: 1}, d.State()); err != nil {
+			t.Fatal(err)
+		}
+		s.uploadModel(t, s.key, b.Bytes())
+		listed := s.list(t, s.key, "?paradigm=motor_imagery&type="+kind)
+		if m := listed[name]; len(listed) != 1 || m["type"] != kind || m["n_features"] != 8. || m["n_classes"] != 2. || m["metadata"].(object)["feature_type"] != "csp" {
+			t.Errorf("%s: listed %v", kind, listed)
+		}
+		if other := s.list(t, s.key, "?paradigm=p300&type="+kind); len(other) != 0 {
+			t.Errorf("%s for P300: %v", kind, other)
+		}
+		request := motorImagery()
+		request["input"].(object)["model"] = name
+		job := s.await(t, s.json(t, 202, "POST", "/api/v1/neuro/decode", s.key, request)["id"].(string))
+		if job["status"] != "completed" || job["output"].(object)["model"].(object)["pipeline"] != pipeline.Name() {
+			t.Errorf("%s: %v", kind, job)
+		}
+	}
 }

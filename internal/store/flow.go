@@ -17,13 +17,13 @@ import (
 // batchName names a batch by its session and the caller's id.
 type batchName struct{ session, batch string }
 
-// span is a range of indexes or samples of a session, both ends included.
+// span is a range of samples of a session, both ends included.
 type span struct {
 	session     string
 	first, last int64
 }
 
-// indexed is one index of a session.
+// indexed is one window or decode of a session.
 type indexed struct {
 	session string
 	index   int64
@@ -33,8 +33,8 @@ type indexed struct {
 type flowRead struct {
 	sessions []string // ids to lock, in order, each once
 	batches  []batchName
-	windows  []span
-	decodes  []span
+	windows  []indexed // that may be there
+	decodes  []indexed
 	attempts []Attempt
 	key      *models.IdempotencyRecord
 	relaxed  bool // what is written can be computed again: the commit need not wait for the disk

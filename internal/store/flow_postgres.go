@@ -169,7 +169,7 @@ func (t *pgFlowTx) read(r *flowRead) (*flowFound, error) {
 	return f, nil
 }
 
-// spans lays ranges out as three arrays.
+// spanArgs lays ranges out as three arrays.
 func spanArgs(spans []span) []any {
 	ids, first, last := make([]string, len(spans)), make([]int64, len(spans)), make([]int64, len(spans))
 	for i, s := range spans {
@@ -178,17 +178,23 @@ func spanArgs(spans []span) []any {
 	return []any{ids, first, last}
 }
 
-func (t *pgFlowTx) indexes(b *pgx.Batch, spans []span, into map[indexed]bool, table, column string) {
-	if len(spans) == 0 {
+// indexes reads which of the indexes are there. The whole primary key is given: with a part of it the planner, who meets
+// the table while it is empty, might choose another index and read all windows of a session.
+func (t *pgFlowTx) indexes(b *pgx.Batch, wanted []indexed, into map[indexed]bool, table, column string) {
+	if len(wanted) == 0 {
 		return
+	}
+	ids, indexes := make([]string, len(wanted)), make([]int64, len(wanted))
+	for i, w := range wanted {
+		ids[i], indexes[i] = w.session, w.index
 	}
 	each(b, func(row pgx.CollectableRow) error {
 		var i indexed
 		err := row.Scan(&i.session, &i.index)
 		into[i] = true
 		return err
-	}, `SELECT t.session_id, t.`+column+` FROM unnest($1::text[], $2::bigint[], $3::bigint[]) AS w(session_id, first, last)
-		JOIN `+table+` t ON t.session_id = w.session_id AND t.`+column+` BETWEEN w.first AND w.last`, spanArgs(spans)...)
+	}, `SELECT t.session_id, t.`+column+` FROM unnest($1::text[], $2::bigint[]) AS w(session_id, k)
+		JOIN `+table+` t ON t.session_id = w.session_id AND t.`+column+` = w.k`, ids, indexes)
 }
 
 func (t *pgFlowTx) stretches(spans []span) (map[string][]models.Stretch, error) {
@@ -362,7 +368,8 @@ func (s *Store) pgWork(ctx context.Context, q WorkQuery) (w Work, err error) {
 		return err
 	}, `SELECT seq, start_sample, end_sample FROM sample_batches
 		WHERE session_id = $1 AND seq >= (SELECT seen_count FROM sessions WHERE id = $1) ORDER BY seq LIMIT $2`, q.SessionID, q.Batches)
-	// What is around a few live batches is nearly always what their windows need.
+	// What is around a few live batches is nearly always what their windows need. The steps are held apart, so that the order
+	// is the same when the planner meets the tables while they are empty.
 	each(b, func(row pgx.CollectableRow) error {
 		p := models.SampleBatch{SessionID: q.SessionID}
 		var from, to int64
@@ -373,11 +380,14 @@ func (s *Store) pgWork(ctx context.Context, q WorkQuery) (w Work, err error) {
 		p.Data, err = unpack(p.Codec, p.Size, p.Data)
 		w.Around, w.From, w.To = append(w.Around, p), from, to
 		return err
-	}, `WITH s AS (SELECT seen_count, longest_batch, ceil(sample_rate_hz * $3 / 1000)::bigint + 1 AS reach FROM sessions WHERE id = $1),
-		p AS (SELECT start_sample, end_sample FROM sample_batches, s WHERE session_id = $1 AND seq >= s.seen_count ORDER BY seq LIMIT $2),
-		r AS (SELECT min(start_sample) - min(s.reach) AS lo, max(end_sample) + min(s.reach) AS hi, min(s.longest_batch) AS longest FROM p, s)
-		SELECT b.seq, b.start_ms, b.start_sample, b.end_sample, b.codec, b.size, b.data, r.lo, r.hi FROM r, sample_batches b
-		WHERE b.session_id = $1 AND b.end_sample > r.lo AND b.end_sample < r.hi + r.longest AND b.start_sample < r.hi AND r.hi - r.lo <= $4
+	}, `WITH s AS MATERIALIZED (SELECT seen_count, longest_batch,
+			ceil(sample_rate_hz * greatest($3, coalesce((decode::json ->> 'window_ms')::int, 0)) / 1000)::bigint + 1 AS reach FROM sessions WHERE id = $1),
+		p AS MATERIALIZED (SELECT start_sample, end_sample FROM sample_batches
+			WHERE session_id = $1 AND seq >= (SELECT seen_count FROM s) ORDER BY seq LIMIT $2),
+		r AS MATERIALIZED (SELECT min(start_sample) - (SELECT reach FROM s) AS lo, max(end_sample) + (SELECT reach FROM s) AS hi FROM p)
+		SELECT b.seq, b.start_ms, b.start_sample, b.end_sample, b.codec, b.size, b.data, r.lo, r.hi FROM r CROSS JOIN LATERAL (
+			SELECT * FROM sample_batches WHERE session_id = $1 AND end_sample > r.lo AND end_sample < r.hi + (SELECT longest_batch FROM s)
+				AND start_sample < r.hi AND r.hi - r.lo <= $4 ORDER BY end_sample OFFSET 0) b
 		ORDER BY b.seq`, q.SessionID, q.Batches, q.ReachMS, q.AroundSamples)
 	err = s.pgConn(ctx, func(c *pgx.Conn) error { return c.SendBatch(ctx, b).Close() })
 	if err == nil && !found {

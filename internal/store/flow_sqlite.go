@@ -53,15 +53,13 @@ func (t liteFlow) read(r *flowRead) (*flowFound, error) {
 			f.batches[name] = same[0]
 		}
 	}
-	indexes := func(spans []span, into map[indexed]bool, entity any, column string) error {
-		for _, s := range spans {
-			var there []int64
-			if err := t.tx.Model(entity).Where("session_id = ? AND "+column+" BETWEEN ? AND ?", s.session, s.first, s.last).Pluck(column, &there).Error; err != nil {
+	indexes := func(wanted []indexed, into map[indexed]bool, entity any, column string) error {
+		for _, w := range wanted {
+			var n int64
+			if err := t.tx.Model(entity).Where("session_id = ? AND "+column+" = ?", w.session, w.index).Count(&n).Error; err != nil {
 				return err
 			}
-			for _, i := range there {
-				into[indexed{s.session, i}] = true
-			}
+			into[w] = n > 0
 		}
 		return nil
 	}

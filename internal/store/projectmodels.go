@@ -153,6 +153,9 @@ func (s *Store) PutModel(ctx context.Context, n NewModel) (out models.ProjectMod
 		if bytes+row.Size > n.MaxBytes {
 			return ErrTooMany
 		}
+		if err := lockVersions(tx, m.ProjectID, m.Name); err != nil {
+			return err
+		}
 		row.Number = name.LastNumber + 1
 		err = tx.Model(&projectModelRow{}).Where("project_id = ? AND name = ? AND state = ?", m.ProjectID, m.Name, models.ModelActive).
 			Update("state", models.ModelRetired).Error
@@ -339,7 +342,24 @@ func setState(tx *gorm.DB, id string, to models.ModelState) error {
 
 // lockName keeps others from changing which versions of a name there are.
 func lockName(tx *gorm.DB, projectID, name string) error {
-	return forUpdate(tx).Where("project_id = ? AND name = ?", projectID, name).Take(&models.ProjectModelName{}).Error
+	err := forUpdate(tx).Where("project_id = ? AND name = ?", projectID, name).Take(&models.ProjectModelName{}).Error
+	if err != nil {
+		return err
+	}
+	return lockVersions(tx, projectID, name)
+}
+
+// lockVersions locks every version of names. An erasure, which holds sessions, must not wait for a name whose holder may wait
+// for sessions: it has these locks alone, and all take them in the order of the ids.
+func lockVersions(tx *gorm.DB, projectID string, names ...string) error {
+	for chunk := range slices.Chunk(names, modelChunk) {
+		var rows []projectModelRow
+		err := forUpdate(tx).Select("id").Where("project_id = ? AND name IN ?", projectID, chunk).Order("id").Find(&rows).Error
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // DeleteModel deletes a version of a project's model, or all of them where version is "", and returns how many. When the
@@ -405,8 +425,7 @@ func eraseModels(tx *gorm.DB, projectID string, sessionIDs []string) error {
 	var names []string
 	for chunk := range slices.Chunk(ids, modelChunk) {
 		var rows []projectModelRow
-		err := forUpdate(tx).Select("id", "name").Where("project_id = ? AND id IN ?", projectID, chunk).Order("id").Find(&rows).Error
-		if err != nil {
+		if err := tx.Select("name").Where("project_id = ? AND id IN ?", projectID, chunk).Find(&rows).Error; err != nil {
 			return err
 		}
 		for _, r := range rows {
@@ -414,5 +433,9 @@ func eraseModels(tx *gorm.DB, projectID string, sessionIDs []string) error {
 		}
 	}
 	slices.Sort(names)
-	return deleteModels(tx, projectID, ids, slices.Compact(names))
+	names = slices.Compact(names)
+	if err := lockVersions(tx, projectID, names...); err != nil {
+		return err
+	}
+	return deleteModels(tx, projectID, ids, names)
 }

@@ -331,6 +331,63 @@ func TestTrainingAndErasureAtOnce(t *testing.T) {
 	})
 }
 
+// TestManyHandsOnOneName: putting, activating, deleting and erasing at once neither wait for each other in a circle nor leave a
+// name without its one active version.
+func TestManyHandsOnOneName(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	testkit.Stores(t, func(t *testing.T, s *store.Store) {
+		for range 15 {
+			ses := newSession(t, s, models.ModeStreaming)
+			for i := range 6 {
+				n := newModel(ses.ProjectID, "m", strconv.Itoa(i+1), []byte{byte(i)})
+				if i%2 == 1 {
+					n.Sessions = []string{ses.ID}
+				}
+				if _, _, err := s.PutModel(ctx, n); err != nil {
+					t.Fatal(err)
+				}
+			}
+			var wg sync.WaitGroup
+			do := func(fn func() error) {
+				wg.Go(func() {
+					if err := fn(); err != nil && !errors.Is(err, store.ErrNotFound) && !errors.Is(err, store.ErrVersion) && !errors.Is(err, store.ErrSessionGone) {
+						t.Error(err)
+					}
+				})
+			}
+			for i := range 4 {
+				do(func() error { _, err := s.ActivateModel(ctx, ses.ProjectID, "m", strconv.Itoa(1+i)); return err })
+				do(func() error { _, err := s.ActivateModel(ctx, ses.ProjectID, "m", ""); return err })
+				do(func() error {
+					n := newModel(ses.ProjectID, "m", strconv.Itoa(7+i), []byte{byte(7 + i)})
+					if i%2 == 0 {
+						n.Sessions = []string{ses.ID}
+					}
+					_, _, err := s.PutModel(ctx, n)
+					return err
+				})
+			}
+			do(func() error { _, err := s.AcceptErasure(ctx, newErasure(ses.ProjectID, "u")); return err })
+			do(func() error { _, err := s.DeleteModel(ctx, ses.ProjectID, "m", "3"); return err })
+			wg.Wait()
+			list, err := s.ProjectModels(ctx, ses.ProjectID, "m")
+			if err != nil || len(list) < 2 {
+				t.Fatalf("left are %d, %v", len(list), err)
+			}
+			active := 0
+			for _, m := range list {
+				if m.State == models.ModelActive {
+					active++
+				}
+			}
+			if active != 1 {
+				t.Fatalf("%d versions are active", active)
+			}
+		}
+	})
+}
+
 // TestAnalyticsCountsExactly, also when many log at once, and prunes what is old.
 func TestAnalyticsCountsExactly(t *testing.T) {
 	t.Parallel()

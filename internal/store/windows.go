@@ -90,11 +90,11 @@ func (s *Store) commitMany(ctx context.Context, calls []*WindowCommit) ([]commit
 	for _, c := range calls {
 		r.sessions = append(r.sessions, c.SessionID)
 		r.attempts = append(r.attempts, c.Attempt)
-		if n := len(c.Windows); n > 0 {
-			r.windows = append(r.windows, span{c.SessionID, c.Windows[0].WindowIndex, c.Windows[n-1].WindowIndex})
+		for i := range c.Windows {
+			r.windows = append(r.windows, indexed{c.SessionID, c.Windows[i].WindowIndex})
 		}
-		if n := len(c.Decodes); n > 0 {
-			r.decodes = append(r.decodes, span{c.SessionID, c.Decodes[0].DecodeIndex, c.Decodes[n-1].DecodeIndex})
+		for i := range c.Decodes {
+			r.decodes = append(r.decodes, indexed{c.SessionID, c.Decodes[i].DecodeIndex})
 		}
 	}
 	slices.Sort(r.sessions)

@@ -16,7 +16,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/neurod/neurod/internal/testkit/neurod"
-	"github.com/neurod/neurod/internal/testkit/servers"
 )
 
 // The session of the export measurement: a night of a headset, in batches as an upload has them.
@@ -28,26 +27,8 @@ const (
 )
 
 // benchExport exports a session of 12 h in every format from PostgreSQL.
-func benchExport(ctx context.Context, opt options) error {
-	pg, err := servers.StartPostgres(ctx)
-	if err != nil {
-		return err
-	}
-	defer pg.Close()
-	rd, err := servers.StartRedis(ctx)
-	if err != nil {
-		return err
-	}
-	defer rd.Close()
-	d, err := production(ctx, opt, pg, rd)
-	if err != nil {
-		return err
-	}
-	defer d.stop()
-	c, err := client(ctx, d)
-	if err != nil {
-		return err
-	}
+func benchExport(ctx context.Context, opt options, st *stage) error {
+	d, c := st.deployment, st.client
 	fmt.Printf("\n## Export: one session of %d h, %d channels × %d Hz, batches of %d s, PostgreSQL\n", exportHours, exportChannels, exportRate, exportBatch)
 	id, err := longSession(ctx, c)
 	if err != nil {

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/neurod/neurod/internal/testkit/neurod"
-	"github.com/neurod/neurod/internal/testkit/servers"
 )
 
 // The recording of the import measurement: an hour of a bipolar montage, as epilepsy monitoring records it.
@@ -86,32 +85,14 @@ func hourEDF(seed uint64) []byte {
 }
 
 // benchImport uploads an hour of EEG in one request and waits until every window is there.
-func benchImport(ctx context.Context, opt options) error {
-	pg, err := servers.StartPostgres(ctx)
-	if err != nil {
-		return err
-	}
-	defer pg.Close()
-	rd, err := servers.StartRedis(ctx)
-	if err != nil {
-		return err
-	}
-	defer rd.Close()
-	d, err := production(ctx, opt, pg, rd)
-	if err != nil {
-		return err
-	}
-	defer d.stop()
-	c, err := client(ctx, d)
-	if err != nil {
-		return err
-	}
+func benchImport(ctx context.Context, opt options, st *stage) error {
+	d, c := st.deployment, st.client
 	file := hourEDF(1)
 	fmt.Printf("\n## Import: %d s of %d channels at %d Hz, %.1f MB of EDF, in one request\n", importSeconds, importChannels, importRate, float64(len(file))/1e6)
 	var factors []float64
 	for round := range opt.rounds {
 		cpu0 := make([]float64, 0, 4)
-		for _, group := range [][]int{d.own[:1], d.own[1:2], pg.PIDs()} {
+		for _, group := range [][]int{d.own[:1], d.own[1:2], st.pg.PIDs()} {
 			cpu0 = append(cpu0, cpuOf(group))
 		}
 		accepted, took, err := importOnce(ctx, c, file)
@@ -121,7 +102,7 @@ func benchImport(ctx context.Context, opt options) error {
 		factor := importSeconds / took.Seconds()
 		factors = append(factors, factor)
 		fmt.Printf("round %d: accepted after %.2f s, complete after %.2f s: %.0f times real time; CPU: API %.2f s, worker %.2f s, PostgreSQL %.2f s\n",
-			round+1, accepted.Seconds(), took.Seconds(), factor, cpuOf(d.own[:1])-cpu0[0], cpuOf(d.own[1:2])-cpu0[1], cpuOf(pg.PIDs())-cpu0[2])
+			round+1, accepted.Seconds(), took.Seconds(), factor, cpuOf(d.own[:1])-cpu0[0], cpuOf(d.own[1:2])-cpu0[1], cpuOf(st.pg.PIDs())-cpu0[2])
 	}
 	m := median(factors)
 	fmt.Printf("median: %.0f times real time (limit 1000: %s)\n", m, verdict(m >= 1000))

@@ -18,7 +18,7 @@ import (
 func main() {
 	var opt options
 	flag.StringVar(&opt.neurod, "neurod", "bin/neurod", "the program to measure")
-	flag.StringVar(&opt.only, "only", "", "comma-separated parts: latency,throughput,ingest,live,age,decoders,memory,export,import (default all)")
+	flag.StringVar(&opt.only, "only", "", "comma-separated parts: "+partNames()+" (default all)")
 	flag.IntVar(&opt.requests, "requests", 400, "decodes timed one after another for latency")
 	flag.DurationVar(&opt.load, "load", 12*time.Second, "length of one closed-loop throughput round")
 	flag.IntVar(&opt.clients, "clients", 32, "closed-loop clients")
@@ -49,34 +49,44 @@ type options struct {
 	rounds   int
 }
 
-// wants reports whether the part was asked for.
-func (o options) wants(part string) bool {
-	return o.only == "" || slices.Contains(strings.Split(o.only, ","), part)
+// parts are what can be measured, in order.
+var parts = []struct {
+	name string
+	run  func(ctx context.Context, opt options) error
+}{
+	{"decoders", func(ctx context.Context, _ options) error { return benchDecoders(ctx) }},
+	{"memory", benchStartup},
+	{"latency", benchLatency},
+	{"throughput", benchThroughput},
+	{"ingest", staged(ingestThroughput)},
+	{"live", staged(liveLatency)},
+	{"age", staged(batchCost)},
+	{"import", staged(benchImport)},
+	{"export", staged(benchExport)},
+}
+
+// staged is a part that is measured on a deployment of its own.
+func staged(part func(context.Context, options, *stage) error) func(context.Context, options) error {
+	return func(ctx context.Context, opt options) error { return onStage(ctx, opt, part) }
+}
+
+func partNames() string {
+	var names []string
+	for _, p := range parts {
+		names = append(names, p.name)
+	}
+	return strings.Join(names, ",")
 }
 
 func run(ctx context.Context, opt options) error {
-	if opt.wants("decoders") {
-		if err := benchDecoders(ctx); err != nil {
-			return err
+	wanted := strings.Split(opt.only, ",")
+	for _, p := range parts {
+		if opt.only != "" && !slices.Contains(wanted, p.name) {
+			continue
 		}
-	}
-	if opt.wants("memory") {
-		if err := benchStartup(ctx, opt); err != nil {
-			return err
+		if err := p.run(ctx, opt); err != nil {
+			return fmt.Errorf("%s: %w", p.name, err)
 		}
-	}
-	if opt.wants("export") {
-		if err := benchExport(ctx, opt); err != nil {
-			return err
-		}
-	}
-	if opt.wants("import") {
-		if err := benchImport(ctx, opt); err != nil {
-			return err
-		}
-	}
-	if slices.ContainsFunc([]string{"latency", "throughput", "ingest", "live", "age"}, opt.wants) {
-		return benchService(ctx, opt)
 	}
 	return nil
 }

@@ -115,7 +115,16 @@ func client(ctx context.Context, d *deployment) (*neurod.Client, error) {
 	return c, nil
 }
 
-func benchService(ctx context.Context, opt options) error {
+// stage is a production deployment on stores of its own, and a client of it.
+type stage struct {
+	*deployment
+	client *neurod.Client
+	pg     *servers.Postgres
+	redis  *servers.Redis
+}
+
+// onStage measures one part on a fresh deployment, so that no part pays for what another has left in the stores.
+func onStage(ctx context.Context, opt options, part func(context.Context, options, *stage) error) error {
 	pg, err := servers.StartPostgres(ctx)
 	if err != nil {
 		return err
@@ -126,71 +135,55 @@ func benchService(ctx context.Context, opt options) error {
 		return err
 	}
 	defer rd.Close()
-
-	prod, err := production(ctx, opt, pg, rd)
+	d, err := production(ctx, opt, pg, rd)
 	if err != nil {
 		return err
 	}
-	defer prod.stop()
-	prodClient, err := client(ctx, prod)
+	defer d.stop()
+	c, err := client(ctx, d)
 	if err != nil {
 		return err
 	}
-	if opt.wants("latency") {
-		fmt.Println("\n## Latency: POST to result through wait, 8 channels × 4 s motor imagery, one client")
-		if err := latency(ctx, opt, prod, prodClient); err != nil {
-			return err
-		}
-	}
-	if opt.wants("throughput") {
-		if err := throughput(ctx, opt, prod, prodClient, pg, rd); err != nil {
-			return err
-		}
-	}
-	if opt.wants("ingest") {
-		if err := ingestThroughput(ctx, opt, prodClient, pg, rd); err != nil {
-			return err
-		}
-	}
-	if opt.wants("live") {
-		if err := liveLatency(ctx, opt, prod, prodClient); err != nil {
-			return err
-		}
-	}
-	if opt.wants("age") {
-		if err := batchCost(ctx, prodClient); err != nil {
-			return err
-		}
-	}
-	prod.stop()
-	prod.procs = nil
-	if !opt.wants("latency") && !opt.wants("throughput") {
-		return nil
-	}
+	return part(ctx, opt, &stage{d, c, pg, rd})
+}
 
+func benchLatency(ctx context.Context, opt options) error {
+	fmt.Println("\n## Latency: POST to result through wait, 8 channels × 4 s motor imagery, one client")
+	err := onStage(ctx, opt, func(ctx context.Context, opt options, s *stage) error {
+		return latency(ctx, opt, s.deployment, s.client)
+	})
+	if err != nil {
+		return err
+	}
+	return onEmbedded(ctx, opt, latency)
+}
+
+func benchThroughput(ctx context.Context, opt options) error {
+	if err := onStage(ctx, opt, throughput); err != nil {
+		return err
+	}
+	return onEmbedded(ctx, opt, func(ctx context.Context, opt options, _ *deployment, c *neurod.Client) error {
+		rate, lat, err := closedLoop(ctx, c, opt.clients, opt.load)
+		if err == nil {
+			fmt.Printf("embedded, %d clients: %.0f decodes/s, p50 %s ms, p99 %s ms\n", opt.clients, rate, ms(percentile(lat, .5)), ms(percentile(lat, .99)))
+		}
+		return err
+	})
+}
+
+// onEmbedded measures a part on a fresh process with the embedded stores.
+func onEmbedded(ctx context.Context, opt options, part func(context.Context, options, *deployment, *neurod.Client) error) error {
 	emb, cleanup, err := embedded(ctx, opt)
 	if err != nil {
 		return err
 	}
 	defer cleanup()
 	defer emb.stop()
-	embClient, err := client(ctx, emb)
+	c, err := client(ctx, emb)
 	if err != nil {
 		return err
 	}
-	if opt.wants("latency") {
-		if err := latency(ctx, opt, emb, embClient); err != nil {
-			return err
-		}
-	}
-	if opt.wants("throughput") {
-		rate, lat, err := closedLoop(ctx, embClient, opt.clients, opt.load)
-		if err != nil {
-			return err
-		}
-		fmt.Printf("embedded, %d clients: %.0f decodes/s, p50 %s ms, p99 %s ms\n", opt.clients, rate, ms(percentile(lat, .5)), ms(percentile(lat, .99)))
-	}
-	return nil
+	return part(ctx, opt, emb, c)
 }
 
 // latency times single decodes with short random pauses, then the processor time of the idle service.
@@ -320,9 +313,10 @@ func startFloor(ctx context.Context, pg *servers.Postgres, rd *servers.Redis) (*
 }
 
 // throughput lets the floor and the service take turns and compares the medians of their rates.
-func throughput(ctx context.Context, opt options, d *deployment, c *neurod.Client, pg *servers.Postgres, rd *servers.Redis) error {
+func throughput(ctx context.Context, opt options, st *stage) error {
+	d, c := st.deployment, st.client
 	fmt.Printf("\n## Throughput: %d closed-loop clients, API + worker + stores + load on this machine\n", opt.clients)
-	fc, floor, err := startFloor(ctx, pg, rd)
+	fc, floor, err := startFloor(ctx, st.pg, st.redis)
 	if err != nil {
 		return err
 	}

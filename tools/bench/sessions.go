@@ -20,7 +20,6 @@ import (
 	"github.com/coder/websocket"
 
 	"github.com/neurod/neurod/internal/testkit/neurod"
-	"github.com/neurod/neurod/internal/testkit/servers"
 )
 
 // The session of every measurement here: 8 channels at 250 Hz, sent in batches of one second.
@@ -160,8 +159,9 @@ func checkWindows(ctx context.Context, all []*recorder) error {
 }
 
 // ingestThroughput compares closed-loop ingestion with its floor: the same bytes in one transaction from a bare handler.
-func ingestThroughput(ctx context.Context, opt options, c *neurod.Client, pg *servers.Postgres, rd *servers.Redis) error {
-	fc, floor, err := startFloor(ctx, pg, rd)
+func ingestThroughput(ctx context.Context, opt options, st *stage) error {
+	c := st.client
+	fc, floor, err := startFloor(ctx, st.pg, st.redis)
 	if err != nil {
 		return err
 	}
@@ -233,7 +233,8 @@ const liveSessions = 200
 
 // liveLatency measures from the sending of the batch that completes a window to the arrival of the window over WebSocket,
 // with 200 live sessions of one batch a second each.
-func liveLatency(ctx context.Context, opt options, d *deployment, c *neurod.Client) error {
+func liveLatency(ctx context.Context, opt options, st *stage) error {
+	d, c := st.deployment, st.client
 	fmt.Printf("\n## Live: batch to window over WebSocket, %d sessions of 8 channels × 250 Hz, one batch a second each, %s\n", liveSessions, d.name)
 	length := int(max(opt.load, 10*time.Second) / time.Second)
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(length+60)*time.Second)
@@ -322,7 +323,8 @@ func liveLatency(ctx context.Context, opt options, d *deployment, c *neurod.Clie
 
 // batchCost compares a batch at minute 1 of a session with one at hour 6 of another, taking turns: from its sending to the
 // end of the job that writes its windows.
-func batchCost(ctx context.Context, c *neurod.Client) error {
+func batchCost(ctx context.Context, _ options, st *stage) error {
+	c := st.client
 	fmt.Println("\n## Cost of a batch of 1 s by the age of its session: POST to the end of its job, taking turns")
 	young, err := newRecorder(ctx, c, 1)
 	if err != nil {
