@@ -572,3 +572,85 @@ func TestTrainingIsCanceled(t *testing.T) {
 		t.Errorf("a canceled training left a model: %s", a.body)
 	}
 }
+
+// TestEveryPipelineTrainsOnSessions trains each pipeline that there is on synthetic sessions of its paradigm. Each beats
+// guessing, and decodes a trial; those that go on learning do.
+func TestEveryPipelineTrainsOnSessions(t *testing.T) {
+	t.Parallel()
+	s := boot(t, testkit.Backend{DataDir: t.TempDir()})
+	type task struct {
+		runs    []*cuedRun
+		classes object
+		window  object // nil for the paradigm's
+	}
+	imagery := task{runs: []*cuedRun{imageryRun(t, 31, 12), imageryRun(t, 32, 12)}, classes: object{"left": "left_hand", "right": "right_hand"},
+		window: object{"from_s": -0.5, "to_s": 4}}
+	flicker := task{classes: object{"1": "8 Hz", "2": "10 Hz", "3": "12 Hz", "4": "15 Hz"}, window: object{"from_s": -0.5, "to_s": 2}}
+	spell := task{classes: object{"target": "target", "non_target": "non_target"}, window: nil}
+	for block := range uint64(3) {
+		f, err := synthetic.SSVEP(synthetic.Config{Channels: []string{"PO3", "POz", "PO4", "O1", "Oz", "O2"}, Rate: 128, Seed: 40 + block},
+			synthetic.FlickerConfig{TrialsPerTarget: 2, TrialSeconds: 2, AmplitudeUV: 6})
+		if err != nil {
+			t.Fatal(err)
+		}
+		flicker.runs = append(flicker.runs, &cuedRun{signal: f.Signal, events: f.Events})
+	}
+	for block := range uint64(2) {
+		p, err := synthetic.Speller(synthetic.Config{Channels: []string{"Fz", "Cz", "Pz", "Oz", "P3", "P4", "PO7", "PO8"}, Rate: 128, Seed: 50 + block},
+			synthetic.SpellerConfig{Repetitions: 5})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range p.Events {
+			p.Events[i].Label = "non_target"
+			if p.Targets[i] {
+				p.Events[i].Label = "target"
+			}
+		}
+		spell.runs = append(spell.runs, &cuedRun{signal: p.Signal, events: p.Events})
+	}
+	tasks := map[string]task{"motor_imagery": imagery, "ssvep": flicker, "p300": spell}
+	for _, k := range tasks {
+		for _, r := range k.runs {
+			s.keep(t, s.key, r, "user_1", [2]float64{})
+		}
+	}
+	for _, p := range trainable() {
+		k := tasks[p.Paradigm]
+		var sessions []object
+		for _, r := range k.runs {
+			sessions = append(sessions, object{"session_id": r.id})
+		}
+		name := "by-" + p.Name
+		job := s.train(t, object{"name": name, "paradigm": p.Paradigm, "pipeline": p.Name, "sessions": sessions, "classes": k.classes, "window": k.window})
+		if job["status"] != "completed" {
+			t.Errorf("%s: %v", p.Name, job["error"])
+			continue
+		}
+		out := job["output"].(object)
+		if out["pipeline"] != p.Name || out["beats_chance"] != true {
+			t.Errorf("%s: %v", p.Name, out)
+		}
+		run := k.runs[0]
+		first := run.events[0]
+		in := object{"type": "eeg", "session_id": run.id, "paradigm": p.Paradigm, "model": name, "start_ms": run.at(first) - 500, "end_ms": run.at(first) + 2000}
+		switch p.Paradigm {
+		case "motor_imagery":
+			in["end_ms"] = run.at(first) + 4000
+		case "p300":
+			in["start_ms"], in["end_ms"] = run.at(first)-1000, run.at(first)+1700
+			in["events"] = []object{{"onset_s": 1, "code": 1}}
+		}
+		got := s.await(t, s.json(t, 202, "POST", "/api/v1/neuro/decode", s.key, object{"input": in})["id"].(string))
+		if got["status"] != "completed" || got["output"].(object)["model"].(object)["name"] != name {
+			t.Errorf("%s decodes: %v", p.Name, got)
+		}
+		if !p.Adaptive {
+			continue
+		}
+		job = s.await(t, s.json(t, 202, "POST", "/api/v1/models/"+name+"/calibrate", s.key, object{"sessions": sessions[:1], "classes": k.classes, "window": k.window})["id"].(string))
+		if job["status"] != "completed" || job["output"].(object)["model"] != name+"@2" {
+			t.Errorf("%s goes on learning: %v", p.Name, job)
+		}
+	}
+}
