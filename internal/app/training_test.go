@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -25,6 +26,7 @@ import (
 	"github.com/neurod/neurod/internal/testkit/eegdata"
 	"github.com/neurod/neurod/internal/training"
 	"github.com/neurod/neurod/models"
+	"github.com/neurod/neurod/workers"
 )
 
 // cuedRun is a run of cued trials: the signal as it is stored, in float32, with its events.
@@ -477,6 +479,14 @@ func TestTrainingIsRefused(t *testing.T) {
 			}
 		}
 
+		// Training reads sessions, so it needs their scope as well.
+		narrow := s.makeKey(t, object{"scopes": []string{"catalog:write"}})["raw_key"].(string)
+		for _, path := range []string{"/api/v1/models/train", "/api/v1/models/adaptive/calibrate"} {
+			if a := s.call(t, "POST", path, narrow, body(nil)); a.StatusCode != 403 || a.code() != "insufficient_scope" {
+				t.Errorf("%s without the scope of sessions: %d %s", path, a.StatusCode, a.body)
+			}
+		}
+
 		// What only the trials show fails the job, with the numbers.
 		failed := func(what, code string, job object) object {
 			t.Helper()
@@ -653,4 +663,117 @@ func TestEveryPipelineTrainsOnSessions(t *testing.T) {
 			t.Errorf("%s goes on learning: %v", p.Name, job)
 		}
 	}
+}
+
+// TestTrainingOnSeveralPeople trains on the sessions of two users: one is left out at a time, the model names neither, and it
+// goes with either of them, together with what was made from it.
+func TestTrainingOnSeveralPeople(t *testing.T) {
+	t.Parallel()
+	testkit.Backends(t, func(t *testing.T, b testkit.Backend) {
+		s := boot(t, b)
+		anna, berta, carla := imageryRun(t, 61, 10), imageryRun(t, 62, 10), imageryRun(t, 63, 6)
+		s.keep(t, s.key, anna, "anna/1", [2]float64{})
+		s.keep(t, s.key, berta, "berta", [2]float64{})
+		s.keep(t, s.key, carla, "carla", [2]float64{})
+		classes := object{"769": "left_hand", "770": "right_hand"}
+		job := s.train(t, object{"name": "both", "paradigm": "motor_imagery", "pipeline": "csp_rxgmm", "classes": classes,
+			"sessions": []object{{"session_id": anna.id}, {"session_id": berta.id}}})
+		if job["status"] != "completed" {
+			t.Fatal(job)
+		}
+		card := job["output"].(object)["card"].(object)
+		if e := card["evaluations"].([]any)[0].(object); e["protocol"] != "leave one subject out" || card["subjects"] != 2. {
+			t.Errorf("%v", card)
+		}
+		stored, err := s.app.store.ProjectModel(t.Context(), s.project, "both", "1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		file, err := s.app.store.ModelFile(t.Context(), s.project, stored.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, secret := range []string{"anna", "berta", anna.id, berta.id} {
+			if bytes.Contains(file, []byte(secret)) {
+				t.Errorf("the model file holds %q", secret)
+			}
+		}
+		job = s.await(t, s.json(t, 202, "POST", "/api/v1/models/both/calibrate", s.key, object{"sessions": []object{{"session_id": carla.id}}, "classes": classes})["id"].(string))
+		if job["status"] != "completed" || job["output"].(object)["from"] != "both@1" {
+			t.Fatal(job)
+		}
+		// A roll back, and on from there: version 3 has not learned what version 2 has.
+		s.json(t, 200, "POST", "/api/v1/models/both/rollback", s.key, object{})
+		job = s.await(t, s.json(t, 202, "POST", "/api/v1/models/both/calibrate", s.key, object{"sessions": []object{{"session_id": anna.id}}, "classes": classes})["id"].(string))
+		if out, _ := job["output"].(object); out["model"] != "both@3" || out["from"] != "both@1" {
+			t.Errorf("after the roll back: %v", job)
+		}
+		s.json(t, 200, "DELETE", "/v1/users/carla", s.key, nil)
+		versions := s.json(t, 200, "GET", "/api/v1/models/both", s.key, nil)["versions"].([]any)
+		if len(versions) != 2 || versions[0].(object)["version"] != "3" || versions[1].(object)["version"] != "1" {
+			t.Errorf("versions without carla: %v", versions)
+		}
+		s.json(t, 200, "DELETE", "/v1/users/berta", s.key, nil)
+		if a := s.call(t, "GET", "/api/v1/models/both", s.key, nil); a.StatusCode != 404 {
+			t.Errorf("the model outlives berta: %s", a.body)
+		}
+	})
+}
+
+// TestTrainingKeepsToItsMemory gives a worker too little room for the trials.
+func TestTrainingKeepsToItsMemory(t *testing.T) {
+	t.Parallel()
+	s := boot(t, testkit.Backend{DataDir: t.TempDir()})
+	r := imageryRun(t, 71, 6)
+	s.keep(t, s.key, r, "user_1", [2]float64{})
+	run := workers.TrainModel(workers.TrainingConfig{Store: s.app.store, Catalog: s.app.catalog, Publish: s.app.registry.Publish, MaxBytes: 200_000})
+	request := mustJSON(t, object{"name": "m", "paradigm": "motor_imagery", "pipeline": "csp_lda", "sessions": []object{{"session_id": r.id}}, "classes": object{"769": "l", "770": "r"}})
+	_, err := run(t.Context(), &workers.Task{Job: models.Job{ID: models.NewID(), ProjectID: s.project, Request: json.RawMessage(request)}})
+	// A trial is 4.5 s of 8 channels at 160 Hz.
+	var bad *decoders.Error
+	if !errors.As(err, &bad) || bad.Code != "payload_too_large" || bad.Details["trials_so_far"] != 200_000/(720*8*8) {
+		t.Errorf("%v", err)
+	}
+	// A session that is gone when the job runs.
+	request = mustJSON(t, object{"name": "m", "paradigm": "motor_imagery", "pipeline": "csp_lda", "sessions": []object{{"session_id": models.NewID()}}, "classes": object{"769": "l", "770": "r"}})
+	_, err = run(t.Context(), &workers.Task{Job: models.Job{ID: models.NewID(), ProjectID: s.project, Request: json.RawMessage(request)}})
+	if models.AsError(err).Code != models.TrainingDataGone {
+		t.Errorf("%v", err)
+	}
+}
+
+// TestCalibrationsAtOnceLoseNothing has several calibrations of a model run at the same time: each makes a version, and each
+// goes on from another one.
+func TestCalibrationsAtOnceLoseNothing(t *testing.T) {
+	t.Parallel()
+	testkit.Backends(t, func(t *testing.T, b testkit.Backend) {
+		s := boot(t, b)
+		s.uploadModel(t, s.key, adaptiveFile(t, "adaptive"))
+		r := imageryRun(t, 81, 6)
+		s.keep(t, s.key, r, "user_1", [2]float64{})
+		const n = 4
+		var ids []string
+		for i := range n {
+			ids = append(ids, s.json(t, 202, "POST", "/api/v1/models/adaptive/calibrate", s.key, object{"sessions": []object{{"session_id": r.id,
+				"start_ms": r.at(r.events[2*i]), "end_ms": r.at(r.events[2*i+2])}}, "classes": object{"769": "left_hand", "770": "right_hand"}})["id"].(string))
+		}
+		from := map[any]any{}
+		for _, id := range ids {
+			job := s.await(t, id)
+			out, _ := job["output"].(object)
+			if job["status"] != "completed" || out["trials"].(object)["used"] != 2. {
+				t.Fatalf("%v", job)
+			}
+			from[out["model"]] = out["from"]
+		}
+		for v := 2; v <= n+1; v++ {
+			if model := fmt.Sprintf("adaptive@%d", v); from[model] != fmt.Sprintf("adaptive@%d", v-1) {
+				t.Errorf("%s was made from %v", model, from[model])
+			}
+		}
+		last := s.json(t, 200, "GET", "/api/v1/models/adaptive", s.key, nil)["versions"].([]any)[0].(object)
+		if got := last["card"].(object)["trials"]; got != 20.+2*n {
+			t.Errorf("the last version has learned %v trials", got)
+		}
+	})
 }
