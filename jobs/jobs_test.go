@@ -489,10 +489,13 @@ func TestATaskOfADeadWorkerIsReplaced(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	until(t, "another task", func() bool { return pending(t, rc, jobs.InteractiveQueue) == 1 })
-	if n, err := rc.LLen(ctx, q+"active").Result(); err != nil || n != 0 {
-		t.Errorf("%d dead tasks are left, %v", n, err)
-	}
+	until(t, "another task in place of the dead one", func() bool {
+		n, err := rc.LLen(ctx, q+"active").Result()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n == 0 && pending(t, rc, jobs.InteractiveQueue) == 1
+	})
 }
 
 func TestMoreThanTheQueueHoldsWaitsInTheDatabase(t *testing.T) {

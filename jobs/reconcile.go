@@ -238,10 +238,12 @@ func (r *reconciler) feed(ctx context.Context, queue string, pending int64) (ful
 // hand enqueues those of the rows that have no task waiting in Redis. It returns how many.
 func (r *reconciler) hand(ctx context.Context, queue string, due []store.Due, pending int64) (int, error) {
 	states := make([]*redis.StringCmd, len(due))
+	var waiting *redis.IntCmd
 	_, err := r.redis.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for i, d := range due {
 			states[i] = p.HGet(ctx, queueKey(queue, "t:")+taskID(d), "state")
 		}
+		waiting = p.LLen(ctx, queueKey(queue, "pending")) // after the states: a task may have come since the round began
 		return nil
 	})
 	if err != nil && !errors.Is(err, redis.Nil) {
@@ -253,7 +255,7 @@ func (r *reconciler) hand(ctx context.Context, queue string, due []store.Due, pe
 		switch state := states[i].Val(); {
 		case state == "":
 			fresh = append(fresh, d)
-		case state == "pending" && pending > 0:
+		case state == "pending" && (pending > 0 || waiting.Val() > 0):
 			// It waits for its turn.
 		default:
 			stuck = append(stuck, d) // with a dead worker: the id is taken, the next seq is not
