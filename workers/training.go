@@ -199,7 +199,7 @@ func (w *trainingRun) train(ctx context.Context, req models.TrainRequest) (*trai
 	}
 	w.steps.end("train")
 	w.phase("storing")
-	stored, err := w.cfg.Publish(ctx, w.task.Job.ProjectID, req.Name, func(version string) (service.NewVersion, error) {
+	stored, err := w.publish(ctx, req.Name, func(version string) (service.NewVersion, error) {
 		m.Version = version
 		return w.version(m, req.LabelledTrials, "")
 	})
@@ -232,7 +232,7 @@ func (w *trainingRun) calibrate(ctx context.Context, req models.CalibrateRequest
 	if report.Used == 0 {
 		return nil, report.tooFew("there is no usable trial", nil)
 	}
-	stored, err := w.cfg.Publish(ctx, w.task.Job.ProjectID, req.Name, func(version string) (service.NewVersion, error) {
+	stored, err := w.publish(ctx, req.Name, func(version string) (service.NewVersion, error) {
 		// Read after the version is chosen: where another version comes between, this is called again, and nothing that another
 		// calibration has learned is lost.
 		base, d, err := w.base(ctx, req.Name, req.Version)
@@ -300,6 +300,15 @@ func (w *trainingRun) gather(ctx context.Context, l models.LabelledTrials, parad
 		classes: classes, before: before, after: after, maxBytes: w.cfg.MaxBytes})
 	w.steps.end("read")
 	return ds, report, err
+}
+
+// publish stores the next version of a name. Where other versions come between again and again, the job is tried again later.
+func (w *trainingRun) publish(ctx context.Context, name string, build func(version string) (service.NewVersion, error)) (models.ProjectModel, error) {
+	m, err := w.cfg.Publish(ctx, w.task.Job.ProjectID, name, build)
+	if known := (*models.Error)(nil); errors.As(err, &known) && known.Code == models.ModelVersionTaken {
+		return m, fmt.Errorf("workers: versions of %s come too fast: %s", name, known.Text())
+	}
+	return m, err
 }
 
 // version is the model as it is stored.

@@ -749,9 +749,9 @@ func TestCalibrationsAtOnceLoseNothing(t *testing.T) {
 	testkit.Backends(t, func(t *testing.T, b testkit.Backend) {
 		s := boot(t, b)
 		s.uploadModel(t, s.key, adaptiveFile(t, "adaptive"))
-		r := imageryRun(t, 81, 6)
+		r := imageryRun(t, 81, 9)
 		s.keep(t, s.key, r, "user_1", [2]float64{})
-		const n = 4
+		const n = 8 // more than a version is tried for in one attempt
 		var ids []string
 		for i := range n {
 			ids = append(ids, s.json(t, 202, "POST", "/api/v1/models/adaptive/calibrate", s.key, object{"sessions": []object{{"session_id": r.id,
