@@ -38,16 +38,39 @@ type TrainingConfig struct {
 	Program string
 	// MaxBytes limits the samples of all trials of a job, as float64. Defaults to 512 MiB.
 	MaxBytes int64
+	// Parallel is how many jobs run at once, which bounds what their trials take together; others wait their turn. Defaults
+	// to 2.
+	Parallel int
 }
 
-func (c TrainingConfig) withDefaults() TrainingConfig {
-	if c.Program == "" {
-		c.Program = "neurod"
+// Trainer has the handlers of the jobs that make models. It is safe for concurrent use.
+type Trainer struct {
+	cfg   TrainingConfig
+	slots chan struct{} // of trainings that run
+}
+
+// NewTrainer returns a trainer.
+func NewTrainer(cfg TrainingConfig) *Trainer {
+	if cfg.Program == "" {
+		cfg.Program = "neurod"
 	}
-	if c.MaxBytes <= 0 {
-		c.MaxBytes = maxTrialBytes
+	if cfg.MaxBytes <= 0 {
+		cfg.MaxBytes = maxTrialBytes
 	}
-	return c
+	if cfg.Parallel <= 0 {
+		cfg.Parallel = 2
+	}
+	return &Trainer{cfg, make(chan struct{}, cfg.Parallel)}
+}
+
+// turn waits until the job may run, and returns what lets the next one.
+func (t *Trainer) turn(ctx context.Context) (func(), error) {
+	select {
+	case t.slots <- struct{}{}:
+		return func() { <-t.slots }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 // curveSizes are the trials a class of learning curves, as `neurod evaluate` has them.
@@ -72,30 +95,34 @@ type trainingOutput struct {
 	SizeBytes   int64             `json:"size_bytes"`
 }
 
-// TrainModel returns the handler of the jobs that train a model on labelled sessions.
-func TrainModel(cfg TrainingConfig) Handler {
-	cfg = cfg.withDefaults()
-	return func(ctx context.Context, task *Task) (Result, error) {
-		var req models.TrainRequest
-		if err := json.Unmarshal(task.Job.Request, &req); err != nil {
-			return Result{}, models.Errorf(models.InvalidRequestBody, "the request is not one of a training").Wrap(err)
-		}
-		w := newTrainingRun(ctx, cfg, task)
-		return w.result(w.train(ctx, req))
+// Train is the handler of the jobs that train a model on labelled sessions.
+func (t *Trainer) Train(ctx context.Context, task *Task) (Result, error) {
+	var req models.TrainRequest
+	if err := json.Unmarshal(task.Job.Request, &req); err != nil {
+		return Result{}, models.Errorf(models.InvalidRequestBody, "the request is not one of a training").Wrap(err)
 	}
+	next, err := t.turn(ctx)
+	if err != nil {
+		return Result{}, err
+	}
+	defer next()
+	w := newTrainingRun(ctx, t.cfg, task)
+	return w.result(w.train(ctx, req))
 }
 
-// CalibrateModel returns the handler of the jobs that make a further version of a model that goes on learning.
-func CalibrateModel(cfg TrainingConfig) Handler {
-	cfg = cfg.withDefaults()
-	return func(ctx context.Context, task *Task) (Result, error) {
-		var req models.CalibrateRequest
-		if err := json.Unmarshal(task.Job.Request, &req); err != nil {
-			return Result{}, models.Errorf(models.InvalidRequestBody, "the request is not one of a calibration").Wrap(err)
-		}
-		w := newTrainingRun(ctx, cfg, task)
-		return w.result(w.calibrate(ctx, req))
+// Calibrate is the handler of the jobs that make a further version of a model that goes on learning.
+func (t *Trainer) Calibrate(ctx context.Context, task *Task) (Result, error) {
+	var req models.CalibrateRequest
+	if err := json.Unmarshal(task.Job.Request, &req); err != nil {
+		return Result{}, models.Errorf(models.InvalidRequestBody, "the request is not one of a calibration").Wrap(err)
 	}
+	next, err := t.turn(ctx)
+	if err != nil {
+		return Result{}, err
+	}
+	defer next()
+	w := newTrainingRun(ctx, t.cfg, task)
+	return w.result(w.calibrate(ctx, req))
 }
 
 // trainingProgress is what the diagnostics of a running job tell.

@@ -301,9 +301,9 @@ func (a *App) wireWorker() (err error) {
 	a.worker.Register(models.KindSessionWindows, workers.SessionWindows(a.store, found, a.engine.Notify))
 	a.worker.Register(models.KindUserErase, workers.EraseUser(a.store))
 	a.worker.Register(models.KindSessionImport, workers.SessionImport(a.store, a.engine.Notify))
-	train := workers.TrainingConfig{Store: a.store, Catalog: a.catalog, Publish: a.registry.Publish}
-	a.worker.Register(models.KindModelTrain, workers.TrainModel(train))
-	a.worker.Register(models.KindModelCalibrate, workers.CalibrateModel(train))
+	trainer := workers.NewTrainer(workers.TrainingConfig{Store: a.store, Catalog: a.catalog, Publish: a.registry.Publish})
+	a.worker.Register(models.KindModelTrain, trainer.Train)
+	a.worker.Register(models.KindModelCalibrate, trainer.Calibrate)
 	a.metrics.MustRegister(a.worker.Collector())
 	return nil
 }

@@ -726,7 +726,7 @@ func TestTrainingKeepsToItsMemory(t *testing.T) {
 	s := boot(t, testkit.Backend{DataDir: t.TempDir()})
 	r := imageryRun(t, 71, 6)
 	s.keep(t, s.key, r, "user_1", [2]float64{})
-	run := workers.TrainModel(workers.TrainingConfig{Store: s.app.store, Catalog: s.app.catalog, Publish: s.app.registry.Publish, MaxBytes: 200_000})
+	run := workers.NewTrainer(workers.TrainingConfig{Store: s.app.store, Catalog: s.app.catalog, Publish: s.app.registry.Publish, MaxBytes: 200_000}).Train
 	request := mustJSON(t, object{"name": "m", "paradigm": "motor_imagery", "pipeline": "csp_lda", "sessions": []object{{"session_id": r.id}}, "classes": object{"769": "l", "770": "r"}})
 	_, err := run(t.Context(), &workers.Task{Job: models.Job{ID: models.NewID(), ProjectID: s.project, Request: json.RawMessage(request)}})
 	// A trial is 4.5 s of 8 channels at 160 Hz.
