@@ -331,8 +331,8 @@ func liveHeap() float64 {
 // TestExportMemory exports one hour and twelve hours: what is held in memory meanwhile does not grow with the session. It is not
 // parallel, since others would be measured with it.
 func TestExportMemory(t *testing.T) {
-	if testing.Short() {
-		t.Skip("makes a session of 12 h")
+	if testing.Short() || raceDetector {
+		t.Skip("makes a session of 12 h: in the pass without the race detector, which changes what is held")
 	}
 	s := boot(t, testkit.Backend{DataDir: t.TempDir()})
 	peaks := map[int]map[string]float64{}
