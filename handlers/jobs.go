@@ -197,7 +197,7 @@ func (a *API) listJobs(c *gin.Context) {
 		f.States = append(f.States, models.JobState(s))
 	}
 	for _, k := range q.list("kind", string(models.KindDecode), string(models.KindDecodeBatch), string(models.KindSessionWindows),
-		string(models.KindUserErase)) {
+		string(models.KindUserErase), string(models.KindModelTrain), string(models.KindModelCalibrate)) {
 		f.Kinds = append(f.Kinds, models.JobKind(k))
 	}
 	f.Limit = q.integer("limit", service.DefaultLimit, 1, service.MaxLimit)

@@ -35,7 +35,9 @@ type Config struct {
 	Sessions *service.Sessions
 	Health   service.Health
 	// Registry and Analytics are the use cases of models. Required.
-	Registry  *service.Registry
+	Registry *service.Registry
+	// Training is the use cases of making models. Required.
+	Training  *service.Training
 	Analytics *service.Analytics
 	// Limits holds callers to rates. Defaults to none.
 	Limits *service.Limits
@@ -145,6 +147,8 @@ func (a *API) Routes() []Route {
 		{get, "/api/v1/models/:name", key, models.ScopeCatalogRead, 0, a.getModel},
 		{del, "/api/v1/models/:name", key, models.ScopeCatalogWrite, 0, a.deleteModel},
 		{post, "/api/v1/models/:name/rollback", key, models.ScopeCatalogWrite, SmallBodyLimit, a.rollbackModel},
+		{post, "/api/v1/models/train", key, models.ScopeCatalogWrite, SmallBodyLimit, a.trainModel},
+		{post, "/api/v1/models/:name/calibrate", key, models.ScopeCatalogWrite, SmallBodyLimit, a.calibrateModel},
 
 		{get, "/healthz", none, "", 0, a.healthz},
 		{get, "/readyz", none, "", 0, a.readyz},

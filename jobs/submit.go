@@ -37,7 +37,9 @@ type NewJob struct {
 	Payload []byte          // nil for none
 	// SessionID names the session whose samples the job works on: it is erased with it. "" for none.
 	SessionID string
-	Failed    *Failure // an item that is known to be bad is stored as failed, so that the batch accounts for it
+	// Sessions names further ones.
+	Sessions []string
+	Failed   *Failure // an item that is known to be bad is stored as failed, so that the batch accounts for it
 }
 
 // Failure is the error of a job that failed.
@@ -141,8 +143,12 @@ func (e *Engine) acceptance(s Submission) (*store.Acceptance, []store.Due) {
 			}
 		}
 		a.Jobs = append(a.Jobs, job)
+		sessions := n.Sessions
 		if n.SessionID != "" {
-			link := models.SessionJob{SessionID: n.SessionID, JobID: job.ID}
+			sessions = append([]string{n.SessionID}, sessions...)
+		}
+		for _, id := range sessions {
+			link := models.SessionJob{SessionID: id, JobID: job.ID}
 			if parent != nil { // a batch goes whole
 				link.JobID = parent.ID
 			}

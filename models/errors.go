@@ -51,6 +51,7 @@ const (
 	ModelVersionTaken      Code = "model_version_taken"
 	ModelStorageFull       Code = "model_storage_full"
 	TrainingDataGone       Code = "training_data_gone"
+	ModelNotAdaptive       Code = "model_not_adaptive"
 	LicenseRequired        Code = "license_required"
 	RangeNotSatisfiable    Code = "range_not_satisfiable"
 	MissingKey             Code = "missing_key"
@@ -125,6 +126,7 @@ var ErrorTable = map[Code]Entry{
 	ModelVersionTaken:      {http.StatusConflict, "This version of the model cannot be stored: versions never change and only rise."},
 	ModelStorageFull:       {http.StatusConflict, "The models of this project take as much room as they may; delete some first."},
 	TrainingDataGone:       {http.StatusConflict, "What the model was trained on is no longer there."},
+	ModelNotAdaptive:       {http.StatusUnprocessableEntity, "Models of this pipeline do not go on learning; train a new one."},
 	LicenseRequired:        {http.StatusForbidden, "The model requires a higher licence tier than the API key has."},
 	RangeNotSatisfiable:    {http.StatusRequestedRangeNotSatisfiable, "The range lies outside the file."},
 	MissingKey:             {http.StatusBadRequest, "This call needs an API key: as Authorization: Bearer, or as api_key."},

@@ -41,6 +41,10 @@ const (
 	KindSessionWindows JobKind = "session_windows"
 	// KindUserErase deletes everything of an external user.
 	KindUserErase JobKind = "user_erase"
+	// KindModelTrain trains a model on labelled sessions.
+	KindModelTrain JobKind = "model_train"
+	// KindModelCalibrate makes a new version of a model that goes on learning.
+	KindModelCalibrate JobKind = "model_calibrate"
 )
 
 // Job is one accepted piece of work. Its row is the truth about it, and its own outbox: Seq and NextCheck

@@ -75,7 +75,8 @@ type ProjectModel struct {
 	SHA256    string // of the whole file, hex
 	Info      ModelInfo
 	Codec     string
-	Data      []byte // the file as it is kept
+	Data      []byte  // the file as it is kept
+	JobID     *string // the job that made it; nil where it was uploaded
 	CreatedAt time.Time
 }
 

@@ -5,16 +5,18 @@ import "encoding/json"
 // ModelCard says what a model was made from, how well it did on data it had not seen, and what it is for.
 // It travels inside the model file. After Mitchell et al. 2019, "Model Cards for Model Reporting".
 type ModelCard struct {
-	Summary     string        `json:"summary"`             // one sentence
-	Data        []DataSource  `json:"data,omitempty"`      // what it was trained on; empty for methods that need no training
-	Subjects    int           `json:"subjects"`            // people in the training data
-	Trials      int           `json:"trials"`              // labelled trials in the training data
-	TrainedWith TrainedWith   `json:"trained_with"`        // how to make it again
-	Evaluations []Evaluation  `json:"evaluations"`         // the first is the one to quote
-	Calibration []Calibration `json:"calibration"`         // how far its probabilities can be believed
-	IntendedUse string        `json:"intended_use"`        // who may use it for what
-	Limits      []string      `json:"limits,omitempty"`    // where it does not work or must not be used
-	Citations   []string      `json:"citations,omitempty"` // papers of the method and the data
+	Summary     string        `json:"summary"`        // one sentence
+	Data        []DataSource  `json:"data,omitempty"` // what it was trained on; empty for methods that need no training
+	Subjects    int           `json:"subjects"`       // people in the training data
+	Trials      int           `json:"trials"`         // labelled trials in the training data
+	TrainedWith TrainedWith   `json:"trained_with"`   // how to make it again
+	Evaluations []Evaluation  `json:"evaluations"`    // the first is the one to quote
+	Calibration []Calibration `json:"calibration"`    // how far its probabilities can be believed
+	// LearningCurve is the accuracy with fewer training trials, under the protocol of the first evaluation.
+	LearningCurve []CurvePoint `json:"learning_curve,omitempty"`
+	IntendedUse   string       `json:"intended_use"`        // who may use it for what
+	Limits        []string     `json:"limits,omitempty"`    // where it does not work or must not be used
+	Citations     []string     `json:"citations,omitempty"` // papers of the method and the data
 
 	// Priority decides between models of one paradigm that all fit a request, higher first.
 	Priority int `json:"priority,omitempty"`
@@ -37,6 +39,7 @@ type TrainedWith struct {
 	Config   json.RawMessage `json:"config,omitempty"`
 	Seed     int64           `json:"seed"`
 	Program  string          `json:"program,omitempty"` // program and version that trained it
+	From     string          `json:"from,omitempty"`    // version that went on learning, of the same name
 }
 
 // Evaluation is one measurement on data that the model evaluated had not seen.
@@ -50,6 +53,13 @@ type Evaluation struct {
 	AUC        *float64 `json:"auc,omitempty"`         // area under the ROC curve
 	Subjects   int      `json:"subjects"`
 	Trials     int      `json:"trials"`
+}
+
+// CurvePoint is the accuracy of models trained on so many trials a class.
+type CurvePoint struct {
+	TrialsPerClass int     `json:"trials_per_class"`
+	Accuracy       float64 `json:"accuracy"`
+	Trials         int     `json:"trials"` // decoded
 }
 
 // Calibration compares probabilities with how often they came true, under the protocol named.

@@ -140,7 +140,9 @@ func New(ctx context.Context, cfg Config) (_ *App, err error) {
 			// Someone waits for it, and it has been promised: it is not given up because the database is away for a while.
 			models.KindUserErase: {Deadline: 12 * time.Hour, MaxAttempts: 100},
 			// A file is written round by round; what one attempt has written stays.
-			models.KindSessionImport: {Queue: jobs.BulkQueue, Deadline: 6 * time.Hour},
+			models.KindSessionImport:  {Queue: jobs.BulkQueue, Deadline: 6 * time.Hour},
+			models.KindModelTrain:     {Queue: jobs.BulkQueue, Deadline: time.Hour},
+			models.KindModelCalibrate: {Queue: jobs.BulkQueue, Deadline: time.Hour},
 		},
 		Prunes: []jobs.Prune{{What: "upload chunks", Do: func(ctx context.Context) (int, error) {
 			return a.store.PruneUploads(ctx, time.Now().Add(-service.AbandonedUpload))
@@ -299,6 +301,9 @@ func (a *App) wireWorker() (err error) {
 	a.worker.Register(models.KindSessionWindows, workers.SessionWindows(a.store, found, a.engine.Notify))
 	a.worker.Register(models.KindUserErase, workers.EraseUser(a.store))
 	a.worker.Register(models.KindSessionImport, workers.SessionImport(a.store, a.engine.Notify))
+	trainer := workers.NewTrainer(workers.TrainingConfig{Store: a.store, Catalog: a.catalog, Publish: a.registry.Publish})
+	a.worker.Register(models.KindModelTrain, trainer.Train)
+	a.worker.Register(models.KindModelCalibrate, trainer.Calibrate)
 	a.metrics.MustRegister(a.worker.Collector())
 	return nil
 }
@@ -311,6 +316,7 @@ func (a *App) wireHTTP(accounts *service.Accounts) error {
 		Decode: service.NewDecode(service.DecodeConfig{Jobs: a.engine, Disabled: !a.settings.DecodeEnabled, Sessions: sessions,
 			CheckModel: a.registry.CheckModel}),
 		Registry:       a.registry,
+		Training:       service.NewTraining(service.TrainingConfig{Store: a.store, Jobs: a.engine, Pipelines: trainable()}),
 		Analytics:      service.NewAnalytics(service.AnalyticsConfig{Store: a.store, Quota: a.settings.AnalyticsQuota}),
 		Jobs:           service.NewJobs(a.engine),
 		Sessions:       sessions,

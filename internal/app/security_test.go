@@ -79,6 +79,8 @@ var matrix = map[string]right{
 	"GET /api/v1/models/:name":                        {takes: "key", scope: models.ScopeCatalogRead, good: 200, other: 404},
 	"DELETE /api/v1/models/:name":                     {takes: "key", scope: models.ScopeCatalogWrite, good: 204, other: 404},
 	"POST /api/v1/models/:name/rollback":              {takes: "key", scope: models.ScopeCatalogWrite, body: `{"version":"1"}`, good: 200, other: 404},
+	"POST /api/v1/models/train":                       {takes: "key", scope: models.ScopeCatalogWrite, body: `{"name":"m","paradigm":"motor_imagery","sessions":[{"session_id":"{session}"}],"classes":{"1":"a","2":"b"}}`, good: 202, other: 404},
+	"POST /api/v1/models/:name/calibrate":             {takes: "key", scope: models.ScopeCatalogWrite, body: `{"sessions":[{"session_id":"{session}"}],"classes":{"1":"left_hand"}}`, good: 202, other: 404},
 	"GET /healthz":                                    {takes: "none", good: 200},
 	"GET /readyz":                                     {takes: "none", good: 200},
 	"GET /api/health":                                 {takes: "none", good: 200},
@@ -224,8 +226,16 @@ func TestSecurityMatrix(t *testing.T) {
 					emails++
 					if strings.Contains(path, ":name") {
 						name := fmt.Sprintf("model-%d", emails)
-						s.uploadModel(t, mine.keys["good"], modelFile(t, name, "1", ""))
+						file := modelFile(t, name, "1", "")
+						if strings.HasSuffix(path, "/calibrate") {
+							file = adaptiveFile(t, name)
+						}
+						s.uploadModel(t, mine.keys["good"], file)
 						path = strings.NewReplacer(":name", name, ":version", "1").Replace(path)
+					}
+					if strings.Contains(body, "{session}") {
+						session := s.json(t, 201, "POST", "/v1/sessions", mine.keys["good"], sessionBody)["session_id"].(string)
+						body = strings.Replace(body, "{session}", session, 1)
 					}
 					if strings.Contains(body, "{model}") {
 						file := modelFile(t, fmt.Sprintf("uploaded-%d", emails), "1", "")

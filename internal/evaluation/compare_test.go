@@ -83,7 +83,7 @@ func TestSizeFoldsTrainOnSoMany(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	small := sizeFolds(folds, labels, 3, 10, 42)
+	small := crossval.Shrink(folds, labels, 3, 10, 42)
 	for f, fold := range small {
 		counts := make([]int, 3)
 		for _, i := range fold.Train {
@@ -96,7 +96,7 @@ func TestSizeFoldsTrainOnSoMany(t *testing.T) {
 			t.Errorf("fold %d trains on %v a class and tests %v", f, counts, fold.Test)
 		}
 	}
-	if sizeFolds(folds, labels, 3, 17, 42) != nil {
+	if crossval.Shrink(folds, labels, 3, 17, 42) != nil {
 		t.Error("17 of 16 training trials a class were found")
 	}
 }

@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
-	"math/rand/v2"
-	"slices"
 
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/classify"
@@ -127,34 +125,10 @@ func (e *evaluator) mean(rows []Row, like Row) Row {
 	return like
 }
 
-// sizeFolds keeps n training trials of each class in every fold, drawn by seed, and all its test trials. It is nil where a
-// fold has fewer.
-func sizeFolds(folds []classify.Fold, labels []int, classes, n int, seed uint64) []classify.Fold {
-	out := make([]classify.Fold, len(folds))
-	for f, fold := range folds {
-		rng := rand.New(rand.NewPCG(seed, uint64(f)))
-		order := slices.Clone(fold.Train)
-		rng.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
-		left := slices.Repeat([]int{n}, classes)
-		for _, i := range order {
-			if left[labels[i]] > 0 {
-				left[labels[i]]--
-				out[f].Train = append(out[f].Train, i)
-			}
-		}
-		if slices.Max(left) > 0 {
-			return nil
-		}
-		slices.Sort(out[f].Train)
-		out[f].Test = fold.Test
-	}
-	return out
-}
-
 // sizeCurve measures pipelines with few training trials, on the test trials of the given folds.
 func (e *evaluator) sizeCurve(ctx context.Context, pipelines []pipelineRun, ds *decoders.Dataset, folds []classify.Fold, like Row, seconds float64) error {
 	for _, n := range e.cfg.Sizes {
-		small := sizeFolds(folds, recordings.Labels(ds), len(ds.Classes), n, e.cfg.Seed)
+		small := crossval.Shrink(folds, recordings.Labels(ds), len(ds.Classes), n, e.cfg.Seed)
 		if small == nil {
 			continue
 		}

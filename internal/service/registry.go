@@ -226,6 +226,8 @@ type NewVersion struct {
 	Sessions []string
 	// Parent is the id of the project's model that it was made from, whose sessions count as well. "" for none.
 	Parent string
+	// Attempt is the run of the job that made it, which stores one model at most; the zero value for none.
+	Attempt store.Attempt
 }
 
 // Upload stores a model file that a caller made elsewhere. created is false where the very same file is there already.
@@ -241,7 +243,8 @@ func (r *Registry) Upload(ctx context.Context, p models.Principal, file []byte) 
 const publishTries = 5
 
 // Publish stores the next version of a name; build makes its file, with exactly that name and version inside. It is for jobs
-// of the project, which need no principal any more. Errors: those of build and Upload, and TrainingDataGone.
+// of the project, which need no principal any more. A model that an earlier attempt of the job has stored is returned as it is.
+// Errors: those of build and Upload, TrainingDataGone, and store.ErrFenced.
 func (r *Registry) Publish(ctx context.Context, projectID, name string, build func(version string) (NewVersion, error)) (models.ProjectModel, error) {
 	for try := 1; ; try++ {
 		last, err := r.cfg.Store.LastVersion(ctx, projectID, name)
@@ -253,6 +256,9 @@ func (r *Registry) Publish(ctx context.Context, projectID, name string, build fu
 			return models.ProjectModel{}, err
 		}
 		m, created, err := r.put(ctx, projectID, n)
+		if err == nil && m.JobID != nil && *m.JobID == n.Attempt.ID {
+			return m, nil
+		}
 		overtaken := err == nil && !created || err != nil && models.AsError(err).Code == models.ModelVersionTaken
 		if !overtaken || try == publishTries {
 			return m, err
@@ -284,7 +290,7 @@ func (r *Registry) put(ctx context.Context, projectID string, n NewVersion) (mod
 	m, created, err := r.cfg.Store.PutModel(ctx, store.NewModel{
 		Model: models.ProjectModel{ID: models.NewID(), ProjectID: projectID, Name: info.Name, Version: info.Version, Paradigm: info.Paradigm,
 			Pipeline: info.Pipeline, SHA256: hexSum(n.File), Info: info, CreatedAt: r.cfg.Now()},
-		File: n.File, Sessions: n.Sessions, Parent: n.Parent, MaxBytes: r.cfg.MaxBytes,
+		File: n.File, Sessions: n.Sessions, Parent: n.Parent, MaxBytes: r.cfg.MaxBytes, Attempt: n.Attempt,
 	})
 	ref := info.Name + "@" + info.Version
 	switch {
@@ -294,6 +300,8 @@ func (r *Registry) put(ctx context.Context, projectID string, n NewVersion) (mod
 		return m, false, models.Errorf(models.ModelVersionTaken, "%s does not come after the last version of this name; versions only rise.", ref)
 	case errors.Is(err, store.ErrTooMany):
 		return m, false, models.Errorf(models.ModelStorageFull, "The models of this project would take more than %d bytes; delete some first.", r.cfg.MaxBytes)
+	case errors.Is(err, store.ErrFenced):
+		return m, false, err
 	case errors.Is(err, store.ErrSessionGone):
 		return m, false, models.NewError(models.TrainingDataGone)
 	case err != nil:

@@ -24,6 +24,7 @@ import (
 //   - Of a name that has versions, exactly one is active.
 //   - A model stands beside the sessions it was trained on, and those of the model it was made from. It is stored only while
 //     all of them are there, and erased with any of them: both lock the session's row first.
+//   - A job stores one model, however many attempts it takes, and none once it was canceled or given to another attempt.
 
 var (
 	// ErrDamaged says that a stored file is not the one that was stored.
@@ -49,6 +50,7 @@ type projectModelRow struct {
 	Info      string
 	Codec     string
 	Data      []byte
+	JobID     *string // of the job that made it
 	CreatedAt time.Time
 }
 
@@ -57,7 +59,7 @@ func (projectModelRow) TableName() string { return "project_models" }
 
 func (r projectModelRow) entity() (models.ProjectModel, error) {
 	m := models.ProjectModel{ID: r.ID, ProjectID: r.ProjectID, Name: r.Name, Number: r.Number, Version: r.Version, Paradigm: r.Paradigm,
-		Pipeline: r.Pipeline, State: r.State, Size: r.Size, SHA256: r.SHA256, Codec: r.Codec, Data: r.Data, CreatedAt: r.CreatedAt}
+		Pipeline: r.Pipeline, State: r.State, Size: r.Size, SHA256: r.SHA256, Codec: r.Codec, Data: r.Data, JobID: r.JobID, CreatedAt: r.CreatedAt}
 	if err := json.Unmarshal([]byte(r.Info), &m.Info); err != nil {
 		return models.ProjectModel{}, fmt.Errorf("store: info of model %s: %w", r.ID, err)
 	}
@@ -75,10 +77,13 @@ type NewModel struct {
 	Parent string
 	// MaxBytes limits the files of the project together.
 	MaxBytes int64
+	// Attempt is the run of the job that made it; the zero value for none.
+	Attempt Attempt
 }
 
 // PutModel stores a version and makes it the active one of its name. A file that is there already is returned as it is kept,
-// and fresh is false. Errors: ErrDuplicate where the version is another file, ErrVersion, ErrSessionGone, ErrTooMany.
+// and fresh is false; so is the model that an earlier attempt of its job stored, whatever its version. Errors: ErrDuplicate where
+// the version is another file, ErrVersion, ErrSessionGone, ErrTooMany, ErrFenced where the attempt no longer holds its job.
 func (s *Store) PutModel(ctx context.Context, n NewModel) (out models.ProjectModel, fresh bool, err error) {
 	m := n.Model
 	info, err := json.Marshal(m.Info)
@@ -87,6 +92,9 @@ func (s *Store) PutModel(ctx context.Context, n NewModel) (out models.ProjectMod
 	}
 	row := projectModelRow{ID: m.ID, ProjectID: m.ProjectID, Name: m.Name, Version: m.Version, Paradigm: m.Paradigm, Pipeline: m.Pipeline,
 		State: models.ModelActive, Size: int64(len(n.File)), SHA256: m.SHA256, Info: string(info), Codec: codecNone, Data: n.File, CreatedAt: utc(m.CreatedAt)}
+	if n.Attempt.ID != "" {
+		row.JobID = &n.Attempt.ID
+	}
 	if packed := zstdEncoder().EncodeAll(n.File, nil); len(packed) < len(n.File)*9/10 {
 		row.Codec, row.Data = codecZstd, packed
 	}
@@ -99,6 +107,16 @@ func (s *Store) PutModel(ctx context.Context, n NewModel) (out models.ProjectMod
 		}
 		if err := forUpdate(tx).Where("project_id = ? AND name = ?", m.ProjectID, m.Name).Take(&name).Error; err != nil {
 			return err
+		}
+		if row.JobID != nil {
+			var made []projectModelRow
+			if err := tx.Omit("data").Where("project_id = ? AND job_id = ?", m.ProjectID, *row.JobID).Limit(1).Find(&made).Error; err != nil {
+				return err
+			}
+			if len(made) > 0 {
+				out, err = made[0].entity()
+				return err
+			}
 		}
 		var same []projectModelRow
 		err := tx.Omit("data").Where("project_id = ? AND name = ? AND version = ?", m.ProjectID, m.Name, m.Version).Limit(1).Find(&same).Error
@@ -116,6 +134,17 @@ func (s *Store) PutModel(ctx context.Context, n NewModel) (out models.ProjectMod
 		links, err := trainedOn(tx, n)
 		if err != nil {
 			return err
+		}
+		if row.JobID != nil { // after the sessions, whose erasure takes the job along
+			var held []string
+			err := forUpdate(tx).Table("jobs").Where("id = ? AND state = ? AND attempts = ?", n.Attempt.ID, models.JobRunning, n.Attempt.Attempt).
+				Pluck("id", &held).Error
+			if err != nil {
+				return err
+			}
+			if len(held) == 0 {
+				return ErrFenced
+			}
 		}
 		var bytes int64
 		if err := tx.Model(&projectModelRow{}).Where("project_id = ?", m.ProjectID).Select("coalesce(sum(size), 0)").Scan(&bytes).Error; err != nil {

@@ -132,6 +132,10 @@ func diagnoseFields(b []byte, t reflect.Type, pointer string, found *[]Mismatch)
 		return
 	}
 	for i := range t.NumField() {
+		if f := t.Field(i); f.Anonymous && f.Tag.Get("json") == "" && f.Type.Kind() == reflect.Struct { // its fields stand among t's own
+			diagnoseFields(b, f.Type, pointer, found)
+			continue
+		}
 		name := fieldName(t.Field(i))
 		for _, k := range sortedKeys(members) {
 			if name != "" && strings.EqualFold(k, name) { // as encoding/json matches

@@ -169,7 +169,11 @@ func TestDecodeNamesEveryMismatch(t *testing.T) {
 		N int     `json:"n"`
 		F float64 `json:"f"`
 	}
+	type Shared struct {
+		E int `json:"e"`
+	}
 	type outer struct {
+		Shared
 		S     string              `json:"s"`
 		B     *bool               `json:"b"`
 		List  []inner             `json:"list"`
@@ -178,13 +182,14 @@ func TestDecodeNamesEveryMismatch(t *testing.T) {
 		Inner inner               `json:"a/b~c"`
 		Skip  int                 `json:"-"`
 	}
-	const text = `{"s":1,"b":"no","list":[{"n":1},{"n":1.5,"f":1e999},7],"map":{"k":["x",2]},"own":0,"a/b~c":{"n":"x"},"Skip":"fine","free":{}}`
+	const text = `{"s":1,"b":"no","list":[{"n":1},{"n":1.5,"f":1e999},7],"map":{"k":["x",2]},"own":0,"a/b~c":{"n":"x"},"Skip":"fine","free":{},"e":"x"}`
 	got := strictjson.Decode([]byte(text), &outer{})
 	var lines []string
 	for _, m := range got {
 		lines = append(lines, m.Pointer+" "+m.Code+" "+m.Text)
 	}
 	want := []string{
+		"/e type must be a whole number",
 		"/s type must be a string",
 		"/b type must be true or false",
 		"/list/1/n range must be a whole number of at most 64 bits",

@@ -45,9 +45,9 @@ type FilesConfig struct {
 	Progress func(text string)
 }
 
-// window is how much signal around an event a paradigm's pipelines use, in s: the window itself with room for the
+// Window is how much signal around an event a paradigm's pipelines use, in s: the window itself with room for the
 // filter to settle on both sides. Imagery keeps to the 4 s that a cue usually lasts.
-func window(p decoders.Paradigm) (before, after float64) {
+func Window(p decoders.Paradigm) (before, after float64) {
 	if p == decoders.P300 {
 		return 1, 1.7
 	}
@@ -67,7 +67,7 @@ func FromFiles(ctx context.Context, cfg FilesConfig) (*Model, []recordings.Probl
 	}
 	task.Paradigm = paradigm
 	if cfg.Before == 0 && cfg.After == 0 {
-		cfg.Before, cfg.After = window(paradigm)
+		cfg.Before, cfg.After = Window(paradigm)
 	}
 	ds, problems, err := recordings.Load(ctx, recordings.Query{
 		Paths: cfg.Paths, Task: task, Channels: cfg.Channels, Before: cfg.Before, After: cfg.After, Rate: cfg.Rate, Subject: cfg.Subject,
@@ -81,22 +81,26 @@ func FromFiles(ctx context.Context, cfg FilesConfig) (*Model, []recordings.Probl
 				"no event of the class %q (%s) was found", ds.Classes[k], strings.Join(task.Events[k], ", "))
 		}
 	}
-	card := cfg.Card
-	if card.Summary == "" {
-		card.Summary = fmt.Sprintf("Tells %s by %s.", strings.Join(ds.Classes, ", "), strings.ReplaceAll(string(paradigm), "_", " "))
-	}
-	if card.IntendedUse == "" {
-		card.IntendedUse = "Not stated by whoever trained it."
-	}
-	if len(card.Data) == 0 {
-		card.Data = []catalog.DataSource{{Name: "recordings of whoever trained it", Licence: "not stated"}}
-	}
-	spec := Spec{Name: cfg.Name, Version: cfg.Version, Card: card, Seed: cfg.Seed, Program: cfg.Program, Progress: cfg.Progress}
+	spec := Spec{Name: cfg.Name, Version: cfg.Version, Card: Describe(cfg.Card, ds, "recordings of whoever trained it"), Seed: cfg.Seed, Program: cfg.Program, Progress: cfg.Progress}
 	for _, p := range pipelines {
 		spec.Candidates = append(spec.Candidates, Candidate{p, cfg.Options})
 	}
 	m, err := Train(ctx, ds, spec)
 	return m, problems, err
+}
+
+// Describe fills in what a card lacks of what only people can write. data says what was trained on.
+func Describe(card catalog.ModelCard, ds *decoders.Dataset, data string) catalog.ModelCard {
+	if card.Summary == "" {
+		card.Summary = fmt.Sprintf("Tells %s by %s.", strings.Join(ds.Classes, ", "), strings.ReplaceAll(string(ds.Paradigm), "_", " "))
+	}
+	if card.IntendedUse == "" {
+		card.IntendedUse = "Not stated by whoever trained it."
+	}
+	if len(card.Data) == 0 {
+		card.Data = []catalog.DataSource{{Name: data, Licence: "not stated"}}
+	}
+	return card
 }
 
 // choosePipelines returns the pipelines of the given names, which share a paradigm, or all of a paradigm.

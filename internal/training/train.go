@@ -47,8 +47,14 @@ type Spec struct {
 	Program string
 	// Parallel is how many folds run at once. Defaults to the number of processors.
 	Parallel int
+	// Sizes are the numbers of training trials a class of the learning curve; those that the folds do not have are left out.
+	// Defaults to none.
+	Sizes []int
 	// Progress, when not nil, is told what is being done.
 	Progress func(text string)
+	// Step, when not nil, is told how many decoders of how many are trained. Folds with too little to train on are not
+	// counted, so that done may end short of total.
+	Step func(done, total int)
 }
 
 // Model is a trained model with its card.
@@ -84,7 +90,8 @@ func Train(ctx context.Context, ds *decoders.Dataset, spec Spec) (*Model, error)
 	if err != nil {
 		return nil, err
 	}
-	cfg := crossval.Config{Request: spec.Request, Parallel: spec.Parallel}
+	curve := sizes(ds, spec, protocols[0])
+	cfg := crossval.Config{Request: spec.Request, Parallel: spec.Parallel, Trained: spec.steps(protocols, curve)}
 	var tried []measured
 	best := 0
 	for i, c := range spec.Candidates {
@@ -108,9 +115,16 @@ func Train(ctx context.Context, ds *decoders.Dataset, spec Spec) (*Model, error)
 	if err != nil {
 		return nil, err
 	}
+	if err := cfg.Trained(0, d); err != nil {
+		return nil, err
+	}
+	card := fillCard(spec, ds, d.State(), protocols, tried, best)
+	if card.LearningCurve, err = learningCurve(ctx, ds, spec, tried[best].Candidate, curve, cfg); err != nil {
+		return nil, err
+	}
 	return &Model{
 		Name: spec.Name, Version: spec.Version, Decoder: d, Outcomes: tried[best].outcomes,
-		Card: fillCard(spec, ds, d.State(), protocols, tried, best),
+		Card: card,
 	}, nil
 }
 
@@ -129,6 +143,9 @@ func (s Spec) withDefaults() Spec {
 	}
 	if s.Program == "" {
 		s.Program = "neurod"
+	}
+	if s.Step == nil {
+		s.Step = func(int, int) {}
 	}
 	if s.Progress == nil {
 		s.Progress = func(string) {}

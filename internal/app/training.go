@@ -1,0 +1,23 @@
+package app
+
+import (
+	"github.com/neurod/neurod/decoders"
+	"github.com/neurod/neurod/decoders/catalog"
+	"github.com/neurod/neurod/internal/service"
+)
+
+// usual are the pipelines that trainings take where none is named. Within a person they do best on the recordings of
+// docs/04-decoders.md, or as well as any, with few trials.
+var usual = map[decoders.Paradigm]string{decoders.MotorImagery: "ts_lr", decoders.P300: "xdawn_lda", decoders.SSVEP: "ecca"}
+
+// trainable tells the service, which knows no decoders, what models can be trained with. The seizure score is trained on
+// clips, which sessions do not label.
+func trainable() []service.PipelineInfo {
+	var out []service.PipelineInfo
+	for _, p := range catalog.Pipelines() {
+		if u, ok := usual[p.Paradigm()]; ok {
+			out = append(out, service.PipelineInfo{Name: p.Name(), Paradigm: string(p.Paradigm()), Usual: p.Name() == u, Adaptive: catalog.Adaptive(p.Name())})
+		}
+	}
+	return out
+}

@@ -1,0 +1,249 @@
+package workers
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strconv"
+
+	"gonum.org/v1/gonum/mat"
+
+	"github.com/neurod/neurod/decoders"
+	"github.com/neurod/neurod/decoders/epoch"
+	"github.com/neurod/neurod/decoders/quality"
+	"github.com/neurod/neurod/internal/samples"
+	"github.com/neurod/neurod/internal/store"
+	"github.com/neurod/neurod/models"
+)
+
+// TrialStore gives the samples and events of sessions; *store.Store is one.
+type TrialStore interface {
+	Session(ctx context.Context, projectID, id string) (models.Session, error)
+	SessionEvents(ctx context.Context, projectID, sessionID string, after, limit int) ([]models.SessionMark, error)
+	BatchesOver(ctx context.Context, sessionID string, start, end, longest int64) ([]models.SampleBatch, error)
+}
+
+var _ TrialStore = (*store.Store)(nil)
+
+const (
+	// trialEvents is how many events are read at once.
+	trialEvents = 1000
+	// trialStretch is how many samples a channel are laid over each other at once; the trials in them are cut from it.
+	trialStretch = 8 << 10
+	// maxTrialBytes limits the samples of all trials of a job together, as float64: it is what a training holds in memory.
+	maxTrialBytes = 512 << 20
+)
+
+// trialReport says what became of labelled events.
+type trialReport struct {
+	Found   int            `json:"found"`    // events of some class, in the ranges asked for
+	Used    int            `json:"used"`     // of them
+	ByClass map[string]int `json:"by_class"` // of those used
+	// SamplesMissing counts trials that were left out because some of their samples are not there: before the beginning of
+	// the session, in a gap, or not recorded yet.
+	SamplesMissing int             `json:"samples_missing"`
+	Quality        *quality.Report `json:"quality,omitempty"` // nil where trials were not gated
+}
+
+// trialQuery says which trials to gather.
+type trialQuery struct {
+	project string
+	models.LabelledTrials
+	paradigm      decoders.Paradigm
+	channels      []string // none: those of the first session
+	classes       []string // in the order of the labels; those of LabelledTrials are among them
+	before, after float64  // s
+	maxBytes      int64
+}
+
+// gather cuts the labelled trials of sessions, one session after the other, and leaves out those of low quality where that
+// is asked for. Only the trials themselves stay in memory. Each user is a subject and each session a run; their names are
+// numbers, so that none of a person comes into a model.
+//
+// Errors: TrainingDataGone, montage_mismatch, payload_too_large.
+func gather(ctx context.Context, db TrialStore, q trialQuery) (*decoders.Dataset, trialReport, error) {
+	ds := &decoders.Dataset{Paradigm: q.paradigm, Cue: q.before, Classes: q.classes}
+	report := trialReport{ByClass: map[string]int{}}
+	for _, c := range q.classes {
+		report.ByClass[c] = 0
+	}
+	var users []string
+	var subjects []int // of each trial
+	var bytes int64
+	for run, part := range q.Sessions {
+		ses, err := db.Session(ctx, q.project, part.SessionID)
+		if errors.Is(err, store.ErrNotFound) {
+			return nil, report, models.NewError(models.TrainingDataGone)
+		}
+		if err != nil {
+			return nil, report, err
+		}
+		if ds.Channels == nil {
+			if ds.Channels = q.channels; len(q.channels) == 0 {
+				ds.Channels = ses.Channels
+			}
+			ds.Rate = ses.SampleRateHz
+		}
+		rows, err := epoch.Rows(nil, ses.Channels, epoch.CanonicalNames(ds.Channels))
+		if err != nil {
+			return nil, report, err
+		}
+		subject := slices.Index(users, ses.ExternalUserID)
+		if subject < 0 {
+			subject, users = len(users), append(users, ses.ExternalUserID)
+		}
+		events, err := q.labelled(ctx, db, ses, part)
+		if err != nil {
+			return nil, report, err
+		}
+		report.Found += len(events)
+		c := cutter{db: db, ses: ses, stretch: samples.New(len(ses.Channels))}
+		lead, length := int64(math.Round(q.before*ds.Rate)), int64(math.Round((q.before+q.after)*ds.Rate))
+		for _, e := range events {
+			if bytes += length * int64(len(rows)) * 8; bytes > q.maxBytes {
+				return nil, report, decoders.Errorf(string(models.PayloadTooLarge), map[string]any{"limit_bytes": q.maxBytes, "trials_so_far": len(ds.Trials), "channels": len(rows)},
+					"the trials take more than %d bytes; name fewer sessions or channels, or a shorter window", q.maxBytes)
+			}
+			x, err := c.cut(ctx, e.sample-lead, length, rows)
+			if err != nil {
+				return nil, report, err
+			}
+			if x == nil {
+				report.SamplesMissing++
+				bytes -= length * int64(len(rows)) * 8
+				continue
+			}
+			ds.Trials = append(ds.Trials, decoders.Trial{Data: x, Label: e.label, Group: "s" + strconv.Itoa(run+1), Onset: float64(e.sample) / ds.Rate})
+			subjects = append(subjects, subject)
+		}
+	}
+	if ds.Subject = "p1"; len(users) > 1 {
+		ds.Subject = ""
+		for i := range ds.Trials {
+			ds.Trials[i].Group = "p" + strconv.Itoa(subjects[i]+1) + "/" + ds.Trials[i].Group
+		}
+	}
+	if q.RejectLowQuality == nil || *q.RejectLowQuality {
+		gated, r, err := quality.Gate(ctx, ds)
+		if err != nil {
+			return nil, report, err
+		}
+		ds, report.Quality = gated, &r
+	}
+	report.Used = len(ds.Trials)
+	for _, t := range ds.Trials {
+		report.ByClass[q.classes[t.Label]]++
+	}
+	return ds, report, nil
+}
+
+// labelledEvent is an event that begins a trial.
+type labelledEvent struct {
+	sample int64 // from the session's origin
+	label  int
+}
+
+// labelled returns the events of a session that stand for a class, in the order of their time.
+func (q trialQuery) labelled(ctx context.Context, db TrialStore, ses models.Session, part models.TrainingSession) ([]labelledEvent, error) {
+	if ses.OriginMS == nil { // without samples there is no place for an event
+		return nil, nil
+	}
+	var out []labelledEvent
+	for after := 0; ; {
+		found, err := db.SessionEvents(ctx, ses.ProjectID, ses.ID, after, trialEvents)
+		if err != nil {
+			return nil, err
+		}
+		for _, m := range found {
+			after = m.Seq
+			class, ok := q.Classes[m.Label]
+			if !ok {
+				class, ok = q.Classes[strconv.Itoa(m.Code)]
+			}
+			if !ok || part.StartMS != nil && m.AtMS < float64(*part.StartMS) || part.EndMS != nil && m.AtMS >= float64(*part.EndMS) {
+				continue
+			}
+			at := math.Round((m.AtMS - float64(*ses.OriginMS)) * ses.SampleRateHz / 1000)
+			out = append(out, labelledEvent{int64(at), slices.Index(q.classes, class)})
+		}
+		if len(found) < trialEvents {
+			break
+		}
+	}
+	slices.SortStableFunc(out, func(a, b labelledEvent) int { return cmp.Compare(a.sample, b.sample) })
+	return out, nil
+}
+
+// cutter cuts trials from a session, whose samples it reads a stretch at a time, in order.
+type cutter struct {
+	db      TrialStore
+	ses     models.Session
+	stretch *samples.Stretch
+}
+
+// cut returns length samples from a sample on of the given channels; nil where one is missing.
+func (c *cutter) cut(ctx context.Context, from, length int64, rows []int) (*mat.Dense, error) {
+	if length <= 0 {
+		return nil, nil
+	}
+	if s := c.stretch; from < s.Start || from+length > s.End {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		end := from + max(length, trialStretch)
+		batches, err := c.db.BatchesOver(ctx, c.ses.ID, from, end, c.ses.LongestBatch)
+		if err != nil {
+			return nil, err
+		}
+		s.Reset(from, end)
+		for i := range batches {
+			if err := s.Add(&batches[i]); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if !c.stretch.Complete(from, from+length) {
+		return nil, nil
+	}
+	x := mat.NewDense(len(rows), int(length), nil)
+	at := from - c.stretch.Start
+	for i, r := range rows {
+		x.SetRow(i, c.stretch.Rows[r][at:at+length])
+	}
+	return x, nil
+}
+
+// sortedClasses returns the classes of a map in the order that a model has them in.
+func sortedClasses(classes map[string]string) []string {
+	return slices.Compact(slices.Sorted(maps.Values(classes)))
+}
+
+// minTrialsPerClass is the fewest trials a class that a model is made of: fewer cannot be held back in five folds.
+const minTrialsPerClass = 5
+
+// enough refuses trials of which some class has too few.
+func (r trialReport) enough() error {
+	for _, c := range slices.Sorted(maps.Keys(r.ByClass)) {
+		if n := r.ByClass[c]; n < minTrialsPerClass {
+			return r.tooFew(fmt.Sprintf("there are %d usable trials of the class %q; at least %d of each class are needed", n, c, minTrialsPerClass), nil)
+		}
+	}
+	return nil
+}
+
+// tooFew is the too_few_trials error with everything that is known of the trials.
+func (r trialReport) tooFew(why string, fold map[string]any) error {
+	details := map[string]any{"trials": r.Used, "classes": r.ByClass, "needed_per_class": minTrialsPerClass, "found": r.Found,
+		"samples_missing": r.SamplesMissing}
+	if r.Quality != nil {
+		details["rejected"] = r.Quality.Rejected
+	}
+	if fold != nil {
+		details["fold"] = fold
+	}
+	return decoders.Errorf(decoders.CodeTooFewTrials, details, "%s", why)
+}
