@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -60,6 +61,17 @@ func New(pipelines ...decoders.Pipeline) (*Catalog, error) {
 		return nil, err
 	}
 	return c, nil
+}
+
+// clone returns a catalog with the same pipelines and models, to which others may be added without changing this one.
+func (c *Catalog) clone() *Catalog {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	out := &Catalog{pipelines: maps.Clone(c.pipelines), models: make(map[string][]*entry, len(c.models))}
+	for name, versions := range c.models {
+		out.models[name] = slices.Clone(versions)
+	}
+	return out
 }
 
 // Register adds pipelines. It fails where one of that name is there already.

@@ -3,6 +3,7 @@ package catalog
 import (
 	"embed"
 	"io/fs"
+	"sync"
 
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/motorimagery"
@@ -36,9 +37,17 @@ func Pipelines() []decoders.Pipeline {
 	}
 }
 
-// Default returns a catalog of every pipeline, the decoders that need no training and the built-in models.
-// An error means that the program was built wrongly.
+// Default returns a catalog of every pipeline, the decoders that need no training and the built-in models, to which the
+// caller may add others. The models themselves are read once a process. An error means that the program was built wrongly.
 func Default() (*Catalog, error) {
+	c, err := whatIsBuiltIn()
+	if err != nil {
+		return nil, err
+	}
+	return c.clone(), nil
+}
+
+var whatIsBuiltIn = sync.OnceValues(func() (*Catalog, error) {
 	c, err := New(Pipelines()...)
 	if err != nil {
 		return nil, err
@@ -63,4 +72,4 @@ func Default() (*Catalog, error) {
 		return nil, err
 	}
 	return c, nil
-}
+})
