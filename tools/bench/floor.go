@@ -62,7 +62,8 @@ func serveFloor(ctx context.Context, addr string) error {
 	push := func() error { return rdb.LPush(ctx, "bench:floor", "1").Err() }
 	r.POST("/floor", func(c *gin.Context) { write(c, plain, push) })
 	r.POST("/floor-raw", func(c *gin.Context) { write(c, raw, push) })
-	r.POST("/insert", func(c *gin.Context) { write(c, raw, nil) })
+	r.POST("/insert", func(c *gin.Context) { write(c, plain, nil) })
+	r.POST("/insert-raw", func(c *gin.Context) { write(c, raw, nil) })
 	srv := &http.Server{Addr: addr, Handler: r, ReadHeaderTimeout: 5 * time.Second}
 	go func() {
 		<-ctx.Done()

@@ -168,8 +168,7 @@ func ingestThroughput(ctx context.Context, opt options, st *stage) error {
 	defer floor.Kill()
 	fmt.Printf("\n## Ingestion: batches of 1 s, 8 channels × 250 Hz, %d clients in a closed loop, PostgreSQL+Redis\n", opt.clients)
 	for _, form := range []string{"JSON", "float32"} {
-		var ours, floors []float64
-		var drains []time.Duration
+		var ours, plain, raw []float64
 		for round := range opt.rounds {
 			all := make([]*recorder, opt.clients)
 			for i := range all {
@@ -177,15 +176,21 @@ func ingestThroughput(ctx context.Context, opt options, st *stage) error {
 					return err
 				}
 			}
-			rate, err := batchLoop(ctx, all, opt.load, func(ctx context.Context, r *recorder) error {
-				_, body, header := r.body(form == "float32")
-				return post(ctx, fc, "/insert", body, header)
-			})
-			if err != nil {
-				return fmt.Errorf("floor: %w", err)
+			for _, f := range []struct {
+				path  string
+				rates *[]float64
+			}{{"/insert", &plain}, {"/insert-raw", &raw}} {
+				rate, err := batchLoop(ctx, all, opt.load, func(ctx context.Context, r *recorder) error {
+					_, body, header := r.body(form == "float32")
+					return post(ctx, fc, f.path, body, header)
+				})
+				if err != nil {
+					return fmt.Errorf("floor: %w", err)
+				}
+				*f.rates = append(*f.rates, rate)
 			}
-			floors = append(floors, rate)
-			if rate, err = batchLoop(ctx, all, opt.load, func(ctx context.Context, r *recorder) error { return r.send(ctx, form == "float32") }); err != nil {
+			rate, err := batchLoop(ctx, all, opt.load, func(ctx context.Context, r *recorder) error { return r.send(ctx, form == "float32") })
+			if err != nil {
 				return err
 			}
 			ours = append(ours, rate)
@@ -193,11 +198,12 @@ func ingestThroughput(ctx context.Context, opt options, st *stage) error {
 			if err := checkWindows(ctx, all); err != nil {
 				return err
 			}
-			drains = append(drains, time.Since(start))
-			fmt.Printf("%s, round %d: %.0f batches/s, floor %.0f/s, last window %s ms after the last batch\n", form, round+1, rate, floors[round], ms(drains[round]))
+			fmt.Printf("%s, round %d: %.0f batches/s, floor %.0f/s, without compression %.0f/s; last window %s ms after the last batch\n",
+				form, round+1, rate, plain[round], raw[round], ms(time.Since(start)))
 		}
-		o, f := median(ours), median(floors)
-		fmt.Printf("%s: %.0f batches/s, floor %.0f/s, share %.2f (limit 0.5: %s), all windows written\n", form, o, f, o/f, verdict(o/f >= 0.5))
+		o, f, r := median(ours), median(plain), median(raw)
+		fmt.Printf("%s: %.0f batches/s, all windows written; floor, plain table %.0f/s, share %.2f (limit 0.5: %s); of the floor without compression (%.0f/s) %.2f\n",
+			form, o, f, o/f, verdict(o/f >= 0.5), r, o/r)
 	}
 	return nil
 }
