@@ -38,17 +38,12 @@ func accept[T any](a *API, c *gin.Context, parse func([]byte) (T, error), submit
 		fail(c, err)
 		return
 	}
-	body, release, err := a.readPooled(c)
+	body, idem, release, err := a.readKeyed(c)
 	if err != nil {
 		fail(c, err)
 		return
 	}
 	defer release()
-	idem, err := idempotency(c, body)
-	if err != nil {
-		fail(c, err)
-		return
-	}
 	request, err := parse(body)
 	if err != nil {
 		fail(c, err)
@@ -286,4 +281,16 @@ func (a *API) readPooled(c *gin.Context) (body []byte, release func(), err error
 		return nil, nil, err
 	}
 	return body, release, nil
+}
+
+// readKeyed is readPooled with the request's Idempotency-Key, whose fingerprint is that of the body.
+func (a *API) readKeyed(c *gin.Context) (body []byte, idem service.Idempotency, release func(), err error) {
+	if body, release, err = a.readPooled(c); err != nil {
+		return nil, idem, nil, err
+	}
+	if idem, err = idempotency(c, body); err != nil {
+		release()
+		return nil, idem, nil, err
+	}
+	return body, idem, release, nil
 }

@@ -313,17 +313,12 @@ func (a *API) listEvents(c *gin.Context) {
 
 // addEvents is POST /v1/sessions/:id/events.
 func (a *API) addEvents(c *gin.Context) {
-	body, release, err := a.readPooled(c)
+	body, idem, release, err := a.readKeyed(c)
 	if err != nil {
 		fail(c, err)
 		return
 	}
 	defer release()
-	idem, err := idempotency(c, body)
-	if err != nil {
-		fail(c, err)
-		return
-	}
 	var doc struct {
 		Events []service.NewEvent `json:"events"`
 	}

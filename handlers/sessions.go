@@ -191,17 +191,12 @@ const octets = "application/octet-stream"
 
 // ingest is POST /v1/sessions/:id/ingest.
 func (a *API) ingest(c *gin.Context) {
-	body, release, err := a.readPooled(c)
+	body, idem, release, err := a.readKeyed(c)
 	if err != nil {
 		fail(c, err)
 		return
 	}
 	defer release()
-	idem, err := idempotency(c, body)
-	if err != nil {
-		fail(c, err)
-		return
-	}
 	var b service.Batch
 	if media, _, _ := mime.ParseMediaType(c.GetHeader("Content-Type")); media == octets {
 		b, err = binaryBatch(c, body)

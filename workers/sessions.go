@@ -125,8 +125,8 @@ func (p *windowers) round(ctx context.Context, db SessionStore, work store.Work)
 				return c, err
 			}
 		}
-		t, err := w.lay(r, batches)
-		if err != nil {
+		t := w.stretch
+		if err := t.Lay(r.Start, r.End, batches); err != nil {
 			return c, err
 		}
 		err = complete(grid, windows, t, func(k, at int64) error {

@@ -88,17 +88,6 @@ func (w *windower) features(t *samples.Stretch, at int64) (data string, passed b
 	return string(b), w.window.Gate.Passed, err
 }
 
-// lay returns the samples of a range.
-func (w *windower) lay(r models.Stretch, batches []models.SampleBatch) (*samples.Stretch, error) {
-	w.stretch.Reset(r.Start, r.End)
-	for i := range batches {
-		if err := w.stretch.Add(&batches[i]); err != nil {
-			return nil, err
-		}
-	}
-	return w.stretch, nil
-}
-
 // decode returns what the samples [from, to) decode to, as JSON. What cannot be decoded is an answer too: readers learn
 // why from its error.
 func (w *windower) decode(ctx context.Context, ses models.Session, t *samples.Stretch, from, to int64) (string, error) {

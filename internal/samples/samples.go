@@ -31,13 +31,18 @@ func New(channels int) *Stretch { return &Stretch{Rows: make([][]float64, channe
 // Lay returns the samples [start, end) of the batches.
 func Lay(channels int, start, end int64, batches []models.SampleBatch) (*Stretch, error) {
 	s := New(channels)
+	return s, s.Lay(start, end, batches)
+}
+
+// Lay moves the stretch to the samples [start, end) and lays the batches there.
+func (s *Stretch) Lay(start, end int64, batches []models.SampleBatch) error {
 	s.Reset(start, end)
 	for i := range batches {
 		if err := s.Add(&batches[i]); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return s, nil
+	return nil
 }
 
 // Reset empties the stretch and moves it to the samples [start, end).

@@ -50,11 +50,8 @@ func (s *Sessions) Samples(ctx context.Context, projectID, sessionID string, sta
 		if err != nil {
 			return SessionSamples{}, unavailable(err)
 		}
-		t.Reset(at, end)
-		for i := range batches {
-			if err := t.Add(&batches[i]); err != nil {
-				return SessionSamples{}, unavailable(err)
-			}
+		if err := t.Lay(at, end, batches); err != nil {
+			return SessionSamples{}, unavailable(err)
 		}
 		for there, upTo := range t.Runs() {
 			if there == at && upTo == end {

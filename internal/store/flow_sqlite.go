@@ -93,9 +93,6 @@ func (t liteFlow) stretches(spans []span) (map[string][]models.Stretch, error) {
 	return out, nil
 }
 
-// liteRows is how many rows go into one INSERT: SQLite takes 32,766 parameters.
-const liteRows = 500
-
 func (t liteFlow) write(w *flowWrite) error {
 	for _, j := range w.jobs {
 		if err := insertJob(t.tx, j); err != nil {
@@ -115,12 +112,12 @@ func (t liteFlow) write(w *flowWrite) error {
 		w.decodes[i].CreatedAt = utc(w.decodes[i].CreatedAt)
 	}
 	if len(w.windows) > 0 {
-		if err := t.tx.CreateInBatches(w.windows, liteRows).Error; err != nil {
+		if err := t.tx.CreateInBatches(w.windows, rowsChunk).Error; err != nil {
 			return err
 		}
 	}
 	if len(w.decodes) > 0 {
-		if err := t.tx.CreateInBatches(w.decodes, liteRows).Error; err != nil {
+		if err := t.tx.CreateInBatches(w.decodes, rowsChunk).Error; err != nil {
 			return err
 		}
 	}
@@ -140,7 +137,7 @@ func (t liteFlow) write(w *flowWrite) error {
 		}
 	}
 	if len(w.fresh) > 0 {
-		if err := t.tx.CreateInBatches(w.fresh, liteRows).Error; err != nil {
+		if err := t.tx.CreateInBatches(w.fresh, rowsChunk).Error; err != nil {
 			return err
 		}
 	}

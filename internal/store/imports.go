@@ -167,7 +167,7 @@ type ImportRound struct {
 	Last      bool // the file is at its end: the session is complete
 }
 
-// rowsChunk is how many rows go into one INSERT, and batchesChunk how many batches of samples.
+// rowsChunk is how many rows go into one INSERT (SQLite takes 32,766 parameters), and batchesChunk how many batches of samples.
 const (
 	rowsChunk    = 500
 	batchesChunk = 4
