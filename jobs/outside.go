@@ -24,5 +24,11 @@ func (e *Engine) HandOver(job models.Job) {
 	e.enqueueSoon(store.Due{ID: job.ID, Kind: job.Kind})
 }
 
+// Settled counts a job that was stored outside of Submit as completed, which has nobody to wait for.
+func (e *Engine) Settled(job models.Job) {
+	e.metrics.accepted.WithLabelValues(string(job.Kind)).Inc()
+	e.metrics.finished.WithLabelValues(string(job.Kind), string(models.JobCompleted)).Inc()
+}
+
 // IdempotencyRetention is how long the answer to an Idempotency-Key is kept.
 func (e *Engine) IdempotencyRetention() time.Duration { return e.cfg.IdempotencyRetention }

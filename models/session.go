@@ -152,6 +152,14 @@ func (s Session) Over() bool {
 	return false
 }
 
+// WindowsOutput is the output of a job that writes feature windows.
+type WindowsOutput struct {
+	SessionID string `json:"session_id"`
+	Batches   int    `json:"batches"`           // looked at by the last attempt
+	Windows   int    `json:"windows"`           // written by it
+	Decodes   int    `json:"decodes,omitempty"` // written by it
+}
+
 // Grid is where the windows of a session lie: window k begins k hops after the origin.
 type Grid struct {
 	RateHz   float64
@@ -192,6 +200,26 @@ func (g Grid) Over(start, end int64) (first, last int64) {
 		last--
 	}
 	return first, last
+}
+
+// Completes reports whether some window that overlaps the samples [start, end) has all its samples in a stretch.
+func (g Grid) Completes(start, end int64, t Stretch) bool {
+	first, last := g.Over(start, end)
+	for k := first; k <= last; k++ {
+		if at := g.Start(k); at >= t.Start && at+g.Samples() <= t.End {
+			return true
+		}
+	}
+	return false
+}
+
+// Completes reports whether samples [start, end), which lie in a stretch, may make a window or a live decode complete.
+func (s Session) Completes(start, end int64, t Stretch) bool {
+	if s.WindowGrid().Completes(start, end, t) {
+		return true
+	}
+	decodes, ok := s.DecodeGrid()
+	return ok && decodes.Completes(start, end, t)
 }
 
 // SampleAt returns the number of the sample at a time: negative before the origin.

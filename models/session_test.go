@@ -46,6 +46,35 @@ func TestSessionTransitions(t *testing.T) {
 	}
 }
 
+// TestCompletes compares with looking at each window for whether it has all its samples and some of the new ones.
+func TestCompletes(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := models.Session{SampleRateHz: rapid.SampledFrom([]float64{100, 250, 256, 160.5}).Draw(t, "rate"), HopMS: rapid.SampledFrom([]int{100, 500, 2000, 3000}).Draw(t, "hop")}
+		if rapid.Bool().Draw(t, "live") {
+			s.Decode = &models.LiveDecode{WindowMS: rapid.IntRange(500, 4000).Draw(t, "window"), HopMS: rapid.IntRange(100, 4000).Draw(t, "decode hop")}
+		}
+		stretch := models.Stretch{Start: rapid.Int64Range(-2000, 2000).Draw(t, "start")}
+		stretch.End = stretch.Start + rapid.Int64Range(1, 3000).Draw(t, "length")
+		start := rapid.Int64Range(stretch.Start, stretch.End-1).Draw(t, "from")
+		end := rapid.Int64Range(start+1, stretch.End).Draw(t, "to")
+		grids := []models.Grid{s.WindowGrid()}
+		if g, ok := s.DecodeGrid(); ok {
+			grids = append(grids, g)
+		}
+		want := false
+		for _, g := range grids {
+			for k := int64(-200); k < 400; k++ {
+				from := g.Start(k)
+				to := from + g.Samples()
+				want = want || from >= stretch.Start && to <= stretch.End && from < end && to > start
+			}
+		}
+		if got := s.Completes(start, end, stretch); got != want {
+			t.Fatalf("%v, want %v", got, want)
+		}
+	})
+}
+
 // TestGridOver compares the windows over a stretch with those found by looking at each.
 func TestGridOver(t *testing.T) {
 	t.Parallel()

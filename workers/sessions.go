@@ -27,14 +27,6 @@ const (
 	aroundSamples = 64 << 10
 )
 
-// windowsOutput is the output of a job that wrote feature windows.
-type windowsOutput struct {
-	SessionID string `json:"session_id"`
-	Batches   int    `json:"batches"`           // looked at by this attempt
-	Windows   int    `json:"windows"`           // written by this attempt
-	Decodes   int    `json:"decodes,omitempty"` // written by this attempt
-}
-
 // SessionWindows returns the handler of the jobs that write the feature windows and live decodes of sessions. notify is
 // called after each commit.
 //
@@ -51,7 +43,7 @@ func SessionWindows(db SessionStore, found *Models, notify func(sessionID string
 		if err := json.Unmarshal(task.Job.Request, &req); err != nil {
 			return Result{}, models.Errorf(models.InvalidRequestBody, "the job names no session").Wrap(err)
 		}
-		out := windowsOutput{SessionID: req.SessionID}
+		out := models.WindowsOutput{SessionID: req.SessionID}
 		query := store.WorkQuery{ProjectID: task.Job.ProjectID, SessionID: req.SessionID, Batches: roundBatches,
 			ReachMS: models.WindowMS, AroundSamples: aroundSamples}
 		for idle := false; !idle; {

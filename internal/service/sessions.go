@@ -62,6 +62,7 @@ const maxFuture = 24 * time.Hour
 type SessionJobs interface {
 	Prepare(projectID string, kind models.JobKind, request json.RawMessage) models.Job
 	HandOver(job models.Job)
+	Settled(job models.Job)
 	Wait(ctx context.Context, projectID, id string, d time.Duration) (models.Job, error)
 	Notify(topic string)
 	Subscribe(topic string) (<-chan struct{}, func())
@@ -401,10 +402,14 @@ func (s *Sessions) Ingest(ctx context.Context, p models.Principal, id string, b 
 	samples := len(data) / 4 / len(ses.Channels)
 	codec, packed := store.PackSamples(data)
 	job := s.job(ses)
+	idle, err := json.Marshal(models.WindowsOutput{SessionID: ses.ID, Batches: 1})
+	if err != nil {
+		return Accepted{}, err
+	}
 	in := store.Ingest{
 		Batch: models.SampleBatch{SessionID: ses.ID, BatchID: b.BatchID, ProjectID: p.ProjectID, StartMS: *b.StartMS,
 			Digest: digest(*b.StartMS, data), Codec: codec, Size: len(data), Data: packed, CreatedAt: now},
-		Samples: int64(samples), Job: job,
+		Samples: int64(samples), Job: job, Idle: idle,
 	}
 	answer := func(out store.Ingested) Ingested {
 		i := Ingested{Duplicate: out.Duplicate, Differs: out.Differs, JobID: out.JobID}
@@ -432,7 +437,10 @@ func (s *Sessions) Ingest(ctx context.Context, p models.Principal, id string, b 
 	case out.Replayed != nil:
 		return replay(out.Replayed, idem)
 	}
-	if out.NewJob {
+	switch {
+	case out.Idle:
+		s.cfg.Jobs.Settled(job)
+	case out.NewJob:
 		s.cfg.Jobs.HandOver(job)
 	}
 	status, body := respond(answer(out))

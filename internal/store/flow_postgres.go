@@ -252,14 +252,17 @@ func queueJobs(b *pgx.Batch, jobs []models.Job) {
 		return
 	}
 	id, project, kind, state, request := make([]string, n), make([]string, n), make([]string, n), make([]string, n), make([]string, n)
+	output := make([]*string, n)
 	check, created := make([]time.Time, n), make([]time.Time, n)
+	started, finished := make([]*time.Time, n), make([]*time.Time, n)
 	for i, j := range jobs {
 		id[i], project[i], kind[i], state[i], request[i] = j.ID, j.ProjectID, string(j.Kind), string(j.State), string(j.Request)
-		check[i], created[i] = utc(j.NextCheck), utc(j.CreatedAt)
+		check[i], created[i], output[i], started[i], finished[i] = utc(j.NextCheck), utc(j.CreatedAt), text(j.Output), utcp(j.StartedAt), utcp(j.FinishedAt)
 	}
-	b.Queue(`INSERT INTO jobs (id, project_id, kind, state, request, next_check, created_at)
-		SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::timestamptz[])`,
-		id, project, kind, state, request, check, created)
+	b.Queue(`INSERT INTO jobs (id, project_id, kind, state, request, next_check, created_at, output, started_at, finished_at)
+		SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::timestamptz[], $8::text[],
+			$9::timestamptz[], $10::timestamptz[])`,
+		id, project, kind, state, request, check, created, output, started, finished)
 }
 
 func queueBatches(b *pgx.Batch, list []models.SampleBatch) {

@@ -1,7 +1,9 @@
 package store
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"slices"
 
 	"github.com/neurod/neurod/models"
@@ -18,8 +20,10 @@ type Ingest struct {
 	// Batch has all but Seq, StartSample, EndSample and JobID.
 	Batch   models.SampleBatch
 	Samples int64 // a channel
-	// Job looks at the batch if the session has no open job.
-	Job models.Job
+	// Job looks at the batch if the session has no open job. Where the batch is all that waits and completes no window, there is
+	// nothing to look at: the job is stored as completed with Idle for its output.
+	Job  models.Job
+	Idle json.RawMessage
 	// Record makes the answer to be kept for an Idempotency-Key; Key is its scope, nil for none.
 	Key    *models.IdempotencyRecord
 	Record func(Ingested) models.IdempotencyRecord
@@ -31,7 +35,8 @@ type Ingested struct {
 	Duplicate bool                      // the batch id was used before: nothing was stored
 	Differs   bool                      // and with other samples
 	JobID     string                    // the job that looks at the batch
-	NewJob    bool                      // it has just been stored and must be handed to the queue
+	NewJob    bool                      // it has just been stored
+	Idle      bool                      // and is completed already; otherwise it must be handed to the queue
 }
 
 // ingestOutcome is what became of one of the calls that shared a flow.
@@ -150,15 +155,22 @@ func decideIngest(f *flowFound, calls []*Ingest) (*flowWrite, []ingestOutcome) {
 		b.StartSample = models.Place(c.now, ses.SampleAt(b.StartMS), in.Samples, ses.SeamSamples(in.Samples))
 		b.EndSample = b.StartSample + in.Samples
 		c.now = models.Cover(c.now, models.Stretch{Start: b.StartSample, End: b.EndSample})
+		idle := ses.Pending() == 0 && !ses.Completes(b.StartSample, b.EndSample, c.around(b.StartSample))
 		if !ses.JobOpen || ses.JobID == nil || !f.open[*ses.JobID] { // a job that failed or was canceled never closed itself
 			job := in.Job
-			ses.JobID, ses.JobOpen, f.open[job.ID] = &job.ID, true, true
+			if idle {
+				job.State, job.Output, job.StartedAt, job.FinishedAt = models.JobCompleted, in.Idle, &job.CreatedAt, &job.CreatedAt
+			}
+			ses.JobID, ses.JobOpen, f.open[job.ID] = &job.ID, !idle, !idle
 			w.jobs = append(w.jobs, job)
-			o.out.NewJob = true
+			o.out.NewJob, o.out.Idle = true, idle
 		}
 		o.out.JobID = *ses.JobID
 		b.Seq, b.JobID = ses.BatchCount, o.out.JobID
 		ses.BatchCount++
+		if o.out.Idle {
+			ses.SeenCount = ses.BatchCount
+		}
 		ses.SampleCount += in.Samples
 		ses.LongestBatch = max(ses.LongestBatch, in.Samples)
 		w.batches = append(w.batches, b)
@@ -195,6 +207,12 @@ func newCover(ses *models.Session, loaded []models.Stretch) *cover {
 		c.now = append(c.now, tail)
 	}
 	return c
+}
+
+// around returns the stretch that a sample lies in.
+func (c *cover) around(sample int64) models.Stretch {
+	i, _ := slices.BinarySearchFunc(c.now, sample, func(t models.Stretch, at int64) int { return cmp.Compare(t.End, at+1) })
+	return c.now[i]
 }
 
 // settle puts what has changed into the session and into what is written.

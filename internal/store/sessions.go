@@ -168,10 +168,11 @@ func openJob(tx *gorm.DB, ses models.Session, job models.Job) (id string, create
 	return job.ID, true, insertJob(tx, job)
 }
 
-// insertJob stores a queued job. The row is its own outbox, as in Jobs.Accept.
+// insertJob stores a job that is queued or completed. The row is its own outbox, as in Jobs.Accept.
 func insertJob(tx *gorm.DB, j models.Job) error {
-	return tx.Exec(`INSERT INTO jobs (id, project_id, kind, state, request, next_check, items_total, items_pending, created_at)
-		VALUES (?, ?, ?, ?, ?, ?, 0, 0, ?)`, j.ID, j.ProjectID, string(j.Kind), string(j.State), string(j.Request), utc(j.NextCheck), utc(j.CreatedAt)).Error
+	return tx.Exec(`INSERT INTO jobs (id, project_id, kind, state, request, output, next_check, items_total, items_pending, created_at, started_at, finished_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, 0, 0, ?, ?, ?)`, j.ID, j.ProjectID, string(j.Kind), string(j.State), string(j.Request), text(j.Output), utc(j.NextCheck),
+		utc(j.CreatedAt), utcp(j.StartedAt), utcp(j.FinishedAt)).Error
 }
 
 // takeKey returns the live answer of an Idempotency-Key, nil when this transaction is the first.
