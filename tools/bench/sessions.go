@@ -189,6 +189,7 @@ func ingestThroughput(ctx context.Context, opt options, st *stage) error {
 				}
 				*f.rates = append(*f.rates, rate)
 			}
+			before := st.processors()
 			rate, err := batchLoop(ctx, all, opt.load, func(ctx context.Context, r *recorder) error { return r.send(ctx, form == "float32") })
 			if err != nil {
 				return err
@@ -198,14 +199,27 @@ func ingestThroughput(ctx context.Context, opt options, st *stage) error {
 			if err := checkWindows(ctx, all); err != nil {
 				return err
 			}
-			fmt.Printf("%s, round %d: %.0f batches/s, floor %.0f/s, without compression %.0f/s; last window %s ms after the last batch\n",
-				form, round+1, rate, plain[round], raw[round], ms(time.Since(start)))
+			after, sent := time.Since(start), 0
+			for _, r := range all {
+				sent += r.next
+			}
+			cpu := st.processors()
+			for i := range cpu {
+				cpu[i] = (cpu[i] - before[i]) * 1000 / float64(sent)
+			}
+			fmt.Printf("%s, round %d: %.0f batches/s, floor %.0f/s, without compression %.0f/s; last window %s ms after the last batch; CPU a batch: API %.2f ms, worker %.2f, PostgreSQL %.2f, Redis %.2f\n",
+				form, round+1, rate, plain[round], raw[round], ms(after), cpu[0], cpu[1], cpu[2], cpu[3])
 		}
 		o, f, r := median(ours), median(plain), median(raw)
 		fmt.Printf("%s: %.0f batches/s, all windows written; floor, plain table %.0f/s, share %.2f (limit 0.5: %s); of the floor without compression (%.0f/s) %.2f\n",
 			form, o, f, o/f, verdict(o/f >= 0.5), r, o/r)
 	}
 	return nil
+}
+
+// processors returns the seconds of processor time that API, worker, PostgreSQL and Redis have used.
+func (s *stage) processors() [4]float64 {
+	return [4]float64{cpuOf(s.own[:1]), cpuOf(s.own[1:2]), cpuOf(s.pg.PIDs()), cpuOf([]int{s.redis.PID()})}
 }
 
 // batchLoop keeps one client a session busy and returns calls/s.
