@@ -57,11 +57,12 @@ func (a answer) quota(t testing.TB) (limit, remaining int, reset time.Duration) 
 		return n
 	}
 	limit, remaining = number("X-RateLimit-Limit"), number("X-RateLimit-Remaining")
-	reset = time.Until(time.Unix(int64(number("X-RateLimit-Reset")), 0))
-	if remaining < 0 || remaining > limit || reset < -time.Second {
-		t.Errorf("limit %d, remaining %d, reset in %v", limit, remaining, reset)
+	at := time.Unix(int64(number("X-RateLimit-Reset")), 0)
+	answered, err := http.ParseTime(a.Header.Get("Date"))
+	if err != nil || remaining < 0 || remaining > limit || at.Before(answered.Add(-time.Second)) {
+		t.Errorf("limit %d, remaining %d, reset at %v, answered at %v: %v", limit, remaining, at, answered, err)
 	}
-	return limit, remaining, reset
+	return limit, remaining, time.Until(at)
 }
 
 func (a answer) noQuota(t testing.TB) {
