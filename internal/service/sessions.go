@@ -94,8 +94,9 @@ type SessionsConfig struct {
 
 // Sessions is the use case of live and recorded sessions. It is safe for concurrent use.
 type Sessions struct {
-	cfg   SessionsConfig
-	watch watch
+	cfg      SessionsConfig
+	watch    watch
+	montages montages
 }
 
 // NewSessions returns the use case.
@@ -390,7 +391,7 @@ func (s *Sessions) Ingest(ctx context.Context, p models.Principal, id string, b 
 	if !ok {
 		return Accepted{}, models.NewError(models.SessionNotFound)
 	}
-	ses, err := s.cfg.Store.Session(ctx, p.ProjectID, id)
+	ses, err := s.montage(ctx, p.ProjectID, id)
 	if err != nil {
 		return Accepted{}, absent(err, models.SessionNotFound)
 	}
@@ -432,6 +433,9 @@ func (s *Sessions) Ingest(ctx context.Context, p models.Principal, id string, b 
 	switch {
 	case errors.Is(err, store.ErrSessionClosed):
 		return Accepted{}, models.NewError(models.SessionClosed)
+	case errors.Is(err, store.ErrNotFound):
+		s.montages.drop(ses.ID)
+		return Accepted{}, keyFault(err)
 	case err != nil:
 		return Accepted{}, keyFault(err)
 	case out.Replayed != nil:
