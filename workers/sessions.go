@@ -45,7 +45,7 @@ func SessionWindows(db SessionStore, found *Models, notify func(sessionID string
 		}
 		out := models.WindowsOutput{SessionID: req.SessionID}
 		query := store.WorkQuery{ProjectID: task.Job.ProjectID, SessionID: req.SessionID, Batches: roundBatches,
-			ReachMS: models.WindowMS, AroundSamples: aroundSamples}
+			WindowMS: models.WindowMS, AroundSamples: aroundSamples}
 		for idle := false; !idle; {
 			if err := ctx.Err(); err != nil {
 				return Result{}, err

@@ -371,7 +371,7 @@ func (s *Store) pgWork(ctx context.Context, q WorkQuery) (w Work, err error) {
 		return err
 	}, `SELECT seq, start_sample, end_sample FROM sample_batches
 		WHERE session_id = $1 AND seq >= (SELECT seen_count FROM sessions WHERE id = $1) ORDER BY seq LIMIT $2`, q.SessionID, q.Batches)
-	// What is around a few live batches is nearly always what their windows need. The steps are held apart, so that the order
+	// What the windows over a few live batches reach (models.Grid.Over) comes along. The steps are held apart, so that the order
 	// is the same when the planner meets the tables while they are empty.
 	each(b, func(row pgx.CollectableRow) error {
 		p := models.SampleBatch{SessionID: q.SessionID}
@@ -383,15 +383,18 @@ func (s *Store) pgWork(ctx context.Context, q WorkQuery) (w Work, err error) {
 		p.Data, err = unpack(p.Codec, p.Size, p.Data)
 		w.Around, w.From, w.To = append(w.Around, p), from, to
 		return err
-	}, `WITH s AS MATERIALIZED (SELECT seen_count, longest_batch,
-			ceil(sample_rate_hz * greatest($3, coalesce((decode::json ->> 'window_ms')::int, 0)) / 1000)::bigint + 1 AS reach FROM sessions WHERE id = $1),
+	}, `WITH s AS MATERIALIZED (SELECT seen_count, longest_batch, sample_rate_hz / 1000 AS per_ms, hop_ms, decode::json AS decode FROM sessions WHERE id = $1),
 		p AS MATERIALIZED (SELECT start_sample, end_sample FROM sample_batches
 			WHERE session_id = $1 AND seq >= (SELECT seen_count FROM s) ORDER BY seq LIMIT $2),
-		r AS MATERIALIZED (SELECT min(start_sample) - (SELECT reach FROM s) AS lo, max(end_sample) + (SELECT reach FROM s) AS hi FROM p)
+		g AS MATERIALIZED (SELECT per_ms * hop_ms AS hop, floor(per_ms * $3 + 0.5) AS n FROM s UNION ALL
+			SELECT per_ms * (decode ->> 'hop_ms')::int, floor(per_ms * (decode ->> 'window_ms')::int + 0.5) FROM s WHERE decode IS NOT NULL),
+		w AS MATERIALIZED (SELECT (floor((a - n) / hop) + 1) * hop AS first, (ceil(b / hop) - 1) * hop AS last, n
+			FROM (SELECT min(start_sample) AS a, max(end_sample) AS b FROM p) ends CROSS JOIN g),
+		r AS MATERIALIZED (SELECT min(sign(first) * floor(abs(first) + 0.5))::bigint AS lo, max(sign(last) * floor(abs(last) + 0.5) + n)::bigint AS hi FROM w)
 		SELECT b.seq, b.start_ms, b.start_sample, b.end_sample, b.codec, b.size, b.data, r.lo, r.hi FROM r CROSS JOIN LATERAL (
 			SELECT * FROM sample_batches WHERE session_id = $1 AND end_sample > r.lo AND end_sample < r.hi + (SELECT longest_batch FROM s)
 				AND start_sample < r.hi AND r.hi - r.lo <= $4 ORDER BY end_sample OFFSET 0) b
-		ORDER BY b.seq`, q.SessionID, q.Batches, q.ReachMS, q.AroundSamples)
+		ORDER BY b.seq`, q.SessionID, q.Batches, q.WindowMS, q.AroundSamples)
 	err = s.pgConn(ctx, func(c *pgx.Conn) error { return c.SendBatch(ctx, b).Close() })
 	if err == nil && !found {
 		err = ErrNotFound

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"sync"
 	"testing"
 	"time"
@@ -64,7 +65,7 @@ func TestSessionsHaveOneOpenJob(t *testing.T) {
 			open := map[string]int{}     // job → its latest attempt
 			commit := func(c store.Claimed, limit int) {
 				before := read()
-				work, err := s.Work(ctx, store.WorkQuery{ProjectID: ses.ProjectID, SessionID: ses.ID, Batches: limit, ReachMS: 2000, AroundSamples: 1 << 20})
+				work, err := s.Work(ctx, store.WorkQuery{ProjectID: ses.ProjectID, SessionID: ses.ID, Batches: limit, WindowMS: 2000, AroundSamples: 1 << 20})
 				if err != nil {
 					t.Fatalf("work: %v", err)
 				}
@@ -306,6 +307,83 @@ func TestStretchesAreWhatWasRecorded(t *testing.T) {
 				if d := cmp.Diff(want, found); d != "" {
 					t.Fatalf("stretches (-stored +known):\n%s", d)
 				}
+			}
+		})
+	})
+}
+
+// TestWorkReachesItsWindows holds what is read with the batches that wait to the windows that they overlap: all of their
+// samples, and no batch more.
+func TestWorkReachesItsWindows(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	testkit.Stores(t, func(t *testing.T, s *store.Store) {
+		if s.Dialect() == store.SQLite {
+			t.Skip("reads it in a query of its own")
+		}
+		rapid.Check(t, func(t *rapid.T) {
+			now := time.Now()
+			ses := models.Session{ID: models.NewID(), ProjectID: models.NewID(), ExternalUserID: "u", DeviceType: "d", Channels: []string{"Cz"},
+				SampleRateHz: rapid.SampledFrom([]float64{100, 128, 160.5, 250, 256}).Draw(t, "rate"), IngestionMode: models.ModeStreaming, State: models.ModeStreaming.First(),
+				HopMS: rapid.SampledFrom([]int{250, 1000, 2000, 3000}).Draw(t, "hop"), CreatedAt: now, StartedAt: now}
+			if rapid.Bool().Draw(t, "decoded") {
+				ses.Decode = &models.LiveDecode{Paradigm: "ssvep", WindowMS: rapid.IntRange(500, 4000).Draw(t, "window"), HopMS: rapid.IntRange(100, 4000).Draw(t, "decode hop")}
+			}
+			if err := s.CreateSession(ctx, ses); err != nil {
+				t.Fatal(err)
+			}
+			at := int64(0)
+			for i := range rapid.IntRange(1, 12).Draw(t, "batches") {
+				n := rapid.Int64Range(1, 600).Draw(t, "samples")
+				if _, err := s.IngestBatch(ctx, ingestOf(ses, fmt.Sprint(i), 5000+int64(math.Round(float64(at)*1000/ses.SampleRateHz)), n)); err != nil {
+					t.Fatal(err)
+				}
+				at += n
+			}
+			work, err := s.Work(ctx, store.WorkQuery{ProjectID: ses.ProjectID, SessionID: ses.ID, Batches: rapid.IntRange(1, 3).Draw(t, "at once"),
+				WindowMS: models.WindowMS, AroundSamples: 1 << 20})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(work.Pending) == 0 {
+				return
+			}
+			start, end := work.Pending[0].StartSample, int64(0)
+			for _, b := range work.Pending {
+				start, end = min(start, b.StartSample), max(end, b.EndSample)
+			}
+			var want models.Stretch
+			grids := []models.Grid{ses.WindowGrid()}
+			if g, ok := ses.DecodeGrid(); ok {
+				grids = append(grids, g)
+			}
+			found := false
+			for _, g := range grids {
+				first, last := g.Over(start, end)
+				if first > last {
+					continue // the batch lies between two windows
+				}
+				r := models.Stretch{Start: g.Start(first), End: g.Start(last) + g.Samples()}
+				if !found {
+					want, found = r, true
+				}
+				want.Start, want.End = min(want.Start, r.Start), max(want.End, r.End)
+			}
+			if !found {
+				return
+			}
+			if work.From > want.Start || work.To < want.End {
+				t.Fatalf("read [%d, %d), the windows take [%d, %d)", work.From, work.To, want.Start, want.End)
+			}
+			over, err := s.BatchesOver(ctx, ses.ID, work.From, work.To, work.Session.LongestBatch)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(over) != len(work.Around) {
+				t.Fatalf("%d batches around [%d, %d), there are %d", len(work.Around), work.From, work.To, len(over))
+			}
+			if exact := ses.SampleRateHz == 100 && ses.Decode == nil && ses.HopMS >= 1000; exact && (work.From != want.Start || work.To != want.End) {
+				t.Fatalf("read [%d, %d), the windows take [%d, %d) and no more", work.From, work.To, want.Start, want.End)
 			}
 		})
 	})

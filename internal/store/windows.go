@@ -14,8 +14,8 @@ type WorkQuery struct {
 	SessionID string
 	// Batches is the most that are looked at in one round.
 	Batches int
-	// ReachMS is how long the longest window is: batches so far around those that wait may share one with them.
-	ReachMS int
+	// WindowMS is the length of a feature window; what the session says of live decodes counts beside it.
+	WindowMS int
 	// AroundSamples is the most samples a channel that are read with it, where the batches that wait lie close together.
 	AroundSamples int64
 }
