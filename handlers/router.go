@@ -95,12 +95,21 @@ var media = map[string][]string{"/v1/sessions/:id/ingest": {octets}, "/v1/sessio
 // Family returns the family in which the route's errors are rendered.
 func (r Route) Family() render.Family { return render.FamilyOf(r.Path) }
 
+// probes are the routes by which whoever runs a process sees how it does.
+func (a *API) probes() []Route {
+	metrics := gin.WrapH(promhttp.HandlerFor(a.cfg.Metrics, promhttp.HandlerOpts{}))
+	return []Route{
+		{http.MethodGet, "/healthz", middleware.AuthNone, "", 0, a.healthz},
+		{http.MethodGet, "/readyz", middleware.AuthNone, "", 0, a.readyz},
+		{http.MethodGet, "/metrics", middleware.AuthNone, "", 0, metrics},
+	}
+}
+
 // Routes is the table of every route there is.
 func (a *API) Routes() []Route {
 	const none, jwt, key = middleware.AuthNone, middleware.AuthJWT, middleware.AuthKey
 	const get, post, del = http.MethodGet, http.MethodPost, http.MethodDelete
-	metrics := gin.WrapH(promhttp.HandlerFor(a.cfg.Metrics, promhttp.HandlerOpts{}))
-	return []Route{
+	return append([]Route{
 		{post, "/api/v1/neuro/decode", key, models.ScopeDecode, DecodeBodyLimit, a.decode},
 		{post, "/api/v1/neuro/decode/batch", key, models.ScopeDecode, BatchBodyLimit, a.decodeBatch},
 		{get, "/api/v1/jobs", key, models.ScopeJobsRead, 0, a.listJobs},
@@ -150,12 +159,9 @@ func (a *API) Routes() []Route {
 		{post, "/api/v1/models/train", key, models.ScopeCatalogWrite, SmallBodyLimit, a.trainModel},
 		{post, "/api/v1/models/:name/calibrate", key, models.ScopeCatalogWrite, SmallBodyLimit, a.calibrateModel},
 
-		{get, "/healthz", none, "", 0, a.healthz},
-		{get, "/readyz", none, "", 0, a.readyz},
 		{get, "/api/health", none, "", 0, a.apiHealth},
-		{get, "/metrics", none, "", 0, metrics},
 		{get, "/openapi.yaml", none, "", 0, a.openAPI},
-	}
+	}, a.probes()...)
 }
 
 // New returns the API; NewRouter mounts it.
@@ -178,7 +184,9 @@ func New(cfg Config) *API {
 }
 
 // Engine mounts the route table. The error is about Config.TrustedProxies.
-func (a *API) Engine() (*gin.Engine, error) {
+func (a *API) Engine() (*gin.Engine, error) { return a.mount(a.Routes()) }
+
+func (a *API) mount(routes []Route) (*gin.Engine, error) {
 	gin.SetMode(gin.ReleaseMode)
 	e := gin.New()
 	e.HandleMethodNotAllowed = true
@@ -194,7 +202,7 @@ func (a *API) Engine() (*gin.Engine, error) {
 		middleware.Recover(a.cfg.Log),
 		middleware.SecurityHeaders(),
 	)
-	for _, r := range a.Routes() {
+	for _, r := range routes {
 		chain := make([]gin.HandlerFunc, 0, 3)
 		switch count := a.count(r); {
 		case r.Auth == middleware.AuthBodyKey: // the handler authenticates and counts
@@ -230,6 +238,17 @@ func (a *API) count(r Route) middleware.Count {
 // NewRouter returns the handler of the whole HTTP API.
 func NewRouter(cfg Config) (http.Handler, error) {
 	engine, err := New(cfg).Engine()
+	if err != nil {
+		return nil, err
+	}
+	return headAsGet(engine), nil
+}
+
+// NewProbes returns the handler of a process that serves no API: /healthz, /readyz and /metrics. Of the configuration it
+// needs Health.
+func NewProbes(cfg Config) (http.Handler, error) {
+	a := New(cfg)
+	engine, err := a.mount(a.probes())
 	if err != nil {
 		return nil, err
 	}

@@ -82,7 +82,8 @@ type App struct {
 	catalog  *catalog.Catalog
 	registry *service.Registry
 
-	http     *http.Server // nil in role Worker
+	http     *http.Server // nil in role Worker without an address
+	addr     string       // where it is to listen
 	listener net.Listener
 
 	draining    atomic.Bool
@@ -170,10 +171,14 @@ func New(ctx context.Context, cfg Config) (_ *App, err error) {
 			return nil, err
 		}
 	}
-	if a.role.serves() {
-		if err := a.wireHTTP(accounts); err != nil {
-			return nil, err
-		}
+	switch {
+	case a.role.serves():
+		err = a.wireHTTP(accounts)
+	case cfg.Settings.WorkerAddr != "":
+		err = a.wireProbes()
+	}
+	if err != nil {
+		return nil, err
 	}
 	return a, nil
 }
@@ -321,7 +326,7 @@ func (a *App) wireHTTP(accounts *service.Accounts) error {
 		Jobs:           service.NewJobs(a.engine),
 		Sessions:       sessions,
 		Limits:         a.limits,
-		Health:         service.Health{Database: a.store.Ping, Queue: a.pingRedis},
+		Health:         a.health(),
 		Log:            a.log,
 		Metrics:        a.metrics,
 		Draining:       a.draining.Load,
@@ -330,8 +335,22 @@ func (a *App) wireHTTP(accounts *service.Accounts) error {
 	if err != nil {
 		return err
 	}
-	a.http = handlers.NewServer(handlers.ServerConfig{}, router, a.log)
+	a.http, a.addr = handlers.NewServer(handlers.ServerConfig{}, router, a.log), a.settings.Addr
 	return nil
+}
+
+// wireProbes has a process of workers answer how it does.
+func (a *App) wireProbes() error {
+	probes, err := handlers.NewProbes(handlers.Config{Health: a.health(), Log: a.log, Metrics: a.metrics, Draining: a.draining.Load})
+	if err != nil {
+		return err
+	}
+	a.http, a.addr = handlers.NewServer(handlers.ServerConfig{}, probes, a.log), a.settings.WorkerAddr
+	return nil
+}
+
+func (a *App) health() service.Health {
+	return service.Health{Database: a.store.Ping, Queue: a.pingRedis}
 }
 
 // pingRedis asks Redis for an answer; the one inside the process always has one.
@@ -348,7 +367,7 @@ func (a *App) Start() error {
 		return errors.New("app: started twice")
 	}
 	if a.http != nil {
-		l, err := net.Listen("tcp", a.settings.Addr)
+		l, err := net.Listen("tcp", a.addr)
 		if err != nil {
 			return fmt.Errorf("app: %w", err)
 		}

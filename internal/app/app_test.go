@@ -2,8 +2,11 @@ package app
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"net"
+	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -89,6 +92,54 @@ func TestNewRefusesWhatCannotWork(t *testing.T) {
 		if a, err := New(t.Context(), cfg); err == nil {
 			t.Errorf("%s: started", name)
 			_ = a.Stop(t.Context())
+		}
+	}
+}
+
+// TestWorkerAnswersProbes: a process of workers says how it does where it is told to, and nothing else.
+func TestWorkerAnswersProbes(t *testing.T) {
+	t.Parallel()
+	b := testkit.Backend{Redis: testkit.RedisServer(t)}
+	b.Store.DatabaseURL = testkit.Postgres(t)
+	run := func(env ...string) *App {
+		a, err := New(t.Context(), Config{Settings: settings(t, b, env...), Role: Worker, Log: slog.New(slog.DiscardHandler)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			if err := a.Stop(context.Background()); err != nil {
+				t.Error(err)
+			}
+		})
+		if err := a.Start(); err != nil {
+			t.Fatal(err)
+		}
+		return a
+	}
+	if addr := run().Addr(); addr != "" {
+		t.Errorf("a worker listens on %s without being told to", addr)
+	}
+	a := run("NEUROD_WORKER_ADDR=127.0.0.1:0")
+	for path, want := range map[string]struct {
+		status int
+		body   string
+	}{
+		"/healthz":         {http.StatusOK, `"ok"`},
+		"/readyz":          {http.StatusOK, `"ready"`},
+		"/metrics":         {http.StatusOK, "neurod_worker_running"},
+		"/openapi.yaml":    {http.StatusNotFound, ""},
+		"/api/v1/jobs":     {http.StatusNotFound, ""},
+		"/v1/auth/signup":  {http.StatusNotFound, ""},
+		"/v1/sessions?x=1": {http.StatusNotFound, ""},
+	} {
+		res, err := http.Get("http://" + a.Addr() + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(res.Body)
+		res.Body.Close()
+		if err != nil || res.StatusCode != want.status || !strings.Contains(string(body), want.body) {
+			t.Errorf("%s: %d %s, %v", path, res.StatusCode, tail(string(body), 300), err)
 		}
 	}
 }

@@ -50,6 +50,8 @@ type Config struct {
 	Addr string `env:"NEUROD_ADDR"`
 	// Port replaces the port of Addr. Defaults to 8000.
 	Port int `env:"NEUROD_PORT"`
+	// WorkerAddr is the address on which a process of workers alone answers /healthz, /readyz and /metrics. Defaults to none.
+	WorkerAddr string `env:"NEUROD_WORKER_ADDR"`
 	// TrustedProxies are the addresses or networks (CIDR) whose X-Forwarded-For is believed, separated by commas.
 	// Defaults to none: the peer's address counts.
 	TrustedProxies []string `env:"NEUROD_TRUSTED_PROXIES"`
@@ -199,9 +201,16 @@ func (c Config) finish() (Config, error) {
 			c.Addr = "127.0.0.1:8000"
 		}
 	}
-	host, port, err := net.SplitHostPort(c.Addr)
-	if n, convErr := strconv.Atoi(port); err != nil || convErr != nil || n < 0 || n > 65535 {
-		wrong("NEUROD_ADDR", "%q must be an address and a port, as in 127.0.0.1:8000", c.Addr)
+	split := func(name, addr string) (host string) {
+		host, port, err := net.SplitHostPort(addr)
+		if n, convErr := strconv.Atoi(port); err != nil || convErr != nil || n < 0 || n > 65535 {
+			wrong(name, "%q must be an address and a port, as in 127.0.0.1:8000", addr)
+		}
+		return host
+	}
+	host := split("NEUROD_ADDR", c.Addr)
+	if c.WorkerAddr != "" {
+		split("NEUROD_WORKER_ADDR", c.WorkerAddr)
 	}
 	switch {
 	case c.Port < 0 || c.Port > 65535:

@@ -149,6 +149,7 @@ func TestWrongSettingsAreNamed(t *testing.T) {
 		"repeated secret":        {[]string{"NEUROD_JWT_SECRET=" + strings.Repeat("a", 64)}, []string{"NEUROD_JWT_SECRET"}},
 		"example secret":         {[]string{"NEUROD_JWT_SECRET=please-ChangeMe-before-production-0123456789"}, []string{"NEUROD_JWT_SECRET"}},
 		"address":                {[]string{"NEUROD_ADDR=localhost"}, []string{"NEUROD_ADDR"}},
+		"worker's address":       {[]string{"NEUROD_WORKER_ADDR=9000"}, []string{"NEUROD_WORKER_ADDR"}},
 		"port":                   {[]string{"NEUROD_PORT=70000"}, []string{"NEUROD_PORT"}},
 		"port no number":         {[]string{"NEUROD_PORT=http"}, []string{"NEUROD_PORT", "whole number"}},
 		"rate":                   {[]string{"NEUROD_RATE_LIMIT_DECODE=-1"}, []string{"NEUROD_RATE_LIMIT_DECODE", "from 0 to 600000"}},
