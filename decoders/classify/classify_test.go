@@ -124,6 +124,55 @@ func TestSoftmaxOfAnyFiniteScoresSumsToOne(t *testing.T) {
 	})
 }
 
+// TestECENoise holds the noise of the ECE to what drawing the outcomes gives, for few samples and for many, and shows that it
+// tells honest probabilities from sharpened ones where the ECE alone does not.
+func TestECENoise(t *testing.T) {
+	t.Parallel()
+	// One sample: with 0.8 it is right, 0.2 off, and with 0.2 wrong, 0.8 off.
+	mean, sd := classify.ECENoise([][]float64{{0.2, 0.8}}, 10)
+	if math.Abs(mean-0.32) > 1e-12 || math.Abs(sd-0.24) > 1e-12 {
+		t.Errorf("one sample: %v ± %v, want 0.32 ± 0.24", mean, sd)
+	}
+	if mean, sd := classify.ECENoise([][]float64{{0, 1}, {1, 0}}, 10); mean != 0 || sd != 0 {
+		t.Errorf("certain answers: %v ± %v", mean, sd)
+	}
+	const seed = 9
+	rng := rand.New(rand.NewPCG(seed, 1))
+	for _, n := range []int{24, 72, 5000} {
+		probabilities, sharp := make([][]float64, n), make([][]float64, n)
+		for i := range probabilities {
+			scores := []float64{rng.NormFloat64(), rng.NormFloat64(), rng.NormFloat64()}
+			probabilities[i] = classify.Softmax(nil, scores)
+			sharp[i] = classify.Temperature{T: 0.25}.Probabilities(nil, scores)
+		}
+		mean, sd := classify.ECENoise(probabilities, 10)
+		const draws = 2000
+		var sum, square float64
+		labels := make([]int, n)
+		for range draws {
+			for i, p := range probabilities {
+				u, label := rng.Float64(), 0
+				for u > p[label] && label < 2 {
+					u -= p[label]
+					label++
+				}
+				labels[i] = label
+			}
+			ece := classify.ECE(probabilities, labels, 10)
+			sum, square = sum+ece, square+ece*ece
+		}
+		drawn := sum / draws
+		drawnSD := math.Sqrt(square/draws - drawn*drawn)
+		if math.Abs(mean-drawn) > 4*drawnSD/math.Sqrt(draws) || math.Abs(sd/drawnSD-1) > 0.1 {
+			t.Errorf("seed %d: %d samples: %v ± %v, drawn %v ± %v", seed, n, mean, sd, drawn, drawnSD)
+		}
+		wide, wideSD := classify.ECENoise(sharp, 10)
+		if ece := classify.ECE(sharp, labels, 10); n > 50 && ece < wide+3*wideSD {
+			t.Errorf("seed %d: %d samples four times too sharp have ECE %v, noise is %v ± %v", seed, n, ece, wide, wideSD)
+		}
+	}
+}
+
 func TestSoftmaxOfEqualScores(t *testing.T) {
 	t.Parallel()
 	for _, v := range []float64{0, -3, 1e300, -1e300, math.MaxFloat64} {

@@ -229,3 +229,41 @@ func TestCalibration(t *testing.T) {
 		t.Errorf("the fit puts even odds at z = %.3f, above the constant", even)
 	}
 }
+
+// TestCalibrationOfShortWindows holds the probabilities of the training-free methods on windows as short as they are
+// served: the ECE is 0.10 at most, or no more than two standard deviations above what honest probabilities have with so
+// few trials (72 in ten bins have 0.1 by chance at 1 s).
+func TestCalibrationOfShortWindows(t *testing.T) {
+	t.Parallel()
+	s := exoskeleton(t)
+	for _, method := range []string{"cca", "fbcca"} {
+		for _, seconds := range []float64{1, 2, 4} {
+			var p [][]float64
+			var truth []int
+			sure := 0.0
+			for i, res := range s.decodeAll(t, decoder(t, ssvep.Config{Method: method, Skip: s.skip, Seconds: seconds})) {
+				label := slices.IndexFunc(s.targets, func(x decoders.Target) bool { return x.Label == s.trials[i].label })
+				if label < 0 {
+					continue // rest
+				}
+				row, there := make([]float64, len(s.targets)), 0.0
+				for _, c := range res.Classes {
+					if k := slices.IndexFunc(s.targets, func(x decoders.Target) bool { return x.Label == c.Name }); k >= 0 {
+						row[k] = c.Probability
+						there += c.Probability
+					}
+				}
+				for k := range row {
+					row[k] /= there
+				}
+				p, truth, sure = append(p, row), append(truth, label), sure+slices.Max(row)
+			}
+			ece := classify.ECE(p, truth, 10)
+			mean, sd := classify.ECENoise(p, 10)
+			t.Logf("%-5s %g s: %d trials, mean probability %.3f, ECE %.3f, of which %.3f ± %.3f is chance", method, seconds, len(p), sure/float64(len(p)), ece, mean, sd)
+			if ece > max(0.10, mean+2*sd) {
+				t.Errorf("%s, %g s: ECE %.3f", method, seconds, ece)
+			}
+		}
+	}
+}
