@@ -120,11 +120,12 @@ func scaleState(st []sosState, v float64) {
 // both ends are extended by odd reflection and the states start at their steady values. A signal too short for the
 // usual extension is extended by its length less one. It is not safe for concurrent use.
 type ZeroPhase struct {
-	sos SOS
-	pad int
-	zi  []sosState // steady state for a unit step
-	st  []sosState
-	buf []float64
+	sos  SOS
+	pad  int
+	zi   []sosState // steady state for a unit step
+	st   []sosState
+	buf  []float64
+	four []float64 // rows side by side
 }
 
 // NewZeroPhase returns a zero-phase filter with its workspace.
@@ -174,14 +175,20 @@ func (f *ZeroPhase) Filter(dst, x []float64) []float64 {
 	return dst
 }
 
-// Rows filters every row of x (channels × samples) into dst, which has the same shape and may be x.
+// Rows filters every row of x (channels × samples) into dst, which has the same shape and may be x. It gives what Filter
+// gives for each row, faster.
 func (f *ZeroPhase) Rows(dst, x *mat.Dense) {
 	r, c := x.Dims()
 	if dr, dc := dst.Dims(); dr != r || dc != c {
 		panic(mat.ErrShape)
 	}
-	for i := range r {
-		f.Filter(dst.RawRowView(i), x.RawRowView(i))
+	for i := 0; i < r; {
+		k := f.atOnce(dst, x, i)
+		if k == 0 {
+			f.Filter(dst.RawRowView(i), x.RawRowView(i))
+			k = 1
+		}
+		i += k
 	}
 }
 

@@ -149,10 +149,8 @@ func (f *frontend) window(in *decoders.Input, s span, filters *mat.Dense, sc *sc
 	a := min(int(math.Round(float64(s.from-lo)*scale)), length-1)
 	b := max(a+1, min(length, int(math.Round(float64(s.to-lo)*scale))))
 
-	sc.row = grow(sc.row, hi-lo)
-	buf := grow(sc.data, length+outputs*(b-a))
-	sc.data = buf
-	line, out := buf[:length], buf[length:]
+	sc.row, sc.data = grow(sc.row, hi-lo), grow(sc.data, outputs*length)
+	lines := mat.NewDense(outputs, length, sc.data)
 	for k := range outputs {
 		src := sc.row
 		if filters == nil {
@@ -164,13 +162,13 @@ func (f *frontend) window(in *decoders.Input, s span, filters *mat.Dense, sc *sc
 			}
 		}
 		if sc.resampler != nil {
-			sc.resampler.Resample(line, src)
-			src = line
+			sc.resampler.Resample(lines.RawRowView(k), src)
+		} else {
+			copy(lines.RawRowView(k), src)
 		}
-		sc.filter.Filter(line, src)
-		copy(out[k*(b-a):(k+1)*(b-a)], line[a:b])
 	}
-	sc.window = *mat.NewDense(outputs, b-a, out)
+	sc.filter.Rows(lines, lines)
+	sc.window = *lines.Slice(0, outputs, a, b).(*mat.Dense)
 	return &sc.window, nil
 }
 

@@ -28,7 +28,7 @@ type scratch struct {
 	filter   *dsp.ZeroPhase
 	rate     float64 // Hz the filter is for; 0 none yet
 	rows     []int
-	row      []float64
+	lines    []float64 // components × samples
 	sum      []float64
 	features mat.Dense
 	data     []float64
@@ -93,20 +93,24 @@ func (f *frontend) epochs(sig decoders.Signal, onsets []float64, filters *mat.De
 	bins := f.cfg.bins()
 	width := outputs * bins
 	sc.data = grow(sc.data, len(onsets)*width)
-	sc.row, sc.sum = grow(sc.row, hi-lo), grow(sc.sum, hi-lo+1)
+	sc.lines, sc.sum = grow(sc.lines, outputs*(hi-lo)), grow(sc.sum, hi-lo+1)
+	lines := mat.NewDense(outputs, hi-lo, sc.lines)
 	for k := range outputs {
+		row := lines.RawRowView(k)
 		if filters == nil {
-			copy(sc.row, sig.Data.RawRowView(sc.rows[k])[lo:hi])
-		} else {
-			clear(sc.row)
-			for j, w := range filters.RawRowView(k) {
-				floats.AddScaled(sc.row, w, sig.Data.RawRowView(sc.rows[j])[lo:hi])
-			}
+			copy(row, sig.Data.RawRowView(sc.rows[k])[lo:hi])
+			continue
 		}
-		sc.filter.Filter(sc.row, sc.row)
+		clear(row)
+		for j, w := range filters.RawRowView(k) {
+			floats.AddScaled(row, w, sig.Data.RawRowView(sc.rows[j])[lo:hi])
+		}
+	}
+	sc.filter.Rows(lines, lines)
+	for k := range outputs {
 		// With the running sum, the mean over any stretch is a difference, and stretches need not end on samples.
 		sc.sum[0] = 0
-		for i, v := range sc.row {
+		for i, v := range lines.RawRowView(k) {
 			sc.sum[i+1] = sc.sum[i] + v
 		}
 		step := sig.Rate / f.cfg.Bins

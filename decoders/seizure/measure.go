@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"gonum.org/v1/gonum/floats"
+	"gonum.org/v1/gonum/mat"
 
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/dsp"
@@ -132,16 +133,23 @@ func (m *measurer) clip(sig decoders.Signal) (*clip, error) {
 		return nil, err
 	}
 	c := &clip{channels: sig.Channels, seconds: sig.Seconds(), hop: float64(m.hop) / m.rate, windows: make([][]measure, rows)}
-	flat, band := make([]float64, n), make([]float64, n)
-	for i := range rows {
-		x := sig.Data.RawRowView(i)
-		dsp.Demean(flat, x)
-		m.filter.Filter(band, flat)
-		count := (n-m.n)/m.hop + 1
-		c.windows[i] = make([]measure, count)
-		for k := range count {
-			from := k * m.hop
-			m.window(&c.windows[i][k], flat[from:from+m.n], band[from:from+m.n])
+	// A few channels at a time: the filter takes them side by side, and a long recording is not copied whole.
+	const group = 4
+	flat, band := mat.NewDense(min(group, rows), n, nil), mat.NewDense(min(group, rows), n, nil)
+	for first := 0; first < rows; first += group {
+		some := min(group, rows-first)
+		for k := range some {
+			dsp.Demean(flat.RawRowView(k), sig.Data.RawRowView(first+k))
+		}
+		m.filter.Rows(band.Slice(0, some, 0, n).(*mat.Dense), flat.Slice(0, some, 0, n).(*mat.Dense))
+		for k := range some {
+			x, y := flat.RawRowView(k), band.RawRowView(k)
+			windows := make([]measure, (n-m.n)/m.hop+1)
+			for w := range windows {
+				from := w * m.hop
+				m.window(&windows[w], x[from:from+m.n], y[from:from+m.n])
+			}
+			c.windows[first+k] = windows
 		}
 	}
 	return c, nil
