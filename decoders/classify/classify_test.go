@@ -215,6 +215,57 @@ func TestTemperatureUndoesAFactorOnTheScores(t *testing.T) {
 	}
 }
 
+// TestHumbleTemperature: n samples told apart without an error give a probability of n/(n+1), whatever the number of
+// classes, where the plain fit gives certainty; and among many samples with errors of their own one more changes nothing.
+func TestHumbleTemperature(t *testing.T) {
+	t.Parallel()
+	for _, classes := range []int{2, 3, 40} {
+		var scores [][]float64
+		var labels []int
+		for i := range 3 * classes {
+			s := make([]float64, classes)
+			s[i%classes] = 1
+			scores, labels = append(scores, s), append(labels, i%classes)
+		}
+		n := float64(len(scores))
+		plain := must[classify.Temperature](t)(classify.FitTemperature(scores, labels))
+		humble := must[classify.Temperature](t)(classify.FitHumbleTemperature(scores, labels))
+		if p := plain.Probabilities(nil, scores[0])[0]; p < 1-1e-6 {
+			t.Errorf("%d classes: plain probability %v", classes, p)
+		}
+		// The added errors have all their weight on one of the wrong classes, which the likelihood cannot tell from the others.
+		if p := humble.Probabilities(nil, scores[0])[0]; math.Abs(p-n/(n+1)) > 1e-9 {
+			t.Errorf("%d classes: probability %v of the right one, want %v", classes, p, n/(n+1))
+		}
+		if len(scores) != 3*classes || len(labels) != 3*classes {
+			t.Error("the samples were changed")
+		}
+	}
+	const seed = 6
+	rng := rand.New(rand.NewPCG(seed, 1))
+	var scores [][]float64
+	var labels []int
+	for range 20_000 {
+		s := []float64{2 * rng.NormFloat64(), 0}
+		label := 0
+		if rng.Float64() > classify.Softmax(nil, s)[0] {
+			label = 1
+		}
+		scores, labels = append(scores, s), append(labels, label)
+	}
+	plain := must[classify.Temperature](t)(classify.FitTemperature(scores, labels))
+	humble := must[classify.Temperature](t)(classify.FitHumbleTemperature(scores, labels))
+	if !(humble.T > plain.T) || humble.T > 1.001*plain.T {
+		t.Errorf("seed %d: temperature %v, humble %v", seed, plain.T, humble.T)
+	}
+	if _, err := classify.FitHumbleTemperature([][]float64{{1, 2}, {1}}, []int{0, 1}); err == nil {
+		t.Error("ragged scores were taken")
+	}
+	if _, err := classify.FitHumbleTemperature(nil, nil); err == nil {
+		t.Error("no scores were taken")
+	}
+}
+
 func TestTemperatureStaysWithinItsBounds(t *testing.T) {
 	t.Parallel()
 	perfect := [][]float64{{5, 0}, {0, 5}, {4, 1}}

@@ -224,37 +224,11 @@ func calibrate(ctx context.Context, cfg Config, examples []example, classes int,
 			}
 		}
 	}
-	scores, labels = humble(scores, labels, classes)
-	t, err := classify.FitTemperature(scores, labels)
+	t, err := classify.FitHumbleTemperature(scores, labels)
 	if err != nil {
 		return 0, fmt.Errorf("calibrate: %w", err)
 	}
 	return t.T, nil
-}
-
-// humble adds one average trial of each class under the next class's label: so many trials can rule out an error
-// rate of one in that many, and no less. It is the correction of Platt's targets, for a temperature.
-func humble(scores [][]float64, labels []int, classes int) ([][]float64, []int) {
-	for k := range classes {
-		mean, n := make([]float64, classes), 0.0
-		for i, s := range scores[:len(labels)-k] {
-			if labels[i] == k {
-				for j, v := range s {
-					mean[j] += v
-				}
-				n++
-			}
-		}
-		if n == 0 {
-			mean = make([]float64, classes)
-			n = 1
-		}
-		for j := range mean {
-			mean[j] /= n
-		}
-		scores, labels = append(scores, mean), append(labels, (k+1)%classes)
-	}
-	return scores, labels
 }
 
 // innerFolds leaves subjects out where there are several, else stratified trials; an example and its mirror image

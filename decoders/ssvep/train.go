@@ -232,8 +232,7 @@ func (p calibrated) calibrate(ctx context.Context, d *trained, ds *decoders.Data
 			looking = append(looking, true, false)
 		}
 	}
-	all, truth = humble(all, truth, len(d.classes))
-	t, err := classify.FitTemperature(all, truth)
+	t, err := classify.FitHumbleTemperature(all, truth)
 	if err != nil {
 		return fmt.Errorf("calibrate: %w", err)
 	}
@@ -279,31 +278,4 @@ func innerFolds(cfg TrainConfig, ds *decoders.Dataset, labels []int) ([]classify
 		}
 	}
 	return classify.StratifiedKFold(labels, min(max(2, cfg.Folds), slices.Min(counts)), cfg.Seed)
-}
-
-// humble adds one error to the trials: an average trial of each class under the next class's label, all of them together
-// with the weight of one trial, for which the others are repeated. So many trials can rule out an error rate of one in that
-// many, and no less; a whole error for each class would be too much for a screen of many targets and few trials of each.
-func humble(scores [][]float64, labels []int, classes int) ([][]float64, []int) {
-	n := len(labels)
-	allScores, allLabels := make([][]float64, 0, (n+1)*classes), make([]int, 0, (n+1)*classes)
-	for range classes {
-		allScores, allLabels = append(allScores, scores...), append(allLabels, labels...)
-	}
-	for k := range classes {
-		mean, count := make([]float64, classes), 0.0
-		for i, s := range scores {
-			if labels[i] == k {
-				for j, v := range s {
-					mean[j] += v
-				}
-				count++
-			}
-		}
-		for j := range mean {
-			mean[j] /= max(count, 1)
-		}
-		allScores, allLabels = append(allScores, mean), append(allLabels, (k+1)%classes)
-	}
-	return allScores, allLabels
 }
