@@ -20,10 +20,18 @@ func Detrend(dst, x []float64) []float64 {
 	// Centred abscissa t makes slope and offset independent; Σt² = n(n²-1)/12.
 	mid := (n - 1) / 2
 	m := mean(x)
-	st := 0.0
-	for i, v := range x {
-		st += (float64(i) - mid) * (v - m)
+	// Two sums, as in mean.
+	var even, odd float64
+	i := 0
+	for ; i+1 < len(x); i += 2 {
+		t := float64(i) - mid
+		even += t * (x[i] - m)
+		odd += (t + 1) * (x[i+1] - m)
 	}
+	if i < len(x) {
+		even += (float64(i) - mid) * (x[i] - m)
+	}
+	st := even + odd
 	slope := st / (n * (n*n - 1) / 12)
 	for i, v := range x {
 		dst[i] = v - m - slope*(float64(i)-mid)
@@ -31,13 +39,21 @@ func Detrend(dst, x []float64) []float64 {
 	return dst
 }
 
+// mean adds four sums side by side: a single one waits for each addition.
 func mean(x []float64) float64 {
 	if len(x) == 0 {
 		return 0
 	}
-	s := 0.0
-	for _, v := range x {
-		s += v
+	var a, b, c, d float64
+	i := 0
+	for ; i+3 < len(x); i += 4 {
+		a += x[i]
+		b += x[i+1]
+		c += x[i+2]
+		d += x[i+3]
 	}
-	return s / float64(len(x))
+	for ; i < len(x); i++ {
+		a += x[i]
+	}
+	return (a + b + (c + d)) / float64(len(x))
 }

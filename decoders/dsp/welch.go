@@ -3,8 +3,6 @@ package dsp
 import (
 	"fmt"
 	"math"
-
-	"gonum.org/v1/gonum/dsp/fourier"
 )
 
 // Trend says what is taken out of a segment before its spectrum.
@@ -32,7 +30,7 @@ type Welch struct {
 	cfg    WelchConfig
 	win    []float64
 	winSq  float64 // Σ window²
-	fft    *fourier.FFT
+	fft    *RealFFT
 	seg    []float64
 	coef   []complex128
 	freqs  []float64
@@ -68,7 +66,7 @@ func NewWelchConfig(cfg WelchConfig) (*Welch, error) {
 	w := &Welch{
 		cfg:  cfg,
 		win:  make([]float64, cfg.Segment),
-		fft:  fourier.NewFFT(cfg.NFFT),
+		fft:  NewRealFFT(cfg.NFFT),
 		seg:  make([]float64, cfg.NFFT),
 		coef: make([]complex128, cfg.NFFT/2+1),
 	}

@@ -3,10 +3,11 @@ package ssvep
 import (
 	"math"
 
-	"gonum.org/v1/gonum/dsp/fourier"
 	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/mat"
 	"gonum.org/v1/gonum/mathext"
+
+	"github.com/neurod/neurod/decoders/dsp"
 )
 
 // Whether something flickers at f is asked of each harmonic by itself: how far does the Fourier component at h·f, a
@@ -29,7 +30,7 @@ const (
 
 // spectrum holds the Fourier components of a window's channels, each channel scaled to unit length.
 type spectrum struct {
-	fft  *fourier.FFT
+	fft  *dsp.RealFFT
 	size int // samples transformed: n cut to a product of 2, 3 and 5
 	rate float64
 	p    int // channels
@@ -46,7 +47,7 @@ type spectrum struct {
 func (s *spectrum) fit(z *mat.Dense, rate float64) {
 	p, n := z.Dims()
 	if size := smooth(n); s.fft == nil || s.size != size {
-		s.fft, s.size = fourier.NewFFT(size), size
+		s.fft, s.size = dsp.NewRealFFT(size), size
 		s.coef = make([]complex128, size/2+1)
 	}
 	s.rate, s.p = rate, p

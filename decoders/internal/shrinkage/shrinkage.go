@@ -63,13 +63,23 @@ func (w *Workspace) estimate(dst *mat.SymDense, x *mat.Dense, kind Kind, centre 
 		row := x.RawRowView(i)
 		m := 0.0
 		if centre {
-			for _, v := range row {
-				m += v
+			// Four sums side by side: a single one waits for each addition.
+			var a, b, c, d float64
+			j := 0
+			for ; j+3 < n; j += 4 {
+				a += row[j]
+				b += row[j+1]
+				c += row[j+2]
+				d += row[j+3]
 			}
-			m /= float64(n)
+			for ; j < n; j++ {
+				a += row[j]
+			}
+			m = (a + b + (c + d)) / float64(n)
 		}
+		out := c[i*n:][:n]
 		for j, v := range row {
-			c[i*n+j] = v - m
+			out[j] = v - m
 		}
 	}
 	s := dst.RawSymmetric()
