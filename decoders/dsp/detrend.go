@@ -1,5 +1,7 @@
 package dsp
 
+import "github.com/neurod/neurod/decoders/internal/vector"
+
 // Demean subtracts the mean of x and writes the rest to dst, which may be x; nil is allocated.
 func Demean(dst, x []float64) []float64 {
 	dst = use(dst, len(x))
@@ -20,7 +22,7 @@ func Detrend(dst, x []float64) []float64 {
 	// Centred abscissa t makes slope and offset independent; Σt² = n(n²-1)/12.
 	mid := (n - 1) / 2
 	m := mean(x)
-	// Two sums, as in mean.
+	// Two sums side by side: a single one waits for each addition.
 	var even, odd float64
 	i := 0
 	for ; i+1 < len(x); i += 2 {
@@ -39,21 +41,9 @@ func Detrend(dst, x []float64) []float64 {
 	return dst
 }
 
-// mean adds four sums side by side: a single one waits for each addition.
 func mean(x []float64) float64 {
 	if len(x) == 0 {
 		return 0
 	}
-	var a, b, c, d float64
-	i := 0
-	for ; i+3 < len(x); i += 4 {
-		a += x[i]
-		b += x[i+1]
-		c += x[i+2]
-		d += x[i+3]
-	}
-	for ; i < len(x); i++ {
-		a += x[i]
-	}
-	return (a + b + (c + d)) / float64(len(x))
+	return vector.Sum(x) / float64(len(x))
 }

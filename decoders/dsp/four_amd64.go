@@ -1,12 +1,10 @@
 package dsp
 
 import (
-	"golang.org/x/sys/cpu"
 	"gonum.org/v1/gonum/mat"
-)
 
-// fourWide tells whether the processor has vectors of four float64.
-var fourWide = cpu.X86.HasAVX
+	"github.com/neurod/neurod/decoders/internal/vector"
+)
 
 // runPair filters n groups of four samples in place through two sections, one group after the other, stride bytes apart
 // from buf on. coef holds b0, b1, b2, a1, a2 of both sections, state their z0 and z1, each number four times over.
@@ -20,7 +18,7 @@ func runPair(buf *float64, stride, n int, coef *[10][4]float64, state *[4][4]flo
 func (f *ZeroPhase) atOnce(dst, x *mat.Dense, from int) int {
 	rows, n := x.Dims()
 	lanes := min(4, rows-from)
-	if !fourWide || lanes < 2 || n == 0 {
+	if !vector.Wide || lanes < 2 || n == 0 {
 		return 0
 	}
 	pad := min(f.pad, n-1)

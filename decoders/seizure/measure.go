@@ -11,6 +11,7 @@ import (
 	"github.com/neurod/neurod/decoders/dsp"
 	"github.com/neurod/neurod/decoders/epoch"
 	"github.com/neurod/neurod/decoders/features"
+	"github.com/neurod/neurod/decoders/internal/vector"
 )
 
 const (
@@ -205,12 +206,12 @@ func (m *measurer) window(out *measure, x, band []float64) {
 // itself 2-12 times a second is near 1, noise near 0.
 func (m *measurer) rhythm(x []float64) (peak, frequency float64) {
 	// Energies of the two overlapping parts, from lag to lag.
-	head, tail := floats.Dot(x[:len(x)-m.lagLo], x[:len(x)-m.lagLo]), floats.Dot(x[m.lagLo:], x[m.lagLo:])
+	head, tail := vector.Dot(x[:len(x)-m.lagLo], x[:len(x)-m.lagLo]), vector.Dot(x[m.lagLo:], x[m.lagLo:])
 	for k := range m.auto {
 		lag := m.lagLo + k
 		m.auto[k] = 0
 		if e := head * tail; e > 0 {
-			m.auto[k] = floats.Dot(x[:len(x)-lag], x[lag:]) / math.Sqrt(e)
+			m.auto[k] = vector.Dot(x[:len(x)-lag], x[lag:]) / math.Sqrt(e)
 		}
 		last, first := x[len(x)-lag-1], x[lag]
 		head -= last * last

@@ -3,8 +3,9 @@ package ssvep
 import (
 	"math"
 
-	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/mat"
+
+	"github.com/neurod/neurod/decoders/internal/vector"
 )
 
 // whitener maps channel vectors to coordinates in which the channels are uncorrelated with variance 1: the inverse of
@@ -32,7 +33,7 @@ func (w *whitener) fit(z *mat.Dense) int {
 	w.rows = w.rows[:0]
 	for i := range p {
 		xi := z.RawRowView(i)
-		v := floats.Dot(xi, xi)
+		v := vector.Dot(xi, xi)
 		w.norm[i] = v
 		w.c[i*p+i] = v
 		if v > 0 {
@@ -41,7 +42,7 @@ func (w *whitener) fit(z *mat.Dense) int {
 	}
 	for a, i := range w.perm {
 		for _, j := range w.perm[:a] {
-			v := floats.Dot(z.RawRowView(i), z.RawRowView(j))
+			v := vector.Dot(z.RawRowView(i), z.RawRowView(j))
 			w.c[i*p+j], w.c[j*p+i] = v, v
 		}
 	}

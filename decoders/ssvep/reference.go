@@ -5,6 +5,8 @@ import (
 	"sync"
 
 	"gonum.org/v1/gonum/floats"
+
+	"github.com/neurod/neurod/decoders/internal/vector"
 )
 
 // maxHarmonics bounds the harmonics of a reference. Responses above the fifth are below the noise (Chen 2015, fig. 3).
@@ -105,13 +107,13 @@ func (r *reference) project(dst []float64, even, odd [][]float64) {
 	c := 0
 	for _, b := range r.even {
 		for i, x := range even {
-			dst[c*p+i] = floats.Dot(x, b)
+			dst[c*p+i] = vector.Dot(x, b)
 		}
 		c++
 	}
 	for _, b := range r.odd {
 		for i, x := range odd {
-			dst[c*p+i] = floats.Dot(x, b)
+			dst[c*p+i] = vector.Dot(x, b)
 		}
 		c++
 	}

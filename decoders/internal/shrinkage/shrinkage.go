@@ -12,9 +12,9 @@ import (
 	"errors"
 	"fmt"
 
-	"gonum.org/v1/gonum/blas"
-	"gonum.org/v1/gonum/blas/blas64"
 	"gonum.org/v1/gonum/mat"
+
+	"github.com/neurod/neurod/decoders/internal/vector"
 )
 
 // Kind is a rule for the amount of shrinkage.
@@ -63,19 +63,7 @@ func (w *Workspace) estimate(dst *mat.SymDense, x *mat.Dense, kind Kind, centre 
 		row := x.RawRowView(i)
 		m := 0.0
 		if centre {
-			// Four sums side by side: a single one waits for each addition.
-			var a, b, c, d float64
-			j := 0
-			for ; j+3 < n; j += 4 {
-				a += row[j]
-				b += row[j+1]
-				c += row[j+2]
-				d += row[j+3]
-			}
-			for ; j < n; j++ {
-				a += row[j]
-			}
-			m = (a + b + (c + d)) / float64(n)
+			m = vector.Sum(row) / float64(n)
 		}
 		out := c[i*n:][:n]
 		for j, v := range row {
@@ -83,7 +71,11 @@ func (w *Workspace) estimate(dst *mat.SymDense, x *mat.Dense, kind Kind, centre 
 		}
 	}
 	s := dst.RawSymmetric()
-	blas64.Syrk(blas.NoTrans, 1/float64(n), blas64.General{Rows: p, Cols: n, Stride: n, Data: c}, 0, s)
+	for i := range p {
+		for j := i; j < p; j++ {
+			s.Data[i*s.Stride+j] = vector.Dot(c[i*n:][:n], c[j*n:][:n]) / float64(n)
+		}
+	}
 
 	trace, frobenius := 0.0, 0.0
 	for i := range p {

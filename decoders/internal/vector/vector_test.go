@@ -1,0 +1,70 @@
+package vector_test
+
+import (
+	"fmt"
+	"math"
+	"math/big"
+	"math/rand/v2"
+	"testing"
+
+	"gonum.org/v1/gonum/floats"
+
+	"github.com/neurod/neurod/decoders/internal/vector"
+)
+
+// TestSums holds Dot and Sum to exact arithmetic for every length up to 200, and to the same bits wherever the numbers lie.
+func TestSums(t *testing.T) {
+	t.Parallel()
+	const seed = 12
+	rng := rand.New(rand.NewPCG(seed, 1))
+	for n := range 200 {
+		x, y := make([]float64, n), make([]float64, n)
+		exact, plain, size := new(big.Float).SetPrec(500), new(big.Float).SetPrec(500), 0.0
+		for i := range x {
+			x[i], y[i] = rng.NormFloat64(), rng.NormFloat64()
+			a, b := new(big.Float).SetPrec(500).SetFloat64(x[i]), new(big.Float).SetPrec(500).SetFloat64(y[i])
+			plain.Add(plain, a)
+			exact.Add(exact, a.Mul(a, b))
+			size += math.Abs(x[i]*y[i]) + math.Abs(x[i])
+		}
+		dot, sum := vector.Dot(x, y), vector.Sum(x)
+		if want, _ := exact.Float64(); math.Abs(dot-want) > 1e-15*size*2 {
+			t.Errorf("seed %d: n = %d: dot %v, want %v", seed, n, dot, want)
+		}
+		if want, _ := plain.Float64(); math.Abs(sum-want) > 1e-15*size*2 {
+			t.Errorf("seed %d: n = %d: sum %v, want %v", seed, n, sum, want)
+		}
+		for shift := 1; shift < 4; shift++ {
+			u, v := append(make([]float64, shift), x...), append(make([]float64, 2*shift), y...)
+			if got := vector.Dot(u[shift:], v[2*shift:]); got != dot {
+				t.Errorf("seed %d: n = %d: dot %v, shifted by %d %v", seed, n, dot, shift, got)
+			}
+		}
+		// Numbers behind the end do not count.
+		if got := vector.Dot(x, append(append([]float64(nil), y...), math.NaN(), math.NaN())); got != dot {
+			t.Errorf("seed %d: n = %d: dot %v, with a longer y %v", seed, n, dot, got)
+		}
+	}
+	defer func() {
+		if recover() == nil {
+			t.Error("a y that is too short was taken")
+		}
+	}()
+	vector.Dot(make([]float64, 32), make([]float64, 31, 32)[:31:31])
+}
+
+func BenchmarkDot(b *testing.B) {
+	for _, n := range []int{8, 22, 482} {
+		x, y := make([]float64, n), make([]float64, n)
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			for b.Loop() {
+				vector.Dot(x, y)
+			}
+		})
+		b.Run(fmt.Sprint(n, " gonum"), func(b *testing.B) {
+			for b.Loop() {
+				floats.Dot(x, y)
+			}
+		})
+	}
+}
