@@ -12,8 +12,8 @@ prints. "reference" is what Go is held to; others are beside it:
   csp_lda, ts_lr, tangent   reference: the libraries' own pipeline (MNE's CSP, pyRiemann, scikit-learn), which filters all
                             channels first; numpy: the same trained numbers with bare numpy, projecting before filtering
                             as our decoder does
-  cca, fbcca                reference: numpy, all targets in one product with QR-decomposed references; scikit-learn (cca):
-                            its CCA, which cannot keep the references' part and iterates, fitted for one target after the
+  cca, fbcca                reference: numpy, all targets in one product with QR-decomposed references; scikit-learn: its
+                            CCA, which cannot keep the references' part and iterates, fitted for one target after the
                             other, without the test below
   window, seizure           reference: scipy and numpy over all channels (and windows) at once
   letter                    reference: scipy and numpy on all flashes at once, with our trained filters and discriminant: no
@@ -190,6 +190,15 @@ def correlations(z, q, targets):
     return np.sqrt(np.linalg.eigvalsh(m @ m.transpose(0, 2, 1))[:, -1])
 
 
+def one_by_one(z, refs):
+    """The largest canonical correlation with each target's references, by scikit-learn."""
+    rho = []
+    for y in refs:
+        u, v = CCA(n_components=1).fit_transform(z.T, y)
+        rho.append(np.corrcoef(u[:, 0], v[:, 0])[0, 1])
+    return np.array(rho)
+
+
 def cca(case):
     """The correlation of every target, then P of the best one's flicker."""
     trial, targets, fs, start = case["trial"], case["targets"], case["rate"], case["start"]
@@ -206,15 +215,7 @@ def cca(case):
         rho = correlations(z, q, len(targets))
         return np.append(rho, test(z, np.argmax(rho)))
 
-    def by_sklearn():
-        z = window().T
-        rho = []
-        for y in plain:
-            u, v = CCA(n_components=1).fit_transform(z, y)
-            rho.append(np.corrcoef(u[:, 0], v[:, 0])[0, 1])
-        return rho
-
-    return {"reference": fast, "scikit-learn": by_sklearn}
+    return {"reference": fast, "scikit-learn": lambda: one_by_one(window(), plain)}
 
 
 def fbcca(case):
@@ -235,7 +236,12 @@ def fbcca(case):
             score += w * correlations(cut(signal.sosfiltfilt(sos, trial)), q, len(targets)) ** 2
         return np.append(score, test(cut(broad(trial)), np.argmax(score)))
 
-    return {"reference": fast}
+    plain = [sines(f, 5, n, fs).T for f in targets]
+
+    def by_sklearn():
+        return sum(w * one_by_one(cut(signal.sosfiltfilt(sos, trial)), plain) ** 2 for w, sos in zip(weight, bank))
+
+    return {"reference": fast, "scikit-learn": by_sklearn}
 
 
 BANDS = ((1, 4), (4, 8), (8, 13), (13, 30), (30, 45))
