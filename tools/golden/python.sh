@@ -10,6 +10,7 @@ if [ -z "${GOLDEN_PYTHON:-}" ]; then
 			echo "python.sh: needs Python 3.11 or later as python3" >&2
 			exit 1
 		fi
+		echo "python.sh: building $venv with the packages of tools/golden/requirements.txt" >&2
 		python3 -m venv "$venv" >&2
 		"$venv/bin/pip" install --quiet --requirement tools/golden/requirements.txt >&2
 		cp tools/golden/requirements.txt "$venv/requirements.txt"
