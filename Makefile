@@ -49,7 +49,7 @@ evaluate: build ## Print the accuracy tables over NEUROD_EEG_DATA
 chaos: build setup ## Kill, freeze, flush and restart everything under load; lost, doubled and changed must be 0
 	go run ./tools/chaos -neurod bin/neurod
 
-bench: build setup ## Measure speed beside floors and limits; ONLY=live,import picks parts
+bench: build setup ## Measure speed beside floors, limits and Python (3.11+, left out where missing); ONLY=live,import picks parts
 	go run ./tools/bench -neurod bin/neurod $(if $(ONLY),-only $(ONLY))
 
 clean: ## Remove what was built
