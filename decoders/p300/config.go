@@ -40,7 +40,7 @@ type Config struct {
 	Shrinkage *float64 `json:"shrinkage,omitempty"`
 	// Threshold is the posterior at which dynamic stopping would end a selection. Defaults to 0.9.
 	Threshold float64 `json:"threshold"`
-	// Folds of the cross-validation that calibrates the likelihood ratios. Defaults to 5.
+	// Folds of the cross-validation that calibrates the likelihood ratios, at least 20 of fewer than 200 epochs. Defaults to 5.
 	Folds int `json:"folds"`
 	// Seed draws the folds. Defaults to 1.
 	Seed uint64 `json:"seed"`
