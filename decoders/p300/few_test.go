@@ -90,3 +90,30 @@ func TestFewFlashesOfSpellers(t *testing.T) {
 		}
 	}
 }
+
+// TestNoResponseIsNotTurnedAround: where left-out flashes happen to score the wrong way round, the scores tell nothing; to
+// believe the opposite of a classifier would be to believe noise.
+func TestNoResponseIsNotTurnedAround(t *testing.T) {
+	t.Parallel()
+	const first = 80
+	nothing := 0
+	for seed := uint64(first); seed < first+8; seed++ {
+		ds := p300.NewDataset(channels, 250)
+		sig, events, targets := session(seed, 250, 0.2, 0, shuffled(seed, 6, 20), func(c int) bool { return c == 2 })
+		ds.Trials = p300.Trials(sig, events, targets, "run")
+		d := mustTrain(t, p300.ERPLDA(), ds, p300.DefaultConfig())
+		switch slope := d.State().Arrays["likelihood"].Data[0]; {
+		case slope < 0:
+			t.Errorf("seed %d: slope %v", seed, slope)
+		case slope == 0:
+			nothing++
+			res := decode(t, d, spell(seed, 250, 2))
+			if p := res.Classes[0].Probability; p > 1./6+1e-9 {
+				t.Errorf("seed %d: %s has probability %v of 6 symbols", seed, res.Classes[0].Name, p)
+			}
+		}
+	}
+	if nothing == 0 {
+		t.Errorf("seeds from %d: no training without a response was turned around", first)
+	}
+}
