@@ -7,6 +7,7 @@ import (
 	"gonum.org/v1/gonum/blas"
 	"gonum.org/v1/gonum/blas/blas64"
 	"gonum.org/v1/gonum/lapack"
+	"gonum.org/v1/gonum/lapack/gonum"
 	"gonum.org/v1/gonum/lapack/lapack64"
 	"gonum.org/v1/gonum/mat"
 )
@@ -16,15 +17,17 @@ type eigen struct {
 	n    int
 	vec  []float64 // n × n, eigenvectors in columns
 	val  []float64 // ascending
+	off  []float64 // beside the diagonal of the tridiagonal form
+	tau  []float64 // of the reflections that make it
 	work []float64
 	tmp  []float64
 }
 
 func newEigen(n int) *eigen {
-	e := &eigen{n: n, vec: make([]float64, n*n), val: make([]float64, n), tmp: make([]float64, n*n)}
+	e := &eigen{n: n, vec: make([]float64, n*n), val: make([]float64, n), tmp: make([]float64, n*n), off: make([]float64, n), tau: make([]float64, n)}
 	size := []float64{0}
 	lapack64.Syev(lapack.EVCompute, e.sym(), e.val, size, -1)
-	e.work = make([]float64, int(size[0]))
+	e.work = make([]float64, max(int(size[0]), 2*n))
 	return e
 }
 
@@ -37,17 +40,22 @@ func (e *eigen) factor(a *mat.SymDense, vectors bool) error {
 	if a.SymmetricDim() != e.n {
 		panic(mat.ErrShape)
 	}
-	raw := a.RawSymmetric()
-	bad := 0.0
-	for i := range e.n {
-		row := raw.Data[i*raw.Stride : i*raw.Stride+e.n]
-		copy(e.vec[i*e.n+i:(i+1)*e.n], row[i:])
-		for _, v := range row[i:] {
-			bad += v - v // NaN as soon as one value is not finite
-		}
-	}
-	if bad != 0 {
+	largest := e.load(a)
+	if !(largest <= math.MaxFloat64) {
 		return fmt.Errorf("%w: it holds NaN or infinite values", ErrNotPositiveDefinite)
+	}
+	if vectors && e.n > 1 && (largest == 0 || largest > unscaledMin && largest < unscaledMax) {
+		var impl gonum.Implementation
+		impl.Dsytrd(blas.Upper, e.n, e.vec, e.n, e.val, e.off, e.tau, e.work, len(e.work))
+		impl.Dorgtr(blas.Upper, e.n, e.vec, e.n, e.tau, e.work, len(e.work))
+		ok, handled := tridiagonal(e.val, e.off, e.vec, e.work)
+		if ok {
+			return nil
+		}
+		if handled {
+			return fmt.Errorf("%w: its eigenvalues did not converge", ErrNotPositiveDefinite)
+		}
+		e.load(a)
 	}
 	job := lapack.EVCompute
 	if !vectors {
@@ -57,6 +65,32 @@ func (e *eigen) factor(a *mat.SymDense, vectors bool) error {
 		return fmt.Errorf("%w: its eigenvalues did not converge", ErrNotPositiveDefinite)
 	}
 	return nil
+}
+
+// Syev scales matrices whose largest element lies outside these, the roots of the numbers that can be divided by safely.
+var (
+	unscaledMin = math.Sqrt(safeMin / (2 * machineEps))
+	unscaledMax = 1 / unscaledMin
+)
+
+// load copies the upper triangle of a to vec and returns the largest magnitude, NaN or Inf where an element is not finite.
+func (e *eigen) load(a *mat.SymDense) float64 {
+	raw := a.RawSymmetric()
+	largest, bad := 0.0, 0.0
+	for i := range e.n {
+		row := raw.Data[i*raw.Stride : i*raw.Stride+e.n]
+		copy(e.vec[i*e.n+i:(i+1)*e.n], row[i:])
+		for _, v := range row[i:] {
+			bad += v - v // NaN as soon as one value is not finite
+			if v < 0 {
+				v = -v
+			}
+			if v > largest {
+				largest = v
+			}
+		}
+	}
+	return largest + bad
 }
 
 // positive refuses eigenvalues that are not above zero by more than rounding.
