@@ -204,12 +204,44 @@ func Congruence(dst *mat.SymDense, w *mat.Dense, a *mat.SymDense) {
 // congruence writes w·a·wᵀ to the upper triangle of dst; tmp holds m × n numbers.
 func congruence(dst blas64.Symmetric, w blas64.General, a blas64.Symmetric, tmp []float64) {
 	wa := blas64.General{Rows: w.Rows, Cols: w.Cols, Stride: w.Cols, Data: tmp[:w.Rows*w.Cols]}
-	blas64.Symm(blas.Right, 1, a, w, 0, wa)
+	timesSymmetric(wa, w, a)
 	for i := range w.Rows {
 		row := wa.Data[i*wa.Stride : i*wa.Stride+w.Cols]
 		for j := i; j < w.Rows; j++ {
 			dst.Data[i*dst.Stride+j] = dot(row, w.Data[j*w.Stride:j*w.Stride+w.Cols])
 		}
+	}
+}
+
+// timesSymmetric writes w·a to dst, four rows at a time, with the sums in the order in which gonum's dsymm has them.
+func timesSymmetric(dst, w blas64.General, a blas64.Symmetric) {
+	n := a.N
+	i := 0
+	for ; i+4 <= w.Rows; i += 4 {
+		w0, w1, w2, w3 := w.Data[i*w.Stride:][:n], w.Data[(i+1)*w.Stride:][:n], w.Data[(i+2)*w.Stride:][:n], w.Data[(i+3)*w.Stride:][:n]
+		d0, d1, d2, d3 := dst.Data[i*dst.Stride:][:n], dst.Data[(i+1)*dst.Stride:][:n], dst.Data[(i+2)*dst.Stride:][:n], dst.Data[(i+3)*dst.Stride:][:n]
+		for j := n - 1; j >= 0; j-- {
+			row := a.Data[j*a.Stride:][:n]
+			t0, t1, t2, t3 := w0[j], w1[j], w2[j], w3[j]
+			var s0, s1, s2, s3 float64
+			for k := j + 1; k < len(row); k++ {
+				v := row[k]
+				d0[k] += t0 * v
+				d1[k] += t1 * v
+				d2[k] += t2 * v
+				d3[k] += t3 * v
+				s0 += w0[k] * v
+				s1 += w1[k] * v
+				s2 += w2[k] * v
+				s3 += w3[k] * v
+			}
+			v := row[j]
+			d0[j], d1[j], d2[j], d3[j] = t0*v+s0, t1*v+s1, t2*v+s2, t3*v+s3
+		}
+	}
+	if i < w.Rows {
+		rest := blas64.General{Rows: w.Rows - i, Cols: n, Stride: w.Stride, Data: w.Data[i*w.Stride:]}
+		blas64.Symm(blas.Right, 1, a, rest, 0, blas64.General{Rows: w.Rows - i, Cols: n, Stride: dst.Stride, Data: dst.Data[i*dst.Stride:]})
 	}
 }
 

@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"gonum.org/v1/gonum/blas"
+	"gonum.org/v1/gonum/blas/blas64"
 	"gonum.org/v1/gonum/lapack"
 	"gonum.org/v1/gonum/lapack/lapack64"
 	"gonum.org/v1/gonum/mat"
@@ -72,6 +74,42 @@ func TestEigenEqualsLAPACK(t *testing.T) {
 				t.Fatalf("%s: element %d of the eigenvectors is %v, gonum has %v", name, i, e.vec[i], want.vec[i])
 			}
 		}
+	}
+}
+
+func TestTimesSymmetricEqualsBLAS(t *testing.T) {
+	t.Parallel()
+	rng := rand.New(rand.NewPCG(3, 4))
+	for _, shape := range [][2]int{{1, 1}, {2, 5}, {4, 4}, {7, 3}, {9, 22}, {64, 64}} {
+		m, n := shape[0], shape[1]
+		w, a := mat.NewDense(m, n, nil), mat.NewSymDense(n, nil)
+		for i := range n {
+			for k := range m {
+				w.Set(k, i, rng.NormFloat64())
+			}
+			for j := i; j < n; j++ {
+				a.SetSym(i, j, rng.NormFloat64())
+			}
+		}
+		got, want := mat.NewDense(m, n, nil), mat.NewDense(m, n, nil)
+		timesSymmetric(got.RawMatrix(), w.RawMatrix(), a.RawSymmetric())
+		blas64.Symm(blas.Right, 1, a.RawSymmetric(), w.RawMatrix(), 0, want.RawMatrix())
+		if !mat.Equal(got, want) {
+			t.Errorf("%d × %d differs from gonum's", m, n)
+		}
+	}
+}
+
+func BenchmarkCongruence(b *testing.B) {
+	const n = 64
+	a, w, dst := mat.NewSymDense(n, nil), mat.NewDense(n, n, nil), mat.NewSymDense(n, nil)
+	for i := range n {
+		a.SetSym(i, i, 1)
+		w.Set(i, i, 2)
+	}
+	tmp := make([]float64, n*n)
+	for b.Loop() {
+		congruence(dst.RawSymmetric(), w.RawMatrix(), a.RawSymmetric(), tmp)
 	}
 }
 
