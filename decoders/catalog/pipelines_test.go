@@ -2,9 +2,15 @@ package catalog_test
 
 import (
 	"bytes"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
 	"reflect"
 	"slices"
+	"sync"
 	"testing"
+
+	"gonum.org/v1/gonum/mat"
 
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/catalog"
@@ -117,5 +123,80 @@ func stored(t *testing.T, c *catalog.Catalog, d decoders.Trained, l lesson) {
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("%s: %v became %v", name, want.Classes, got.Classes)
+	}
+}
+
+// TestPreparedTrainingsEqualThoseOnTheSubset trains every pipeline that can prepare on parts of a dataset, several at once and
+// with what others prepared, and on the same parts alone: the states are the same to the last bit, and so are the faults.
+func TestPreparedTrainingsEqualThoseOnTheSubset(t *testing.T) {
+	t.Parallel()
+	c, err := catalog.New(catalog.Pipelines()...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := lessons(t)
+	able := 0
+	imagery := *all[decoders.MotorImagery].dataset
+	memo := new(decoders.Memo)
+	for _, p := range c.Pipelines() {
+		preparer, ok := p.(decoders.Preparer)
+		if !ok {
+			continue
+		}
+		able++
+		if p.Paradigm() != decoders.MotorImagery {
+			t.Fatalf("no dataset for %s", p.Name())
+		}
+		ds := imagery
+		ds.Trials = slices.Clone(ds.Trials)
+		ds.Channels = []string{"FC3", "C3", "Cz", "C4", "FC4"} // hemispheres that mirror each other
+		n := len(ds.Trials)
+		// The last trial is flat: whoever trains on it must say so, and nobody else may notice.
+		rows, samples := ds.Trials[n-1].Data.Dims()
+		ds.Trials[n-1].Data = mat.NewDense(rows, samples, nil)
+		order := rand.New(rand.NewPCG(5, 5)).Perm(n - 1)
+		parts := map[string][]int{
+			"most": order[:4*(n-1)/5], "others": order[(n-1)/5:], "again": order[:4*(n-1)/5], "few": order[:2], "flat": append(slices.Clone(order[:4*(n-1)/5]), n-1),
+		}
+		for _, config := range []string{"", `{"normalize":true,"mirror":true}`, `{"align":true}`} {
+			raw := json.RawMessage(config)
+			shared := []*decoders.Memo{memo}
+			if config == "" {
+				shared = append(shared, nil)
+			}
+			for _, memo := range shared {
+				prepared, err := preparer.Prepare(&ds, raw, memo)
+				if err != nil {
+					t.Errorf("%s %s: %v", p.Name(), config, err)
+					continue
+				}
+				var wg sync.WaitGroup
+				for name, part := range parts {
+					wg.Go(func() {
+						sub := ds
+						sub.Trials = nil
+						for _, i := range part {
+							sub.Trials = append(sub.Trials, ds.Trials[i])
+						}
+						want, wantErr := p.Train(t.Context(), &sub, raw)
+						got, gotErr := prepared.Train(t.Context(), part)
+						if fmt.Sprint(gotErr) != fmt.Sprint(wantErr) || (wantErr != nil) != (name == "few" || name == "flat") {
+							t.Errorf("%s %s on %s: %v, alone %v", p.Name(), config, name, gotErr, wantErr)
+							return
+						}
+						if wantErr == nil && !reflect.DeepEqual(got.State(), want.State()) {
+							t.Errorf("%s %s on %s is another decoder than that of the trials alone", p.Name(), config, name)
+						}
+					})
+				}
+				wg.Wait()
+			}
+		}
+		if _, err := preparer.Prepare(&ds, json.RawMessage(`{"nonsense":1}`), nil); err == nil {
+			t.Errorf("%s prepares with options that it does not have", p.Name())
+		}
+	}
+	if able < 7 {
+		t.Errorf("only %d pipelines can prepare", able)
 	}
 }

@@ -1,9 +1,6 @@
 package motorimagery
 
 import (
-	"context"
-	"encoding/json"
-
 	"gonum.org/v1/gonum/mat"
 
 	"github.com/neurod/neurod/decoders"
@@ -12,22 +9,6 @@ import (
 
 // covModel is a model whose features are the covariance of a clip's window, with oracle shrinkage.
 type covModel struct{ *model }
-
-// trainCovariances starts a model and gives the covariances of the trials, aligned and mirrored as the options say.
-func trainCovariances(ctx context.Context, pipeline string, ds *decoders.Dataset, config json.RawMessage) (*covModel, []example, error) {
-	m, err := newModel(pipeline, pipeline, "", ds.Classes, ds.Channels, ds.Rate, config)
-	if err != nil {
-		return nil, nil, err
-	}
-	examples, err := prepare(ctx, ds, m.frontend, riemann.OAS)
-	if err != nil {
-		return nil, nil, err
-	}
-	if examples, err = m.augment(examples); err != nil {
-		return nil, nil, err
-	}
-	return &covModel{m}, examples, nil
-}
 
 // covariance returns the aligned covariance of a clip's window. It belongs to sc.
 func (m *covModel) covariance(in *decoders.Input, s span, sc *scratch) (*mat.SymDense, error) {

@@ -18,11 +18,11 @@ import (
 const CSPLDAName = "csp_lda"
 
 // CSPLDA returns the pipeline of common spatial patterns, log power and shrinkage LDA. Its options are a [Config].
-func CSPLDA() decoders.Pipeline { return cspLDA{} }
+func CSPLDA() decoders.Preparer { return cspLDA{} }
 
 type cspLDA struct{}
 
-var _ decoders.Pipeline = cspLDA{}
+var _ decoders.Preparer = cspLDA{}
 
 func (cspLDA) Name() string                { return CSPLDAName }
 func (cspLDA) Paradigm() decoders.Paradigm { return decoders.MotorImagery }
@@ -37,25 +37,22 @@ type cspDecoder struct {
 
 var _ decoders.Trained = (*cspDecoder)(nil)
 
-func (cspLDA) Train(ctx context.Context, ds *decoders.Dataset, config json.RawMessage) (decoders.Trained, error) {
-	m, err := newModel(CSPLDAName, CSPLDAName, "", ds.Classes, ds.Channels, ds.Rate, config)
+func (p cspLDA) Train(ctx context.Context, ds *decoders.Dataset, config json.RawMessage) (decoders.Trained, error) {
+	return train(ctx, p, ds, config)
+}
+
+func (cspLDA) Prepare(ds *decoders.Dataset, config json.RawMessage, memo *decoders.Memo) (decoders.Prepared, error) {
+	return prepare(CSPLDAName, ds, config, memo, plain, trainCSPLDA)
+}
+
+func trainCSPLDA(ctx context.Context, l *lesson) (decoders.Trained, error) {
+	m, examples, classes := l.model, l.bands[0], len(l.classes)
+	csp, linear, err := fitCSPLDA(m.cfg, examples, all(len(examples)), classes)
 	if err != nil {
 		return nil, err
 	}
-	examples, err := prepare(ctx, ds, m.frontend, riemann.Cov)
-	if err != nil {
-		return nil, err
-	}
-	examples, err = m.augment(examples)
-	if err != nil {
-		return nil, err
-	}
-	csp, linear, err := fitCSPLDA(m.cfg, examples, all(len(examples)), len(ds.Classes))
-	if err != nil {
-		return nil, err
-	}
-	m.temperature, err = calibrate(ctx, m.cfg, examples, len(ds.Classes), func(train []int) (func(int) []float64, error) {
-		csp, linear, err := fitCSPLDA(m.cfg, examples, train, len(ds.Classes))
+	m.temperature, err = calibrate(ctx, m.cfg, examples, classes, func(train []int) (func(int) []float64, error) {
+		csp, linear, err := fitCSPLDA(m.cfg, examples, train, classes)
 		if err != nil {
 			return nil, err
 		}

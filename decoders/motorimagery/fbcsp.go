@@ -21,11 +21,11 @@ const FBCSPName = "fbcsp"
 
 // FBCSP returns the pipeline of a filter bank, common spatial patterns in each band, selection of features by their
 // mutual information with the class, and shrinkage LDA. Its options are a [Config]; see [DefaultFBCSP].
-func FBCSP() decoders.Pipeline { return fbCSP{} }
+func FBCSP() decoders.Preparer { return fbCSP{} }
 
 type fbCSP struct{}
 
-var _ decoders.Pipeline = fbCSP{}
+var _ decoders.Preparer = fbCSP{}
 
 func (fbCSP) Name() string                { return FBCSPName }
 func (fbCSP) Paradigm() decoders.Paradigm { return decoders.MotorImagery }
@@ -77,25 +77,20 @@ type bankFit struct {
 	bands   []int
 }
 
-func (fbCSP) Train(ctx context.Context, ds *decoders.Dataset, config json.RawMessage) (decoders.Trained, error) {
-	m, err := newModel(FBCSPName, FBCSPName, "", ds.Classes, ds.Channels, ds.Rate, config)
-	if err != nil {
-		return nil, err
-	}
+func (p fbCSP) Train(ctx context.Context, ds *decoders.Dataset, config json.RawMessage) (decoders.Trained, error) {
+	return train(ctx, p, ds, config)
+}
+
+func (fbCSP) Prepare(ds *decoders.Dataset, config json.RawMessage, memo *decoders.Memo) (decoders.Prepared, error) {
+	return prepare(FBCSPName, ds, config, memo, plain, trainFBCSP)
+}
+
+func trainFBCSP(ctx context.Context, l *lesson) (decoders.Trained, error) {
+	m, examples, classes := l.model, l.bands, len(l.classes)
 	fronts, err := bankFronts(m)
 	if err != nil {
 		return nil, err
 	}
-	examples := make([][]example, len(fronts)) // by band
-	for b, f := range fronts {
-		if examples[b], err = prepare(ctx, ds, f, riemann.Cov); err != nil {
-			return nil, err
-		}
-		if examples[b], err = m.augment(examples[b]); err != nil {
-			return nil, err
-		}
-	}
-	classes := len(ds.Classes)
 	fit, err := fitBank(m.cfg, examples, all(len(examples[0])), classes)
 	if err != nil {
 		return nil, err

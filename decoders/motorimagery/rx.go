@@ -23,7 +23,7 @@ const (
 // CSPRxLDA returns the pipeline of common spatial patterns, log power and Bayesian LDA. Its decoders are
 // decoders.Adaptive: they go on learning with the spatial filters and the temperature of their training. Its options are
 // a [Config].
-func CSPRxLDA() decoders.Pipeline {
+func CSPRxLDA() decoders.Preparer {
 	return cspRx{
 		name: CSPRxLDAName,
 		fit: func(x *mat.Dense, labels []int, classes int, _ uint64) (posterior, error) {
@@ -38,7 +38,7 @@ func CSPRxLDA() decoders.Pipeline {
 }
 
 // CSPRxGMM is CSPRxLDA with a mixture of two normal distributions for each class.
-func CSPRxGMM() decoders.Pipeline {
+func CSPRxGMM() decoders.Preparer {
 	return cspRx{
 		name: CSPRxGMMName,
 		fit: func(x *mat.Dense, labels []int, classes int, seed uint64) (posterior, error) {
@@ -79,7 +79,7 @@ type cspRx struct {
 	restore func(read bayes.Reader, classes, features int) (posterior, error)
 }
 
-var _ decoders.Pipeline = cspRx{}
+var _ decoders.Preparer = cspRx{}
 
 func (p cspRx) Name() string              { return p.name }
 func (cspRx) Paradigm() decoders.Paradigm { return decoders.MotorImagery }
@@ -98,19 +98,15 @@ var (
 )
 
 func (p cspRx) Train(ctx context.Context, ds *decoders.Dataset, config json.RawMessage) (decoders.Trained, error) {
-	classes := len(ds.Classes)
-	m, err := newModel(p.name, p.name, "", ds.Classes, ds.Channels, ds.Rate, config)
-	if err != nil {
-		return nil, err
-	}
-	examples, err := prepare(ctx, ds, m.frontend, riemann.Cov)
-	if err != nil {
-		return nil, err
-	}
-	examples, err = m.augment(examples)
-	if err != nil {
-		return nil, err
-	}
+	return train(ctx, p, ds, config)
+}
+
+func (p cspRx) Prepare(ds *decoders.Dataset, config json.RawMessage, memo *decoders.Memo) (decoders.Prepared, error) {
+	return prepare(p.name, ds, config, memo, plain, p.train)
+}
+
+func (p cspRx) train(ctx context.Context, l *lesson) (decoders.Trained, error) {
+	m, examples, classes := l.model, l.bands[0], len(l.classes)
 	fit := func(train []int) (*CSP, posterior, error) {
 		covs, err := classCovariances(examples, train, labelsOf(examples, train), classes)
 		if err != nil {

@@ -26,50 +26,44 @@ type example struct {
 	copied  int // index of the trial this one mirrors, or its own
 }
 
-// prepare refuses a dataset that cannot be trained on and returns the covariance of each trial's window.
-func prepare(ctx context.Context, ds *decoders.Dataset, f *frontend, cov func(dst *mat.SymDense, x *mat.Dense) error) ([]example, error) {
-	if err := checkDataset(ds); err != nil {
-		return nil, err
-	}
+// examples returns the trials with these indices, in this order.
+func (w *windows) examples(ctx context.Context, trials []int) ([]example, error) {
 	subjects := map[string]int{}
-	sc := f.pool.Get().(*scratch)
-	defer f.pool.Put(sc)
-	examples := make([]example, len(ds.Trials))
-	for i, t := range ds.Trials {
+	examples := make([]example, len(trials))
+	for r, i := range trials {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		x, err := f.trial(ds, i, sc)
-		if err != nil {
-			return nil, fmt.Errorf("trial %d: %w", i, err)
+		c, err := w.covariance(i)
+		switch {
+		case errors.As(err, new(*decoders.Error)):
+			return nil, fmt.Errorf("trial %d: %w", r, err)
+		case err != nil:
+			return nil, decoders.Errorf(decoders.CodeInvalidSignal, map[string]any{"trial": r}, "trial %d: %v", r, err)
 		}
-		c := mat.NewSymDense(len(f.channels), nil)
-		if err := cov(c, x); err != nil {
-			return nil, decoders.Errorf(decoders.CodeInvalidSignal, map[string]any{"trial": i}, "trial %d: %v", i, err)
-		}
-		if err := usable(c, f.cfg.Normalize); err != nil {
-			return nil, decoders.Errorf(decoders.CodeInvalidSignal, map[string]any{"trial": i}, "trial %d: %v", i, err)
-		}
+		t := w.ds.Trials[i]
 		name, _, _ := strings.Cut(t.Group, "/")
 		if !strings.Contains(t.Group, "/") {
-			name = ds.Subject
+			name = w.ds.Subject
 		}
 		if _, ok := subjects[name]; !ok {
 			subjects[name] = len(subjects)
 		}
-		examples[i] = example{cov: c, label: t.Label, subject: subjects[name], copied: i}
+		examples[r] = example{cov: c, label: t.Label, subject: subjects[name], copied: r}
 	}
 	return examples, nil
 }
 
-func checkDataset(ds *decoders.Dataset) error {
+// checkTrials refuses trials that cannot be trained on.
+func checkTrials(ds *decoders.Dataset, trials []int) error {
 	counts := make([]int, len(ds.Classes))
-	for i, t := range ds.Trials {
+	for r, i := range trials {
+		t := ds.Trials[i]
 		switch {
 		case t.Label < 0 || t.Label >= len(counts):
-			return decoders.Errorf(decoders.CodePayloadMalformed, map[string]any{"trial": i, "label": t.Label}, "trial %d has label %d of %d classes", i, t.Label, len(counts))
+			return decoders.Errorf(decoders.CodePayloadMalformed, map[string]any{"trial": r, "label": t.Label}, "trial %d has label %d of %d classes", r, t.Label, len(counts))
 		case t.Data == nil || t.Data.IsEmpty():
-			return decoders.Errorf(decoders.CodePayloadMalformed, map[string]any{"trial": i}, "trial %d has no data", i)
+			return decoders.Errorf(decoders.CodePayloadMalformed, map[string]any{"trial": r}, "trial %d has no data", r)
 		}
 		counts[t.Label]++
 	}
@@ -80,7 +74,7 @@ func checkDataset(ds *decoders.Dataset) error {
 		few = few || n < minTrials
 	}
 	if few {
-		return decoders.Errorf(decoders.CodeTooFewTrials, map[string]any{"trials": len(ds.Trials), "classes": perClass, "needed_per_class": minTrials},
+		return decoders.Errorf(decoders.CodeTooFewTrials, map[string]any{"trials": len(trials), "classes": perClass, "needed_per_class": minTrials},
 			"at least 2 classes of %d trials each are needed", minTrials)
 	}
 	if math.IsNaN(ds.Cue) || math.IsInf(ds.Cue, 0) || ds.Cue < 0 {

@@ -17,11 +17,11 @@ const TSLRName = "ts_lr"
 
 // TSLR returns the pipeline of covariance with oracle shrinkage, tangent space and logistic regression. Its options
 // are a [Config].
-func TSLR() decoders.Pipeline { return tsLR{} }
+func TSLR() decoders.Preparer { return tsLR{} }
 
 type tsLR struct{}
 
-var _ decoders.Pipeline = tsLR{}
+var _ decoders.Preparer = tsLR{}
 
 func (tsLR) Name() string                { return TSLRName }
 func (tsLR) Paradigm() decoders.Paradigm { return decoders.MotorImagery }
@@ -35,19 +35,24 @@ type tsDecoder struct {
 
 var _ decoders.Trained = (*tsDecoder)(nil)
 
-func (tsLR) Train(ctx context.Context, ds *decoders.Dataset, config json.RawMessage) (decoders.Trained, error) {
-	m, examples, err := trainCovariances(ctx, TSLRName, ds, config)
-	if err != nil {
-		return nil, err
-	}
+func (p tsLR) Train(ctx context.Context, ds *decoders.Dataset, config json.RawMessage) (decoders.Trained, error) {
+	return train(ctx, p, ds, config)
+}
+
+func (tsLR) Prepare(ds *decoders.Dataset, config json.RawMessage, memo *decoders.Memo) (decoders.Prepared, error) {
+	return prepare(TSLRName, ds, config, memo, shrunk, trainTSLR)
+}
+
+func trainTSLR(ctx context.Context, l *lesson) (decoders.Trained, error) {
+	m, examples, classes := &covModel{l.model}, l.bands[0], len(l.classes)
 	// The reference is found once, without labels; the folds of the calibration share it.
-	space, x, err := tangents(examples)
+	space, x, err := l.tangents()
 	if err != nil {
 		return nil, err
 	}
 	fit := func(train []int) (*classify.Linear, error) {
 		sub, labels := pick(x, examples, train)
-		lr, err := classify.FitLogistic(sub, labels, len(ds.Classes), classify.LogisticConfig{C: m.cfg.C})
+		lr, err := classify.FitLogistic(sub, labels, classes, classify.LogisticConfig{C: m.cfg.C})
 		if err != nil {
 			return nil, unusable(err)
 		}
@@ -57,7 +62,7 @@ func (tsLR) Train(ctx context.Context, ds *decoders.Dataset, config json.RawMess
 	if err != nil {
 		return nil, err
 	}
-	m.temperature, err = calibrate(ctx, m.cfg, examples, len(ds.Classes), func(train []int) (func(int) []float64, error) {
+	m.temperature, err = calibrate(ctx, m.cfg, examples, classes, func(train []int) (func(int) []float64, error) {
 		linear, err := fit(train)
 		if err != nil {
 			return nil, err

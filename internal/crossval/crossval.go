@@ -1,7 +1,8 @@
 // Package crossval measures pipelines on trials that they were not trained on.
 //
 // Trials are decoded one by one through the decoder's public face, as a request would be, so what is measured is what
-// is served. Folds may run at the same time; the outcome is in the order of the folds whatever finishes first.
+// is served. Folds may run at the same time; the outcome is in the order of the folds whatever finishes first. A pipeline
+// that can prepare does once what all folds share, which changes no bit of any decoder.
 package crossval
 
 import (
@@ -11,7 +12,6 @@ import (
 	"fmt"
 	"math"
 	"runtime"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 	"gonum.org/v1/gonum/floats"
@@ -27,8 +27,7 @@ type Outcome struct {
 	Trials        []int // index of each decision's trial in the dataset
 	Labels        []int
 	Predicted     []int
-	Probabilities [][]float64   // decisions × classes
-	Spent         time.Duration // over all decodes, where Config.Now is given
+	Probabilities [][]float64 // decisions × classes
 }
 
 // Config says how to run.
@@ -39,8 +38,8 @@ type Config struct {
 	Parallel int
 	// Trained, when not nil, is given the decoder of each fold before its test trials; folds may call it at the same time.
 	Trained func(fold int, d decoders.Trained) error
-	// Now is the clock for the time of a decode. Defaults to none.
-	Now func() time.Time
+	// Memo is the dataset's own, where several pipelines are measured on it. Defaults to none.
+	Memo *decoders.Memo
 }
 
 // ClipRequest asks for the whole trial, with an event at the cue where the trial starts before it.
@@ -61,6 +60,10 @@ func Run(ctx context.Context, p decoders.Pipeline, options json.RawMessage, ds *
 	if cfg.Parallel < 1 {
 		cfg.Parallel = runtime.GOMAXPROCS(0)
 	}
+	train, err := trainer(p, options, ds, cfg.Memo)
+	if err != nil {
+		return nil, err
+	}
 	parts := make([]*Outcome, len(folds))
 	refused := make([]error, len(folds))
 	g, ctx := errgroup.WithContext(ctx)
@@ -70,7 +73,7 @@ func Run(ctx context.Context, p decoders.Pipeline, options json.RawMessage, ds *
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			d, err := p.Train(ctx, recordings.Subset(ds, f.Train), options)
+			d, err := train(ctx, f.Train)
 			if err != nil {
 				if errors.As(err, new(*decoders.Error)) {
 					refused[i] = err
@@ -102,6 +105,20 @@ func Run(ctx context.Context, p decoders.Pipeline, options json.RawMessage, ds *
 	return all, nil
 }
 
+// trainer trains on trials of a dataset by their indices.
+func trainer(p decoders.Pipeline, options json.RawMessage, ds *decoders.Dataset, memo *decoders.Memo) (func(context.Context, []int) (decoders.Trained, error), error) {
+	if able, ok := p.(decoders.Preparer); ok {
+		prepared, err := able.Prepare(ds, options, memo)
+		if err != nil {
+			return nil, err
+		}
+		return prepared.Train, nil
+	}
+	return func(ctx context.Context, trials []int) (decoders.Trained, error) {
+		return p.Train(ctx, recordings.Subset(ds, trials), options)
+	}, nil
+}
+
 // Decode measures a decoder that is trained already on the trials of the given indices.
 func Decode(ctx context.Context, d decoders.Decoder, ds *decoders.Dataset, test []int, cfg Config) (*Outcome, error) {
 	if cfg.Request == nil {
@@ -114,16 +131,9 @@ func Decode(ctx context.Context, d decoders.Decoder, ds *decoders.Dataset, test 
 func (o *Outcome) decode(ctx context.Context, d decoders.Decoder, ds *decoders.Dataset, test []int, cfg Config) error {
 	for _, i := range test {
 		in := cfg.Request(ds, ds.Trials[i])
-		var start time.Time
-		if cfg.Now != nil {
-			start = cfg.Now()
-		}
 		res, err := d.Decode(ctx, in)
 		if err != nil {
 			return fmt.Errorf("trial %d: %w", i, err)
-		}
-		if cfg.Now != nil {
-			o.Spent += cfg.Now().Sub(start)
 		}
 		p := make([]float64, len(ds.Classes))
 		best, outside := 0, 1.0
@@ -157,7 +167,6 @@ func (o *Outcome) Join(part *Outcome) {
 	o.Labels = append(o.Labels, part.Labels...)
 	o.Predicted = append(o.Predicted, part.Predicted...)
 	o.Probabilities = append(o.Probabilities, part.Probabilities...)
-	o.Spent += part.Spent
 }
 
 // Accuracy is the share of decisions that are right.

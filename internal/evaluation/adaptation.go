@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/classify"
 	"github.com/neurod/neurod/decoders/motorimagery"
@@ -55,7 +57,7 @@ func (e *evaluator) adaptation(ctx context.Context, dataset, task string, people
 	if err != nil {
 		return err
 	}
-	for _, p := range []decoders.Pipeline{motorimagery.TSLR(), motorimagery.MDM()} {
+	for _, p := range []decoders.Preparer{motorimagery.TSLR(), motorimagery.MDM()} {
 		for _, a := range adaptations {
 			cfg := motorimagery.CrossSubject()
 			cfg.Normalize = a.center == "" // the mean takes the person's gain out
@@ -63,17 +65,29 @@ func (e *evaluator) adaptation(ctx context.Context, dataset, task string, people
 			cfg.Align, cfg.Center = a.center != "", a.center
 			label := p.Name() + " 21 ch" + a.label
 			e.progress("%s %s %s, leaving one subject out", dataset, task, label)
+			prepared, err := p.Prepare(all, options(cfg), nil)
+			if err != nil {
+				return fmt.Errorf("%s: %w", label, err)
+			}
+			outcomes := make([]*crossval.Outcome, len(folds))
+			g, gctx := errgroup.WithContext(ctx)
+			g.SetLimit(e.cfg.Parallel)
+			for i, f := range folds {
+				g.Go(func() error {
+					d, err := prepared.Train(gctx, f.Train)
+					if err != nil {
+						return err
+					}
+					outcomes[i], err = a.decode(gctx, d, all, f.Test)
+					return err
+				})
+			}
+			if err := g.Wait(); err != nil {
+				return fmt.Errorf("%s: %w", label, err)
+			}
 			var rows []Row
-			for _, f := range folds {
-				d, err := p.Train(ctx, recordings.Subset(all, f.Train), options(cfg))
-				if err != nil {
-					return fmt.Errorf("%s: %w", label, err)
-				}
-				o, err := a.decode(ctx, d, all, f.Test)
-				if err != nil {
-					return fmt.Errorf("%s: %w", label, err)
-				}
-				rows = append(rows, e.measure(o, Row{Dataset: dataset, Subject: subjects[f.Test[0]], Task: task, Pipeline: label, Protocol: "leave one subject out, adapted"}, 0))
+			for i, f := range folds {
+				rows = append(rows, e.measure(outcomes[i], Row{Dataset: dataset, Subject: subjects[f.Test[0]], Task: task, Pipeline: label, Protocol: "leave one subject out, adapted"}, 0))
 			}
 			e.add(e.mean(rows, Row{Dataset: dataset, Task: task, Pipeline: label, Protocol: "leave one subject out, adapted"}))
 		}

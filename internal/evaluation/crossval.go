@@ -1,7 +1,6 @@
 package evaluation
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -27,11 +26,6 @@ func options(cfg any) json.RawMessage {
 	return b
 }
 
-// crossValidate trains on each fold and decodes its test trials, one fold after another so that the times are true.
-func (e *evaluator) crossValidate(ctx context.Context, pr pipelineRun, ds *decoders.Dataset, folds []classify.Fold) (*crossval.Outcome, error) {
-	return crossval.Run(ctx, pr.pipeline, pr.config, ds, folds, crossval.Config{Parallel: e.cfg.Parallel, Now: e.cfg.Now})
-}
-
 // row turns an outcome into a report row. seconds is the length of the data behind one decision, for the information
 // transfer rate; 0 leaves the rate out.
 func row(o *crossval.Outcome, r Row, seconds float64) Row {
@@ -52,7 +46,6 @@ func row(o *crossval.Outcome, r Row, seconds float64) Row {
 	}
 	ci := wilson(acc, r.N)
 	r.AccuracyCI = &ci
-	r.MillisPerTrial = o.Spent.Seconds() * 1000 / float64(len(o.Labels))
 	return r
 }
 
@@ -125,24 +118,24 @@ func (e *evaluator) mean(rows []Row, like Row) Row {
 	return like
 }
 
-// sizeCurve measures pipelines with few training trials, on the test trials of the given folds.
-func (e *evaluator) sizeCurve(ctx context.Context, pipelines []pipelineRun, ds *decoders.Dataset, folds []classify.Fold, like Row, seconds float64) error {
+// sizeCurve lists pipelines to measure with few training trials, on the test trials of the given folds.
+func (e *evaluator) sizeCurve(pipelines []pipelineRun, ds *decoders.Dataset, folds []classify.Fold, memo *decoders.Memo, like Row, seconds float64) []crossing {
+	var list []crossing
 	for _, n := range e.cfg.Sizes {
 		small := crossval.Shrink(folds, recordings.Labels(ds), len(ds.Classes), n, e.cfg.Seed)
 		if small == nil {
 			continue
 		}
 		for _, pr := range pipelines {
-			o, err := e.crossValidate(ctx, pr, ds, small)
-			if err != nil {
-				return fmt.Errorf("%s %s, %d trials a class: %w", ds.Subject, like.Task, n, err)
-			}
-			r := like
-			r.Pipeline, r.Protocol = pr.label, sizeProtocol(n)
-			e.add(row(o, r, seconds))
+			list = append(list, crossing{pr, ds, small, memo, func(o *crossval.Outcome, ms float64) error {
+				r := like
+				r.Pipeline, r.Protocol, r.MillisPerTrial = pr.label, sizeProtocol(n), ms
+				e.add(row(o, r, seconds))
+				return nil
+			}})
 		}
 	}
-	return nil
+	return list
 }
 
 func sizeProtocol(n int) string { return fmt.Sprintf("%d trials a class", n) }

@@ -13,6 +13,7 @@ import (
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/classify"
 	"github.com/neurod/neurod/decoders/seizure"
+	"github.com/neurod/neurod/internal/crossval"
 	"github.com/neurod/neurod/internal/recordings"
 )
 
@@ -56,16 +57,19 @@ func (e *evaluator) bonn(ctx context.Context, folder string, archives []string) 
 	}
 	shape := seizure.DefaultModelConfig()
 	shape.Amplitude = false
+	var list []crossing
 	for _, v := range []struct {
 		task string
 		cfg  seizure.ModelConfig
 		ds   *decoders.Dataset
 	}{{"S : rest", seizure.DefaultModelConfig(), ds}, {"S : rest, per-clip z-score", shape, scored(ds)}} {
-		o, err := e.crossValidate(ctx, pipelineRun{"ictal_score", seizure.IctalScore(), options(v.cfg)}, v.ds, split)
-		if err != nil {
-			return fmt.Errorf("%s: %w", folder, err)
-		}
-		e.measure(o, Row{Dataset: folder, Subject: "all", Task: v.task, Pipeline: "ictal_score", Protocol: "10-fold"}, 0)
+		list = append(list, crossing{pipelineRun{"ictal_score", seizure.IctalScore(), options(v.cfg)}, v.ds, split, nil, func(o *crossval.Outcome, ms float64) error {
+			e.measure(o, Row{Dataset: folder, Subject: "all", Task: v.task, Pipeline: "ictal_score", Protocol: "10-fold", MillisPerTrial: ms}, 0)
+			return nil
+		}})
+	}
+	if err := e.run(ctx, list); err != nil {
+		return fmt.Errorf("%s: %w", folder, err)
 	}
 	// The rules need no training, so every clip is a test.
 	wrong := map[bool]int{}

@@ -3,7 +3,6 @@ package evaluation
 import (
 	"context"
 	"fmt"
-	"sync"
 
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/classify"
@@ -49,16 +48,20 @@ func (e *evaluator) calibratedRows(ctx context.Context, dataset, subject string,
 			for i := range index {
 				index[i] = i
 			}
-			o, err := crossval.Decode(ctx, d, ds, index, crossval.Config{Now: e.cfg.Now, Request: func(ds *decoders.Dataset, tr decoders.Trial) *decoders.Input {
+			request := func(ds *decoders.Dataset, tr decoders.Trial) *decoders.Input {
 				in := crossval.ClipRequest(ds, tr)
 				in.Stimulus.Targets = set.targets
 				return in
-			}})
+			}
+			o, err := crossval.Decode(ctx, d, ds, index, crossval.Config{Request: request})
 			if err != nil {
 				return err
 			}
 			r := like
 			r.Pipeline, r.Note = method, "training-free"
+			if r.MillisPerTrial, err = e.time(ctx, d, ds, index, request); err != nil {
+				return err
+			}
 			e.measure(o, r, seconds)
 		}
 		for _, p := range ssvep.Calibrated() {
@@ -68,15 +71,18 @@ func (e *evaluator) calibratedRows(ctx context.Context, dataset, subject string,
 				cfg.Frequencies = append(cfg.Frequencies, t.Frequency)
 			}
 			pr := pipelineRun{p.Name(), p, options(cfg)}
-			o, tell, err := e.withRest(ctx, pr, ds, folds, rest)
+			o, tell, first, err := e.withRest(ctx, pr, ds, folds, rest)
 			if err != nil {
 				return fmt.Errorf("%s %s %g s: %w", subject, pr.label, seconds, err)
 			}
 			r := like
 			r.Pipeline = pr.label
+			if r.MillisPerTrial, err = e.time(ctx, first, ds, folds[0].Test, crossval.ClipRequest); err != nil {
+				return err
+			}
 			e.measure(o, r, seconds)
 			if len(rest) > 0 {
-				r.Task, r.Protocol = fmt.Sprintf("no target, %g s", seconds), "rest against stimulus"
+				r.Task, r.Protocol, r.MillisPerTrial = fmt.Sprintf("no target, %g s", seconds), "rest against stimulus", 0
 				e.add(tell.row(r))
 			}
 		}
@@ -155,12 +161,13 @@ func (p *presence) row(r Row) Row {
 
 // withRest cross-validates and asks each fold's decoder about its test trials and its share of those at rest whether there
 // is a target. Rest is never trained on.
-func (e *evaluator) withRest(ctx context.Context, pr pipelineRun, ds *decoders.Dataset, folds []classify.Fold, rest []decoders.Trial) (*crossval.Outcome, *presence, error) {
-	var mu sync.Mutex
-	told := make([]presence, len(folds))
-	o, err := crossval.Run(ctx, pr.pipeline, pr.config, ds, folds, crossval.Config{Parallel: e.cfg.Parallel, Now: e.cfg.Now, Trained: func(fold int, d decoders.Trained) error {
-		if len(rest) == 0 {
-			return nil
+func (e *evaluator) withRest(ctx context.Context, pr pipelineRun, ds *decoders.Dataset, folds []classify.Fold, rest []decoders.Trial) (*crossval.Outcome, *presence, decoders.Trained, error) {
+	told := make([]presence, len(folds)) // each fold writes its own
+	var first decoders.Trained
+	keep := keepFirst(&first)
+	o, err := crossval.Run(ctx, pr.pipeline, pr.config, ds, folds, crossval.Config{Parallel: e.cfg.Parallel, Trained: func(fold int, d decoders.Trained) error {
+		if err := keep(fold, d); err != nil || len(rest) == 0 {
+			return err
 		}
 		var p presence
 		ask := func(t decoders.Trial, looking bool) error {
@@ -180,13 +187,11 @@ func (e *evaluator) withRest(ctx context.Context, pr pipelineRun, ds *decoders.D
 				return err
 			}
 		}
-		mu.Lock()
-		defer mu.Unlock()
 		told[fold] = p
 		return nil
 	}})
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	all := new(presence)
 	for _, p := range told {
@@ -196,5 +201,5 @@ func (e *evaluator) withRest(ctx context.Context, pr pipelineRun, ds *decoders.D
 			all.accepted[kind] += p.accepted[kind]
 		}
 	}
-	return o, all, nil
+	return o, all, first, nil
 }
