@@ -69,21 +69,21 @@ func (e *evaluator) remember(r Row, o *crossval.Outcome) {
 
 // pooledECE is the expected calibration error, in 10 bins, over the answers of all subjects; false where none were kept.
 // The error of one person's few dozen trials is mostly the noise of its bins.
-func (e *evaluator) pooledECE(r Row) (float64, bool) {
+// expected is what a perfectly calibrated decoder would show.
+func (e *evaluator) pooledECE(r Row) (ece, expected float64, ok bool) {
 	for _, a := range e.answers[paired{r.Dataset, r.Task, r.Protocol}] {
 		if a.pipeline == r.Pipeline {
-			return calibrationError(a.sure, a.hit), true
+			return calibrationError(a.sure, a.hit), expectedError(a.sure, e.cfg.Seed), true
 		}
 	}
-	return 0, false
+	return 0, 0, false
 }
 
 // calibrationError is classify.ECE for answers of which only the probability and the outcome are known.
 func calibrationError(sure []float64, hit []bool) float64 {
-	const bins = 10
-	var gap [bins]float64
+	var gap [10]float64
 	for i, p := range sure {
-		b := min(max(int(math.Ceil(p*bins))-1, 0), bins-1)
+		b := confidenceBin(p)
 		gap[b] -= p
 		if hit[i] {
 			gap[b]++

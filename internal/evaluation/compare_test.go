@@ -47,7 +47,7 @@ func TestPairsAreTestedOnTheSameTrials(t *testing.T) {
 		t.Errorf("eight people: %+v", ab)
 	}
 	// Half of the 16 answers of a are right, and all are 0.8 sure.
-	if ece, ok := e.pooledECE(Row{Dataset: "d", Task: "many", Protocol: "p", Pipeline: "a"}); !ok || !near(ece, .3) {
+	if ece, _, ok := e.pooledECE(Row{Dataset: "d", Task: "many", Protocol: "p", Pipeline: "a"}); !ok || !near(ece, .3) {
 		t.Errorf("pooled calibration error %v, %v", ece, ok)
 	}
 	if ac.N != 0 || ac.P != 1 || ac.Difference != 0 {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/classify"
@@ -69,9 +70,19 @@ func coverage(curve []classify.CoveragePoint) []CoveragePoint {
 // measure appends the row of an outcome and keeps its answers for the paired tests.
 func (e *evaluator) measure(o *crossval.Outcome, r Row, seconds float64) Row {
 	r = row(o, r, seconds)
+	r.Metrics["ece_expected"] = expectedError(surest(o), e.cfg.Seed)
 	e.add(r)
 	e.remember(r, o)
 	return r
+}
+
+// surest are the probabilities of the answers that were given.
+func surest(o *crossval.Outcome) []float64 {
+	out := make([]float64, len(o.Probabilities))
+	for i, p := range o.Probabilities {
+		out[i] = slices.Max(p)
+	}
+	return out
 }
 
 // itr is the information transfer rate in bit/min of decisions among n classes, each resting on the given seconds
@@ -107,8 +118,8 @@ func (e *evaluator) mean(rows []Row, like Row) Row {
 	for k := range like.Metrics {
 		like.Metrics[k] /= float64(count[k])
 	}
-	if ece, ok := e.pooledECE(like); ok {
-		like.Metrics["ece_pooled"] = ece
+	if ece, expected, ok := e.pooledECE(like); ok {
+		like.Metrics["ece_pooled"], like.Metrics["ece_pooled_expected"] = ece, expected
 	}
 	// Of fewer subjects a bootstrap says nothing: there are too few different draws.
 	if len(accuracies) >= 5 {

@@ -12,6 +12,7 @@
 //	seizure/*/[ZONFS].zip             Bonn clips (Andrzejak 2001): S against the rest
 //	seizure/*/NAME.f32|...            continuous recordings with seizure_onset events, scored the SzCORE way
 //	artifacts/, headsets/             blinks, jaw clench: artifact scores
+//	(synthetic)                       artifacts that the program injects into signals it makes itself; needs no folder
 //	formats/, malformed/              read, or refused with a reason
 //
 // Invariants: a test fold never touches training, calibration or the choice of an option; every random choice

@@ -21,7 +21,7 @@ type Config struct {
 	Data string
 	// Version of the program, for the report.
 	Version string
-	// Only lists the families to run: motor_imagery, p300, ssvep, seizure, artifacts, formats. Defaults to all.
+	// Only lists the families to run: motor_imagery, p300, ssvep, seizure, artifacts, synthetic, formats. Defaults to all.
 	Only []string
 	// Windows are the lengths in s of SSVEP windows that methods with calibration data are measured on, as far as a recording
 	// has them. Defaults to 1, 2 and 4.
@@ -51,6 +51,7 @@ var families = []family{
 	{"ssvep", (*evaluator).ssvep},
 	{"seizure", (*evaluator).seizure},
 	{"artifacts", (*evaluator).artifacts},
+	{"synthetic", (*evaluator).injected},
 	{"formats", (*evaluator).formats},
 }
 
@@ -67,6 +68,7 @@ func Families() []string {
 type evaluator struct {
 	cfg     Config
 	report  *Report
+	flicker presences
 	pairs   []paired // groups with answers, in the order they came
 	answers map[paired][]*answers
 }
@@ -111,7 +113,7 @@ func Run(ctx context.Context, cfg Config) (*Report, error) {
 			return nil, fmt.Errorf("%s: %w", f.name, err)
 		}
 	}
-	e.report.Comparisons = e.compare()
+	e.report.Comparisons, e.report.Summaries = e.compare(), e.summaries()
 	return e.report, nil
 }
 
@@ -163,7 +165,7 @@ func hold(r Row) Row {
 		return r
 	}
 	got, measured := r.Metrics[ref.Metric]
-	ref.Pass = measured && got >= ref.Must-1e-9
+	ref.Pass = measured && (got >= ref.Must-1e-9 || ref.AtMost) && (got <= ref.Must+1e-9 || !ref.AtMost)
 	r.Reference = &ref
 	return r
 }

@@ -80,6 +80,7 @@ func (e *evaluator) motorImagery(ctx context.Context) error {
 			}
 		}
 		e.restingAlpha(file, subject, runs)
+		e.restGate(file, subject, runs)
 	}
 	for _, file := range e.glob("motor_imagery/*/*.gdf") {
 		e.progress("%s", e.relative(file))
@@ -92,6 +93,8 @@ func (e *evaluator) motorImagery(ctx context.Context) error {
 			return err
 		}
 	}
+	e.pooledRows("gate_failed", "rest", "clean windows of imagery")
+	e.pooledRows("false_accept", "closed eyes called a seizure")
 	e.meanRows("motor_imagery/", append([]string{"5-fold", "leave one run out"}, e.sizeProtocols()...)...)
 	for _, key := range sortedKeys(people) {
 		dataset, task, _ := strings.Cut(key, "\x00")

@@ -23,6 +23,8 @@ type Row struct {
 	AccuracyCI *Interval `json:"accuracy_ci,omitempty"`
 	// Coverage is the accuracy of the surest 10, 20, ... 100 % of the answers.
 	Coverage []CoveragePoint `json:"coverage,omitempty"`
+	// Curve is the number of letters right after 1, 2, ... repetitions of a speller.
+	Curve []int `json:"curve,omitempty"`
 	// Reference is a figure of a published or independent run of the same measurement, and where it is from.
 	Reference *Reference `json:"reference,omitempty"`
 	// MillisPerTrial is the time of one decode on this machine; it is not reproducible.
@@ -42,8 +44,10 @@ type Reference struct {
 	Metric string  `json:"metric"`
 	Value  float64 `json:"value"`
 	Must   float64 `json:"must"` // the least that passes
-	Source string  `json:"source"`
-	Pass   bool    `json:"pass"`
+	// AtMost says that Must is the most that passes.
+	AtMost bool   `json:"at_most,omitempty"`
+	Source string `json:"source"`
+	Pass   bool   `json:"pass"`
 }
 
 // Problem is a recording that could not be used, and why.
@@ -63,7 +67,11 @@ type Report struct {
 	Rows      []Row             `json:"rows"`
 	// Comparisons are the paired tests between pipelines.
 	Comparisons []Comparison `json:"comparisons,omitempty"`
-	Problems    []Problem    `json:"problems,omitempty"`
+	// Summaries are of the answers over all people, one a pipeline and protocol.
+	Summaries []Summary `json:"summaries,omitempty"`
+	// ROCs are the curves of the verdicts "no target" and "seizure".
+	ROCs     []ROC     `json:"rocs,omitempty"`
+	Problems []Problem `json:"problems,omitempty"`
 }
 
 // Failed returns the rows that are below what they must reach.
@@ -85,8 +93,8 @@ func (r *Report) WriteJSON(w io.Writer) error {
 }
 
 // metricOrder is the order of the columns; metrics not listed come last in the note.
-var metricOrder = []string{"accuracy", "auc", "kappa", "ece", "ece_pooled", "brier", "acc_at_50", "itr_bits_min", "itr_t_s", "letters", "sensitivity", "precision", "f1", "false_alarms_day", "false_accept", "accepted", "ratio",
-	"blink", "motion", "emg", "bad_contact", "gate_passed", "read", "refused"}
+var metricOrder = []string{"accuracy", "auc", "kappa", "ece", "ece_expected", "ece_pooled", "ece_pooled_expected", "brier", "acc_at_50", "itr_bits_min", "itr_t_s", "letters", "sensitivity", "precision", "f1", "false_alarms", "false_alarms_day", "false_accept", "accepted", "ratio",
+	"blink", "motion", "emg", "bad_contact", "gate_passed", "gate_failed", "read", "refused"}
 
 // WriteText writes one table a dataset.
 func (r *Report) WriteText(w io.Writer) error {

@@ -65,6 +65,11 @@ func (e *evaluator) bonn(ctx context.Context, folder string, archives []string) 
 	}{{"S : rest", seizure.DefaultModelConfig(), ds}, {"S : rest, per-clip z-score", shape, scored(ds)}} {
 		list = append(list, crossing{pipelineRun{"ictal_score", seizure.IctalScore(), options(v.cfg)}, v.ds, split, nil, func(o *crossval.Outcome, ms float64) error {
 			e.measure(o, Row{Dataset: folder, Subject: "all", Task: v.task, Pipeline: "ictal_score", Protocol: "10-fold", MillisPerTrial: ms}, 0)
+			scores, ictal := make([]float64, len(o.Labels)), make([]bool, len(o.Labels))
+			for i, l := range o.Labels {
+				scores[i], ictal[i] = o.Probabilities[i][1], l == 1
+			}
+			e.report.ROCs = append(e.report.ROCs, rocOf(folder, v.task, "ictal_score", scores, ictal))
 			return nil
 		}})
 	}
@@ -152,7 +157,7 @@ func (e *evaluator) continuous(file string) error {
 			text = append(text, fmt.Sprintf("%.0f-%.0f s", ev.Start, ev.End))
 		}
 		e.add(Row{Dataset: e.folder(file), Subject: r.Name, Task: "events (SzCORE)", Pipeline: "seizure detector", Protocol: "training-free", N: score.References,
-			Metrics:        map[string]float64{"sensitivity": score.Sensitivity, "precision": score.Precision, "f1": score.F1, "false_alarms_day": score.PerDay},
+			Metrics:        map[string]float64{"sensitivity": score.Sensitivity, "precision": score.Precision, "f1": score.F1, "false_alarms_day": score.PerDay, "false_alarms": float64(score.FalsePos)},
 			MillisPerTrial: spent.Seconds() * 1000,
 			Note:           fmt.Sprintf("found %s; %d false alarms in %.1f min without seizure", strings.Join(text, ", "), score.FalsePos, (sig.Seconds()-length(ref))/60)})
 	}

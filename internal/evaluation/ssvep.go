@@ -112,6 +112,7 @@ func (e *evaluator) ssvep(ctx context.Context) error {
 			}
 		}
 	}
+	e.totals()
 	e.meanRows("ssvep/", "training-free", "rest against stimulus", leaveOneBlock)
 	return nil
 }
@@ -163,9 +164,7 @@ func (e *evaluator) ssvepRows(ctx context.Context, dataset, subject string, set 
 			return err
 		}
 		right, shown := 0, 0
-		accepted, rests, falseAccepts := 0, 0, 0
-		var score []float64
-		var looking []bool
+		var told presence
 		var spent time.Duration
 		for i, sig := range sigs {
 			for _, tr := range trials[i] {
@@ -187,39 +186,55 @@ func (e *evaluator) ssvepRows(ctx context.Context, dataset, subject string, set 
 				if err != nil {
 					return fmt.Errorf("%s at %.2f s: %w", subject, tr.start, err)
 				}
-				best, none := bestTarget(res)
-				score, looking = append(score, 1-none), append(looking, tr.frequency > 0)
-				accept := res.Classes[0].Name != ssvep.NoTarget
+				told.add(res, tr.frequency > 0)
 				if tr.frequency == 0 {
-					rests++
-					if accept {
-						falseAccepts++
-					}
 					continue
 				}
 				shown++
-				if best == fmt.Sprintf("%g Hz", tr.frequency) {
+				if best, _ := bestTarget(res); best == fmt.Sprintf("%g Hz", tr.frequency) {
 					right++
-				}
-				if accept {
-					accepted++
 				}
 			}
 		}
 		if shown == 0 {
 			continue
 		}
-		acc := float64(right) / float64(shown)
-		e.add(Row{Dataset: dataset, Subject: subject, Task: fmt.Sprintf("%d targets", len(set.targets)), Pipeline: method, Protocol: "training-free", N: shown,
-			Metrics:        map[string]float64{"accuracy": acc, "itr_bits_min": itr(acc, len(set.targets), set.end-set.start), "accepted": float64(accepted) / float64(shown)},
-			MillisPerTrial: spent.Seconds() * 1000 / float64(shown+rests), Note: fmt.Sprintf("%d/%d right", right, shown)})
-		if rests > 0 {
-			e.add(Row{Dataset: dataset, Subject: subject, Task: "no target", Pipeline: method, Protocol: "rest against stimulus", N: rests,
-				Metrics: map[string]float64{"auc": classify.AUC(score, looking), "false_accept": float64(falseAccepts) / float64(rests), "accepted": float64(accepted) / float64(shown)},
-				Note:    "ROC (false accept → accept): " + rocText(classify.ROC(score, looking))})
+		e.add(flickerRow(dataset, subject, method, set, right, shown, told, spent))
+		total := e.flicker.of(dataset, method, fmt.Sprintf("no target, %g s", set.end-set.start))
+		total.right, total.shown = total.right+right, total.shown+shown
+		if told.n[0] > 0 {
+			e.add(told.row(Row{Dataset: dataset, Subject: subject, Task: "no target", Pipeline: method, Protocol: "rest against stimulus"}))
+			total.join(&told)
 		}
 	}
 	return nil
+}
+
+func flickerRow(dataset, subject, method string, set ssvepSet, right, shown int, told presence, spent time.Duration) Row {
+	acc := float64(right) / float64(shown)
+	ci := wilson(acc, shown)
+	return Row{Dataset: dataset, Subject: subject, Task: fmt.Sprintf("%d targets", len(set.targets)), Pipeline: method, Protocol: "training-free", N: shown, AccuracyCI: &ci,
+		Metrics:        map[string]float64{"accuracy": acc, "itr_bits_min": itr(acc, len(set.targets), set.end-set.start), "accepted": float64(told.accepted[1]) / float64(shown)},
+		MillisPerTrial: spent.Seconds() * 1000 / float64(shown+told.n[0]), Note: fmt.Sprintf("%d/%d right", right, shown)}
+}
+
+// totals adds, for each kind of recording, the right answers of fbcca over everybody, which must not be fewer than those of
+// cca, and what "no target" reaches over everybody.
+func (e *evaluator) totals() {
+	for _, t := range e.flicker.list {
+		if len(t.looking) > 0 {
+			e.add(t.row(Row{Dataset: t.dataset, Subject: "all (pooled)", Task: t.task, Pipeline: t.method, Protocol: "rest against stimulus"}))
+			e.report.ROCs = append(e.report.ROCs, rocOf(t.dataset, t.task, t.method, t.there, t.looking))
+		}
+		if t.method != ssvep.FBCCA || t.shown == 0 {
+			continue
+		}
+		cca := e.flicker.of(t.dataset, ssvep.CCA, t.task)
+		ci := wilson(float64(t.right)/float64(t.shown), t.shown)
+		e.add(Row{Dataset: t.dataset, Subject: "all (total)", Task: "targets", Pipeline: t.method, Protocol: "training-free", N: t.shown, AccuracyCI: &ci,
+			Metrics: map[string]float64{"accuracy": float64(t.right) / float64(t.shown)}, Note: fmt.Sprintf("%d right, cca %d", t.right, cca.right),
+			Reference: &Reference{Metric: "accuracy", Value: float64(cca.right) / float64(t.shown), Must: float64(cca.right) / float64(t.shown), Source: "cca on the same trials", Pass: t.right >= cca.right}})
+	}
 }
 
 // bestTarget returns the most probable target, whatever the verdict, and the probability of no target.

@@ -84,6 +84,7 @@ func (e *evaluator) calibratedRows(ctx context.Context, dataset, subject string,
 			if len(rest) > 0 {
 				r.Task, r.Protocol, r.MillisPerTrial = fmt.Sprintf("no target, %g s", seconds), "rest against stimulus", 0
 				e.add(tell.row(r))
+				e.flicker.of(dataset, pr.label, r.Task).join(tell)
 			}
 		}
 	}
@@ -159,6 +160,35 @@ func (p *presence) row(r Row) Row {
 	return r
 }
 
+// join adds what was said of other trials.
+func (p *presence) join(o *presence) {
+	p.there, p.looking = append(p.there, o.there...), append(p.looking, o.looking...)
+	for kind := range p.n {
+		p.n[kind] += o.n[kind]
+		p.accepted[kind] += o.accepted[kind]
+	}
+}
+
+// presences are those over everybody, by dataset, method and task.
+type presences struct{ list []*total }
+
+type total struct {
+	dataset, method, task string
+	right, shown          int
+	presence
+}
+
+func (p *presences) of(dataset, method, task string) *total {
+	for _, t := range p.list {
+		if t.dataset == dataset && t.method == method && t.task == task {
+			return t
+		}
+	}
+	t := &total{dataset: dataset, method: method, task: task}
+	p.list = append(p.list, t)
+	return t
+}
+
 // withRest cross-validates and asks each fold's decoder about its test trials and its share of those at rest whether there
 // is a target. Rest is never trained on.
 func (e *evaluator) withRest(ctx context.Context, pr pipelineRun, ds *decoders.Dataset, folds []classify.Fold, rest []decoders.Trial) (*crossval.Outcome, *presence, decoders.Trained, error) {
@@ -194,12 +224,8 @@ func (e *evaluator) withRest(ctx context.Context, pr pipelineRun, ds *decoders.D
 		return nil, nil, nil, err
 	}
 	all := new(presence)
-	for _, p := range told {
-		all.there, all.looking = append(all.there, p.there...), append(all.looking, p.looking...)
-		for kind := range p.n {
-			all.n[kind] += p.n[kind]
-			all.accepted[kind] += p.accepted[kind]
-		}
+	for i := range told {
+		all.join(&told[i])
 	}
 	return o, all, first, nil
 }

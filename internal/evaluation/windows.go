@@ -75,6 +75,9 @@ func (e *evaluator) artifacts(context.Context) error {
 			e.add(Row{Dataset: e.folder(file), Subject: recordings.Stem(file), Task: "share of windows", Pipeline: "features", Protocol: "2-s windows", N: n,
 				Metrics: map[string]float64{"blink": share(sum.BlinkLike), "motion": share(sum.MotionLike), "emg": share(sum.EMGLike),
 					"bad_contact": share(sum.BadContact), "gate_passed": share(float64(passed))}})
+			var calls verdicts
+			calls.of(sig)
+			e.addVerdicts(e.folder(file), recordings.Stem(file), "called a seizure", calls)
 		}
 	}
 	return nil

@@ -1,5 +1,0 @@
-//go:build !race
-
-package evaluation
-
-const underRace = false
