@@ -2,6 +2,7 @@ package evaluation
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"golang.org/x/sync/errgroup"
@@ -21,7 +22,8 @@ type crossing struct {
 }
 
 // run cross-validates all of a list, as many at once as Config.Parallel says, and then hands out the outcomes in the order of
-// the list. Decodes are timed between the two, while nothing else runs.
+// the list. Decodes are timed between the two, while nothing else runs. What a pipeline refuses to train on so few trials has no
+// outcome.
 func (e *evaluator) run(ctx context.Context, list []crossing) error {
 	outcomes, firsts := make([]*crossval.Outcome, len(list)), make([]decoders.Trained, len(list))
 	g, gctx := errgroup.WithContext(ctx)
@@ -32,6 +34,9 @@ func (e *evaluator) run(ctx context.Context, list []crossing) error {
 			outcomes[i], err = crossval.Run(gctx, c.pipeline, c.config, c.ds, c.folds, crossval.Config{
 				Parallel: 1, Memo: c.memo, Trained: keepFirst(&firsts[i]),
 			})
+			if fault := new(decoders.Error); errors.As(err, &fault) && fault.Code == decoders.CodeTooFewTrials {
+				return nil
+			}
 			return err
 		})
 	}
@@ -39,6 +44,9 @@ func (e *evaluator) run(ctx context.Context, list []crossing) error {
 		return err
 	}
 	for i, c := range list {
+		if outcomes[i] == nil {
+			continue
+		}
 		ms, err := e.time(ctx, firsts[i], c.ds, c.folds[0].Test, crossval.ClipRequest)
 		if err != nil {
 			return err

@@ -174,7 +174,7 @@ type presences struct{ list []*total }
 
 type total struct {
 	dataset, method, task string
-	right, shown          int
+	right, shown, targets int
 	presence
 }
 

@@ -104,7 +104,7 @@ func TestFBCCAIsHeldAgainstCCA(t *testing.T) {
 			c.right, c.shown = c.right+half, c.shown+30
 		}
 		f := e.flicker.of("d", ssvep.FBCCA, "no target, 4 s")
-		f.right, f.shown = fbcca, 60
+		f.right, f.shown, f.targets = fbcca, 60, 3
 		e.totals()
 		if len(e.report.Rows) != 1 || e.report.Rows[0].N != 60 || e.report.Rows[0].Reference.Pass != want {
 			t.Errorf("%d right: %+v", fbcca, e.report.Rows)
