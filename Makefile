@@ -5,7 +5,7 @@ SHELL := /bin/bash
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 export NEUROD_EEG_DATA ?= $(abspath ../shared/eeg)
 
-.PHONY: help setup build run demo test test-science lint generate check-generated golden models evaluate chaos bench clean
+.PHONY: help setup build run demo test test-science lint generate check-generated golden models evaluate results chaos bench clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -34,7 +34,7 @@ lint: ## gofmt, go vet, staticcheck
 generate: ## Write the generated reference pages
 	go run ./tools/docgen
 
-check-generated: ## Fail when a generated page is not current
+check-generated: ## Fail when a generated page, or one rendered from docs/results/results.json, is not current
 	go run ./tools/docgen -check
 
 golden: ## Write the golden values again with MNE, scikit-learn, pyRiemann and scipy (needs Python 3.11+)
@@ -45,6 +45,9 @@ models: build ## Train the built-in models again from the open recordings
 
 evaluate: build ## Print the accuracy tables over NEUROD_EEG_DATA
 	bin/neurod evaluate --data "$(NEUROD_EEG_DATA)"
+
+results: build ## Measure everything over NEUROD_EEG_DATA and write docs/results
+	bin/neurod evaluate --data "$(NEUROD_EEG_DATA)" --results docs/results
 
 chaos: build setup ## Kill, freeze, flush and restart everything under load; lost, doubled and changed must be 0
 	go run ./tools/chaos -neurod bin/neurod

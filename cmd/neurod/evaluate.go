@@ -4,15 +4,20 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/neurod/neurod/internal/evaluation"
+	"github.com/neurod/neurod/internal/results"
 )
 
 type evaluateCmd struct {
 	Data string   `required:"" type:"existingdir" env:"NEUROD_EEG_DATA" help:"Folder of recordings."`
 	JSON bool     `name:"json" help:"Print JSON instead of tables."`
-	Only []string `help:"Families to measure: motor_imagery, p300, ssvep, seizure, artifacts, formats. All by default."`
+	Only []string `help:"Families to measure: motor_imagery, p300, ssvep, seizure, artifacts, synthetic, formats. All by default."`
 	Seed uint64   `default:"42" help:"Seed of the folds."`
+
+	Results string `type:"path" help:"Also write the figures that do not depend on time, with a page and pictures, to this folder."`
+	Check   string `type:"existingdir" help:"Fail where the figures differ from those in this folder."`
 }
 
 // Run prints the report and fails when a row is below what it must reach.
@@ -32,8 +37,39 @@ func (c evaluateCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := c.keep(report); err != nil {
+		return err
+	}
 	if failed := report.Failed(); len(failed) > 0 {
 		return fmt.Errorf("%d rows are below what they must reach", len(failed))
+	}
+	return nil
+}
+
+// keep writes the figures to the folder of results, or compares them with those in it.
+func (c evaluateCmd) keep(report *evaluation.Report) error {
+	if c.Results == "" && c.Check == "" {
+		return nil
+	}
+	data, err := results.Folder(c.Data)
+	if err != nil {
+		return err
+	}
+	measured := results.From(report, data, results.Processor())
+	if c.Results != "" {
+		if err := measured.Write(c.Results); err != nil {
+			return err
+		}
+	}
+	if c.Check == "" {
+		return nil
+	}
+	kept, err := results.Read(c.Check)
+	if err != nil {
+		return err
+	}
+	if diff := results.Differences(kept, measured); len(diff) > 0 {
+		return fmt.Errorf("%s is not current:\n%s", c.Check, strings.Join(diff, "\n"))
 	}
 	return nil
 }

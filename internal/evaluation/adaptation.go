@@ -58,7 +58,8 @@ func (e *evaluator) adaptation(ctx context.Context, dataset, task string, people
 		return err
 	}
 	for _, p := range []decoders.Preparer{motorimagery.TSLR(), motorimagery.MDM()} {
-		for _, a := range adaptations {
+		var trained []decoders.Trained // of each fold; adaptations that differ in decoding alone share them
+		for n, a := range adaptations {
 			cfg := motorimagery.CrossSubject()
 			cfg.Normalize = a.center == "" // the mean takes the person's gain out
 			cfg.Mirror = strings.HasPrefix(task, "left/right")
@@ -69,16 +70,21 @@ func (e *evaluator) adaptation(ctx context.Context, dataset, task string, people
 			if err != nil {
 				return fmt.Errorf("%s: %w", label, err)
 			}
+			if n == 0 || a.center != adaptations[n-1].center {
+				trained = make([]decoders.Trained, len(folds))
+			}
 			outcomes := make([]*crossval.Outcome, len(folds))
 			g, gctx := errgroup.WithContext(ctx)
 			g.SetLimit(e.cfg.Parallel)
 			for i, f := range folds {
 				g.Go(func() error {
-					d, err := prepared.Train(gctx, f.Train)
-					if err != nil {
-						return err
+					var err error
+					if trained[i] == nil {
+						if trained[i], err = prepared.Train(gctx, f.Train); err != nil {
+							return err
+						}
 					}
-					outcomes[i], err = a.decode(gctx, d, all, f.Test)
+					outcomes[i], err = a.decode(gctx, trained[i], all, f.Test)
 					return err
 				})
 			}

@@ -73,7 +73,7 @@ func (e *evaluator) remember(r Row, o *crossval.Outcome) {
 func (e *evaluator) pooledECE(r Row) (ece, expected float64, ok bool) {
 	for _, a := range e.answers[paired{r.Dataset, r.Task, r.Protocol}] {
 		if a.pipeline == r.Pipeline {
-			return calibrationError(a.sure, a.hit), expectedError(a.sure, e.cfg.Seed), true
+			return calibrationError(a.sure, a.hit), expectedError(a.sure), true
 		}
 	}
 	return 0, 0, false

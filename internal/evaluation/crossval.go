@@ -70,7 +70,7 @@ func coverage(curve []classify.CoveragePoint) []CoveragePoint {
 // measure appends the row of an outcome and keeps its answers for the paired tests.
 func (e *evaluator) measure(o *crossval.Outcome, r Row, seconds float64) Row {
 	r = row(o, r, seconds)
-	r.Metrics["ece_expected"] = expectedError(surest(o), e.cfg.Seed)
+	r.Metrics["ece_expected"] = expectedError(surest(o))
 	e.add(r)
 	e.remember(r, o)
 	return r

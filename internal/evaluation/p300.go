@@ -195,7 +195,7 @@ func (e *evaluator) flashFolds(ctx context.Context, dataset string, ds *decoders
 				auc += o.Part(func(trial int) bool { return slices.Contains(f.Test, trial) }).AUC() / folds
 			}
 			r := row(o, Row{Dataset: dataset, Subject: ds.Subject, Task: "target/other flash", Pipeline: pr.label, Protocol: "5-fold", MillisPerTrial: ms}, 0)
-			r.Metrics["auc"], r.Metrics["ece_expected"] = auc, expectedError(surest(o), e.cfg.Seed)
+			r.Metrics["auc"], r.Metrics["ece_expected"] = auc, expectedError(surest(o))
 			r.Note = gateNote(gate)
 			e.add(r)
 			e.remember(r, o)

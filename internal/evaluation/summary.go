@@ -2,7 +2,6 @@ package evaluation
 
 import (
 	"math"
-	"math/rand/v2"
 	"slices"
 
 	"github.com/neurod/neurod/decoders/classify"
@@ -126,20 +125,13 @@ func answered(sure []float64, hit []bool) []CoveragePoint {
 	return out
 }
 
-// expectedDraws is how many times the answers of a perfectly calibrated decoder are drawn.
-const expectedDraws = 200
-
 // expectedError is the calibration error that a perfectly calibrated decoder would show on as many answers of the same
-// confidence, on average: each is right with the probability that was said. It is what the noise of the bins alone makes.
-func expectedError(sure []float64, seed uint64) float64 {
-	rng := rand.New(rand.NewPCG(seed, uint64(len(sure))))
-	hit := make([]bool, len(sure))
-	sum := 0.0
-	for range expectedDraws {
-		for i, p := range sure {
-			hit[i] = rng.Float64() < p
-		}
-		sum += calibrationError(sure, hit)
+// confidence, on average (classify.ECENoise): what the noise of the bins alone makes.
+func expectedError(sure []float64) float64 {
+	probabilities := make([][]float64, len(sure))
+	for i, p := range sure {
+		probabilities[i] = []float64{p}
 	}
-	return sum / expectedDraws
+	mean, _ := classify.ECENoise(probabilities, 10)
+	return mean
 }

@@ -1,5 +1,6 @@
 // Command docgen writes the reference pages that come from code: the error table, the configuration, the devices, the
-// red flags and the models. With -check it fails when a page is not current.
+// red flags and the models; and the page and pictures of docs/results from its results.json. With -check it fails when a page
+// is not current.
 package main
 
 import (
@@ -35,6 +36,11 @@ func run(check bool) error {
 		{"docs/reference/flags.md", writeFlags},
 		{"docs/reference/models.md", writeModels},
 	}
+	measured, err := resultPages("docs/results")
+	if err != nil {
+		return err
+	}
+	pages = append(pages, measured...)
 	slices.SortFunc(pages, func(a, b page) int { return cmp.Compare(a.path, b.path) })
 	for _, p := range pages {
 		var b bytes.Buffer
