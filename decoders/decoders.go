@@ -135,6 +135,9 @@ type Info struct {
 	Rate     float64  // Hz the model works at; other rates are resampled. 0 where any will do
 	// MinSamples returns how many samples a channel a request at the given rate must have.
 	MinSamples func(rate float64) int `json:"-"`
+	// Aligned tells that the decoder was trained on people who were moved to a common mean: it does best once it is moved to
+	// where the clips of the person lie whom it meets, see motorimagery.Recentring.
+	Aligned bool
 }
 
 // Decoder decodes one request.

@@ -35,6 +35,7 @@ func (m *model) Info() decoders.Info {
 	return decoders.Info{
 		Name: m.name, Version: m.version, Pipeline: m.pipeline, Paradigm: decoders.MotorImagery,
 		Classes: slices.Clone(m.classes), Channels: slices.Clone(m.labels), Rate: m.rate, MinSamples: m.minSamples,
+		Aligned: m.centers != nil,
 	}
 }
 

@@ -3,7 +3,9 @@ package motorimagery_test
 import (
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"gonum.org/v1/gonum/mat"
@@ -244,6 +246,50 @@ func TestRecentringFollowsDrift(t *testing.T) {
 		t.Logf("%s: of %d late clips %d right when aligned to the first %d, %d when following", p.Name(), clips/2, stale, first, fresh)
 		if fresh <= stale || fresh < 50 {
 			t.Errorf("%s: of %d late clips %d right when aligned to the first %d, %d when following", p.Name(), clips/2, stale, first, fresh)
+		}
+	}
+}
+
+// TestRecentringResumes goes on from the numbers that a recentring gave, and comes to the very same mean as without a break.
+func TestRecentringResumes(t *testing.T) {
+	t.Parallel()
+	for _, p := range pipelines {
+		d := train(t, p, strangers(3, 8, 5), alignments[p.Name()])
+		whole, err := motorimagery.NewRecentring(d, motorimagery.DefaultRecentring())
+		if err != nil {
+			t.Fatal(err)
+		}
+		part := whole
+		for k := range 6 {
+			in := input(k%2, 160, uint64(40+k))
+			if k%2 == 0 { // another attempt goes on
+				next, err := motorimagery.NewRecentring(d, motorimagery.DefaultRecentring())
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := next.Resume(part.Seen(), part.Mean()); err != nil {
+					t.Fatal(err)
+				}
+				part = next
+			}
+			for _, r := range []*motorimagery.Recentring{whole, part} {
+				if err := r.Observe(t.Context(), in); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if !slices.Equal(whole.Mean(), part.Mean()) || whole.Seen() != part.Seen() {
+				t.Fatalf("%s: after clip %d another mean", p.Name(), k)
+			}
+		}
+		var e *decoders.Error
+		good := whole.Mean()
+		for name, bad := range map[string][]float64{"short": good[1:], "empty": {}, "zero": make([]float64, len(good)), "not finite": append([]float64{math.NaN()}, good[1:]...)} {
+			if err := whole.Resume(1, bad); !errors.As(err, &e) || e.Code != decoders.CodeModelIncompatible || !slices.Equal(whole.Mean(), good) {
+				t.Errorf("%s: a mean that is %s: %v", p.Name(), name, err)
+			}
+		}
+		if err := whole.Resume(-1, good); !errors.As(err, &e) {
+			t.Errorf("%s: over -1 clips: %v", p.Name(), err)
 		}
 	}
 }
