@@ -429,3 +429,31 @@ func ExampleSSVEP() {
 	fmt.Println(len(s.Channels), "channels,", s.Seconds(), "s,", len(s.Events), "trials")
 	// Output: 19 channels, 23.5 s, 4 trials
 }
+
+// TestRemix: a person's channels are linear in the others', by the same numbers for the same seed alone, and the signal that
+// was given stays as it is.
+func TestRemix(t *testing.T) {
+	t.Parallel()
+	a, err := synthetic.Rest(synthetic.Config{Channels: []string{"C3", "Cz", "C4"}, Seed: 1}, 2, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := mat.DenseCopyOf(a.Data)
+	x, y := synthetic.Remix(a.Signal, 5, 0.7, 0.2), synthetic.Remix(a.Signal, 6, 0.7, 0.2)
+	if !mat.Equal(before, a.Data) || mat.Equal(x.Data, y.Data) || !mat.Equal(x.Data, synthetic.Remix(a.Signal, 5, 0.7, 0.2).Data) {
+		t.Error("the signal changed, or two people are one, or one is two")
+	}
+	if same := synthetic.Remix(a.Signal, 5, 0, 0); !mat.Equal(same.Data, a.Data) {
+		t.Error("without gain and cross talk it is not the same")
+	}
+	var double mat.Dense
+	double.Scale(2, a.Data)
+	b := a.Signal
+	b.Data = &double
+	double2 := synthetic.Remix(b, 5, 0.7, 0.2)
+	var want mat.Dense
+	want.Scale(2, x.Data)
+	if !mat.EqualApprox(double2.Data, &want, 1e-9) {
+		t.Error("not linear")
+	}
+}
