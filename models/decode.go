@@ -14,6 +14,24 @@ type DecodeRequest struct {
 	Output  *DecodeOutput  `json:"output,omitempty"`
 }
 
+// AcceptedDecode is a decode request as it is stored for the worker.
+type AcceptedDecode struct {
+	DecodeRequest
+	// Place is nil where the recording came with the request.
+	Place *SessionPlace `json:"place,omitempty"`
+}
+
+// SessionPlace is where the samples of a decode lie in their session, and what there was before them when the request was
+// accepted: an attempt that comes later finds the same.
+type SessionPlace struct {
+	Start   int64   `json:"start"`          // the first sample
+	Batches int     `json:"batches"`        // batches with a lower number had been accepted
+	Cues    []int64 `json:"cues,omitempty"` // samples of the latest events before Start, in order; at most MaxPlaceCues
+}
+
+// MaxPlaceCues is how many events before its samples a decode looks at.
+const MaxPlaceCues = 50
+
 // DecodeInput is the recording and what is known about it.
 type DecodeInput struct {
 	Type       string          `json:"type"`                  // "eeg"
@@ -27,7 +45,8 @@ type DecodeInput struct {
 	SampleRate float64         `json:"sample_rate,omitempty"` // Hz
 	Events     []DecodeEvent   `json:"events,omitempty"`
 	Stimulus   *DecodeStimulus `json:"stimulus,omitempty"`
-	Model      string          `json:"model,omitempty"` // catalog name, optionally name@version
+	Model      string          `json:"model,omitempty"`     // catalog name, optionally name@version
+	Alignment  string          `json:"alignment,omitempty"` // auto (default), none
 	SessionID  string          `json:"session_id,omitempty"`
 	StartMS    *int64          `json:"start_ms,omitempty"`
 	EndMS      *int64          `json:"end_ms,omitempty"`

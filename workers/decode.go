@@ -11,7 +11,9 @@ import (
 
 // Decode returns the handler of decode jobs. What is wrong with a recording fails the job for good with the decoder's
 // code and numbers; its diagnostics are kept beside the error. Any other fault is passing.
-func Decode(found *Models) Handler {
+//
+// A stretch of a session is decoded with what the session's clips up to it tell of the person.
+func Decode(found *Models, db TrialStore) Handler {
 	return func(ctx context.Context, task *Task) (Result, error) {
 		if task.Payload == nil {
 			return Result{}, models.NewError(models.PayloadExpired)
@@ -26,7 +28,13 @@ func Decode(found *Models) Handler {
 			return Result{}, err
 		}
 		steps.end("parse")
-		out, diagnostics, err := decode.Run(ctx, req, task.Payload, cat, decode.Options{Trace: steps.end})
+		options := decode.Options{Trace: steps.end}
+		if place, err := placeOf(task.Job.Request); err != nil {
+			return Result{}, err
+		} else if place != nil {
+			options.Clips = sessionClips{db, task.Job.ProjectID, req.Input.SessionID, *place}
+		}
+		out, diagnostics, err := decode.Run(ctx, req, task.Payload, cat, options)
 		diagnostics.Steps = steps.list
 		result := Result{Diagnostics: encodeDiagnostics(diagnostics)}
 		if err != nil {
@@ -35,6 +43,15 @@ func Decode(found *Models) Handler {
 		result.Output, err = json.Marshal(out)
 		return result, err
 	}
+}
+
+// placeOf returns where the samples of an accepted request lie in a session, nil where they came with it.
+func placeOf(request json.RawMessage) (*models.SessionPlace, error) {
+	var a struct {
+		Place *models.SessionPlace `json:"place"`
+	}
+	err := json.Unmarshal(request, &a)
+	return a.Place, err
 }
 
 // encodeDiagnostics writes the diagnostics. Evidence that cannot be JSON, such as an infinite score, must not cost the

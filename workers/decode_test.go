@@ -126,7 +126,7 @@ func decodeHandler(t *testing.T) workers.Handler {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return workers.Decode(workers.NewModels(cat, nil, 0))
+	return workers.Decode(workers.NewModels(cat, nil, 0), nil)
 }
 
 func TestDecodeHandlerAnswers(t *testing.T) {

@@ -183,6 +183,7 @@ type cutter struct {
 	db      TrialStore
 	ses     models.Session
 	stretch *samples.Stretch
+	batches int // only those with a lower number count; 0 for all
 }
 
 // cut returns length samples from a sample on of the given channels; nil where one is missing.
@@ -201,6 +202,9 @@ func (c *cutter) cut(ctx context.Context, from, length int64, rows []int) (*mat.
 		}
 		s.Reset(from, end)
 		for i := range batches {
+			if c.batches > 0 && batches[i].Seq >= c.batches {
+				continue
+			}
 			if err := s.Add(&batches[i]); err != nil {
 				return nil, err
 			}

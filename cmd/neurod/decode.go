@@ -203,6 +203,9 @@ func writeAnswer(w io.Writer, out *decode.Output) error {
 	fmt.Fprintf(t, "confidence\t%.2f\n", out.Confidence)
 	fmt.Fprintf(t, "paradigm\t%s\n", out.ParadigmDetected)
 	fmt.Fprintf(t, "model\t%s@%s (%s)\n", out.Model.Name, out.Model.Version, out.Model.Pipeline)
+	if a := out.Alignment; a.Clips > 0 {
+		fmt.Fprintf(t, "alignment\t%s over %d clips\n", a.Kind, a.Clips)
+	}
 	for _, a := range out.Alternatives {
 		fmt.Fprintf(t, "alternative\t%s %.2f\n", a.Intent, a.Confidence)
 	}

@@ -16,6 +16,9 @@ type Query struct {
 	Paradigm decoders.Paradigm // "" or Auto takes the paradigm of the model named
 	Channels []string          // montage of the request
 	Rate     float64           // Hz
+	// Clips tells that several clips of the person are at hand, around whose mean a model that was trained with alignment can
+	// be moved. Without it such a model is chosen only where no other fits.
+	Clips bool
 }
 
 // Choice is the model that a query got.
@@ -73,8 +76,8 @@ func (f inFront) Resolve(q Query) (*Choice, error) {
 // Resolve picks the model for a request.
 //
 // A model that is named is taken if it fits: its newest version where none is named. Otherwise the newest versions
-// of all models of the paradigm are compared: those whose montage the request covers are left, and of these the
-// one with the highest priority on its card, then the most channels, then the nearest rate, then the best accuracy
+// of all models of the paradigm are compared: those whose montage the request covers are left, and of these, those
+// trained with alignment last unless the person's clips are at hand, the one with the highest priority on its card, then the most channels, then the nearest rate, then the best accuracy
 // on its card, then the first name is taken. A model that requires a licence is taken only where it is named.
 //
 // Errors: model_not_found (details model, available), model_incompatible where the model named decodes another
@@ -154,6 +157,7 @@ func (c *Catalog) best(q Query) (*Choice, error) {
 		accA, _ := a.Card.accuracy()
 		accB, _ := b.Card.accuracy()
 		return cmp.Or(
+			cmp.Compare(q.amiss(a), q.amiss(b)),
 			cmp.Compare(b.Card.Priority, a.Card.Priority),
 			cmp.Compare(len(b.Channels), len(a.Channels)),
 			cmp.Compare(rateDistance(a.Rate, q.Rate), rateDistance(b.Rate, q.Rate)),
@@ -163,7 +167,7 @@ func (c *Catalog) best(q Query) (*Choice, error) {
 	e := fits[0]
 	choice.Entry, choice.Decoder = e.Entry, e.decoder
 	for _, other := range fits[1:] {
-		choice.Passed = append(choice.Passed, Passed{other.ID(), "fits, but " + e.ID() + " comes first: " + because(e, other)})
+		choice.Passed = append(choice.Passed, Passed{other.ID(), "fits, but " + e.ID() + " comes first: " + q.because(e, other)})
 	}
 	switch {
 	case len(all) == 1:
@@ -176,8 +180,18 @@ func (c *Catalog) best(q Query) (*Choice, error) {
 	return choice, nil
 }
 
-func because(e, other *entry) string {
+// amiss is 1 for a model that needs what the request has not, clips of the person to be moved to.
+func (q Query) amiss(e *entry) int {
+	if e.Aligned && !q.Clips {
+		return 1
+	}
+	return 0
+}
+
+func (q Query) because(e, other *entry) string {
 	switch {
+	case q.amiss(e) != q.amiss(other):
+		return "needs no other clips of the person"
 	case e.Card.Priority != other.Card.Priority:
 		return "higher priority"
 	case len(e.Channels) != len(other.Channels):

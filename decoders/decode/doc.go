@@ -15,6 +15,12 @@
 //  3. the montage covers C3 and C4 and a motor imagery model fits: motor_imagery;
 //  4. otherwise the job fails as undetermined, with the evidence.
 //
+// # Alignment
+//
+// Where several clips of the person are at hand (Options.Clips, or the events of the request), models that were trained with
+// alignment are preferred, and the one taken is moved to the mean of the clips before it decodes, see package motorimagery.
+// Otherwise models for single clips are preferred, and every model is taken as it is. Output.Alignment says what was done.
+//
 // # Invariants
 //
 //   - The same request, bytes and catalog give the same output and diagnostics to the last bit; the clock is the

@@ -22,6 +22,7 @@ type Output struct {
 	RedFlagDetails []intent.Flag `json:"red_flag_details"` // the same, with severity and message
 	DecodedClass   string        `json:"decoded_class"`    // the decoder's own name of the most probable class
 	Model          Model         `json:"model"`
+	Alignment      Alignment     `json:"alignment"`
 	Quality        *Quality      `json:"quality"` // null for clips too short to judge
 }
 

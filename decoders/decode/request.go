@@ -32,6 +32,7 @@ type Input struct {
 	Events     []Event   `json:"events,omitempty"`
 	Stimulus   *Stimulus `json:"stimulus,omitempty"`
 	Model      string    `json:"model,omitempty"`      // catalog name, optionally name@version
+	Alignment  string    `json:"alignment,omitempty"`  // auto (default), none
 	SessionID  string    `json:"session_id,omitempty"` // the service turns a stretch of a session into a payload
 	StartMS    *int64    `json:"start_ms,omitempty"`
 	EndMS      *int64    `json:"end_ms,omitempty"`

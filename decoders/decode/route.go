@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/catalog"
@@ -21,9 +22,9 @@ const (
 	minAutoSeconds = 1.0
 )
 
-// choose picks the model for a paradigm that is settled.
-func choose(cat catalog.Resolver, p decoders.Paradigm, in *Input, l *loaded, d *Diagnostics) (*catalog.Choice, error) {
-	choice, err := cat.Resolve(catalog.Query{Model: in.Model, Paradigm: p, Channels: l.Channels, Rate: l.Rate})
+// choose picks the model for a paradigm that is settled; clips tells that several clips of the person are at hand.
+func choose(cat catalog.Resolver, p decoders.Paradigm, in *Input, l *loaded, clips bool, d *Diagnostics) (*catalog.Choice, error) {
+	choice, err := cat.Resolve(catalog.Query{Model: in.Model, Paradigm: p, Channels: l.Channels, Rate: l.Rate, Clips: clips})
 	if err != nil {
 		return nil, err
 	}
@@ -32,9 +33,22 @@ func choose(cat catalog.Resolver, p decoders.Paradigm, in *Input, l *loaded, d *
 	return choice, nil
 }
 
+// alone picks the model again for a clip of which there are no others.
+func alone(cat catalog.Resolver, first *catalog.Choice, in *Input, l *loaded, d *Diagnostics) (*catalog.Choice, error) {
+	choice, err := choose(cat, first.Entry.Paradigm, in, l, false, d)
+	if err != nil {
+		return nil, err
+	}
+	if choice.Entry.ID() != first.Entry.ID() {
+		d.Routing.Fallbacks = append(d.Routing.Fallbacks, Fallback{From: first.Entry.ID(), Why: "there are no other clips of the person to move it to"})
+		d.Routing.Why = strings.TrimSuffix(d.Routing.Why, first.Why) + choice.Why
+	}
+	return choice, nil
+}
+
 // auto settles the paradigm by the evidence, in the order that the package comment gives. The signal is loaded. The
 // result is not nil where finding out took the whole decode.
-func auto(ctx context.Context, cat catalog.Resolver, in *Input, input *decoders.Input, l *loaded, d *Diagnostics) (*catalog.Choice, *decoders.Result, error) {
+func auto(ctx context.Context, cat catalog.Resolver, in *Input, input *decoders.Input, l *loaded, clips bool, d *Diagnostics) (*catalog.Choice, *decoders.Result, error) {
 	evidence := map[string]any{}
 	d.Routing.Evidence = evidence
 	pass := func(p decoders.Paradigm, format string, args ...any) {
@@ -44,7 +58,7 @@ func auto(ctx context.Context, cat catalog.Resolver, in *Input, input *decoders.
 	train := flashTrain(l.events)
 	evidence["events"] = train
 	if train.isP300() {
-		choice, err := choose(cat, decoders.P300, in, l, d)
+		choice, err := choose(cat, decoders.P300, in, l, false, d)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -90,7 +104,7 @@ func auto(ctx context.Context, cat catalog.Resolver, in *Input, input *decoders.
 		pass(decoders.MotorImagery, "the montage lacks %s", listed(missing))
 		return nil, nil, undetermined(d)
 	}
-	choice, err := choose(cat, decoders.MotorImagery, in, l, d)
+	choice, err := choose(cat, decoders.MotorImagery, in, l, clips, d)
 	var fault *decoders.Error
 	if errors.As(err, &fault) {
 		evidence["motor_imagery"] = map[string]any{"error": fault.Code, "details": fault.Details}
@@ -111,7 +125,7 @@ func auto(ctx context.Context, cat catalog.Resolver, in *Input, input *decoders.
 
 // flickers decodes with the catalog's SSVEP model and returns whether there is a flicker at all.
 func flickers(ctx context.Context, cat catalog.Resolver, in *Input, input *decoders.Input, l *loaded, d *Diagnostics) (*catalog.Choice, *decoders.Result, ssvep.Detection, error) {
-	choice, err := choose(cat, decoders.SSVEP, in, l, d)
+	choice, err := choose(cat, decoders.SSVEP, in, l, false, d)
 	if err != nil {
 		return nil, nil, ssvep.Detection{}, err
 	}

@@ -23,6 +23,9 @@ type Options struct {
 	// Trace is called at the end of each step with its name, so that a caller with a clock can time the steps.
 	// Defaults to none.
 	Trace func(step string)
+	// Clips knows other clips of the person and recording, for models that were trained with alignment. Defaults to the clips
+	// around the events of the request itself, where it has several.
+	Clips Clips
 }
 
 func (o Options) step(name string) {
@@ -88,12 +91,20 @@ func run(ctx context.Context, req *Request, l *loaded, cat catalog.Resolver, opt
 	if err != nil {
 		return nil, err
 	}
+	if err := in.alignment(); err != nil {
+		return nil, err
+	}
+	clips := opt.Clips
+	if clips == nil {
+		clips = ownClips{}
+	}
+	several := in.Alignment != AlignmentNone && (opt.Clips != nil || len(l.events) > 1)
 
 	// Route. Auto needs the samples for it; all else is settled before they are read.
 	var choice *catalog.Choice
 	need := autoSamples(l.Rate)
 	if paradigm != decoders.Auto || in.Model != "" {
-		if choice, err = choose(cat, paradigm, in, l, d); err != nil {
+		if choice, err = choose(cat, paradigm, in, l, several, d); err != nil {
 			return nil, err
 		}
 		d.Routing.Why = choice.Why
@@ -118,12 +129,31 @@ func run(ctx context.Context, req *Request, l *loaded, cat catalog.Resolver, opt
 	}
 	var result *decoders.Result
 	if choice == nil {
-		if choice, result, err = auto(ctx, cat, in, input, l, d); err != nil {
+		if choice, result, err = auto(ctx, cat, in, input, l, several, d); err != nil {
 			return nil, err
 		}
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, err
+	}
+	decoder, alignment := choice.Decoder, Alignment{Kind: NotAligned}
+	if several && choice.Entry.Aligned {
+		r, err := clips.Recentring(ctx, choice, input)
+		switch {
+		case err != nil:
+			return nil, err
+		case r != nil:
+			if decoder, err = r.Decoder(); err != nil {
+				return nil, err
+			}
+			alignment = Alignment{Kind: Recentred, Clips: r.Seen()}
+		case in.Model == "": // alone, another may do better
+			if choice, err = alone(cat, choice, in, l, d); err != nil {
+				return nil, err
+			}
+			decoder = choice.Decoder
+		}
+		opt.step("align")
 	}
 	d.Signal.ModelRate = choice.Entry.Rate
 	if choice.Entry.Paradigm == decoders.P300 {
@@ -133,7 +163,7 @@ func run(ctx context.Context, req *Request, l *loaded, cat catalog.Resolver, opt
 
 	// Decode before the quality is measured: what fails, fails early.
 	if result == nil {
-		if result, err = choice.Decoder.Decode(ctx, input); err != nil {
+		if result, err = decoder.Decode(ctx, input); err != nil {
 			return nil, err
 		}
 	}
@@ -141,6 +171,9 @@ func run(ctx context.Context, req *Request, l *loaded, cat catalog.Resolver, opt
 		return nil, fmt.Errorf("decode: %s: %w", choice.Entry.ID(), err)
 	}
 	d.Evidence = result.Evidence
+	if choice.Entry.Aligned {
+		d.Evidence["alignment"] = alignment
+	}
 	opt.step("decode")
 
 	quality := measure(l)
@@ -153,6 +186,7 @@ func run(ctx context.Context, req *Request, l *loaded, cat catalog.Resolver, opt
 	opt.step("seizure")
 
 	out := answer(req.Context, choice, result, l, quality, ictal)
+	out.Alignment = alignment
 	opt.step("answer")
 	return out, nil
 }

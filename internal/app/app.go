@@ -302,7 +302,7 @@ func (a *App) wireWorker() (err error) {
 		return fmt.Errorf("app: %w", err)
 	}
 	found := workers.NewModels(a.catalog, a.store, int64(a.settings.ModelCacheMB)<<20)
-	a.worker.Register(models.KindDecode, workers.Decode(found))
+	a.worker.Register(models.KindDecode, workers.Decode(found, a.store))
 	a.worker.Register(models.KindSessionWindows, workers.SessionWindows(a.store, found, a.engine.Notify))
 	a.worker.Register(models.KindUserErase, workers.EraseUser(a.store))
 	a.worker.Register(models.KindSessionImport, workers.SessionImport(a.store, a.engine.Notify))

@@ -46,6 +46,7 @@ type SessionSamples struct {
 	Channels  []string
 	Rate      float64              // Hz
 	Events    []models.DecodeEvent // in order, onsets from the beginning of Data
+	Place     models.SessionPlace  // where Data lies, and what of the session comes before it
 }
 
 // DecodeConfig is what Decode is made of.
@@ -184,7 +185,7 @@ func (d *Decode) prepare(ctx context.Context, p models.Principal, rec *Recording
 		return jobs.NewJob{}, models.InvalidField("/input", "required", "is required: the recording and what is known about it")
 	}
 	wrong := checkDecode(req)
-	payload, err := d.payload(ctx, p, req, text, &wrong)
+	payload, place, err := d.payload(ctx, p, req, text, &wrong)
 	if err != nil {
 		return jobs.NewJob{}, err
 	}
@@ -196,7 +197,7 @@ func (d *Decode) prepare(ctx context.Context, p models.Principal, rec *Recording
 			return jobs.NewJob{}, err
 		}
 	}
-	request, err := json.Marshal(req)
+	request, err := json.Marshal(models.AcceptedDecode{DecodeRequest: *req, Place: place})
 	if err != nil {
 		return jobs.NewJob{}, fmt.Errorf("service: serialize an accepted request: %w", err)
 	}
@@ -207,33 +208,33 @@ func (d *Decode) prepare(ctx context.Context, p models.Principal, rec *Recording
 func isBlank(in *models.DecodeInput) bool {
 	return in.Type == "" && in.Encoding == "" && in.Layout == "" && in.ScaleUV == nil && in.Paradigm == "" &&
 		in.Device == "" && in.Channels == nil && in.SampleRate == 0 && in.Events == nil && in.Stimulus == nil &&
-		in.Model == "" && in.SessionID == "" && in.StartMS == nil && in.EndMS == nil
+		in.Model == "" && in.Alignment == "" && in.SessionID == "" && in.StartMS == nil && in.EndMS == nil
 }
 
-// payload returns the recording's bytes, from input.data or from a session. What is wrong with the field goes to
+// payload returns the recording's bytes, from input.data or from a session, and then where they lie in it. What is wrong with the field goes to
 // wrong; errors are for what ends the request at once.
-func (d *Decode) payload(ctx context.Context, p models.Principal, req *models.DecodeRequest, text []byte, wrong *fieldErrors) ([]byte, error) {
+func (d *Decode) payload(ctx context.Context, p models.Principal, req *models.DecodeRequest, text []byte, wrong *fieldErrors) ([]byte, *models.SessionPlace, error) {
 	in := &req.Input
 	switch {
 	case in.SessionID != "" && len(text) > 0:
 		wrong.add("/input/session_id", "conflict", "goes instead of data, not beside it")
-		return nil, nil
+		return nil, nil, nil
 	case in.SessionID != "" && d.cfg.Sessions == nil:
 		wrong.add("/input/session_id", "not_supported", "this server stores no sessions; send the recording in input.data")
-		return nil, nil
+		return nil, nil, nil
 	case in.SessionID != "":
 		if len(*wrong) > 0 {
-			return nil, nil
+			return nil, nil, nil
 		}
 		if err := Authorize(p, models.ScopeSessions); err != nil { // it reads what this scope protects
-			return nil, err
+			return nil, nil, err
 		}
 		s, err := d.cfg.Sessions.Samples(ctx, p.ProjectID, in.SessionID, in.StartMS, in.EndMS)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		if len(s.Data) > MaxPayloadBytes {
-			return nil, tooLarge(len(s.Data))
+			return nil, nil, tooLarge(len(s.Data))
 		}
 		in.SessionID = s.SessionID
 		in.Encoding, in.Layout, in.ScaleUV = "float32le", "sample_major", nil
@@ -242,12 +243,12 @@ func (d *Decode) payload(ctx context.Context, p models.Principal, req *models.De
 		if in.Events == nil { // the caller's own go before the session's
 			in.Events = s.Events
 		}
-		return s.Data, nil
+		return s.Data, &s.Place, nil
 	case len(text) == 0:
 		wrong.add("/input/data", "required", "is required: the recording in base64")
-		return nil, nil
+		return nil, nil, nil
 	case len(text)/4*3 > MaxPayloadBytes+3: // before anything of that size is allocated
-		return nil, tooLarge(len(text) / 4 * 3)
+		return nil, nil, tooLarge(len(text) / 4 * 3)
 	}
 	payload, bad := decodeBase64(text)
 	switch {
@@ -259,9 +260,9 @@ func (d *Decode) payload(ctx context.Context, p models.Principal, req *models.De
 	case len(payload) == 0:
 		wrong.add("/input/data", "required", "decodes to nothing")
 	case len(payload) > MaxPayloadBytes:
-		return nil, tooLarge(len(payload))
+		return nil, nil, tooLarge(len(payload))
 	}
-	return payload, nil
+	return payload, nil, nil
 }
 
 // runeAt returns the character that begins at a byte.

@@ -35,6 +35,8 @@ var (
 	encodings = []string{"float32le", "int16le", "edf", "bdf", "gdf"}
 	layouts   = []string{"sample_major", "channel_major"}
 	paradigms = []string{"motor_imagery", "p300", "ssvep", "seizure", "auto"}
+	// alignments says whether a model that was trained with alignment is moved to the person's other clips.
+	alignments = []string{"auto", "none"}
 )
 
 var (
@@ -104,6 +106,7 @@ func checkInput(in *models.DecodeInput, f *fieldErrors) {
 	f.oneOf("/input/encoding", in.Encoding, encodings)
 	f.oneOf("/input/layout", in.Layout, layouts)
 	f.oneOf("/input/paradigm", in.Paradigm, paradigms)
+	f.oneOf("/input/alignment", in.Alignment, alignments)
 	f.text("/input/device", in.Device, maxLabelLength)
 	checkScale(in, f)
 	checkChannels(in, f)

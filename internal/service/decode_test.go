@@ -478,7 +478,8 @@ func TestDecodeOfASession(t *testing.T) {
 	for i := range data {
 		data[i] = byte(i)
 	}
-	s := shelf{caller.ProjectID, "s1", service.SessionSamples{SessionID: "s1", Data: data, Channels: []string{"C3", "C4"}, Rate: 250}}
+	s := shelf{caller.ProjectID, "s1", service.SessionSamples{SessionID: "s1", Data: data, Channels: []string{"C3", "C4"}, Rate: 250,
+		Place: models.SessionPlace{Start: 7, Batches: 3, Cues: []int64{-4, 2}}}}
 	run := func(p models.Principal, changes object) (*jobs.NewJob, *models.Error) {
 		var l ledger
 		d := service.NewDecode(service.DecodeConfig{Jobs: &l, Sessions: s})
@@ -493,9 +494,12 @@ func TestDecodeOfASession(t *testing.T) {
 	if e != nil {
 		t.Fatal(e)
 	}
-	var stored models.DecodeRequest
+	var stored models.AcceptedDecode
 	if err := json.Unmarshal(job.Request, &stored); err != nil {
 		t.Fatal(err)
+	}
+	if d := cmp.Diff(&s.samples.Place, stored.Place); d != "" {
+		t.Errorf("where it lies (-want +got):\n%s", d)
 	}
 	if d := cmp.Diff(data, job.Payload); d != "" || stored.Input.SampleRate != 250 || stored.Input.Encoding != "float32le" ||
 		stored.Input.Channels == nil || len(stored.Input.Channels.Names) != 2 {

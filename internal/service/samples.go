@@ -72,26 +72,39 @@ func (s *Sessions) Samples(ctx context.Context, projectID, sessionID string, sta
 			}
 		}
 	}
-	if out.Events, err = s.eventsIn(ctx, ses, from, to); err != nil {
+	out.Place = models.SessionPlace{Start: from, Batches: ses.BatchCount}
+	if out.Events, out.Place.Cues, err = s.eventsOf(ctx, ses, from, to); err != nil {
 		return SessionSamples{}, err
 	}
 	return out, nil
 }
 
-// eventsIn returns the events of a session in a range of its samples, the first as many as a decode may have.
-func (s *Sessions) eventsIn(ctx context.Context, ses models.Session, from, to int64) ([]models.DecodeEvent, error) {
+// eventsOf returns the events of a session in a range of its samples, the first as many as a decode may have, and the
+// samples of the latest before the range.
+func (s *Sessions) eventsOf(ctx context.Context, ses models.Session, from, to int64) ([]models.DecodeEvent, []int64, error) {
 	if s.cfg.Events == nil {
-		return nil, nil
+		return nil, nil, nil
 	}
 	var out []models.DecodeEvent
+	var before []int64
+	keep := func() { // the latest
+		slices.Sort(before)
+		before = slices.Delete(before, 0, max(0, len(before)-models.MaxPlaceCues))
+	}
 	err := s.cfg.Events(ctx, ses.ProjectID, ses.ID, func(e ExportEvent) error {
-		if e.Sample >= from && e.Sample < to && len(out) < MaxEvents {
+		switch {
+		case e.Sample < from:
+			if before = append(before, e.Sample); len(before) >= 20*models.MaxPlaceCues {
+				keep()
+			}
+		case e.Sample < to && len(out) < MaxEvents:
 			out = append(out, models.DecodeEvent{OnsetS: float64(e.Sample-from) / ses.SampleRateHz, Code: e.Code, Label: e.Label})
 		}
 		return nil
 	})
+	keep()
 	slices.SortStableFunc(out, func(a, b models.DecodeEvent) int { return cmp.Compare(a.OnsetS, b.OnsetS) })
-	return out, err
+	return out, before, err
 }
 
 // gapFault says where samples are missing.

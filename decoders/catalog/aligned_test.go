@@ -1,0 +1,67 @@
+package catalog_test
+
+import (
+	"testing"
+
+	"github.com/neurod/neurod/decoders"
+	"github.com/neurod/neurod/decoders/catalog"
+)
+
+// aligned is a decoder that was trained with alignment.
+type aligned struct{ threshold }
+
+func (a aligned) Info() decoders.Info {
+	info := a.threshold.Info()
+	info.Aligned = true
+	return info
+}
+
+// TestResolveKnowsWhetherThereAreClips: a model that was trained with alignment comes last for a clip without others of its
+// person, and by its priority where there are some.
+func TestResolveKnowsWhetherThereAreClips(t *testing.T) {
+	t.Parallel()
+	type m struct {
+		name     string
+		aligned  bool
+		priority int
+	}
+	for name, tc := range map[string]struct {
+		models []m
+		clips  bool
+		want   string
+	}{
+		"a clip alone":              {[]m{{"moved", true, 5}, {"single", false, 0}}, false, "single"},
+		"several clips":             {[]m{{"moved", true, 5}, {"single", false, 0}}, true, "moved"},
+		"somebody's own goes first": {[]m{{"moved", true, -1}, {"own", false, 0}}, true, "own"},
+		"nothing else fits":         {[]m{{"moved", true, -1}}, false, "moved"},
+	} {
+		c, err := catalog.New()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, x := range tc.models {
+			d := threshold{info: decoders.Info{Name: x.name, Version: "1", Paradigm: decoders.MotorImagery, Channels: []string{"C3", "C4"}, Rate: 250}}
+			var decoder decoders.Decoder = d
+			if x.aligned {
+				decoder = aligned{d}
+			}
+			if err := c.AddDecoder(decoder, catalog.ModelCard{Priority: x.priority}, catalog.Added); err != nil {
+				t.Fatal(err)
+			}
+		}
+		choice, err := c.Resolve(catalog.Query{Paradigm: decoders.MotorImagery, Channels: []string{"C3", "C4"}, Rate: 250, Clips: tc.clips})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if choice.Entry.Name != tc.want || len(choice.Passed) != len(tc.models)-1 {
+			t.Errorf("%s: %s, passed %v; want %s", name, choice.Entry.Name, choice.Passed, tc.want)
+		}
+		if !tc.clips && len(choice.Passed) == 1 && choice.Passed[0].Why != "fits, but single@1 comes first: needs no other clips of the person" {
+			t.Errorf("%s: %q", name, choice.Passed[0].Why)
+		}
+		// A model that is named is taken as it is named.
+		if named, err := c.Resolve(catalog.Query{Model: "moved", Channels: []string{"C3", "C4"}, Clips: tc.clips}); err != nil || named.Entry.Name != "moved" {
+			t.Errorf("%s: by name %v, %v", name, named, err)
+		}
+	}
+}

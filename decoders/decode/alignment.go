@@ -1,0 +1,135 @@
+package decode
+
+import (
+	"context"
+	"math"
+
+	"gonum.org/v1/gonum/mat"
+
+	"github.com/neurod/neurod/decoders"
+	"github.com/neurod/neurod/decoders/catalog"
+	"github.com/neurod/neurod/decoders/motorimagery"
+	"github.com/neurod/neurod/decoders/quality"
+)
+
+// What Input.Alignment may say.
+const (
+	AlignmentAuto = "auto" // the default: a model that was trained with alignment is moved to the person's clips, where there are several
+	AlignmentNone = "none" // every model is taken as it is
+)
+
+// The values of Alignment.Kind.
+const (
+	NotAligned = "none"
+	Recentred  = "recentred"
+)
+
+// Alignment says what the model was moved to before it decoded.
+type Alignment struct {
+	Kind  string `json:"kind"`  // "none", "recentred"
+	Clips int    `json:"clips"` // of the person, around whose mean the model was moved; no labels were used
+}
+
+// Clips knows other clips of the person and recording than the one that is decoded.
+type Clips interface {
+	// Recentring returns the mean that a model trained with alignment is to be moved to before it decodes in, nil where there
+	// are too few clips for one.
+	Recentring(ctx context.Context, choice *catalog.Choice, in *decoders.Input) (*motorimagery.Recentring, error)
+}
+
+// MostClips is how many clips a model is moved to at most: as many as it takes to forget the first ones, see
+// motorimagery.DefaultRecentring.
+const MostClips = 50
+
+// ownClips are those around the events of the request itself.
+type ownClips struct{}
+
+func (ownClips) Recentring(ctx context.Context, choice *catalog.Choice, in *decoders.Input) (*motorimagery.Recentring, error) {
+	return Recentre(ctx, choice, func(r *motorimagery.Recentring) ([]*decoders.Input, error) {
+		own, _ := Cut(in, r)
+		return own, nil
+	})
+}
+
+// Recentre returns the mean of a model over clips, oldest first. Clips of low quality are left out unless most are, and what
+// cannot be read is; where fewer than two are left, the recentring is nil. find is given the recentring to know how much of
+// a clip is read.
+func Recentre(ctx context.Context, choice *catalog.Choice, find func(*motorimagery.Recentring) ([]*decoders.Input, error)) (*motorimagery.Recentring, error) {
+	d, ok := choice.Decoder.(decoders.Trained)
+	if !ok {
+		return nil, nil
+	}
+	r, err := motorimagery.NewRecentring(d, motorimagery.DefaultRecentring())
+	if err != nil {
+		return nil, err
+	}
+	clips, err := find(r)
+	if err != nil || len(clips) < 2 {
+		return nil, err
+	}
+	good := make([]bool, len(clips))
+	count := 0
+	for i, c := range clips {
+		if good[i] = Usable(c.Signal); good[i] {
+			count++
+		}
+	}
+	for i, c := range clips {
+		if !good[i] && 2*count >= len(clips) {
+			continue
+		}
+		err := r.Observe(ctx, c)
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		if err != nil {
+			continue // says nothing of the person
+		}
+	}
+	if r.Seen() < 2 {
+		return nil, nil
+	}
+	return r, nil
+}
+
+// Usable tells whether a clip may count in a mean: the rule of package quality, where the clip is long enough for it.
+func Usable(sig decoders.Signal) bool { return sig.Seconds() < 2 || quality.Passes(sig) }
+
+// Cut returns the clips around the events of a recording, at most MostClips from the first one on and none that overlaps the
+// one before; without events the recording is a clip. first is the sample at which the first of them begins.
+func Cut(in *decoders.Input, r *motorimagery.Recentring) (clips []*decoders.Input, first int) {
+	if len(in.Events) == 0 {
+		return []*decoders.Input{in}, 0
+	}
+	start, end, margin := r.Window()
+	n, free := in.Samples(), 0
+	for _, e := range in.Events {
+		from, to := int(math.Round((e.Onset+start)*in.Rate)), int(math.Round((e.Onset+end)*in.Rate))
+		if !(e.Onset >= 0 && e.Onset < in.Seconds()) || from < free || to-1 > n { // a sample may be lost to rounding
+			continue
+		}
+		free = to
+		pad := int(margin * in.Rate)
+		lo, hi := max(0, min(from-pad, int(e.Onset*in.Rate))), min(n, to+pad)
+		rows, _ := in.Data.Dims()
+		clip := &decoders.Input{Signal: in.Signal, Events: []decoders.Event{{Onset: e.Onset - float64(lo)/in.Rate, Code: e.Code, Label: e.Label}}}
+		clip.Data = in.Data.Slice(0, rows, lo, hi).(*mat.Dense)
+		if len(clips) == 0 {
+			first = lo
+		}
+		if clips = append(clips, clip); len(clips) == MostClips {
+			break
+		}
+	}
+	return clips, first
+}
+
+// alignment checks what a request wants.
+func (in *Input) alignment() error {
+	switch in.Alignment {
+	case "", AlignmentAuto, AlignmentNone:
+		return nil
+	}
+	return decoders.Errorf(decoders.CodePayloadMalformed, map[string]any{"alignment": in.Alignment},
+		"alignment %q is unknown; there are auto and none", in.Alignment)
+}
