@@ -57,6 +57,8 @@ type liveFields struct {
 	HopS     float64                `json:"hop_s"`
 	Stimulus *models.DecodeStimulus `json:"stimulus,omitempty"`
 	Intents  map[string]string      `json:"intents,omitempty"`
+	// Alignment is given where the session was made with it.
+	Alignment string `json:"alignment,omitempty"`
 }
 
 func sessionOfModel(s models.Session) sessionFields {
@@ -64,7 +66,7 @@ func sessionOfModel(s models.Session) sessionFields {
 		SampleRateHz: s.SampleRateHz, Channels: s.Channels, StartedAt: rfc3339(s.StartedAt), EndedAt: rfc3339p(s.EndedAt),
 		IngestionMode: s.IngestionMode, ProcessingState: s.ProcessingState(), HopS: float64(s.HopMS) / 1000, JitterMS: s.JitterMS}
 	if d := s.Decode; d != nil {
-		out.Decode = &liveFields{d.Paradigm, d.Model, float64(d.WindowMS) / 1000, float64(d.HopMS) / 1000, d.Stimulus, d.Intents}
+		out.Decode = &liveFields{d.Paradigm, d.Model, float64(d.WindowMS) / 1000, float64(d.HopMS) / 1000, d.Stimulus, d.Intents, d.Alignment}
 	}
 	return out
 }

@@ -13,6 +13,8 @@ type LiveDecode struct {
 	HopMS    int               `json:"hop_ms"`
 	Stimulus *DecodeStimulus   `json:"stimulus,omitempty"`
 	Intents  map[string]string `json:"intents,omitempty"`
+	// Alignment is that of a decode request: auto (default), none.
+	Alignment string `json:"alignment,omitempty"`
 }
 
 // SessionDecode is what was decoded from one window of a session. A session has each index at most once.
@@ -35,4 +37,15 @@ type SessionStretch struct {
 	SessionID   string
 	StartSample int64
 	EndSample   int64
+}
+
+// SessionAlignment is around which mean the clips of a session lie that were decoded live so far, for the model that decodes
+// them. It is written in the transaction that notes the batches as seen, so that whoever goes on with the session goes on from
+// it.
+type SessionAlignment struct {
+	SessionID string
+	ProjectID string
+	Model     string // its id and checksum
+	Clips     int    // counted in
+	Mean      []byte // float64 little-endian, see motorimagery.Recentring
 }

@@ -15,6 +15,7 @@ type SessionStore interface {
 	Work(ctx context.Context, q store.WorkQuery) (store.Work, error)
 	BatchesOver(ctx context.Context, sessionID string, start, end, longest int64) ([]models.SampleBatch, error)
 	CommitWindows(ctx context.Context, c store.WindowCommit) (store.Committed, error)
+	Alignment(ctx context.Context, projectID, sessionID string) (models.SessionAlignment, error)
 }
 
 var _ SessionStore = (*store.Store)(nil)
@@ -46,6 +47,7 @@ func SessionWindows(db SessionStore, found *Models, notify func(sessionID string
 		out := models.WindowsOutput{SessionID: req.SessionID}
 		query := store.WorkQuery{ProjectID: task.Job.ProjectID, SessionID: req.SessionID, Batches: roundBatches,
 			WindowMS: models.WindowMS, AroundSamples: aroundSamples}
+		clips := &liveClips{db: db}
 		for idle := false; !idle; {
 			if err := ctx.Err(); err != nil {
 				return Result{}, err
@@ -57,7 +59,8 @@ func SessionWindows(db SessionStore, found *Models, notify func(sessionID string
 			if err != nil {
 				return Result{}, err
 			}
-			commit, err := pool.round(ctx, db, work)
+			clips.ses = work.Session
+			commit, err := pool.round(ctx, db, work, clips)
 			if err != nil {
 				return Result{}, err
 			}
@@ -82,7 +85,7 @@ func SessionWindows(db SessionStore, found *Models, notify func(sessionID string
 }
 
 // round computes what the batches that wait make complete.
-func (p *windowers) round(ctx context.Context, db SessionStore, work store.Work) (store.WindowCommit, error) {
+func (p *windowers) round(ctx context.Context, db SessionStore, work store.Work, clips *liveClips) (store.WindowCommit, error) {
 	ses := work.Session
 	c := store.WindowCommit{ProjectID: ses.ProjectID, SessionID: ses.ID, SeenCount: ses.SeenCount}
 	// No more batches than together hold so many samples, but one at least.
@@ -97,6 +100,14 @@ func (p *windowers) round(ctx context.Context, db SessionStore, work store.Work)
 	if len(pending) == 0 {
 		return c, nil
 	}
+	grid := ses.WindowGrid()
+	decodes, decoded := ses.DecodeGrid()
+	wanted := []span(nil)
+	if decoded { // in the order of the batches, so from samples that can be held at once
+		for wanted = spansOf(decodes, pending); len(merge(rangesOf(decodes, wanted))) > 1; wanted = spansOf(decodes, pending) {
+			pending = pending[:(len(pending)+1)/2]
+		}
+	}
 	c.SeenCount = pending[len(pending)-1].Seq + 1
 
 	w, err := p.get(ses)
@@ -104,12 +115,7 @@ func (p *windowers) round(ctx context.Context, db SessionStore, work store.Work)
 		return c, err
 	}
 	defer p.put(w)
-	grid := ses.WindowGrid()
-	decodes, decoded := ses.DecodeGrid()
-	windows, wanted := spansOf(grid, pending), []span(nil)
-	if decoded {
-		wanted = spansOf(decodes, pending)
-	}
+	windows := spansOf(grid, pending)
 	for _, r := range merge(append(rangesOf(grid, windows), rangesOf(decodes, wanted)...)) {
 		batches := work.Around
 		if batches == nil || r.Start < work.From || r.End > work.To {
@@ -134,19 +140,26 @@ func (p *windowers) round(ctx context.Context, db SessionStore, work store.Work)
 		if err != nil {
 			return c, err
 		}
-		err = complete(decodes, wanted, t, func(k, at int64) error {
-			data, err := w.decode(ctx, ses, t, at, at+decodes.Samples())
-			if err != nil {
-				return err
-			}
-			startMS := *ses.OriginMS + k*int64(decodes.HopMS)
-			c.Decodes = append(c.Decodes, models.SessionDecode{SessionID: ses.ID, DecodeIndex: k, ProjectID: ses.ProjectID,
-				StartMS: startMS, EndMS: startMS + int64(decodes.WindowMS), Data: data, CreatedAt: time.Now()})
-			return ctx.Err()
-		})
+		list, err := dueDecodes(decodes, wanted, t, ses.SeenCount, c.SeenCount)
 		if err != nil {
 			return c, err
 		}
+		for _, d := range list {
+			data, err := w.decode(ctx, ses, t, d.at, d.at+decodes.Samples(), clips)
+			if err != nil {
+				return c, err
+			}
+			if err := clips.count(ctx, d.k); err != nil {
+				return c, err
+			}
+			startMS := *ses.OriginMS + d.k*int64(decodes.HopMS)
+			c.Decodes = append(c.Decodes, models.SessionDecode{SessionID: ses.ID, DecodeIndex: d.k, ProjectID: ses.ProjectID,
+				StartMS: startMS, EndMS: startMS + int64(decodes.WindowMS), Data: data, CreatedAt: time.Now()})
+			if err := ctx.Err(); err != nil {
+				return c, err
+			}
+		}
 	}
+	c.Alignment = clips.take()
 	return c, nil
 }

@@ -89,8 +89,8 @@ func (w *windower) features(t *samples.Stretch, at int64) (data string, passed b
 }
 
 // decode returns what the samples [from, to) decode to, as JSON. What cannot be decoded is an answer too: readers learn
-// why from its error.
-func (w *windower) decode(ctx context.Context, ses models.Session, t *samples.Stretch, from, to int64) (string, error) {
+// why from its error. clips are the session's so far.
+func (w *windower) decode(ctx context.Context, ses models.Session, t *samples.Stretch, from, to int64, clips decode.Clips) (string, error) {
 	w.payload = w.payload[:0]
 	for i := from - t.Start; i < to-t.Start; i++ {
 		for _, row := range t.Rows {
@@ -101,7 +101,7 @@ func (w *windower) decode(ctx context.Context, ses models.Session, t *samples.St
 	if err != nil {
 		return "", err
 	}
-	out, _, err := decode.Run(ctx, liveRequest(ses), w.payload, cat, decode.Options{})
+	out, _, err := decode.Run(ctx, liveRequest(ses), w.payload, cat, decode.Options{Clips: clips})
 	var bad *decoders.Error
 	switch {
 	case errors.As(err, &bad):
@@ -117,7 +117,7 @@ func (w *windower) decode(ctx context.Context, ses models.Session, t *samples.St
 // liveRequest is the decode request of a session's windows.
 func liveRequest(ses models.Session) *decode.Request {
 	d := ses.Decode
-	req := &decode.Request{Input: decode.Input{Type: "eeg", Paradigm: d.Paradigm, Model: d.Model, Device: ses.DeviceType,
+	req := &decode.Request{Input: decode.Input{Type: "eeg", Paradigm: d.Paradigm, Model: d.Model, Alignment: d.Alignment, Device: ses.DeviceType,
 		Channels: &decode.Channels{Count: len(ses.Channels), Names: ses.Channels}, SampleRate: ses.SampleRateHz}}
 	if s := d.Stimulus; s != nil {
 		req.Input.Stimulus = &decode.Stimulus{Matrix: s.Matrix, Flashes: s.Flashes}

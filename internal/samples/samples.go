@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"iter"
 	"math"
+	"slices"
 
 	"github.com/neurod/neurod/models"
 )
@@ -109,6 +110,9 @@ func (s *Stretch) Complete(from, to int64) bool {
 	}
 	return s.missing[to-s.Start] == s.missing[from-s.Start]
 }
+
+// Last returns the highest number of the batches that the samples [from, to), which lie in the stretch and are there, are of.
+func (s *Stretch) Last(from, to int64) int { return slices.Max(s.owner[from-s.Start : to-s.Start]) }
 
 // Runs gives the ranges [from, to) of samples that are there, in order and as long as can be.
 func (s *Stretch) Runs() iter.Seq2[int64, int64] {

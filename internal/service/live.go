@@ -16,6 +16,8 @@ type NewLiveDecode struct {
 	HopS     *float64               `json:"hop_s"`    // defaults to 1
 	Stimulus *models.DecodeStimulus `json:"stimulus"`
 	Intents  map[string]string      `json:"intents"`
+	// Alignment is that of a decode request.
+	Alignment string `json:"alignment"`
 }
 
 // liveParadigms can be decoded from a window that begins anywhere. P300 cannot: it needs its flashes.
@@ -23,7 +25,7 @@ var liveParadigms = []string{"motor_imagery", "ssvep", "seizure", "auto"}
 
 // check returns the description as it is kept; its errors go under /decode.
 func (n *NewLiveDecode) check(rateHz float64, wrong *fieldErrors) *models.LiveDecode {
-	d := &models.LiveDecode{Paradigm: n.Paradigm, Model: n.Model, Stimulus: n.Stimulus, Intents: n.Intents}
+	d := &models.LiveDecode{Paradigm: n.Paradigm, Model: n.Model, Stimulus: n.Stimulus, Intents: n.Intents, Alignment: n.Alignment}
 	switch {
 	case n.Paradigm == "":
 		wrong.add("/decode/paradigm", "required", "is required: one of motor_imagery, ssvep, seizure, auto")
@@ -34,6 +36,7 @@ func (n *NewLiveDecode) check(rateHz float64, wrong *fieldErrors) *models.LiveDe
 	}
 	d.WindowMS = wrong.seconds("/decode/window_s", n.WindowS, defaultDecodeS*1000, minDecodeMS, maxDecodeMS, rateHz)
 	d.HopMS = wrong.seconds("/decode/hop_s", n.HopS, defaultEveryS*1000, minHopMS, maxHopMS, rateHz)
+	wrong.oneOf("/decode/alignment", n.Alignment, alignments)
 	if n.Model != "" && !modelName.MatchString(n.Model) {
 		wrong.add("/decode/model", "invalid", "is %q; must be a catalog name, optionally with @version", short(n.Model))
 	}

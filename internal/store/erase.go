@@ -37,6 +37,7 @@ var sessionTables = []sessionTable{
 	{name: "sample_batches", session: "session_id", job: "job_id", blobs: true, samples: "end_sample - start_sample"},
 	{name: "feature_windows", session: "session_id", features: "1"},
 	{name: "session_decodes", session: "session_id"},
+	{name: "session_alignments", session: "session_id"},
 	{name: "session_stretches", session: "session_id"},
 	{name: "session_events", session: "session_id"},
 	{name: "session_imports", session: "session_id", job: "job_id"},

@@ -59,14 +59,16 @@ func newFlowFound() *flowFound {
 
 // flowWrite is what a flow writes.
 type flowWrite struct {
-	jobs     []models.Job
-	batches  []models.SampleBatch
-	windows  []models.FeatureWindow
-	decodes  []models.SessionDecode
-	sessions []*models.Session // as they stand now
-	gone     []models.SessionStretch
-	fresh    []models.SessionStretch
-	record   *models.IdempotencyRecord
+	jobs    []models.Job
+	batches []models.SampleBatch
+	windows []models.FeatureWindow
+	decodes []models.SessionDecode
+	// alignments replace those of their sessions, which are different ones.
+	alignments []models.SessionAlignment
+	sessions   []*models.Session // as they stand now
+	gone       []models.SessionStretch
+	fresh      []models.SessionStretch
+	record     *models.IdempotencyRecord
 }
 
 // flowTx is a flow's transaction on one of the databases.

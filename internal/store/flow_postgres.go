@@ -218,6 +218,7 @@ func (t *pgFlowTx) write(w *flowWrite) error {
 	queueBatches(b, w.batches)
 	queueWindows(b, w.windows)
 	queueDecodes(b, w.decodes)
+	queueAlignments(b, w.alignments)
 	queueSessions(b, w.sessions)
 	if len(w.gone) > 0 {
 		ids, _, ends := stretchArrays(w.gone)
@@ -324,6 +325,14 @@ func queueDecodes(b *pgx.Batch, list []models.SessionDecode) {
 	b.Queue(`INSERT INTO session_decodes (session_id, decode_index, project_id, seq, start_ms, end_ms, data, created_at)
 		SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[], $4::int[], $5::bigint[], $6::bigint[], $7::text[], $8::timestamptz[])`,
 		session, index, project, seq, start, end, data, created)
+}
+
+func queueAlignments(b *pgx.Batch, list []models.SessionAlignment) {
+	for _, a := range list { // most rounds have none, nearly all others one
+		b.Queue(`INSERT INTO session_alignments (session_id, project_id, model, clips, mean) VALUES ($1, $2, $3, $4, $5)
+			ON CONFLICT (session_id) DO UPDATE SET model = excluded.model, clips = excluded.clips, mean = excluded.mean`,
+			a.SessionID, a.ProjectID, a.Model, a.Clips, a.Mean)
+	}
 }
 
 // queueSessions updates what changes in a session.

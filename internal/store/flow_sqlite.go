@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
 
 	"github.com/neurod/neurod/models"
 )
@@ -118,6 +119,11 @@ func (t liteFlow) write(w *flowWrite) error {
 	}
 	if len(w.decodes) > 0 {
 		if err := t.tx.CreateInBatches(w.decodes, rowsChunk).Error; err != nil {
+			return err
+		}
+	}
+	for i := range w.alignments {
+		if err := t.tx.Clauses(clause.OnConflict{UpdateAll: true}).Create(&w.alignments[i]).Error; err != nil {
 			return err
 		}
 	}

@@ -44,6 +44,8 @@ var entities = map[string]any{
 	"session_stretches": models.SessionStretch{},
 	"session_decodes":   models.SessionDecode{},
 
+	"session_alignments": models.SessionAlignment{},
+
 	"project_models":         models.ProjectModel{},
 	"project_model_names":    models.ProjectModelName{},
 	"project_model_sessions": models.ProjectModelSession{},

@@ -60,6 +60,13 @@ func TestSessionsHaveOneOpenJob(t *testing.T) {
 				}
 				return got
 			}
+			aligned := func() models.SessionAlignment {
+				got, err := s.Alignment(ctx, ses.ProjectID, ses.ID)
+				if err != nil {
+					t.Fatalf("alignment: %v", err)
+				}
+				return got
+			}
 			accepted, ended := 0, false
 			var attempts []store.Claimed // all that ever were, the last of a job is the one that holds it
 			open := map[string]int{}     // job → its latest attempt
@@ -78,6 +85,10 @@ func TestSessionsHaveOneOpenJob(t *testing.T) {
 					}
 				}
 				wc.Windows = unique(wc.Windows)
+				was := aligned()
+				if len(work.Pending) > 1 { // not every round moves it
+					wc.Alignment = &models.SessionAlignment{SessionID: ses.ID, ProjectID: ses.ProjectID, Model: "m@1", Clips: wc.SeenCount, Mean: []byte{0, 1, byte(wc.SeenCount)}}
+				}
 				done, err := s.CommitWindows(ctx, wc)
 				if holds := open[c.Job.ID] == c.Job.Attempts; !holds {
 					if !errors.Is(err, store.ErrFenced) {
@@ -86,10 +97,19 @@ func TestSessionsHaveOneOpenJob(t *testing.T) {
 					if got := read(); got.WindowCount != before.WindowCount || got.Pending() != before.Pending() {
 						t.Fatalf("a fenced attempt changed %+v to %+v", before, got)
 					}
+					if d := cmp.Diff(was, aligned()); d != "" {
+						t.Fatalf("a fenced attempt changed the alignment (-was +is):\n%s", d)
+					}
 					return
 				}
 				if err != nil {
 					t.Fatalf("commit: %v", err)
+				}
+				if wc.Alignment != nil {
+					was = *wc.Alignment
+				}
+				if d := cmp.Diff(was, aligned()); d != "" {
+					t.Fatalf("the alignment (-want +got):\n%s", d)
 				}
 				if done.Idle {
 					done, err := jobs.Finish(ctx, &store.Finish{Attempt: store.Attempt{ID: c.Job.ID, Attempt: c.Job.Attempts}, Owner: *c.Job.Owner, State: models.JobCompleted})

@@ -46,6 +46,7 @@ type WindowCommit struct {
 	SeenCount int // batches with a lower seq were looked at
 	Windows   []models.FeatureWindow
 	Decodes   []models.SessionDecode
+	Alignment *models.SessionAlignment // as it stands after Decodes; nil where it has not changed
 }
 
 func (c *WindowCommit) size() int {
@@ -55,6 +56,9 @@ func (c *WindowCommit) size() int {
 	}
 	for i := range c.Decodes {
 		n += 128 + len(c.Decodes[i].Data)
+	}
+	if c.Alignment != nil {
+		n += 128 + len(c.Alignment.Mean)
 	}
 	return n
 }
@@ -140,6 +144,9 @@ func decideCommit(f *flowFound, calls []*WindowCommit) (*flowWrite, []commitOutc
 				o.out.Decodes++
 			}
 		}
+		if c.Alignment != nil {
+			w.alignments = append(w.alignments, *c.Alignment)
+		}
 		ses.WindowCount += o.out.Windows
 		ses.DecodeCount += o.out.Decodes
 		ses.SeenCount = max(ses.SeenCount, min(c.SeenCount, ses.BatchCount))
@@ -174,6 +181,16 @@ func (s *Store) News(ctx context.Context, projectID, sessionID string, after, li
 		return s.pgNews(ctx, projectID, sessionID, after, limit)
 	}
 	return s.liteNews(ctx, projectID, sessionID, after, limit)
+}
+
+// Alignment returns the alignment of a session, without clips where there is none yet.
+func (s *Store) Alignment(ctx context.Context, projectID, sessionID string) (models.SessionAlignment, error) {
+	var found []models.SessionAlignment
+	err := s.read(ctx).Where("session_id = ? AND project_id = ?", sessionID, projectID).Limit(1).Find(&found).Error
+	if err != nil || len(found) == 0 {
+		return models.SessionAlignment{SessionID: sessionID, ProjectID: projectID}, translate(err)
+	}
+	return found[0], nil
 }
 
 // DecodeListing selects live decodes of a session.

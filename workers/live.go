@@ -1,0 +1,135 @@
+package workers
+
+import (
+	"cmp"
+	"context"
+	"encoding/binary"
+	"errors"
+	"math"
+	"slices"
+
+	"github.com/neurod/neurod/decoders"
+	"github.com/neurod/neurod/decoders/catalog"
+	"github.com/neurod/neurod/decoders/decode"
+	"github.com/neurod/neurod/decoders/motorimagery"
+	"github.com/neurod/neurod/internal/samples"
+	"github.com/neurod/neurod/models"
+)
+
+// due is a live decode that is to be made.
+type due struct {
+	k    int64 // position on the grid of decodes
+	at   int64 // its first sample
+	last int   // the batch that made it complete
+}
+
+// dueDecodes returns the decodes that the batches [seen, until) of a session made complete, in the order in which the batches
+// did so. Each decode of a session is due in one round alone, and what it is decoded with, the mean of the clips before it,
+// follows from the order in which batches were accepted: not from how rounds divide them, nor from who computes them.
+func dueDecodes(g models.Grid, spans []span, t *samples.Stretch, seen, until int) ([]due, error) {
+	var out []due
+	err := complete(g, spans, t, func(k, at int64) error {
+		if last := t.Last(at, at+g.Samples()); last >= seen && last < until {
+			out = append(out, due{k, at, last})
+		}
+		return nil
+	})
+	slices.SortFunc(out, func(a, b due) int { return cmp.Or(cmp.Compare(a.last, b.last), cmp.Compare(a.k, b.k)) })
+	return out, err
+}
+
+// liveClips are the clips of a session that were decoded live. The mean of those before a window is what its model is moved
+// to. It is kept with the session, so it costs the same however long the session is, and an attempt that goes on after
+// another has the same to the last bit.
+type liveClips struct {
+	db  SessionStore
+	ses models.Session
+
+	read  bool
+	kept  models.SessionAlignment // as the next commit, or the last one, has it
+	fresh bool                    // kept is not written yet
+
+	// Of the window that is decoded.
+	clip *decoders.Input
+	mean *motorimagery.Recentring // nil where its model is not moved
+	key  string
+}
+
+var _ decode.Clips = (*liveClips)(nil)
+
+// maxMeanBytes limits what is kept of a session: a model whose means take more is not moved.
+const maxMeanBytes = 1 << 20
+
+func (l *liveClips) Recentring(ctx context.Context, choice *catalog.Choice, in *decoders.Input) (*motorimagery.Recentring, error) {
+	d, ok := choice.Decoder.(decoders.Trained)
+	if !ok {
+		return nil, nil
+	}
+	r, err := motorimagery.NewRecentring(d, motorimagery.DefaultRecentring())
+	if err != nil {
+		return nil, err
+	}
+	if 8*r.Size() > maxMeanBytes {
+		return nil, nil
+	}
+	if !l.read {
+		if l.kept, err = l.db.Alignment(ctx, l.ses.ProjectID, l.ses.ID); err != nil {
+			return nil, err
+		}
+		l.read = true
+	}
+	l.clip, l.mean, l.key = in, r, choice.Entry.ID()+" "+choice.Entry.SHA256
+	if l.kept.Model != l.key { // the first clip, or the project has another model now
+		return nil, nil
+	}
+	return r, r.Resume(l.kept.Clips, numbers(l.kept.Mean))
+}
+
+// count counts window k in, once it was decoded. Windows overlap; of those that do, one counts, and none of low quality.
+func (l *liveClips) count(ctx context.Context, k int64) error {
+	if l.mean == nil {
+		return nil
+	}
+	in, mean := l.clip, l.mean
+	l.clip, l.mean = nil, nil
+	d := l.ses.Decode
+	if apart := int64((d.WindowMS + d.HopMS - 1) / d.HopMS); k%apart != 0 || !decode.Usable(in.Signal) {
+		return nil
+	}
+	var bad *decoders.Error
+	if err := mean.Observe(ctx, in); errors.As(err, &bad) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	l.kept = models.SessionAlignment{SessionID: l.ses.ID, ProjectID: l.ses.ProjectID, Model: l.key, Clips: mean.Seen(), Mean: packed(mean.Mean())}
+	l.fresh = true
+	return nil
+}
+
+// take returns what the next commit is to write, nil for nothing.
+func (l *liveClips) take() *models.SessionAlignment {
+	if !l.fresh {
+		return nil
+	}
+	l.fresh = false
+	kept := l.kept
+	return &kept
+}
+
+// packed returns numbers as they are stored.
+func packed(list []float64) []byte {
+	out := make([]byte, 0, 8*len(list))
+	for _, v := range list {
+		out = binary.LittleEndian.AppendUint64(out, math.Float64bits(v))
+	}
+	return out
+}
+
+func numbers(b []byte) []float64 {
+	out := make([]float64, len(b)/8)
+	for i := range out {
+		out[i] = math.Float64frombits(binary.LittleEndian.Uint64(b[8*i:]))
+	}
+	return out
+}
