@@ -152,5 +152,6 @@ func sleep(ctx context.Context, d time.Duration) bool {
 func (a *audit) rowsOf(ctx context.Context, session string) (n int, err error) {
 	return n, a.pool.QueryRow(ctx, `SELECT (SELECT count(*) FROM sessions WHERE id = $1) + (SELECT count(*) FROM sample_batches WHERE session_id = $1) +
 		(SELECT count(*) FROM feature_windows WHERE session_id = $1) + (SELECT count(*) FROM session_stretches WHERE session_id = $1) +
+		(SELECT count(*) FROM session_decodes WHERE session_id = $1) + (SELECT count(*) FROM session_alignments WHERE session_id = $1) +
 		(SELECT count(*) FROM jobs WHERE request LIKE '%' || $1 || '%')`, session).Scan(&n)
 }

@@ -10,7 +10,7 @@
 //
 // Beside the decodes, clients send sessions in batches, live and recorded, some out of order, some twice, and follow the
 // live ones over WebSocket. At the end every accepted sample must be exported once and as it was sent, every due window
-// exist once and be the same as in a run that nothing disturbed, and every follower have got all of them once. Files are
+// and live decode exist once and be the same as in a run that nothing disturbed, and every follower have got all of them once. Files are
 // imported, too, and users erased, of whom nothing may be left.
 //
 // All must be 0, every answer must be the one its recording calls for, and after a kill all jobs of that moment must be

@@ -35,7 +35,14 @@ const (
 	followTimeout = 5 * time.Second
 )
 
-var sessionChannels = []string{"TP9", "AF7", "AF8", "TP10"}
+var sessionChannels = []string{"TP9", "C3", "C4", "TP10"}
+
+// liveDecode has the sessions decoded as they run by a model that is moved to the clips before each, so that what a window
+// decodes to depends on all that came before it.
+var liveDecode = map[string]any{"paradigm": "motor_imagery", "window_s": 2, "hop_s": 1}
+
+// decodesEach is how many windows of liveDecode a session has.
+const decodesEach = batchesEach*batchMS/1000 - 1
 
 // batchOf returns the samples of a batch: each seed is one recording, whoever sends it.
 func batchOf(seed, k int) map[string][]float64 {
@@ -59,8 +66,8 @@ type recorded struct {
 	mode     string
 	accepted map[int]int // batch → how often it was called accepted
 	ended    bool
-	seen     map[int]string // seq → index of the windows that a follower got
-	twice    int            // windows that it got twice
+	seen     map[int]string // seq → type and index of the messages that a follower got
+	twice    int            // messages that it got twice
 	missing  []string
 	user     string
 	erased   bool // its user was erased, and the client was told so
@@ -200,8 +207,8 @@ func (s *sessionLoad) erase(ctx context.Context, r *recorded) {
 // record sends one session: some batches out of order, some twice, and follows it if it is live.
 func (s *sessionLoad) record(ctx context.Context, seed int, mode string, pause time.Duration) *recorded {
 	r, note := s.add(seed, mode)
-	create, err := json.Marshal(map[string]any{"external_user_id": r.user, "device_type": "MUSE_2", "sample_rate_hz": sessionRate,
-		"channels": sessionChannels, "ingestion_mode": mode, "started_at_unix_ms": sessionT0})
+	create, err := json.Marshal(map[string]any{"external_user_id": r.user, "device_type": "cap", "sample_rate_hz": sessionRate,
+		"channels": sessionChannels, "ingestion_mode": mode, "started_at_unix_ms": sessionT0, "decode": liveDecode})
 	if err != nil {
 		panic(err) // plain values always encode
 	}
@@ -305,7 +312,7 @@ func (s *sessionLoad) follow(ctx context.Context, r *recorded, note func(string,
 			if _, got := r.seen[m.Seq]; got || m.Seq <= after {
 				r.twice++
 			}
-			r.seen[m.Seq] = strconv.Itoa(m.Data.Index)
+			r.seen[m.Seq] = m.Type + " " + strconv.Itoa(m.Data.Index)
 			s.mu.Unlock()
 			after = m.Seq
 		}
@@ -317,12 +324,13 @@ func (s *sessionLoad) follow(ctx context.Context, r *recorded, note func(string,
 // sessionReport is what became of the sessions.
 type sessionReport struct {
 	sessions, batches, windows int
+	decodes, moved             int // live decodes compared, and those of them by a model that was moved
 	imports, erased            int
 	calls, again               int
 	lost                       []string // accepted samples that are not exported as they were sent
 	doubled                    []string // samples, windows or messages that are there twice
 	missing                    []string // windows or messages that are not there
-	changed                    []string // windows that differ from the undisturbed run
+	changed                    []string // windows and decodes that differ from the undisturbed run
 }
 
 // exported is the part of an export that is looked at.
@@ -365,6 +373,19 @@ func (s *sessionLoad) check(ctx context.Context, a *audit) (sessionReport, error
 			}
 			for _, w := range e.Windows {
 				calm[fmt.Sprint(kind, seed, w.Index)] = slices.Concat(w.Features, w.Quality)
+			}
+			if kind != "" {
+				continue
+			}
+			decodes, err := s.decodes(ctx, r)
+			if err != nil {
+				return rep, err
+			}
+			if len(decodes) != decodesEach {
+				return rep, fmt.Errorf("the undisturbed run has %d decodes, not %d: %v", len(decodes), decodesEach, r.missing)
+			}
+			for _, d := range decodes {
+				calm[fmt.Sprint("decode", seed, d.index)] = d.said
 			}
 		}
 	}
@@ -446,18 +467,81 @@ func (s *sessionLoad) check(ctx context.Context, a *audit) (sessionReport, error
 				}
 			}
 		}
+		var decodes []decoded
+		if kind == "" {
+			if decodes, err = s.decodes(ctx, r); err != nil {
+				return rep, err
+			}
+			rep.compare(r, decodes, calm)
+		}
 		if r.mode == "STREAMING" {
-			if len(r.seen) != len(e.Windows) {
-				rep.missing = append(rep.missing, fmt.Sprintf("%s: the follower got %d of %d windows", r.id, len(r.seen), len(e.Windows)))
+			if len(r.seen) != len(e.Windows)+len(decodes) {
+				rep.missing = append(rep.missing, fmt.Sprintf("%s: the follower got %d of %d windows and %d decodes", r.id, len(r.seen), len(e.Windows), len(decodes)))
 			}
 			if r.twice > 0 {
-				rep.doubled = append(rep.doubled, fmt.Sprintf("%s: the follower got %d windows twice", r.id, r.twice))
+				rep.doubled = append(rep.doubled, fmt.Sprintf("%s: the follower got %d messages twice", r.id, r.twice))
 			}
 		} else if r.ended && (e.Session.State == nil || *e.Session.State != "COMPLETE") {
 			rep.missing = append(rep.missing, r.id+" is not complete")
 		}
 	}
 	return rep, nil
+}
+
+// decoded is one live decode.
+type decoded struct {
+	index int
+	moved bool
+	said  []byte // without what is another in every run
+}
+
+// decodes reads the live decodes of a session in which no batch waits.
+func (s *sessionLoad) decodes(ctx context.Context, r *recorded) ([]decoded, error) {
+	var found []map[string]any
+	if err := s.call(ctx, http.MethodGet, "/v1/sessions/"+r.id+"/decodes?limit=1000", nil, &found); err != nil {
+		return nil, err
+	}
+	out := make([]decoded, len(found))
+	for i, d := range found {
+		index, _ := d["index"].(float64)
+		alignment, _ := d["alignment"].(map[string]any)
+		for _, k := range []string{"id", "session_id", "seq", "created_at"} {
+			delete(d, k)
+		}
+		said, err := json.Marshal(d) // keys in order
+		if err != nil {
+			return nil, err
+		}
+		out[i] = decoded{int(index), alignment["kind"] == "recentred", said}
+	}
+	return out, nil
+}
+
+// compare holds the decodes of a session to those of the undisturbed run. Each depends on all before it, so that sessions to
+// which some batch is missing are not compared.
+func (rep *sessionReport) compare(r *recorded, decodes []decoded, calm map[string][]byte) {
+	if len(r.accepted) != batchesEach {
+		return
+	}
+	seen := map[int]int{}
+	for _, d := range decodes {
+		rep.decodes++
+		if d.moved {
+			rep.moved++
+		}
+		seen[d.index]++
+		if !bytes.Equal(calm[fmt.Sprint("decode", r.seed, d.index)], d.said) {
+			rep.changed = append(rep.changed, fmt.Sprintf("%s: decode %d", r.id, d.index))
+		}
+	}
+	for k := range decodesEach {
+		switch n := seen[k]; {
+		case n == 0:
+			rep.missing = append(rep.missing, fmt.Sprintf("%s: decode %d", r.id, k))
+		case n > 1:
+			rep.doubled = append(rep.doubled, fmt.Sprintf("%s: decode %d", r.id, k))
+		}
+	}
 }
 
 // export waits until no batch waits and reads the whole session.
@@ -493,14 +577,14 @@ func sameSamples(want, got map[string][]float64) bool {
 
 // print prints the report and returns whether the promise was kept.
 func (r sessionReport) print() bool {
-	fmt.Printf("\n%d sessions (%d imported files, %d erased), %d batches accepted, %d windows compared; %d calls, %d of them repeated\n",
-		r.sessions, r.imports, r.erased, r.batches, r.windows, r.calls, r.again)
-	ok := r.windows > 0 && r.imports > 0 && r.erased > 0
+	fmt.Printf("\n%d sessions (%d imported files, %d erased), %d batches accepted, %d windows and %d live decodes compared, %d of them by a moved model; %d calls, %d of them repeated\n",
+		r.sessions, r.imports, r.erased, r.batches, r.windows, r.decodes, r.moved, r.calls, r.again)
+	ok := r.windows > 0 && r.moved > 0 && r.imports > 0 && r.erased > 0
 	for _, m := range []struct {
 		name string
 		list []string
 	}{
-		{"samples lost", r.lost}, {"doubled in sessions", r.doubled}, {"windows missing", r.missing}, {"windows changed", r.changed},
+		{"samples lost", r.lost}, {"doubled in sessions", r.doubled}, {"windows, decodes missing", r.missing}, {"windows, decodes changed", r.changed},
 	} {
 		verdict := "ok"
 		if len(m.list) > 0 {
