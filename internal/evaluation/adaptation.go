@@ -110,36 +110,5 @@ func (a adaptation) decode(ctx context.Context, d decoders.Trained, ds *decoders
 	if a.online {
 		cfg.Prior = onlinePrior
 	}
-	r, err := motorimagery.NewRecentring(d, cfg)
-	if err != nil {
-		return nil, err
-	}
-	if !a.online {
-		for _, i := range test {
-			if err := r.Observe(ctx, crossval.ClipRequest(ds, ds.Trials[i])); err != nil {
-				return nil, err
-			}
-		}
-		moved, err := r.Decoder()
-		if err != nil {
-			return nil, err
-		}
-		return crossval.Decode(ctx, moved, ds, test, crossval.Config{})
-	}
-	all := &crossval.Outcome{Classes: len(ds.Classes)}
-	for _, i := range test {
-		moved, err := r.Decoder()
-		if err != nil {
-			return nil, err
-		}
-		o, err := crossval.Decode(ctx, moved, ds, []int{i}, crossval.Config{})
-		if err != nil {
-			return nil, err
-		}
-		all.Join(o)
-		if err := r.Observe(ctx, crossval.ClipRequest(ds, ds.Trials[i])); err != nil {
-			return nil, err
-		}
-	}
-	return all, nil
+	return crossval.Recentred(ctx, d, ds, test, cfg, a.online, crossval.Config{})
 }

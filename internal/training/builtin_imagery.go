@@ -56,7 +56,7 @@ func imageryModels(ctx context.Context, cfg BuiltinConfig) ([]*Model, []recordin
 		mirror         bool
 		priority       int // left against right is what most requests mean
 	}{
-		{recordings.LeftRightImagery, "motor_imagery-left_right", "imagined movement of the left or the right hand", true, -10},
+		{recordings.LeftRightImagery, "motor_imagery-left_right", "imagined movement of the left or the right hand", true, -20},
 		{recordings.HandsFeetImagery, "motor_imagery-hands_feet", "imagined movement of both hands or both feet", false, -100},
 	}
 	for _, task := range tasks {
@@ -69,7 +69,10 @@ func imageryModels(ctx context.Context, cfg BuiltinConfig) ([]*Model, []recordin
 			cfg.Progress(fmt.Sprintf("%s: no trials below %s", task.name, cfg.Data))
 			continue
 		}
+		people := len(distinct(recordings.Subjects(all)))
 		var made []*Model
+		var sets []*decoders.Dataset
+		var specs []Spec // of models that are moved to the clips of the person they meet
 		for _, m := range imageryMontages {
 			if !task.mirror && !m.hands {
 				continue
@@ -80,25 +83,56 @@ func imageryModels(ctx context.Context, cfg BuiltinConfig) ([]*Model, []recordin
 			}
 			options := motorimagery.CrossSubject()
 			options.Mirror = task.mirror
-			raw, err := json.Marshal(options)
-			if err != nil {
-				return nil, problems, err
-			}
 			model, err := Train(ctx, ds, Spec{
 				Name: task.name + m.suffix, Progress: cfg.Progress,
 				// The first is preferred where both do as well: it is faster and smaller.
-				Candidates: []Candidate{{motorimagery.CSPLDA(), raw}, {motorimagery.TSLR(), raw}},
-				Card:       imageryCard(task.question, m, len(distinct(recordings.Subjects(ds)))),
+				Candidates: candidates(options, motorimagery.CSPLDA(), motorimagery.TSLR()),
+				Card:       imageryCard(task.question, m, people),
 			})
 			if err != nil {
 				return nil, problems, fmt.Errorf("%s%s: %w", task.name, m.suffix, err)
 			}
 			made = append(made, model)
+			if people < 2 {
+				continue
+			}
+			options.Align = true
+			around := candidates(options, motorimagery.CSPLDA())
+			options.Center = motorimagery.CenterRiemann
+			sets = append(sets, ds)
+			specs = append(specs, Spec{
+				Name: task.name + "-aligned" + m.suffix, Progress: cfg.Progress, Recentred: true,
+				Candidates: append(around, candidates(options, motorimagery.TSLR(), motorimagery.MDM())...),
+				Card:       alignedCard(task.question, m, model),
+			})
 		}
 		prioritize(made, task.priority)
 		models = append(models, made...)
+		if specs == nil {
+			continue
+		}
+		moved, err := TrainAlike(ctx, sets, specs)
+		if err != nil {
+			return nil, problems, fmt.Errorf("%s-aligned: %w", task.name, err)
+		}
+		// Where the clips of a person are at hand, the catalog prefers what can be moved to them.
+		prioritize(moved, task.priority+len(imageryMontages))
+		models = append(models, moved...)
 	}
 	return models, problems, nil
+}
+
+// candidates are pipelines with the same options.
+func candidates(options motorimagery.Config, pipelines ...decoders.Pipeline) []Candidate {
+	raw, err := json.Marshal(options)
+	if err != nil {
+		panic(err) // numbers and texts always encode
+	}
+	var out []Candidate
+	for _, p := range pipelines {
+		out = append(out, Candidate{p, raw})
+	}
+	return out
 }
 
 // imageryTrials reads a task's trials of every person, over all electrodes that some montage needs.
@@ -148,15 +182,35 @@ func imageryCard(question string, m imageryMontage, people int) catalog.ModelCar
 		Summary:     fmt.Sprintf("Tells %s, from %s, without recordings of the user.", question, m.what),
 		Data:        []catalog.DataSource{eegmmidb},
 		IntendedUse: use,
-		Limits: []string{
-			"Many people's imagery cannot be told apart by a model of other people: expect some at chance.",
-			"One amplifier (BCI2000, 160 Hz) and its reference; other amplifiers were not measured.",
-			"It always answers one of its classes, at rest too: use the confidence, and never drive anything that can hurt with it alone.",
-		},
+		Limits:      imageryLimits(),
 		Citations: []string{
 			"Koles, Lazar and Zhou 1990, Brain Topography 2, 275-284 (common spatial patterns)",
 			"Barachant et al. 2012, IEEE Trans. Biomed. Eng. 59, 920-928 (tangent space)",
 			eegmmidb.Citation,
 		},
 	}
+}
+
+func imageryLimits() []string {
+	return []string{
+		"Many people's imagery cannot be told apart by a model of other people: expect some at chance.",
+		"One amplifier (BCI2000, 160 Hz) and its reference; other amplifiers were not measured.",
+		"It always answers one of its classes, at rest too: use the confidence, and never drive anything that can hurt with it alone.",
+	}
+}
+
+// alignedCard is that of a model that is moved to the clips of the person it meets; single is the one for clips without others.
+func alignedCard(question string, m imageryMontage, single *Model) catalog.ModelCard {
+	card := imageryCard(question, m, 2)
+	card.Summary = fmt.Sprintf("Tells %s, from %s, once it was moved to several clips of the user, for which no labels are needed.", question, m.what)
+	card.IntendedUse = "Sessions of a new user, live or clip by clip, until a model is trained on recordings of that user; research and prototypes."
+	alone := fmt.Sprintf("For a single clip without others of the person %s is the better choice.", single.Name)
+	if !single.BeatsChance() {
+		alone = "For a single clip without others of the person there is no other model of this montage: none did better than guessing."
+	}
+	card.Limits = append(imageryLimits(), alone,
+		"Moved over at most 45 clips of 4 s of a person, half of them of each class; how it does where one class is rare was not measured.",
+	)
+	card.Citations = append(card.Citations, "Zanini et al. 2018, IEEE Trans. Biomed. Eng. 65, 1107-1116 (re-centring)")
+	return card
 }

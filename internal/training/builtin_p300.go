@@ -39,7 +39,8 @@ func flashModels(ctx context.Context, cfg BuiltinConfig) ([]*Model, []recordings
 	}
 	m, err := Train(ctx, ds, Spec{
 		Name: name, Progress: cfg.Progress, Calibration: "platt",
-		Candidates: []Candidate{{p300.ERPLDA(), raw}, {p300.XDAWNLDA(), raw}},
+		// The first is preferred where they do as well: it is the simplest.
+		Candidates: []Candidate{{p300.ERPLDA(), raw}, {p300.XDAWNLDA(), raw}, {p300.XDAWNCov(), raw}},
 		Card: catalog.ModelCard{
 			Summary:     "Tells attended flashes from others with the four electrodes of a Muse headset.",
 			Data:        []catalog.DataSource{museOddball},
@@ -52,6 +53,7 @@ func flashModels(ctx context.Context, cfg BuiltinConfig) ([]*Model, []recordings
 			Citations: []string{
 				"Blankertz et al. 2011, NeuroImage 56, 814-825 (shrinkage LDA)",
 				"Rivet et al. 2009, IEEE Trans. Biomed. Eng. 56, 2035-2043 (xDAWN)",
+				"Barachant and Congedo 2014, arXiv:1409.0107 (covariances of responses with their prototypes)",
 				museOddball.Citation,
 			},
 			Priority: -10,

@@ -49,7 +49,10 @@ func TestProgramHasItsModels(t *testing.T) {
 	want := []string{
 		"motor_imagery-hands_feet", "motor_imagery-hands_feet-1020", "motor_imagery-hands_feet-8ch", "motor_imagery-hands_feet-c3c4",
 		"motor_imagery-hands_feet-cyton", "motor_imagery-hands_feet-unicorn",
-		"motor_imagery-left_right", "motor_imagery-left_right-1020", "motor_imagery-left_right-8ch", "motor_imagery-left_right-c3c4",
+		"motor_imagery-left_right", "motor_imagery-left_right-1020", "motor_imagery-left_right-8ch",
+		"motor_imagery-left_right-aligned", "motor_imagery-left_right-aligned-1020", "motor_imagery-left_right-aligned-8ch",
+		"motor_imagery-left_right-aligned-c3c4", "motor_imagery-left_right-aligned-cyton", "motor_imagery-left_right-aligned-daisy",
+		"motor_imagery-left_right-aligned-epoc", "motor_imagery-left_right-aligned-unicorn", "motor_imagery-left_right-c3c4",
 		"motor_imagery-left_right-cyton", "motor_imagery-left_right-daisy", "motor_imagery-left_right-unicorn",
 		"p300-target", "seizure-check",
 	}
@@ -113,8 +116,23 @@ func TestBuiltInCardsAreComplete(t *testing.T) {
 		if c.Evaluations[0].Trials != c.Trials {
 			t.Errorf("%s: %d trials measured of %d", name, c.Evaluations[0].Trials, c.Trials)
 		}
-		if c.Subjects > 1 && e.Paradigm == decoders.MotorImagery && c.Evaluations[0].Protocol != "leave one subject out" {
+		if c.Subjects > 1 && e.Paradigm == decoders.MotorImagery && !strings.HasPrefix(c.Evaluations[0].Protocol, "leave one subject out") {
 			t.Errorf("%s: quotes %q", name, c.Evaluations[0].Protocol)
+		}
+		if e.Aligned != strings.Contains(name, "-aligned") {
+			t.Errorf("%s: trained with alignment: %v", name, e.Aligned)
+		}
+		if e.Aligned { // what it does for a clip without others stands beside it, and is not what is quoted
+			var protocols []string
+			for _, m := range c.Evaluations {
+				protocols = append(protocols, m.Protocol)
+			}
+			if d := cmp.Diff([]string{"leave one subject out, re-centred online", "leave one subject out, re-centred on all clips", "leave one subject out, single clips"}, protocols); d != "" {
+				t.Errorf("%s: protocols (-want +got):\n%s", name, d)
+			}
+			if single, online := *c.Evaluations[2].Accuracy, *c.Evaluations[0].Accuracy; online < single {
+				t.Errorf("%s: %v when it is moved, %v as it is", name, online, single)
+			}
 		}
 		if c.Subjects == 1 && !strings.Contains(strings.Join(c.Limits, "\n"), "one person") {
 			t.Errorf("%s hides that it knows one person", name)

@@ -34,7 +34,9 @@ func sizes(ds *decoders.Dataset, spec Spec, p protocol) []size {
 func (s Spec) steps(protocols []protocol, curve []size) func(int, decoders.Trained) error {
 	total := 0
 	for _, p := range protocols {
-		total += len(p.folds)
+		if p.moved == nil {
+			total += len(p.folds)
+		}
 	}
 	total = total*len(s.Candidates) + 1
 	for _, c := range curve {

@@ -45,6 +45,9 @@ type Spec struct {
 	Seed uint64
 	// Program that trains, for the card. Defaults to "neurod".
 	Program string
+	// Recentred measures the candidates, which align, as they are used: moved to the clips of the person left out. Needs several
+	// people.
+	Recentred bool
 	// Parallel is how many folds run at once. Defaults to the number of processors.
 	Parallel int
 	// Sizes are the numbers of training trials a class of the learning curve; those that the folds do not have are left out.
@@ -78,10 +81,52 @@ type measured struct {
 	outcomes []*crossval.Outcome
 }
 
+// comparison is the candidates of a model as they were measured.
+type comparison struct {
+	ds        *decoders.Dataset
+	spec      Spec
+	protocols []protocol
+	curve     []size
+	cfg       crossval.Config
+	tried     []measured
+}
+
 // Train measures the candidates, trains the best one on all trials and fills its card.
 //
 // Errors: too_few_trials where no protocol can be followed; what the pipeline says of data it cannot use.
 func Train(ctx context.Context, ds *decoders.Dataset, spec Spec) (*Model, error) {
+	models, err := TrainAlike(ctx, []*decoders.Dataset{ds}, []Spec{spec})
+	if err != nil {
+		return nil, err
+	}
+	return models[0], nil
+}
+
+// TrainAlike is Train for several models that shall have one pipeline, so that it is not chosen for each by the noise of its
+// figure: the candidate of the best mean over all. The specs have the same candidates.
+func TrainAlike(ctx context.Context, sets []*decoders.Dataset, specs []Spec) ([]*Model, error) {
+	var all []*comparison
+	for i, spec := range specs {
+		c, err := compare(ctx, sets[i], spec)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, c)
+	}
+	best, chosen := choose(all)
+	var models []*Model
+	for _, c := range all {
+		m, err := c.train(ctx, best, chosen)
+		if err != nil {
+			return nil, err
+		}
+		models = append(models, m)
+	}
+	return models, nil
+}
+
+// compare measures the candidates.
+func compare(ctx context.Context, ds *decoders.Dataset, spec Spec) (*comparison, error) {
 	spec = spec.withDefaults()
 	if len(spec.Candidates) == 0 {
 		return nil, errors.New("training: no pipeline")
@@ -90,40 +135,81 @@ func Train(ctx context.Context, ds *decoders.Dataset, spec Spec) (*Model, error)
 	if err != nil {
 		return nil, err
 	}
-	curve := sizes(ds, spec, protocols[0])
-	cfg := crossval.Config{Request: spec.Request, Parallel: spec.Parallel, Trained: spec.steps(protocols, curve)}
-	var tried []measured
-	best := 0
-	for i, c := range spec.Candidates {
-		m := measured{Candidate: c}
-		for _, p := range protocols {
-			spec.Progress(fmt.Sprintf("%s: %s, %s, %d folds", spec.Name, c.Pipeline.Name(), p.name, len(p.folds)))
-			o, err := crossval.Run(ctx, c.Pipeline, c.Options, ds, p.folds, cfg)
-			if err != nil {
-				return nil, fmt.Errorf("%s, %s: %w", c.Pipeline.Name(), p.name, err)
-			}
-			m.outcomes = append(m.outcomes, o)
+	c := &comparison{ds: ds, spec: spec, protocols: protocols, curve: sizes(ds, spec, protocols[0])}
+	c.cfg = crossval.Config{Request: spec.Request, Parallel: spec.Parallel, Trained: spec.steps(protocols, c.curve)}
+	for _, candidate := range spec.Candidates {
+		outcomes, err := measure(ctx, ds, spec, candidate, protocols, c.cfg)
+		if err != nil {
+			return nil, err
 		}
-		tried = append(tried, m)
+		c.tried = append(c.tried, measured{candidate, outcomes})
+	}
+	return c, nil
+}
+
+// choose returns the index of the best candidate, and how it was chosen, for the card; "" where there was no choice.
+func choose(all []*comparison) (best int, chosen string) {
+	candidates := all[0].spec.Candidates
+	means := make([]float64, len(candidates))
+	for i := range candidates {
+		for _, c := range all {
+			means[i] += c.worth(i) / float64(len(all))
+		}
 		// Only a real difference changes the choice: candidates stand in the order of preference.
-		if rank(m.outcomes[0]) > rank(tried[best].outcomes[0])+1e-9 {
+		if means[i] > means[best]+1e-9 {
 			best = i
 		}
 	}
-	spec.Progress(fmt.Sprintf("%s: training %s on all %d trials", spec.Name, tried[best].Pipeline.Name(), len(ds.Trials)))
-	d, err := tried[best].Pipeline.Train(ctx, ds, tried[best].Options)
+	if len(candidates) == 1 {
+		return best, ""
+	}
+	var others []string
+	for i, c := range candidates {
+		if i != best {
+			others = append(others, fmt.Sprintf("%s %.3f", c.Pipeline.Name(), means[i]))
+		}
+	}
+	by := "the same figure that is quoted"
+	if all[0].spec.Recentred {
+		by = "the mean of the figures that are quoted"
+	}
+	if len(all) > 1 {
+		by = fmt.Sprintf("%s, over %d models that are alike", strings.Replace(by, "the same", "the mean of the", 1), len(all))
+	}
+	return best, fmt.Sprintf("Chosen by %s (%.3f; %s), which is therefore a little hopeful.", by, means[best], strings.Join(others, ", "))
+}
+
+// worth is what a candidate is compared by: what is quoted, or the mean over all protocols where the model is to serve both a
+// person whose clips are at hand and a clip alone.
+func (c *comparison) worth(candidate int) float64 {
+	outcomes := c.tried[candidate].outcomes
+	if !c.spec.Recentred {
+		return rank(outcomes[0])
+	}
+	sum := 0.0
+	for _, o := range outcomes {
+		sum += rank(o)
+	}
+	return sum / float64(len(outcomes))
+}
+
+// train trains a candidate on all trials and fills its card.
+func (c *comparison) train(ctx context.Context, best int, chosen string) (*Model, error) {
+	spec, winner := c.spec, c.tried[best]
+	spec.Progress(fmt.Sprintf("%s: training %s on all %d trials", spec.Name, winner.Pipeline.Name(), len(c.ds.Trials)))
+	d, err := winner.Pipeline.Train(ctx, c.ds, winner.Options)
 	if err != nil {
 		return nil, err
 	}
-	if err := cfg.Trained(0, d); err != nil {
+	if err := c.cfg.Trained(0, d); err != nil {
 		return nil, err
 	}
-	card := fillCard(spec, ds, d.State(), protocols, tried, best)
-	if card.LearningCurve, err = learningCurve(ctx, ds, spec, tried[best].Candidate, curve, cfg); err != nil {
+	card := fillCard(spec, c.ds, d.State(), c.protocols, winner, chosen)
+	if card.LearningCurve, err = learningCurve(ctx, c.ds, spec, winner.Candidate, c.curve, c.cfg); err != nil {
 		return nil, err
 	}
 	return &Model{
-		Name: spec.Name, Version: spec.Version, Decoder: d, Outcomes: tried[best].outcomes,
+		Name: spec.Name, Version: spec.Version, Decoder: d, Outcomes: winner.outcomes,
 		Card: card,
 	}, nil
 }
@@ -158,18 +244,22 @@ type protocol struct {
 	name  string
 	units []string // what the spread is taken over, one a trial: subjects or runs; nil for folds
 	folds []classify.Fold
+	moved *moved // nil decodes with the decoder as it is
 }
 
 // protocolsFor returns the protocols that the trials allow, the hardest first: it is the one to quote.
 func protocolsFor(ds *decoders.Dataset, spec Spec) ([]protocol, error) {
 	subjects := recordings.Subjects(ds)
 	if folds, err := classify.GroupKFold(subjects); err == nil {
-		return []protocol{{"leave one subject out", subjects, folds}}, nil
+		if spec.Recentred {
+			return recentredProtocols(subjects, folds), nil
+		}
+		return []protocol{{"leave one subject out", subjects, folds, nil}}, nil
 	}
 	var out []protocol
 	runs := recordings.Groups(ds)
 	if folds, err := classify.GroupKFold(runs); err == nil && trainable(ds, folds) {
-		out = append(out, protocol{"leave one run out", runs, folds})
+		out = append(out, protocol{"leave one run out", runs, folds, nil})
 	}
 	k := spec.Folds
 	for _, n := range perClass(ds) {
@@ -184,7 +274,7 @@ func protocolsFor(ds *decoders.Dataset, spec Spec) ([]protocol, error) {
 	if spec.Subjects > 1 {
 		name = fmt.Sprintf("%d-fold", k)
 	}
-	return append(out, protocol{name, nil, folds}), nil
+	return append(out, protocol{name, nil, folds, nil}), nil
 }
 
 // trainable tells whether every fold trains on every class.
@@ -240,7 +330,7 @@ func chance(o *crossval.Outcome) float64 {
 }
 
 // fillCard completes the card with what was measured.
-func fillCard(spec Spec, ds *decoders.Dataset, st decoders.State, protocols []protocol, tried []measured, best int) catalog.ModelCard {
+func fillCard(spec Spec, ds *decoders.Dataset, st decoders.State, protocols []protocol, winner measured, chosen string) catalog.ModelCard {
 	card := spec.Card
 	subjects := spec.Subjects
 	if subjects == 0 {
@@ -250,7 +340,7 @@ func fillCard(spec Spec, ds *decoders.Dataset, st decoders.State, protocols []pr
 	card.TrainedWith = catalog.TrainedWith{Pipeline: st.Pipeline, Config: st.Config, Seed: int64(spec.Seed), Program: spec.Program}
 	card.Evaluations, card.Calibration = nil, nil
 	for i, p := range protocols {
-		o := tried[best].outcomes[i]
+		o := winner.outcomes[i]
 		card.Evaluations = append(card.Evaluations, evaluation(p, o, subjects))
 		brier := round(o.Brier())
 		card.Calibration = append(card.Calibration, catalog.Calibration{Protocol: p.name, Method: spec.Calibration, ECE: round(o.ECE()), Brier: &brier})
@@ -259,18 +349,11 @@ func fillCard(spec Spec, ds *decoders.Dataset, st decoders.State, protocols []pr
 	if subjects == 1 {
 		card.Limits = append(card.Limits, "Trained on one person: how it does on anybody else was not measured.")
 	}
-	if !beats(tried[best].outcomes[0]) {
+	if !beats(winner.outcomes[0]) {
 		card.Limits = append(card.Limits, "Not better than guessing on the trials measured (95 % confidence).")
 	}
-	if len(tried) > 1 {
-		var others []string
-		for i, m := range tried {
-			if i != best {
-				others = append(others, fmt.Sprintf("%s %.3f", m.Pipeline.Name(), rank(m.outcomes[0])))
-			}
-		}
-		card.Limits = append(card.Limits, fmt.Sprintf("Chosen by the same figure that is quoted (%.3f; %s), which is therefore a little hopeful.",
-			rank(tried[best].outcomes[0]), strings.Join(others, ", ")))
+	if chosen != "" {
+		card.Limits = append(card.Limits, chosen)
 	}
 	return card
 }
