@@ -33,7 +33,7 @@ func TestMain(m *testing.M) {
 }
 
 // patience bounds every wait of these tests; nothing depends on how long things take.
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 // testBundle is one process: engine and worker over a fresh pair of stores.
 type testBundle struct {
