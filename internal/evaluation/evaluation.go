@@ -5,12 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"runtime"
 	"runtime/debug"
 	"slices"
 	"strings"
+	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/neurod/neurod/internal/recordings"
 )
@@ -35,6 +39,8 @@ type Config struct {
 	Parallel int
 	// Progress, when not nil, is told what is being measured.
 	Progress func(text string)
+	// Untimed leaves the time of a decode out and runs families of datasets at once.
+	Untimed bool
 	// Now is the clock for the time of one decode. Defaults to time.Now.
 	Now func() time.Time
 }
@@ -104,17 +110,51 @@ func Run(ctx context.Context, cfg Config) (*Report, error) {
 			return nil, fmt.Errorf("unknown family %q: choose from %s", name, strings.Join(Families(), ", "))
 		}
 	}
-	e := &evaluator{cfg: cfg, report: &Report{Version: cfg.Version, Go: runtime.Version(), Libraries: libraries(), Seed: cfg.Seed, Data: cfg.Data}}
-	for _, f := range families {
+	parts := make([]*evaluator, len(families))
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(1) // a time is taken while nothing else runs
+	if cfg.Untimed {
+		g.SetLimit(cfg.Parallel)
+		var mu sync.Mutex
+		tell := cfg.Progress
+		cfg.Progress = func(text string) {
+			mu.Lock()
+			defer mu.Unlock()
+			tell(text)
+		}
+	}
+	for i, f := range families {
+		parts[i] = &evaluator{cfg: cfg, report: &Report{}}
 		if len(cfg.Only) > 0 && !slices.Contains(cfg.Only, f.name) {
 			continue
 		}
-		if err := f.run(e, ctx); err != nil {
-			return nil, fmt.Errorf("%s: %w", f.name, err)
-		}
+		g.Go(func() error {
+			if err := f.run(parts[i], gctx); err != nil {
+				return fmt.Errorf("%s: %w", f.name, err)
+			}
+			return nil
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	e := &evaluator{cfg: cfg, report: &Report{Version: cfg.Version, Go: runtime.Version(), Libraries: libraries(), Seed: cfg.Seed, Data: cfg.Data}}
+	for _, part := range parts {
+		e.join(part)
 	}
 	e.report.Comparisons, e.report.Summaries = e.compare(), e.summaries()
 	return e.report, nil
+}
+
+// join appends what another evaluator found in datasets of its own.
+func (e *evaluator) join(part *evaluator) {
+	r, p := e.report, part.report
+	r.Rows, r.ROCs, r.Problems = append(r.Rows, p.Rows...), append(r.ROCs, p.ROCs...), append(r.Problems, p.Problems...)
+	e.pairs = append(e.pairs, part.pairs...)
+	if e.answers == nil {
+		e.answers = map[paired][]*answers{}
+	}
+	maps.Copy(e.answers, part.answers)
 }
 
 // libraries are the versions of gonum in this program and of what made the references.
@@ -142,6 +182,9 @@ func (e *evaluator) progress(format string, args ...any) {
 func (e *evaluator) add(r Row) {
 	if e.cfg.Seed == referenceSeed {
 		r = hold(r)
+	}
+	if e.cfg.Untimed {
+		r.MillisPerTrial = 0
 	}
 	e.report.Rows = append(e.report.Rows, r)
 }

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/neurod/neurod/decoders/synthetic"
 )
 
@@ -75,6 +77,26 @@ func TestSpellerFolderOfUnknownNames(t *testing.T) {
 	}
 	if !found {
 		t.Errorf("no letters in %+v", r.Rows)
+	}
+
+	// Without times families run at once, and give the same in the same order.
+	write(t, filepath.Join(root, "formats", "edf", "x.edf"), []byte("this is no recording"))
+	untimed, err := Run(t.Context(), Config{Data: root, Only: []string{"p300", "formats"}, Untimed: true, Parallel: 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range r.Rows {
+		r.Rows[i].MillisPerTrial = 0
+	}
+	n := len(r.Rows)
+	if len(untimed.Rows) <= n || untimed.Rows[n].Dataset != "formats/edf" {
+		t.Fatalf("%d rows with p300 alone, with formats behind them %+v", n, untimed.Rows)
+	}
+	if d := cmp.Diff(r.Rows, untimed.Rows[:n]); d != "" {
+		t.Errorf("rows (-timed +untimed):\n%s", d)
+	}
+	if d := cmp.Diff(r.Comparisons, untimed.Comparisons); d != "" {
+		t.Errorf("comparisons (-timed +untimed):\n%s", d)
 	}
 }
 
