@@ -271,16 +271,12 @@ func binaryBatch(c *gin.Context, body []byte) (service.Batch, error) {
 
 // endSession is POST /v1/sessions/:id/end. The body may be missing.
 func (a *API) endSession(c *gin.Context) {
-	body, err := readBody(c.Request)
+	body, idem, release, err := a.readKeyed(c)
 	if err != nil {
 		fail(c, err)
 		return
 	}
-	idem, err := idempotency(c, body)
-	if err != nil {
-		fail(c, err)
-		return
-	}
+	defer release()
 	var doc struct {
 		EndedAtMS *int64 `json:"ended_at_unix_ms"`
 	}

@@ -31,16 +31,12 @@ func (a *API) calibrateModel(c *gin.Context) {
 
 // acceptTraining reads the body into req and submits it.
 func (a *API) acceptTraining(c *gin.Context, req any, submit func(context.Context, service.Idempotency) (service.Accepted, error)) {
-	body, err := readBody(c.Request)
+	body, idem, release, err := a.readKeyed(c)
 	if err != nil {
 		fail(c, err)
 		return
 	}
-	idem, err := idempotency(c, body)
-	if err != nil {
-		fail(c, err)
-		return
-	}
+	defer release()
 	if err := decodeJSON(body, req); err != nil {
 		fail(c, err)
 		return
