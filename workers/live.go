@@ -61,12 +61,8 @@ var _ decode.Clips = (*liveClips)(nil)
 const maxMeanBytes = 1 << 20
 
 func (l *liveClips) Recentring(ctx context.Context, choice *catalog.Choice, in *decoders.Input) (*motorimagery.Recentring, error) {
-	d, ok := choice.Decoder.(decoders.Trained)
-	if !ok {
-		return nil, nil
-	}
-	r, err := motorimagery.NewRecentring(d, motorimagery.DefaultRecentring())
-	if err != nil {
+	r, err := decode.NewRecentring(choice)
+	if r == nil || err != nil {
 		return nil, err
 	}
 	if 8*r.Size() > maxMeanBytes {

@@ -51,16 +51,21 @@ func (ownClips) Recentring(ctx context.Context, choice *catalog.Choice, in *deco
 	})
 }
 
-// Recentre returns the mean of a model over clips, oldest first. Clips of low quality are left out unless most are, and what
-// cannot be read is; where fewer than two are left, the recentring is nil. find is given the recentring to know how much of
-// a clip is read.
-func Recentre(ctx context.Context, choice *catalog.Choice, find func(*motorimagery.Recentring) ([]*decoders.Input, error)) (*motorimagery.Recentring, error) {
+// NewRecentring starts at the mean that a chosen model was trained around; nil for one that was not trained.
+func NewRecentring(choice *catalog.Choice) (*motorimagery.Recentring, error) {
 	d, ok := choice.Decoder.(decoders.Trained)
 	if !ok {
 		return nil, nil
 	}
-	r, err := motorimagery.NewRecentring(d, motorimagery.DefaultRecentring())
-	if err != nil {
+	return motorimagery.NewRecentring(d, motorimagery.DefaultRecentring())
+}
+
+// Recentre returns the mean of a model over clips, oldest first. Clips of low quality are left out unless most are, and what
+// cannot be read is; where fewer than two are left, the recentring is nil. find is given the recentring to know how much of
+// a clip is read.
+func Recentre(ctx context.Context, choice *catalog.Choice, find func(*motorimagery.Recentring) ([]*decoders.Input, error)) (*motorimagery.Recentring, error) {
+	r, err := NewRecentring(choice)
+	if r == nil || err != nil {
 		return nil, err
 	}
 	clips, err := find(r)
