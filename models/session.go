@@ -1,6 +1,7 @@
 package models
 
 import (
+	"encoding/json"
 	"fmt"
 	"math"
 	"time"
@@ -158,6 +159,15 @@ type WindowsOutput struct {
 	Batches   int    `json:"batches"`           // looked at by the last attempt
 	Windows   int    `json:"windows"`           // written by it
 	Decodes   int    `json:"decodes,omitempty"` // written by it
+}
+
+// JSON returns the output as it is stored.
+func (o WindowsOutput) JSON() json.RawMessage {
+	b, err := json.Marshal(o)
+	if err != nil {
+		panic(err) // a string and whole numbers always encode
+	}
+	return b
 }
 
 // Grid is where the windows of a session lie: window k begins k hops after the origin.

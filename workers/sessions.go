@@ -79,8 +79,7 @@ func SessionWindows(db SessionStore, found *Models, notify func(sessionID string
 				notify(req.SessionID)
 			}
 		}
-		b, err := json.Marshal(out)
-		return Result{Output: b}, err
+		return Result{Output: out.JSON()}, nil
 	}
 }
 

@@ -403,14 +403,10 @@ func (s *Sessions) Ingest(ctx context.Context, p models.Principal, id string, b 
 	samples := len(data) / 4 / len(ses.Channels)
 	codec, packed := store.PackSamples(data)
 	job := s.job(ses)
-	idle, err := json.Marshal(models.WindowsOutput{SessionID: ses.ID, Batches: 1})
-	if err != nil {
-		return Accepted{}, err
-	}
 	in := store.Ingest{
 		Batch: models.SampleBatch{SessionID: ses.ID, BatchID: b.BatchID, ProjectID: p.ProjectID, StartMS: *b.StartMS,
 			Digest: digest(*b.StartMS, data), Codec: codec, Size: len(data), Data: packed, CreatedAt: now},
-		Samples: int64(samples), Job: job, Idle: idle,
+		Samples: int64(samples), Job: job,
 	}
 	answer := func(out store.Ingested) Ingested {
 		i := Ingested{Duplicate: out.Duplicate, Differs: out.Differs, JobID: out.JobID}

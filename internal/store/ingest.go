@@ -3,7 +3,6 @@ package store
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"slices"
 
 	"github.com/neurod/neurod/models"
@@ -21,9 +20,8 @@ type Ingest struct {
 	Batch   models.SampleBatch
 	Samples int64 // a channel
 	// Job looks at the batch if the session has no open job. Where the batch is all that waits and completes no window, there is
-	// nothing to look at: the job is stored as completed with Idle for its output.
-	Job  models.Job
-	Idle json.RawMessage
+	// nothing to look at: the job is stored as completed.
+	Job models.Job
 	// Record makes the answer to be kept for an Idempotency-Key; Key is its scope, nil for none.
 	Key    *models.IdempotencyRecord
 	Record func(Ingested) models.IdempotencyRecord
@@ -159,7 +157,8 @@ func decideIngest(f *flowFound, calls []*Ingest) (*flowWrite, []ingestOutcome) {
 		if !ses.JobOpen || ses.JobID == nil || !f.open[*ses.JobID] { // a job that failed or was canceled never closed itself
 			job := in.Job
 			if idle {
-				job.State, job.Output, job.StartedAt, job.FinishedAt = models.JobCompleted, in.Idle, &job.CreatedAt, &job.CreatedAt
+				job.State, job.Output = models.JobCompleted, models.WindowsOutput{SessionID: ses.ID, Batches: 1}.JSON()
+				job.StartedAt, job.FinishedAt = &job.CreatedAt, &job.CreatedAt
 			}
 			ses.JobID, ses.JobOpen, f.open[job.ID] = &job.ID, !idle, !idle
 			w.jobs = append(w.jobs, job)

@@ -37,7 +37,7 @@ func sessionJob(ses models.Session) models.Job {
 }
 
 func ingestOf(ses models.Session, id string, startMS, samples int64) store.Ingest {
-	return store.Ingest{Samples: samples, Job: sessionJob(ses), Idle: json.RawMessage(`{"windows":0}`), Batch: models.SampleBatch{SessionID: ses.ID, BatchID: id, ProjectID: ses.ProjectID,
+	return store.Ingest{Samples: samples, Job: sessionJob(ses), Batch: models.SampleBatch{SessionID: ses.ID, BatchID: id, ProjectID: ses.ProjectID,
 		StartMS: startMS, Digest: id, Codec: "none", Size: int(4 * samples), Data: make([]byte, 4*samples), CreatedAt: time.Now()}}
 }
 
@@ -147,7 +147,7 @@ func TestSessionsHaveOneOpenJob(t *testing.T) {
 						}
 						if idle {
 							job, err := jobs.Get(ctx, ses.ProjectID, out.JobID)
-							if err != nil || job.State != models.JobCompleted || string(job.Output) != `{"windows":0}` || job.FinishedAt == nil || !job.FinishedAt.Equal(job.CreatedAt) {
+							if err != nil || job.State != models.JobCompleted || string(job.Output) != `{"session_id":"`+ses.ID+`","batches":1,"windows":0}` || job.FinishedAt == nil || !job.FinishedAt.Equal(job.CreatedAt) {
 								t.Fatalf("idle job %+v, %v", job, err)
 							}
 						} else if out.NewJob {
