@@ -178,14 +178,16 @@ func (a *API) sessionStatus(c *gin.Context) {
 		WindowCount     int                  `json:"window_count"`
 		DecodeCount     int                  `json:"decode_count"`
 		SampleCount     int64                `json:"sample_count"`
+		OverlapCount    int64                `json:"overlapped_sample_count"`
 		BatchCount      int                  `json:"batch_count"`
 		PendingBatches  int                  `json:"pending_batches"`
 		Gaps            []gapFields          `json:"gaps"`
 		MoreGaps        bool                 `json:"more_gaps"`
+		Warnings        []string             `json:"warnings"`
 		JobID           *string              `json:"job_id"`
 		Import          *importFields        `json:"import,omitempty"`
-	}{s.ID, s.IngestionMode, s.ProcessingState(), rfc3339p(s.EndedAt), s.WindowCount, s.DecodeCount, s.SampleCount, s.BatchCount, s.Pending(),
-		gaps, st.MoreGaps, s.JobID, importOfModel(imp)})
+	}{s.ID, s.IngestionMode, s.ProcessingState(), rfc3339p(s.EndedAt), s.WindowCount, s.DecodeCount, s.SampleCount, s.OverlapCount, s.BatchCount, s.Pending(),
+		gaps, st.MoreGaps, append([]string{}, st.Warnings...), s.JobID, importOfModel(imp)})
 }
 
 // octets is the media type of float32 little-endian samples.
@@ -244,7 +246,16 @@ func respondIngested(i service.Ingested) (int, []byte) {
 		}
 		return http.StatusOK, []byte(`{"status":"duplicate_ignored","sample_count":0}` + "\n")
 	}
-	return http.StatusAccepted, []byte(`{"status":"accepted","sample_count":` + strconv.Itoa(i.Samples) + `,"job_id":"` + i.JobID + `"}` + "\n")
+	b := []byte(`{"status":"accepted","sample_count":` + strconv.Itoa(i.Samples) + `,"job_id":"` + i.JobID + `"`)
+	if i.Overlap > 0 {
+		b = strconv.AppendInt(append(b, `,"overlapped_sample_count":`...), i.Overlap, 10)
+	}
+	if len(i.Warnings) > 0 {
+		if texts, err := json.Marshal(i.Warnings); err == nil { // texts always encode
+			b = append(append(b, `,"warnings":`...), texts...)
+		}
+	}
+	return http.StatusAccepted, append(b, "}\n"...)
 }
 
 // binaryBatch reads a batch of float32 samples, whose id and time stand in headers or in the query.

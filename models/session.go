@@ -102,6 +102,7 @@ type Session struct {
 	OriginMS       *int64 // Unix ms of sample 0 and of window 0; nil until the first batch or the caller sets it
 
 	SampleCount  int64 // samples a channel that were accepted
+	OverlapCount int64 // of them, those that lie where samples were before: the first are kept
 	BatchCount   int   // batches that were accepted: the next batch's number
 	SeenCount    int   // batches that the job that writes the windows has seen: those with a lower number
 	LongestBatch int64 // samples a channel of the longest batch

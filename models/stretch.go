@@ -22,6 +22,15 @@ func Cover(list []Stretch, s Stretch) []Stretch {
 	return slices.Replace(list, at, end, s)
 }
 
+// Overlap returns how many samples of a stretch lie in disjoint ones.
+func Overlap(list []Stretch, s Stretch) int64 {
+	n := int64(0)
+	for _, t := range list {
+		n += max(0, min(s.End, t.End)-max(s.Start, t.Start))
+	}
+	return n
+}
+
 // Place returns where samples that should begin at a sample begin: where that is within seam samples of the end of a
 // stretch they continue it, and where they end within seam samples of the beginning of one they are continued by it.
 // The nearest counts, and ends before beginnings. Times are given in whole ms, samples are not.

@@ -17,6 +17,15 @@ func TestCoverIsASetOfSamples(t *testing.T) {
 		for range rapid.IntRange(1, 20).Draw(t, "batches") {
 			start := rapid.Int64Range(-30, 60).Draw(t, "start")
 			end := start + rapid.Int64Range(1, 15).Draw(t, "length")
+			there := int64(0)
+			for i := start; i < end; i++ {
+				if set[i] {
+					there++
+				}
+			}
+			if got := models.Overlap(list, models.Stretch{Start: start, End: end}); got != there {
+				t.Fatalf("[%d, %d) overlaps %v by %d, want %d", start, end, list, got, there)
+			}
 			list = models.Cover(list, models.Stretch{Start: start, End: end})
 			for i := start; i < end; i++ {
 				set[i] = true

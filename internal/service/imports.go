@@ -477,6 +477,10 @@ func placeEvents(ses models.Session, events []NewEvent, now time.Time) ([]models
 		case e.AtMS == nil:
 			m.AtMS = float64(*ses.OriginMS) + relative
 		}
+		if unit, meant := likelyUnit(int64(min(m.AtMS, 1<<62)), now); e.AtMS != nil && unit != "" {
+			wrong.add(pointer+"/t_unix_ms", "out_of_range", "must be Unix time in milliseconds; %.0f looks like %s (%s)", m.AtMS, unit, meant.UTC().Format(time.RFC3339))
+			continue
+		}
 		if given == 1 && !(m.AtMS >= 0 && m.AtMS <= latest) {
 			wrong.add(pointer, "out_of_range", "must lie from 1970 to a day from now")
 		}

@@ -8,7 +8,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"math"
 	"strconv"
 	"time"
@@ -54,9 +53,6 @@ const (
 // MaxAmplitude is the largest sample that is taken, in µV: what lies beyond is a wrong unit. The decoders have the
 // same limit.
 const MaxAmplitude = 1e7
-
-// maxFuture is how far a client's clock may be ahead.
-const maxFuture = 24 * time.Hour
 
 // SessionJobs is what sessions need of the engine.
 type SessionJobs interface {
@@ -242,14 +238,6 @@ func containsControl(s string) bool {
 	return false
 }
 
-// timeFault says what is wrong with a time, "" for nothing.
-func timeFault(ms int64, now time.Time) string {
-	if latest := now.Add(maxFuture).UnixMilli(); ms < 0 || ms > latest {
-		return fmt.Sprintf("must be Unix time in milliseconds, from 0 to a day from now (%d)", latest)
-	}
-	return ""
-}
-
 // Get returns a session as it stands. Error: SessionNotFound.
 func (s *Sessions) Get(ctx context.Context, p models.Principal, id string) (models.Session, error) {
 	if err := Authorize(p, models.ScopeSessions); err != nil {
@@ -291,6 +279,7 @@ type Status struct {
 	Session  models.Session
 	Gaps     []Gap // in order, the first 100
 	MoreGaps bool
+	Warnings []string // what is strange about the times of its batches
 }
 
 // Status returns a session as it stands, with its gaps. Error: SessionNotFound.
@@ -303,7 +292,7 @@ func (s *Sessions) Status(ctx context.Context, p models.Principal, id string) (S
 	if err != nil {
 		return Status{}, unavailable(err)
 	}
-	out := Status{Session: ses}
+	out := Status{Session: ses, Warnings: warningsOf(ses)}
 	for i := 1; i < len(found); i++ {
 		if len(out.Gaps) == maxGaps {
 			out.MoreGaps = true
@@ -375,6 +364,8 @@ type Ingested struct {
 	Differs   bool // the batch id came with other samples before
 	Samples   int  // a channel; 0 for a duplicate
 	JobID     string
+	Overlap   int64    // of Samples, those that lie where the session had samples before: the first are kept
+	Warnings  []string // what is strange about the batch's time
 }
 
 // Ingest adds a batch to a session and answers once it is durable. Errors: SessionNotFound, SessionClosed,
@@ -411,7 +402,15 @@ func (s *Sessions) Ingest(ctx context.Context, p models.Principal, id string, b 
 	answer := func(out store.Ingested) Ingested {
 		i := Ingested{Duplicate: out.Duplicate, Differs: out.Differs, JobID: out.JobID}
 		if !out.Duplicate {
-			i.Samples = samples
+			i.Samples, i.Overlap = samples, out.Overlap
+		}
+		if out.First {
+			if text := oddTime(*b.StartMS, now); text != "" {
+				i.Warnings = append(i.Warnings, text)
+			}
+		}
+		if out.Overlap > 0 {
+			i.Warnings = append(i.Warnings, overlapText(out.Overlap, in.Samples))
 		}
 		return i
 	}

@@ -86,12 +86,12 @@ func (t *pgFlowTx) send(b *pgx.Batch) error {
 
 // sessionColumns are the columns of sessionRow in the order of its targets.
 const sessionColumns = `id, project_id, external_user_id, device_type, sample_rate_hz, channels, ingestion_mode, state, hop_ms, jitter_ms,
-	origin_ms, sample_count, batch_count, seen_count, longest_batch, window_count, last_seq, tail_start, tail_end, decode, decode_count,
+	origin_ms, sample_count, overlap_count, batch_count, seen_count, longest_batch, window_count, last_seq, tail_start, tail_end, decode, decode_count,
 	job_id, job_open, created_at, started_at, ended_at`
 
 func (r *sessionRow) targets() []any {
 	return []any{&r.ID, &r.ProjectID, &r.ExternalUserID, &r.DeviceType, &r.SampleRateHz, &r.Channels, &r.IngestionMode, &r.State, &r.HopMS, &r.JitterMS,
-		&r.OriginMS, &r.SampleCount, &r.BatchCount, &r.SeenCount, &r.LongestBatch, &r.WindowCount, &r.LastSeq, &r.TailStart, &r.TailEnd, &r.Decode, &r.DecodeCount,
+		&r.OriginMS, &r.SampleCount, &r.OverlapCount, &r.BatchCount, &r.SeenCount, &r.LongestBatch, &r.WindowCount, &r.LastSeq, &r.TailStart, &r.TailEnd, &r.Decode, &r.DecodeCount,
 		&r.JobID, &r.JobOpen, &r.CreatedAt, &r.StartedAt, &r.EndedAt}
 }
 
@@ -344,23 +344,24 @@ func queueSessions(b *pgx.Batch, list []*models.Session) {
 	id, state := make([]string, n), make([]string, n)
 	job := make([]*string, n)
 	origin, tailStart, tailEnd := make([]*int64, n), make([]*int64, n), make([]*int64, n)
-	samples, longest := make([]int64, n), make([]int64, n)
+	samples, overlaps, longest := make([]int64, n), make([]int64, n), make([]int64, n)
 	batches, seen, windows, last, decodes := make([]int, n), make([]int, n), make([]int, n), make([]int, n), make([]int, n)
 	open := make([]bool, n)
 	for i, s := range list {
 		id[i], state[i], job[i], origin[i], tailStart[i], tailEnd[i] = s.ID, string(s.State), s.JobID, s.OriginMS, s.TailStart, s.TailEnd
+		overlaps[i] = s.OverlapCount
 		samples[i], longest[i], batches[i], seen[i], windows[i] = s.SampleCount, s.LongestBatch, s.BatchCount, s.SeenCount, s.WindowCount
 		last[i], decodes[i], open[i] = s.LastSeq, s.DecodeCount, s.JobOpen
 	}
 	b.Queue(`UPDATE sessions s SET state = u.state, job_id = u.job_id, job_open = u.job_open, origin_ms = u.origin_ms, tail_start = u.tail_start,
 			tail_end = u.tail_end, sample_count = u.sample_count, longest_batch = u.longest_batch, batch_count = u.batch_count,
-			seen_count = u.seen_count, window_count = u.window_count, last_seq = u.last_seq, decode_count = u.decode_count
+			seen_count = u.seen_count, window_count = u.window_count, last_seq = u.last_seq, decode_count = u.decode_count, overlap_count = u.overlap_count
 		FROM unnest($1::text[], $2::text[], $3::text[], $4::bool[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[],
-			$10::int[], $11::int[], $12::int[], $13::int[], $14::int[])
+			$10::int[], $11::int[], $12::int[], $13::int[], $14::int[], $15::bigint[])
 			AS u(id, state, job_id, job_open, origin_ms, tail_start, tail_end, sample_count, longest_batch, batch_count, seen_count,
-				window_count, last_seq, decode_count)
+				window_count, last_seq, decode_count, overlap_count)
 		WHERE s.id = u.id`,
-		id, state, job, open, origin, tailStart, tailEnd, samples, longest, batches, seen, windows, last, decodes)
+		id, state, job, open, origin, tailStart, tailEnd, samples, longest, batches, seen, windows, last, decodes, overlaps)
 }
 
 // pgWork reads a session and what waits in it in one round trip.

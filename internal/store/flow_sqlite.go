@@ -130,7 +130,7 @@ func (t liteFlow) write(w *flowWrite) error {
 	for _, s := range w.sessions {
 		err := one(t.tx.Model(&sessionRow{}).Where("id = ?", s.ID).Updates(map[string]any{
 			"state": s.State, "job_id": s.JobID, "job_open": s.JobOpen, "origin_ms": s.OriginMS, "tail_start": s.TailStart, "tail_end": s.TailEnd,
-			"sample_count": s.SampleCount, "longest_batch": s.LongestBatch, "batch_count": s.BatchCount, "seen_count": s.SeenCount,
+			"sample_count": s.SampleCount, "overlap_count": s.OverlapCount, "longest_batch": s.LongestBatch, "batch_count": s.BatchCount, "seen_count": s.SeenCount,
 			"window_count": s.WindowCount, "last_seq": s.LastSeq, "decode_count": s.DecodeCount,
 		}))
 		if err != nil {

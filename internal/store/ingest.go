@@ -35,6 +35,8 @@ type Ingested struct {
 	JobID     string                    // the job that looks at the batch
 	NewJob    bool                      // it has just been stored
 	Idle      bool                      // and is completed already; otherwise it must be handed to the queue
+	First     bool                      // the session had no batch before
+	Overlap   int64                     // samples a channel that lie where samples were before
 }
 
 // ingestOutcome is what became of one of the calls that shared a flow.
@@ -152,6 +154,8 @@ func decideIngest(f *flowFound, calls []*Ingest) (*flowWrite, []ingestOutcome) {
 		}
 		b.StartSample = models.Place(c.now, ses.SampleAt(b.StartMS), in.Samples, ses.SeamSamples(in.Samples))
 		b.EndSample = b.StartSample + in.Samples
+		o.out.First, o.out.Overlap = ses.BatchCount == 0, models.Overlap(c.now, models.Stretch{Start: b.StartSample, End: b.EndSample})
+		ses.OverlapCount += o.out.Overlap
 		c.now = models.Cover(c.now, models.Stretch{Start: b.StartSample, End: b.EndSample})
 		idle := ses.Pending() == 0 && !ses.Completes(b.StartSample, b.EndSample, c.around(b.StartSample))
 		if !ses.JobOpen || ses.JobID == nil || !f.open[*ses.JobID] { // a job that failed or was canceled never closed itself

@@ -46,6 +46,7 @@ type sessionRow struct {
 	JitterMS       int
 	OriginMS       *int64
 	SampleCount    int64
+	OverlapCount   int64
 	BatchCount     int
 	SeenCount      int
 	LongestBatch   int64
@@ -68,7 +69,7 @@ func (sessionRow) TableName() string { return "sessions" }
 func (r sessionRow) entity() (models.Session, error) {
 	s := models.Session{ID: r.ID, ProjectID: r.ProjectID, ExternalUserID: r.ExternalUserID, DeviceType: r.DeviceType,
 		SampleRateHz: r.SampleRateHz, IngestionMode: r.IngestionMode, State: r.State, HopMS: r.HopMS, JitterMS: r.JitterMS,
-		OriginMS: r.OriginMS, SampleCount: r.SampleCount, BatchCount: r.BatchCount, SeenCount: r.SeenCount, LongestBatch: r.LongestBatch,
+		OriginMS: r.OriginMS, SampleCount: r.SampleCount, OverlapCount: r.OverlapCount, BatchCount: r.BatchCount, SeenCount: r.SeenCount, LongestBatch: r.LongestBatch,
 		WindowCount: r.WindowCount, LastSeq: r.LastSeq, TailStart: r.TailStart, TailEnd: r.TailEnd, DecodeCount: r.DecodeCount,
 		JobID: r.JobID, JobOpen: r.JobOpen, CreatedAt: r.CreatedAt, StartedAt: r.StartedAt, EndedAt: r.EndedAt}
 	if err := json.Unmarshal([]byte(r.Channels), &s.Channels); err != nil {
