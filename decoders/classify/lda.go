@@ -26,7 +26,7 @@ type LDA struct {
 
 // FitLDA fits the analysis to x (samples × features), as scikit-learn's LinearDiscriminantAnalysis(solver="lsqr",
 // shrinkage="auto"): the features of each class are standardized, their covariance is shrunk and scaled back, and
-// the classes are pooled by their priors.
+// the classes are pooled by their priors. Features that hold nothing but rounding next to the others count as constant.
 func FitLDA(x *mat.Dense, labels []int, classes int, cfg LDAConfig) (*LDA, error) {
 	counts, err := check(x, labels, classes)
 	if err != nil {
@@ -39,6 +39,7 @@ func FitLDA(x *mat.Dense, labels []int, classes int, cfg LDAConfig) (*LDA, error
 	if err != nil {
 		return nil, err
 	}
+	x = withoutRounding(x)
 	_, p := x.Dims()
 	l := &LDA{Means: mat.NewDense(classes, p, nil), Cov: mat.NewSymDense(p, nil)}
 	one := mat.NewSymDense(p, nil)

@@ -15,6 +15,7 @@ func FitWideLDA(x *mat.Dense, labels []int, classes int) (*Linear, error) {
 	if err != nil {
 		return nil, err
 	}
+	x = withoutRounding(x)
 	n, p := x.Dims()
 	diagonal := make([]float64, p)
 	centred := mat.NewDense(n, p, nil) // rows times the root of their weight in the covariance
