@@ -27,13 +27,14 @@ import (
 // Paradigm names what kind of brain activity a decoder reads.
 type Paradigm string
 
-// The paradigms a request can ask for. Auto lets the evidence choose.
+// The paradigms a request can ask for. Auto lets the evidence choose; Undetermined is what it says where there is none.
 const (
 	MotorImagery Paradigm = "motor_imagery"
 	P300         Paradigm = "p300"
 	SSVEP        Paradigm = "ssvep"
 	Seizure      Paradigm = "seizure"
 	Auto         Paradigm = "auto"
+	Undetermined Paradigm = "undetermined"
 )
 
 // Signal is a stretch of multichannel EEG.
@@ -155,7 +156,6 @@ const (
 	CodeMontageMismatch   = "montage_mismatch"   // details: channels_needed, channels_missing
 	CodeNoEvents          = "no_events"          // the decoder needs events and there are none usable
 	CodeInvalidStimulus   = "invalid_stimulus"   // matrix, targets or flash codes do not fit
-	CodeUndetermined      = "undetermined"       // auto found no paradigm; details hold the evidence
 	CodeModelNotFound     = "model_not_found"    // details: model, available
 	CodeModelIncompatible = "model_incompatible" // model's paradigm or pipeline does not fit the request
 	CodeTooFewTrials      = "too_few_trials"     // training: details trials, classes

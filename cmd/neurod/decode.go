@@ -202,7 +202,14 @@ func writeAnswer(w io.Writer, out *decode.Output) error {
 	fmt.Fprintf(t, "intent\t%s\n", out.DecodedIntent)
 	fmt.Fprintf(t, "confidence\t%.2f\n", out.Confidence)
 	fmt.Fprintf(t, "paradigm\t%s\n", out.ParadigmDetected)
-	fmt.Fprintf(t, "model\t%s@%s (%s)\n", out.Model.Name, out.Model.Version, out.Model.Pipeline)
+	if m := out.Model; m != nil {
+		fmt.Fprintf(t, "model\t%s@%s (%s)\n", m.Name, m.Version, m.Pipeline)
+	}
+	if u := out.Undetermined; u != nil {
+		for _, tried := range u.Tried {
+			fmt.Fprintf(t, "not %s\t%s\n", tried.From, tried.Why)
+		}
+	}
 	if a := out.Alignment; a.Clips > 0 {
 		fmt.Fprintf(t, "alignment\t%s over %d clips\n", a.Kind, a.Clips)
 	}

@@ -7,13 +7,17 @@
 //
 // # Routing
 //
-// A paradigm that is asked for is used. A model that is named settles the paradigm too. For "auto" the evidence
-// decides, in this order:
+// A paradigm that is asked for is used. A model that is named settles the paradigm too. For "auto" what the request declares
+// and then the events decide, in this order:
 //
-//  1. events with two or more codes, a median of at most 1 s apart: p300;
-//  2. stimulus frequencies are given and the best beats its surrogates (p < 0.01) and is no alpha rhythm: ssvep;
-//  3. the montage covers C3 and C4 and a motor imagery model fits: motor_imagery;
-//  4. otherwise the job fails as undetermined, with the evidence.
+//  1. a speller is declared (a matrix or a table of flashes) and there are events, or six and more events with two or more
+//     codes, a median of at most 1 s apart, that cue no movements: p300;
+//  2. flickers are declared: ssvep, whatever the events are, and no_target where the person follows none of them; with a speller
+//     declared beside them that flashed, only where a flicker stands out from its surrogates (p < 0.01) and is no alpha rhythm;
+//  3. events cue movements, by their labels or codes ([intent.MovementCues]): motor_imagery;
+//  4. otherwise, and where no model fits the montage, the answer is undetermined, with the evidence and no intent.
+//
+// Electrodes over the motor cortex say nothing of what a person does: every clinical recording has them.
 //
 // # Alignment
 //

@@ -156,9 +156,9 @@ func TestFlickerIsFoundByAuto(t *testing.T) {
 		out, d, err := decode.Run(t.Context(), req, payload, cat, decode.Options{})
 		checkOutcome(t, out, d, err)
 		if s.Labels[i] == synthetic.RestLabel {
-			// The montage has no C3 and C4, so nothing is left that the clip could be.
-			if fault := faultOf(t, err); fault.Code != decoders.CodeUndetermined {
-				t.Errorf("rest: %v", err)
+			// The flickers are declared: whoever follows none of them looks at no target.
+			if err != nil || out.ParadigmDetected != "ssvep" || out.DecodedIntent != "no_target" {
+				t.Errorf("rest: %v, %+v", err, out)
 			}
 			continue
 		}
@@ -176,6 +176,8 @@ func TestFlickerIsFoundByAuto(t *testing.T) {
 	}
 }
 
+// TestImageryIsFoundByAuto takes the same trials with cues of movements, without any, and with flickers declared beside them:
+// electrodes over the motor cortex are no sign of imagery.
 func TestImageryIsFoundByAuto(t *testing.T) {
 	t.Parallel()
 	cat := trainedCatalog()
@@ -185,25 +187,96 @@ func TestImageryIsFoundByAuto(t *testing.T) {
 	}
 	taken := 0
 	for i, e := range s.Events {
-		req, payload := clip(s, e.Onset, 4)
-		req.Input.Events = nil
-		// Frequencies that nobody looks at must not make it SSVEP.
-		req.Input.Stimulus = &decode.Stimulus{Targets: []decode.Target{{Frequency: 14}, {Frequency: 17}, {Frequency: 23}}}
-		out, d, err := decode.Run(t.Context(), req, payload, cat, decode.Options{})
-		checkOutcome(t, out, d, err)
-		if err != nil {
-			t.Fatal(err)
+		answer := func(change func(*decode.Input)) (*decode.Output, *decode.Diagnostics) {
+			req, payload := clip(s, e.Onset, 4)
+			change(&req.Input)
+			out, d, err := decode.Run(t.Context(), req, payload, cat, decode.Options{})
+			checkOutcome(t, out, d, err)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return out, d
 		}
-		switch {
-		case out.ParadigmDetected == "ssvep":
+		for name, events := range map[string][]decode.Event{
+			"a GDF code": {{Code: e.Code}}, "a label": {{Code: 7, Label: "Left Hand"}}, "PhysioNet's": {{Code: 1, Label: "T1"}}, "OpenViBE's": {{Code: 3, Label: "OVTK_GDF_Right"}},
+		} {
+			out, d := answer(func(in *decode.Input) { in.Events = events })
+			if out.ParadigmDetected != "motor_imagery" || len(d.Routing.Fallbacks) != 2 {
+				t.Errorf("trial %d, cued by %s: %s, fallbacks %+v", i, name, out.ParadigmDetected, d.Routing.Fallbacks)
+			}
+		}
+		for name, events := range map[string][]decode.Event{
+			"nothing": nil, "a bare code": {{Code: 1}}, "rest": {{Label: "rest"}}, "PhysioNet's rest": {{Label: "T0"}}, "a button": {{Label: "left button"}},
+			"T1 among others": {{Code: 1, Label: "T1"}, {OnsetS: 2, Label: "artifact"}},
+		} {
+			out, d := answer(func(in *decode.Input) { in.Events = events })
+			if out.ParadigmDetected != "undetermined" || out.DecodedIntent != "undetermined" || len(d.Routing.Fallbacks) != 3 || d.Routing.Used != (decode.Route{}) {
+				t.Errorf("trial %d with %s: %s as %s, routing %+v", i, name, out.DecodedIntent, out.ParadigmDetected, d.Routing)
+			}
+		}
+		// Frequencies that nobody looks at are answered by what was declared, with or without a cue.
+		out, d := answer(func(in *decode.Input) {
+			in.Stimulus = &decode.Stimulus{Targets: []decode.Target{{Frequency: 14}, {Frequency: 17}, {Frequency: 23}}}
+		})
+		if out.ParadigmDetected != "ssvep" || len(d.Routing.Fallbacks) != 1 {
+			t.Errorf("trial %d with flickers: %s, fallbacks %+v", i, out.ParadigmDetected, d.Routing.Fallbacks)
+		}
+		if out.DecodedIntent != "no_target" {
 			taken++
-		case out.ParadigmDetected != "motor_imagery" || len(d.Routing.Fallbacks) != 2:
-			t.Errorf("trial %d: %s, fallbacks %+v", i, out.ParadigmDetected, d.Routing.Fallbacks)
 		}
 	}
-	// The test for a flicker errs in one of a hundred (p < 0.01): three of twenty would be one chance in a thousand.
-	if taken > 2 {
-		t.Errorf("%d of %d trials were taken for SSVEP", taken, len(s.Events))
+	// One of twenty is the stated rate of false accepts: four of twenty would be one chance in sixty.
+	if taken > 3 {
+		t.Errorf("%d of %d trials were taken for a target", taken, len(s.Events))
+	}
+}
+
+// TestDeclaredStimulusGoesBeforeEvents sends the events of one paradigm with the stimulus of another, and asks on a montage that
+// no model fits.
+func TestDeclaredStimulusGoesBeforeEvents(t *testing.T) {
+	t.Parallel()
+	cat := trainedCatalog()
+	var train []decode.Event // as flashes, as the marks of an SSVEP session and as a stream of markers may come
+	for i := range 12 {
+		train = append(train, decode.Event{OnsetS: 0.2 + 0.2*float64(i), Code: 1 + i})
+	}
+	targets := []decode.Target{{Label: "13 Hz", Frequency: 13}, {Label: "17 Hz", Frequency: 17}}
+	matrix := [][]string{{"A", "B", "C", "D", "E", "F"}, {"G", "H", "I", "J", "K", "L"}, {"M", "N", "O", "P", "Q", "R"}, {"S", "T", "U", "V", "W", "X"},
+		{"Y", "Z", "1", "2", "3", "4"}, {"5", "6", "7", "8", "9", "_"}}
+	for _, tc := range []struct {
+		name     string
+		channels []string
+		stimulus *decode.Stimulus
+		events   []decode.Event
+		want     string
+	}{
+		{"flickers and a train of events", []string{"O1", "Oz", "O2"}, &decode.Stimulus{Targets: targets}, train, "ssvep"},
+		{"flickers and a train on a speller's montage", parietal, &decode.Stimulus{Targets: targets}, train, "ssvep"},
+		{"flickers and cues", ultracortex, &decode.Stimulus{Targets: targets}, []decode.Event{{Code: 769}}, "ssvep"},
+		{"a train, and a model", parietal, nil, train, "p300"},
+		{"a train, and no model", []string{"O1", "Oz", "O2"}, nil, train, "undetermined"},
+		{"five events", parietal, nil, train[:5], "undetermined"},
+		{"a matrix, and a model", parietal, &decode.Stimulus{Matrix: matrix}, train, "p300"},
+		{"a matrix, and no model", []string{"O1", "Oz", "O2"}, &decode.Stimulus{Matrix: matrix}, train, "undetermined"},
+		{"a matrix that never flashed", parietal, &decode.Stimulus{Matrix: matrix}, nil, "undetermined"},
+		{"a matrix over cues", parietal, &decode.Stimulus{Matrix: matrix}, train[:2], "p300"},
+		{"both, of which the flicker is not followed", parietal, &decode.Stimulus{Targets: targets, Matrix: matrix}, train, "p300"},
+		{"both, and no model for the speller", []string{"O1", "Oz", "O2"}, &decode.Stimulus{Targets: targets, Matrix: matrix}, train, "ssvep"},
+		{"cues, and no model", []string{"O1", "Oz", "O2"}, nil, []decode.Event{{Code: 769}}, "undetermined"},
+		{"cues that follow each other closely", ultracortex, nil, []decode.Event{{Code: 768}, {OnsetS: .1, Code: 769}, {OnsetS: .2, Code: 781}, {OnsetS: .9, Code: 768},
+			{OnsetS: 1, Code: 770}, {OnsetS: 1.1, Code: 781}}, "motor_imagery"},
+	} {
+		req := &decode.Request{Input: decode.Input{Type: "eeg", Channels: &decode.Channels{Count: len(tc.channels), Names: tc.channels}, SampleRate: 250,
+			Events: tc.events, Stimulus: tc.stimulus}}
+		out, d, err := decode.Run(t.Context(), req, floats(noise(len(tc.channels), 2000, 17)), cat, decode.Options{})
+		checkOutcome(t, out, d, err)
+		if err != nil {
+			t.Errorf("%s: %v", tc.name, err)
+			continue
+		}
+		if out.ParadigmDetected != tc.want || (d.Routing.Used.Paradigm != tc.want) != (tc.want == "undetermined") || d.Routing.Why == "" {
+			t.Errorf("%s: %s, want %s; routing %+v", tc.name, out.ParadigmDetected, tc.want, d.Routing)
+		}
 	}
 }
 
@@ -374,7 +447,10 @@ func BenchmarkRun(b *testing.B) {
 	} {
 		b.Run(bc.name, func(b *testing.B) {
 			req, payload := clip(s, s.Events[0].Onset, 4)
-			req.Input.Paradigm, req.Input.Model, req.Input.Events = bc.paradigm, bc.model, nil
+			req.Input.Paradigm, req.Input.Model = bc.paradigm, bc.model
+			if bc.paradigm != "auto" {
+				req.Input.Events = nil
+			}
 			if bc.paradigm == "ssvep" {
 				req.Input.Stimulus = &decode.Stimulus{Targets: []decode.Target{{Frequency: 13}, {Frequency: 17}, {Frequency: 21}}}
 			}

@@ -13,7 +13,7 @@ type Output struct {
 	Confidence       float64         `json:"confidence"` // calibrated, 0..1
 	ParadigmDetected string          `json:"paradigm_detected"`
 	PredictedText    string          `json:"predicted_text"` // "" where there is nothing to say
-	Alternatives     []intent.Ranked `json:"alternatives"`   // with Confidence they sum to 1
+	Alternatives     []intent.Ranked `json:"alternatives"`   // with Confidence they sum to 1; none where the paradigm is undetermined
 	SessionContext   string          `json:"session_context"`
 	SeizureDetected  *bool           `json:"seizure_detected"` // null when it was not checked or cannot be said
 	RedFlags         []string        `json:"red_flags"`        // codes, gravest first
@@ -21,9 +21,18 @@ type Output struct {
 
 	RedFlagDetails []intent.Flag `json:"red_flag_details"` // the same, with severity and message
 	DecodedClass   string        `json:"decoded_class"`    // the decoder's own name of the most probable class
-	Model          Model         `json:"model"`
+	Model          *Model        `json:"model"`            // null where none answered
 	Alignment      Alignment     `json:"alignment"`
 	Quality        *Quality      `json:"quality"` // null for clips too short to judge
+	Undetermined   *Undetermined `json:"undetermined,omitempty"`
+}
+
+// Undetermined says why auto gave no intent. Then the paradigm and the intent are "undetermined", the confidence is 0, and there
+// is no model and no alternative.
+type Undetermined struct {
+	Reason   string         `json:"reason"`
+	Tried    []Fallback     `json:"tried"`    // the paradigms, each with what speaks against it
+	Evidence map[string]any `json:"evidence"` // the numbers looked at
 }
 
 // Model names the catalog model that answered.

@@ -3,6 +3,7 @@ package decode_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -16,6 +17,7 @@ import (
 	"github.com/neurod/neurod/decoders/catalog"
 	"github.com/neurod/neurod/decoders/decode"
 	"github.com/neurod/neurod/decoders/epoch"
+	"github.com/neurod/neurod/decoders/intent"
 	"github.com/neurod/neurod/decoders/motorimagery"
 	"github.com/neurod/neurod/decoders/recording"
 	"github.com/neurod/neurod/internal/testkit/eegdata"
@@ -47,9 +49,9 @@ func store(t testing.TB, cat *catalog.Catalog, name string, card catalog.ModelCa
 	}
 }
 
-// TestExoskeletonTrialsAreRoutedAndDecoded sends every trial of a real SSVEP recording through auto. Trials with a
-// flicker must be found out and be right about as often as package ssvep states for its clips; whatever the routing
-// takes for SSVEP at rest must be rare.
+// TestExoskeletonTrialsAreRoutedAndDecoded sends every trial of a real SSVEP recording through auto. All are SSVEP, since the
+// flickers are declared. Trials with one must be found out and be right about as often as package ssvep states for its clips;
+// targets at rest must be rare.
 func TestExoskeletonTrialsAreRoutedAndDecoded(t *testing.T) {
 	t.Parallel()
 	cat := defaultCatalog(t)
@@ -86,16 +88,17 @@ func TestExoskeletonTrialsAreRoutedAndDecoded(t *testing.T) {
 			switch {
 			case label == "":
 				rest++
-				if err == nil {
+				if err == nil && out.DecodedIntent != "no_target" {
 					invented++
 				}
 			default:
 				trials++
-				if err != nil {
+				if err != nil || out.ParadigmDetected != "ssvep" {
+					t.Errorf("%s at %.1f s: %v, taken for %s", filepath.Base(file), e.Onset, err, out.ParadigmDetected)
 					continue
 				}
-				if out.ParadigmDetected != "ssvep" {
-					t.Errorf("%s at %.1f s: taken for %s", filepath.Base(file), e.Onset, out.ParadigmDetected)
+				if out.DecodedIntent == "no_target" {
+					continue
 				}
 				routed++
 				if out.DecodedIntent == label {
@@ -170,7 +173,7 @@ func TestImageryOfARealPerson(t *testing.T) {
 	for _, trial := range trials {
 		req := &decode.Request{
 			Input: decode.Input{Type: "eeg", Channels: &decode.Channels{Count: len(sig.Channels), Names: sig.Channels}, SampleRate: sig.Rate,
-				Events: []decode.Event{{OnsetS: 1, Code: 1}}},
+				Events: []decode.Event{{OnsetS: 1, Code: 1, Label: "T1"}}}, // a cue of the recording's kind, whichever it was
 			Context: &decode.Context{UIMode: "wheelchair_nav", SessionHistory: []string{"rest"}},
 		}
 		out, d, err := decode.Run(t.Context(), req, raw(trial.Data), cat, decode.Options{})
@@ -261,6 +264,40 @@ func TestBrokenFilesAreRefused(t *testing.T) {
 					Stimulus: &decode.Stimulus{Targets: []decode.Target{{Frequency: 13}, {Frequency: 17}}}}}
 				out, d, err := decode.Run(t.Context(), req, payload, cat, decode.Options{})
 				t.Run(fmt.Sprintf("%s as %s", filepath.Base(file), encoding), func(t *testing.T) { checkOutcome(t, out, d, err) })
+			}
+		}
+	}
+}
+
+// TestAutoNeverGuesses sends every recording at hand through auto: none fails for what it is, none without cues of movements gets
+// a command, and the exoskeleton recordings are SSVEP by what is declared, whatever their events look like.
+func TestAutoNeverGuesses(t *testing.T) {
+	t.Parallel()
+	cat := defaultCatalog(t)
+	for _, pattern := range []string{"formats/*/*", "ssvep/*/*", "motor_imagery/biosig/*", "p300/*/*", "seizure/chbmit/*", "headsets/*/*", "artifacts/*/*"} {
+		for _, file := range eegdata.Glob(t, pattern) {
+			rec, err := recording.OpenFS(os.DirFS(filepath.Dir(file)), filepath.Base(file))
+			if err != nil || rec.Seconds() > 3600 {
+				continue // what a reader refuses is its tests' business
+			}
+			req := &decode.Request{Input: decode.Input{Type: "eeg"}}
+			screen := strings.Contains(file, "exoskeleton")
+			if screen {
+				req.Input.Stimulus = &decode.Stimulus{Targets: []decode.Target{{Frequency: 13}, {Frequency: 17}, {Frequency: 21}}}
+			}
+			out, d, err := decode.RunRecording(t.Context(), req, rec, cat, decode.Options{})
+			checkOutcome(t, out, d, err)
+			cued := len(intent.MovementCues(rec.Events, nil)) > 0
+			var fault *decoders.Error
+			switch {
+			case errors.As(err, &fault):
+				if fault.Code == decoders.CodeMontageMismatch && !strings.Contains(fault.Message, "no EEG channel") || fault.Code == decoders.CodeModelNotFound {
+					t.Errorf("%s: %v", file, err)
+				}
+			case screen && out.ParadigmDetected != "ssvep":
+				t.Errorf("%s: %s, %+v", file, out.ParadigmDetected, d.Routing)
+			case out.ParadigmDetected == "motor_imagery" && !cued:
+				t.Errorf("%s: %s as motor imagery without a cue, %+v", file, out.DecodedIntent, d.Routing)
 			}
 		}
 	}

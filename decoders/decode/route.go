@@ -11,12 +11,13 @@ import (
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/catalog"
 	"github.com/neurod/neurod/decoders/epoch"
-	"github.com/neurod/neurod/decoders/recording"
+	"github.com/neurod/neurod/decoders/intent"
 	"github.com/neurod/neurod/decoders/ssvep"
 )
 
 const (
 	maxFlashSOA = 1.0  // s: slower stimuli are cues, not flashes
+	minFlashes  = 6    // two codes, three times each: fewer events that follow each other closely are no train of flashes
 	maxP        = 0.01 // of the SSVEP surrogates, see package ssvep
 	// minAutoSeconds is the shortest clip that auto looks at: five periods of the slowest flicker in use.
 	minAutoSeconds = 1.0
@@ -46,116 +47,191 @@ func alone(cat catalog.Resolver, first *catalog.Choice, in *Input, l *loaded, d 
 	return choice, nil
 }
 
-// auto settles the paradigm by the evidence, in the order that the package comment gives. The signal is loaded. The
-// result is not nil where finding out took the whole decode.
+// auto settles the paradigm by what the request declares and by the evidence, in the order that the package comment gives. The
+// signal is loaded. The choice is nil where nothing tells the paradigm; d then says what was looked at. The result is not nil
+// where finding out took the whole decode.
 func auto(ctx context.Context, cat catalog.Resolver, in *Input, input *decoders.Input, l *loaded, clips bool, d *Diagnostics) (*catalog.Choice, *decoders.Result, error) {
-	evidence := map[string]any{}
-	d.Routing.Evidence = evidence
-	pass := func(p decoders.Paradigm, format string, args ...any) {
-		d.Routing.Fallbacks = append(d.Routing.Fallbacks, Fallback{From: string(p), Why: fmt.Sprintf(format, args...)})
-	}
-
-	train := flashTrain(l.events)
-	evidence["events"] = train
-	if train.isP300() {
-		choice, err := choose(cat, decoders.P300, in, l, false, d)
-		if err != nil {
+	f := &finder{ctx: ctx, cat: cat, in: in, input: input, l: l, clips: clips, d: d, train: flashTrain(l.events)}
+	d.Routing.Evidence = map[string]any{"events": f.train}
+	for _, look := range []func() (*catalog.Choice, *decoders.Result, error){f.flashes, f.flicker, f.imagery} {
+		if err := ctx.Err(); err != nil {
 			return nil, nil, err
 		}
-		d.Routing.Why = fmt.Sprintf("%d events of %d codes, a median of %.3g s apart, are flashes; %s", train.Events, train.Codes, *train.MedianSOA, choice.Why)
-		return choice, nil, nil
-	}
-	pass(decoders.P300, "%s", train.why())
-
-	if err := ctx.Err(); err != nil {
-		return nil, nil, err
-	}
-	if len(input.Stimulus.Targets) == 0 {
-		pass(decoders.SSVEP, "the request names no stimulus frequencies")
-	} else {
-		choice, result, found, err := flickers(ctx, cat, in, input, l, d)
-		var fault *decoders.Error
-		switch {
-		case errors.As(err, &fault) && fault.Code != decoders.CodeInvalidStimulus: // a wrong request is not the evidence's fault
-			evidence["ssvep"] = map[string]any{"error": fault.Code}
-			pass(decoders.SSVEP, "%s", fault.Message)
-		case err != nil:
-			return nil, nil, err
-		default:
-			evidence["ssvep"] = found
-			switch {
-			case !found.Tested:
-				pass(decoders.SSVEP, "the band leaves no neighboring frequencies to compare %g Hz with", found.Frequency)
-			case found.P >= maxP:
-				pass(decoders.SSVEP, "no target stands out: %g Hz is the best, p = %.3g", found.Frequency, found.P)
-			case found.AlphaLike:
-				pass(decoders.SSVEP, "%g Hz without harmonics looks like the alpha rhythm", found.Frequency)
-			default:
-				d.Routing.Why = fmt.Sprintf("the response at %g Hz beats its surrogates, p = %.3g; %s", found.Frequency, found.P, choice.Why)
-				return choice, result, nil
-			}
+		choice, result, err := look()
+		if err != nil || choice != nil {
+			return choice, result, err
 		}
 		d.Routing.Used, d.Routing.Passed = Route{}, nil
 	}
+	d.Routing.Why = f.reason()
+	return nil, nil, nil
+}
 
-	missing := missingMotor(l.Channels)
-	evidence["motor_channels_missing"] = missing
-	if len(missing) > 0 {
-		pass(decoders.MotorImagery, "the montage lacks %s", listed(missing))
-		return nil, nil, undetermined(d)
-	}
-	choice, err := choose(cat, decoders.MotorImagery, in, l, clips, d)
+// finder looks for the paradigm of a recording. Each of its looks returns a nil choice where it found nothing, and the reason
+// is then among the fallbacks; an error is one of the request or of the samples, whatever the paradigm.
+type finder struct {
+	ctx   context.Context
+	cat   catalog.Resolver
+	in    *Input
+	input *decoders.Input
+	l     *loaded
+	clips bool
+	d     *Diagnostics
+	train train
+
+	screen *screen // once it was asked for
+}
+
+func (f *finder) pass(p decoders.Paradigm, format string, args ...any) (*catalog.Choice, *decoders.Result, error) {
+	f.d.Routing.Fallbacks = append(f.d.Routing.Fallbacks, Fallback{From: string(p), Why: fmt.Sprintf(format, args...)})
+	return nil, nil, nil
+}
+
+// noModel passes over a paradigm that no model fits: what the person did is then not known, and the recording is not at fault.
+func (f *finder) noModel(p decoders.Paradigm, fault *decoders.Error) (*catalog.Choice, *decoders.Result, error) {
+	f.d.Routing.Evidence[string(p)] = map[string]any{"error": fault.Code, "details": fault.Details}
+	return f.pass(p, "%s", fault.Message)
+}
+
+// fits tells whether an error is that no model of the catalog can be asked.
+func fits(err error) (*decoders.Error, bool) {
 	var fault *decoders.Error
-	if errors.As(err, &fault) {
-		evidence["motor_imagery"] = map[string]any{"error": fault.Code, "details": fault.Details}
-		pass(decoders.MotorImagery, "%s", fault.Message)
-		return nil, nil, undetermined(d)
+	if errors.As(err, &fault) && (fault.Code == decoders.CodeMontageMismatch || fault.Code == decoders.CodeModelNotFound) {
+		return fault, false
+	}
+	return nil, true
+}
+
+// flashes looks for a speller: a matrix or a table of flashes in the request, else events that follow each other as flashes do.
+// Declared flickers go before events, of which an SSVEP screen has some, too.
+func (f *finder) flashes() (*catalog.Choice, *decoders.Result, error) {
+	st := f.input.Stimulus
+	declared := len(st.Matrix)+len(st.Flashes) > 0
+	switch {
+	case len(st.Targets) > 0 && declared && f.train.isP300():
+		// Both are on the screen: the one that the person answers to counts, and a flicker shows by itself.
+		s, err := f.flickers()
+		if _, ok := fits(err); ok && err != nil {
+			return nil, nil, err
+		}
+		if err == nil && s.speaks() {
+			return f.pass(decoders.P300, "the request declares a speller and flickers, of which %g Hz stands out, p = %.3g", s.found.Frequency, s.found.P)
+		}
+	case len(st.Targets) > 0:
+		return f.pass(decoders.P300, "the request declares the flickers of an SSVEP screen")
+	case declared && len(f.l.events) == 0:
+		return f.pass(decoders.P300, "the request declares a speller, and there are no events to tell when it flashed")
+	case !declared && !f.train.isP300():
+		return f.pass(decoders.P300, "%s", f.train.why())
+	case !declared && len(intent.MovementCues(f.l.events, nil)) > 0:
+		return f.pass(decoders.P300, "the events are cues of movements")
+	}
+	choice, err := choose(f.cat, decoders.P300, f.in, f.l, false, f.d)
+	if fault, ok := fits(err); !ok {
+		return f.noModel(decoders.P300, fault)
 	}
 	if err != nil {
 		return nil, nil, err
 	}
-	if need := minSamples(choice.Decoder, l.Rate); l.Samples() < need {
-		pass(decoders.MotorImagery, "%d samples a channel, %s needs %d", l.Samples(), choice.Entry.ID(), need)
-		d.Routing.Used = Route{}
-		return nil, nil, undetermined(d)
+	what := "flashes"
+	if declared {
+		what = "flashes of the declared speller"
 	}
-	d.Routing.Why = "neither flashes nor flicker, and the montage covers C3 and C4; " + choice.Why
+	f.d.Routing.Why = fmt.Sprintf("%d events of %d codes are %s; %s", f.train.Events, f.train.Codes, what, choice.Why)
+	if f.train.MedianSOA != nil {
+		f.d.Routing.Why = fmt.Sprintf("%d events of %d codes, a median of %.3g s apart, are %s; %s", f.train.Events, f.train.Codes, *f.train.MedianSOA, what, choice.Why)
+	}
 	return choice, nil, nil
 }
 
-// flickers decodes with the catalog's SSVEP model and returns whether there is a flicker at all.
-func flickers(ctx context.Context, cat catalog.Resolver, in *Input, input *decoders.Input, l *loaded, d *Diagnostics) (*catalog.Choice, *decoders.Result, ssvep.Detection, error) {
-	choice, err := choose(cat, decoders.SSVEP, in, l, false, d)
+// flicker takes a request that declares flickers at its word. Whether the person follows one is the decoder's to say: it knows
+// the answer no_target.
+func (f *finder) flicker() (*catalog.Choice, *decoders.Result, error) {
+	if len(f.input.Stimulus.Targets) == 0 {
+		return f.pass(decoders.SSVEP, "the request names no stimulus frequencies")
+	}
+	s, err := f.flickers()
+	if fault, ok := fits(err); !ok {
+		return f.noModel(decoders.SSVEP, fault)
+	}
 	if err != nil {
-		return nil, nil, ssvep.Detection{}, err
+		return nil, nil, err
 	}
-	result, err := choice.Decoder.Decode(ctx, input)
-	if err != nil {
-		return nil, nil, ssvep.Detection{}, err
+	f.d.Routing.Used, f.d.Routing.Passed = Route{Paradigm: string(decoders.SSVEP), Model: s.choice.Entry.ID()}, s.choice.Passed
+	f.d.Routing.Evidence["ssvep"] = s.found
+	why := "the request declares flickers, of which none stands out"
+	if s.speaks() {
+		why = fmt.Sprintf("the request declares flickers, and the response at %g Hz beats its surrogates, p = %.3g", s.found.Frequency, s.found.P)
 	}
-	if found, ok := result.Evidence["detection"].(ssvep.Detection); ok {
-		return choice, result, found, nil
-	}
-	// A model of another making, which does not say how sure it is that there is a flicker.
-	found, err := ssvep.Detect(input)
-	return choice, result, found, err
+	f.d.Routing.Why = why + "; " + s.choice.Why
+	return s.choice, s.result, nil
 }
 
-func undetermined(d *Diagnostics) error {
-	tried := slices.Clone(d.Routing.Fallbacks)
-	return decoders.Errorf(decoders.CodeUndetermined, map[string]any{"evidence": d.Routing.Evidence, "tried": tried},
-		"nothing in the recording tells the paradigm; name it in the request. Looked at: "+
-			"p300 (%s), ssvep (%s), motor_imagery (%s)", tried[0].Why, tried[1].Why, tried[2].Why)
+// imagery looks for cues of movements. A montage over the motor cortex alone says nothing: every clinical recording has one.
+func (f *finder) imagery() (*catalog.Choice, *decoders.Result, error) {
+	choice, err := choose(f.cat, decoders.MotorImagery, f.in, f.l, f.clips, f.d)
+	var classes []string
+	if err == nil {
+		classes = choice.Entry.Classes
+	}
+	cues := intent.MovementCues(f.l.events, classes)
+	f.d.Routing.Evidence["imagery_cues"] = len(cues)
+	if len(cues) == 0 {
+		return f.pass(decoders.MotorImagery, "no event is the cue of a movement, by a label such as left_hand or T1 or a code from 769 to 774")
+	}
+	if fault, ok := fits(err); !ok {
+		return f.noModel(decoders.MotorImagery, fault)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	if need := minSamples(choice.Decoder, f.l.Rate); f.l.Samples() < need {
+		return f.pass(decoders.MotorImagery, "%d samples a channel, %s needs %d", f.l.Samples(), choice.Entry.ID(), need)
+	}
+	f.d.Routing.Why = fmt.Sprintf("%d of %d events are cues of movements; %s", len(cues), len(f.l.events), choice.Why)
+	return choice, nil, nil
 }
 
-// missingMotor returns which of C3 and C4 a montage lacks.
-func missingMotor(channels []string) []string {
-	missing := []string{"C3", "C4"}
-	for _, ch := range channels {
-		name := recording.CanonicalName(ch)
-		missing = slices.DeleteFunc(missing, func(m string) bool { return m == name })
+// reason sums up what was looked at.
+func (f *finder) reason() string {
+	var tried []string
+	for _, p := range f.d.Routing.Fallbacks {
+		tried = append(tried, fmt.Sprintf("%s (%s)", p.From, p.Why))
 	}
-	return missing
+	return "nothing in the recording tells the paradigm; name it in the request. Looked at: " + strings.Join(tried, ", ")
+}
+
+// screen is what the catalog's SSVEP model says of the declared flickers.
+type screen struct {
+	choice *catalog.Choice
+	result *decoders.Result
+	found  ssvep.Detection
+}
+
+// speaks tells whether the best of the flickers stands out.
+func (s *screen) speaks() bool { return s.found.Tested && s.found.P < maxP && !s.found.AlphaLike }
+
+// flickers decodes with the catalog's SSVEP model, once.
+func (f *finder) flickers() (*screen, error) {
+	if f.screen != nil {
+		return f.screen, nil
+	}
+	choice, err := choose(f.cat, decoders.SSVEP, f.in, f.l, false, f.d)
+	if err != nil {
+		return nil, err
+	}
+	result, err := choice.Decoder.Decode(f.ctx, f.input)
+	if err != nil {
+		return nil, err
+	}
+	found, ok := result.Evidence["detection"].(ssvep.Detection)
+	if !ok { // a model of another making, which does not say how sure it is that there is a flicker
+		if found, err = ssvep.Detect(f.input); err != nil {
+			return nil, err
+		}
+	}
+	f.screen = &screen{choice, result, found}
+	return f.screen, nil
 }
 
 // train is what the events look like as flashes.
@@ -196,7 +272,7 @@ func flashTrain(events []decoders.Event) train {
 }
 
 func (t train) isP300() bool {
-	return t.Codes >= 2 && t.MedianSOA != nil && *t.MedianSOA <= maxFlashSOA
+	return t.Codes >= 2 && t.Events >= minFlashes && t.MedianSOA != nil && *t.MedianSOA <= maxFlashSOA
 }
 
 func (t train) why() string {
@@ -205,6 +281,8 @@ func (t train) why() string {
 		return "there are no events"
 	case t.Codes < 2:
 		return fmt.Sprintf("%d events of a single code", t.Events)
+	case t.Events < minFlashes:
+		return fmt.Sprintf("%d events are fewer than the %d of a train of flashes", t.Events, minFlashes)
 	case t.MedianSOA == nil:
 		return "the events have no usable times"
 	}

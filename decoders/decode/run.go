@@ -136,6 +136,10 @@ func run(ctx context.Context, req *Request, l *loaded, cat catalog.Resolver, opt
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	if choice == nil {
+		opt.step("route")
+		return undetermined(req.Context, l, opt, d), nil
+	}
 	decoder, alignment := choice.Decoder, Alignment{Kind: NotAligned}
 	if several && choice.Entry.Aligned {
 		r, err := clips.Recentring(ctx, choice, input)
@@ -267,7 +271,7 @@ func prior(c *Context, st decoders.Stimulus) func(string) float64 {
 // checkSeizure returns whether the recording looks like a seizure, nil where that cannot be said. A request for the
 // paradigm seizure has its answer; beside every other paradigm the rules of package seizure run.
 func checkSeizure(choice *catalog.Choice, result *decoders.Result, sig decoders.Signal, d *Diagnostics) *bool {
-	if choice.Entry.Paradigm == decoders.Seizure {
+	if choice != nil && choice.Entry.Paradigm == decoders.Seizure {
 		return result.Seizure
 	}
 	verdict, evidence := seizure.Check(sig)
@@ -296,22 +300,67 @@ func answer(c *Context, choice *catalog.Choice, result *decoders.Result, l *load
 		RedFlagDetails:   redFlags(choice, result, ranked, l, quality, ictal),
 		Disclaimer:       intent.Disclaimer,
 		DecodedClass:     decodedClass(mode, paradigm, result.Classes, c.Intents, first.Intent),
-		Model: Model{Name: choice.Entry.Name, Version: choice.Entry.Version, Pipeline: choice.Entry.Pipeline,
+		Model: &Model{Name: choice.Entry.Name, Version: choice.Entry.Version, Pipeline: choice.Entry.Pipeline,
 			Source: choice.Entry.Source, SHA256: choice.Entry.SHA256},
 	}
 	for _, f := range out.RedFlagDetails {
 		out.RedFlags = append(out.RedFlags, f.Code)
 	}
-	if quality != nil {
-		out.Quality = &Quality{Overall: round3(quality.Overall), Confidence: round3(quality.Confidence), Windows: quality.Windows, Passed: quality.Passed,
-			Artifacts: features.Scores{BlinkLike: round3(quality.Artifacts.BlinkLike), MotionLike: round3(quality.Artifacts.MotionLike),
-				EMGLike: round3(quality.Artifacts.EMGLike), BadContact: round3(quality.Artifacts.BadContact)},
-			PerChannel: features.ByChannel[float64]{Names: quality.PerChannel.Names, Values: slices.Clone(quality.PerChannel.Values)}}
-		for i, v := range out.Quality.PerChannel.Values {
-			out.Quality.PerChannel.Values[i] = round3(v)
-		}
-	}
+	out.Quality = qualityOf(quality)
 	return out
+}
+
+// undetermined is the answer to a recording of which nothing tells what the person did: no intent that anything could act on,
+// but whether it looks like a seizure, how clean it is, and what was looked at.
+func undetermined(c *Context, l *loaded, opt Options, d *Diagnostics) *Output {
+	if c == nil {
+		c = &Context{}
+	}
+	quality := measure(l)
+	opt.step("quality")
+	ictal := checkSeizure(nil, nil, l.Signal, d)
+	opt.step("seizure")
+	flags := slices.Clone(l.flags)
+	if ictal != nil && *ictal {
+		flags = append(flags, intent.FlagOf(intent.FlagPossibleSeizure))
+	}
+	if l.Seconds() < 2 {
+		flags = append(flags, intent.FlagOf(intent.FlagShortRecording))
+	}
+	flags = append(flags, intent.FlagOf(intent.FlagUndetermined))
+	out := &Output{
+		DecodedIntent:    intent.Undetermined,
+		ParadigmDetected: string(decoders.Undetermined),
+		Alternatives:     []intent.Ranked{},
+		SessionContext:   intent.SessionContext(intent.Mode(c.UIMode), decoders.Undetermined, c.SessionHistory, intent.Undetermined),
+		SeizureDetected:  ictal,
+		RedFlags:         []string{},
+		RedFlagDetails:   intent.Sort(append(flags, qualityFlags(quality)...)),
+		Disclaimer:       intent.Disclaimer,
+		Alignment:        Alignment{Kind: NotAligned},
+		Quality:          qualityOf(quality),
+		Undetermined:     &Undetermined{Reason: d.Routing.Why, Tried: slices.Clone(d.Routing.Fallbacks), Evidence: d.Routing.Evidence},
+	}
+	for _, f := range out.RedFlagDetails {
+		out.RedFlags = append(out.RedFlags, f.Code)
+	}
+	opt.step("answer")
+	return out
+}
+
+// qualityOf is the quality as an answer has it.
+func qualityOf(s *features.Summary) *Quality {
+	if s == nil {
+		return nil
+	}
+	q := &Quality{Overall: round3(s.Overall), Confidence: round3(s.Confidence), Windows: s.Windows, Passed: s.Passed,
+		Artifacts: features.Scores{BlinkLike: round3(s.Artifacts.BlinkLike), MotionLike: round3(s.Artifacts.MotionLike),
+			EMGLike: round3(s.Artifacts.EMGLike), BadContact: round3(s.Artifacts.BadContact)},
+		PerChannel: features.ByChannel[float64]{Names: s.PerChannel.Names, Values: slices.Clone(s.PerChannel.Values)}}
+	for i, v := range q.PerChannel.Values {
+		q.PerChannel.Values[i] = round3(v)
+	}
+	return q
 }
 
 // decodedClass returns the most probable of the classes that mean the intent.

@@ -22,7 +22,7 @@ const sumTolerance = 1e-9
 // codes are the stable codes a decoder may answer with.
 var codes = []string{
 	decoders.CodePayloadTooShort, decoders.CodePayloadMalformed, decoders.CodeInvalidSignal, decoders.CodeMontageMismatch,
-	decoders.CodeNoEvents, decoders.CodeInvalidStimulus, decoders.CodeUndetermined, decoders.CodeModelNotFound,
+	decoders.CodeNoEvents, decoders.CodeInvalidStimulus, decoders.CodeModelNotFound,
 	decoders.CodeModelIncompatible, decoders.CodeTooFewTrials, decoders.CodeUnsupportedFormat,
 }
 

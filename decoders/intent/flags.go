@@ -32,6 +32,7 @@ const (
 	FlagSeizureUnknown  = "seizure_unknown"
 	FlagAmplitudeOnly   = "amplitude_only"
 	FlagEventsIgnored   = "events_ignored"
+	FlagUndetermined    = "undetermined"
 )
 
 // Flag is one warning about an answer.
@@ -44,6 +45,7 @@ type Flag struct {
 // table lists the flags in the order in which an answer shows them, gravest first.
 var table = []Flag{
 	{FlagPossibleSeizure, Critical, "The recording looks like a seizure. This is no diagnosis; have a person look at once."},
+	{FlagUndetermined, Warning, "Nothing in the request or the recording tells what the person did; no intent was decoded."},
 	{FlagLowConfidence, Warning, "The answer is hardly more probable than guessing."},
 	{FlagAmbiguous, Warning, "The two most probable intents are close to each other."},
 	{FlagLowQuality, Warning, "Most of the recording is too noisy to rely on."},

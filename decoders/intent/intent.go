@@ -30,6 +30,9 @@ const Rest = "rest"
 // NoTarget is the intent of an SSVEP answer when the person looked at no target.
 const NoTarget = "no_target"
 
+// Undetermined is the intent of a recording of which nothing tells what the person did.
+const Undetermined = "undetermined"
+
 // movements gives the intents of motor imagery, by mode and class. The table of the package comment.
 var movements = map[Mode]map[string]string{
 	Default: {"left": "move_left", "right": "move_right", "hands": "move_forward", "feet": "move_back",

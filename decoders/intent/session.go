@@ -44,6 +44,9 @@ func SessionContext(mode Mode, paradigm decoders.Paradigm, history []string, now
 	if doing == "Spelling" && Spells(now) {
 		return spelling(history, now)
 	}
+	if now == Undetermined {
+		return fmt.Sprintf("%s; %s so far. What was meant now is undetermined.", doing, plural(len(history), "intent"))
+	}
 	now = shown(now)
 	if len(history) == 0 {
 		return fmt.Sprintf("%s; %s is the first intent of this session.", doing, now)

@@ -148,6 +148,7 @@ func TestLiveDecodingSaysWhyNot(t *testing.T) {
 		{object{}, "/decode/paradigm"},
 		{object{"paradigm": "telepathy"}, "/decode/paradigm"},
 		{object{"paradigm": "p300"}, "/decode/paradigm"},
+		{object{"paradigm": "auto"}, "/decode/paradigm"}, // nothing in a window tells what it is
 		{object{"paradigm": "ssvep", "window_s": .1}, "/decode/window_s"},
 		{object{"paradigm": "ssvep", "hop_s": 61}, "/decode/hop_s"},
 		{object{"paradigm": "ssvep", "model": "a b"}, "/decode/model"},

@@ -31,6 +31,8 @@ func (n *NewLiveDecode) check(rateHz float64, wrong *fieldErrors) *models.LiveDe
 		wrong.add("/decode/paradigm", "required", "is required: one of motor_imagery, ssvep, seizure, auto")
 	case n.Paradigm == "p300":
 		wrong.add("/decode/paradigm", "not_allowed", "p300 needs the times of its flashes: decode a stretch of the session with its events instead")
+	case n.Paradigm == "auto" && n.Model == "" && (n.Stimulus == nil || len(n.Stimulus.Targets) == 0):
+		wrong.add("/decode/paradigm", "not_applicable", "is auto, and nothing tells the paradigm: a window has no cues; name the paradigm, a model or stimulus.targets")
 	default:
 		wrong.oneOf("/decode/paradigm", n.Paradigm, liveParadigms)
 	}
