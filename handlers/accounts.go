@@ -198,6 +198,7 @@ type keyBody struct {
 type keyDocument struct {
 	ID        string         `json:"id"`
 	ProjectID string         `json:"project_id"`
+	ParentID  *string        `json:"parent_id"` // the key that was refreshed into this one
 	Name      string         `json:"name"`
 	RawKey    string         `json:"raw_key,omitempty"`
 	LastFour  string         `json:"last_four"`
@@ -215,7 +216,7 @@ func keyOf(k models.APIKey, raw string) keyDocument {
 	if limits == nil {
 		limits = models.RateLimits{} // {}, not null
 	}
-	return keyDocument{ID: k.ID, ProjectID: k.ProjectID, Name: k.Name, RawKey: raw, LastFour: k.LastFour, Scopes: k.Scopes,
+	return keyDocument{ID: k.ID, ProjectID: k.ProjectID, ParentID: k.ParentID, Name: k.Name, RawKey: raw, LastFour: k.LastFour, Scopes: k.Scopes,
 		CreatedAt: rfc3339(k.CreatedAt), ExpiresAt: rfc3339p(k.ExpiresAt), RateLimits: limits, License: k.License, LastUsedAt: rfc3339p(k.LastUsedAt)}
 }
 
@@ -263,7 +264,7 @@ func (a *API) listKeys(c *gin.Context) {
 	c.JSON(http.StatusOK, out)
 }
 
-// revokeKey is DELETE /v1/projects/:id/keys/:key_id.
+// revokeKey is DELETE /v1/projects/:id/keys/:key_id: the key and all that were refreshed from it.
 func (a *API) revokeKey(c *gin.Context) {
 	if err := a.cfg.Accounts.RevokeKey(c.Request.Context(), principal(c), c.Param("id"), c.Param("key_id")); err != nil {
 		fail(c, err)

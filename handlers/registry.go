@@ -288,12 +288,20 @@ func (a *API) refreshKey(c *gin.Context, b []byte) {
 
 // revokeOwnKey is POST /v1/auth/revoke.
 func (a *API) revokeOwnKey(c *gin.Context) {
-	raw, err := heldKey(c)
+	var body struct {
+		ownKeyBody
+		IncludeRefreshed bool `json:"include_refreshed"`
+	}
+	err := readKeyBody(c, &body)
+	var raw string
+	if err == nil {
+		raw, err = middleware.PresentedKey(c, body.APIKey)
+	}
 	if err != nil {
 		fail(c, err)
 		return
 	}
-	k, err := a.cfg.Accounts.RevokeRawKey(c.Request.Context(), raw)
+	k, n, err := a.cfg.Accounts.RevokeRawKey(c.Request.Context(), raw, body.IncludeRefreshed)
 	if err != nil {
 		fail(c, err)
 		return
@@ -301,7 +309,8 @@ func (a *API) revokeOwnKey(c *gin.Context) {
 	c.JSON(http.StatusOK, struct {
 		Revoked bool   `json:"revoked"`
 		KeyID   string `json:"key_id"`
-	}{true, k.ID})
+		Keys    int    `json:"keys_revoked"`
+	}{true, k.ID, n})
 }
 
 // modelDocument is a version of a model under /api/v1.

@@ -127,6 +127,8 @@ func (a *API) Routes() []Route {
 		{get, "/v1/projects/:id/keys", jwt, "", 0, a.listKeys},
 		{del, "/v1/projects/:id/keys/:key_id", jwt, "", 0, a.revokeKey},
 
+		{get, "/v1/audit", jwt, "", 0, a.listAudit},
+
 		{post, "/v1/sessions", key, models.ScopeSessions, SmallBodyLimit, a.createSession},
 		{post, "/v1/sessions/import", key, models.ScopeSessions, ImportBodyLimit, a.importSession},
 		{get, "/v1/sessions", key, models.ScopeSessions, 0, a.listSessions},

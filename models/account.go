@@ -59,6 +59,7 @@ func (s Scope) Valid() bool { return slices.Contains(Scopes(), s) }
 type APIKey struct {
 	ID         string
 	ProjectID  string
+	ParentID   *string // the key that was refreshed into this one, nil for one that its owner made
 	Name       string
 	Hash       string // SHA-256 of the whole key, hex; unique
 	LastFour   string

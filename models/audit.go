@@ -1,6 +1,9 @@
 package models
 
-import "time"
+import (
+	"context"
+	"time"
+)
 
 // AuditRecord says that a user's data were erased. It is only ever added, which the database itself holds; the subject is
 // hashed, so that the record does not keep what the erasure removed.
@@ -52,4 +55,91 @@ type ErasedSession struct {
 type SessionJob struct {
 	SessionID string
 	JobID     string
+}
+
+// AuditEvent is a line of the audit log: who did what to accounts, keys and people's data, when and from where. The log is
+// append-only, which the database itself holds. It names things by their identifiers and holds no secret, no e-mail and no
+// external user id: it outlives what it is about.
+type AuditEvent struct {
+	ID        string
+	AccountID *string     // the user whose account it concerns, nil for none; a project's events are its owner's
+	ProjectID *string     // nil where it is about no project
+	ActorKind AuditActor  // who did it
+	Actor     string      // id of the actor, "" for none
+	Action    AuditAction // what was done
+	Subject   string      // id of what it was done to, such as a key
+	Details   string      // JSON object of strings and numbers; "{}" for none
+	Remote    string      // address of the client, "" where there is none
+	RequestID string      // X-Request-Id of the call, "" where there is none
+	CreatedAt time.Time
+}
+
+// AuditActor is the kind of an actor.
+type AuditActor string
+
+// The kinds of actors.
+const (
+	ActorUser      AuditActor = "user"      // with a login
+	ActorKey       AuditActor = "key"       // a program with an API key
+	ActorOperator  AuditActor = "operator"  // at the command line of the server
+	ActorSystem    AuditActor = "system"    // the server by itself
+	ActorAnonymous AuditActor = "anonymous" // somebody without a good credential
+)
+
+// AuditAction names what was done.
+type AuditAction string
+
+// The actions.
+const (
+	AuditAccountCreated  AuditAction = "account.created"
+	AuditLogin           AuditAction = "login.succeeded"
+	AuditLoginFailed     AuditAction = "login.failed" // a wrong password; unknown e-mails are not logged
+	AuditLogout          AuditAction = "login.ended"
+	AuditTokenReused     AuditAction = "login.token_reused" // a refresh token came twice: all of its login are revoked
+	AuditProjectCreated  AuditAction = "project.created"
+	AuditKeyCreated      AuditAction = "key.created"
+	AuditKeyRefreshed    AuditAction = "key.refreshed"
+	AuditKeyRevoked      AuditAction = "key.revoked"
+	AuditUserErasing     AuditAction = "user_data.erasing" // accepted: out of reach from now on
+	AuditUserErased      AuditAction = "user_data.erased"  // done
+	AuditPasswordChanged AuditAction = "password.changed"
+	AuditAccountDeleted  AuditAction = "account.deleted"
+	AuditProjectDeleted  AuditAction = "project.deleted"
+)
+
+// AuditQuery selects events of the audit log, newest first.
+type AuditQuery struct {
+	AccountID string // "" for all accounts
+	ProjectID string // "" for all
+	Action    AuditAction
+	BeforeID  string // continues a list that ended with this event
+	Limit     int
+}
+
+// Origin is where a call came from, for the audit log. The ways in put it into the context of the call.
+type Origin struct {
+	Remote    string // address of the client
+	RequestID string
+	// Actor is who acts where it is neither the user nor the key that the act is about: an operator at the command line, or
+	// the server by itself. "" otherwise.
+	Actor AuditActor
+}
+
+type originKey struct{}
+
+// WithOrigin returns a context that tells where a call came from.
+func WithOrigin(ctx context.Context, o Origin) context.Context {
+	return context.WithValue(ctx, originKey{}, o)
+}
+
+// OriginOf returns where a call came from; the zero Origin where nobody has said.
+func OriginOf(ctx context.Context) Origin {
+	o, _ := ctx.Value(originKey{}).(Origin)
+	return o
+}
+
+// AuditActions lists every action.
+func AuditActions() []AuditAction {
+	return []AuditAction{AuditAccountCreated, AuditLogin, AuditLoginFailed, AuditLogout, AuditTokenReused, AuditProjectCreated, AuditKeyCreated,
+		AuditKeyRefreshed, AuditKeyRevoked, AuditUserErasing, AuditUserErased, AuditPasswordChanged, AuditAccountDeleted, AuditProjectDeleted}
 }

@@ -21,6 +21,7 @@ type cli struct {
 	API      apiCmd      `cmd:"" name:"api" help:"Run the HTTP API alone."`
 	Worker   workerCmd   `cmd:"" help:"Run workers alone."`
 	Migrate  migrateCmd  `cmd:"" help:"Move the database schema: up, down or status."`
+	Audit    auditCmd    `cmd:"" help:"Print the audit log, newest first."`
 	Decode   decodeCmd   `cmd:"" help:"Decode a file without a server."`
 	Evaluate evaluateCmd `cmd:"" help:"Measure the decoders on a folder of recordings."`
 	Train    trainCmd    `cmd:"" help:"Train a model from recordings with events."`

@@ -32,7 +32,8 @@ const RequestIDHeader = "X-Request-Id"
 // maxRequestID is the longest request id taken over from a client.
 const maxRequestID = 128
 
-// RequestID takes over the client's X-Request-Id when it is sane, makes one otherwise, and echoes it.
+// RequestID takes over the client's X-Request-Id when it is sane, makes one otherwise, and echoes it. The context of the
+// request carries it on, with the client's address, for the audit log.
 func RequestID() gin.HandlerFunc {
 	return func(c *gin.Context) {
 		id := c.GetHeader(RequestIDHeader)
@@ -41,6 +42,7 @@ func RequestID() gin.HandlerFunc {
 		}
 		c.Set(requestIDKey, id)
 		c.Header(RequestIDHeader, id)
+		c.Request = c.Request.WithContext(models.WithOrigin(c.Request.Context(), models.Origin{Remote: c.ClientIP(), RequestID: id}))
 		c.Next()
 	}
 }

@@ -149,6 +149,8 @@ func New(ctx context.Context, cfg Config) (_ *App, err error) {
 			return a.store.PruneUploads(ctx, time.Now().Add(-service.AbandonedUpload))
 		}}, {What: "analytics events", Do: func(ctx context.Context) (int, error) {
 			return a.store.PruneEvents(ctx, time.Now().Add(-cfg.Settings.AnalyticsRetention), pruneEvents)
+		}}, {What: "audit events", Do: func(ctx context.Context) (int, error) {
+			return a.store.PruneAudit(ctx, time.Now().Add(-cfg.Settings.AuditRetention), pruneEvents)
 		}}},
 	})
 	if err != nil {

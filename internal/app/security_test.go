@@ -47,6 +47,7 @@ var matrix = map[string]right{
 	"POST /v1/projects/:id/keys":           {takes: "jwt", body: `{"name":"x"}`, good: 201, other: 404},
 	"GET /v1/projects/:id/keys":            {takes: "jwt", good: 200, other: 404},
 	"DELETE /v1/projects/:id/keys/:key_id": {takes: "jwt", good: 204, other: 404},
+	"GET /v1/audit":                        {takes: "jwt", good: 200, other: 200},
 	"POST /v1/auth/signup":                 {takes: "none", body: `{"email":"{fresh}@example.com","password":"correct horse battery"}`, good: 201},
 	"POST /v1/auth/login":                  {takes: "none", body: `{"email":"{email}","password":"correct horse battery"}`, good: 200},
 	"POST /v1/auth/refresh":                {takes: "none", body: `{"refresh_token":"{refresh}"}`, good: 200},

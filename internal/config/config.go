@@ -129,6 +129,9 @@ type Config struct {
 	DeadLetterRetention time.Duration `env:"NEUROD_DEAD_LETTER_RETENTION" envDefault:"2160h"`
 	// IdempotencyRetention is how long the answer to an Idempotency-Key is kept. Defaults to 24 h.
 	IdempotencyRetention time.Duration `env:"NEUROD_IDEMPOTENCY_RETENTION" envDefault:"24h"`
+	// AuditRetention is how long the lines of the audit log are kept, at least 90 days: the database deletes none that is
+	// younger. Defaults to 400 days.
+	AuditRetention time.Duration `env:"NEUROD_AUDIT_RETENTION" envDefault:"9600h"`
 
 	// LogLevel is debug, info, warn or error. Defaults to info.
 	LogLevel slog.Level `env:"NEUROD_LOG_LEVEL" envDefault:"info"`
@@ -274,6 +277,9 @@ func (c Config) finish() (Config, error) {
 		if d <= 0 {
 			wrong(name, "must be longer than 0, as in 30s or 24h")
 		}
+	}
+	if c.AuditRetention < store.MinAuditRetention {
+		wrong("NEUROD_AUDIT_RETENTION", "must be at least %v", store.MinAuditRetention)
 	}
 	if c.AccessTTL >= c.RefreshTTL {
 		wrong("NEUROD_ACCESS_TTL", "must be shorter than NEUROD_REFRESH_TTL")

@@ -254,6 +254,10 @@ func (a *Accounts) Login(ctx context.Context, c Credentials) (Session, error) {
 		return Session{}, unavailable(err)
 	}
 	if !ok {
+		failed := models.AuditEvent{AccountID: &u.ID, ActorKind: models.ActorAnonymous, Action: models.AuditLoginFailed, Subject: u.ID}
+		if err := a.cfg.Store.AppendAudit(ctx, failed, nil); err != nil {
+			a.cfg.Log.WarnContext(ctx, "failed login not noted in the audit log", "user_id", u.ID, "error", err)
+		}
 		return Session{}, models.NewError(models.InvalidCredentials)
 	}
 	refund(len(limits))
@@ -590,8 +594,8 @@ func (a *Accounts) ListKeys(ctx context.Context, p models.Principal, projectID s
 	return keys, nil
 }
 
-// RevokeKey revokes a key of one of the user's projects, for good. KeyNotFound when there is none, or when it is
-// revoked already. It takes effect at once in this process, and in others within AccountsConfig.KeyCacheTTL.
+// RevokeKey revokes a key of one of the user's projects with all that were refreshed from it, for good: whoever held a copy
+// of a key may have refreshed it. KeyNotFound when there is none, or when it is revoked already. It takes effect at once in this process, and in others within AccountsConfig.KeyCacheTTL.
 func (a *Accounts) RevokeKey(ctx context.Context, p models.Principal, projectID, keyID string) error {
 	owner, err := user(p)
 	if err != nil {
@@ -602,11 +606,11 @@ func (a *Accounts) RevokeKey(ctx context.Context, p models.Principal, projectID,
 	if !okProject || !okKey {
 		return models.NewError(models.KeyNotFound)
 	}
-	hash, err := a.cfg.Store.RevokeKey(ctx, owner, projectID, keyID, a.cfg.Now())
+	hashes, err := a.cfg.Store.RevokeKey(ctx, owner, projectID, keyID, a.cfg.Now())
 	if err != nil {
 		return absent(err, models.KeyNotFound)
 	}
-	a.keys.drop(hash)
+	a.keys.drop(hashes...)
 	return nil
 }
 
@@ -618,7 +622,7 @@ func (a *Accounts) SeedDemo(ctx context.Context) error {
 	case !errors.Is(err, store.ErrNotFound):
 		return err
 	}
-	_, err := a.createUser(ctx, DemoEmail, DemoPassword)
+	_, err := a.createUser(models.WithOrigin(ctx, models.Origin{Actor: models.ActorSystem}), DemoEmail, DemoPassword)
 	if errors.Is(err, store.ErrDuplicate) {
 		return nil
 	}
@@ -727,9 +731,11 @@ func (c *keyCache) put(hash string, key models.APIKey, asOf time.Time, epoch int
 	c.entries[hash] = cachedKey{key, asOf.Add(c.ttl)}
 }
 
-func (c *keyCache) drop(hash string) {
+func (c *keyCache) drop(hashes ...string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.epoch++
-	delete(c.entries, hash)
+	for _, hash := range hashes {
+		delete(c.entries, hash)
+	}
 }

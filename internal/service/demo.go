@@ -19,6 +19,7 @@ const (
 // DemoKey makes a key for the demo account's first project, which it makes where there is none, so that the embedded
 // service can show a line that works when pasted. For the embedded mode only.
 func (a *Accounts) DemoKey(ctx context.Context) (string, error) {
+	ctx = models.WithOrigin(ctx, models.Origin{Actor: models.ActorSystem})
 	u, err := a.cfg.Store.UserByEmail(ctx, DemoEmail)
 	if err != nil {
 		return "", err

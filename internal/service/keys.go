@@ -101,17 +101,17 @@ func (a *Accounts) RefreshKey(ctx context.Context, rawKey string) (fresh models.
 	return fresh, raw, old, nil
 }
 
-// RevokeRawKey revokes a key for whoever holds it, for good. Errors: MissingKey, InvalidKeyFormat, KeyNotFound also where it is
-// revoked already.
-func (a *Accounts) RevokeRawKey(ctx context.Context, rawKey string) (models.APIKey, error) {
+// RevokeRawKey revokes a key for whoever holds it, for good, and if asked every key that was refreshed from it. It returns how
+// many that were. Errors: MissingKey, InvalidKeyFormat, KeyNotFound also where it is revoked already.
+func (a *Accounts) RevokeRawKey(ctx context.Context, rawKey string, descendants bool) (models.APIKey, int, error) {
 	if err := checkKeyForm(rawKey); err != nil {
-		return models.APIKey{}, err
+		return models.APIKey{}, 0, err
 	}
 	hash := auth.HashSecret(rawKey)
-	key, err := a.cfg.Store.RevokeKeyByHash(ctx, hash, a.cfg.Now())
-	a.keys.drop(hash)
+	key, hashes, err := a.cfg.Store.RevokeKeyByHash(ctx, hash, descendants, a.cfg.Now())
+	a.keys.drop(append(hashes, hash)...)
 	if err != nil {
-		return models.APIKey{}, absent(err, models.KeyNotFound)
+		return models.APIKey{}, 0, absent(err, models.KeyNotFound)
 	}
-	return key, nil
+	return key, len(hashes), nil
 }

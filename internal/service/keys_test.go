@@ -52,15 +52,15 @@ func TestKeyGrace(t *testing.T) {
 		if k, err := b.DescribeKey(ctx, next); err != nil || k.ID != fresh.ID {
 			t.Errorf("%+v, %v", k, err)
 		}
-		if _, err := b.RevokeRawKey(ctx, raw); err != nil { // what has expired can still be revoked
+		if _, _, err := b.RevokeRawKey(ctx, raw, false); err != nil { // what has expired can still be revoked
 			t.Error(err)
 		}
-		if _, err := b.RevokeRawKey(ctx, next); err != nil {
+		if _, _, err := b.RevokeRawKey(ctx, next, false); err != nil {
 			t.Error(err)
 		}
 		_, err = b.AuthenticateKey(ctx, next)
 		wantCode(t, err, models.InvalidAPIKey)
-		_, err = b.RevokeRawKey(ctx, next)
+		_, _, err = b.RevokeRawKey(ctx, next, false)
 		wantCode(t, err, models.KeyNotFound)
 		for raw, code := range map[string]models.Code{"": models.MissingKey, "x": models.InvalidKeyFormat, auth.NewRefreshToken(): models.InvalidKeyFormat, auth.NewKey(): models.InvalidAPIKey} {
 			_, err := b.AuthenticateRegistryKey(ctx, raw)

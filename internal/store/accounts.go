@@ -22,7 +22,12 @@ var ErrTooMany = errors.New("store: too many")
 // CreateUser adds a user. ErrDuplicate when the e-mail is taken.
 func (s *Store) CreateUser(ctx context.Context, u models.User) error {
 	u.CreatedAt = utc(u.CreatedAt)
-	return translate(s.write(ctx).Create(&u).Error)
+	return s.tx(ctx, func(tx *gorm.DB) error {
+		if err := tx.Create(&u).Error; err != nil {
+			return err
+		}
+		return appendAudit(tx, models.AuditEvent{AccountID: &u.ID, ActorKind: models.ActorUser, Actor: u.ID, Action: models.AuditAccountCreated, Subject: u.ID}, nil)
+	})
 }
 
 // UserByEmail returns the user with a normalized e-mail, or ErrNotFound.
@@ -51,7 +56,10 @@ func (s *Store) CreateRefreshToken(ctx context.Context, t models.RefreshToken) e
 		if err := tx.Where("user_id = ? AND expires_at < ?", t.UserID, utc(t.CreatedAt)).Delete(&models.RefreshToken{}).Error; err != nil {
 			return err
 		}
-		return createToken(tx, t)
+		if err := createToken(tx, t); err != nil {
+			return err
+		}
+		return appendAudit(tx, models.AuditEvent{AccountID: &t.UserID, ActorKind: models.ActorUser, Actor: t.UserID, Action: models.AuditLogin, Subject: t.Family}, nil)
 	})
 }
 
@@ -89,7 +97,10 @@ func (s *Store) RotateRefreshToken(ctx context.Context, hash string, next models
 			return ErrNotFound
 		}
 		reused = true
-		return revokeFamily(tx, old.Family, now)
+		if err := revokeFamily(tx, old.Family, now); err != nil {
+			return err
+		}
+		return appendAudit(tx, models.AuditEvent{AccountID: &old.UserID, ActorKind: models.ActorAnonymous, Action: models.AuditTokenReused, Subject: old.Family}, nil)
 	})
 	switch {
 	case err != nil:
@@ -111,7 +122,10 @@ func (s *Store) RevokeRefreshFamily(ctx context.Context, hash string, now time.T
 		if err != nil {
 			return err
 		}
-		return revokeFamily(tx, t.Family, utc(now))
+		if err := revokeFamily(tx, t.Family, utc(now)); err != nil {
+			return err
+		}
+		return appendAudit(tx, models.AuditEvent{AccountID: &t.UserID, ActorKind: models.ActorUser, Actor: t.UserID, Action: models.AuditLogout, Subject: t.Family}, nil)
 	})
 }
 
@@ -134,7 +148,11 @@ func (s *Store) CreateProject(ctx context.Context, p models.Project, limit int) 
 		if n >= int64(limit) {
 			return ErrTooMany
 		}
-		return tx.Create(&p).Error
+		if err := tx.Create(&p).Error; err != nil {
+			return err
+		}
+		return appendAudit(tx, models.AuditEvent{AccountID: &p.OwnerID, ProjectID: &p.ID, ActorKind: models.ActorUser, Actor: p.OwnerID,
+			Action: models.AuditProjectCreated, Subject: p.ID}, nil)
 	})
 }
 
@@ -160,6 +178,7 @@ func project(db *gorm.DB, ownerID, id string) (models.Project, error) {
 type apiKey struct {
 	ID         string
 	ProjectID  string
+	ParentID   *string
 	Name       string
 	Hash       string
 	LastFour   string
@@ -176,7 +195,7 @@ type apiKey struct {
 func (apiKey) TableName() string { return "api_keys" }
 
 func (k apiKey) entity() (models.APIKey, error) {
-	out := models.APIKey{ID: k.ID, ProjectID: k.ProjectID, Name: k.Name, Hash: k.Hash, LastFour: k.LastFour,
+	out := models.APIKey{ID: k.ID, ProjectID: k.ProjectID, ParentID: k.ParentID, Name: k.Name, Hash: k.Hash, LastFour: k.LastFour,
 		License: k.License, CreatedAt: k.CreatedAt, ExpiresAt: k.ExpiresAt, RevokedAt: k.RevokedAt, LastUsedAt: k.LastUsedAt}
 	if err := json.Unmarshal([]byte(k.Scopes), &out.Scopes); err != nil {
 		return models.APIKey{}, fmt.Errorf("store: scopes of key %s: %w", k.ID, err)
@@ -203,7 +222,7 @@ func rowOfKey(k models.APIKey) (apiKey, error) {
 	if k.License == "" {
 		k.License = models.LicenseFree
 	}
-	return apiKey{ID: k.ID, ProjectID: k.ProjectID, Name: k.Name, Hash: k.Hash, LastFour: k.LastFour, Scopes: string(scopes), RateLimits: string(limits),
+	return apiKey{ID: k.ID, ProjectID: k.ProjectID, ParentID: k.ParentID, Name: k.Name, Hash: k.Hash, LastFour: k.LastFour, Scopes: string(scopes), RateLimits: string(limits),
 		License: k.License, CreatedAt: utc(k.CreatedAt), ExpiresAt: utcp(k.ExpiresAt), RevokedAt: utcp(k.RevokedAt), LastUsedAt: utcp(k.LastUsedAt)}, nil
 }
 
@@ -235,7 +254,11 @@ func (s *Store) CreateKey(ctx context.Context, ownerID string, k models.APIKey, 
 		if n >= int64(limit) {
 			return ErrTooMany
 		}
-		return tx.Create(&row).Error
+		if err := tx.Create(&row).Error; err != nil {
+			return err
+		}
+		return appendAudit(tx, models.AuditEvent{AccountID: &ownerID, ProjectID: &k.ProjectID, ActorKind: models.ActorUser, Actor: ownerID,
+			Action: models.AuditKeyCreated, Subject: k.ID}, map[string]any{"scopes": k.Scopes, "license": row.License})
 	})
 }
 
@@ -261,10 +284,11 @@ func (s *Store) Keys(ctx context.Context, ownerID, projectID string) ([]models.A
 	return out, nil
 }
 
-// RevokeKey revokes a key of one of an owner's projects and returns its hash. ErrNotFound when there is none that is
-// not revoked.
-func (s *Store) RevokeKey(ctx context.Context, ownerID, projectID, id string, now time.Time) (hash string, err error) {
+// RevokeKey revokes a key of one of an owner's projects with all that were refreshed from it, and returns their hashes.
+// ErrNotFound when there is none that is not revoked.
+func (s *Store) RevokeKey(ctx context.Context, ownerID, projectID, id string, now time.Time) (hashes []string, err error) {
 	err = s.tx(ctx, func(tx *gorm.DB) error {
+		hashes = nil
 		if _, err := project(tx, ownerID, projectID); err != nil {
 			return err
 		}
@@ -272,10 +296,30 @@ func (s *Store) RevokeKey(ctx context.Context, ownerID, projectID, id string, no
 		if err := tx.Where("id = ? AND project_id = ? AND revoked_at IS NULL", id, projectID).Take(&k).Error; err != nil {
 			return err
 		}
-		hash = k.Hash
-		return one(tx.Model(&apiKey{}).Where("id = ? AND project_id = ? AND revoked_at IS NULL", id, projectID).Update("revoked_at", utc(now)))
+		if hashes, err = revokeKeys(tx, k, utc(now)); err != nil {
+			return err
+		}
+		return appendAudit(tx, models.AuditEvent{AccountID: &ownerID, ProjectID: &projectID, ActorKind: models.ActorUser, Actor: ownerID,
+			Action: models.AuditKeyRevoked, Subject: id}, map[string]any{"keys": len(hashes)})
 	})
-	return hash, err
+	return hashes, err
+}
+
+// revokeKeys revokes a key and every key that descends from it by refreshing, and returns the hashes of those that were not
+// revoked before. It looks until it finds none: a refresh that held its key's row when the first look began has left one more.
+func revokeKeys(tx *gorm.DB, k apiKey, now time.Time) (hashes []string, err error) {
+	for {
+		var found []string
+		err := tx.Raw(`WITH RECURSIVE line (id) AS (
+				SELECT id FROM api_keys WHERE id = ?
+				UNION SELECT c.id FROM api_keys c JOIN line ON c.parent_id = line.id WHERE c.project_id = ?)
+			UPDATE api_keys SET revoked_at = ? WHERE id IN (SELECT id FROM line) AND project_id = ? AND revoked_at IS NULL
+			RETURNING hash`, k.ID, k.ProjectID, now, k.ProjectID).Scan(&found).Error
+		if err != nil || len(found) == 0 {
+			return hashes, err
+		}
+		hashes = append(hashes, found...)
+	}
 }
 
 // KeyByHash returns the key with a hash, revoked or expired as it may be, or ErrNotFound. It takes no project: it is

@@ -103,7 +103,9 @@ func (s *Store) acceptErasure(ctx context.Context, n NewErasure) (out AcceptedEr
 				err = one(tx.Model(&models.Erasure{}).Where("id = ?", e.ID).Update("job_id", e.JobID))
 			} else {
 				e.CreatedAt = utc(e.CreatedAt)
-				err = tx.Create(&e).Error
+				if err = tx.Create(&e).Error; err == nil {
+					err = auditProject(tx, models.AuditEvent{ActorKind: models.ActorKey, Actor: e.Actor, Action: models.AuditUserErasing, Subject: e.ID}, e.ProjectID, nil)
+				}
 			}
 			if err != nil {
 				return err
@@ -174,6 +176,11 @@ func (s *Store) EraseChunk(ctx context.Context, erasureID string, a Attempt, lim
 					Actor: e.Actor, SessionsDeleted: e.SessionsDeleted, SamplesDeleted: e.SamplesDeleted, FeaturesDeleted: e.FeaturesDeleted,
 					CreatedAt: now()}
 				if err := tx.Create(audit).Error; err != nil {
+					return err
+				}
+				err := auditProject(tx, models.AuditEvent{ActorKind: models.ActorSystem, Action: models.AuditUserErased, Subject: e.ID}, e.ProjectID,
+					map[string]any{"sessions": e.SessionsDeleted, "samples": e.SamplesDeleted, "features": e.FeaturesDeleted})
+				if err != nil {
 					return err
 				}
 				return one(tx.Where("id = ?", e.ID).Delete(&models.Erasure{}))

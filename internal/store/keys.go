@@ -39,6 +39,7 @@ func (s *Store) ReplaceKey(ctx context.Context, hash string, next models.APIKey,
 			return ErrTooMany
 		}
 		copied := row
+		copied.ParentID = &row.ID
 		copied.ID, copied.Hash, copied.LastFour, copied.CreatedAt, copied.LastUsedAt = next.ID, next.Hash, next.LastFour, now, nil
 		if err := tx.Create(&copied).Error; err != nil {
 			return err
@@ -52,24 +53,36 @@ func (s *Store) ReplaceKey(ctx context.Context, hash string, next models.APIKey,
 		if fresh, err = copied.entity(); err != nil {
 			return err
 		}
-		old, err = row.entity()
-		return err
+		if old, err = row.entity(); err != nil {
+			return err
+		}
+		return auditProject(tx, models.AuditEvent{ActorKind: models.ActorKey, Actor: row.ID, Action: models.AuditKeyRefreshed, Subject: fresh.ID}, row.ProjectID, nil)
 	})
 	return fresh, old, err
 }
 
-// RevokeKeyByHash revokes a key that is not revoked and returns it, or ErrNotFound.
-func (s *Store) RevokeKeyByHash(ctx context.Context, hash string, now time.Time) (out models.APIKey, err error) {
+// RevokeKeyByHash revokes a key that is not revoked, if asked with all that were refreshed from it, and returns it and the
+// hashes of what it revoked; or ErrNotFound.
+func (s *Store) RevokeKeyByHash(ctx context.Context, hash string, descendants bool, now time.Time) (out models.APIKey, hashes []string, err error) {
 	err = s.tx(ctx, func(tx *gorm.DB) error {
+		hashes = []string{hash}
 		var row apiKey
 		if err := forUpdate(tx).Where("hash = ? AND revoked_at IS NULL", hash).Take(&row).Error; err != nil {
 			return err
 		}
-		if err := one(tx.Model(&apiKey{}).Where("id = ? AND revoked_at IS NULL", row.ID).Update("revoked_at", utc(now))); err != nil {
+		if descendants {
+			hashes, err = revokeKeys(tx, row, utc(now))
+		} else {
+			err = one(tx.Model(&apiKey{}).Where("id = ? AND revoked_at IS NULL", row.ID).Update("revoked_at", utc(now)))
+		}
+		if err != nil {
 			return err
 		}
-		out, err = row.entity()
-		return err
+		if out, err = row.entity(); err != nil {
+			return err
+		}
+		return auditProject(tx, models.AuditEvent{ActorKind: models.ActorKey, Actor: row.ID, Action: models.AuditKeyRevoked, Subject: row.ID},
+			row.ProjectID, map[string]any{"keys": len(hashes)})
 	})
-	return out, err
+	return out, hashes, err
 }

@@ -40,6 +40,7 @@ var entities = map[string]any{
 	"sample_batches":  models.SampleBatch{},
 	"feature_windows": models.FeatureWindow{},
 	"audit_records":   models.AuditRecord{},
+	"audit_events":    models.AuditEvent{},
 
 	"session_stretches": models.SessionStretch{},
 	"session_decodes":   models.SessionDecode{},

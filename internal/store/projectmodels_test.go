@@ -468,6 +468,7 @@ func TestReplaceKey(t *testing.T) {
 			t.Fatalf("the old key ends at %v, %v", old.ExpiresAt, err)
 		}
 		want := k
+		want.ParentID = &k.ID
 		want.ID, want.Hash, want.LastFour, want.CreatedAt = n.ID, n.Hash, n.LastFour, stored.Add(time.Minute)
 		end := stored.Add(time.Hour)
 		want.ExpiresAt = &end
@@ -485,10 +486,10 @@ func TestReplaceKey(t *testing.T) {
 		if _, _, err := s.ReplaceKey(ctx, k.Hash, late, epoch.Add(time.Hour), 10); !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("after its end: %v", err)
 		}
-		if got, err := s.RevokeKeyByHash(ctx, n.Hash, epoch); err != nil || got.ID != n.ID {
+		if got, _, err := s.RevokeKeyByHash(ctx, n.Hash, false, epoch); err != nil || got.ID != n.ID {
 			t.Errorf("revoke: %v, %v", got, err)
 		}
-		if _, err := s.RevokeKeyByHash(ctx, n.Hash, epoch); !errors.Is(err, store.ErrNotFound) {
+		if _, _, err := s.RevokeKeyByHash(ctx, n.Hash, false, epoch); !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("revoke again: %v", err)
 		}
 		if _, _, err := s.ReplaceKey(ctx, n.Hash, next(), epoch.Add(time.Hour), 10); !errors.Is(err, store.ErrNotFound) {
