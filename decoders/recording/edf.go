@@ -26,47 +26,42 @@ const (
 type edfSignal struct {
 	label, transducer, unit string
 	gain, offset            float64 // physical = gain×digital + offset, in the unit after conversion
-	perRecord               int     // samples
-	first                   int     // offset of the signal's first sample in a record, in samples
+	perRecord               int64   // samples
+	first                   int64   // offset of the signal's first sample in a record, in samples
 	annotations             bool
 	trigger                 bool
 	channel                 int // index into Recording.Channels, -1 for annotations
 }
 
+// signalMemory is more than a signal takes in memory beside its samples: its header, its channel and their names.
+const signalMemory = 1 << 10
+
 // edfHeader is what the header says, checked against the size of the file.
 type edfHeader struct {
 	format     Format
-	width      int // bytes a sample
+	width      int64 // bytes a sample
 	start      time.Time
 	patient    string
 	recording  string
 	length     int64 // bytes of header
-	records    int   // that are really there
-	claimed    int
+	records    int64 // that are really there
+	claimed    int64
 	duration   float64 // s of a record
 	signals    []edfSignal
-	perRecord  int // samples of all signals
+	perRecord  int64 // samples of all signals
 	continuous bool
 }
 
 // ReadEDF reads EDF and EDF+ of size bytes. Triggers of a status channel and annotations become events.
 // A record count of -1 and a truncated end are read as far as the data go, with a warning; a header without any
 // data is refused.
-func ReadEDF(r io.ReaderAt, size int64) (*Recording, error) { return readEDF(r, size, EDF) }
+func ReadEDF(r io.ReaderAt, size int64) (*Recording, error) { return readWhole(EDF, "", r, size) }
 
 // ReadBDF reads BDF and BDF+ as ReadEDF does EDF. The low 16 bits of the status channel are the trigger inputs.
-func ReadBDF(r io.ReaderAt, size int64) (*Recording, error) { return readEDF(r, size, BDF) }
-
-func readEDF(r io.ReaderAt, size int64, format Format) (*Recording, error) {
-	s, err := openEDF(newCursor(r, size), size, format)
-	if err != nil {
-		return nil, err
-	}
-	return s.collect()
-}
+func ReadBDF(r io.ReaderAt, size int64) (*Recording, error) { return readWhole(BDF, "", r, size) }
 
 // openEDF reads the header of a source of size bytes.
-func openEDF(src *cursor, size int64, format Format) (*Stream, error) {
+func openEDF(src *source, size int64, format Format) (*Stream, error) {
 	rec := &Recording{Format: format}
 	h, err := readEDFHeader(src, size, format, rec)
 	if err != nil {
@@ -80,32 +75,34 @@ func openEDF(src *cursor, size int64, format Format) (*Stream, error) {
 	expect := make([]int, len(rec.Channels))
 	for i := range h.signals {
 		if c := h.signals[i].channel; c >= 0 {
-			expect[c] = h.records * h.signals[i].perRecord
+			expect[c] = int(h.records * h.signals[i].perRecord)
 		}
 	}
 	return &Stream{src: src, rec: rec, expect: expect, skip: s.skip, source: s}, nil
 }
 
 // surveyEDF is Survey for EDF and BDF.
-func surveyEDF(src *cursor, format Format) (*Recording, error) {
+func surveyEDF(src *source, format Format) (*Recording, error) {
 	rec := &Recording{Format: format}
 	h, err := readEDFHeader(src, unknownSize, format, rec)
 	if err != nil {
 		return nil, err
 	}
-	if err := checkRecord(format, int64(h.perRecord)*int64(h.width)); err != nil {
-		return nil, err
+	if err := src.hold(h.perRecord*(h.width+8), format, "samples of a data record"); err != nil {
+		return nil, err // before the file has been read
 	}
 	// The first record may tell that the recording began within the second.
-	record := make([]byte, h.perRecord*h.width)
-	n, err := io.ReadFull(src, record)
-	if err == nil && n > 0 {
+	record, err := src.bytes(h.perRecord*h.width, format, "first data record")
+	switch {
+	case err == nil:
 		s := edfStream{h: h}
 		if start := s.readLists(record); start > 0 && start < 1 && !h.start.IsZero() {
 			h.start = h.start.Add(time.Duration(math.Round(start * 1e9)))
 		}
+	case !endsEarly(err): // a file without a whole record is for countRecords
+		return nil, err
 	}
-	if _, err := io.Copy(io.Discard, src); err != nil {
+	if err := src.end(); err != nil {
 		return nil, err
 	}
 	if err := h.countRecords(src.at, rec); err != nil {
@@ -113,15 +110,6 @@ func surveyEDF(src *cursor, format Format) (*Recording, error) {
 	}
 	h.describe(rec)
 	return rec, nil
-}
-
-// checkRecord refuses a data record that is too large to be held.
-func checkRecord(format Format, bytes int64) error {
-	if bytes > mostRecord {
-		return unsupported(format, map[string]any{"bytes_per_record": bytes, "bytes_limit": mostRecord},
-			"a data record has %d bytes; at most %d are read as a stream", bytes, mostRecord)
-	}
-	return nil
 }
 
 // describe fills in what the header says of the recording, and its channels.
@@ -153,7 +141,7 @@ func cleanRate(hz float64) float64 {
 
 // readEDFHeader reads and checks the header of a source of size bytes; what it tolerates it says in rec. The number of
 // records is left to countRecords.
-func readEDFHeader(src *cursor, size int64, format Format, rec *Recording) (*edfHeader, error) {
+func readEDFHeader(src *source, size int64, format Format, rec *Recording) (*edfHeader, error) {
 	const block = 256 // bytes of the fixed part and of each signal's part
 	if size < block {
 		return nil, malformed(format, map[string]any{"bytes": size, "bytes_needed": block},
@@ -185,12 +173,12 @@ func readEDFHeader(src *cursor, size int64, format Format, rec *Recording) (*edf
 	if count < 1 {
 		return nil, malformed(format, map[string]any{"signals": count}, "the header names %d signals", count)
 	}
-	h.length = int64(count+1) * block
+	h.length = (count + 1) * block
 	if h.length > size {
 		return nil, malformed(format, map[string]any{"signals": count, "bytes": size, "bytes_needed": h.length},
 			"%d signals need a header of %d bytes, the file has %d", count, h.length, size)
 	}
-	if stated, err := edfInt(fixed[184:192], format, "header length"); err != nil || int64(stated) != h.length {
+	if stated, err := edfInt(fixed[184:192], format, "header length"); err != nil || stated != h.length {
 		rec.warn("the header length field says %q; %d signals make %d bytes", text(fixed[184:192]), count, h.length)
 	}
 	if h.claimed, err = edfInt(fixed[236:244], format, "number of data records"); err != nil {
@@ -202,8 +190,11 @@ func readEDFHeader(src *cursor, size int64, format Format, rec *Recording) (*edf
 	if h.duration < 0 {
 		return nil, malformed(format, map[string]any{"record_duration": h.duration}, "a data record lasts %g s", h.duration)
 	}
-	body := make([]byte, h.length-block)
-	if err := src.full(body, format, "header"); err != nil {
+	body, err := src.bytes(h.length-block, format, fmt.Sprintf("header of %d signals", count))
+	if err != nil {
+		return nil, err
+	}
+	if err := src.hold(int64(count)*signalMemory, format, "signals"); err != nil {
 		return nil, err
 	}
 	if err := h.readSignals(body, count, format, rec); err != nil {
@@ -216,13 +207,13 @@ func readEDFHeader(src *cursor, size int64, format Format, rec *Recording) (*edf
 }
 
 // readSignals reads the signal headers, which are stored field by field.
-func (h *edfHeader) readSignals(body []byte, count int, format Format, rec *Recording) error {
+func (h *edfHeader) readSignals(body []byte, count int64, format Format, rec *Recording) error {
 	h.signals = make([]edfSignal, count)
 	widths := []int{16, 80, 8, 8, 8, 8, 8, 80, 8, 32} // label ... reserved
 	field := func(kind, i int) []byte {
 		at := 0
 		for _, w := range widths[:kind] {
-			at += w * count
+			at += w * int(count)
 		}
 		at += widths[kind] * i
 		return body[at : at+widths[kind]]
@@ -300,7 +291,7 @@ func (s *edfSignal) scale(unit, pmin, pmax, dmin, dmax []byte, format Format, wh
 
 // countRecords reconciles the claimed number of records with the bytes that are there.
 func (h *edfHeader) countRecords(size int64, rec *Recording) error {
-	bytesPerRecord := int64(h.perRecord) * int64(h.width)
+	bytesPerRecord := h.perRecord * h.width
 	rest := size - h.length
 	present := rest / bytesPerRecord
 	details := map[string]any{"records_claimed": h.claimed, "records_present": present,
@@ -311,32 +302,32 @@ func (h *edfHeader) countRecords(size int64, rec *Recording) error {
 	switch {
 	case h.claimed < 0:
 		rec.warn("the header gives no number of data records (%d): the file holds %d", h.claimed, present)
-	case int64(h.claimed) > present:
+	case h.claimed > present:
 		rec.warn("the header says %d data records and the file holds %d", h.claimed, present)
 	case h.claimed == 0:
 		rec.warn("the header says 0 data records: the file holds %d", present)
 	default:
-		present = int64(h.claimed)
+		present = h.claimed
 	}
 	if extra := rest - present*bytesPerRecord; extra > 0 {
 		rec.warn("%d bytes after the last data record were ignored", extra)
 	}
-	h.records = int(present)
+	h.records = present
 	return nil
 }
 
 // edfStream reads the data records.
 type edfStream struct {
-	src      *cursor
+	src      *source
 	h        *edfHeader
 	rec      *Recording
 	skip     []bool
 	triggers []triggerState // one a signal
 
 	buf        []byte
-	have, used int  // records in buf, and how many of them are read
-	done       int  // records that are read
-	listed     bool // the lists of the next record are read, and what they say of a gap stands in gap
+	have, used int64 // records in buf, and how many of them are read
+	done       int64 // records that are read
+	listed     bool  // the lists of the next record are read, and what they say of a gap stands in gap
 	gap        float64
 	closed     bool
 
@@ -356,6 +347,9 @@ func (s *edfStream) next(b *Block) error {
 			return io.EOF
 		}
 		if s.buf == nil {
+			if err := s.src.hold(n*(size+8*h.perRecord), h.format, "data records"); err != nil {
+				return err
+			}
 			s.buf = make([]byte, n*size)
 		}
 		if err := s.src.full(s.buf[:n*size], h.format, "data records"); err != nil {
@@ -387,7 +381,7 @@ func (s *edfStream) next(b *Block) error {
 			raw := record[sig.first*h.width : (sig.first+sig.perRecord)*h.width]
 			row := b.Samples[sig.channel]
 			from := len(row)
-			row = appendSamples(row, raw, h.width, sig.gain, sig.offset)
+			row = appendSamples(row, raw, int(h.width), sig.gain, sig.offset)
 			if sig.trigger {
 				b.Events = s.triggers[i].add(b.Events, row[from:], s.rec.Channels[sig.channel].Rate, h.width == 3, s.rec)
 				if s.skip[sig.channel] {
@@ -511,7 +505,7 @@ func edfFloat(b []byte, format Format, what string) (float64, error) {
 	return v, nil
 }
 
-func edfInt(b []byte, format Format, what string) (int, error) {
+func edfInt(b []byte, format Format, what string) (int64, error) {
 	v, err := edfFloat(b, format, what)
 	if err != nil {
 		return 0, err
@@ -519,7 +513,7 @@ func edfInt(b []byte, format Format, what string) (int, error) {
 	if v != math.Trunc(v) || math.Abs(v) > math.MaxInt32 {
 		return 0, malformed(format, map[string]any{"field": what, "value": text(b)}, "the %s is no integer: %q", what, text(b))
 	}
-	return int(v), nil
+	return int64(v), nil
 }
 
 // edfStart reads date and time of the header. EDF+ repeats the date with four digits of the year in the

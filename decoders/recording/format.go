@@ -148,28 +148,14 @@ func Open(name string, r io.ReaderAt, size int64) (*Recording, error) {
 	if err := readFull(r, head, 0, Unknown, "first bytes"); err != nil {
 		return nil, err
 	}
-	switch f := Sniff(name, head); f {
-	case EDF:
-		return ReadEDF(r, size)
-	case BDF:
-		return ReadBDF(r, size)
-	case GDF1, GDF2:
-		return ReadGDF(r, size)
-	case XDF:
-		return ReadXDF(r, size)
-	case MuseCSV:
-		return ReadMuseCSV(r, size)
-	case MindMonitor:
-		return ReadMindMonitor(r, size)
-	case OpenBCI:
-		return ReadOpenBCI(r, size)
-	case Table:
-		return readTable(path.Base(name), r, size)
-	case Gzip:
-		return openGzip(name, r, size)
-	default:
-		return nil, refusal(f, name, head)
+	format := Sniff(name, head)
+	if _, known := readers[format]; known {
+		return readWhole(format, name, r, size)
 	}
+	if format == Gzip {
+		return openGzip(name, r, size)
+	}
+	return nil, refusal(format, name, head)
 }
 
 // refusal is the error of a file of a format that Open does not read.

@@ -122,13 +122,7 @@ type gdfChannel struct {
 // ReadGDF reads GDF 1.x and 2.x of size bytes: all sample types, a rate for each channel, and the event table in
 // modes 1 and 3 (an event's label is the name that the GDF event table gives its code, where we know it; events of
 // mode 3 become annotations too, with their durations).
-func ReadGDF(r io.ReaderAt, size int64) (*Recording, error) {
-	s, err := openGDF(newCursor(r, size), size)
-	if err != nil {
-		return nil, err
-	}
-	return s.collect()
-}
+func ReadGDF(r io.ReaderAt, size int64) (*Recording, error) { return readWhole(GDF1, "", r, size) }
 
 // gdfHeader is what the header says.
 type gdfHeader struct {
@@ -143,7 +137,7 @@ type gdfHeader struct {
 }
 
 // openGDF reads the header of a source of size bytes.
-func openGDF(src *cursor, size int64) (*Stream, error) {
+func openGDF(src *source, size int64) (*Stream, error) {
 	rec := &Recording{Format: GDF1}
 	h, err := readGDFHeader(src, size, rec)
 	if err != nil {
@@ -165,16 +159,16 @@ func openGDF(src *cursor, size int64) (*Stream, error) {
 }
 
 // surveyGDF is Survey for GDF.
-func surveyGDF(src *cursor) (*Recording, error) {
+func surveyGDF(src *source) (*Recording, error) {
 	rec := &Recording{Format: GDF1}
 	h, err := readGDFHeader(src, unknownSize, rec)
 	if err != nil {
 		return nil, err
 	}
-	if err := checkRecord(rec.Format, h.perRecord); err != nil {
+	if err := h.holdRecord(src, rec.Format); err != nil {
 		return nil, err
 	}
-	if _, err := io.Copy(io.Discard, src); err != nil {
+	if err := src.end(); err != nil {
 		return nil, err
 	}
 	if err := h.countRecords(src.at, rec); err != nil {
@@ -189,7 +183,7 @@ const mostGDFChannels = math.MaxUint16
 
 // readGDFHeader reads and checks the header of a source of size bytes; what it tolerates it says in rec. The number of
 // records is left to countRecords.
-func readGDFHeader(src *cursor, size int64, rec *Recording) (*gdfHeader, error) {
+func readGDFHeader(src *source, size int64, rec *Recording) (*gdfHeader, error) {
 	const block = 256
 	fixed := make([]byte, block)
 	if size < block {
@@ -235,12 +229,24 @@ func readGDFHeader(src *cursor, size int64, rec *Recording) (*gdfHeader, error) 
 	if h.duration, err = gdfDuration(fixed[244:252], h.version, rec); err != nil {
 		return nil, err
 	}
-	body := make([]byte, int64(count)*block)
-	if err := src.full(body, format, "header"); err != nil {
+	body, err := src.bytes(int64(count)*block, format, fmt.Sprintf("header of %d channels", count))
+	if err != nil {
+		return nil, err
+	}
+	if err := src.hold(int64(count)*signalMemory, format, "channels"); err != nil {
 		return nil, err
 	}
 	h.channels, h.perRecord, err = gdfChannels(body, count, format, rec)
 	return h, err
+}
+
+// holdRecord takes the memory for one data record and its samples.
+func (h *gdfHeader) holdRecord(src *source, format Format) error {
+	samples := int64(0)
+	for i := range h.channels {
+		samples += int64(h.channels[i].perRecord)
+	}
+	return src.hold(h.perRecord+8*samples, format, "samples of a data record")
 }
 
 // countRecords reconciles what the header claims with the bytes that are there.
@@ -385,7 +391,7 @@ func gdfUnit(code uint16, plain string) (string, float64) {
 
 // gdfStream reads the data records and then the event table.
 type gdfStream struct {
-	src    *cursor
+	src    *source
 	h      *gdfHeader
 	rec    *Recording
 	skip   []bool
@@ -409,6 +415,9 @@ func (s *gdfStream) next(b *Block) error {
 		return s.readEvents(b)
 	}
 	if s.buf == nil {
+		if err := h.holdRecord(s.src, s.rec.Format); err != nil {
+			return err
+		}
 		s.buf = make([]byte, n*h.perRecord)
 	}
 	raw := s.buf[:n*h.perRecord]
@@ -479,8 +488,8 @@ func (s *gdfStream) readEvents(block *Block) error {
 			rec.warn("the event table states no rate: %g Hz is assumed", rate)
 		}
 	}
-	table := make([]byte, count*width)
-	if err := s.src.full(table, rec.Format, "event table"); err != nil {
+	table, err := s.src.bytes(count*width, rec.Format, "event table")
+	if err != nil {
 		return err
 	}
 	positions, codes := table[:4*count], table[4*count:6*count]

@@ -20,8 +20,12 @@ const (
 // Marker... whose values other than 0 become events. The rate is estimated from the time stamps; pauses become
 // gaps. "Right AUX" is of kind Other: something may or may not be plugged into it.
 func ReadMuseCSV(r io.ReaderAt, size int64) (*Recording, error) {
+	return readWhole(MuseCSV, "", r, size)
+}
+
+func readMuseCSV(src *source, _ string) (*Recording, error) {
 	rec := &Recording{Format: MuseCSV}
-	rows, err := openMuseRows(newLineReader(newCursor(r, size), MuseCSV), rec)
+	rows, err := openMuseRows(newLineReader(src, MuseCSV), rec)
 	if err != nil {
 		return nil, err
 	}
@@ -162,8 +166,12 @@ func (r *Recording) setClock(stamps *clockReader) error {
 // The app can record at a set interval, for instance one row a second. Then a row is one raw value out of 256 and
 // the rows are no waveform; Recording.Irregular is set and Signal refuses.
 func ReadMindMonitor(r io.ReaderAt, size int64) (*Recording, error) {
+	return readWhole(MindMonitor, "", r, size)
+}
+
+func readMindMonitor(src *source, _ string) (*Recording, error) {
 	rec := &Recording{Format: MindMonitor}
-	rows, err := openMindMonitorRows(newLineReader(newCursor(r, size), MindMonitor), rec)
+	rows, err := openMindMonitorRows(newLineReader(src, MindMonitor), rec)
 	if err != nil {
 		return nil, err
 	}

@@ -26,8 +26,12 @@ var (
 // values of the marker column other than 0 as events. Steps of the sample index that are too large are lost
 // packets: they become gaps. Columns without a header line are the sample index and 16, 8 or 4 EXG columns.
 func ReadOpenBCI(r io.ReaderAt, size int64) (*Recording, error) {
+	return readWhole(OpenBCI, "", r, size)
+}
+
+func readOpenBCI(src *source, _ string) (*Recording, error) {
 	rec := &Recording{Format: OpenBCI}
-	rows, err := openRows(OpenBCI, "", newCursor(r, size), rec)
+	rows, err := openRows(OpenBCI, "", src, rec)
 	if err != nil {
 		return nil, err
 	}

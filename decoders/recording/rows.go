@@ -45,7 +45,7 @@ func openRows(format Format, name string, r io.Reader, rec *Recording) (rowReade
 }
 
 // surveyText is Survey for the text formats.
-func surveyText(name string, src *cursor, plan *Plan) (*Recording, error) {
+func surveyText(src *source, name string, plan *Plan) (*Recording, error) {
 	rec := &Recording{Format: plan.Format}
 	rows, err := openRows(plan.Format, name, src, rec)
 	if err != nil {
@@ -128,7 +128,7 @@ type rowStream struct {
 }
 
 // openText reads a text format as a stream. What a survey has found out is known; the header is read again.
-func openText(src *cursor, plan Plan) (*Stream, error) {
+func openText(src *source, plan Plan) (*Stream, error) {
 	rec := &Recording{Format: plan.Format}
 	rows, err := openRows(plan.Format, "", src, rec)
 	if err != nil {

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"path"
 	"strings"
 	"time"
@@ -44,7 +43,7 @@ func (b *Block) reset(channels int) {
 // Stream reads a recording from its first byte to its last and holds one block of about a mebibyte of it. It is not safe
 // for concurrent use.
 type Stream struct {
-	src    *cursor
+	src    *source
 	rec    *Recording
 	expect []int  // samples of each channel, to make room at once; nil when unknown
 	skip   []bool // channels whose samples nobody wants
@@ -82,6 +81,13 @@ func (s *Stream) collect() (*Recording, error) {
 	rec := s.rec
 	var b Block
 	b.reset(len(rec.Channels))
+	samples := int64(0)
+	for _, n := range s.expect {
+		samples += int64(n)
+	}
+	if err := s.src.hold(8*samples, rec.Format, "samples"); err != nil {
+		return nil, err
+	}
 	for i := range b.Samples {
 		b.Samples[i] = make([]float64, 0, s.expect[i])
 	}
@@ -122,53 +128,6 @@ func (s *Stream) collect() (*Recording, error) {
 	return rec, nil
 }
 
-// cursor reads a source from its beginning to its end and knows where it is.
-type cursor struct {
-	r  io.Reader
-	at int64
-}
-
-func newCursor(r io.ReaderAt, size int64) *cursor {
-	return &cursor{r: io.NewSectionReader(r, 0, size)}
-}
-
-// Read passes bytes on.
-func (c *cursor) Read(p []byte) (int, error) {
-	n, err := c.r.Read(p)
-	c.at += int64(n)
-	return n, err
-}
-
-// full reads len(p) bytes. A source that ends early is malformed input.
-func (c *cursor) full(p []byte, format Format, what string) error {
-	start := c.at
-	n, err := io.ReadFull(c, p)
-	switch {
-	case err == nil:
-		return nil
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return malformed(format, map[string]any{"offset": start, "bytes_needed": len(p), "bytes_got": n},
-			"ends inside the %s", what)
-	}
-	return fmt.Errorf("reading the %s: %w", what, err)
-}
-
-// skip passes over n bytes.
-func (c *cursor) skip(n int64, format Format, what string) error {
-	start := c.at
-	got, err := io.CopyN(io.Discard, c, n)
-	switch {
-	case err == nil:
-		return nil
-	case errors.Is(err, io.EOF):
-		return malformed(format, map[string]any{"offset": start, "bytes_needed": n, "bytes_got": got}, "ends inside the %s", what)
-	}
-	return fmt.Errorf("reading the %s: %w", what, err)
-}
-
-// unknownSize stands for the size of a source whose end has not been seen.
-const unknownSize = math.MaxInt64
-
 // Plan is what Survey learned of a recording and OpenStream must know before it reads the first sample. It may be kept as
 // JSON.
 type Plan struct {
@@ -179,10 +138,6 @@ type Plan struct {
 	Step     int       `json:"step,omitempty"`     // of the sample index from row to row
 	Start    time.Time `json:"start,omitzero"`     // of the first row
 }
-
-// mostRecord is the largest data record that a stream reads, in bytes: a record is held as a whole. EDF recommends at
-// most 61,440.
-const mostRecord = 16 << 20
 
 // Survey reads a recording from its first byte to its last without keeping samples, and says what it holds: the channels
 // (without samples) and how to read it again as a stream. A header that cannot be read is refused before more is read;
@@ -202,22 +157,12 @@ func Survey(name string, r io.Reader) (*Recording, Plan, error) {
 	}
 	head = head[:n]
 	plan := Plan{Format: Sniff(name, head)}
-	src := &cursor{r: io.MultiReader(strings.NewReader(string(head)), r)}
-	var rec *Recording
-	switch plan.Format {
-	case EDF, BDF:
-		rec, err = surveyEDF(src, plan.Format)
-	case GDF1, GDF2:
-		rec, err = surveyGDF(src)
-	case MuseCSV, MindMonitor, OpenBCI, Table:
-		rec, err = surveyText(path.Base(name), src, &plan)
-	case XDF:
-		err = unsupported(XDF, nil, "the clocks of its streams are only known at its end, so it cannot be read as it comes in; convert it to EDF or BDF")
-	case Gzip:
-		err = unsupported(Gzip, nil, "gzip within gzip is not unpacked")
-	default:
-		err = refusal(plan.Format, name, head)
+	src := streamSource(io.MultiReader(strings.NewReader(string(head)), r), unknownSize)
+	format, known := readers[plan.Format]
+	if !known || format.survey == nil {
+		return nil, Plan{}, notStreamed(plan.Format, name, head)
 	}
+	rec, err := format.survey(src, path.Base(name), &plan)
 	if err != nil {
 		return nil, Plan{}, err
 	}
@@ -227,14 +172,8 @@ func Survey(name string, r io.Reader) (*Recording, Plan, error) {
 
 // OpenStream reads a recording that Survey has seen.
 func OpenStream(plan Plan, r io.Reader) (*Stream, error) {
-	src := &cursor{r: r}
-	switch plan.Format {
-	case EDF, BDF:
-		return openEDF(src, plan.Bytes, plan.Format)
-	case GDF1, GDF2:
-		return openGDF(src, plan.Bytes)
-	case MuseCSV, MindMonitor, OpenBCI, Table:
-		return openText(src, plan)
+	if format, known := readers[plan.Format]; known && format.open != nil {
+		return format.open(streamSource(r, plan.Bytes), plan)
 	}
 	return nil, unsupported(plan.Format, nil, "is not read as a stream")
 }

@@ -26,11 +26,11 @@ const (
 // ReadTable reads a table of numbers separated by commas, semicolons, tabs or spaces. Lines that start with # or %
 // are comments; a rate and labels in them are understood ("# Sampling Rate (Hz):= 125"). A first row of words
 // names the channels, a number behind them is the rate. Where nothing tells the rate it is 0 and the caller must know it: see SetRate.
-func ReadTable(r io.ReaderAt, size int64) (*Recording, error) { return readTable("", r, size) }
+func ReadTable(r io.ReaderAt, size int64) (*Recording, error) { return readWhole(Table, "", r, size) }
 
-func readTable(name string, r io.ReaderAt, size int64) (*Recording, error) {
+func readTable(src *source, name string) (*Recording, error) {
 	rec := &Recording{Format: Table}
-	rows, err := openRows(Table, name, newCursor(r, size), rec)
+	rows, err := openRows(Table, name, src, rec)
 	if err != nil {
 		return nil, err
 	}

@@ -38,13 +38,15 @@ type xdfStream struct {
 	width   int     // bytes a value, 0 for strings
 	value   func([]byte) float64
 	stamps  []float64   // of the stream's own clock, s
-	samples [][]float64 // channels × samples
-	texts   []string    // for strings: one a sample
-	offsets []xdfOffset
-	start   float64 // s of the first sample in the common time
-	gaps    []Gap
-	eff     float64 // measured rate, Hz
-	skipped int     // events beyond the limit
+	samples [][]float64 // channels × samples; nil before the first
+	// channels is what the header says. It is believed when a sample has come.
+	channels int
+	texts    []string // for strings: one a sample
+	offsets  []xdfOffset
+	start    float64 // s of the first sample in the common time
+	gaps     []Gap
+	eff      float64 // measured rate, Hz
+	skipped  int     // events beyond the limit
 }
 
 // xdfOffset is one measurement: at time of the stream's clock, the common clock is ahead by ahead. count is how many
@@ -76,9 +78,11 @@ type xdfInfo struct {
 //
 // Clocks: the offsets between two resets of a clock are fitted by a line through the median of slopes (Theil and Sen),
 // which a few delayed measurements do not move. Rates are nominal where the measured one is within 0.5 %.
-func ReadXDF(r io.ReaderAt, size int64) (*Recording, error) {
+func ReadXDF(r io.ReaderAt, size int64) (*Recording, error) { return readWhole(XDF, "", r, size) }
+
+func readXDF(src *source) (*Recording, error) {
 	rec := &Recording{Format: XDF}
-	x := xdfReader{r: bufio.NewReaderSize(io.NewSectionReader(r, 0, size), 1<<16), left: size, rec: rec, streams: map[uint32]*xdfStream{}}
+	x := xdfReader{r: bufio.NewReaderSize(src, 1<<16), left: src.size, rec: rec, streams: map[uint32]*xdfStream{}}
 	if err := x.read(); err != nil {
 		return nil, err
 	}
@@ -247,7 +251,7 @@ func (x *xdfReader) header(id uint32, b []byte) error {
 	default:
 		return unsupported(XDF, map[string]any{"stream": s.info.Name, "channel_format": f}, "stream %q has values of the unknown format %q", s.info.Name, f)
 	}
-	s.samples = make([][]float64, count)
+	s.channels = count
 	x.streams[id] = s
 	x.order = append(x.order, id)
 	return nil
@@ -285,7 +289,7 @@ func (x *xdfReader) samples(s *xdfStream, b []byte) bool {
 			return false
 		}
 		if s.width == 0 {
-			text, rest, ok := cutTexts(b, len(s.samples))
+			text, rest, ok := cutTexts(b, s.channels)
 			if !ok {
 				return false
 			}
@@ -297,8 +301,11 @@ func (x *xdfReader) samples(s *xdfStream, b []byte) bool {
 			s.stamps, s.texts = append(s.stamps, stamp), append(s.texts, text)
 			continue
 		}
-		if len(b) < s.width*len(s.samples) {
+		if len(b) < s.width*s.channels {
 			return false
+		}
+		if s.samples == nil {
+			s.samples = make([][]float64, s.channels)
 		}
 		s.stamps = append(s.stamps, stamp)
 		for c := range s.samples {
@@ -355,7 +362,7 @@ func (x *xdfReader) build() error {
 			}
 			return 1
 		}
-		return cmp.Compare(len(b.samples), len(a.samples))
+		return cmp.Compare(b.channels, a.channels)
 	})
 	reference := waves[0]
 	begin := reference.start
@@ -464,9 +471,9 @@ func (s *xdfStream) cutGaps(cut float64) {
 func (x *xdfReader) addEvents(reference *xdfStream, cut float64) {
 	for _, id := range x.order {
 		s := x.streams[id]
-		marker := s.width == 0 || s.rate == 0 && len(s.samples) == 1 // strings are events whatever rate they claim
+		marker := s.width == 0 || s.rate == 0 && s.channels == 1 // strings are events whatever rate they claim
 		if s.rate == 0 && !marker {
-			x.rec.warn("stream %q has no rate and %d channels; it was left out", s.info.Name, len(s.samples))
+			x.rec.warn("stream %q has no rate and %d channels; it was left out", s.info.Name, s.channels)
 		}
 		if !marker {
 			continue

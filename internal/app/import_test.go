@@ -616,6 +616,9 @@ func TestImportRefusals(t *testing.T) {
 	file := edfOf(t, 10)
 	bad := bytes.Clone(file)
 	copy(bad[256+16*5+80*5+8*5:], "nothing ") // the physical minimum of the first signal
+	// A header alone whose field of four bytes says 2·10⁹ signals: what took the process down.
+	billions := bytes.Clone(file[:256])
+	copy(billions[252:], "2e9 ")
 	table := []byte("Cz,Pz\n1,2\n3,4\n")
 	steady := func(rows int) []byte { return []byte("Cz,Pz\n" + strings.Repeat("1,2\n", rows)) }
 	cases := map[string]struct {
@@ -635,6 +638,7 @@ func TestImportRefusals(t *testing.T) {
 		"bad header":          {bad, "external_user_id=u", 422, "payload_malformed", []string{"physical minimum", "signal 1"}},
 		"header alone":        {file[:256*6], "external_user_id=u&name=x.edf", 422, "payload_malformed", []string{"holds none"}},
 		"cut header":          {file[:300], "external_user_id=u&name=x.edf", 422, "payload_malformed", []string{"ends inside"}},
+		"2·10⁹ signals":       {billions, "external_user_id=u", 422, "payload_malformed", []string{"2000000000", "0 are there"}},
 		"no recording":        {[]byte("{\"a\": 1}"), "external_user_id=u", 422, "unsupported_format", []string{"JSON"}},
 		"noise":               {bytes.Repeat([]byte{7, 200, 0}, 5000), "external_user_id=u", 422, "unsupported_format", []string{"supported"}},
 		"table without rate":  {table, "external_user_id=u", 422, "payload_malformed", []string{"rate"}},
