@@ -135,6 +135,14 @@ func NewZeroPhase(s SOS) *ZeroPhase {
 	return f
 }
 
+// NewZeroPhasePadded is NewZeroPhase with another padding than scipy's, in samples. Scipy's is a number of samples, so that
+// what a filter does at the edges depends on the rate; one that is a stretch of time does not.
+func NewZeroPhasePadded(s SOS, pad int) *ZeroPhase {
+	f := NewZeroPhase(s)
+	f.pad = max(0, pad)
+	return f
+}
+
 // padLen is scipy's default: three times the number of taps of the equivalent single-section filter.
 func (s SOS) padLen() int {
 	noB, noA := 0, 0

@@ -10,13 +10,15 @@ import (
 const (
 	blinkShortest = 0.1
 	blinkLongest  = 0.4
+	// blinkPadding is what the filter sees beyond the edges of the window, in s.
+	blinkPadding = 0.25
 )
 
 // blinkFinder looks for the single-sided wave that a blink leaves on a frontal channel.
 type blinkFinder struct {
 	rate   float64
 	filter *dsp.ZeroPhase // 1-10 Hz; nil where the rate is too low
-	mains  []int          // samples in a period of 50 and 60 Hz
+	mains  []period       // of 50 and 60 Hz
 	y, tmp []float64
 	lobes  []lobe
 }
@@ -34,10 +36,10 @@ func newBlinkFinder(rate float64, n int) *blinkFinder {
 	if err != nil {
 		return b // below 2.5 Hz sampling nothing of a blink is left
 	}
-	b.filter = dsp.NewZeroPhase(sos)
+	b.filter = dsp.NewZeroPhasePadded(sos, int(math.Round(blinkPadding*rate)))
 	for _, f := range [2]float64{50, 60} {
-		if k := int(math.Round(rate / f)); k > 1 {
-			b.mains = append(b.mains, k)
+		if p := newPeriod(rate / f); p.half > 0 {
+			b.mains = append(b.mains, p)
 		}
 	}
 	return b
@@ -52,8 +54,8 @@ func (b *blinkFinder) score(x []float64) float64 {
 	// A filter that meets hum at the edge of the window answers with a wave of its own. A mean over one period of the
 	// line takes the hum out first; at 10 Hz it costs 6 % of the amplitude.
 	copy(b.y, x)
-	for _, k := range b.mains {
-		smoothInto(b.tmp, b.y, k)
+	for _, p := range b.mains {
+		p.smooth(b.tmp, b.y)
 		b.y, b.tmp = b.tmp, b.y
 	}
 	b.filter.Filter(b.y, b.y)
@@ -115,23 +117,58 @@ func (b *blinkFinder) width(l lobe) float64 {
 	for hi+1 < l.to && math.Abs(b.y[hi+1]) >= half {
 		hi++
 	}
-	return float64(hi-lo+1) / b.rate
+	return (float64(hi-lo) + b.crossing(lo, lo-1, l, half) + b.crossing(hi, hi+1, l, half)) / b.rate
 }
 
-// smoothInto writes to dst the mean of k samples around each sample of x; at the ends the mean of the first or last k.
-func smoothInto(dst, x []float64, k int) {
-	k = min(k, len(x))
+// crossing returns how far, in samples, the curve stays above the height beyond the sample in, which is above, towards the
+// sample out, which is not.
+func (b *blinkFinder) crossing(in, out int, l lobe, height float64) float64 {
+	if out < 0 || out >= len(b.y) {
+		return 0
+	}
+	a, z := math.Abs(b.y[in]), math.Abs(b.y[out])
+	if out < l.from || out >= l.to {
+		z = -z // the other side of zero
+	}
+	return (a - height) / (a - z)
+}
+
+// period is a time in samples, as a window of an odd number of them whose two ends count in part.
+type period struct {
+	half int     // full samples on each side of the middle, and one more in part
+	end  float64 // weight of that one
+}
+
+func newPeriod(samples float64) period {
+	if samples < 2 {
+		return period{}
+	}
+	half := int((samples - 1) / 2)
+	return period{half: half + 1, end: (samples - 1 - 2*float64(half)) / 2}
+}
+
+// smooth writes to dst the mean of one period around each sample of x; at the ends the mean of the first or last period.
+func (p period) smooth(dst, x []float64) {
+	first, last := p.half, len(x)-1-p.half
+	if first > last {
+		copy(dst, x)
+		return
+	}
+	inner := p.half - 1
 	sum := 0.0
-	for _, v := range x[:k] {
+	for _, v := range x[first-inner : first+inner+1] {
 		sum += v
 	}
-	scale := 1 / float64(k)
-	half := k / 2
-	for i := range dst {
-		dst[i] = sum * scale
-		// The window moves while it is inside: its start is i-half.
-		if from := i - half; from >= 0 && from+k < len(x) {
-			sum += x[from+k] - x[from]
+	scale := 1 / (float64(2*inner+1) + 2*p.end)
+	for i := first; ; i++ {
+		dst[i] = scale * (sum + p.end*(x[i-p.half]+x[i+p.half]))
+		if i == last {
+			break
 		}
+		sum += x[i+inner+1] - x[i-inner]
+	}
+	for i := range first {
+		dst[i] = dst[first]
+		dst[len(x)-1-i] = dst[last]
 	}
 }

@@ -18,10 +18,13 @@
 // in a band, the scores of a channel are
 //
 //	blink_like  = r(p2p of 1-10 Hz within 0.4 s; 75, 150) of a single-sided wave of 0.1-0.4 s, frontal channels only
-//	motion_like = max(r(P(0.5-2)/P(0.5-45); .7, .95)·r(p2p; 100, 300), r(largest step in 10 ms; 50, 150))
+//	motion_like = max(r(P(0.5-2)/P(0.5-45); .7, .95)·r(p2p; 100, 300), r(largest change in 8 ms; 50, 150))
 //	emg_like    = r(log10(P(30-45)/P(4-30)); -0.5, 0.3)
 //	bad_contact = max(SD < 0.5, r(SD; 50, 150), r(line/total; .3, .6), clipped share > 1 %)
 //	SQI         = (1 - bad_contact)·(1 - max(.7·motion, .5·emg, .4·blink))
+//
+// Scores are functions of time and µV alone: the same signal has the same scores at every sampling rate that holds its
+// band. A sample is clipped where the curve stays on an extreme for 12 ms or more and comes there on a slope.
 //
 // Sources: P. D. Welch, IEEE Trans. Audio Electroacoust. 15 (1967) 70-73 (spectra); T. Inouye et al.,
 // Electroencephalogr. Clin. Neurophysiol. 79 (1991) 204-210 (spectral entropy); J. A. Stern, L. C. Walrath and

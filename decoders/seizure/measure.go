@@ -199,7 +199,7 @@ func (m *measurer) window(out *measure, x, band []float64) {
 	}
 	out.RawVariance = raw / n
 	out.Unusable = hi-lo < 1 || out.SD < 0.25 || // nothing below a microvolt peak to peak is a scalp signal
-		features.ClippedShare(x, lo, hi) > 0.01 || out.Line > 0.6
+		features.Clipped(x, lo, hi, m.rate) || out.Line > 0.6
 }
 
 // rhythm returns the highest peak of the autocorrelation at lags of 1/12-1/2 s and its frequency: a curve that repeats
