@@ -286,6 +286,19 @@ func (a *API) refreshKey(c *gin.Context, b []byte) {
 	}{fresh, heldKeyOf(k), previous{old.ID, rfc3339p(old.ExpiresAt)}})
 }
 
+// installerToken is POST /v1/installer/github-token, with which the document's client fetches a closed program that decodes on the
+// client's machine. Decoding is done here, so there is nothing to install and no token to give.
+func (a *API) installerToken(c *gin.Context) {
+	raw, err := heldKey(c)
+	if err == nil {
+		_, err = a.cfg.Accounts.DescribeKey(c.Request.Context(), raw)
+	}
+	if err == nil {
+		err = models.Errorf(models.NotConfigured, "Nothing is to be installed: this server decodes by itself (POST /api/v1/neuro/decode), and its models are open files (GET /v1/models/list).")
+	}
+	fail(c, err)
+}
+
 // revokeOwnKey is POST /v1/auth/revoke.
 func (a *API) revokeOwnKey(c *gin.Context) {
 	var body struct {

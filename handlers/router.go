@@ -150,8 +150,9 @@ func (a *API) Routes() []Route {
 		{get, "/v1/models/list", middleware.AuthQueryKey, models.ScopeCatalogRead, 0, a.listRegistry},
 		{get, "/v1/models/:name/versions/:version/download", middleware.AuthQueryKey, models.ScopeCatalogRead, 0, a.downloadModel},
 		{post, "/v1/analytics/log", middleware.AuthBodyKey, "", SmallBodyLimit, a.logEvent},
-		{post, "/v1/auth/validate", none, "", SmallBodyLimit, a.validateKey}, // what these two are about is the key they are sent
+		{post, "/v1/auth/validate", none, "", SmallBodyLimit, a.validateKey}, // what these three are about is the key they are sent
 		{post, "/v1/auth/revoke", none, "", SmallBodyLimit, a.revokeOwnKey},
+		{post, "/v1/installer/github-token", none, "", SmallBodyLimit, a.installerToken},
 
 		{post, "/api/v1/models", key, models.ScopeCatalogWrite, ModelBodyLimit, a.uploadModel},
 		{get, "/api/v1/models", key, models.ScopeCatalogRead, 0, a.listModels},

@@ -32,6 +32,7 @@ func Pipelines() []decoders.Pipeline {
 		p300.ERPLDA(),
 		p300.XDAWNLDA(),
 		p300.XDAWNRxLDA(),
+		p300.XDAWNRxGMM(),
 		p300.XDAWNCov(),
 		seizure.IctalScore(),
 	}
@@ -52,12 +53,19 @@ var whatIsBuiltIn = sync.OnceValues(func() (*Catalog, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, method := range []string{ssvep.FBCCA, ssvep.CCA} {
-		d, err := ssvep.New(ssvep.Config{Method: method})
+	for _, free := range []struct {
+		cfg  ssvep.Config
+		card ModelCard
+	}{
+		{ssvep.Config{Method: ssvep.FBCCA}, ssvepCard(ssvep.FBCCA)},
+		{ssvep.Config{Method: ssvep.CCA}, ssvepCard(ssvep.CCA)},
+		{ssvep.Config{Method: ssvep.FBCCA, Name: registryName, Version: registryVersion}, registryCard()},
+	} {
+		d, err := ssvep.New(free.cfg)
 		if err != nil {
 			return nil, err
 		}
-		if err := c.AddDecoder(d, ssvepCard(method), TrainingFree); err != nil {
+		if err := c.AddDecoder(d, free.card, TrainingFree); err != nil {
 			return nil, err
 		}
 	}

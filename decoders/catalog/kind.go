@@ -7,7 +7,7 @@ const (
 )
 
 // kinds of the pipelines whose models have one.
-var kinds = map[string]string{"csp_rxlda": KindRxLDA, "xdawn_rxlda": KindRxLDA, "csp_rxgmm": KindRxGMM}
+var kinds = map[string]string{"csp_rxlda": KindRxLDA, "xdawn_rxlda": KindRxLDA, "csp_rxgmm": KindRxGMM, "xdawn_rxgmm": KindRxGMM}
 
 // Adaptive reports whether models of a pipeline go on learning: whether its decoders are decoders.Adaptive.
 func Adaptive(pipeline string) bool { _, ok := kinds[pipeline]; return ok }

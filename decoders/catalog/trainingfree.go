@@ -39,6 +39,20 @@ func ssvepCard(method string) ModelCard {
 	return card
 }
 
+// registryName is the name under which the Nimbus document lists a model for SSVEP, in its version and licence tier. Here it is
+// FBCCA, with the card of FBCCA; a request gets it only by this name.
+const (
+	registryName    = "ssvep_multiclass_v1"
+	registryVersion = "1.0.0"
+)
+
+func registryCard() ModelCard {
+	card := ssvepCard(ssvep.FBCCA)
+	card.RequiresLicense = "research"
+	card.Priority = -1000
+	return card
+}
+
 // seizureCard is the card of the rules of package seizure. They were written down, not fitted, so there is no
 // calibration; the evaluation prints their accuracy.
 func seizureCard() ModelCard {

@@ -7,7 +7,7 @@ import (
 	"github.com/neurod/neurod/decoders/epoch"
 )
 
-// adaptive is a decoder of xdawn_rxlda.
+// adaptive is a decoder of xdawn_rxlda or xdawn_rxgmm.
 type adaptive struct{ *decoder }
 
 var _ decoders.Adaptive = (*adaptive)(nil)
@@ -35,18 +35,18 @@ func (a *adaptive) Update(ctx context.Context, in *decoders.Input, label string)
 	if err != nil {
 		return nil, err
 	}
-	posterior := a.scorer.(bayesScorer).LDA
+	learned := a.scorer.(bayesScorer).posterior
 	for i, e := range events {
 		class := 0
 		if target(e.Code) {
 			class = 1
 		}
-		if posterior, err = posterior.Update(x.RawRowView(i), class); err != nil {
+		if learned, err = learned.learn(x.RawRowView(i), class); err != nil {
 			return nil, decoders.Errorf(decoders.CodeInvalidSignal, map[string]any{"onset_s": e.Onset}, "the flash at %g s cannot be learned: %v", e.Onset, err)
 		}
 	}
 	next := *a.decoder
-	next.scorer = bayesScorer{posterior}
+	next.scorer = bayesScorer{learned}
 	return &adaptive{&next}, nil
 }
 

@@ -20,10 +20,10 @@ type Config struct {
 	Order int `json:"order"`
 	// End is the length of an epoch in s after the flash. Defaults to 0.7.
 	End float64 `json:"end"`
-	// Bins is how many averages a second an epoch is reduced to. Defaults to 32.
+	// Bins is how many averages a second an epoch is reduced to. Defaults to 32, in xdawn_rxgmm to 12.
 	Bins float64 `json:"bins"`
 	// Components is the number of spatial filters, for each kind of flash in xdawncov_ts_lr. erp_lda has none. Defaults to
-	// 6, in xdawncov_ts_lr to 4, or the rank where that is less.
+	// 6, in xdawncov_ts_lr to 4, in xdawn_rxgmm to 1, or the rank where that is less.
 	Components int `json:"components"`
 	// Limit holds epochs down whose standard deviation exceeds this many times the median of the training epochs: they
 	// are scaled to it, so that a blink counts for no more than a large response. 0 lets everything through.
@@ -61,8 +61,11 @@ func CrossSubject() Config {
 // parseConfig reads options over the defaults of a pipeline and checks them.
 func parseConfig(raw json.RawMessage, pipeline string) (Config, error) {
 	cfg := DefaultConfig()
-	if pipeline == XDAWNCovName {
+	switch pipeline {
+	case XDAWNCovName:
 		cfg.Components = 4
+	case XDAWNRxGMMName: // each kind of flash has a covariance of its own, for which there are too few targets to learn more from
+		cfg.Components, cfg.Bins = 1, 12
 	}
 	if len(raw) > 0 {
 		d := json.NewDecoder(bytes.NewReader(raw))

@@ -1,11 +1,12 @@
 // Package p300 tells which flash a person attended, from the positive wave some 0.3 s after it, and so which symbol
 // of a speller was meant.
 //
-// Four pipelines share one front end (channels by name, band pass, epochs after each flash, averages of 1/32 s):
+// Five pipelines share one front end (channels by name, band pass, epochs after each flash, averages of 1/32 s):
 //
 //   - erp_lda: shrinkage linear discriminant on all channels.
 //   - xdawn_lda: xDAWN spatial filters, then the discriminant on their few components.
 //   - xdawn_rxlda: the same filters, then Bayesian LDA, which goes on learning from letters that are known.
+//   - xdawn_rxgmm: the same with a Gaussian mixture for each kind of flash.
 //   - xdawncov_ts_lr: covariances of the components of each kind of flash with their prototypes, tangent space, logistic
 //     regression.
 //

@@ -245,15 +245,22 @@ func (p pipeline) Restore(name, version string, st decoders.State) (decoders.Tra
 
 // restoreScorer rebuilds the classifier for epochs of so many components (or channels) and bins.
 func (p pipeline) restoreScorer(st decoders.State, outputs, bins int) (scorer, error) {
+	read := func(name string, shape ...int) ([]float64, error) { return stored.Array(st, name, shape...) }
 	switch p.name {
 	case XDAWNCovName:
 		return restoreCovariances(st, outputs, bins)
 	case XDAWNRxLDAName:
-		l, err := bayes.RestoreLDA(func(name string, shape ...int) ([]float64, error) { return stored.Array(st, name, shape...) }, 2, outputs*bins)
+		l, err := bayes.RestoreLDA(read, 2, outputs*bins)
 		if err != nil {
 			return nil, incompatible("%v", err)
 		}
-		return bayesScorer{l}, nil
+		return bayesScorer{ldaPosterior{l}}, nil
+	case XDAWNRxGMMName:
+		g, err := bayes.RestoreGMM(read, 2, outputs*bins)
+		if err != nil {
+			return nil, incompatible("%v", err)
+		}
+		return bayesScorer{gmmPosterior{g}}, nil
 	}
 	linear, err := restoreLinear(st, outputs*bins)
 	return linearScorer{linear}, err

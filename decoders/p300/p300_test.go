@@ -97,7 +97,7 @@ func spell(seed uint64, rate float64, repetitions int) *decoders.Input {
 }
 
 func TestConformance(t *testing.T) {
-	for _, p := range pipelines {
+	for _, p := range append(slices.Clone(pipelines), p300.XDAWNRxGMM()) {
 		for _, c := range []struct {
 			name, config string
 			valid        func(seed uint64) *decoders.Input

@@ -43,8 +43,29 @@ func restoreLinear(st decoders.State, features int) (classify.Linear, error) {
 	return classify.Linear{Coef: mat.NewDense(2, features, coef), Intercept: intercept}, nil
 }
 
-// bayesScorer is the posterior of xdawn_rxlda. The share of targets in training is no part of the score.
-type bayesScorer struct{ *bayes.LDA }
+// posterior is what package bayes knows of the two kinds of flashes.
+type posterior interface {
+	LogDensities(dst, x []float64) []float64
+	Arrays() map[string]decoders.Array
+	learn(x []float64, class int) (posterior, error)
+}
+
+type ldaPosterior struct{ *bayes.LDA }
+
+func (l ldaPosterior) learn(x []float64, class int) (posterior, error) {
+	u, err := l.Update(x, class)
+	return ldaPosterior{u}, err
+}
+
+type gmmPosterior struct{ *bayes.GMM }
+
+func (g gmmPosterior) learn(x []float64, class int) (posterior, error) {
+	u, err := g.Update(x, class)
+	return gmmPosterior{u}, err
+}
+
+// bayesScorer is the posterior of xdawn_rxlda and xdawn_rxgmm. The share of targets in training is no part of the score.
+type bayesScorer struct{ posterior }
 
 func (s bayesScorer) decision(x []float64) (float64, error) {
 	var dst [2]float64

@@ -22,6 +22,7 @@ const (
 	ERPLDAName     = "erp_lda"
 	XDAWNLDAName   = "xdawn_lda"
 	XDAWNRxLDAName = "xdawn_rxlda"
+	XDAWNRxGMMName = "xdawn_rxgmm"
 	XDAWNCovName   = "xdawncov_ts_lr"
 )
 
@@ -46,6 +47,9 @@ func XDAWNLDA() decoders.Pipeline { return pipeline{XDAWNLDAName} }
 // XDAWNRxLDA returns the pipeline of xDAWN filters and Bayesian LDA. Its decoders are decoders.Adaptive: they go on
 // learning with the spatial filters and the likelihoods of their training. Its options are a [Config].
 func XDAWNRxLDA() decoders.Pipeline { return pipeline{XDAWNRxLDAName} }
+
+// XDAWNRxGMM is XDAWNRxLDA with a mixture of two normal distributions for each kind of flash.
+func XDAWNRxGMM() decoders.Pipeline { return pipeline{XDAWNRxGMMName} }
 
 // XDAWNCov returns the pipeline of the covariances of xDAWN components with their prototypes, tangent space and logistic
 // regression. Its options are a [Config].
@@ -216,7 +220,7 @@ func (f *frontend) prepare(ctx context.Context, ds *decoders.Dataset) ([]Epoch, 
 
 // decoder gives the decoder of an adaptive pipeline what it needs to learn.
 func (p pipeline) decoder(d *decoder) decoders.Trained {
-	if p.name == XDAWNRxLDAName {
+	if _, learns := d.scorer.(bayesScorer); learns {
 		return &adaptive{d}
 	}
 	return d
@@ -227,7 +231,7 @@ func (p pipeline) fit(cfg Config, epochs []Epoch, labels, train []int, quick boo
 	f := new(fitted)
 	var prototype *mat.Dense
 	switch p.name {
-	case XDAWNLDAName, XDAWNRxLDAName:
+	case XDAWNLDAName, XDAWNRxLDAName, XDAWNRxGMMName:
 		filters, err := XDAWN(calm(cfg, epochs, train), cfg.Bins, cfg.Components)
 		if err != nil {
 			return nil, err
@@ -261,9 +265,14 @@ func (p pipeline) fit(cfg Config, epochs []Epoch, labels, train []int, quick boo
 	for r := range raw {
 		x.SetRow(r, raw[r])
 	}
-	if p.name == XDAWNRxLDAName {
-		posterior, err := bayes.TrainLDA(x, y, 2)
-		f.scorer = bayesScorer{posterior}
+	switch p.name {
+	case XDAWNRxLDAName:
+		l, err := bayes.TrainLDA(x, y, 2)
+		f.scorer = bayesScorer{ldaPosterior{l}}
+		return f, err
+	case XDAWNRxGMMName:
+		g, err := bayes.TrainGMM(x, y, 2, bayes.GMMConfig{Seed: cfg.Seed})
+		f.scorer = bayesScorer{gmmPosterior{g}}
 		return f, err
 	}
 	lda, err := classify.FitLDA(x, y, 2, classify.LDAConfig{Shrinkage: cfg.Shrinkage})

@@ -27,6 +27,8 @@ const FlagAlphaLike = "alpha_like"
 
 // Config describes a decoder.
 type Config struct {
+	// Name and Version of the decoder. Default to "ssvep-" with the method, and "1".
+	Name, Version string
 	// Method is "cca" or "fbcca". Defaults to "fbcca".
 	Method string
 	// Harmonics of the references, 1-5. Defaults to 3 for CCA and 5 for FBCCA.
@@ -67,6 +69,12 @@ var _ decoders.Decoder = (*Decoder)(nil)
 func New(cfg Config) (*Decoder, error) {
 	if cfg.Method == "" {
 		cfg.Method = FBCCA
+	}
+	if cfg.Name == "" {
+		cfg.Name = "ssvep-" + cfg.Method
+	}
+	if cfg.Version == "" {
+		cfg.Version = "1"
 	}
 	if cfg.Harmonics == 0 {
 		cfg.Harmonics = maxHarmonics
@@ -115,7 +123,7 @@ func New(cfg Config) (*Decoder, error) {
 // Info describes the decoder: any montage, any rate from 32 Hz, classes from the request.
 func (d *Decoder) Info() decoders.Info {
 	return decoders.Info{
-		Name: "ssvep-" + d.cfg.Method, Version: "1", Pipeline: d.cfg.Method, Paradigm: decoders.SSVEP,
+		Name: d.cfg.Name, Version: d.cfg.Version, Pipeline: d.cfg.Method, Paradigm: decoders.SSVEP,
 		MinSamples: func(rate float64) int { return epoch.Samples(d.cfg.Skip+minSeconds, rate) },
 	}
 }

@@ -41,6 +41,8 @@ var registryPaths = map[string]bool{
 	"/v1/auth/refresh":  true,
 	"/v1/auth/revoke":   true,
 	"/api/health":       true,
+
+	"/v1/installer/github-token": true,
 }
 
 // FamilyOf returns the family of a URL path, whether or not a route exists there.

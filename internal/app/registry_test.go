@@ -125,6 +125,8 @@ func TestRegistryDocument(t *testing.T) {
 		revoked := s.makeKey(t, object{})["raw_key"].(string)
 		s.json(t, 200, "POST", "/v1/auth/revoke", "", object{"api_key": revoked})
 
+		research := s.makeKey(t, object{"license": "research"})["raw_key"].(string)
+
 		example := object{"event_type": "inference", "model_name": "motor_imagery_4class_v1", "inference_type": "batch", "duration_ms": 245, "success": true,
 			"metadata": object{"n_trials": 20, "accuracy": 0.85, "mean_confidence": 0.78}}
 		event := func(change object) object {
@@ -154,6 +156,12 @@ func TestRegistryDocument(t *testing.T) {
 			{statement: "p300 is one", method: "GET", path: "/v1/models/list?paradigm=p300&api_key=" + s.key, status: 200, want: `"paradigm":"p300"`},
 			{statement: "ssvep is one", method: "GET", path: "/v1/models/list?paradigm=ssvep&api_key=" + s.key, status: 200, want: `"paradigm":"ssvep"`},
 			{statement: "another is wrong", method: "GET", path: "/v1/models/list?paradigm=sleep&api_key=" + s.key, status: 400, code: "INVALID_PARAMETER"},
+			{statement: "the document's RxLDA models", method: "GET", path: "/v1/models/list?type=RxLDA&api_key=" + s.key, status: 200,
+				want: `"name":"motor_imagery_2class_v1","version":"1.0.0","type":"RxLDA","paradigm":"motor_imagery",.*"name":"motor_imagery_4class_v1","version":"1.0.0","type":"RxLDA",.*"n_classes":4,.*"requires_license":"free"`},
+			{statement: "RxGMM models need the research licence", method: "GET", path: "/v1/models/list?type=RxGMM&api_key=" + s.key, status: 200, want: `^{"models":\[\],"total":0}$`},
+			{statement: "the document's RxGMM model", method: "GET", path: "/v1/models/list?type=RxGMM&api_key=" + research, status: 200,
+				want: `"name":"p300_binary_v1","version":"1.0.0","type":"RxGMM","paradigm":"p300",.*"requires_license":"research"`},
+			{statement: "its model for SSVEP", method: "GET", path: "/v1/models/list?paradigm=ssvep&api_key=" + research, status: 200, want: `"name":"ssvep_multiclass_v1","version":"1.0.0",.*"requires_license":"research"`},
 			{statement: "filter by type", method: "GET", path: "/v1/models/list?type=csp_lda&api_key=" + s.key, status: 200, want: `"type":"csp_lda"`},
 			{statement: "a type without models is no error", method: "GET", path: "/v1/models/list?type=none&api_key=" + s.key, status: 200, want: `^{"models":\[\],"total":0}$`},
 			{statement: "MISSING_KEY, list", method: "GET", path: "/v1/models/list", status: 400, code: "MISSING_KEY"},
@@ -201,6 +209,13 @@ func TestRegistryDocument(t *testing.T) {
 			{statement: "KEY_EXPIRED, validate", method: "POST", path: "/v1/auth/validate", body: object{"api_key": expired}, status: 401, code: "KEY_EXPIRED"},
 			{statement: "METHOD_NOT_ALLOWED, validate", method: "GET", path: "/v1/auth/validate", status: 405, code: "METHOD_NOT_ALLOWED"},
 
+			{statement: "the installer has nothing to install", method: "POST", path: "/v1/installer/github-token", body: object{"api_key": s.key}, status: 503, code: "NOT_CONFIGURED", want: "Nothing is to be installed"},
+			{statement: "MISSING_KEY, installer", method: "POST", path: "/v1/installer/github-token", body: object{}, status: 400, code: "MISSING_KEY"},
+			{statement: "INVALID_FORMAT, installer", method: "POST", path: "/v1/installer/github-token", body: object{"api_key": "x"}, status: 400, code: "INVALID_FORMAT"},
+			{statement: "INVALID_KEY, installer", method: "POST", path: "/v1/installer/github-token", body: object{"api_key": revoked}, status: 401, code: "INVALID_KEY"},
+			{statement: "KEY_EXPIRED, installer", method: "POST", path: "/v1/installer/github-token", body: object{"api_key": expired}, status: 401, code: "KEY_EXPIRED"},
+			{statement: "METHOD_NOT_ALLOWED, installer", method: "GET", path: "/v1/installer/github-token", status: 405, code: "METHOD_NOT_ALLOWED"},
+
 			{statement: "MISSING_KEY, refresh", method: "POST", path: "/v1/auth/refresh", body: object{}, status: 400, code: "MISSING_KEY"},
 			{statement: "INVALID_FORMAT, refresh", method: "POST", path: "/v1/auth/refresh", body: object{"api_key": "x"}, status: 400, code: "INVALID_FORMAT"},
 			{statement: "INVALID_KEY, refresh", method: "POST", path: "/v1/auth/refresh", body: object{"api_key": auth.NewKey()}, status: 401, code: "INVALID_KEY"},
@@ -230,12 +245,12 @@ func TestRegistryDocument(t *testing.T) {
 		}
 
 		// The documented requests a minute, in the documented headers.
-		for path, limit := range map[string]int{"/v1/auth/validate": 100, "/v1/auth/refresh": 10, "/v1/auth/revoke": 10, "/v1/models/list": 60, "/v1/analytics/log": 1000} {
+		for path, limit := range map[string]int{"/v1/auth/validate": 100, "/v1/auth/refresh": 10, "/v1/auth/revoke": 10, "/v1/installer/github-token": 20, "/v1/models/list": 60, "/v1/analytics/log": 1000} {
 			method, body := "POST", any(event(nil))
 			if path == "/v1/models/list" {
 				method, path, body = "GET", path+"?api_key="+s.key, nil
 			}
-			if strings.HasPrefix(path, "/v1/auth/") {
+			if strings.HasPrefix(path, "/v1/auth/") || strings.HasPrefix(path, "/v1/installer/") {
 				body = object{}
 			}
 			if got, _, _ := s.call(t, method, path, "", body).quota(t); got != limit {
@@ -282,7 +297,7 @@ func TestRegistryListsWhatIsDocumented(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	listed := s.list(t, s.key, "")
+	listed := s.list(t, s.makeKey(t, object{"license": "commercial"})["raw_key"].(string), "")
 	for _, e := range cat.List() {
 		m := listed[e.Name]
 		if m == nil {
@@ -303,8 +318,8 @@ func TestRegistryListsWhatIsDocumented(t *testing.T) {
 			continue
 		}
 		meta := m["metadata"].(object)
-		want := object{"name": file.Name, "version": file.Version, "type": file.State.Pipeline, "paradigm": string(file.Paradigm),
-			"n_features": float64(len(file.State.Channels)), "n_classes": float64(len(file.State.Classes)), "requires_license": "free",
+		want := object{"name": file.Name, "version": file.Version, "type": catalog.Kind(file.State.Pipeline), "paradigm": string(file.Paradigm),
+			"n_features": float64(len(file.State.Channels)), "n_classes": float64(len(file.State.Classes)), "requires_license": file.Card.License(),
 			"description": file.Card.Summary, "training_subjects": float64(file.Card.Subjects), "recommended_use": file.Card.IntendedUse}
 		got := object{}
 		for k := range want {
@@ -929,7 +944,16 @@ func TestRegistryTypes(t *testing.T) {
 		}
 		s.uploadModel(t, s.key, b.Bytes())
 		listed := s.list(t, s.key, "?paradigm=motor_imagery&type="+kind)
-		if m := listed[name]; len(listed) != 1 || m["type"] != kind || m["n_features"] != 8. || m["n_classes"] != 2. || m["metadata"].(object)["feature_type"] != "csp" {
+		own := 0
+		for _, m := range listed {
+			if m["type"] != kind {
+				t.Errorf("%s: listed %v", kind, m)
+			}
+			if m["own"] == true {
+				own++
+			}
+		}
+		if m := listed[name]; own != 1 || m["type"] != kind || m["n_features"] != 8. || m["n_classes"] != 2. || m["metadata"].(object)["feature_type"] != "csp" {
 			t.Errorf("%s: listed %v", kind, listed)
 		}
 		if other := s.list(t, s.key, "?paradigm=p300&type="+kind); len(other) != 0 {

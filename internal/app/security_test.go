@@ -74,6 +74,7 @@ var matrix = map[string]right{
 	"GET /v1/models/:name/versions/:version/download": {takes: "querykey", scope: models.ScopeCatalogRead, good: 200, other: 404},
 	"POST /v1/analytics/log":                          {takes: "bodykey", body: `{"event_type":"inference"}`, good: 200, other: 200},
 	"POST /v1/auth/validate":                          {takes: "none", body: `{"api_key":"{passing}"}`, good: 200},
+	"POST /v1/installer/github-token":                 {takes: "none", body: `{"api_key":"{passing}"}`, good: 503},
 	"POST /v1/auth/revoke":                            {takes: "none", body: `{"api_key":"{passing}"}`, good: 200},
 	"POST /api/v1/models":                             {takes: "key", scope: models.ScopeCatalogWrite, body: `{"file":"{model}"}`, good: 201, other: 201},
 	"GET /api/v1/models":                              {takes: "key", scope: models.ScopeCatalogRead, good: 200, other: 200},

@@ -85,7 +85,7 @@ func infoOf(e catalog.Entry) (models.ModelInfo, error) {
 // featureTypes names the features of pipelines whose own name does not.
 var featureTypes = map[string]string{
 	"csp_lda": "csp", "csp_rxlda": "csp", "csp_rxgmm": "csp", "fbcsp": "csp", "ts_lr": "tangent_space", "xdawncov_ts_lr": "tangent_space",
-	"mdm": "covariance", "fgmdm": "covariance", "erp_lda": "erp", "xdawn_lda": "erp", "xdawn_rxlda": "erp",
+	"mdm": "covariance", "fgmdm": "covariance", "erp_lda": "erp", "xdawn_lda": "erp", "xdawn_rxlda": "erp", "xdawn_rxgmm": "erp",
 	"fbcca": "correlation", "cca": "correlation", "ecca": "correlation",
 }
 

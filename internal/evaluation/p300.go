@@ -36,7 +36,7 @@ const (
 // flashPipelines are all pipelines of flashes with the same options over their defaults.
 func flashPipelines(options string) []pipelineRun {
 	var out []pipelineRun
-	for _, p := range []decoders.Pipeline{p300.ERPLDA(), p300.XDAWNLDA(), p300.XDAWNRxLDA(), p300.XDAWNCov()} {
+	for _, p := range []decoders.Pipeline{p300.ERPLDA(), p300.XDAWNLDA(), p300.XDAWNRxLDA(), p300.XDAWNRxGMM(), p300.XDAWNCov()} {
 		out = append(out, pipelineRun{p.Name(), p, json.RawMessage(options)})
 	}
 	return out

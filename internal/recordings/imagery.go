@@ -174,3 +174,31 @@ func Pick(ds *decoders.Dataset, channels []string) (*decoders.Dataset, error) {
 	}
 	return &out, nil
 }
+
+// Join gathers the trials of several tasks of one person as one task with the classes of all, in their order. It is nil, without a
+// problem, for a person who has no trials of one of them.
+func Join(tasks []Task, subject string, runs []Run, channels []string, before, after float64) (*decoders.Dataset, []Problem) {
+	var all *decoders.Dataset
+	var problems []Problem
+	for _, t := range tasks {
+		ds, p := t.Dataset(subject, runs, channels, before, after)
+		problems = append(problems, p...)
+		switch {
+		case ds == nil:
+			return nil, problems
+		case all == nil:
+			ds.Classes = slices.Clone(ds.Classes)
+			all = ds
+			continue
+		case ds.Rate != all.Rate || !slices.Equal(ds.Channels, all.Channels):
+			return nil, append(problems, Problem{subject, errOtherMontage})
+		}
+		first := len(all.Classes)
+		all.Classes = append(all.Classes, ds.Classes...)
+		for _, tr := range ds.Trials {
+			tr.Label += first
+			all.Trials = append(all.Trials, tr)
+		}
+	}
+	return all, problems
+}

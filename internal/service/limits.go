@@ -37,6 +37,7 @@ var limitRules = []LimitRule{
 	{Path: "/v1/auth/validate", Family: models.LimitAddress, Rate: limit.Rate{Requests: 100, Per: time.Minute}},
 	{Path: "/v1/auth/refresh", Family: models.LimitAddress, Rate: limit.Rate{Requests: 10, Per: time.Minute}},
 	{Path: "/v1/auth/revoke", Family: models.LimitAddress, Rate: limit.Rate{Requests: 10, Per: time.Minute}},
+	{Path: "/v1/installer/github-token", Family: models.LimitAddress, Rate: limit.Rate{Requests: 20, Per: time.Minute}},
 	{Path: "/v1/auth/", Family: models.LimitAddress},
 }
 

@@ -35,7 +35,9 @@ type family struct {
 
 var families = []family{
 	{decoders.MotorImagery, imageryModels},
+	{decoders.MotorImagery, registryImagery},
 	{decoders.P300, flashModels},
+	{decoders.P300, registryFlashes},
 	{decoders.Seizure, seizureModels},
 }
 
