@@ -79,6 +79,7 @@ func parseBatch(body []byte) ([]service.Recording, error) {
 		return nil, jsonFault(body, err)
 	}
 	var frame struct {
+		Items    json.RawMessage `json:"items"`
 		Defaults json.RawMessage `json:"defaults"`
 	}
 	if err := mismatches(strictjson.Decode(withoutItems(body, items), &frame)); err != nil {

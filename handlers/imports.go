@@ -9,6 +9,7 @@ import (
 	"mime/multipart"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -109,13 +110,22 @@ type importForm struct {
 // maxFormField is the longest field of a form: 512 names of channels.
 const maxFormField = 64 << 10
 
+// importNames are the fields of an import; channels may stand there several times.
+var importNames = []string{"name", "external_user_id", "device_type", "sample_rate_hz", "hop_s", "started_at_unix_ms", "channels"}
+
+// set takes the values of a field. One that contradicts what was said before, in the query or in the form, is refused.
 func (f *importForm) set(name string, values ...string) error {
-	switch name {
-	case "name", "external_user_id", "device_type", "sample_rate_hz", "hop_s", "started_at_unix_ms", "channels":
-		f.values[name] = values
-		return nil
+	if !slices.Contains(importNames, name) {
+		return models.InvalidField("/"+name, "unknown_field", "%s", unknownName("field", name, importNames))
 	}
-	return models.InvalidField("/"+name, "unknown_field", "is not a field of this call")
+	if name != "channels" {
+		values = append(slices.Clone(f.values[name]), values...)
+		if slices.ContainsFunc(values, func(v string) bool { return v != values[0] }) {
+			return models.InvalidField("/"+name, "duplicate", "is given more than once, with different values")
+		}
+	}
+	f.values[name] = values
+	return nil
 }
 
 // untilFile reads the fields before the file and returns the file.

@@ -178,20 +178,19 @@ func readKeyBody(c *gin.Context, dst any) error {
 
 // logEvent is POST /v1/analytics/log.
 func (a *API) logEvent(c *gin.Context) {
-	var body ownKeyBody
-	var event service.Event
+	var body struct {
+		ownKeyBody
+		service.Event
+	}
 	b, unreadable := readBody(c.Request)
 	if unreadable == nil && len(b) > 0 {
 		unreadable = decodeJSON(b, &body)
-		if unreadable == nil {
-			unreadable = decodeJSON(b, &event)
-		}
 	}
 	count := a.count(Route{Path: c.FullPath(), Auth: middleware.AuthBodyKey})
 	if !middleware.AuthenticateBody(c, a.cfg.Accounts, body.APIKey, unreadable, count) {
 		return
 	}
-	logged, quota, err := a.cfg.Analytics.Log(c.Request.Context(), principal(c), event)
+	logged, quota, err := a.cfg.Analytics.Log(c.Request.Context(), principal(c), body.Event)
 	if err != nil {
 		fail(c, err)
 		return

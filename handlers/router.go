@@ -214,6 +214,9 @@ func (a *API) mount(routes []Route) (*gin.Engine, error) {
 		case count != nil:
 			chain = append(chain, middleware.Limit(count))
 		}
+		if known, checked := r.Parameters(); checked {
+			chain = append(chain, checkParameters(known))
+		}
 		if r.Body > 0 {
 			chain = append(chain, middleware.Body(r.Body, media[r.Path]...))
 		}

@@ -171,6 +171,9 @@ func summary(err *models.Error) string {
 	}
 	first := err.Fields[0]
 	text := err.Text() + " " + first.Pointer + ": " + first.Message
+	if first.Pointer == "" { // it is about the whole body
+		text = err.Text() + " The body " + first.Message
+	}
 	if !strings.HasSuffix(text, ".") {
 		text += "."
 	}

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/neurod/neurod/internal/nearest"
 	"github.com/neurod/neurod/internal/strictjson"
 	"github.com/neurod/neurod/models"
 )
@@ -37,6 +38,8 @@ var (
 	paradigms = []string{"motor_imagery", "p300", "ssvep", "seizure", "auto"}
 	// alignments says whether a model that was trained with alignment is moved to the person's other clips.
 	alignments = []string{"auto", "none"}
+	// uiModes are those for which intents have names of their own; callers may have others.
+	uiModes = []string{"wheelchair_nav", "cursor", "speller", "smart_home"}
 )
 
 var (
@@ -59,6 +62,10 @@ func (f *fieldErrors) full() bool { return len(*f) >= maxFieldErrors }
 // oneOf holds an optional field to a list.
 func (f *fieldErrors) oneOf(pointer, value string, allowed []string) {
 	if value != "" && !slices.Contains(allowed, value) {
+		if near := nearest.Name(value, allowed); near != "" {
+			f.add(pointer, "not_allowed", "is %q; did you mean %q? Must be one of %s", short(value), near, strings.Join(allowed, ", "))
+			return
+		}
 		f.add(pointer, "not_allowed", "is %q; must be one of %s", short(value), strings.Join(allowed, ", "))
 	}
 }
@@ -334,6 +341,9 @@ func checkContext(c *models.DecodeContext, f *fieldErrors) {
 	}
 	if c.UIMode != "" && !uiModeName.MatchString(c.UIMode) {
 		f.add("/context/ui_mode", "invalid", "is %q; must be 1 to 64 letters, digits, _ or -, and begin with a letter", short(c.UIMode))
+	}
+	if near := nearest.Name(c.UIMode, uiModes); near != "" && c.UIMode != near {
+		f.add("/context/ui_mode", "not_allowed", "is %q; did you mean %q? A mode of your own must not be so like one of %s", short(c.UIMode), near, strings.Join(uiModes, ", "))
 	}
 	for _, class := range slices.Sorted(maps.Keys(c.Intents)) {
 		if strings.TrimSpace(c.Intents[class]) == "" {

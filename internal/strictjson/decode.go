@@ -14,27 +14,29 @@ import (
 // Mismatch is a value that does not fit the field it is meant for.
 type Mismatch struct {
 	Pointer string // JSON pointer (RFC 6901)
-	Code    string // "type" or "range"
+	Code    string // "type", "range" or CodeUnknown
 	Text    string
 }
 
 // maxMismatches bounds how many wrong values one answer names.
 const maxMismatches = 20
 
-// Decode decodes a text that Check has passed into dst, a pointer to a struct. Where values do not fit, it returns
-// every wrong one by its pointer (at most 20), which encoding/json cannot: it stops at the first and names no array
-// index. The second look happens only then, so that good requests do not pay for it.
+// Decode decodes a text that Check has passed into dst, a pointer to a struct. Where values do not fit, or a key names no
+// field (Unknown), it returns every wrong one by its pointer (at most 20), which encoding/json cannot: it stops at the first
+// and names no array index. The second look at values happens only then, so that good requests do not pay for it.
 func Decode(b []byte, dst any) []Mismatch {
+	t := reflect.TypeOf(dst).Elem()
+	unknown := Unknown(b, t)
 	err := json.Unmarshal(b, dst)
 	if err == nil {
-		return nil
+		return unknown
 	}
 	var found []Mismatch
-	diagnose(b, reflect.TypeOf(dst).Elem(), "", &found)
+	diagnose(b, t, "", &found)
 	if len(found) == 0 { // the two looks disagree: say what encoding/json said
-		return []Mismatch{{"", "type", strings.TrimPrefix(err.Error(), "json: ")}}
+		found = []Mismatch{{"", "type", strings.TrimPrefix(err.Error(), "json: ")}}
 	}
-	return found
+	return append(found, unknown[:min(len(unknown), max(0, maxMismatches-len(found)))]...)
 }
 
 var unmarshaler = reflect.TypeFor[json.Unmarshaler]()

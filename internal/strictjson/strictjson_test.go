@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"reflect"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -198,6 +199,8 @@ func TestDecodeNamesEveryMismatch(t *testing.T) {
 		"/map/k/1 type must be a string",
 		"/own type must be one half",
 		"/a~1b~0c/n type must be a whole number",
+		"/Skip unknown_field is not a field of this object", // JSON does not see it
+		"/free unknown_field is not a field of this object",
 	}
 	if d := cmp.Diff(want, lines); d != "" {
 		t.Errorf("mismatches (-want +got):\n%s", d)
@@ -209,6 +212,94 @@ func TestDecodeNamesEveryMismatch(t *testing.T) {
 	if got := strictjson.Decode([]byte(`[]`), &outer{}); len(got) != 1 || got[0].Pointer != "" {
 		t.Errorf("array for an object: %v", got)
 	}
+}
+
+type self struct{ Any int }
+
+func (*self) UnmarshalJSON([]byte) error { return nil }
+
+func TestUnknownKeysAreNamed(t *testing.T) {
+	t.Parallel()
+	type target struct {
+		Frequency float64 `json:"frequency"`
+	}
+	type stimulus struct {
+		Targets []target          `json:"targets"`
+		Flashes map[string]string `json:"flashes"`
+	}
+	type input struct {
+		Paradigm string    `json:"paradigm"`
+		Stimulus *stimulus `json:"stimulus"`
+		Free     self      `json:"free"`
+		Later    json.RawMessage
+	}
+	type request struct {
+		Input input            `json:"input"`
+		Named map[string]input `json:"named"`
+	}
+	long := strings.Repeat("y", 1<<16)
+	for text, want := range map[string][]string{
+		`{}`:                         nil,
+		`null`:                       nil,
+		`{"input":{"paradigm":"x"}}`: nil,
+		`{"INPUT":{"Paradigm":"x"}}`: nil, // as encoding/json matches
+		`{"input":{"free":{"any":1,"thing":{"x":[]}},"later":{"y":1}}}`: nil,
+		`{"input":{"stimulus":{"flashes":{"9":"A","x":"B"}}}}`:          nil,
+		`{"inptu":{}}`:                         {`/inptu is not a field of this object; did you mean "input"?`},
+		`{"input":{"stimulis":{"targets":1}}}`: {`/input/stimulis is not a field of this object; did you mean "stimulus"?`},
+		`{"paradigm":"p300","input":{}}`:       {`/paradigm is not a field of this object; it is one of /input`},
+		`{"input":{"frequency":1}}`:            {`/input/frequency is not a field of this object`},
+		`{"input":{"stimulus":{"targets":[{"frequency":1},{"frequncy":2,"n":{"a":"}]"}}]}},"a\u002Fb":"\"]"}`: {`/input/stimulus/targets/1/frequncy is not a field of this object; did you mean "frequency"?`, `/input/stimulus/targets/1/n is not a field of this object`, `/a~1b is not a field of this object`},
+		`{"named":{"one":{"paradigm":""},"two":{"paradim":""}}}`:                                              {`/named/two/paradim is not a field of this object; did you mean "paradigm"?`},
+		`{"` + long + `":1}`: {`/` + long[:64] + `… is not a field of this object`},
+	} {
+		if err := strictjson.Check([]byte(text)); err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, m := range strictjson.Unknown([]byte(text), reflect.TypeFor[request]()) {
+			got = append(got, m.Pointer+" "+m.Text)
+			if m.Code != strictjson.CodeUnknown {
+				t.Errorf("%s: code %s", m.Pointer, m.Code)
+			}
+		}
+		if d := cmp.Diff(want, got); d != "" {
+			t.Errorf("%.80s (-want +got):\n%s", text, d)
+		}
+	}
+	many := "{" + strings.Repeat(`"x":1,`, 1000) + `"y":2}`
+	if got := strictjson.Unknown([]byte(many), reflect.TypeFor[request]()); len(got) != 20 {
+		t.Errorf("%d keys are named", len(got))
+	}
+}
+
+// FuzzUnknown holds the walk over keys to encoding/json: of a text that fits, it refuses exactly what DisallowUnknownFields
+// does.
+func FuzzUnknown(f *testing.F) {
+	type inner struct {
+		A int                        `json:"a"`
+		M map[string]struct{ X any } `json:"m"`
+	}
+	type outer struct {
+		I inner   `json:"i"`
+		L []inner `json:"l"`
+		P *inner  `json:"p"`
+		R any     `json:"r"`
+	}
+	for _, s := range []string{`{"i":{"a":1,"b":2}}`, `{"l":[{"m":{"k":{"x":{"y":1}}}},{"c":"}"}],"r":[{"z":"\""}]}`, `{"p":null,"q":0}`, `{"\u0069":{}}`, `{"i":{"m":{"":{"Y":1}}}}`} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if strictjson.Check(b) != nil || json.Unmarshal(b, new(outer)) != nil {
+			return
+		}
+		d := json.NewDecoder(bytes.NewReader(b))
+		d.DisallowUnknownFields()
+		err := d.Decode(new(outer))
+		if got := strictjson.Unknown(b, reflect.TypeFor[outer]()); (len(got) > 0) != (err != nil) {
+			t.Fatalf("%q: unknown %v, encoding/json says %v", b, got, err)
+		}
+	})
 }
 
 // FuzzCheck holds Check to encoding/json: what it lets pass is valid there, and what it refuses for its syntax is

@@ -1,0 +1,255 @@
+package strictjson
+
+import (
+	"encoding"
+	"encoding/json"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/neurod/neurod/internal/nearest"
+)
+
+// CodeUnknown is the code of a key that no field has.
+const CodeUnknown = "unknown_field"
+
+// Unknown returns the keys of a text that Check has passed which name no field of t, a struct or what holds structs: by
+// their pointers, at most 20, each with the name that it was meant to be where one is near. Keys count as encoding/json
+// matches them, without regard to case. A type that decodes itself judges its own keys.
+func Unknown(b []byte, t reflect.Type) []Mismatch {
+	root := shapeOf(t)
+	if root == nil {
+		return nil
+	}
+	w := &walker{b: b, root: root}
+	w.value(root)
+	return w.found
+}
+
+// shape is what a type says about the keys of a text; nil where it says nothing.
+type shape struct {
+	fields map[string]*shape // of an object with named fields, which may be nil; nil for none
+	names  []string          // of them, in the order of the type
+	each   *shape            // of the elements of an array or the values of a free object
+}
+
+var shapes sync.Map // reflect.Type → *shape
+
+var textUnmarshaler = reflect.TypeFor[encoding.TextUnmarshaler]()
+
+func shapeOf(t reflect.Type) *shape {
+	if s, known := shapes.Load(t); known {
+		return s.(*shape)
+	}
+	s := makeShape(t)
+	shapes.Store(t, s)
+	return s
+}
+
+// makeShape looks at a type. Types of requests do not contain themselves.
+func makeShape(t reflect.Type) *shape {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	if p := reflect.PointerTo(t); p.Implements(unmarshaler) || p.Implements(textUnmarshaler) {
+		return nil
+	}
+	switch t.Kind() {
+	case reflect.Struct:
+		s := &shape{fields: map[string]*shape{}}
+		s.add(t)
+		return s
+	case reflect.Map, reflect.Slice, reflect.Array:
+		if each := shapeOf(t.Elem()); each != nil {
+			return &shape{each: each}
+		}
+	}
+	return nil
+}
+
+func (s *shape) add(t reflect.Type) {
+	for i := range t.NumField() {
+		f := t.Field(i)
+		if f.Anonymous && f.Tag.Get("json") == "" && f.Type.Kind() == reflect.Struct { // its fields stand among t's own
+			s.add(f.Type)
+			continue
+		}
+		if name := fieldName(f); name != "" {
+			s.fields[name] = shapeOf(f.Type)
+			s.names = append(s.names, name)
+		}
+	}
+}
+
+// field returns the shape of a key's value, and false where the key names no field.
+func (s *shape) field(key string) (*shape, bool) {
+	if f, ok := s.fields[key]; ok {
+		return f, true
+	}
+	for _, name := range s.names {
+		if strings.EqualFold(name, key) {
+			return s.fields[name], true
+		}
+	}
+	return nil, false
+}
+
+// owner returns the pointer of the object that has a field of this name, "" for none or the top level.
+func (s *shape) owner(key, pointer string) string {
+	if _, ok := s.fields[key]; ok {
+		return pointer
+	}
+	for _, name := range s.names {
+		if f := s.fields[name]; f != nil && f.fields != nil {
+			if at := f.owner(key, pointer+"/"+name); at != "" {
+				return at
+			}
+		}
+	}
+	return ""
+}
+
+// walker goes through a text that is known to be right.
+type walker struct {
+	b     []byte
+	at    int
+	root  *shape
+	path  []string
+	found []Mismatch
+}
+
+func (w *walker) space() {
+	for w.at < len(w.b) && (w.b[w.at] == ' ' || w.b[w.at] == '\n' || w.b[w.at] == '\t' || w.b[w.at] == '\r') {
+		w.at++
+	}
+}
+
+// take skips white space and then the byte, if it is next.
+func (w *walker) take(want byte) bool {
+	w.space()
+	if w.at < len(w.b) && w.b[w.at] == want {
+		w.at++
+		return true
+	}
+	return false
+}
+
+// value goes over a value whose keys s knows.
+func (w *walker) value(s *shape) {
+	w.space()
+	if w.at >= len(w.b) {
+		return
+	}
+	switch c := w.b[w.at]; {
+	case c == '{' && s != nil && (s.fields != nil || s.each != nil):
+		w.object(s)
+	case c == '[' && s != nil && s.each != nil:
+		w.array(s.each)
+	default:
+		w.skip()
+	}
+}
+
+func (w *walker) object(s *shape) {
+	w.at++
+	for !w.take('}') && w.at < len(w.b) && len(w.found) < maxMismatches {
+		w.take(',')
+		w.space()
+		key := w.key()
+		w.take(':')
+		of := s.each
+		if s.fields != nil {
+			var known bool
+			if of, known = s.field(key); !known {
+				w.unknown(s, key)
+			}
+		}
+		w.path = append(w.path, key)
+		w.value(of)
+		w.path = w.path[:len(w.path)-1]
+	}
+}
+
+func (w *walker) array(each *shape) {
+	w.at++
+	for i := 0; !w.take(']') && w.at < len(w.b) && len(w.found) < maxMismatches; i++ {
+		w.take(',')
+		w.path = append(w.path, strconv.Itoa(i))
+		w.value(each)
+		w.path = w.path[:len(w.path)-1]
+	}
+}
+
+// key reads the name of a member.
+func (w *walker) key() string {
+	start := w.at
+	w.skip()
+	raw := w.b[start:w.at]
+	if len(raw) >= 2 && !slices.Contains(raw, '\\') {
+		return string(raw[1 : len(raw)-1])
+	}
+	var key string
+	_ = json.Unmarshal(raw, &key) // Check has passed it
+	return key
+}
+
+// skip goes over a value, whatever it holds.
+func (w *walker) skip() {
+	depth := 0
+	for w.at < len(w.b) {
+		switch w.b[w.at] {
+		case '"':
+			for w.at++; w.at < len(w.b) && w.b[w.at] != '"'; w.at++ {
+				if w.b[w.at] == '\\' {
+					w.at++
+				}
+			}
+			w.at = min(w.at+1, len(w.b))
+			if depth == 0 {
+				return
+			}
+			continue
+		case '{', '[':
+			depth++
+		case '}', ']':
+			if depth == 0 { // the end of what the value stands in
+				return
+			}
+			if depth--; depth == 0 {
+				w.at++
+				return
+			}
+		case ',', ' ', '\n', '\t', '\r':
+			if depth == 0 {
+				return
+			}
+		}
+		w.at++
+	}
+}
+
+// maxKey is how much of a key an error shows, in characters.
+const maxKey = 64
+
+// unknown notes a key that names no field.
+func (w *walker) unknown(s *shape, key string) {
+	text := "is not a field of this object"
+	switch near := nearest.Name(key, s.names); {
+	case near != "":
+		text += `; did you mean "` + near + `"?`
+	default:
+		if owner := w.root.owner(key, ""); owner != "" {
+			text += "; it is one of " + owner
+		}
+	}
+	if r := []rune(key[:min(len(key), 8*maxKey)]); len(r) > maxKey || len(key) > 8*maxKey {
+		key = string(r[:min(len(r), maxKey)]) + "…"
+	}
+	var pointer strings.Builder
+	for _, token := range append(w.path, key) {
+		pointer.WriteString("/" + Escape(token))
+	}
+	w.found = append(w.found, Mismatch{pointer.String(), CodeUnknown, text})
+}
