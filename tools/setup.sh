@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 
 missing=()
 command -v gcc >/dev/null || missing+=(gcc libc6-dev)
-for tool in curl jq; do # the commands of the documents are run by a test
+for tool in curl jq python3; do # the commands of the documents are run by a test
 	command -v "$tool" >/dev/null || missing+=("$tool")
 done
 command -v redis-server >/dev/null || missing+=(redis-server)

@@ -3,6 +3,7 @@ package doctest
 
 import (
 	"bytes"
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
@@ -19,23 +20,31 @@ import (
 
 const root = "../.."
 
-var fence = regexp.MustCompile("(?s)```bash\n(.*?)```")
+var fence = regexp.MustCompile("(?s)```(bash|python)\n(.*?)```")
 
-// blocks returns the bash blocks of a document.
-func blocks(t *testing.T, doc string) []string {
+// script joins the commands of a document, top to bottom: its bash blocks, but those of make, which have runs of their own, and
+// its Python blocks.
+func script(t *testing.T, doc string) string {
 	t.Helper()
 	b, err := os.ReadFile(filepath.Join(root, doc))
 	if err != nil {
 		t.Fatal(err)
 	}
-	var out []string
-	for _, m := range fence.FindAllStringSubmatch(string(b), -1) {
-		out = append(out, m[1])
+	var out strings.Builder
+	out.WriteString("set -euo pipefail\n")
+	blocks := fence.FindAllStringSubmatch(string(b), -1)
+	for _, m := range blocks {
+		switch kind, text := m[1], m[2]; {
+		case kind == "python":
+			out.WriteString("python3 - <<'END_OF_PYTHON'\n" + text + "END_OF_PYTHON\n")
+		case !strings.HasPrefix(text, "make "):
+			out.WriteString(text)
+		}
 	}
-	if len(out) == 0 {
-		t.Fatalf("%s has no bash block", doc)
+	if len(blocks) == 0 {
+		t.Fatalf("%s has no block of commands", doc)
 	}
-	return out
+	return out.String()
 }
 
 // build compiles the program into a folder laid out as a checkout: bin/neurod and a recording to decode.
@@ -47,29 +56,46 @@ func build(t *testing.T) string {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
-	s, err := synthetic.MotorImagery(synthetic.Config{Seed: 1}, synthetic.ImageryConfig{TrialsPerClass: 3})
-	if err != nil {
-		t.Fatal(err)
+	for seed, name := range []string{"recording.edf", "run1.edf", "run2.edf", "night.edf"} {
+		s, err := synthetic.MotorImagery(synthetic.Config{Seed: uint64(seed) + 1}, synthetic.ImageryConfig{TrialsPerClass: 10})
+		if err != nil {
+			t.Fatal(err)
+		}
+		rec := &recording.Recording{StartTime: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Events: s.Events}
+		for i, name := range s.Channels {
+			rec.Channels = append(rec.Channels, recording.Channel{Label: name, Kind: recording.EEG, Unit: "uV", Rate: s.Rate, Samples: s.Data.RawRowView(i)})
+		}
+		var b bytes.Buffer
+		if err := recording.WriteEDF(&b, rec); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), b.Bytes(), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
-	rec := &recording.Recording{StartTime: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
-	for i, name := range s.Channels {
-		rec.Channels = append(rec.Channels, recording.Channel{Label: name, Kind: recording.EEG, Unit: "uV", Rate: s.Rate, Samples: s.Data.RawRowView(i)})
+	table := strings.Builder{}
+	table.WriteString("TP9,AF7,AF8,TP10\n")
+	for i := range 1024 {
+		fmt.Fprintf(&table, "%d,%d,%d,%d\n", i%17, i%19, i%23, i%29)
 	}
-	var b bytes.Buffer
-	if err := recording.WriteEDF(&b, rec); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(dir, "recording.edf"), b.Bytes(), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "blinks.csv"), []byte(table.String()), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return dir
 }
 
-// TestCommandsOfTheDocuments runs every bash block of the README and the quick start, but those of make, which have runs
-// of their own, from top to bottom against a fresh embedded server.
+// key makes an API key and prints it, for documents that begin with one.
+const key = `TOKEN=$(curl -s -X POST http://localhost:8000/v1/auth/login -H "Content-Type: application/json" -d '{"email":"demo@voxel.dev","password":"demo1234"}' | jq -r .access_token)
+PROJECT_ID=$(curl -s -X POST http://localhost:8000/v1/projects -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" -d '{"name":"test"}' | jq -r .id)
+export API_KEY=$(curl -s -X POST http://localhost:8000/v1/projects/$PROJECT_ID/keys -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" -d '{"name":"test"}' | jq -r .raw_key)
+curl() { command curl --fail-with-body "$@"; }
+`
+
+// TestCommandsOfTheDocuments runs every bash and Python block of the README, the quick start and the page on sessions, but
+// those of make, which have runs of their own, from top to bottom against a fresh embedded server.
 func TestCommandsOfTheDocuments(t *testing.T) {
 	t.Parallel()
-	for _, tool := range []string{"bash", "curl", "jq"} {
+	for _, tool := range []string{"bash", "curl", "jq", "python3"} {
 		if _, err := exec.LookPath(tool); err != nil {
 			t.Fatalf("%v: apt-get install %s", err, tool)
 		}
@@ -91,22 +117,24 @@ func TestCommandsOfTheDocuments(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, doc := range []string{"README.md", "docs/01-quickstart.md"} {
-		var script strings.Builder
-		script.WriteString("set -euo pipefail\n")
-		for _, b := range blocks(t, doc) {
-			if !strings.HasPrefix(b, "make ") {
-				script.WriteString(b)
-			}
-		}
-		cmd := exec.Command("bash", "-c", strings.ReplaceAll(script.String(), "localhost:8000", "localhost:"+port))
+	for _, doc := range []struct {
+		name, before string
+		prints       []string
+	}{
+		{"README.md", "", []string{"move_"}}, // an intent of motor imagery: something was decoded
+		{"docs/01-quickstart.md", "", []string{"move_", "completed", "alpha ", "my-hands@1"}},
+		{"docs/08-sessions.md", key, []string{`"sample_count":4`, `"sample_count":512`, `"processing_state":"PROCESSING"`}},
+	} {
+		cmd := exec.Command("bash", "-c", strings.ReplaceAll(doc.before+script(t, doc.name), "localhost:8000", "localhost:"+port))
 		cmd.Dir = dir
 		out, err := cmd.CombinedOutput()
 		if err != nil {
-			t.Errorf("%s: %v\n%s", doc, err, out)
+			t.Errorf("%s: %v\n%s", doc.name, err, out)
 		}
-		if !strings.Contains(string(out), "move_") { // an intent of motor imagery: something was decoded
-			t.Errorf("%s decodes nothing:\n%s", doc, out)
+		for _, want := range doc.prints {
+			if !strings.Contains(string(out), want) {
+				t.Errorf("%s does not print %q:\n%s", doc.name, want, out)
+			}
 		}
 	}
 }

@@ -4,10 +4,12 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/neurod/neurod/decoders"
@@ -82,14 +84,48 @@ func Load(ctx context.Context, q Query) (*decoders.Dataset, []Problem, error) {
 		}
 	}
 	if len(sets) == 0 {
-		return nil, problems, decoders.Errorf(decoders.CodeTooFewTrials, map[string]any{"files": len(files), "events": q.Task.Events},
-			"none of the %d files has an event of any class with %g s of signal before and %g s after it", len(files), q.Before, q.After)
+		found := eventsOf(runs)
+		there := "no events"
+		if len(found) > 0 {
+			there = "the events " + strings.Join(found, ", ")
+		}
+		return nil, problems, decoders.Errorf(decoders.CodeTooFewTrials, map[string]any{"files": len(files), "events": q.Task.Events, "events_found": found},
+			"none of the %d files has an event of any class with %g s of signal before and %g s after it; they have %s", len(files), q.Before, q.After, there)
 	}
 	if len(sets) == 1 {
 		return sets[0], problems, nil
 	}
 	all, p := Pool(sets)
 	return all, append(problems, p...), nil
+}
+
+// maxListed is how many kinds of events an error lists.
+const maxListed = 20
+
+// eventsOf lists the kinds of events of all runs as a class can name them: a label, and the code behind it where the label does not
+// say it.
+func eventsOf(runs map[string][]Run) []string {
+	seen := map[string]bool{}
+	for _, list := range runs {
+		for _, r := range list {
+			for _, e := range r.Recording.Events {
+				code := strconv.Itoa(e.Code)
+				switch {
+				case e.Label == "" || e.Label == code:
+					seen[code] = true
+				case e.Code == 0:
+					seen[e.Label] = true
+				default:
+					seen[e.Label+" (code "+code+")"] = true
+				}
+			}
+		}
+	}
+	found := slices.Sorted(maps.Keys(seen))
+	if n := len(found) - maxListed; n > 0 {
+		found = append(found[:maxListed], fmt.Sprintf("and %d more", n))
+	}
+	return found
 }
 
 // file is a file with the argument that led to it.
