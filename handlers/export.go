@@ -191,7 +191,7 @@ func exportJSON(ctx context.Context, w *bufio.Writer, e *service.Export, raw boo
 		ProcessingState *models.SessionState `json:"processing_state"`
 		StartedAt       string               `json:"started_at"`
 		EndedAt         *string              `json:"ended_at"`
-	}{s.ID, s.ExternalUserID, s.DeviceType, s.SampleRateHz, s.Channels, s.IngestionMode, s.ProcessingState(), rfc3339(s.StartedAt), rfc3339p(s.EndedAt)})
+	}{s.ID, s.ExternalUserID, s.DeviceType, s.SampleRateHz, s.Channels, s.IngestionMode, s.ProcessingState(), instant(s.Began()), instantp(s.Ended())})
 	if err != nil {
 		return err
 	}

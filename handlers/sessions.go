@@ -63,12 +63,29 @@ type liveFields struct {
 
 func sessionOfModel(s models.Session) sessionFields {
 	out := sessionFields{SessionID: s.ID, ProjectID: s.ProjectID, ExternalUserID: s.ExternalUserID, DeviceType: s.DeviceType,
-		SampleRateHz: s.SampleRateHz, Channels: s.Channels, StartedAt: rfc3339(s.StartedAt), EndedAt: rfc3339p(s.EndedAt),
+		SampleRateHz: s.SampleRateHz, Channels: s.Channels, StartedAt: instant(s.Began()), EndedAt: instantp(s.Ended()),
 		IngestionMode: s.IngestionMode, ProcessingState: s.ProcessingState(), HopS: float64(s.HopMS) / 1000, JitterMS: s.JitterMS}
 	if d := s.Decode; d != nil {
 		out.Decode = &liveFields{d.Paradigm, d.Model, float64(d.WindowMS) / 1000, float64(d.HopMS) / 1000, d.Stimulus, d.Intents, d.Alignment}
 	}
 	return out
+}
+
+// instant writes the time at which a session begins or ends, with milliseconds where there are any: the document has whole
+// seconds, and its windows have milliseconds.
+func instant(t time.Time) string {
+	if t = t.UTC(); t.Nanosecond()/int(time.Millisecond) == 0 {
+		return rfc3339(t)
+	}
+	return t.Format("2006-01-02T15:04:05.000Z07:00")
+}
+
+func instantp(t *time.Time) *string {
+	if t == nil {
+		return nil
+	}
+	s := instant(*t)
+	return &s
 }
 
 // createSession is POST /v1/sessions.
@@ -186,7 +203,7 @@ func (a *API) sessionStatus(c *gin.Context) {
 		Warnings        []string             `json:"warnings"`
 		JobID           *string              `json:"job_id"`
 		Import          *importFields        `json:"import,omitempty"`
-	}{s.ID, s.IngestionMode, s.ProcessingState(), rfc3339p(s.EndedAt), s.WindowCount, s.DecodeCount, s.SampleCount, s.OverlapCount, s.BatchCount, s.Pending(),
+	}{s.ID, s.IngestionMode, s.ProcessingState(), instantp(s.Ended()), s.WindowCount, s.DecodeCount, s.SampleCount, s.OverlapCount, s.BatchCount, s.Pending(),
 		gaps, st.MoreGaps, append([]string{}, st.Warnings...), s.JobID, importOfModel(imp)})
 }
 

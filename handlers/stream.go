@@ -155,8 +155,8 @@ func streamMessage(e service.StreamEvent) []byte {
 
 func endedData(s *models.Session) []byte {
 	at := "null"
-	if s.EndedAt != nil {
-		at = `"` + rfc3339(*s.EndedAt) + `"`
+	if ended := s.Ended(); ended != nil {
+		at = `"` + instant(*ended) + `"`
 	}
 	return []byte(`{"ended_at":` + at + `}`)
 }

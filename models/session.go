@@ -120,7 +120,7 @@ type Session struct {
 
 	CreatedAt time.Time
 	StartedAt time.Time
-	EndedAt   *time.Time
+	EndedAt   *time.Time // nil, too, where the session was made of a file: see Ended
 }
 
 // ProcessingState returns what callers see of the state: none for STREAMING.
@@ -132,6 +132,49 @@ func (s Session) ProcessingState() *SessionState {
 	return &state
 }
 
+// Began returns when the session began: the time of sample 0 where it is known, which is the clock of the one who sends the
+// samples, else the time at which it was made, which is ours.
+func (s Session) Began() time.Time {
+	if s.OriginMS == nil {
+		return s.StartedAt
+	}
+	return time.UnixMilli(*s.OriginMS)
+}
+
+// Ended returns when the session ended, nil while it has not. One that was made of a file has ended with its last sample,
+// once the file is read.
+func (s Session) Ended() *time.Time {
+	if s.EndedAt != nil || (s.State != SessionComplete && s.State != SessionFailed) {
+		return s.EndedAt
+	}
+	at := s.lastSample()
+	return &at
+}
+
+// lastSample returns the end of the latest sample, or the beginning where there is none.
+func (s Session) lastSample() time.Time {
+	tail, ok := s.Tail()
+	if !ok {
+		return s.Began()
+	}
+	return time.UnixMilli(s.TimeOf(tail.End))
+}
+
+// otherClock is how far the times of live samples may be from ours and still be times of now.
+const otherClock = 24 * time.Hour
+
+// EndsBy returns when a session ends that is ended now, by one who does not say when: now where samples come as they are
+// recorded, else with the last sample. It does not end before it began.
+func (s Session) EndsBy(now time.Time) time.Time {
+	last := s.lastSample()
+	_, any := s.Tail()
+	switch {
+	case now.Before(last), any && s.IngestionMode == ModeRecorded, any && now.Sub(last) > otherClock:
+		return last
+	}
+	return now
+}
+
 // Pending returns how many batches wait for the job that writes the windows.
 func (s Session) Pending() int { return s.BatchCount - s.SeenCount }
 
@@ -141,6 +184,12 @@ func (s Session) Tail() (Stretch, bool) {
 		return Stretch{}, false
 	}
 	return Stretch{Start: *s.TailStart, End: *s.TailEnd}, true
+}
+
+// Ending reports whether the session takes no more samples.
+func (s Session) Ending() bool {
+	_, takes := s.State.Next(EventIngest)
+	return !takes
 }
 
 // Over reports whether the session has ended and no window will come by itself any more.

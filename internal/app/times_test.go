@@ -127,3 +127,85 @@ func TestTimesInOtherUnits(t *testing.T) {
 		}
 	}
 }
+
+// TestSessionsEndAfterTheyBegan holds the two ends of a session to its samples, whose clock is another than the server's.
+func TestSessionsEndAfterTheyBegan(t *testing.T) {
+	t.Parallel()
+	testkit.Backends(t, func(t *testing.T, b testkit.Backend) {
+		s := boot(t, b)
+		x := headset(1, 4*256)
+		end := func(id string, body any) object {
+			return s.call(t, "POST", "/v1/sessions/"+id+"/end", s.key, body).object(t)
+		}
+		read := func(id string) object { return s.json(t, 200, "GET", "/v1/sessions/"+id, s.key, nil) }
+
+		t.Run("a file of 2009 ended in 2009", func(t *testing.T) {
+			began := time.Date(2009, 8, 12, 16, 15, 0, 0, time.UTC)
+			session, _ := s.imported(t, edfOf(t, 8), fmt.Sprintf("external_user_id=u&started_at_unix_ms=%d", began.UnixMilli()))
+			if session["started_at"] != "2009-08-12T16:15:00Z" || session["ended_at"] != nil {
+				t.Errorf("before the file is read: %v", session)
+			}
+			got := read(session["session_id"].(string))
+			status := s.json(t, 200, "GET", "/v1/sessions/"+session["session_id"].(string)+"/status", s.key, nil)
+			if got["started_at"] != "2009-08-12T16:15:00Z" || got["ended_at"] != "2009-08-12T16:15:08Z" || status["ended_at"] != got["ended_at"] {
+				t.Errorf("session %v, status %v", got, status)
+			}
+			again := end(session["session_id"].(string), nil)
+			if again["ended_at"] != got["ended_at"] {
+				t.Errorf("ended again: %v", again)
+			}
+		})
+		t.Run("batches of 2024 ended in 2024", func(t *testing.T) {
+			for _, body := range []string{recordedBody, sessionBody} {
+				id := s.session(t, body)
+				s.ingest(t, id, batch(x, 0, 512))
+				if got := end(id, nil); got["started_at"] != "2024-10-27T03:33:20Z" || got["ended_at"] != "2024-10-27T03:33:22Z" {
+					t.Errorf("%v", got)
+				}
+			}
+		})
+		t.Run("live samples end now", func(t *testing.T) {
+			id := s.session(t, sessionBody)
+			now := time.Now()
+			body := batch(x, 0, 256)
+			body["t0_unix_ms"] = now.Add(-3 * time.Second).UnixMilli()
+			s.ingest(t, id, body)
+			got := end(id, nil)
+			began, _ := time.Parse(time.RFC3339, fmt.Sprint(got["started_at"]))
+			ended, err := time.Parse(time.RFC3339, fmt.Sprint(got["ended_at"]))
+			if err != nil || began.UnixMilli() != now.Add(-3*time.Second).UnixMilli() || ended.Before(now.Add(-time.Second)) {
+				t.Errorf("%v", got)
+			}
+		})
+		t.Run("an end before the beginning is refused", func(t *testing.T) {
+			two := time.Date(2022, 10, 27, 0, 0, 0, 0, time.UTC).UnixMilli()
+			id := s.session(t, recordedBody)
+			s.ingest(t, id, batch(x, 0, 512))
+			for what, id := range map[string]string{
+				"samples":           id,
+				"a beginning given": s.session(t, strings.Replace(sessionBody, "{", `{"started_at_unix_ms":1730000000000,`, 1)),
+				"nothing":           s.session(t, sessionBody),
+			} {
+				a := s.call(t, "POST", "/v1/sessions/"+id+"/end", s.key, object{"ended_at_unix_ms": two})
+				if a.StatusCode != 400 || !strings.Contains(string(a.body), "/ended_at_unix_ms") || !strings.Contains(string(a.body), "before the session began") {
+					t.Errorf("with %s: %d %s", what, a.StatusCode, a.body)
+				}
+				if got := read(id); got["ended_at"] != nil {
+					t.Errorf("with %s: %v", what, got)
+				}
+			}
+			// Without samples nothing tells how far the caller's clock is behind ours.
+			id = s.session(t, sessionBody)
+			if got := end(id, object{"ended_at_unix_ms": time.Now().Add(-time.Minute).UnixMilli()}); got["ended_at"] == nil || got["ended_at"] != got["started_at"] {
+				t.Errorf("a clock that is behind: %v", got)
+			}
+		})
+		t.Run("milliseconds are kept", func(t *testing.T) {
+			id := s.session(t, strings.Replace(sessionBody, "{", `{"started_at_unix_ms":1730000000120,`, 1))
+			got := end(id, object{"ended_at_unix_ms": 1730000009007})
+			if got["started_at"] != "2024-10-27T03:33:20.120Z" || got["ended_at"] != "2024-10-27T03:33:29.007Z" {
+				t.Errorf("%v", got)
+			}
+		})
+	})
+}

@@ -147,7 +147,7 @@ func (s *Sessions) importAs(ctx context.Context, p models.Principal, id, name st
 	if len(wrong) > 0 {
 		return Accepted{}, &models.Error{Code: models.InvalidRequestBody, Fields: wrong}
 	}
-	ses.ID, ses.ProjectID, ses.EndedAt = id, p.ProjectID, &now
+	ses.ID, ses.ProjectID = id, p.ProjectID
 	ses.State, _ = ses.State.Next(models.EventEnd) // the upload has ended
 	if got.Skipped == nil {
 		got.Skipped = []models.SkippedChannel{}

@@ -590,19 +590,23 @@ func (s *Sessions) End(ctx context.Context, p models.Principal, id string, ended
 		return Accepted{}, err
 	}
 	now := s.cfg.Now()
-	at := now
 	if endedAtMS != nil {
 		if fault := timeFault(*endedAtMS, now); fault != "" {
 			return Accepted{}, models.InvalidField("/ended_at_unix_ms", "out_of_range", "%s", fault)
 		}
-		at = time.UnixMilli(*endedAtMS)
 	}
 	ses, err := s.get(ctx, p.ProjectID, id)
 	if err != nil {
 		return Accepted{}, err
 	}
 	job := s.job(ses)
-	end := store.SessionEnd{ProjectID: p.ProjectID, SessionID: ses.ID, At: at, Job: job}
+	end := store.SessionEnd{ProjectID: p.ProjectID, SessionID: ses.ID, At: now, Job: job}
+	if endedAtMS != nil {
+		if end.At, err = endGiven(ses, *endedAtMS); err != nil {
+			return Accepted{}, err
+		}
+		end.Given = true
+	}
 	if idem.Key != "" {
 		key := s.record(p, OperationEndSession, idem, now)
 		end.Key = &key
@@ -635,6 +639,20 @@ func (s *Sessions) End(ctx context.Context, p models.Principal, id string, ended
 		a.JobID = *out.Session.JobID
 	}
 	return a, nil
+}
+
+// endGiven returns the end that a caller gives a session, which is not before it began. Where no sample tells the caller's
+// clock, it may be behind ours.
+func endGiven(ses models.Session, ms int64) (time.Time, error) {
+	at, began := time.UnixMilli(ms), ses.Began()
+	switch {
+	case ses.Ending() || !at.Before(began):
+		return at, nil
+	case ses.OriginMS == nil && began.Sub(at) <= maxFuture:
+		return began, nil
+	}
+	return at, models.InvalidField("/ended_at_unix_ms", "out_of_range", "is %s, before the session began (%s)",
+		at.UTC().Format(time.RFC3339Nano), began.UTC().Format(time.RFC3339Nano))
 }
 
 // FeatureFilter selects windows of a session.

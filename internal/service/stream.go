@@ -173,7 +173,7 @@ func (st *Stream) sendNews(ctx context.Context, send func(StreamEvent) error) (o
 		if n.Session.Over() {
 			return true, send(StreamEvent{Ended: &n.Session})
 		}
-		if n.Session.JobOpen && n.Session.EndedAt != nil {
+		if n.Session.JobOpen && n.Session.Ending() {
 			// Looking notices a job that has failed. If the session is over by now, the last windows may have come since they
 			// were read.
 			ses, err := st.sessions.get(ctx, n.Session.ProjectID, n.Session.ID)

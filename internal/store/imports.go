@@ -98,10 +98,9 @@ func (s *Store) AcceptImport(ctx context.Context, a ImportAcceptance) (replayed 
 		return nil, fmt.Errorf("store: %w", err)
 	}
 	n := a.Session
-	ended := utcp(n.EndedAt)
 	row := sessionRow{ID: n.ID, ProjectID: n.ProjectID, ExternalUserID: n.ExternalUserID, DeviceType: n.DeviceType, SampleRateHz: n.SampleRateHz,
 		Channels: string(channels), IngestionMode: n.IngestionMode, State: n.State, HopMS: n.HopMS, JitterMS: n.JitterMS, OriginMS: n.OriginMS,
-		JobID: &a.Job.ID, JobOpen: true, CreatedAt: utc(n.CreatedAt), StartedAt: utc(n.StartedAt), EndedAt: ended}
+		JobID: &a.Job.ID, JobOpen: true, CreatedAt: utc(n.CreatedAt), StartedAt: utc(n.StartedAt)}
 	a.Import.CreatedAt = utc(a.Import.CreatedAt)
 	err = s.tx(ctx, func(tx *gorm.DB) error {
 		replayed = nil

@@ -208,6 +208,7 @@ type SessionEnd struct {
 	ProjectID string
 	SessionID string
 	At        time.Time
+	Given     bool // At is what the caller said; else it is now, and models.Session.EndsBy tells the end
 	// Job brings a RECORDED session to COMPLETE if it has no open job.
 	Job    models.Job
 	Key    *models.IdempotencyRecord
@@ -239,8 +240,12 @@ func (s *Store) EndSession(ctx context.Context, end SessionEnd) (out SessionEnde
 		if !ok {
 			return fmt.Errorf("store: session %s cannot end in state %s", ses.ID, ses.State)
 		}
-		if out.Changed = ses.EndedAt == nil; out.Changed {
-			at := utc(end.At)
+		if out.Changed = !ses.Ending(); out.Changed {
+			at := end.At
+			if !end.Given {
+				at = ses.EndsBy(at)
+			}
+			at = utc(at)
 			ses.State, ses.EndedAt = state, &at
 		}
 		// A live session has nothing left to do unless a batch waits; ending it again brings back a job that was given up.
