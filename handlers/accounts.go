@@ -76,7 +76,7 @@ type refreshBody struct {
 // refresh is POST /v1/auth/refresh, which two documents have: with refresh_token in its body it exchanges a refresh token,
 // once, and speaks as the family of sessions; otherwise it is about an API key and speaks as the registry (refreshKey).
 func (a *API) refresh(c *gin.Context) {
-	b, err := readBody(c.Request)
+	b, err := readBody(c)
 	if err != nil {
 		fail(c, err)
 		return

@@ -25,16 +25,20 @@ func principal(c *gin.Context) models.Principal {
 	return p
 }
 
-// smallBody is the first guess for a body of unknown length, and the largest step taken on a client's word.
+// smallBody is the first guess for a body of unknown length; bodyStep is the largest step taken on a client's word.
 const (
 	smallBody = 4 << 10
 	bodyStep  = 1 << 20
 )
 
-// readBody reads the whole body. What a client says about its length is believed only up to 1 MiB at a time, so
-// that memory grows with what has arrived. The limit is middleware.Body's.
-func readBody(r *http.Request) ([]byte, error) {
-	return readBodyInto(nil, r, func(int64) error { return nil })
+// readBody reads the whole body and holds it to the route's cost. What a client says about its length is believed only up
+// to 1 MiB at a time, so that memory grows with what has arrived. The limit is middleware.Body's.
+func readBody(c *gin.Context) ([]byte, error) {
+	b, err := readBodyInto(nil, c.Request, func(int64) error { return nil })
+	if err == nil {
+		err = costOf(c).admit(c, b)
+	}
+	return b, err
 }
 
 // readBodyInto is readBody into the room that buf has, or more. It asks before it takes more than bodyStep.
@@ -71,7 +75,7 @@ func readBodyInto(buf []byte, r *http.Request, ask func(more int64) error) ([]by
 // bindJSON reads the body into dst, a pointer to a struct: strict JSON (package strictjson), then the struct's
 // validate tags. It renders the fault and returns false where something does not fit.
 func bindJSON(c *gin.Context, dst any) bool {
-	b, err := readBody(c.Request)
+	b, err := readBody(c)
 	if err == nil {
 		err = decodeJSON(b, dst)
 	}

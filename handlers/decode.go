@@ -6,7 +6,9 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"net/http"
+	"reflect"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -64,6 +66,9 @@ func parseRecording(body []byte) (service.Recording, error) {
 	if err != nil {
 		return service.Recording{}, jsonFault(body, err)
 	}
+	if err := decodeCost.beside(len(rest)); err != nil {
+		return service.Recording{}, err
+	}
 	rec := service.Recording{Data: data}
 	if err := mismatches(strictjson.Decode(rest, &rec.Request)); err != nil {
 		return service.Recording{}, err
@@ -82,7 +87,12 @@ func parseBatch(body []byte) ([]service.Recording, error) {
 		Items    json.RawMessage `json:"items"`
 		Defaults json.RawMessage `json:"defaults"`
 	}
-	if err := mismatches(strictjson.Decode(withoutItems(body, items), &frame)); err != nil {
+	around := withoutItems(body, items)
+	beside := len(around)
+	if err := batchCost.beside(beside); err != nil {
+		return nil, err
+	}
+	if err := mismatches(strictjson.Decode(around, &frame)); err != nil {
 		return nil, err
 	}
 	if !found {
@@ -91,13 +101,22 @@ func parseBatch(body []byte) ([]service.Recording, error) {
 	if n := len(items); n > service.MaxBatchItems {
 		return nil, models.InvalidField("/items", "too_many", "has %d recordings; at most %d are allowed", n, service.MaxBatchItems)
 	}
-	defaults, err := parseDefaults(frame.Defaults)
+	if n := len(frame.Defaults) * len(items); n > service.MaxSharedBytes {
+		return nil, models.InvalidField("/defaults", "too_large", "has %d bytes, which each of the %d items would be stored with; at most %d together are allowed",
+			len(frame.Defaults), len(items), service.MaxSharedBytes)
+	}
+	shared, err := parseDefaults(frame.Defaults)
 	if err != nil {
 		return nil, err
 	}
 	recs := make([]service.Recording, len(items))
 	for i, at := range items {
-		recs[i] = parseItem(at.Of(body), defaults)
+		var n int
+		recs[i], n = parseItem(at.Of(body), shared)
+		beside += n
+		if err := batchCost.beside(beside); err != nil {
+			return nil, err
+		}
 	}
 	return recs, nil
 }
@@ -112,81 +131,106 @@ func withoutItems(body []byte, items []strictjson.Span) []byte {
 	return append(append(frame, body[:first]...), body[last:]...)
 }
 
+// defaults are the shared part of a batch, read once: where an item's section has no such member, the item's request points
+// to what stands here, so that it costs the same however many items there are.
+type defaults struct {
+	request models.DecodeRequest
+	given   given
+}
+
+// given says which members each section of a request has.
+type given map[string]map[string]json.RawMessage
+
 // sections are the objects of a decode request: a field of an item's section replaces the default's.
 var sections = []string{"input", "context", "output"}
 
-type members map[string]json.RawMessage
+// givenIn returns the members of a request. A section that is missing, null or no object has none.
+func givenIn(request []byte) given {
+	var all map[string]json.RawMessage
+	if json.Unmarshal(request, &all) != nil {
+		return nil
+	}
+	out := make(given, len(sections))
+	for _, s := range sections {
+		var m map[string]json.RawMessage
+		if json.Unmarshal(all[s], &m) == nil {
+			out[s] = m
+		}
+	}
+	return out
+}
 
 // parseDefaults reads the shared part of a batch; nil for none.
-func parseDefaults(raw json.RawMessage) (map[string]members, error) {
+func parseDefaults(raw json.RawMessage) (*defaults, error) {
 	if len(raw) == 0 || string(raw) == "null" {
 		return nil, nil
 	}
-	var all map[string]json.RawMessage
-	if json.Unmarshal(raw, &all) != nil {
-		return nil, models.InvalidField("/defaults", "type", "must be an object")
-	}
-	out := make(map[string]members, len(sections))
-	for _, s := range sections {
-		v, given := all[s]
-		if !given || string(v) == "null" {
-			continue
-		}
-		var m members
-		if json.Unmarshal(v, &m) != nil {
-			return nil, models.InvalidField("/defaults/"+s, "type", "must be an object")
-		}
-		out[s] = m
-	}
-	if _, given := out["input"]["data"]; given {
+	d := &defaults{given: givenIn(raw)}
+	if _, there := d.given["input"]["data"]; there {
 		return nil, models.InvalidField("/defaults/input/data", "not_applicable", "belongs to the items")
 	}
-	return out, nil
+	if err := mismatches(strictjson.Decode(raw, &d.request)); err != nil {
+		e := models.AsError(err)
+		for i := range e.Fields {
+			e.Fields[i].Pointer = "/defaults" + e.Fields[i].Pointer
+		}
+		return nil, e
+	}
+	return d, nil
 }
 
-// parseItem reads one request of a batch.
-func parseItem(item []byte, defaults map[string]members) service.Recording {
+// parseItem reads one request of a batch. beside is how many bytes stand beside its recording.
+func parseItem(item []byte, shared *defaults) (rec service.Recording, beside int) {
 	rest, data, _, err := strictjson.Cut(item, "input", "data")
 	if err != nil {
-		return service.Recording{Err: jsonFault(item, err)}
+		return service.Recording{Err: jsonFault(item, err)}, len(item)
 	}
-	if len(defaults) > 0 {
-		rest = withDefaults(rest, defaults)
-	}
-	rec := service.Recording{Data: data}
+	rec = service.Recording{Data: data}
 	if err := mismatches(strictjson.Decode(rest, &rec.Request)); err != nil {
-		return service.Recording{Err: err}
+		return service.Recording{Err: err}, len(rest)
 	}
-	return rec
+	if shared != nil {
+		shared.fill(&rec.Request, givenIn(rest))
+	}
+	return rec, len(rest)
 }
 
-// withDefaults fills in what an item leaves out. An item that is no object is returned as it is, for Decode to name.
-func withDefaults(item []byte, defaults map[string]members) []byte {
-	var all map[string]json.RawMessage
-	if json.Unmarshal(item, &all) != nil || all == nil {
-		return item
-	}
-	for s, shared := range defaults {
-		own := members{}
-		if v, given := all[s]; given && string(v) != "null" && json.Unmarshal(v, &own) != nil {
-			continue
-		}
-		for k, v := range shared {
-			if _, given := own[k]; !given {
-				own[k] = v
+// fill has a request point to what it leaves out.
+func (d *defaults) fill(req *models.DecodeRequest, own given) {
+	fillFields(&req.Input, &d.request.Input, own["input"])
+	switch c := d.request.Context; {
+	case c == nil:
+	case len(own["context"]) == 0:
+		req.Context = c
+	default:
+		fillFields(req.Context, c, own["context"])
+		for k, v := range c.Extra {
+			if _, there := own["context"][k]; !there {
+				if req.Context.Extra == nil {
+					req.Context.Extra = make(map[string]json.RawMessage, len(c.Extra))
+				}
+				req.Context.Extra[k] = v
 			}
 		}
-		merged, err := json.Marshal(own)
-		if err != nil {
-			return item
+	}
+	switch o := d.request.Output; {
+	case o == nil:
+	case len(own["output"]) == 0:
+		req.Output = o
+	default:
+		fillFields(req.Output, o, own["output"])
+	}
+}
+
+// fillFields sets those fields of a section that it was not given to the default's.
+func fillFields[T any](dst, src *T, own map[string]json.RawMessage) {
+	to, from := reflect.ValueOf(dst).Elem(), reflect.ValueOf(src).Elem()
+	for i := range to.NumField() {
+		name, _, _ := strings.Cut(to.Type().Field(i).Tag.Get("json"), ",")
+		if _, there := own[name]; name != "-" && !there {
+			to.Field(i).Set(from.Field(i))
 		}
-		all[s] = merged
 	}
-	merged, err := json.Marshal(all)
-	if err != nil {
-		return item
-	}
-	return merged
 }
 
 // idempotency reads the Idempotency-Key header. The fingerprint is that of the body as it was meant, after
@@ -253,18 +297,16 @@ var bodies = sync.Pool{New: func() any { return new([]byte) }}
 const roomTimeout = 5 * time.Second
 
 // readPooled is readBody with a buffer that release takes back. Nothing may keep a part of the body after that.
-// What bodies take beyond bodyStep each comes out of Config.BodyMemory, as it arrives and not as it is announced;
-// Unavailable where there is no room for a while.
+// What bodies take beyond bodyStep each comes out of the client's share of Config.BodyMemory, as it arrives and not as it is
+// announced; Unavailable where there is no room for a while.
 func (a *API) readPooled(c *gin.Context) (body []byte, release func(), err error) {
 	buf := bodies.Get().(*[]byte)
+	who := clientOf(c)
+	place := a.room.enter(who)
 	var held int64
 	ask := func(more int64) error {
-		ctx, cancel := context.WithTimeout(c.Request.Context(), roomTimeout)
-		defer cancel()
-		if err := a.room.Acquire(ctx, more); err != nil {
-			e := models.Errorf(models.Unavailable, "The server is busy with other large recordings; try again.").Wrap(err)
-			e.RetryAfter = roomTimeout
-			return e
+		if err := a.room.take(c.Request.Context(), place, more); err != nil {
+			return err
 		}
 		held += more
 		return nil
@@ -275,7 +317,11 @@ func (a *API) readPooled(c *gin.Context) (body []byte, release func(), err error
 			*buf = body
 		}
 		bodies.Put(buf)
-		a.room.Release(held)
+		a.room.give(place, held)
+		a.room.leave(who, place)
+	}
+	if err == nil {
+		err = costOf(c).admit(c, body)
 	}
 	if err != nil {
 		release()

@@ -2,7 +2,6 @@ package handlers
 
 import (
 	"bytes"
-	"context"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
@@ -105,7 +104,7 @@ func (a *API) downloadModel(c *gin.Context) {
 		fail(c, err)
 		return
 	}
-	release, err := a.hold(ctx, f.Size)
+	release, err := a.hold(c, f.Size)
 	if err != nil {
 		fail(c, err)
 		return
@@ -133,16 +132,18 @@ func (a *API) downloadModel(c *gin.Context) {
 }
 
 // hold takes room out of Config.BodyMemory for a file. Error: Unavailable where there is none for a while.
-func (a *API) hold(ctx context.Context, size int64) (release func(), err error) {
-	size = min(size, a.size)
-	ctx, cancel := context.WithTimeout(ctx, roomTimeout)
-	defer cancel()
-	if err := a.room.Acquire(ctx, size); err != nil {
-		e := models.Errorf(models.Unavailable, "The server is busy with other large files; try again.").Wrap(err)
-		e.RetryAfter = roomTimeout
-		return nil, e
+func (a *API) hold(c *gin.Context, size int64) (release func(), err error) {
+	size = min(size, a.room.share)
+	who := clientOf(c)
+	place := a.room.enter(who)
+	if err := a.room.take(c.Request.Context(), place, size); err != nil {
+		a.room.leave(who, place)
+		return nil, err
 	}
-	return func() { a.room.Release(size) }, nil
+	return func() {
+		a.room.give(place, size)
+		a.room.leave(who, place)
+	}, nil
 }
 
 // rangeWriter keeps the text of a refused range back, so that the error can be written in the family's shape.
@@ -169,7 +170,7 @@ func (w *rangeWriter) Write(b []byte) (int, error) {
 
 // readKeyBody reads a body that may be empty into dst.
 func readKeyBody(c *gin.Context, dst any) error {
-	b, err := readBody(c.Request)
+	b, err := readBody(c)
 	if err != nil || len(b) == 0 {
 		return err
 	}
@@ -182,7 +183,7 @@ func (a *API) logEvent(c *gin.Context) {
 		ownKeyBody
 		service.Event
 	}
-	b, unreadable := readBody(c.Request)
+	b, unreadable := readBody(c)
 	if unreadable == nil && len(b) > 0 {
 		unreadable = decodeJSON(b, &body)
 	}

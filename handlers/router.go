@@ -1,6 +1,6 @@
 // Package handlers is the HTTP face of neurod: thin adapters from requests to the use cases of internal/service.
 //
-// One table (API.Routes) names every route with its credential, scope and body limit; NewRouter mounts exactly that
+// One table (API.Routes) names every route with its credential, scope and cost; NewRouter mounts exactly that
 // table, and the security matrix test walks what was mounted. A handler reads, calls one use case and writes; rules
 // and authorization live in the services. Errors are rendered by package render in the family of the path.
 //
@@ -18,7 +18,6 @@ import (
 	"github.com/gin-gonic/gin"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
-	"golang.org/x/sync/semaphore"
 
 	"github.com/neurod/neurod/handlers/middleware"
 	"github.com/neurod/neurod/handlers/render"
@@ -48,7 +47,8 @@ type Config struct {
 	// Draining reports that the process has begun to stop: /readyz then answers 503. Defaults to never.
 	Draining func() bool
 	// BodyMemory bounds the memory that large request bodies take together, in bytes; small ones (1 MiB) are not
-	// counted. Defaults to 256 MiB: the recordings decoded from them take three quarters more.
+	// counted. One project has a third of it, or what its largest body takes. Defaults to 256 MiB: the recordings decoded
+	// from them take three quarters more.
 	BodyMemory int64
 	// TrustedProxies are the addresses or networks whose X-Forwarded-For is believed. Defaults to none.
 	TrustedProxies []string
@@ -57,27 +57,8 @@ type Config struct {
 // API holds the handlers.
 type API struct {
 	cfg  Config
-	room *semaphore.Weighted // Config.BodyMemory
-	size int64               // of room
+	room *room // Config.BodyMemory
 }
-
-// Limits on request bodies, before and after decompression.
-const (
-	// DecodeBodyLimit fits 32 MiB of samples in base64 (43 MiB) and 5 MiB of events and context beside them.
-	DecodeBodyLimit = 48 << 20
-	// BatchBodyLimit is for all recordings of a batch together.
-	BatchBodyLimit = 64 << 20
-	// IngestBodyLimit is for one batch of samples: 4 min of 64 channels at 250 Hz as float32.
-	IngestBodyLimit = 16 << 20
-	// ModelBodyLimit fits the largest model file in base64.
-	ModelBodyLimit = 65 << 20
-	// ImportBodyLimit is for an uploaded file with the frame of a form around it.
-	ImportBodyLimit = service.MaxImportBytes + 1<<20
-	// EventsBodyLimit is for the events of one call with labels of the greatest length.
-	EventsBodyLimit = 8 << 20
-	// SmallBodyLimit is for bodies that carry no recording.
-	SmallBodyLimit = 64 << 10
-)
 
 // Route is a row of the route table.
 type Route struct {
@@ -85,7 +66,7 @@ type Route struct {
 	Path   string          // gin pattern
 	Auth   middleware.Auth // which credential it takes
 	Scope  models.Scope    // which right an API key needs; "" with other credentials
-	Body   int64           // largest body in bytes; 0 where no body is read
+	Cost                   // what a call may cost
 	Handle gin.HandlerFunc
 }
 
@@ -99,9 +80,9 @@ func (r Route) Family() render.Family { return render.FamilyOf(r.Path) }
 func (a *API) probes() []Route {
 	metrics := gin.WrapH(promhttp.HandlerFor(a.cfg.Metrics, promhttp.HandlerOpts{}))
 	return []Route{
-		{http.MethodGet, "/healthz", middleware.AuthNone, "", 0, a.healthz},
-		{http.MethodGet, "/readyz", middleware.AuthNone, "", 0, a.readyz},
-		{http.MethodGet, "/metrics", middleware.AuthNone, "", 0, metrics},
+		{http.MethodGet, "/healthz", middleware.AuthNone, "", bareCost, a.healthz},
+		{http.MethodGet, "/readyz", middleware.AuthNone, "", bareCost, a.readyz},
+		{http.MethodGet, "/metrics", middleware.AuthNone, "", bareCost, metrics},
 	}
 }
 
@@ -110,60 +91,60 @@ func (a *API) Routes() []Route {
 	const none, jwt, key = middleware.AuthNone, middleware.AuthJWT, middleware.AuthKey
 	const get, post, del = http.MethodGet, http.MethodPost, http.MethodDelete
 	return append([]Route{
-		{post, "/api/v1/neuro/decode", key, models.ScopeDecode, DecodeBodyLimit, a.decode},
-		{post, "/api/v1/neuro/decode/batch", key, models.ScopeDecode, BatchBodyLimit, a.decodeBatch},
-		{get, "/api/v1/jobs", key, models.ScopeJobsRead, 0, a.listJobs},
-		{get, "/api/v1/jobs/:id", key, models.ScopeJobsRead, 0, a.getJob},
-		{post, "/api/v1/jobs/:id/cancel", key, models.ScopeJobsWrite, 0, a.cancelJob},
+		{post, "/api/v1/neuro/decode", key, models.ScopeDecode, decodeCost, a.decode},
+		{post, "/api/v1/neuro/decode/batch", key, models.ScopeDecode, batchCost, a.decodeBatch},
+		{get, "/api/v1/jobs", key, models.ScopeJobsRead, bareCost, a.listJobs},
+		{get, "/api/v1/jobs/:id", key, models.ScopeJobsRead, bareCost, a.getJob},
+		{post, "/api/v1/jobs/:id/cancel", key, models.ScopeJobsWrite, bareCost, a.cancelJob},
 
-		{post, "/v1/auth/signup", none, "", SmallBodyLimit, a.signup},
-		{post, "/v1/auth/login", none, "", SmallBodyLimit, a.login},
-		{post, "/v1/auth/refresh", none, "", SmallBodyLimit, a.refresh},
-		{post, "/v1/auth/logout", none, "", SmallBodyLimit, a.logout},
-		{post, "/v1/projects", jwt, "", SmallBodyLimit, a.createProject},
-		{get, "/v1/projects", jwt, "", 0, a.listProjects},
-		{get, "/v1/projects/:id", jwt, "", 0, a.getProject},
-		{post, "/v1/projects/:id/keys", jwt, "", SmallBodyLimit, a.createKey},
-		{get, "/v1/projects/:id/keys", jwt, "", 0, a.listKeys},
-		{del, "/v1/projects/:id/keys/:key_id", jwt, "", 0, a.revokeKey},
+		{post, "/v1/auth/signup", none, "", smallCost, a.signup},
+		{post, "/v1/auth/login", none, "", smallCost, a.login},
+		{post, "/v1/auth/refresh", none, "", smallCost, a.refresh},
+		{post, "/v1/auth/logout", none, "", smallCost, a.logout},
+		{post, "/v1/projects", jwt, "", smallCost, a.createProject},
+		{get, "/v1/projects", jwt, "", bareCost, a.listProjects},
+		{get, "/v1/projects/:id", jwt, "", bareCost, a.getProject},
+		{post, "/v1/projects/:id/keys", jwt, "", smallCost, a.createKey},
+		{get, "/v1/projects/:id/keys", jwt, "", bareCost, a.listKeys},
+		{del, "/v1/projects/:id/keys/:key_id", jwt, "", bareCost, a.revokeKey},
 
-		{get, "/v1/audit", jwt, "", 0, a.listAudit},
+		{get, "/v1/audit", jwt, "", bareCost, a.listAudit},
 
-		{post, "/v1/sessions", key, models.ScopeSessions, SmallBodyLimit, a.createSession},
-		{post, "/v1/sessions/import", key, models.ScopeSessions, ImportBodyLimit, a.importSession},
-		{get, "/v1/sessions", key, models.ScopeSessions, 0, a.listSessions},
-		{get, "/v1/sessions/:id", key, models.ScopeSessions, 0, a.getSession},
-		{post, "/v1/sessions/:id/ingest", key, models.ScopeSessions, IngestBodyLimit, a.ingest},
-		{post, "/v1/sessions/:id/end", key, models.ScopeSessions, SmallBodyLimit, a.endSession},
-		{get, "/v1/sessions/:id/status", key, models.ScopeSessions, 0, a.sessionStatus},
-		{get, "/v1/sessions/:id/events", key, models.ScopeSessions, 0, a.listEvents},
-		{post, "/v1/sessions/:id/events", key, models.ScopeSessions, EventsBodyLimit, a.addEvents},
-		{get, "/v1/sessions/:id/features", key, models.ScopeSessions, 0, a.features},
-		{get, "/v1/sessions/:id/features/stream", key, models.ScopeSessions, 0, a.featureStream},
-		{get, "/v1/sessions/:id/decodes", key, models.ScopeSessions, 0, a.decodes},
-		{post, "/v1/sessions/:id/ws-token", key, models.ScopeSessions, 0, a.wsToken},
-		{get, "/v1/ws", none, "", 0, a.ws}, // its credential is the stream token
-		{get, "/v1/sessions/:id/export", key, models.ScopeSessions, 0, a.export},
+		{post, "/v1/sessions", key, models.ScopeSessions, smallCost, a.createSession},
+		{post, "/v1/sessions/import", key, models.ScopeSessions, importCost, a.importSession},
+		{get, "/v1/sessions", key, models.ScopeSessions, bareCost, a.listSessions},
+		{get, "/v1/sessions/:id", key, models.ScopeSessions, bareCost, a.getSession},
+		{post, "/v1/sessions/:id/ingest", key, models.ScopeSessions, ingestCost, a.ingest},
+		{post, "/v1/sessions/:id/end", key, models.ScopeSessions, smallCost, a.endSession},
+		{get, "/v1/sessions/:id/status", key, models.ScopeSessions, bareCost, a.sessionStatus},
+		{get, "/v1/sessions/:id/events", key, models.ScopeSessions, bareCost, a.listEvents},
+		{post, "/v1/sessions/:id/events", key, models.ScopeSessions, eventsCost, a.addEvents},
+		{get, "/v1/sessions/:id/features", key, models.ScopeSessions, bareCost, a.features},
+		{get, "/v1/sessions/:id/features/stream", key, models.ScopeSessions, bareCost, a.featureStream},
+		{get, "/v1/sessions/:id/decodes", key, models.ScopeSessions, bareCost, a.decodes},
+		{post, "/v1/sessions/:id/ws-token", key, models.ScopeSessions, bareCost, a.wsToken},
+		{get, "/v1/ws", none, "", bareCost, a.ws}, // its credential is the stream token
+		{get, "/v1/sessions/:id/export", key, models.ScopeSessions, bareCost, a.export},
 
-		{del, "/v1/users/:external_user_id", key, models.ScopeErase, 0, a.eraseUser},
+		{del, "/v1/users/:external_user_id", key, models.ScopeErase, bareCost, a.eraseUser},
 
-		{get, "/v1/models/list", middleware.AuthQueryKey, models.ScopeCatalogRead, 0, a.listRegistry},
-		{get, "/v1/models/:name/versions/:version/download", middleware.AuthQueryKey, models.ScopeCatalogRead, 0, a.downloadModel},
-		{post, "/v1/analytics/log", middleware.AuthBodyKey, "", SmallBodyLimit, a.logEvent},
-		{post, "/v1/auth/validate", none, "", SmallBodyLimit, a.validateKey}, // what these three are about is the key they are sent
-		{post, "/v1/auth/revoke", none, "", SmallBodyLimit, a.revokeOwnKey},
-		{post, "/v1/installer/github-token", none, "", SmallBodyLimit, a.installerToken},
+		{get, "/v1/models/list", middleware.AuthQueryKey, models.ScopeCatalogRead, bareCost, a.listRegistry},
+		{get, "/v1/models/:name/versions/:version/download", middleware.AuthQueryKey, models.ScopeCatalogRead, bareCost, a.downloadModel},
+		{post, "/v1/analytics/log", middleware.AuthBodyKey, "", smallCost, a.logEvent},
+		{post, "/v1/auth/validate", none, "", smallCost, a.validateKey}, // what these three are about is the key they are sent
+		{post, "/v1/auth/revoke", none, "", smallCost, a.revokeOwnKey},
+		{post, "/v1/installer/github-token", none, "", smallCost, a.installerToken},
 
-		{post, "/api/v1/models", key, models.ScopeCatalogWrite, ModelBodyLimit, a.uploadModel},
-		{get, "/api/v1/models", key, models.ScopeCatalogRead, 0, a.listModels},
-		{get, "/api/v1/models/:name", key, models.ScopeCatalogRead, 0, a.getModel},
-		{del, "/api/v1/models/:name", key, models.ScopeCatalogWrite, 0, a.deleteModel},
-		{post, "/api/v1/models/:name/rollback", key, models.ScopeCatalogWrite, SmallBodyLimit, a.rollbackModel},
-		{post, "/api/v1/models/train", key, models.ScopeCatalogWrite, SmallBodyLimit, a.trainModel},
-		{post, "/api/v1/models/:name/calibrate", key, models.ScopeCatalogWrite, SmallBodyLimit, a.calibrateModel},
+		{post, "/api/v1/models", key, models.ScopeCatalogWrite, modelCost, a.uploadModel},
+		{get, "/api/v1/models", key, models.ScopeCatalogRead, bareCost, a.listModels},
+		{get, "/api/v1/models/:name", key, models.ScopeCatalogRead, bareCost, a.getModel},
+		{del, "/api/v1/models/:name", key, models.ScopeCatalogWrite, bareCost, a.deleteModel},
+		{post, "/api/v1/models/:name/rollback", key, models.ScopeCatalogWrite, smallCost, a.rollbackModel},
+		{post, "/api/v1/models/train", key, models.ScopeCatalogWrite, smallCost, a.trainModel},
+		{post, "/api/v1/models/:name/calibrate", key, models.ScopeCatalogWrite, smallCost, a.calibrateModel},
 
-		{get, "/api/health", none, "", 0, a.apiHealth},
-		{get, "/openapi.yaml", none, "", 0, a.openAPI},
+		{get, "/api/health", none, "", bareCost, a.apiHealth},
+		{get, "/openapi.yaml", none, "", bareCost, a.openAPI},
 	}, a.probes()...)
 }
 
@@ -182,8 +163,9 @@ func New(cfg Config) *API {
 		cfg.BodyMemory = 256 << 20
 	}
 	// A single body must always fit.
-	size := max(cfg.BodyMemory, BatchBodyLimit+bodyStep)
-	return &API{cfg: cfg, room: semaphore.NewWeighted(size), size: size}
+	const largest = ModelBodyLimit + bodyStep
+	size := max(cfg.BodyMemory, largest)
+	return &API{cfg: cfg, room: newRoom(size, max(size/3, largest))}
 }
 
 // Engine mounts the route table. The error is about Config.TrustedProxies.
@@ -206,7 +188,7 @@ func (a *API) mount(routes []Route) (*gin.Engine, error) {
 		middleware.SecurityHeaders(),
 	)
 	for _, r := range routes {
-		chain := make([]gin.HandlerFunc, 0, 3)
+		chain := append(make([]gin.HandlerFunc, 0, 4), door(r.Cost))
 		switch count := a.count(r); {
 		case r.Auth == middleware.AuthBodyKey: // the handler authenticates and counts
 		case r.Auth != middleware.AuthNone:
@@ -217,8 +199,8 @@ func (a *API) mount(routes []Route) (*gin.Engine, error) {
 		if known, checked := r.Parameters(); checked {
 			chain = append(chain, checkParameters(known))
 		}
-		if r.Body > 0 {
-			chain = append(chain, middleware.Body(r.Body, media[r.Path]...))
+		if r.Cost.Body > 0 {
+			chain = append(chain, middleware.Prepare(middleware.BodyConfig{Limit: r.Cost.Body, Media: media[r.Path], Unpaced: r.Cost.Unpaced}))
 		}
 		e.Handle(r.Method, r.Path, append(chain, r.Handle)...)
 	}

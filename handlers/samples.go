@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"bytes"
 	"encoding/json"
 	"strconv"
 
@@ -47,6 +48,7 @@ func parseChannels(b []byte) ([]service.ChannelSamples, error) {
 		return nil, models.InvalidField("/data", "type", "must be an object with an array of numbers a channel")
 	}
 	var out []service.ChannelSamples
+	seen := map[string]bool{}
 	for !p.take('}') {
 		p.take(',')
 		name, err := p.key()
@@ -54,11 +56,18 @@ func parseChannels(b []byte) ([]service.ChannelSamples, error) {
 			return nil, err
 		}
 		pointer := "/data/" + strictjson.Escape(name)
+		switch {
+		case seen[name]:
+			return nil, models.InvalidField(pointer, "duplicate", "stands there twice")
+		case len(out) == service.MaxChannels:
+			return nil, models.InvalidField("/data", "too_many", "has more than %d channels", service.MaxChannels)
+		}
+		seen[name] = true
 		p.take(':')
 		if !p.take('[') {
 			return nil, models.InvalidField(pointer, "type", "must be an array of numbers")
 		}
-		values := make([]float64, 0, 256)
+		values := make([]float64, 0, elements(p.b[p.at:]))
 		for !p.take(']') {
 			p.take(',')
 			v, ok := p.number()
@@ -67,15 +76,22 @@ func parseChannels(b []byte) ([]service.ChannelSamples, error) {
 			}
 			values = append(values, v)
 		}
-		for _, c := range out {
-			if c.Name == name {
-				return nil, models.InvalidField(pointer, "duplicate", "stands there twice")
-			}
-		}
 		out = append(out, service.ChannelSamples{Name: name, Values: values})
 	}
 	return out, nil
 }
+
+// elements returns how many numbers an array holds at most, given the text behind its bracket: room is made for what is
+// there, not for what another channel had.
+func elements(b []byte) int {
+	end := bytes.IndexByte(b, ']')
+	if end <= 0 {
+		return 0
+	}
+	return bytes.Count(b[:end], comma) + 1
+}
+
+var comma = []byte{','}
 
 // numbers walks through valid JSON.
 type numbers struct {
@@ -229,19 +245,17 @@ func (p *plain) channels() ([]service.ChannelSamples, bool) {
 		return nil, false
 	}
 	var out []service.ChannelSamples
+	seen := map[string]bool{}
 	for !p.take('}') {
 		if len(out) > 0 && !p.take(',') {
 			return nil, false
 		}
 		name, ok := p.text()
-		if !ok || !p.take(':') || !p.take('[') {
+		if !ok || !p.take(':') || !p.take('[') || seen[name] || len(out) == service.MaxChannels {
 			return nil, false
 		}
-		room := 256
-		if len(out) > 0 {
-			room = len(out[0].Values) // as many as the channel before, if all is right
-		}
-		values := make([]float64, 0, room)
+		seen[name] = true
+		values := make([]float64, 0, elements(p.b[p.at:]))
 		for !p.take(']') {
 			if len(values) > 0 && !p.take(',') {
 				return nil, false
@@ -251,11 +265,6 @@ func (p *plain) channels() ([]service.ChannelSamples, bool) {
 				return nil, false
 			}
 			values = append(values, v)
-		}
-		for i := range out {
-			if out[i].Name == name {
-				return nil, false
-			}
 		}
 		out = append(out, service.ChannelSamples{Name: name, Values: values})
 	}

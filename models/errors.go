@@ -38,6 +38,7 @@ const (
 	SignupDisabled         Code = "signup_disabled"
 	MethodNotAllowed       Code = "method_not_allowed"
 	PayloadTooLarge        Code = "payload_too_large"
+	UploadTooSlow          Code = "upload_too_slow"
 	UnsupportedMediaType   Code = "unsupported_media_type"
 	InvalidIdempotencyKey  Code = "invalid_idempotency_key"
 	IdempotencyKeyReused   Code = "idempotency_key_reused"
@@ -110,6 +111,7 @@ var ErrorTable = map[Code]Entry{
 	SignupDisabled:         {http.StatusForbidden, "Sign-up is disabled on this server."},
 	MethodNotAllowed:       {http.StatusMethodNotAllowed, "This path does not take this method."},
 	PayloadTooLarge:        {http.StatusRequestEntityTooLarge, "The request body is too large."},
+	UploadTooSlow:          {http.StatusRequestTimeout, "The request body came in too slowly."},
 	UnsupportedMediaType:   {http.StatusUnsupportedMediaType, "This call does not take this media type or content encoding."},
 	InvalidIdempotencyKey:  {http.StatusBadRequest, "Idempotency-Key must be 1 to 255 printable ASCII characters."},
 	IdempotencyKeyReused:   {http.StatusUnprocessableEntity, "This Idempotency-Key was used with another request."},

@@ -282,12 +282,19 @@ func (s Session) Completes(start, end int64, t Stretch) bool {
 	return ok && decodes.Completes(start, end, t)
 }
 
-// SampleAt returns the number of the sample at a time: negative before the origin.
+// farSample is further from any origin than a sample can lie, 446 years at 20 kHz, and so near that the bytes of 512 channels
+// between two such numbers fit into 64 bits.
+const farSample = 1 << 48
+
+// SampleAt returns the number of the sample at a time: negative before the origin. It lies between -2⁴⁸ and 2⁴⁸, whatever
+// the time.
 func (s Session) SampleAt(unixMS int64) int64 {
 	if s.OriginMS == nil {
 		return 0
 	}
-	return int64(math.Round(float64(unixMS-*s.OriginMS) * s.SampleRateHz / 1000))
+	// As float64 the difference cannot wrap around.
+	at := (float64(unixMS) - float64(*s.OriginMS)) * s.SampleRateHz / 1000
+	return int64(math.Round(max(-farSample, min(at, farSample))))
 }
 
 // TimeOf returns the time of a sample, Unix ms.

@@ -1,6 +1,7 @@
 package models_test
 
 import (
+	"math"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -95,4 +96,23 @@ func TestGridOver(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestTimesBeyondAll asks for the samples at times that no session has: sums and products of what comes back must fit.
+func TestTimesBeyondAll(t *testing.T) {
+	t.Parallel()
+	origin := int64(1_700_000_000_000)
+	s := models.Session{OriginMS: &origin, SampleRateHz: 20_000}
+	for _, ms := range []int64{math.MinInt64, -1 << 61, -1 << 53, 0, 1 << 53, 1 << 61, math.MaxInt64} {
+		at := s.SampleAt(ms)
+		if (at < 0) != (ms < origin) || at < -1<<48 || at > 1<<48 {
+			t.Errorf("%d ms: sample %d", ms, at)
+		}
+	}
+	if n := (s.SampleAt(1<<61) - s.SampleAt(-1<<61)) * 512 * 4; n <= 0 { // bytes of 512 channels
+		t.Errorf("the range wraps around: %d", n)
+	}
+	if got := s.SampleAt(origin + 1500); got != 30_000 {
+		t.Errorf("1.5 s after the origin: sample %d", got)
+	}
 }

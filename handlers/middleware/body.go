@@ -5,6 +5,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -16,11 +17,34 @@ import (
 	"github.com/neurod/neurod/models"
 )
 
-// Body prepares the body of a request for a handler: only JSON in UTF-8, and bodies of the further media types given, are
-// let through, gzip is unpacked, and both
-// what arrives and what it unpacks to are held to limit bytes. Reading past either limit gives PayloadTooLarge;
-// bytes that are no gzip give InvalidRequestBody.
+// BodyConfig says what a route takes.
+type BodyConfig struct {
+	// Limit is for what arrives and for what it unpacks to, in bytes. Required.
+	Limit int64
+	// Media are the media types beside JSON. Defaults to none.
+	Media []string
+	// Unpaced leaves it to the handler how long the body may take. Defaults to false: see pace.
+	Unpaced bool
+}
+
+// What gzip may unpack to: zeros shrink to a thousandth, and what is worked on is the zeros. Samples as text or in base64
+// shrink to a third at most.
+const (
+	unpackedFree  = 4 << 20 // bytes that any body may unpack to
+	unpackedTimes = 5       // beyond them, so many times the bytes that arrived
+)
+
+// Body is Prepare with a limit and media types alone.
 func Body(limit int64, media ...string) gin.HandlerFunc {
+	return Prepare(BodyConfig{Limit: limit, Media: media})
+}
+
+// Prepare prepares the body of a request for a handler: only JSON in UTF-8, and bodies of the further media types given, are
+// let through, gzip is unpacked, and both what arrives and what it unpacks to are held to the limit. Reading past it, or
+// past what so many bytes of gzip may unpack to, gives PayloadTooLarge; bytes that are no gzip give InvalidRequestBody; and
+// a body that comes in too slowly UploadTooSlow.
+func Prepare(cfg BodyConfig) gin.HandlerFunc {
+	limit, media := cfg.Limit, cfg.Media
 	return func(c *gin.Context) {
 		r := c.Request
 		if r.Body == nil || r.Body == http.NoBody {
@@ -38,6 +62,9 @@ func Body(limit int64, media ...string) gin.HandlerFunc {
 			return
 		}
 		limited := &limitedBody{src: http.MaxBytesReader(c.Writer, r.Body, limit), limit: limit, left: limit}
+		if !cfg.Unpaced {
+			limited.pace = newPace(http.NewResponseController(c.Writer))
+		}
 		switch enc := strings.ToLower(strings.TrimSpace(r.Header.Get("Content-Encoding"))); enc {
 		case "", "identity":
 		case "gzip", "x-gzip":
@@ -83,20 +110,37 @@ func tooLarge(limit int64) *models.Error {
 // limitedBody reads at most limit bytes, before and after decompression.
 type limitedBody struct {
 	src    io.ReadCloser
+	pace   *pace // nil for none
 	zipped bool
 	gz     *gzip.Reader
 	limit  int64
 	left   int64
+	came   int64 // bytes of src
+}
+
+// arriving is src as it comes in.
+type arriving struct{ *limitedBody }
+
+func (b arriving) Read(p []byte) (int, error) {
+	if b.pace != nil {
+		b.pace.before()
+	}
+	n, err := b.src.Read(p)
+	b.came += int64(n)
+	if b.pace != nil {
+		b.pace.after(n, err)
+	}
+	return n, err
 }
 
 var gzipReaders = sync.Pool{New: func() any { return new(gzip.Reader) }}
 
 func (b *limitedBody) Read(p []byte) (int, error) {
-	var r io.Reader = b.src
+	var r io.Reader = arriving{b}
 	if b.zipped {
 		if b.gz == nil {
 			gz := gzipReaders.Get().(*gzip.Reader)
-			if err := gz.Reset(b.src); err != nil {
+			if err := gz.Reset(arriving{b}); err != nil {
 				gzipReaders.Put(gz)
 				return 0, b.fault(err)
 			}
@@ -117,6 +161,12 @@ func (b *limitedBody) Read(p []byte) (int, error) {
 	}
 	n, err := r.Read(p)
 	b.left -= int64(n)
+	if unpacked := b.limit - b.left; b.zipped && unpacked > max(unpackedFree, unpackedTimes*b.came) {
+		e := models.Errorf(models.PayloadTooLarge, "The body unpacks to more than %d times its bytes; beyond %d bytes that is not taken. Send it in parts, or plain.",
+			unpackedTimes, unpackedFree)
+		e.Details = map[string]any{"limit_times": unpackedTimes, "limit_bytes": unpackedFree, "body_bytes": b.came}
+		return 0, e
+	}
 	return n, b.fault(err)
 }
 
@@ -128,6 +178,8 @@ func (b *limitedBody) fault(err error) error {
 		return err
 	case errors.As(err, &tooBig):
 		return tooLarge(b.limit)
+	case errors.Is(err, os.ErrDeadlineExceeded) && b.pace != nil:
+		return tooSlow(err)
 	case b.zipped && (errors.Is(err, gzip.ErrHeader) || errors.Is(err, gzip.ErrChecksum) || isFlateError(err) || errors.Is(err, io.ErrUnexpectedEOF)):
 		return models.Errorf(models.InvalidRequestBody, "The body is not valid gzip.").Wrap(err)
 	default:

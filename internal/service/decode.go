@@ -16,8 +16,13 @@ const (
 	OperationDecodeBatch = "neuro_decode_batch"
 )
 
-// MaxBatchItems is how many recordings one batch may hold.
-const MaxBatchItems = 100
+// Limits of a batch.
+const (
+	// MaxBatchItems is how many recordings one batch may hold.
+	MaxBatchItems = 100
+	// MaxSharedBytes is how many bytes the defaults of a batch may have, times its items: each is stored with them.
+	MaxSharedBytes = 4 << 20
+)
 
 // Submitter accepts jobs. Accepted means kept: see package jobs.
 type Submitter interface {

@@ -77,6 +77,16 @@ func (f *fieldErrors) text(pointer, value string, most int) {
 	}
 }
 
+// maxTimeMS is the last millisecond of the year 9999, the last that RFC 3339 can write.
+const maxTimeMS = 253_402_300_799_999
+
+// time holds an optional time to those that can be written.
+func (f *fieldErrors) time(pointer string, ms *int64) {
+	if ms != nil && (*ms < 0 || *ms > maxTimeMS) {
+		f.add(pointer, "out_of_range", "is %d; must be Unix time in milliseconds, from 0 to %d", *ms, int64(maxTimeMS))
+	}
+}
+
 // short keeps a caller's value in a message readable.
 func short(s string) string {
 	const most = 40
@@ -133,6 +143,8 @@ func checkInput(in *models.DecodeInput, f *fieldErrors) {
 		return
 	}
 	f.text("/input/session_id", in.SessionID, maxLabelLength)
+	f.time("/input/start_ms", in.StartMS)
+	f.time("/input/end_ms", in.EndMS)
 	if in.StartMS != nil && in.EndMS != nil && *in.EndMS <= *in.StartMS {
 		f.add("/input/end_ms", "too_small", "is %d; must be greater than start_ms, which is %d", *in.EndMS, *in.StartMS)
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -268,6 +269,30 @@ func TestEveryWrongFieldIsNamed(t *testing.T) {
 			t.Errorf("message %q does not list what is allowed", f.Message)
 		}
 	}
+}
+
+// TestRangesBeyondAll names times that no session has, before a sample is looked for.
+func TestRangesBeyondAll(t *testing.T) {
+	t.Parallel()
+	for _, ms := range []int64{math.MinInt64, -1 << 61, -1, 253_402_300_800_000, 1 << 61, math.MaxInt64} {
+		rec := service.Recording{Request: models.DecodeRequest{Input: models.DecodeInput{Type: "eeg", SessionID: "x", StartMS: &ms, EndMS: &ms}}}
+		var l ledger
+		_, err := service.NewDecode(service.DecodeConfig{Jobs: &l, Sessions: noSession{}}).Submit(t.Context(), caller, rec, service.Idempotency{}, respond)
+		var pointers []string
+		for _, f := range models.AsError(err).Fields {
+			pointers = append(pointers, f.Pointer+" "+f.Code)
+		}
+		if !slices.Contains(pointers, "/input/start_ms out_of_range") || !slices.Contains(pointers, "/input/end_ms out_of_range") {
+			t.Errorf("%d: %v", ms, pointers)
+		}
+	}
+}
+
+// noSession fails the test that asks for samples.
+type noSession struct{}
+
+func (noSession) Samples(context.Context, string, string, *int64, *int64) (service.SessionSamples, error) {
+	panic("a range that is refused needs no samples")
 }
 
 func TestFieldErrorsAreBounded(t *testing.T) {

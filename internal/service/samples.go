@@ -39,10 +39,10 @@ func (s *Sessions) Samples(ctx context.Context, projectID, sessionID string, sta
 		return SessionSamples{}, models.InvalidField("/input/start_ms", "out_of_range", "is not before the end of the range, %d", ses.TimeOf(to))
 	}
 	channels := len(ses.Channels)
-	if n := (to - from) * int64(channels) * 4; n > MaxPayloadBytes {
+	if n := (to - from) * int64(channels) * 4; n > MaxPayloadBytes { // a product of numbers of SampleAt and 512: it fits
 		return SessionSamples{}, tooLarge(int(n))
 	}
-	out := SessionSamples{SessionID: ses.ID, Data: make([]byte, 0, (to-from)*int64(channels)*4), Channels: ses.Channels, Rate: ses.SampleRateHz}
+	out := SessionSamples{SessionID: ses.ID, Channels: ses.Channels, Rate: ses.SampleRateHz}
 	t := samples.New(channels)
 	for at := from; at < to; at += samplesChunk {
 		end := min(at+samplesChunk, to)
@@ -65,6 +65,9 @@ func (s *Sessions) Samples(ctx context.Context, projectID, sessionID string, sta
 		}
 		if !t.Complete(at, end) { // there are none at all
 			return SessionSamples{}, gapFault(ses, at)
+		}
+		if out.Data == nil { // the range begins with samples: room is made for what is there, not for what is asked for
+			out.Data = make([]byte, 0, (to-from)*int64(channels)*4)
 		}
 		for i := range int(end - at) {
 			for _, row := range t.Rows {

@@ -32,8 +32,10 @@ const (
 	MaxSessionPage = 200  // sessions in one answer
 	MaxFeaturePage = 1000 // windows in one answer
 	MaxExportPage  = 5000 // windows in one export
-	maxSessionName = 255  // characters of a user, a device or a batch
-	maxChannels    = 512
+	// MaxBatchValues is how many samples of all channels together a batch may hold: 4 min of 64 channels at 250 Hz.
+	MaxBatchValues = 4 << 20
+	maxSessionName = 255 // characters of a user, a device or a batch
+	maxChannels    = MaxChannels
 	maxChannelName = 64
 	minRateHz      = 8     // 16 samples a window, the least a spectrum can be made of
 	maxRateHz      = 20000 // as for decodes

@@ -239,6 +239,8 @@ func checkTrials(l models.LabelledTrials, wrong *fieldErrors) {
 				wrong.add(pointer+"/session_id", "duplicate", "stands there twice")
 			}
 			seen[id] = true
+			wrong.time(pointer+"/start_ms", s.StartMS)
+			wrong.time(pointer+"/end_ms", s.EndMS)
 			if s.StartMS != nil && s.EndMS != nil && *s.StartMS >= *s.EndMS {
 				wrong.add(pointer+"/start_ms", "out_of_range", "is not before end_ms, %d", *s.EndMS)
 			}

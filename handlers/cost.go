@@ -1,0 +1,197 @@
+package handlers
+
+import (
+	"context"
+	"strings"
+	"sync"
+
+	"github.com/gin-gonic/gin"
+	"golang.org/x/sync/semaphore"
+
+	"github.com/neurod/neurod/internal/service"
+	"github.com/neurod/neurod/internal/strictjson"
+	"github.com/neurod/neurod/models"
+)
+
+// Cost is what one call of a route may cost before a use case has looked at it. It stands in the route's row and is applied
+// at the door (mount, read), so that no handler can forget it; what the content costs, channels, windows, items, the service
+// holds to its own limits (service.MaxChannels and those beside it).
+//
+// The rule behind the numbers: the memory and the work that a call makes grow no faster than the bytes that were sent or
+// granted. A megabyte of any kind takes at most 64 MiB and a second of a processor, with the jobs it leaves.
+type Cost struct {
+	// Body is the most bytes of a body, before and after decompression; 0 where none is read.
+	Body int64
+	// JSON is what a JSON body may hold. Required where one is read.
+	JSON strictjson.Budget
+	// Beside is the most bytes of a JSON body beside the recordings in base64. Defaults to Body.
+	Beside int
+	// Unpaced is set where the handler itself says how long the body may take.
+	Unpaced bool
+	// Query is the most bytes of a query. Required.
+	Query int
+}
+
+// Limits on request bodies, before and after decompression.
+const (
+	// DecodeBodyLimit fits 32 MiB of samples in base64 (43 MiB) and 5 MiB of events and context beside them.
+	DecodeBodyLimit = 48 << 20
+	// BatchBodyLimit is for all recordings of a batch together.
+	BatchBodyLimit = 64 << 20
+	// IngestBodyLimit is for one batch of samples: 4 min of 64 channels at 250 Hz as float32.
+	IngestBodyLimit = 16 << 20
+	// ModelBodyLimit fits the largest model file in base64.
+	ModelBodyLimit = 65 << 20
+	// ImportBodyLimit is for an uploaded file with the frame of a form around it.
+	ImportBodyLimit = service.MaxImportBytes + 1<<20
+	// EventsBodyLimit is for the events of one call with labels of the greatest length.
+	EventsBodyLimit = 8 << 20
+	// SmallBodyLimit is for bodies that carry no recording.
+	SmallBodyLimit = 64 << 10
+)
+
+const (
+	// queryLimit fits two signed tokens.
+	queryLimit = 4 << 10
+	// importQueryLimit fits what is said about a file with the names of 512 channels.
+	importQueryLimit = 64 << 10
+	// besideLimit is for what stands beside the recordings of a decode or a batch.
+	besideLimit = 5 << 20
+)
+
+// The costs of routes.
+var (
+	bareCost  = Cost{Query: queryLimit}
+	smallCost = Cost{Body: SmallBodyLimit, JSON: strictjson.Budget{Values: 20_000, Members: 1000}, Query: queryLimit}
+	// An event has four values at most; a P300 matrix 400, and each of its 1000 codes may light them all.
+	decodeCost = Cost{Body: DecodeBodyLimit, JSON: strictjson.Budget{Values: 4*service.MaxEvents + 50_000, Members: 4000}, Beside: besideLimit, Query: queryLimit}
+	batchCost  = Cost{Body: BatchBodyLimit, JSON: decodeCost.JSON, Beside: besideLimit, Query: queryLimit}
+	// The values of a batch are its samples.
+	ingestCost = Cost{Body: IngestBodyLimit, JSON: strictjson.Budget{Values: service.MaxBatchValues + 1000, Members: service.MaxChannels + 8}, Query: queryLimit}
+	eventsCost = Cost{Body: EventsBodyLimit, JSON: strictjson.Budget{Values: 8 * service.MaxEventsAdded, Members: 100}, Query: queryLimit}
+	modelCost  = Cost{Body: ModelBodyLimit, JSON: strictjson.Budget{Values: 100, Members: 100}, Query: queryLimit}
+	importCost = Cost{Body: ImportBodyLimit, JSON: strictjson.Budget{Values: 1, Members: 1}, Unpaced: true, Query: importQueryLimit}
+)
+
+// costKey is where the cost of a route stands in the gin context.
+const costKey = "neurod.cost"
+
+// door holds a call to what needs no body, and leaves the route's cost to read.
+func door(cost Cost) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		if n := len(c.Request.URL.RawQuery); n > cost.Query {
+			e := models.Errorf(models.InvalidParameter, "The query has %d bytes; at most %d are allowed.", n, cost.Query)
+			e.Details = map[string]any{"query_bytes": n, "limit_bytes": cost.Query}
+			fail(c, e)
+			return
+		}
+		c.Set(costKey, cost)
+		c.Next()
+	}
+}
+
+// costOf returns the cost of the route that a request is for.
+func costOf(c *gin.Context) Cost {
+	v, _ := c.Get(costKey)
+	cost, _ := v.(Cost)
+	return cost
+}
+
+// admit holds a body that was read to the route's cost, before anything is made of it.
+func (cost Cost) admit(c *gin.Context, body []byte) error {
+	if strings.HasPrefix(c.ContentType(), octets) {
+		return nil
+	}
+	if err := cost.JSON.Check(body); err != nil {
+		return jsonFault(body, err)
+	}
+	return nil
+}
+
+// beside holds a JSON text without its recordings to the route's cost.
+func (cost Cost) beside(n int) error {
+	if cost.Beside == 0 || n <= cost.Beside {
+		return nil
+	}
+	e := models.Errorf(models.PayloadTooLarge, "Beside the recordings the body has %d bytes; at most %d are allowed.", n, cost.Beside)
+	e.Details = map[string]any{"beside_bytes": n, "limit_bytes": cost.Beside}
+	return e
+}
+
+// room is the memory that large bodies take together, of which each client has a share: whoever fills its own waits for
+// itself alone.
+type room struct {
+	*semaphore.Weighted
+	size  int64
+	share int64
+
+	mu      sync.Mutex
+	clients map[string]*client
+}
+
+// client is who has bodies in the room.
+type client struct {
+	own   *semaphore.Weighted
+	users int
+}
+
+func newRoom(size, share int64) *room {
+	return &room{Weighted: semaphore.NewWeighted(size), size: size, share: share, clients: map[string]*client{}}
+}
+
+// enter returns the place of a client, for leave when its call is over.
+func (r *room) enter(who string) *client {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	c := r.clients[who]
+	if c == nil {
+		c = &client{own: semaphore.NewWeighted(r.share)}
+		r.clients[who] = c
+	}
+	c.users++
+	return c
+}
+
+func (r *room) leave(who string, c *client) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if c.users--; c.users == 0 {
+		delete(r.clients, who)
+	}
+}
+
+// take waits until there is room for more bytes of a client. Error: Unavailable where there is none for a while.
+func (r *room) take(ctx context.Context, c *client, more int64) error {
+	ctx, cancel := context.WithTimeout(ctx, roomTimeout)
+	defer cancel()
+	busy := func(who string, err error) error {
+		e := models.Errorf(models.Unavailable, "The server is busy with other large recordings%s; try again.", who).Wrap(err)
+		e.RetryAfter = roomTimeout
+		return e
+	}
+	if err := c.own.Acquire(ctx, more); err != nil {
+		return busy(" of yours", err)
+	}
+	if err := r.Acquire(ctx, more); err != nil {
+		c.own.Release(more)
+		return busy("", err)
+	}
+	return nil
+}
+
+// give gives bytes back.
+func (r *room) give(c *client, held int64) {
+	r.Release(held)
+	c.own.Release(held)
+}
+
+// clientOf names who a call counts for: a project, a user, or an address.
+func clientOf(c *gin.Context) string {
+	switch p := principal(c); {
+	case p.ProjectID != "":
+		return p.ProjectID
+	case p.UserID != "":
+		return p.UserID
+	}
+	return c.ClientIP()
+}
