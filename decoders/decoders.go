@@ -121,6 +121,8 @@ type Result struct {
 	Seizure *bool
 	// Flags are stable codes of warnings the decoder itself raises, such as "no_target".
 	Flags []string
+	// From and To in s are the stretch of the signal that the answer rests on; both 0 for all of it.
+	From, To float64
 	// Evidence holds the numbers behind the answer: scores, correlations, counts. JSON-encodable and finite.
 	Evidence map[string]any
 }
@@ -146,6 +148,13 @@ type Decoder interface {
 	Info() Info
 	// Decode does not keep or change in. Errors about the data are *Error.
 	Decode(ctx context.Context, in *Input) (*Result, error)
+}
+
+// Windowed is a decoder that reads a stretch of fixed length around an event.
+type Windowed interface {
+	// Window returns where the stretch begins and ends, in s after the event, and how much signal on both sides of it is filtered
+	// along where it is there.
+	Window() (start, end, along float64)
 }
 
 // Stable codes of decode errors. They become the error codes of failed jobs.

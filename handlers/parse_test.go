@@ -125,7 +125,7 @@ func TestBatchDefaults(t *testing.T) {
 	if string(recs[1].Data) != "QUE=" || second.Input.Channels.Count != 2 || second.Input.SampleRate != 250 || second.Context.Locale != "en" || second.Context.UIMode != "cursor" {
 		t.Errorf("second item: %+v", second)
 	}
-	if d := cmp.Diff([]models.DecodeEvent{{OnsetS: 2}}, second.Input.Events); d != "" {
+	if d := cmp.Diff(models.DecodeEvents{{OnsetS: 2}}, second.Input.Events); d != "" {
 		t.Errorf("events of the item replace the default's (-want +got):\n%s", d)
 	}
 	for i, pointer := range map[int]string{2: "/input", 3: "/input/sample_rate"} {

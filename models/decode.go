@@ -34,23 +34,60 @@ const MaxPlaceCues = 50
 
 // DecodeInput is the recording and what is known about it.
 type DecodeInput struct {
-	Type       string          `json:"type"`                  // "eeg"
-	Data       string          `json:"data,omitempty"`        // base64, standard or URL-safe alphabet, padding optional
-	Encoding   string          `json:"encoding,omitempty"`    // float32le (default), int16le, edf, bdf, gdf
-	Layout     string          `json:"layout,omitempty"`      // sample_major (default), channel_major
-	ScaleUV    *float64        `json:"scale_uv,omitempty"`    // µV a unit, with int16le
-	Paradigm   string          `json:"paradigm,omitempty"`    // motor_imagery, p300, ssvep, seizure, auto (default)
-	Device     string          `json:"device,omitempty"`      // headset name, e.g. "OpenBCI Cyton"
-	Channels   *Channels       `json:"channels,omitempty"`    // a count, or the names
-	SampleRate float64         `json:"sample_rate,omitempty"` // Hz
-	Events     []DecodeEvent   `json:"events,omitempty"`
-	Stimulus   *DecodeStimulus `json:"stimulus,omitempty"`
-	Model      string          `json:"model,omitempty"`     // catalog name, optionally name@version
-	Alignment  string          `json:"alignment,omitempty"` // auto (default), none
-	SessionID  string          `json:"session_id,omitempty"`
-	StartMS    *int64          `json:"start_ms,omitempty"`
-	EndMS      *int64          `json:"end_ms,omitempty"`
+	Type       string       `json:"type"`                  // "eeg"
+	Data       string       `json:"data,omitempty"`        // base64, standard or URL-safe alphabet, padding optional
+	Encoding   string       `json:"encoding,omitempty"`    // float32le (default), int16le, edf, bdf, gdf
+	Layout     string       `json:"layout,omitempty"`      // sample_major (default), channel_major
+	ScaleUV    *float64     `json:"scale_uv,omitempty"`    // µV a unit, with int16le
+	Paradigm   string       `json:"paradigm,omitempty"`    // motor_imagery, p300, ssvep, seizure, auto (default)
+	Device     string       `json:"device,omitempty"`      // headset name, e.g. "OpenBCI Cyton"
+	Channels   *Channels    `json:"channels,omitempty"`    // a count, or the names
+	SampleRate float64      `json:"sample_rate,omitempty"` // Hz
+	Events     DecodeEvents `json:"events,omitempty"`      // or "all": every trial of those in the file or session
+	// EventClasses says what events stand for: a label or code, and a class or "cue". It goes before what the model knows.
+	EventClasses map[string]string `json:"event_classes,omitempty"`
+	Trials       string            `json:"trials,omitempty"` // first (default), all
+	Stimulus     *DecodeStimulus   `json:"stimulus,omitempty"`
+	Model        string            `json:"model,omitempty"`     // catalog name, optionally name@version
+	Alignment    string            `json:"alignment,omitempty"` // auto (default), none
+	SessionID    string            `json:"session_id,omitempty"`
+	StartMS      *int64            `json:"start_ms,omitempty"`
+	EndMS        *int64            `json:"end_ms,omitempty"`
 }
+
+// DecodeEvents are cues or flashes, or AllDecodeEvents.
+type DecodeEvents []DecodeEvent
+
+// UnmarshalJSON accepts an array of events or "all".
+func (e *DecodeEvents) UnmarshalJSON(b []byte) error {
+	if string(b) == `"all"` {
+		*e = AllDecodeEvents()
+		return nil
+	}
+	var list []DecodeEvent
+	if err := json.Unmarshal(b, &list); err != nil {
+		return errors.New(`must be an array, or "all"`)
+	}
+	*e = list
+	return nil
+}
+
+// MarshalJSON writes the form the events were given in.
+func (e DecodeEvents) MarshalJSON() ([]byte, error) {
+	if e.All() {
+		return []byte(`"all"`), nil
+	}
+	return json.Marshal([]DecodeEvent(e))
+}
+
+// allEvents stands in a list for "all": JSON has no such onset.
+var allEvents = DecodeEvent{OnsetS: math.Inf(-1), Label: "all"}
+
+// AllDecodeEvents asks for every trial of the events that the recording itself holds.
+func AllDecodeEvents() DecodeEvents { return DecodeEvents{allEvents} }
+
+// All tells whether the events are AllDecodeEvents.
+func (e DecodeEvents) All() bool { return len(e) == 1 && e[0] == allEvents }
 
 // DecodeEvent is a cue or a flash.
 type DecodeEvent struct {

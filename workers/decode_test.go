@@ -34,6 +34,7 @@ func TestDecodeRequestIsOneContract(t *testing.T) {
 			Input: models.DecodeInput{
 				Type: "eeg", Data: text.Draw(t, "data"), Encoding: text.Draw(t, "encoding"), Layout: text.Draw(t, "layout"),
 				ScaleUV: rapid.SampledFrom([]*float64{nil, &zero, &number}).Draw(t, "scale"), Paradigm: text.Draw(t, "paradigm"),
+				Trials: text.Draw(t, "trials"), EventClasses: rapid.SampledFrom([]map[string]string{nil, {"T1": "left_hand"}}).Draw(t, "classes"),
 				Device: text.Draw(t, "device"), SampleRate: number, Model: text.Draw(t, "model"), SessionID: text.Draw(t, "session"),
 				StartMS: rapid.SampledFrom([]*int64{nil, &ms}).Draw(t, "start"), EndMS: rapid.SampledFrom([]*int64{nil, &ms}).Draw(t, "end"),
 				Channels: rapid.SampledFrom([]*models.Channels{nil, {Count: 8}, {Count: -1}, {Count: 2, Names: []string{"C3", "C4"}}, {Names: []string{}}}).Draw(t, "channels"),
@@ -41,6 +42,9 @@ func TestDecodeRequestIsOneContract(t *testing.T) {
 		}
 		for range rapid.IntRange(0, 3).Draw(t, "events") {
 			req.Input.Events = append(req.Input.Events, models.DecodeEvent{OnsetS: number, Code: int(ms), Label: text.Draw(t, "event")})
+		}
+		if rapid.Bool().Draw(t, "all") {
+			req.Input.Events = models.AllDecodeEvents()
 		}
 		if rapid.Bool().Draw(t, "stimulus") {
 			req.Input.Stimulus = &models.DecodeStimulus{

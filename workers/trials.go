@@ -226,6 +226,18 @@ func sortedClasses(classes map[string]string) []string {
 	return slices.Compact(slices.Sorted(maps.Values(classes)))
 }
 
+// withEvents adds the events that stand for classes to what a card lists of them; the newer word on an event counts.
+func withEvents(known map[string][]string, classes map[string]string) map[string][]string {
+	out := make(map[string][]string, len(known))
+	for class, events := range known {
+		out[class] = slices.DeleteFunc(slices.Clone(events), func(event string) bool { return classes[event] != "" })
+	}
+	for _, event := range slices.Sorted(maps.Keys(classes)) {
+		out[classes[event]] = append(out[classes[event]], event)
+	}
+	return out
+}
+
 // minTrialsPerClass is the fewest trials a class that a model is made of: fewer cannot be held back in five folds.
 const minTrialsPerClass = 5
 

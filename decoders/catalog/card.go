@@ -14,9 +14,12 @@ type ModelCard struct {
 	Calibration []Calibration `json:"calibration"`    // how far its probabilities can be believed
 	// LearningCurve is the accuracy with fewer training trials, under the protocol of the first evaluation.
 	LearningCurve []CurvePoint `json:"learning_curve,omitempty"`
-	IntendedUse   string       `json:"intended_use"`        // who may use it for what
-	Limits        []string     `json:"limits,omitempty"`    // where it does not work or must not be used
-	Citations     []string     `json:"citations,omitempty"` // papers of the method and the data
+	// Events are the labels and codes of the events that stood for each class in the recordings it was trained on. What is no
+	// event of the model is not decoded.
+	Events      map[string][]string `json:"events,omitempty"`
+	IntendedUse string              `json:"intended_use"`        // who may use it for what
+	Limits      []string            `json:"limits,omitempty"`    // where it does not work or must not be used
+	Citations   []string            `json:"citations,omitempty"` // papers of the method and the data
 
 	// Priority decides between models of one paradigm that all fit a request, higher first.
 	Priority int `json:"priority,omitempty"`

@@ -36,6 +36,19 @@ type Entry struct {
 	Size   int64  // bytes of the model file
 }
 
+// Events returns the labels and codes of the events that stand for each class; nil where nothing tells. The built-in models of
+// imagery were trained on EEGMMIDB, where T1 cues the first class and T2 the second.
+func (e Entry) Events() map[string][]string {
+	if e.Card.Events != nil || e.Source != BuiltIn || e.Paradigm != decoders.MotorImagery {
+		return e.Card.Events
+	}
+	out := map[string][]string{}
+	for i, class := range e.Classes {
+		out[class] = []string{"T" + strconv.Itoa(i+1)}
+	}
+	return out
+}
+
 // ID returns name@version.
 func (e Entry) ID() string { return e.Name + "@" + e.Version }
 

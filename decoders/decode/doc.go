@@ -19,6 +19,11 @@
 //
 // Electrodes over the motor cortex say nothing of what a person does: every clinical recording has them.
 //
+// # Trials
+//
+// A recording with events is decoded at the first that begins a trial of the model, see package cue, and Output.Clip says which;
+// where every trial is asked for, Output.Trials has them all.
+//
 // # Alignment
 //
 // Where several clips of the person are at hand (Options.Clips, or the events of the request), models that were trained with

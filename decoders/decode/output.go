@@ -24,7 +24,11 @@ type Output struct {
 	Model          *Model        `json:"model"`            // null where none answered
 	Alignment      Alignment     `json:"alignment"`
 	Quality        *Quality      `json:"quality"` // null for clips too short to judge
-	Undetermined   *Undetermined `json:"undetermined,omitempty"`
+	Clip           Clip          `json:"clip"`    // what was decoded
+	// Trials are the answers for each trial, where all were asked for; the fields above are then those of the first that has one.
+	Trials        []TrialAnswer  `json:"trials,omitempty"`
+	TrialsSummary *TrialsSummary `json:"trials_summary,omitempty"`
+	Undetermined  *Undetermined  `json:"undetermined,omitempty"`
 }
 
 // Undetermined says why auto gave no intent. Then the paradigm and the intent are "undetermined", the confidence is 0, and there

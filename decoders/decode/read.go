@@ -26,7 +26,9 @@ type loaded struct {
 	format string // "raw", "EDF", ...
 	bytes  int
 	events []decoders.Event
-	flags  []intent.Flag
+	// targets tells of each event whether it was a target; nil where the recording does not.
+	targets []bool
+	flags   []intent.Flag
 	// pending reads the samples of a raw payload, once it is known how many are needed.
 	pending func() error
 }
@@ -105,8 +107,8 @@ func fromRecording(in *Input, rec *recording.Recording) (*loaded, error) {
 	if err := checkRate(sig.Rate); err != nil {
 		return nil, err
 	}
-	if len(in.Events) == 0 {
-		l.events = rec.Events
+	if len(in.Events) == 0 || in.Events.All() {
+		l.events, l.targets = rec.Events, rec.Targets
 	} else if l.events, err = eventsOf(in); err != nil {
 		return nil, err
 	}
@@ -250,6 +252,9 @@ func checkRate(rate float64) error {
 func eventsOf(in *Input) ([]decoders.Event, error) {
 	if len(in.Events) == 0 {
 		return nil, nil
+	}
+	if in.Events.All() {
+		return nil, decoders.Errorf(decoders.CodeNoEvents, map[string]any{"events": "all"}, "bare samples hold no events of their own: list them, and ask for every one with trials")
 	}
 	events := make([]decoders.Event, len(in.Events))
 	for i, e := range in.Events {

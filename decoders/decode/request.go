@@ -29,14 +29,51 @@ type Input struct {
 	Device     string    `json:"device,omitempty"`      // headset name
 	Channels   *Channels `json:"channels,omitempty"`    // a count, or the names
 	SampleRate float64   `json:"sample_rate,omitempty"` // Hz
-	Events     []Event   `json:"events,omitempty"`
-	Stimulus   *Stimulus `json:"stimulus,omitempty"`
-	Model      string    `json:"model,omitempty"`      // catalog name, optionally name@version
-	Alignment  string    `json:"alignment,omitempty"`  // auto (default), none
-	SessionID  string    `json:"session_id,omitempty"` // the service turns a stretch of a session into a payload
-	StartMS    *int64    `json:"start_ms,omitempty"`
-	EndMS      *int64    `json:"end_ms,omitempty"`
+	Events     Events    `json:"events,omitempty"`      // or "all": every trial of those in the file or session
+	// EventClasses says what events stand for: a label or code, and a class or "cue". It goes before what the model knows.
+	EventClasses map[string]string `json:"event_classes,omitempty"`
+	Trials       string            `json:"trials,omitempty"` // first (default), all
+	Stimulus     *Stimulus         `json:"stimulus,omitempty"`
+	Model        string            `json:"model,omitempty"`      // catalog name, optionally name@version
+	Alignment    string            `json:"alignment,omitempty"`  // auto (default), none
+	SessionID    string            `json:"session_id,omitempty"` // the service turns a stretch of a session into a payload
+	StartMS      *int64            `json:"start_ms,omitempty"`
+	EndMS        *int64            `json:"end_ms,omitempty"`
 }
+
+// Events are cues or flashes, or AllEvents.
+type Events []Event
+
+// UnmarshalJSON accepts an array of events or "all".
+func (e *Events) UnmarshalJSON(b []byte) error {
+	if string(b) == `"all"` {
+		*e = AllEvents()
+		return nil
+	}
+	var list []Event
+	if err := json.Unmarshal(b, &list); err != nil {
+		return errors.New(`events must be an array, or "all"`)
+	}
+	*e = list
+	return nil
+}
+
+// MarshalJSON writes the form the events were given in.
+func (e Events) MarshalJSON() ([]byte, error) {
+	if e.All() {
+		return []byte(`"all"`), nil
+	}
+	return json.Marshal([]Event(e))
+}
+
+// all stands in a list for "all": JSON has no such onset.
+var all = Event{OnsetS: math.Inf(-1), Label: "all"}
+
+// AllEvents asks for every trial of the events that the recording itself holds.
+func AllEvents() Events { return Events{all} }
+
+// All tells whether the events are AllEvents.
+func (e Events) All() bool { return len(e) == 1 && e[0] == all }
 
 // Event is a cue or a flash.
 type Event struct {

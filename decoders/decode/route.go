@@ -174,9 +174,16 @@ func (f *finder) imagery() (*catalog.Choice, *decoders.Result, error) {
 	if err == nil {
 		classes = choice.Entry.Classes
 	}
-	cues := intent.MovementCues(f.l.events, classes)
-	f.d.Routing.Evidence["imagery_cues"] = len(cues)
-	if len(cues) == 0 {
+	cues := len(intent.MovementCues(f.l.events, classes))
+	if err == nil {
+		told, err := f.told(choice)
+		if err != nil {
+			return nil, nil, err
+		}
+		cues = max(cues, told)
+	}
+	f.d.Routing.Evidence["imagery_cues"] = cues
+	if cues == 0 {
 		return f.pass(decoders.MotorImagery, "no event is the cue of a movement, by a label such as left_hand or T1 or a code from 769 to 774")
 	}
 	if fault, ok := fits(err); !ok {
@@ -188,8 +195,31 @@ func (f *finder) imagery() (*catalog.Choice, *decoders.Result, error) {
 	if need := minSamples(choice.Decoder, f.l.Rate); f.l.Samples() < need {
 		return f.pass(decoders.MotorImagery, "%d samples a channel, %s needs %d", f.l.Samples(), choice.Entry.ID(), need)
 	}
-	f.d.Routing.Why = fmt.Sprintf("%d of %d events are cues of movements; %s", len(cues), len(f.l.events), choice.Why)
+	f.d.Routing.Why = fmt.Sprintf("%d of %d events are cues of movements; %s", cues, len(f.l.events), choice.Why)
 	return choice, nil, nil
+}
+
+// told counts the events of which the caller, or a card, tells which class they stand for: neither a time alone nor a code that
+// might be any experiment's is evidence of imagery.
+func (f *finder) told(choice *catalog.Choice) (int, error) {
+	if f.in.EventClasses == nil && choice.Entry.Card.Events == nil {
+		return 0, nil
+	}
+	parts, err := findTrials(f.in, choice, f.input.Stimulus, f.l)
+	var fault *decoders.Error
+	if errors.As(err, &fault) && fault.Code == decoders.CodeNoEvents {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	n := 0
+	for _, t := range parts.trials {
+		if t.Class != "" || f.in.EventClasses != nil {
+			n++
+		}
+	}
+	return n, nil
 }
 
 // reason sums up what was looked at.
@@ -220,13 +250,18 @@ func (f *finder) flickers() (*screen, error) {
 	if err != nil {
 		return nil, err
 	}
-	result, err := choice.Decoder.Decode(f.ctx, f.input)
+	parts, err := findTrials(f.in, choice, f.input.Stimulus, f.l)
+	if err != nil {
+		return nil, err
+	}
+	first := parts.input(f.input, parts.first(f.l.Signal), 0)
+	result, err := choice.Decoder.Decode(f.ctx, first)
 	if err != nil {
 		return nil, err
 	}
 	found, ok := result.Evidence["detection"].(ssvep.Detection)
 	if !ok { // a model of another making, which does not say how sure it is that there is a flicker
-		if found, err = ssvep.Detect(f.input); err != nil {
+		if found, err = ssvep.Detect(first); err != nil {
 			return nil, err
 		}
 	}

@@ -26,6 +26,10 @@ type Options struct {
 	// Clips knows other clips of the person and recording, for models that were trained with alignment. Defaults to the clips
 	// around the events of the request itself, where it has several.
 	Clips Clips
+	// MostTrials is how many trials are decoded where all are asked for. Defaults to MostTrials.
+	MostTrials int
+	// Trial, when not nil, is told each trial of several that is done.
+	Trial func(done, of int)
 }
 
 func (o Options) step(name string) {
@@ -138,7 +142,16 @@ func run(ctx context.Context, req *Request, l *loaded, cat catalog.Resolver, opt
 	}
 	if choice == nil {
 		opt.step("route")
-		return undetermined(req.Context, l, opt, d), nil
+		out := undetermined(req.Context, l, opt, d)
+		out.Clip = Clip{EndS: round3(l.Seconds()), Trial: 1, Trials: 1, Events: len(l.events)}
+		return out, nil
+	}
+	parts, err := findTrials(in, choice, stimulus, l)
+	if err != nil {
+		return nil, err
+	}
+	if len(parts.trials) > 0 {
+		input.Events = parts.cues()
 	}
 	decoder, alignment := choice.Decoder, Alignment{Kind: NotAligned}
 	if several && choice.Entry.Aligned {
@@ -156,9 +169,16 @@ func run(ctx context.Context, req *Request, l *loaded, cat catalog.Resolver, opt
 				return nil, err
 			}
 			decoder = choice.Decoder
+			if parts, err = findTrials(in, choice, stimulus, l); err != nil {
+				return nil, err
+			}
+			if len(parts.trials) > 0 {
+				input.Events = parts.cues()
+			}
 		}
 		opt.step("align")
 	}
+	parts.decoder = decoder
 	d.Signal.ModelRate = choice.Entry.Rate
 	if choice.Entry.Paradigm == decoders.P300 {
 		input.Prior = prior(req.Context, stimulus)
@@ -166,8 +186,17 @@ func run(ctx context.Context, req *Request, l *loaded, cat catalog.Resolver, opt
 	opt.step("route")
 
 	// Decode before the quality is measured: what fails, fails early.
+	var list []TrialAnswer
+	var summary *TrialsSummary
+	at := parts.first(l.Signal)
+	if parts.all {
+		if list, summary, at, err = parts.each(ctx, req, choice, input, l, opt); err != nil {
+			return nil, err
+		}
+		result = nil // auto may have looked at another
+	}
 	if result == nil {
-		if result, err = decoder.Decode(ctx, input); err != nil {
+		if result, err = decoder.Decode(ctx, parts.input(input, at, 0)); err != nil {
 			return nil, err
 		}
 	}
@@ -190,7 +219,8 @@ func run(ctx context.Context, req *Request, l *loaded, cat catalog.Resolver, opt
 	opt.step("seizure")
 
 	out := answer(req.Context, choice, result, l, quality, ictal)
-	out.Alignment = alignment
+	out.Alignment, out.Clip = alignment, parts.clip(l.Signal, at, result, 0)
+	out.Trials, out.TrialsSummary = list, summary
 	opt.step("answer")
 	return out, nil
 }

@@ -72,6 +72,9 @@ func CheckResult(info decoders.Info, res *decoders.Result) error {
 	if math.Abs(sum-1) > sumTolerance {
 		return fmt.Errorf("probabilities sum to %v", sum)
 	}
+	if !(res.From >= 0 && res.From <= res.To) || math.IsInf(res.To, 0) {
+		return fmt.Errorf("the answer rests on the signal from %v to %v s", res.From, res.To)
+	}
 	for _, f := range res.Flags {
 		if f == "" {
 			return errors.New("empty flag")

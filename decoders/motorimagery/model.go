@@ -39,6 +39,9 @@ func (m *model) Info() decoders.Info {
 	}
 }
 
+// Window is that of the front end.
+func (m *model) Window() (start, end, along float64) { return m.cfg.Start, m.cfg.End, margin }
+
 // decode runs the front end and the classifier and calibrates its scores.
 func (m *model) decode(ctx context.Context, in *decoders.Input, score scorer) (*decoders.Result, error) {
 	if err := ctx.Err(); err != nil {
@@ -63,7 +66,8 @@ func (m *model) decode(ctx context.Context, in *decoders.Input, score scorer) (*
 		}
 	}
 	p := classify.Temperature{T: m.temperature}.Probabilities(nil, scores)
-	res := &decoders.Result{Paradigm: decoders.MotorImagery, Classes: make([]decoders.Class, len(p)), Evidence: s.evidence(in.Rate)}
+	res := &decoders.Result{Paradigm: decoders.MotorImagery, Classes: make([]decoders.Class, len(p)), Evidence: s.evidence(in.Rate),
+		From: float64(s.from) / in.Rate, To: float64(s.to) / in.Rate}
 	for k, v := range p {
 		res.Classes[k] = decoders.Class{Name: m.classes[k], Probability: v}
 	}

@@ -153,8 +153,7 @@ func (r *Recentring) Resume(seen int, mean []float64) error {
 // Window returns the window around a cue that is looked at, in s after it, and how much of the signal on both sides of the
 // window is filtered along where it is there.
 func (r *Recentring) Window() (start, end, along float64) {
-	cfg := r.decoder.shared().cfg
-	return cfg.Start, cfg.End, margin
+	return r.decoder.shared().Window()
 }
 
 // Decoder returns the decoder moved to the mean so far. It is a decoder of its own: storing it keeps the mean, and later

@@ -51,6 +51,9 @@ func (d *decoder) Info() decoders.Info {
 	}
 }
 
+// Window is the epoch after a flash, with what is filtered along.
+func (d *decoder) Window() (start, end, along float64) { return 0, d.cfg.End, margin }
+
 // Decode answers with symbols ("letter_H") where the stimulus has a matrix or says what each code flashes, with codes
 // ("select_7", "select_row_2" by label) where several codes flash, and else with target and non_target.
 func (d *decoder) Decode(ctx context.Context, in *decoders.Input) (*decoders.Result, error) {
@@ -73,6 +76,7 @@ func (d *decoder) Decode(ctx context.Context, in *decoders.Input) (*decoders.Res
 	if err != nil {
 		return nil, err
 	}
+	res.From, res.To = flashes[0].onset, min(in.Seconds(), flashes[len(flashes)-1].onset+d.cfg.End)
 	in.Step("posterior")
 	return res, nil
 }

@@ -254,6 +254,11 @@ func newTrained(pipeline, name, version string, classes, labels []string, rate f
 // length is how many samples a window has before it is shifted.
 func (d *trained) length() int { return d.samples + slices.Max(d.shifts) - 1 }
 
+// Window is the one that was trained on, with what filters see before it.
+func (d *trained) Window() (start, end, along float64) {
+	return d.cfg.Skip, d.cfg.Skip + d.cfg.Seconds, filterMargin
+}
+
 func (d *trained) minSamples(rate float64) int {
 	return epoch.Samples(d.cfg.Skip, rate) + epoch.Samples(float64(d.length())/d.rate, rate) + 1
 }
@@ -287,7 +292,9 @@ func (d *trained) Decode(ctx context.Context, in *decoders.Input) (*decoders.Res
 		}
 	}
 	in.Step("correlate")
-	return d.result(scores, win), nil
+	res := d.result(scores, win)
+	res.From, res.To = float64(win.from)/in.Rate, float64(win.to)/in.Rate
+	return res, nil
 }
 
 // scores writes the score of each class to dst: over the bands Σ (m^-1.25 + 0.25)·r, at the best shift where the

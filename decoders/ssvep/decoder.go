@@ -172,6 +172,7 @@ type analysis struct {
 	rho      []float64 // broad-band canonical correlations
 	best     int
 	seconds  float64
+	rate     float64 // Hz of the input
 	win      window
 	detected Detection
 }
@@ -233,7 +234,7 @@ func (d *Decoder) analyze(ctx context.Context, in *decoders.Input) (*analysis, e
 		return nil, err
 	}
 	win := d.cut(in)
-	a := &analysis{win: win, seconds: float64(win.to-win.from) / in.Rate}
+	a := &analysis{win: win, seconds: float64(win.to-win.from) / in.Rate, rate: in.Rate}
 	var err error
 	if a.targets, err = targetsOf(in.Stimulus.Targets, in.Rate); err != nil {
 		return nil, err

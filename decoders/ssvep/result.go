@@ -65,6 +65,7 @@ func (d *Decoder) result(a *analysis) *decoders.Result {
 		Paradigm: decoders.SSVEP,
 		Classes:  classes,
 		Flags:    flags,
+		From:     float64(a.win.from) / a.rate, To: float64(a.win.to) / a.rate,
 		Evidence: map[string]any{
 			"method": d.cfg.Method, "harmonics": d.cfg.Harmonics, "scan": a.scan,
 			"window_s": a.seconds, "start_s": a.win.onset + d.cfg.Skip, "onset_from_event": a.win.byEvent,

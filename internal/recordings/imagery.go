@@ -57,6 +57,15 @@ func (t Task) Label(e decoders.Event) int {
 	})
 }
 
+// ByClass returns the labels and codes of the events of each class.
+func (t Task) ByClass() map[string][]string {
+	out := make(map[string][]string, len(t.Classes))
+	for k, class := range t.Classes {
+		out[class] = slices.Clone(t.Events[k])
+	}
+	return out
+}
+
 // Dataset gathers the trials of the task from the runs of one person: the given channels (none: all), before s
 // before to after s after each cue. Runs whose montage or rate differs from the first one's are problems. The dataset
 // is nil where there is no trial.

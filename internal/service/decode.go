@@ -212,7 +212,7 @@ func (d *Decode) prepare(ctx context.Context, p models.Principal, rec *Recording
 // isBlank reports whether nothing of the input was given.
 func isBlank(in *models.DecodeInput) bool {
 	return in.Type == "" && in.Encoding == "" && in.Layout == "" && in.ScaleUV == nil && in.Paradigm == "" &&
-		in.Device == "" && in.Channels == nil && in.SampleRate == 0 && in.Events == nil && in.Stimulus == nil &&
+		in.Device == "" && in.Channels == nil && in.SampleRate == 0 && in.Events == nil && in.EventClasses == nil && in.Trials == "" && in.Stimulus == nil &&
 		in.Model == "" && in.Alignment == "" && in.SessionID == "" && in.StartMS == nil && in.EndMS == nil
 }
 
@@ -245,6 +245,9 @@ func (d *Decode) payload(ctx context.Context, p models.Principal, req *models.De
 		in.Encoding, in.Layout, in.ScaleUV = "float32le", "sample_major", nil
 		in.Channels = &models.Channels{Count: len(s.Channels), Names: s.Channels}
 		in.SampleRate = s.Rate
+		if in.Events.All() {
+			in.Events, in.Trials = nil, "all"
+		}
 		if in.Events == nil { // the caller's own go before the session's
 			in.Events = s.Events
 		}

@@ -36,6 +36,8 @@ var (
 	encodings = []string{"float32le", "int16le", "edf", "bdf", "gdf"}
 	layouts   = []string{"sample_major", "channel_major"}
 	paradigms = []string{"motor_imagery", "p300", "ssvep", "seizure", "auto"}
+	// trials says which of a recording's trials are decoded.
+	trials = []string{"first", "all"}
 	// alignments says whether a model that was trained with alignment is moved to the person's other clips.
 	alignments = []string{"auto", "none"}
 	// uiModes are those for which intents have names of their own; callers may have others.
@@ -128,7 +130,7 @@ func checkInput(in *models.DecodeInput, f *fieldErrors) {
 	checkScale(in, f)
 	checkChannels(in, f)
 	checkRate(in, f)
-	checkEvents(in.Events, f)
+	checkEvents(in, f)
 	checkStimulus(in.Stimulus, in.SampleRate, f)
 	if in.Model != "" && !modelName.MatchString(in.Model) {
 		f.add("/input/model", "invalid", "is %q; must be a catalog name, optionally with @version", short(in.Model))
@@ -205,7 +207,34 @@ func checkRate(in *models.DecodeInput, f *fieldErrors) {
 	}
 }
 
-func checkEvents(events []models.DecodeEvent, f *fieldErrors) {
+func checkEvents(in *models.DecodeInput, f *fieldErrors) {
+	f.oneOf("/input/trials", in.Trials, trials)
+	if len(in.EventClasses) > maxFlashCodes {
+		f.add("/input/event_classes", "too_many", "has %d events; at most %d are allowed", len(in.EventClasses), maxFlashCodes)
+		return
+	}
+	for _, event := range slices.Sorted(maps.Keys(in.EventClasses)) {
+		p := "/input/event_classes/" + strictjson.Escape(short(event))
+		switch class := in.EventClasses[event]; {
+		case strings.TrimSpace(event) == "":
+			f.add(p, "required", "the key must be a label or a code of events")
+		case strings.TrimSpace(class) == "":
+			f.add(p, "required", `is empty; must be a class of the model, or "cue"`)
+		default:
+			f.text(p, event, maxLabelLength)
+			f.text(p, class, maxLabelLength)
+		}
+		if f.full() {
+			return
+		}
+	}
+	events := in.Events
+	if events.All() {
+		if isRaw(in.Encoding) && in.SessionID == "" {
+			f.add("/input/events", "not_applicable", `is "all", but bare samples hold no events; list them here and ask for every one with trials "all"`)
+		}
+		return
+	}
 	if len(events) > MaxEvents {
 		f.add("/input/events", "too_many", "has %d events; at most %d are allowed", len(events), MaxEvents)
 		return

@@ -64,6 +64,9 @@ func diagnose(b []byte, t reflect.Type, pointer string, found *[]Mismatch) {
 		if t.Kind() == reflect.Struct && b[0] == '{' && hasTags(t) {
 			diagnoseFields(b, t, pointer, found)
 		}
+		if t.Kind() == reflect.Slice && b[0] == '[' { // a list that may also be something else
+			diagnoseElements(b, t, pointer, found)
+		}
 		if len(*found) == before {
 			if t.Kind() == reflect.Struct && hasTags(t) {
 				add("type", "must be an object")
@@ -90,14 +93,11 @@ func diagnose(b []byte, t reflect.Type, pointer string, found *[]Mismatch) {
 			diagnose(members[k], t.Elem(), pointer+"/"+Escape(k), found)
 		}
 	case reflect.Slice, reflect.Array:
-		var elements []json.RawMessage
-		if json.Unmarshal(b, &elements) != nil {
+		if b[0] != '[' {
 			add("type", "must be an array")
 			return
 		}
-		for i, e := range elements {
-			diagnose(e, t.Elem(), pointer+"/"+strconv.Itoa(i), found)
-		}
+		diagnoseElements(b, t, pointer, found)
 	case reflect.String:
 		if b[0] != '"' {
 			add("type", "must be a string")
@@ -144,6 +144,17 @@ func diagnoseFields(b []byte, t reflect.Type, pointer string, found *[]Mismatch)
 				diagnose(members[k], t.Field(i).Type, pointer+"/"+Escape(k), found)
 			}
 		}
+	}
+}
+
+// diagnoseElements looks into the elements of an array that is meant for list type t.
+func diagnoseElements(b []byte, t reflect.Type, pointer string, found *[]Mismatch) {
+	var elements []json.RawMessage
+	if json.Unmarshal(b, &elements) != nil {
+		return
+	}
+	for i, e := range elements {
+		diagnose(e, t.Elem(), pointer+"/"+strconv.Itoa(i), found)
 	}
 }
 

@@ -81,6 +81,7 @@ func FromFiles(ctx context.Context, cfg FilesConfig) (*Model, []recordings.Probl
 				"no event of the class %q (%s) was found", ds.Classes[k], strings.Join(task.Events[k], ", "))
 		}
 	}
+	cfg.Card.Events = task.ByClass()
 	spec := Spec{Name: cfg.Name, Version: cfg.Version, Card: Describe(cfg.Card, ds, "recordings of whoever trained it"), Seed: cfg.Seed, Program: cfg.Program, Progress: cfg.Progress}
 	for _, p := range pipelines {
 		spec.Candidates = append(spec.Candidates, Candidate{p, cfg.Options})
