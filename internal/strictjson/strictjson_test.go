@@ -214,6 +214,21 @@ func TestDecodeNamesEveryMismatch(t *testing.T) {
 	}
 }
 
+// few is a list that may also be a word.
+type few []struct {
+	Onset float64 `json:"onset"`
+}
+
+func (*few) UnmarshalJSON(b []byte) error {
+	if b[0] == '"' {
+		return nil
+	}
+	var list []struct {
+		Onset float64 `json:"onset"`
+	}
+	return json.Unmarshal(b, &list)
+}
+
 type self struct{ Any int }
 
 func (*self) UnmarshalJSON([]byte) error { return nil }
@@ -232,6 +247,7 @@ func TestUnknownKeysAreNamed(t *testing.T) {
 		Stimulus *stimulus `json:"stimulus"`
 		Free     self      `json:"free"`
 		Later    json.RawMessage
+		Events   few `json:"events"`
 	}
 	type request struct {
 		Input input            `json:"input"`
@@ -245,10 +261,12 @@ func TestUnknownKeysAreNamed(t *testing.T) {
 		`{"INPUT":{"Paradigm":"x"}}`: nil, // as encoding/json matches
 		`{"input":{"free":{"any":1,"thing":{"x":[]}},"later":{"y":1}}}`: nil,
 		`{"input":{"stimulus":{"flashes":{"9":"A","x":"B"}}}}`:          nil,
-		`{"inptu":{}}`:                         {`/inptu is not a field of this object; did you mean "input"?`},
-		`{"input":{"stimulis":{"targets":1}}}`: {`/input/stimulis is not a field of this object; did you mean "stimulus"?`},
-		`{"paradigm":"p300","input":{}}`:       {`/paradigm is not a field of this object; it is one of /input`},
-		`{"input":{"frequency":1}}`:            {`/input/frequency is not a field of this object`},
+		`{"input":{"events":"all"}}`:                                    nil,
+		`{"input":{"events":[{"onst":1}]}}`:                             {`/input/events/0/onst is not a field of this object; did you mean "onset"?`},
+		`{"inptu":{}}`:                                                  {`/inptu is not a field of this object; did you mean "input"?`},
+		`{"input":{"stimulis":{"targets":1}}}`:                          {`/input/stimulis is not a field of this object; did you mean "stimulus"?`},
+		`{"paradigm":"p300","input":{}}`:                                {`/paradigm is not a field of this object; it is one of /input`},
+		`{"input":{"frequency":1}}`:                                     {`/input/frequency is not a field of this object`},
 		`{"input":{"stimulus":{"targets":[{"frequency":1},{"frequncy":2,"n":{"a":"}]"}}]}},"a\u002Fb":"\"]"}`: {`/input/stimulus/targets/1/frequncy is not a field of this object; did you mean "frequency"?`, `/input/stimulus/targets/1/n is not a field of this object`, `/a~1b is not a field of this object`},
 		`{"named":{"one":{"paradigm":""},"two":{"paradim":""}}}`:                                              {`/named/two/paradim is not a field of this object; did you mean "paradigm"?`},
 		`{"` + long + `":1}`: {`/` + long[:64] + `… is not a field of this object`},

@@ -53,7 +53,8 @@ func makeShape(t reflect.Type) *shape {
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
-	if p := reflect.PointerTo(t); p.Implements(unmarshaler) || p.Implements(textUnmarshaler) {
+	// A list that may also be something else has elements like any other.
+	if p := reflect.PointerTo(t); t.Kind() != reflect.Slice && (p.Implements(unmarshaler) || p.Implements(textUnmarshaler)) {
 		return nil
 	}
 	switch t.Kind() {
