@@ -16,6 +16,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/neurod/neurod/handlers/middleware"
 	"github.com/neurod/neurod/internal/service"
 	"github.com/neurod/neurod/models"
 )
@@ -60,6 +61,9 @@ func (a *API) importSession(c *gin.Context) {
 	kind, _, _ := mime.ParseMediaType(c.GetHeader("Content-Type"))
 	form := importForm{values: url.Values{}}
 	for name, values := range c.Request.URL.Query() {
+		if name == middleware.ProjectParameter {
+			continue
+		}
 		if err := form.set(name, values...); err != nil {
 			fail(c, err)
 			return

@@ -6,15 +6,13 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/neurod/neurod/handlers/middleware"
 	"github.com/neurod/neurod/internal/nearest"
 	"github.com/neurod/neurod/models"
 )
 
 // severalValues marks, behind its name, a parameter that may stand in a query more than once.
 const severalValues = "..."
-
-// projectParameter names the project of a login token, where the header X-Project-Id does not.
-const projectParameter = "project_id"
 
 // parameters lists the query parameters that routes take. One of another name is refused, because the answer without it
 // would be another one than was asked for. What an import takes stands in its form; routes that are not listed are called by
@@ -26,6 +24,7 @@ var parameters = map[string][]string{
 	"POST /api/v1/neuro/decode":    {}, "POST /api/v1/neuro/decode/batch": {},
 	"GET /api/v1/models": {}, "GET /api/v1/models/:name": {}, "DELETE /api/v1/models/:name": {},
 
+	"GET /v1/audit":    {"action", "limit", "cursor"},
 	"GET /v1/projects": {}, "GET /v1/projects/:id": {}, "GET /v1/projects/:id/keys": {}, "DELETE /v1/projects/:id/keys/:key_id": {},
 
 	"GET /v1/sessions":                     {"ingestion_mode", "external_user_id", "limit", "cursor"},
@@ -68,7 +67,7 @@ func checkParameters(known []string) gin.HandlerFunc {
 		q := query{c: c}
 		for name, values := range c.Request.URL.Query() {
 			switch {
-			case name == projectParameter:
+			case name == middleware.ProjectParameter:
 				oneValue(&q, name, values)
 			case !slices.Contains(names, name):
 				q.bad(name, "unknown_parameter", unknownName("parameter", name, names))

@@ -88,7 +88,7 @@ func (a *API) probes() []Route {
 
 // Routes is the table of every route there is.
 func (a *API) Routes() []Route {
-	const none, jwt, key = middleware.AuthNone, middleware.AuthJWT, middleware.AuthKey
+	const none, jwt, key, project = middleware.AuthNone, middleware.AuthJWT, middleware.AuthKey, middleware.AuthProject
 	const get, post, del = http.MethodGet, http.MethodPost, http.MethodDelete
 	return append([]Route{
 		{post, "/api/v1/neuro/decode", key, models.ScopeDecode, decodeCost, a.decode},
@@ -110,21 +110,21 @@ func (a *API) Routes() []Route {
 
 		{get, "/v1/audit", jwt, "", bareCost, a.listAudit},
 
-		{post, "/v1/sessions", key, models.ScopeSessions, smallCost, a.createSession},
-		{post, "/v1/sessions/import", key, models.ScopeSessions, importCost, a.importSession},
-		{get, "/v1/sessions", key, models.ScopeSessions, bareCost, a.listSessions},
-		{get, "/v1/sessions/:id", key, models.ScopeSessions, bareCost, a.getSession},
-		{post, "/v1/sessions/:id/ingest", key, models.ScopeSessions, ingestCost, a.ingest},
-		{post, "/v1/sessions/:id/end", key, models.ScopeSessions, smallCost, a.endSession},
-		{get, "/v1/sessions/:id/status", key, models.ScopeSessions, bareCost, a.sessionStatus},
-		{get, "/v1/sessions/:id/events", key, models.ScopeSessions, bareCost, a.listEvents},
-		{post, "/v1/sessions/:id/events", key, models.ScopeSessions, eventsCost, a.addEvents},
-		{get, "/v1/sessions/:id/features", key, models.ScopeSessions, bareCost, a.features},
-		{get, "/v1/sessions/:id/features/stream", key, models.ScopeSessions, bareCost, a.featureStream},
-		{get, "/v1/sessions/:id/decodes", key, models.ScopeSessions, bareCost, a.decodes},
-		{post, "/v1/sessions/:id/ws-token", key, models.ScopeSessions, bareCost, a.wsToken},
+		{post, "/v1/sessions", project, models.ScopeSessions, smallCost, a.createSession},
+		{post, "/v1/sessions/import", project, models.ScopeSessions, importCost, a.importSession},
+		{get, "/v1/sessions", project, models.ScopeSessions, bareCost, a.listSessions},
+		{get, "/v1/sessions/:id", project, models.ScopeSessions, bareCost, a.getSession},
+		{post, "/v1/sessions/:id/ingest", project, models.ScopeSessions, ingestCost, a.ingest},
+		{post, "/v1/sessions/:id/end", project, models.ScopeSessions, smallCost, a.endSession},
+		{get, "/v1/sessions/:id/status", project, models.ScopeSessions, bareCost, a.sessionStatus},
+		{get, "/v1/sessions/:id/events", project, models.ScopeSessions, bareCost, a.listEvents},
+		{post, "/v1/sessions/:id/events", project, models.ScopeSessions, eventsCost, a.addEvents},
+		{get, "/v1/sessions/:id/features", project, models.ScopeSessions, bareCost, a.features},
+		{get, "/v1/sessions/:id/features/stream", project, models.ScopeSessions, bareCost, a.featureStream},
+		{get, "/v1/sessions/:id/decodes", project, models.ScopeSessions, bareCost, a.decodes},
+		{post, "/v1/sessions/:id/ws-token", project, models.ScopeSessions, bareCost, a.wsToken},
 		{get, "/v1/ws", none, "", bareCost, a.ws}, // its credential is the stream token
-		{get, "/v1/sessions/:id/export", key, models.ScopeSessions, bareCost, a.export},
+		{get, "/v1/sessions/:id/export", project, models.ScopeSessions, bareCost, a.export},
 
 		{del, "/v1/users/:external_user_id", key, models.ScopeErase, bareCost, a.eraseUser},
 

@@ -78,7 +78,7 @@ func (k APIKey) Allows(s Scope) bool { return slices.Contains(k.Scopes, s) }
 // Principal is who a request acts for, as established by authentication.
 type Principal struct {
 	UserID    string // set for a logged-in user
-	ProjectID string // set for an API key
+	ProjectID string // set for an API key, and for a user who acts in one of theirs
 	KeyID     string
 	Scopes    []Scope
 	// RateLimits are the key's own. Shared: not to be changed.
@@ -87,5 +87,8 @@ type Principal struct {
 	License License
 }
 
-// Allows reports whether the principal acts through a key that carries the scope.
-func (p Principal) Allows(s Scope) bool { return p.KeyID != "" && slices.Contains(p.Scopes, s) }
+// Allows reports whether the principal acts in a project with the scope: through a key that carries it, or as the project's
+// owner.
+func (p Principal) Allows(s Scope) bool {
+	return p.ProjectID != "" && (p.KeyID != "" || p.UserID != "") && slices.Contains(p.Scopes, s)
+}

@@ -29,6 +29,7 @@ const (
 	ExpiredToken           Code = "expired_token"
 	InsufficientScope      Code = "insufficient_scope"
 	ProjectMismatch        Code = "project_mismatch"
+	ProjectRequired        Code = "project_required"
 	NotFound               Code = "not_found"
 	JobNotFound            Code = "job_not_found"
 	JobNotCancelable       Code = "job_not_cancelable"
@@ -101,6 +102,7 @@ var ErrorTable = map[Code]Entry{
 	InvalidToken:           {http.StatusUnauthorized, "The token is not valid."},
 	ExpiredToken:           {http.StatusUnauthorized, "The token has expired."},
 	InsufficientScope:      {http.StatusForbidden, "The API key lacks the scope that this call needs."},
+	ProjectRequired:        {http.StatusBadRequest, "With the access token of a login this call needs the project: X-Project-Id, or project_id in the query."},
 	ProjectMismatch:        {http.StatusForbidden, "X-Project-Id is not the project of this API key."},
 	NotFound:               {http.StatusNotFound, "There is nothing at this path."},
 	JobNotFound:            {http.StatusNotFound, "There is no such job."},

@@ -18,6 +18,11 @@ type Authenticator interface {
 	AuthenticateKey(ctx context.Context, rawKey string) (models.Principal, error)
 	// AuthenticateToken returns the user of an access token: InvalidToken or ExpiredToken otherwise.
 	AuthenticateToken(ctx context.Context, token string) (models.Principal, error)
+	// EnterProject returns the principal of a user within a project: ProjectRequired for none, ProjectNotFound for one that
+	// is absent or another's.
+	EnterProject(ctx context.Context, p models.Principal, projectID string) (models.Principal, error)
+	// LooksLikeToken reports whether a credential has the form of an access token, good or not.
+	LooksLikeToken(raw string) bool
 	// AuthenticateRegistryKey is AuthenticateKey with MissingKey for none and InvalidKeyFormat for what cannot be a key.
 	AuthenticateRegistryKey(ctx context.Context, rawKey string) (models.Principal, error)
 	// AuthenticateDownload returns the principal of the token of a download link, which must be for this model:
@@ -34,6 +39,7 @@ const (
 	AuthNone     Auth = "none"
 	AuthJWT      Auth = "jwt"      // a user's access token: projects, keys
 	AuthKey      Auth = "key"      // an API key: data
+	AuthProject  Auth = "project"  // an API key, or a user's access token with the project it is for
 	AuthQueryKey Auth = "querykey" // an API key, also as the parameter api_key; and the token of a download link as the parameter token
 	AuthBodyKey  Auth = "bodykey"  // an API key, also as api_key of the body: the handler asks for it with AuthenticateBody
 )
@@ -69,8 +75,12 @@ func Limit(count Count) gin.HandlerFunc {
 	}
 }
 
-// ProjectHeader names the project a key is expected to belong to.
-const ProjectHeader = "X-Project-Id"
+// ProjectHeader names the project that a user acts in, or that a key is expected to belong to; on routes that take
+// AuthProject ProjectParameter may say it as well.
+const (
+	ProjectHeader    = "X-Project-Id"
+	ProjectParameter = "project_id"
+)
 
 // Authenticate establishes the principal of a request, or ends it with 401 or 403; and it counts the request for the
 // principal, or for nobody before it answers 401, and ends it with 429 where that is too much. A nil count limits
@@ -88,6 +98,10 @@ func Authenticate(a Authenticator, kind Auth, scope models.Scope, authorize func
 		if !admit(c, p, count) {
 			return
 		}
+		if kind == AuthProject && !enter(c, a, p) {
+			return
+		}
+		p, _ = Principal(c)
 		if kind != AuthJWT {
 			if err := authorize(p, scope); err != nil {
 				Fail(c, err)
@@ -122,6 +136,35 @@ func admit(c *gin.Context, p models.Principal, count Count) bool {
 			return false
 		}
 	}
+	return true
+}
+
+// enter leads a user into the project that the request names, and holds a key to it. It returns false where the request has
+// been ended.
+func enter(c *gin.Context, a Authenticator, p models.Principal) bool {
+	header, parameter := c.GetHeader(ProjectHeader), c.Query(ProjectParameter)
+	named := header
+	if named == "" {
+		named = parameter
+	}
+	if header != "" && parameter != "" && header != parameter {
+		Fail(c, &models.Error{Code: models.InvalidParameter, Fields: []models.FieldError{
+			{Pointer: ProjectParameter, Code: "conflict", Message: "is not the project that " + ProjectHeader + " names"}}})
+		return false
+	}
+	if p.KeyID != "" {
+		if id, ok := models.ParseID(named); named != "" && (!ok || id != p.ProjectID) {
+			Fail(c, models.NewError(models.ProjectMismatch))
+			return false
+		}
+		return true
+	}
+	p, err := a.EnterProject(c.Request.Context(), p, named)
+	if err != nil {
+		Fail(c, err)
+		return false
+	}
+	c.Set(principalKey, p)
 	return true
 }
 
@@ -187,7 +230,7 @@ func authenticate(c *gin.Context, a Authenticator, kind Auth) (models.Principal,
 	if err != nil {
 		return models.Principal{}, err
 	}
-	if kind == AuthKey {
+	if kind == AuthKey || kind == AuthProject && !a.LooksLikeToken(token) {
 		return a.AuthenticateKey(c.Request.Context(), token)
 	}
 	return a.AuthenticateToken(c.Request.Context(), token)

@@ -134,10 +134,10 @@ func AccessLog(log *slog.Logger, observe Observe) gin.HandlerFunc {
 			slog.String("remote", c.ClientIP()),
 		)
 		if p, ok := Principal(c); ok {
-			if p.ProjectID != "" {
-				attrs = append(attrs, slog.String("project_id", p.ProjectID), slog.String("key_id", p.KeyID))
-			} else {
-				attrs = append(attrs, slog.String("user_id", p.UserID))
+			for _, id := range []struct{ name, id string }{{"project_id", p.ProjectID}, {"key_id", p.KeyID}, {"user_id", p.UserID}} {
+				if id.id != "" {
+					attrs = append(attrs, slog.String(id.name, id.id))
+				}
 			}
 		}
 		if fault != nil {

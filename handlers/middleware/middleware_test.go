@@ -248,6 +248,19 @@ func (f fixed) AuthenticateDownload(_ context.Context, token, name, version stri
 	return f.key, nil
 }
 
+func (f fixed) EnterProject(_ context.Context, p models.Principal, projectID string) (models.Principal, error) {
+	switch projectID {
+	case "":
+		return models.Principal{}, models.NewError(models.ProjectRequired)
+	case f.key.ProjectID:
+		p.ProjectID = projectID
+		return p, nil
+	}
+	return models.Principal{}, models.NewError(models.ProjectNotFound)
+}
+
+func (fixed) LooksLikeToken(raw string) bool { return strings.HasSuffix(raw, "-token") }
+
 // away is an Authenticator whose database does not answer.
 type away struct{}
 
@@ -258,6 +271,12 @@ func (away) AuthenticateKey(context.Context, string) (models.Principal, error) {
 func (away) AuthenticateToken(context.Context, string) (models.Principal, error) {
 	return models.Principal{}, models.NewError(models.Unavailable)
 }
+
+func (away) EnterProject(context.Context, models.Principal, string) (models.Principal, error) {
+	return models.Principal{}, models.NewError(models.Unavailable)
+}
+
+func (away) LooksLikeToken(string) bool { return false }
 
 func (away) AuthenticateRegistryKey(context.Context, string) (models.Principal, error) {
 	return models.Principal{}, models.NewError(models.Unavailable)

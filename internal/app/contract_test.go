@@ -60,6 +60,7 @@ func TestContractNamesEveryRoute(t *testing.T) {
 			continue
 		}
 		want := map[middleware.Auth][]string{middleware.AuthKey: {"ApiKey"}, middleware.AuthJWT: {"UserToken"},
+			middleware.AuthProject:  {"ApiKey", "UserToken"},
 			middleware.AuthQueryKey: {"ApiKey", "QueryKey"}, middleware.AuthBodyKey: {"ApiKey"}}[r.Auth]
 		var got []string
 		if op.Security != nil {
@@ -76,6 +77,9 @@ func TestContractNamesEveryRoute(t *testing.T) {
 		must := []string{}
 		if r.Auth != middleware.AuthNone {
 			must = append(must, "401")
+		}
+		if r.Auth == middleware.AuthProject {
+			must = append(must, "400", "404")
 		}
 		if r.Scope != "" {
 			must = append(must, "403")

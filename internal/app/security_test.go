@@ -52,21 +52,21 @@ var matrix = map[string]right{
 	"POST /v1/auth/login":                  {takes: "none", body: `{"email":"{email}","password":"correct horse battery"}`, good: 200},
 	"POST /v1/auth/refresh":                {takes: "none", body: `{"refresh_token":"{refresh}"}`, good: 200},
 	"POST /v1/auth/logout":                 {takes: "none", body: `{"refresh_token":"{refresh}"}`, good: 204},
-	"POST /v1/sessions":                    {takes: "key", scope: models.ScopeSessions, body: sessionBody, good: 201, other: 201},
-	"POST /v1/sessions/import": {takes: "key", scope: models.ScopeSessions, body: "Cz,Pz\n1,2\n3,4\n", media: "text/csv",
+	"POST /v1/sessions":                    {takes: "project", scope: models.ScopeSessions, body: sessionBody, good: 201, other: 201},
+	"POST /v1/sessions/import": {takes: "project", scope: models.ScopeSessions, body: "Cz,Pz\n1,2\n3,4\n", media: "text/csv",
 		query: "?external_user_id=u&sample_rate_hz=100", good: 202, other: 202},
-	"GET /v1/sessions/:id/events":          {takes: "key", scope: models.ScopeSessions, good: 200, other: 404},
-	"POST /v1/sessions/:id/events":         {takes: "key", scope: models.ScopeSessions, body: `{"events":[{"t_unix_ms":1000,"code":1}]}`, good: 201, other: 404},
-	"GET /v1/sessions":                     {takes: "key", scope: models.ScopeSessions, good: 200, other: 200},
-	"GET /v1/sessions/:id":                 {takes: "key", scope: models.ScopeSessions, good: 200, other: 404},
-	"POST /v1/sessions/:id/ingest":         {takes: "key", scope: models.ScopeSessions, body: ingestBody, good: 202, other: 404},
-	"POST /v1/sessions/:id/end":            {takes: "key", scope: models.ScopeSessions, body: `{}`, good: 200, other: 404},
-	"GET /v1/sessions/:id/status":          {takes: "key", scope: models.ScopeSessions, good: 200, other: 404},
-	"GET /v1/sessions/:id/features":        {takes: "key", scope: models.ScopeSessions, good: 200, other: 404},
-	"GET /v1/sessions/:id/export":          {takes: "key", scope: models.ScopeSessions, good: 200, other: 404},
-	"POST /v1/sessions/:id/ws-token":       {takes: "key", scope: models.ScopeSessions, good: 200, other: 404},
-	"GET /v1/sessions/:id/features/stream": {takes: "key", scope: models.ScopeSessions, good: 200, other: 404},
-	"GET /v1/sessions/:id/decodes":         {takes: "key", scope: models.ScopeSessions, good: 200, other: 404},
+	"GET /v1/sessions/:id/events":          {takes: "project", scope: models.ScopeSessions, good: 200, other: 404},
+	"POST /v1/sessions/:id/events":         {takes: "project", scope: models.ScopeSessions, body: `{"events":[{"t_unix_ms":1000,"code":1}]}`, good: 201, other: 404},
+	"GET /v1/sessions":                     {takes: "project", scope: models.ScopeSessions, good: 200, other: 200},
+	"GET /v1/sessions/:id":                 {takes: "project", scope: models.ScopeSessions, good: 200, other: 404},
+	"POST /v1/sessions/:id/ingest":         {takes: "project", scope: models.ScopeSessions, body: ingestBody, good: 202, other: 404},
+	"POST /v1/sessions/:id/end":            {takes: "project", scope: models.ScopeSessions, body: `{}`, good: 200, other: 404},
+	"GET /v1/sessions/:id/status":          {takes: "project", scope: models.ScopeSessions, good: 200, other: 404},
+	"GET /v1/sessions/:id/features":        {takes: "project", scope: models.ScopeSessions, good: 200, other: 404},
+	"GET /v1/sessions/:id/export":          {takes: "project", scope: models.ScopeSessions, good: 200, other: 404},
+	"POST /v1/sessions/:id/ws-token":       {takes: "project", scope: models.ScopeSessions, good: 200, other: 404},
+	"GET /v1/sessions/:id/features/stream": {takes: "project", scope: models.ScopeSessions, good: 200, other: 404},
+	"GET /v1/sessions/:id/decodes":         {takes: "project", scope: models.ScopeSessions, good: 200, other: 404},
 	"GET /v1/ws":                           {takes: "none", good: 401},                                      // takes stream tokens: see TestStreamTokensOpenTheirSessionAlone
 	"DELETE /v1/users/:external_user_id":   {takes: "key", scope: models.ScopeErase, good: 200, other: 200}, // each within its project
 
@@ -302,12 +302,28 @@ func TestSecurityMatrix(t *testing.T) {
 					check("other scheme", 400, "MISSING_KEY", "", "Authorization: Basic bWluZTptaW5l")
 					check("two headers", 400, "MISSING_KEY", mine.keys["good"], "Authorization: Bearer "+mine.token)
 					return
-				case middleware.AuthKey:
+				case middleware.AuthKey, middleware.AuthProject:
 					check("bad key", 401, "invalid_api_key", badKey)
 					check("unknown key", 401, "invalid_api_key", unknownKey)
 					check("expired key", 401, "expired_api_key", mine.keys["expired"])
 					check("revoked key", 401, "invalid_api_key", mine.keys["revoked"])
-					check("JWT where a key is due", 401, "invalid_api_key", mine.token)
+					if r.takes == middleware.AuthKey {
+						check("JWT where a key is due", 401, "invalid_api_key", mine.token)
+					} else {
+						for what, token := range badTokens {
+							status := "invalid_token"
+							if what == "expired token" {
+								status = "expired_token"
+							}
+							check(what, 401, status, token, "X-Project-Id: "+mine.project)
+						}
+						check("token without a project", 400, "project_required", mine.token)
+						check("token and a project of another", 404, "project_not_found", mine.token, "X-Project-Id: "+other.project)
+						check("token and no project's id", 404, "project_not_found", mine.token, "X-Project-Id: x")
+						check("token of another and this project", 404, "project_not_found", other.token, "X-Project-Id: "+mine.project)
+						check("token of another and its own project", r.other, "", other.token, "X-Project-Id: "+other.project)
+						check("token and its project", r.good, "", mine.token, "X-Project-Id: "+mine.project)
+					}
 					check("wrong scope", 403, "insufficient_scope", mine.scoped[r.scope])
 					check("key of one project, header of another", 403, "project_mismatch", other.keys["good"], "X-Project-Id: "+mine.project)
 					check("header that names no project", 403, "project_mismatch", mine.keys["good"], "X-Project-Id: x")

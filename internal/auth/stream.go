@@ -19,17 +19,20 @@ const (
 	streamAudience = "neurod-ws"
 )
 
-// StreamGrant is what a stream token allows: to follow one session, as long as the key that asked for it is good.
+// StreamGrant is what a stream token allows: to follow one session, as long as whoever asked for it may: the key is good, or
+// the user owns the project.
 type StreamGrant struct {
 	SessionID string
 	ProjectID string
 	KeyID     string
+	UserID    string // where there is no key
 }
 
 type streamClaims struct {
 	jwt.RegisteredClaims
 	ProjectID string `json:"project"`
-	KeyID     string `json:"key"`
+	KeyID     string `json:"key,omitempty"`
+	UserID    string `json:"user,omitempty"`
 }
 
 // IssueStream returns a token for a grant.
@@ -46,6 +49,7 @@ func (t *Tokens) IssueStream(g StreamGrant) (string, error) {
 		},
 		ProjectID: g.ProjectID,
 		KeyID:     g.KeyID,
+		UserID:    g.UserID,
 	})
 	token.Header["typ"] = streamType
 	return token.SignedString(t.cfg.Key)
@@ -71,8 +75,8 @@ func (t *Tokens) VerifyStream(raw string) (StreamGrant, error) {
 	case err != nil:
 		return StreamGrant{}, errors.Join(ErrInvalidToken, err)
 	}
-	if typ, _ := token.Header["typ"].(string); typ != streamType || claims.Subject == "" || claims.ProjectID == "" || claims.KeyID == "" {
+	if typ, _ := token.Header["typ"].(string); typ != streamType || claims.Subject == "" || claims.ProjectID == "" || claims.KeyID == "" && claims.UserID == "" {
 		return StreamGrant{}, ErrInvalidToken
 	}
-	return StreamGrant{SessionID: claims.Subject, ProjectID: claims.ProjectID, KeyID: claims.KeyID}, nil
+	return StreamGrant{SessionID: claims.Subject, ProjectID: claims.ProjectID, KeyID: claims.KeyID, UserID: claims.UserID}, nil
 }

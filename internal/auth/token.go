@@ -3,6 +3,7 @@ package auth
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -108,3 +109,7 @@ func (t *Tokens) Verify(raw string) (userID string, err error) {
 	}
 	return claims.Subject, nil
 }
+
+// LooksLikeToken reports whether a text has the form of a signed token (RFC 7519, JWS compact serialization), good or not:
+// three parts with points between, the first a JSON object in base64url.
+func LooksLikeToken(s string) bool { return strings.HasPrefix(s, "eyJ") && strings.Count(s, ".") == 2 }

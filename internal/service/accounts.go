@@ -334,6 +334,53 @@ func (a *Accounts) Logout(ctx context.Context, refreshToken string) error {
 	return nil
 }
 
+// EnterProject returns a user's principal within a project of theirs: of its owner, who may do there what any key may.
+// Errors: ProjectRequired for no project; ProjectNotFound for one that is absent or another's.
+func (a *Accounts) EnterProject(ctx context.Context, p models.Principal, projectID string) (models.Principal, error) {
+	owner, err := user(p)
+	if err != nil {
+		return models.Principal{}, err
+	}
+	if projectID == "" {
+		return models.Principal{}, models.NewError(models.ProjectRequired)
+	}
+	id, ok := models.ParseID(projectID)
+	if !ok {
+		return models.Principal{}, models.NewError(models.ProjectNotFound)
+	}
+	if _, err := a.cfg.Store.Project(ctx, owner, id); err != nil {
+		return models.Principal{}, absent(err, models.ProjectNotFound)
+	}
+	return models.Principal{UserID: owner, ProjectID: id, Scopes: models.Scopes(), License: a.cfg.MaxLicense}, nil
+}
+
+// LooksLikeToken reports whether a credential has the form of an access token, good or not.
+func (a *Accounts) LooksLikeToken(raw string) bool { return auth.LooksLikeToken(raw) }
+
+// otherKind says what a credential is that is none of the kind that is due, so that whoever has sent it learns which is.
+// A credential of no known kind keeps the error's own words.
+func otherKind(code models.Code, raw, due string) *models.Error {
+	is := ""
+	switch {
+	case auth.WellFormedKey(raw):
+		is = "an API key"
+	case auth.WellFormedRefreshToken(raw):
+		is = "a refresh token"
+	case auth.LooksLikeToken(raw):
+		is = "the token of a login or of a link"
+	}
+	if is == "" {
+		return models.NewError(code)
+	}
+	return models.Errorf(code, "This is %s; %s is due here.", is, due)
+}
+
+// The credentials that are due, as errors name them.
+const (
+	dueKey   = "an API key of a project"
+	dueLogin = "the access token of a login"
+)
+
 // AuthenticateToken returns the user of an access token: InvalidToken or ExpiredToken otherwise.
 func (a *Accounts) AuthenticateToken(_ context.Context, token string) (models.Principal, error) {
 	userID, err := a.cfg.Tokens.Verify(token)
@@ -341,7 +388,10 @@ func (a *Accounts) AuthenticateToken(_ context.Context, token string) (models.Pr
 	case errors.Is(err, auth.ErrExpiredToken):
 		return models.Principal{}, models.NewError(models.ExpiredToken)
 	case err != nil:
-		return models.Principal{}, models.NewError(models.InvalidToken).Wrap(err)
+		if auth.LooksLikeToken(token) { // of the right form, and not good
+			return models.Principal{}, models.NewError(models.InvalidToken).Wrap(err)
+		}
+		return models.Principal{}, otherKind(models.InvalidToken, token, dueLogin).Wrap(err)
 	}
 	return models.Principal{UserID: userID}, nil
 }
@@ -353,7 +403,7 @@ const touchInterval = time.Minute
 // one, ExpiredAPIKey for one past its time.
 func (a *Accounts) AuthenticateKey(ctx context.Context, rawKey string) (models.Principal, error) {
 	if !auth.WellFormedKey(rawKey) {
-		return models.Principal{}, models.NewError(models.InvalidAPIKey)
+		return models.Principal{}, otherKind(models.InvalidAPIKey, rawKey, dueKey)
 	}
 	hash := auth.HashSecret(rawKey)
 	now := a.cfg.Now()

@@ -28,7 +28,7 @@ func checkKeyForm(rawKey string) error {
 	case rawKey == "":
 		return models.NewError(models.MissingKey)
 	case !auth.WellFormedKey(rawKey):
-		return models.NewError(models.InvalidKeyFormat)
+		return otherKind(models.InvalidKeyFormat, rawKey, dueKey)
 	}
 	return nil
 }

@@ -31,8 +31,12 @@ func (s *Sessions) StreamToken(ctx context.Context, p models.Principal, id strin
 	if err != nil {
 		return "", 0, err
 	}
-	token, err = s.cfg.Tokens.IssueStream(auth.StreamGrant{SessionID: ses.ID, ProjectID: p.ProjectID, KeyID: p.KeyID})
+	token, err = s.cfg.Tokens.IssueStream(streamGrant(p, ses.ID))
 	return token, auth.StreamTTL, err
+}
+
+func streamGrant(p models.Principal, sessionID string) auth.StreamGrant {
+	return auth.StreamGrant{SessionID: sessionID, ProjectID: p.ProjectID, KeyID: p.KeyID, UserID: p.UserID}
 }
 
 // Stream is the right to follow one session.
@@ -67,7 +71,7 @@ func (s *Sessions) OpenOwnStream(ctx context.Context, p models.Principal, id str
 	if err != nil {
 		return nil, err
 	}
-	return s.open(ctx, auth.StreamGrant{SessionID: ses.ID, ProjectID: p.ProjectID, KeyID: p.KeyID}, after)
+	return s.open(ctx, streamGrant(p, ses.ID), after)
 }
 
 func (s *Sessions) open(ctx context.Context, g auth.StreamGrant, after *int) (*Stream, error) {
@@ -87,12 +91,45 @@ func (s *Sessions) open(ctx context.Context, g auth.StreamGrant, after *int) (*S
 }
 
 func (st *Stream) checkKey(ctx context.Context) error {
-	active, err := st.sessions.cfg.Store.ActiveKeys(ctx, []string{st.grant.KeyID}, st.sessions.cfg.Now())
+	who, err := st.sessions.holders(ctx, []auth.StreamGrant{st.grant}, st.sessions.cfg.Now())
 	if err != nil {
 		return unavailable(err)
 	}
-	if active[st.grant.KeyID] != st.grant.ProjectID {
+	return who.fault(st.grant)
+}
+
+// holders are who may follow sessions at a moment.
+type holders struct {
+	keys   map[string]string // projects of good keys
+	owners map[string]string // owners of projects
+}
+
+// holders looks up those that grants name.
+func (s *Sessions) holders(ctx context.Context, grants []auth.StreamGrant, now time.Time) (holders, error) {
+	keys, projects := map[string]struct{}{}, map[string]struct{}{}
+	for _, g := range grants {
+		if g.KeyID != "" {
+			keys[g.KeyID] = struct{}{}
+		} else {
+			projects[g.ProjectID] = struct{}{}
+		}
+	}
+	var who holders
+	var err error
+	if who.keys, err = s.cfg.Store.ActiveKeys(ctx, slices.Collect(maps.Keys(keys)), now); err != nil {
+		return holders{}, err
+	}
+	who.owners, err = s.cfg.Store.Owners(ctx, slices.Collect(maps.Keys(projects)))
+	return who, err
+}
+
+// fault is the error of a grant whose holder may not follow the session any more, nil for none.
+func (h holders) fault(g auth.StreamGrant) error {
+	switch {
+	case g.KeyID != "" && h.keys[g.KeyID] != g.ProjectID:
 		return models.NewError(models.InvalidAPIKey)
+	case g.KeyID == "" && (g.UserID == "" || h.owners[g.ProjectID] != g.UserID):
+		return models.NewError(models.InvalidToken)
 	}
 	return nil
 }
@@ -258,11 +295,11 @@ func (w *watch) look(ctx context.Context, s *Sessions, one *watched) (models.Ses
 }
 
 func (w *watch) lookAtAll(ctx context.Context, s *Sessions, now time.Time) error {
-	keys, sessions := map[string]struct{}{}, map[string]struct{}{}
+	grants, sessions := make([]auth.StreamGrant, 0, len(w.streams)), map[string]struct{}{}
 	for one := range w.streams {
-		keys[one.grant.KeyID], sessions[one.grant.SessionID] = struct{}{}, struct{}{}
+		grants, sessions[one.grant.SessionID] = append(grants, one.grant), struct{}{}
 	}
-	active, err := s.cfg.Store.ActiveKeys(ctx, slices.Collect(maps.Keys(keys)), now)
+	who, err := s.holders(ctx, grants, now)
 	if err != nil {
 		return err
 	}
@@ -272,11 +309,8 @@ func (w *watch) lookAtAll(ctx context.Context, s *Sessions, now time.Time) error
 	}
 	for one := range w.streams {
 		ses, there := found[one.grant.SessionID]
-		one.session, one.err = ses, nil
-		switch {
-		case active[one.grant.KeyID] != one.grant.ProjectID:
-			one.err = models.NewError(models.InvalidAPIKey)
-		case !there || ses.ProjectID != one.grant.ProjectID:
+		one.session, one.err = ses, who.fault(one.grant)
+		if one.err == nil && (!there || ses.ProjectID != one.grant.ProjectID) {
 			one.err = models.NewError(models.SessionNotFound)
 		}
 	}

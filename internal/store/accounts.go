@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"gorm.io/gorm"
@@ -161,6 +162,21 @@ func (s *Store) Projects(ctx context.Context, ownerID string) ([]models.Project,
 	var out []models.Project
 	err := s.read(ctx).Where("owner_id = ?", ownerID).Order("id").Find(&out).Error
 	return out, translate(err)
+}
+
+// Owners returns the owners of those projects that are there, by project.
+func (s *Store) Owners(ctx context.Context, ids []string) (map[string]string, error) {
+	out := map[string]string{}
+	for chunk := range slices.Chunk(ids, idChunk) {
+		var found []models.Project
+		if err := s.read(ctx).Select("id", "owner_id").Where("id IN ?", chunk).Find(&found).Error; err != nil {
+			return nil, translate(err)
+		}
+		for _, p := range found {
+			out[p.ID] = p.OwnerID
+		}
+	}
+	return out, nil
 }
 
 // Project returns one of an owner's projects, or ErrNotFound.
