@@ -52,8 +52,8 @@ results: build ## Measure everything over NEUROD_EEG_DATA and write docs/results
 chaos: build setup ## Kill, freeze, flush and restart everything under load; lost, doubled and changed must be 0
 	go run ./tools/chaos -neurod bin/neurod
 
-bench: build setup ## Measure speed beside floors, limits and Python (3.11+, left out where missing); ONLY=live,import picks parts
-	go run ./tools/bench -neurod bin/neurod $(if $(ONLY),-only $(ONLY))
+bench: build setup ## Measure speed beside floors, limits and Python (3.11+, left out where missing); ONLY=live,import picks parts, PAIR=embedded a pair of stores
+	go run ./tools/bench -neurod bin/neurod $(if $(ONLY),-only $(ONLY)) $(if $(PAIR),-pair $(PAIR))
 
 clean: ## Remove what was built
 	rm -rf bin

@@ -110,6 +110,9 @@ func (s *Store) flow(ctx context.Context, r *flowRead, d decision) error {
 	if s.dialect == PostgreSQL {
 		return s.pgFlow(ctx, r, d)
 	}
+	if r.relaxed {
+		return s.relaxedTx(ctx, func(tx *gorm.DB) error { return d.run(liteFlow{tx}, r) })
+	}
 	return s.tx(ctx, func(tx *gorm.DB) error { return d.run(liteFlow{tx}, r) })
 }
 

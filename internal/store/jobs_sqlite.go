@@ -31,8 +31,9 @@ var _ Jobs = (*sqliteJobs)(nil)
 
 // write is a piece of a transaction. It may run twice, in another transaction, so it starts with empty hands.
 type write struct {
-	fn   func(tx liteTx) error
-	size int
+	fn      func(tx liteTx) error
+	size    int
+	relaxed bool // it need not survive a power cut: see relaxed
 }
 
 // Limits of one transaction.
@@ -69,17 +70,26 @@ func openSQLiteJobs(ctx context.Context, s *Store) (*sqliteJobs, error) {
 				return nil, err
 			}
 			defer conn.Close() // gives it back to the pool
-			tx, err := conn.BeginTx(context.Background(), nil)
-			if err != nil {
-				return nil, err
-			}
-			for _, w := range writes {
-				if err := w.fn(liteTx{tx}); err != nil {
-					return nil, errors.Join(err, tx.Rollback())
+			transact := func() error {
+				tx, err := conn.BeginTx(context.Background(), nil)
+				if err != nil {
+					return err
 				}
+				for _, w := range writes {
+					if err := w.fn(liteTx{tx}); err != nil {
+						return errors.Join(err, tx.Rollback())
+					}
+				}
+				j.dirty.Store(true)
+				return tx.Commit()
 			}
-			j.dirty.Store(true)
-			return make([]struct{}, len(writes)), tx.Commit()
+			// One that must be on the disk takes the others along.
+			if slices.ContainsFunc(writes, func(w write) bool { return !w.relaxed }) {
+				err = transact()
+			} else {
+				err = relaxed(conn, transact)
+			}
+			return make([]struct{}, len(writes)), err
 		},
 	})
 	j.checkpoint.Go(j.checkpointLoop)
@@ -117,7 +127,16 @@ func (j *sqliteJobs) write(ctx context.Context, size int, fn func(tx liteTx) err
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	_, err := j.writes.do(context.WithoutCancel(ctx), write{fn, size})
+	_, err := j.writes.do(context.WithoutCancel(ctx), write{fn: fn, size: size})
+	return err
+}
+
+// writeRelaxed is write for what heals by itself after a power cut, as package invariants of Jobs say.
+func (j *sqliteJobs) writeRelaxed(ctx context.Context, fn func(tx liteTx) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	_, err := j.writes.do(context.WithoutCancel(ctx), write{fn: fn, relaxed: true})
 	return err
 }
 
@@ -287,7 +306,7 @@ func liteScanRecord(rs rows) (r models.IdempotencyRecord, err error) {
 }
 
 func (j *sqliteJobs) Claim(ctx context.Context, id, owner string, lease time.Duration) (claimed *Claimed, err error) {
-	err = j.write(ctx, 0, func(tx liteTx) error {
+	err = j.writeRelaxed(ctx, func(tx liteTx) error {
 		claimed = nil
 		at := now()
 		found, err := inTx(tx, liteScanJob, `UPDATE jobs SET state = 'running', owner = ?, lease_until = ?, attempts = attempts + 1,
@@ -329,7 +348,7 @@ func (j *sqliteJobs) Claim(ctx context.Context, id, owner string, lease time.Dur
 }
 
 func (j *sqliteJobs) Extend(ctx context.Context, owner string, held []Attempt, lease time.Duration) (kept []string, err error) {
-	err = j.write(ctx, 0, func(tx liteTx) error {
+	err = j.writeRelaxed(ctx, func(tx liteTx) error {
 		kept = nil
 		until := now().Add(lease)
 		for _, a := range held {
@@ -523,7 +542,7 @@ func (j *sqliteJobs) Due(ctx context.Context, class Class, limit int) (due []Due
 	if err != nil || len(some) == 0 {
 		return nil, err
 	}
-	err = j.write(ctx, 0, func(tx liteTx) error {
+	err = j.writeRelaxed(ctx, func(tx liteTx) error {
 		at := now()
 		type dueAge struct {
 			Due
@@ -550,7 +569,7 @@ func (j *sqliteJobs) Due(ctx context.Context, class Class, limit int) (due []Due
 }
 
 func (j *sqliteJobs) Bump(ctx context.Context, jobs []Due) (bumped []Due, err error) {
-	err = j.write(ctx, 0, func(tx liteTx) error {
+	err = j.writeRelaxed(ctx, func(tx liteTx) error {
 		bumped = nil
 		for _, d := range jobs {
 			found, err := inTx(tx, liteScanDue, `UPDATE jobs SET seq = seq + 1 WHERE id = ? AND seq = ? AND state = 'queued'
@@ -567,7 +586,7 @@ func (j *sqliteJobs) Bump(ctx context.Context, jobs []Due) (bumped []Due, err er
 }
 
 func (j *sqliteJobs) Rouse(ctx context.Context, ids []string) (n int, err error) {
-	err = j.write(ctx, 0, func(tx liteTx) (err error) {
+	err = j.writeRelaxed(ctx, func(tx liteTx) (err error) {
 		at := now()
 		query, args := "UPDATE jobs SET next_check = ? WHERE state = 'queued' AND items_total = 0 AND next_check > ?", []any{at, at}
 		if ids != nil {
@@ -580,7 +599,7 @@ func (j *sqliteJobs) Rouse(ctx context.Context, ids []string) (n int, err error)
 }
 
 func (j *sqliteJobs) Orphan(ctx context.Context) (n int, err error) {
-	err = j.write(ctx, 0, func(tx liteTx) (err error) {
+	err = j.writeRelaxed(ctx, func(tx liteTx) (err error) {
 		at := now()
 		n, err = tx.exec("UPDATE jobs SET lease_until = ? WHERE state = 'running' AND lease_until > ?", at.Add(-time.Second), at)
 		return err
@@ -622,7 +641,7 @@ func (j *sqliteJobs) Depth(ctx context.Context, bulkKinds []string) ([]Depth, er
 }
 
 func (j *sqliteJobs) PruneRecords(ctx context.Context, limit int) (n int, err error) {
-	err = j.write(ctx, 0, func(tx liteTx) (err error) {
+	err = j.writeRelaxed(ctx, func(tx liteTx) (err error) {
 		n, err = tx.exec(`DELETE FROM idempotency_records WHERE rowid IN
 			(SELECT rowid FROM idempotency_records WHERE expires_at <= ? ORDER BY expires_at LIMIT ?)`, now(), limit)
 		return err
@@ -631,7 +650,7 @@ func (j *sqliteJobs) PruneRecords(ctx context.Context, limit int) (n int, err er
 }
 
 func (j *sqliteJobs) PrunePayloads(ctx context.Context, before time.Time, limit int) (n int, err error) {
-	err = j.write(ctx, 0, func(tx liteTx) (err error) {
+	err = j.writeRelaxed(ctx, func(tx liteTx) (err error) {
 		n, err = tx.exec(`DELETE FROM job_payloads WHERE job_id IN (
 			SELECT p.job_id FROM job_payloads p LEFT JOIN jobs j ON j.id = p.job_id
 			WHERE p.job_id < ? AND (j.id IS NULL OR j.finished_at < ?) ORDER BY p.job_id LIMIT ?)`, firstID(before), utc(before), limit)
@@ -641,7 +660,7 @@ func (j *sqliteJobs) PrunePayloads(ctx context.Context, before time.Time, limit 
 }
 
 func (j *sqliteJobs) PruneJobs(ctx context.Context, before, deadLetterBefore time.Time, limit int) (n int, err error) {
-	err = j.write(ctx, 0, func(tx liteTx) error {
+	err = j.writeRelaxed(ctx, func(tx liteTx) error {
 		ids, err := inTx(tx, liteScanString, `SELECT id FROM jobs
 			WHERE id < ? AND parent_id IS NULL AND finished_at < ? AND (NOT dead_letter OR finished_at < ?) ORDER BY id LIMIT ?`,
 			firstID(before), utc(before), utc(deadLetterBefore), limit)

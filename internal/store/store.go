@@ -235,6 +235,11 @@ func openSQLite(ctx context.Context, cfg Config) (*Store, error) {
 	if err := f.Close(); err != nil {
 		return nil, fmt.Errorf("store: %w", err)
 	}
+	for _, dir := range []string{filepath.Dir(path), filepath.Dir(filepath.Dir(path))} { // the folder may be new as well
+		if err := syncDir(dir); err != nil {
+			return nil, err
+		}
+	}
 
 	s := &Store{dialect: SQLite}
 	open := func(conns int, params url.Values) (*gorm.DB, error) {
@@ -255,10 +260,9 @@ func openSQLite(ctx context.Context, cfg Config) (*Store, error) {
 		return db, nil
 	}
 	// The writer comes first: it puts the file into WAL mode, which the readers then find.
-	// synchronous=NORMAL survives a crash of the process; a power cut can lose the last commits but not damage
-	// the file (https://sqlite.org/pragma.html#pragma_synchronous). Another process may hold the lock for a moment.
+	// Another process may hold the lock for a moment. For synchronous see relaxed.
 	if s.writer, err = open(1, url.Values{
-		"_pragma": {"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(NORMAL)", "foreign_keys(1)"},
+		"_pragma": {"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)"},
 		"_txlock": {"immediate"}, // a transaction takes the lock when it starts, not in its middle
 	}); err != nil {
 		return nil, errors.Join(err, s.Close())

@@ -16,6 +16,7 @@ import (
 	"testing"
 
 	"github.com/neurod/neurod/internal/store"
+	"github.com/neurod/neurod/internal/testkit/powercut"
 	"github.com/neurod/neurod/internal/testkit/servers"
 )
 
@@ -133,6 +134,10 @@ func SQLite(t testing.TB) string {
 		t.Fatalf("migrate the template: %v", err)
 	}
 	path := filepath.Join(t.TempDir(), "neurod.db")
+	// As with PostgreSQL: what tests commit need not survive a crash of the machine.
+	if err := powercut.NeverSync(filepath.Dir(path)); err != nil {
+		t.Fatal(err)
+	}
 	if err := os.WriteFile(path, content, 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -23,6 +23,7 @@ func main() {
 	flag.DurationVar(&opt.load, "load", 12*time.Second, "length of one closed-loop throughput round")
 	flag.IntVar(&opt.clients, "clients", 32, "closed-loop clients")
 	flag.IntVar(&opt.rounds, "rounds", 3, "throughput rounds; floor and service take turns, medians are compared")
+	flag.StringVar(&opt.pair, "pair", "", "measure latency and throughput on one pair alone: production or embedded (default both)")
 	floor := flag.String("floor", "", "internal: serve the floor on this address")
 	flag.Parse()
 
@@ -43,6 +44,7 @@ func main() {
 type options struct {
 	neurod   string
 	only     string
+	pair     string
 	requests int
 	load     time.Duration
 	clients  int

@@ -149,18 +149,23 @@ func onStage(ctx context.Context, opt options, part func(context.Context, option
 
 func benchLatency(ctx context.Context, opt options) error {
 	fmt.Println("\n## Latency: POST to result through wait, 8 channels × 4 s motor imagery, one client")
+	if opt.pair == "embedded" {
+		return onEmbedded(ctx, opt, latency)
+	}
 	err := onStage(ctx, opt, func(ctx context.Context, opt options, s *stage) error {
 		return latency(ctx, opt, s.deployment, s.client)
 	})
-	if err != nil {
+	if err != nil || opt.pair == "production" {
 		return err
 	}
 	return onEmbedded(ctx, opt, latency)
 }
 
 func benchThroughput(ctx context.Context, opt options) error {
-	if err := onStage(ctx, opt, throughput); err != nil {
-		return err
+	if opt.pair != "embedded" {
+		if err := onStage(ctx, opt, throughput); err != nil || opt.pair == "production" {
+			return err
+		}
 	}
 	return onEmbedded(ctx, opt, func(ctx context.Context, opt options, _ *deployment, c *neurod.Client) error {
 		rate, lat, err := closedLoop(ctx, c, opt.clients, opt.load)
