@@ -143,6 +143,20 @@ type Info struct {
 	Aligned bool
 }
 
+// Abstained returns the result that says nothing of what r says something of: the class "undetermined" comes first, and there being no
+// answer is as probable as every class of r. It is what becomes of an answer that rests on nothing.
+func Abstained(r *Result) *Result {
+	out := *r
+	p := 1 / float64(len(r.Classes)+1)
+	out.Classes = make([]Class, 1, len(r.Classes)+1)
+	out.Classes[0] = Class{Name: string(Undetermined), Probability: p}
+	for _, c := range r.Classes {
+		out.Classes = append(out.Classes, Class{Name: c.Name, Probability: p})
+	}
+	out.Seizure, out.Flags = nil, nil
+	return &out
+}
+
 // Decoder decodes one request.
 type Decoder interface {
 	Info() Info

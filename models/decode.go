@@ -36,9 +36,10 @@ const MaxPlaceCues = 50
 type DecodeInput struct {
 	Type       string       `json:"type"`                  // "eeg"
 	Data       string       `json:"data,omitempty"`        // base64, standard or URL-safe alphabet, padding optional
-	Encoding   string       `json:"encoding,omitempty"`    // float32le (default), int16le, edf, bdf, gdf
+	Encoding   string       `json:"encoding,omitempty"`    // float32le (default), float64le, int16le, edf, bdf, gdf
 	Layout     string       `json:"layout,omitempty"`      // sample_major (default), channel_major
 	ScaleUV    *float64     `json:"scale_uv,omitempty"`    // µV a unit, with int16le
+	Unit       string       `json:"unit,omitempty"`        // V, mV, uV (default), nV: of bare floats
 	Paradigm   string       `json:"paradigm,omitempty"`    // motor_imagery, p300, ssvep, seizure, auto (default)
 	Device     string       `json:"device,omitempty"`      // headset name, e.g. "OpenBCI Cyton"
 	Channels   *Channels    `json:"channels,omitempty"`    // a count, or the names

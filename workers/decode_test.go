@@ -17,6 +17,7 @@ import (
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/catalog"
 	"github.com/neurod/neurod/decoders/decode"
+	"github.com/neurod/neurod/decoders/recording"
 	"github.com/neurod/neurod/models"
 	"github.com/neurod/neurod/workers"
 )
@@ -79,6 +80,21 @@ func TestDecodeRequestIsOneContract(t *testing.T) {
 			t.Fatalf("(-service +decoder):\n%s", diff)
 		}
 	})
+}
+
+// TestUnitsAreOneTable: the service may not import the decoders, nor they it.
+func TestUnitsAreOneTable(t *testing.T) {
+	t.Parallel()
+	for _, name := range append(models.UnitNames(), "", "μV", "UV", "volt") {
+		ours, ok := models.Microvolts(name)
+		theirs, known := recording.Microvolts(name)
+		if ours != theirs || ok != known {
+			t.Errorf("%q is %v µV (%v) in the service and %v (%v) in the decoders", name, ours, ok, theirs, known)
+		}
+	}
+	if len(recording.Units) != len(models.UnitNames()) {
+		t.Errorf("%d units in the decoders, %d in the service", len(recording.Units), len(models.UnitNames()))
+	}
 }
 
 // sameFields requires equal names, order and tags of the fields of two structs, all the way down.

@@ -29,6 +29,7 @@ type decodeCmd struct {
 	Models   string   `env:"NEUROD_MODELS_DIR" help:"Folder of catalog models beside those in the program."`
 	Device   string   `help:"Headset, such as 'OpenBCI Cyton': names the channels of files that do not."`
 	Channels []string `help:"Channels to use. All EEG channels by default."`
+	Unit     string   `placeholder:"UNIT" help:"Unit of a file that states none: V, mV, uV or nV. uV by default."`
 	Rate     float64  `help:"Sampling rate of a file that does not tell its own, in Hz."`
 	Start    float64  `help:"Where to start in the file, in s."`
 	Seconds  float64  `help:"How much to decode, in s. To the end by default."`
@@ -147,7 +148,7 @@ func nameChannels(rec *recording.Recording, device string) {
 // request puts the flags into a decode request.
 func (c decodeCmd) request() (*decode.Request, error) {
 	req := &decode.Request{
-		Input:   decode.Input{Type: "eeg", Paradigm: c.Paradigm, Model: c.Model, Device: c.Device},
+		Input:   decode.Input{Type: "eeg", Paradigm: c.Paradigm, Model: c.Model, Device: c.Device, Unit: c.Unit},
 		Context: &decode.Context{Locale: c.Locale, UIMode: c.UIMode, SessionHistory: c.History},
 	}
 	if len(c.Channels) > 0 {

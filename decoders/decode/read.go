@@ -2,6 +2,7 @@ package decode
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -29,6 +30,8 @@ type loaded struct {
 	// targets tells of each event whether it was a target; nil where the recording does not.
 	targets []bool
 	flags   []intent.Flag
+	// strangeUnit is the unit that a file states for the channels, where it is no voltage.
+	strangeUnit string
 	// pending reads the samples of a raw payload, once it is known how many are needed.
 	pending func() error
 }
@@ -44,7 +47,7 @@ func (l *loaded) flag(code, format string, args ...any) {
 
 // isRaw tells whether an encoding is bare samples.
 func isRaw(encoding string) bool {
-	return encoding == "" || encoding == string(recording.Float32LE) || encoding == string(recording.Int16LE)
+	return recording.Encoding(encoding).Width() > 0
 }
 
 // open reads what a request says about its payload, and the payload itself where it is a file.
@@ -59,8 +62,8 @@ func open(in *Input, payload []byte) (*loaded, error) {
 	}[in.Encoding]
 	if read == nil {
 		return nil, decoders.Errorf(decoders.CodeUnsupportedFormat,
-			map[string]any{"encoding": in.Encoding, "supported": []string{"float32le", "int16le", "edf", "bdf", "gdf"}},
-			"encoding %q is unknown; there are float32le, int16le, edf, bdf and gdf", in.Encoding)
+			map[string]any{"encoding": in.Encoding, "supported": []string{"float32le", "float64le", "int16le", "edf", "bdf", "gdf"}},
+			"encoding %q is unknown; there are float32le, float64le, int16le, edf, bdf and gdf", in.Encoding)
 	}
 	if len(payload) == 0 {
 		return nil, decoders.Errorf(decoders.CodePayloadMalformed, map[string]any{"bytes": 0, "encoding": in.Encoding},
@@ -84,6 +87,10 @@ func fromRecording(in *Input, rec *recording.Recording) (*loaded, error) {
 	if in.SampleRate > 0 {
 		rec.SetRate(in.SampleRate)
 	}
+	scale, ok := recording.Microvolts(in.Unit)
+	if !ok {
+		return nil, unknownUnit(in.Unit)
+	}
 	var labels []string
 	if in.Channels != nil {
 		labels = in.Channels.Names
@@ -93,6 +100,14 @@ func fromRecording(in *Input, rec *recording.Recording) (*loaded, error) {
 		return nil, err
 	}
 	l.Signal = sig
+	l.strangeUnit = rec.StrangeUnit(sig.Channels)
+	if in.Unit != "" {
+		if rec.StatesUnit(sig.Channels) {
+			return nil, decoders.Errorf(decoders.CodePayloadMalformed, map[string]any{"unit": in.Unit},
+				"the unit %s does not apply: the recording states the units of its channels", in.Unit)
+		}
+		l.Data.Scale(scale, l.Data)
+	}
 	rows, _ := sig.Data.Dims()
 	if in.Channels != nil && in.Channels.Names == nil && in.Channels.Count != rows && in.Channels.Count != len(rec.Channels) {
 		l.flag(intent.FlagMontageMismatch, "The request speaks of %d channels; the file has %d, of which %d are EEG.",
@@ -137,11 +152,17 @@ func openRaw(in *Input, payload []byte) (*loaded, error) {
 	if l.events, err = eventsOf(in); err != nil {
 		return nil, err
 	}
+	scale, ok := recording.Microvolts(in.Unit)
+	if !ok {
+		return nil, unknownUnit(in.Unit)
+	}
+	if in.ScaleUV != nil {
+		scale *= *in.ScaleUV
+	}
+	if err := checkEncoding(in, payload, len(names)); err != nil {
+		return nil, err
+	}
 	l.pending = func() error {
-		scale := 1.0
-		if in.ScaleUV != nil {
-			scale = *in.ScaleUV
-		}
 		data, err := recording.ReadRaw(payload, recording.Encoding(in.Encoding), recording.Layout(in.Layout), len(names), scale)
 		if err != nil {
 			return err
@@ -150,6 +171,31 @@ func openRaw(in *Input, payload []byte) (*loaded, error) {
 		return nil
 	}
 	return l, nil
+}
+
+func unknownUnit(unit string) error {
+	return decoders.Errorf(decoders.CodePayloadMalformed, map[string]any{"unit": unit}, "unit %q is unknown; there are V, mV, uV and nV", unit)
+}
+
+// checkEncoding refuses bytes that cannot be the samples which the request says they are, and says what they look like.
+func checkEncoding(in *Input, payload []byte, channels int) error {
+	enc := recording.Encoding(in.Encoding)
+	if enc == "" {
+		enc = recording.Float32LE
+	}
+	looks := recording.Resembles(payload, enc, channels)
+	if looks == "" {
+		return nil
+	}
+	details := map[string]any{"encoding": string(enc), "looks_like": looks, "bytes": len(payload), "channels": channels}
+	remedy := "send them as bare samples"
+	switch {
+	case recording.Encoding(looks).Width() > 0 || looks == "EDF" || looks == "BDF" || looks == "GDF":
+		remedy = "send encoding " + strings.ToLower(looks)
+	case looks == "float32be" || looks == "float64be":
+		remedy = "turn them to little-endian"
+	}
+	return decoders.Errorf(decoders.CodePayloadMalformed, details, "the %d bytes of data look like %s and were sent as %s: %s", len(payload), looks, enc, remedy)
 }
 
 // rawChannels returns the names of the channels of bare samples.
@@ -305,10 +351,8 @@ func (l *loaded) load(in *Input, need int) error {
 		}
 		return nil
 	}
-	width, encoding := 4, "float32le"
-	if in.Encoding == string(recording.Int16LE) {
-		width, encoding = 2, "int16le"
-	}
+	encoding := cmp.Or(in.Encoding, string(recording.Float32LE))
+	width := recording.Encoding(encoding).Width()
 	if whole := width * channels; l.bytes < need*whole {
 		return tooShort(need, float64(l.bytes)/float64(whole), channels, l.Rate,
 			fmt.Sprintf(" × %d channels = %d bytes as %s", channels, need*whole, encoding))

@@ -22,9 +22,10 @@ type Request struct {
 type Input struct {
 	Type       string    `json:"type"`                  // "eeg"
 	Data       string    `json:"data,omitempty"`        // base64; only read when Run gets no payload
-	Encoding   string    `json:"encoding,omitempty"`    // float32le (default), int16le, edf, bdf, gdf
+	Encoding   string    `json:"encoding,omitempty"`    // float32le (default), float64le, int16le, edf, bdf, gdf
 	Layout     string    `json:"layout,omitempty"`      // sample_major (default), channel_major
 	ScaleUV    *float64  `json:"scale_uv,omitempty"`    // µV a unit, with int16le
+	Unit       string    `json:"unit,omitempty"`        // V, mV, uV (default), nV: of bare floats, and of a recording that states none
 	Paradigm   string    `json:"paradigm,omitempty"`    // motor_imagery, p300, ssvep, seizure, auto (default)
 	Device     string    `json:"device,omitempty"`      // headset name
 	Channels   *Channels `json:"channels,omitempty"`    // a count, or the names

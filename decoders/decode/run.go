@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/catalog"
@@ -209,16 +208,23 @@ func run(ctx context.Context, req *Request, l *loaded, cat catalog.Resolver, opt
 	}
 	opt.step("decode")
 
-	quality := measure(l)
+	f := assess(l, result)
+	if at >= 0 { // the answer rests on a stretch
+		lo, hi := parts.stretch(l.Signal, at)
+		f.low = assessPart(l, lo, hi, result).low
+	}
+	if f.unfit() {
+		result = decoders.Abstained(result)
+	}
 	opt.step("quality")
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 
-	ictal := checkSeizure(choice, result, l.Signal, d)
+	ictal := checkSeizure(choice, result, l.Signal, f, d)
 	opt.step("seizure")
 
-	out := answer(req.Context, choice, result, l, quality, ictal)
+	out := answer(req.Context, choice, result, l, f, ictal)
 	out.Alignment, out.Clip = alignment, parts.clip(l.Signal, at, result, 0)
 	out.Trials, out.TrialsSummary = list, summary
 	opt.step("answer")
@@ -251,15 +257,6 @@ func checkResult(r *decoders.Result) error {
 		return fmt.Errorf("the probabilities sum to %v", sum)
 	}
 	return nil
-}
-
-// measure returns the quality of the recording, nil where it is too short or too slow to say.
-func measure(l *loaded) *features.Summary {
-	s, err := features.Summarize(l.Signal)
-	if err != nil {
-		return nil
-	}
-	return s
 }
 
 // priorShare is the weight of the language model in the prior of a speller; the rest is flat. It bounds what the
@@ -299,18 +296,26 @@ func prior(c *Context, st decoders.Stimulus) func(string) float64 {
 }
 
 // checkSeizure returns whether the recording looks like a seizure, nil where that cannot be said. A request for the
-// paradigm seizure has its answer; beside every other paradigm the rules of package seizure run.
-func checkSeizure(choice *catalog.Choice, result *decoders.Result, sig decoders.Signal, d *Diagnostics) *bool {
+// paradigm seizure has its answer; beside every other paradigm the rules of package seizure run. That nothing was found says
+// nothing where nothing could be read.
+func checkSeizure(choice *catalog.Choice, result *decoders.Result, sig decoders.Signal, f fitness, d *Diagnostics) *bool {
 	if choice != nil && choice.Entry.Paradigm == decoders.Seizure {
 		return result.Seizure
 	}
 	verdict, evidence := seizure.Check(sig)
 	d.Seizure = &evidence
+	switch {
+	case verdict == nil:
+	case f.units != nil:
+		verdict, evidence.Reason = nil, seizure.ReasonAmplitude
+	case f.low && !*verdict:
+		verdict, evidence.Reason = nil, seizure.ReasonQuality
+	}
 	return verdict
 }
 
 // answer puts the output together.
-func answer(c *Context, choice *catalog.Choice, result *decoders.Result, l *loaded, quality *features.Summary, ictal *bool) *Output {
+func answer(c *Context, choice *catalog.Choice, result *decoders.Result, l *loaded, f fitness, ictal *bool) *Output {
 	if c == nil {
 		c = &Context{}
 	}
@@ -327,7 +332,7 @@ func answer(c *Context, choice *catalog.Choice, result *decoders.Result, l *load
 		SessionContext:   intent.SessionContext(mode, paradigm, c.SessionHistory, first.Intent),
 		SeizureDetected:  ictal,
 		RedFlags:         []string{},
-		RedFlagDetails:   redFlags(choice, result, ranked, l, quality, ictal),
+		RedFlagDetails:   redFlags(choice, result, ranked, l, f, ictal),
 		Disclaimer:       intent.Disclaimer,
 		DecodedClass:     decodedClass(mode, paradigm, result.Classes, c.Intents, first.Intent),
 		Model: &Model{Name: choice.Entry.Name, Version: choice.Entry.Version, Pipeline: choice.Entry.Pipeline,
@@ -336,7 +341,7 @@ func answer(c *Context, choice *catalog.Choice, result *decoders.Result, l *load
 	for _, f := range out.RedFlagDetails {
 		out.RedFlags = append(out.RedFlags, f.Code)
 	}
-	out.Quality = qualityOf(quality)
+	out.Quality = qualityOf(f.summary)
 	return out
 }
 
@@ -346,9 +351,9 @@ func undetermined(c *Context, l *loaded, opt Options, d *Diagnostics) *Output {
 	if c == nil {
 		c = &Context{}
 	}
-	quality := measure(l)
+	f := assess(l, nil)
 	opt.step("quality")
-	ictal := checkSeizure(nil, nil, l.Signal, d)
+	ictal := checkSeizure(nil, nil, l.Signal, f, d)
 	opt.step("seizure")
 	flags := slices.Clone(l.flags)
 	if ictal != nil && *ictal {
@@ -365,10 +370,10 @@ func undetermined(c *Context, l *loaded, opt Options, d *Diagnostics) *Output {
 		SessionContext:   intent.SessionContext(intent.Mode(c.UIMode), decoders.Undetermined, c.SessionHistory, intent.Undetermined),
 		SeizureDetected:  ictal,
 		RedFlags:         []string{},
-		RedFlagDetails:   intent.Sort(append(flags, qualityFlags(quality)...)),
+		RedFlagDetails:   intent.Sort(append(flags, f.flags()...)),
 		Disclaimer:       intent.Disclaimer,
 		Alignment:        Alignment{Kind: NotAligned},
-		Quality:          qualityOf(quality),
+		Quality:          qualityOf(f.summary),
 		Undetermined:     &Undetermined{Reason: d.Routing.Why, Tried: slices.Clone(d.Routing.Fallbacks), Evidence: d.Routing.Evidence},
 	}
 	for _, f := range out.RedFlagDetails {
@@ -405,6 +410,9 @@ func decodedClass(mode intent.Mode, paradigm decoders.Paradigm, classes []decode
 
 // predicted returns the running text with its last word completed where the intent spells, else a phrase for it.
 func predicted(c *Context, first string) string {
+	if first == intent.Undetermined {
+		return ""
+	}
 	if intent.Spells(first) {
 		return language.ForLocale(c.Locale).Predict(c.SessionHistory, first)
 	}
@@ -412,7 +420,7 @@ func predicted(c *Context, first string) string {
 }
 
 // redFlags collects the warnings of an answer, gravest first.
-func redFlags(choice *catalog.Choice, result *decoders.Result, ranked []intent.Ranked, l *loaded, quality *features.Summary, ictal *bool) []intent.Flag {
+func redFlags(choice *catalog.Choice, result *decoders.Result, ranked []intent.Ranked, l *loaded, f fitness, ictal *bool) []intent.Flag {
 	flags := slices.Clone(l.flags)
 	add := func(code, format string, args ...any) {
 		f := intent.FlagOf(code)
@@ -428,7 +436,7 @@ func redFlags(choice *catalog.Choice, result *decoders.Result, ranked []intent.R
 		add(intent.FlagLowConfidence, "%s has a probability of %.2f; guessing among %d would give %.2f.",
 			ranked[0].Intent, ranked[0].Confidence, len(ranked), 1/float64(len(ranked)))
 	}
-	if intent.Ambiguous(ranked) {
+	if intent.Ambiguous(ranked) && ranked[0].Intent != intent.Undetermined {
 		add(intent.FlagAmbiguous, "%s (%.2f) and %s (%.2f) are close to each other.",
 			ranked[0].Intent, ranked[0].Confidence, ranked[1].Intent, ranked[1].Confidence)
 	}
@@ -442,31 +450,5 @@ func redFlags(choice *catalog.Choice, result *decoders.Result, ranked []intent.R
 	if l.Seconds() < 2 {
 		add(intent.FlagShortRecording, "")
 	}
-	return intent.Sort(append(flags, qualityFlags(quality)...))
-}
-
-func qualityFlags(quality *features.Summary) []intent.Flag {
-	if quality == nil {
-		return nil
-	}
-	var flags []intent.Flag
-	var artifacts []string
-	for _, code := range quality.Flags {
-		switch code {
-		case features.FlagArtifactBlink:
-			artifacts = append(artifacts, "blinks")
-		case features.FlagArtifactMotion:
-			artifacts = append(artifacts, "movement")
-		case features.FlagArtifactEMG:
-			artifacts = append(artifacts, "muscle activity")
-		default: // low_quality, poor_contact, line_noise have the same codes here
-			flags = append(flags, intent.FlagOf(code))
-		}
-	}
-	if len(artifacts) > 0 {
-		f := intent.FlagOf(intent.FlagArtifact)
-		f.Message = "The recording holds " + strings.Join(artifacts, ", ") + "."
-		flags = append(flags, f)
-	}
-	return flags
+	return intent.Sort(append(flags, f.flags()...))
 }

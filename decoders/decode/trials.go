@@ -58,7 +58,7 @@ type TrialAnswer struct {
 	Clip Clip `json:"clip"`
 	// Label is the class that the recording tells; null where it does not.
 	Label *string `json:"label"`
-	// Right tells whether the decoded class is the label; null without one.
+	// Right tells whether the decoded class is the label; null without one, and where there is no answer.
 	Right          *bool           `json:"right"`
 	DecodedIntent  string          `json:"decoded_intent"`
 	DecodedClass   string          `json:"decoded_class"`
@@ -270,7 +270,7 @@ func (t *trialed) each(ctx context.Context, req *Request, choice *catalog.Choice
 			if firstAnswered < 0 {
 				firstAnswered = i
 			}
-			if choice.Entry.Paradigm == decoders.P300 && len(in.Stimulus.Matrix) > 0 { // what was spelled so far makes the next letter more or less probable
+			if choice.Entry.Paradigm == decoders.P300 && len(in.Stimulus.Matrix) > 0 && answer.DecodedIntent != intent.Undetermined { // what was spelled so far makes the next letter more or less probable
 				c = spelled(c, answer.DecodedIntent)
 			}
 		} else {
@@ -280,7 +280,7 @@ func (t *trialed) each(ctx context.Context, req *Request, choice *catalog.Choice
 			label := trial.Class
 			answer.Label = &label
 		}
-		if answer.Label != nil && answer.Error == nil {
+		if answer.Label != nil && answer.Error == nil && answer.DecodedIntent != intent.Undetermined {
 			right := answer.DecodedClass == trial.Class
 			answer.Right = &right
 		}
@@ -347,9 +347,12 @@ func (t *trialed) one(ctx context.Context, c *Context, choice *catalog.Choice, i
 	if err := checkResult(result); err != nil {
 		return a, err
 	}
-	own := &loaded{Signal: view.Signal}
-	quality := measure(own)
-	out := answer(c, choice, result, own, quality, nil)
+	own := &loaded{Signal: view.Signal, strangeUnit: l.strangeUnit}
+	f := assess(own, result)
+	if f.unfit() {
+		result = decoders.Abstained(result)
+	}
+	out := answer(c, choice, result, own, f, nil)
 	a.Clip = t.clip(in.Signal, i, result, from)
 	a.DecodedIntent, a.DecodedClass, a.Confidence, a.Alternatives, a.RedFlags = out.DecodedIntent, out.DecodedClass, out.Confidence, out.Alternatives, out.RedFlags
 	if out.Quality != nil {

@@ -75,6 +75,9 @@ func CheckResult(info decoders.Info, res *decoders.Result) error {
 	if !(res.From >= 0 && res.From <= res.To) || math.IsInf(res.To, 0) {
 		return fmt.Errorf("the answer rests on the signal from %v to %v s", res.From, res.To)
 	}
+	if err := checkVerdict(res); err != nil {
+		return err
+	}
 	for _, f := range res.Flags {
 		if f == "" {
 			return errors.New("empty flag")
@@ -82,6 +85,23 @@ func CheckResult(info decoders.Info, res *decoders.Result) error {
 	}
 	if _, err := json.Marshal(res.Evidence); err != nil {
 		return fmt.Errorf("evidence is not JSON: %w", err)
+	}
+	return nil
+}
+
+// ictalLike is the class of package seizure that a verdict is about.
+const ictalLike = "ictal_like"
+
+// checkVerdict holds a verdict on a seizure to the classes: what is detected is the most probable class, and where nothing can be said no
+// class is more probable than another.
+func checkVerdict(res *decoders.Result) error {
+	first, last := res.Classes[0], res.Classes[len(res.Classes)-1]
+	switch {
+	case res.Paradigm != decoders.Seizure:
+	case res.Seizure == nil && first.Probability > last.Probability+sumTolerance:
+		return fmt.Errorf("no verdict on a seizure, but %q has %v", first.Name, first.Probability)
+	case res.Seizure != nil && *res.Seizure != (first.Name == ictalLike):
+		return fmt.Errorf("the verdict on a seizure is %v, but %q is first", *res.Seizure, first.Name)
 	}
 	return nil
 }

@@ -18,6 +18,7 @@ const (
 	FlagAmbiguous       = "ambiguous"
 	FlagNoTarget        = "no_target"
 	FlagPossibleSeizure = "possible_seizure"
+	FlagUnitsSuspect    = "units_suspect"
 	FlagLowQuality      = "low_quality"
 	FlagPoorContact     = "poor_contact"
 	FlagArtifact        = "artifact"
@@ -46,15 +47,16 @@ type Flag struct {
 var table = []Flag{
 	{FlagPossibleSeizure, Critical, "The recording looks like a seizure. This is no diagnosis; have a person look at once."},
 	{FlagUndetermined, Warning, "Nothing in the request or the recording tells what the person did; no intent was decoded."},
+	{FlagUnitsSuspect, Warning, "The samples are not in microvolts, or not EEG, by their amplitude; nothing was decoded."},
 	{FlagLowConfidence, Warning, "The answer is hardly more probable than guessing."},
 	{FlagAmbiguous, Warning, "The two most probable intents are close to each other."},
-	{FlagLowQuality, Warning, "Most of the recording is too noisy to rely on."},
+	{FlagLowQuality, Warning, "Most of the recording is too noisy to rely on; nothing was decoded."},
 	{FlagPoorContact, Warning, "A quarter of the electrodes or more has poor contact."},
 	{FlagArtifact, Warning, "Blinks, movement or muscle activity cover the brain's signal."},
 	{FlagMontageMismatch, Warning, "The channels are not those that the device has."},
 	{FlagGapInRecording, Warning, "The recording has gaps; what follows one is joined to what was before it."},
-	{FlagSeizureUnknown, Warning, "The recording is too short or too noisy to tell whether it looks like a seizure."},
-	{FlagAmplitudeOnly, Warning, "The trained model finds the clip ictal-like, the rules do not: its amplitude alone may be the reason."},
+	{FlagSeizureUnknown, Warning, "The recording is too short, too noisy or in a wrong unit to tell whether it looks like a seizure."},
+	{FlagAmplitudeOnly, Warning, "The trained model finds the clip ictal-like, the rules do not, so the answer does not: its amplitude alone may be the reason."},
 	{FlagAlphaLike, Warning, "The strongest frequency looks like the alpha rhythm of closed eyes, not like a flicker."},
 	{FlagEventsIgnored, Warning, "No event leaves enough signal behind it; the recording was decoded from its start."},
 	{FlagNoTarget, Info, "The person seems to look at none of the targets."},

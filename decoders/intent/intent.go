@@ -67,6 +67,9 @@ func canonical(class string) string {
 
 // Of returns the intent of one class. own is the caller's own map and may be nil.
 func Of(mode Mode, paradigm decoders.Paradigm, class string, own map[string]string) string {
+	if class == string(decoders.Undetermined) {
+		return Undetermined // whoever wants something done on no answer does not get it
+	}
 	c := canonical(class)
 	standard := standardIntent(mode, paradigm, class, c)
 	for _, key := range []string{class, c, strings.TrimPrefix(class, letterPrefix), standard} {
@@ -184,6 +187,12 @@ func Rank(mode Mode, paradigm decoders.Paradigm, classes []decoders.Class, own m
 	}
 	if !(sum > 0) {
 		return ranked
+	}
+	if classes[0].Name == string(decoders.Undetermined) {
+		// No answer stays none where the caller's map puts several classes into one intent.
+		for i := range ranked {
+			ranked[i].Confidence = sum / float64(len(ranked))
+		}
 	}
 	slices.SortStableFunc(ranked, func(a, b Ranked) int { return cmp.Compare(b.Confidence, a.Confidence) })
 	round(ranked, sum)

@@ -273,3 +273,22 @@ func TestLowConfidenceKnowsChance(t *testing.T) {
 		t.Error("disclaimer")
 	}
 }
+
+// TestNoAnswerStaysNone: however classes are mapped, an answer that rests on nothing makes no intent of them.
+func TestNoAnswerStaysNone(t *testing.T) {
+	t.Parallel()
+	none := decoders.Abstained(&decoders.Result{Classes: []decoders.Class{{Name: "left", Probability: 0.9}, {Name: "right", Probability: 0.1}}})
+	for name, own := range map[string]map[string]string{
+		"no map": nil, "both are one": {"left": "go", "right": "go"}, "even of none": {"undetermined": "go", "left": "go"},
+	} {
+		ranked := intent.Rank(intent.Default, decoders.MotorImagery, none.Classes, own)
+		if ranked[0].Intent != intent.Undetermined || ranked[0].Confidence > 0.5 {
+			t.Errorf("%s: %+v", name, ranked)
+		}
+	}
+	for _, p := range []decoders.Paradigm{decoders.P300, decoders.SSVEP, decoders.Seizure} {
+		if got := intent.Of(intent.Default, p, "undetermined", nil); got != intent.Undetermined {
+			t.Errorf("%s: %s", p, got)
+		}
+	}
+}

@@ -10,11 +10,25 @@ import (
 // Encoding is how a raw buffer holds one sample.
 type Encoding string
 
-// The encodings of raw buffers, both little-endian.
+// The encodings of raw buffers, all little-endian.
 const (
 	Float32LE Encoding = "float32le"
+	Float64LE Encoding = "float64le"
 	Int16LE   Encoding = "int16le"
 )
+
+// Width returns the bytes of one value, 0 for an encoding that is not known. An empty one is Float32LE.
+func (e Encoding) Width() int {
+	switch e {
+	case Float32LE, "":
+		return 4
+	case Float64LE:
+		return 8
+	case Int16LE:
+		return 2
+	}
+	return 0
+}
 
 // Layout is the order of the samples in a raw buffer.
 type Layout string
@@ -34,13 +48,8 @@ const formatRaw Format = "raw"
 // Errors: payload_malformed where the bytes do not make whole samples of the given channels, unsupported_format
 // where encoding or layout is unknown.
 func ReadRaw(b []byte, enc Encoding, layout Layout, channels int, scale float64) (*mat.Dense, error) {
-	width := 4
-	switch enc {
-	case Float32LE, "":
-		enc = Float32LE
-	case Int16LE:
-		width = 2
-	default:
+	width := enc.Width()
+	if width == 0 {
 		return nil, unsupported(formatRaw, map[string]any{"encoding": string(enc)}, "encoding %q is unknown", enc)
 	}
 	if layout != SampleMajor && layout != ChannelMajor && layout != "" {
@@ -69,17 +78,22 @@ func ReadRaw(b []byte, enc Encoding, layout Layout, channels int, scale float64)
 		if layout == ChannelMajor {
 			at, step = c*samples*width, width
 		}
-		if enc == Float32LE {
-			for i := range row {
-				row[i] = scale * float64(math.Float32frombits(binary.LittleEndian.Uint32(b[at:])))
-				at += step
-			}
-			continue
-		}
+		read := enc.reader()
 		for i := range row {
-			row[i] = scale * float64(int16(binary.LittleEndian.Uint16(b[at:])))
+			row[i] = scale * read(b[at:])
 			at += step
 		}
 	}
 	return out, nil
+}
+
+// reader returns what reads one value of a known encoding.
+func (e Encoding) reader() func([]byte) float64 {
+	switch e {
+	case Float64LE:
+		return func(b []byte) float64 { return math.Float64frombits(binary.LittleEndian.Uint64(b)) }
+	case Int16LE:
+		return func(b []byte) float64 { return float64(int16(binary.LittleEndian.Uint16(b))) }
+	}
+	return func(b []byte) float64 { return float64(math.Float32frombits(binary.LittleEndian.Uint32(b))) }
 }

@@ -5,6 +5,26 @@ import "strings"
 // microvolt is the unit of every voltage after reading.
 const microvolt = "uV"
 
+// Units are the names of units of voltage that a caller may give, the µV of one of each beside them.
+var Units = []struct {
+	Name string
+	UV   float64
+}{{"V", 1e6}, {"mV", 1e3}, {"uV", 1}, {"µV", 1}, {"nV", 1e-3}}
+
+// Microvolts returns the µV of one unit that a caller names, and whether the unit is known. "" is µV. Names are taken as
+// they are written in Units, with either of the two micro signs: a caller's "MV" may be anything.
+func Microvolts(unit string) (float64, bool) {
+	if unit == "" {
+		return 1, true
+	}
+	for _, u := range Units {
+		if u.Name == strings.ReplaceAll(unit, "μ", "µ") {
+			return u.UV, true
+		}
+	}
+	return 0, false
+}
+
 // toMicrovolt returns the unit of the samples after conversion and the factor that converts them. Text that is
 // no unit of voltage comes back trimmed with the factor 1.
 func toMicrovolt(unit string) (string, float64) {
@@ -22,4 +42,34 @@ func toMicrovolt(unit string) (string, float64) {
 		return microvolt, 1e-3
 	}
 	return trimmed, 1
+}
+
+// StrangeUnit returns the unit that most of the given channels are stated to be in, where it is no unit of voltage, such as "adc"; ""
+// where they are in µV or the recording does not say.
+func (r *Recording) StrangeUnit(labels []string) string {
+	strange := map[string]int{}
+	for _, label := range labels {
+		c, ok := r.Channel(label)
+		if !ok {
+			continue
+		}
+		switch strings.ToLower(c.Unit) {
+		case "", "uv", "n/a", "na", "none", "unknown", "unspecified", "?", "-":
+		default:
+			if strange[c.Unit]++; 2*strange[c.Unit] > len(labels) {
+				return c.Unit
+			}
+		}
+	}
+	return ""
+}
+
+// StatesUnit tells whether the recording says in which unit any of the given channels is.
+func (r *Recording) StatesUnit(labels []string) bool {
+	for _, label := range labels {
+		if c, ok := r.Channel(label); ok && c.Unit != "" {
+			return true
+		}
+	}
+	return false
 }

@@ -14,9 +14,10 @@ import (
 
 // Reasons why there is no verdict.
 const (
-	ReasonTooShort = "too_short"      // less than 10 s
-	ReasonQuality  = "poor_quality"   // most of the clip cannot be read on enough channels
-	ReasonInvalid  = "invalid_signal" // the samples are no EEG
+	ReasonTooShort  = "too_short"      // less than 10 s
+	ReasonQuality   = "poor_quality"   // most of the clip cannot be read on enough channels
+	ReasonAmplitude = "amplitude"      // a quarter of the channels is larger than EEG in µV can be: the unit, the gain, or electrodes that move
+	ReasonInvalid   = "invalid_signal" // the samples are no EEG
 )
 
 // MinSeconds is the shortest clip with a verdict: an electrographic seizure lasts 10 s or more (Hirsch 2021).
@@ -61,37 +62,56 @@ type Evidence struct {
 }
 
 // Check judges a clip (channels × samples, µV) by rules that need no training. The verdict is nil where the clip is
-// shorter than 10 s, where less than half of it can be read, or where the samples are no EEG; the evidence says why.
-// A true verdict is a reason to look, not a diagnosis.
+// shorter than 10 s, where less than half of it can be read, where its amplitude is none of EEG in µV, or where the samples are no EEG;
+// the evidence says why. A true verdict is a reason to look, not a diagnosis.
 func Check(sig decoders.Signal) (verdict *bool, evidence Evidence) {
-	verdict, evidence, err := check(sig)
+	a, err := check(sig)
 	if err != nil {
-		evidence.Reason = ReasonInvalid
+		a = unknown(sig, ReasonInvalid)
 		var de *decoders.Error
 		if errors.As(err, &de) && de.Code == decoders.CodePayloadTooShort {
-			evidence.Reason = ReasonTooShort
+			a.Reason = ReasonTooShort
 		}
-		return nil, evidence
 	}
-	return verdict, evidence
+	return a.verdict(), a.Evidence
 }
 
 // check is Check with the reason as an error where the data cannot be judged at all.
-func check(sig decoders.Signal) (*bool, Evidence, error) {
+func check(sig decoders.Signal) (assessment, error) {
 	if err := epoch.Check(sig, minSamples(sig.Rate), minRate); err != nil {
-		return nil, newEvidence(sig), err
+		return assessment{}, err
 	}
 	if sig.Seconds() < MinSeconds { // the usual case next to other paradigms: nothing needs measuring
-		ev := newEvidence(sig)
-		ev.Reason = ReasonTooShort
-		return nil, ev, nil
+		return unknown(sig, ReasonTooShort), nil
 	}
 	c, err := measured(sig)
 	if err != nil {
-		return nil, newEvidence(sig), err
+		return assessment{}, err
 	}
-	verdict, ev := c.judge()
-	return verdict, ev, nil
+	return c.judge((*measure).ictalLike), nil
+}
+
+// assessment is what is found of a clip. Verdict, classes and confidence all follow from it, so that they cannot contradict each
+// other: where there is a reason against a verdict there is none, and nothing is more probable than something else.
+type assessment struct {
+	Evidence
+	probability float64 // of ictal-like, from one half on it is called so; without meaning where there is a reason
+	leaning     bool    // whether a model would call a clip so that is too short for a verdict
+}
+
+func unknown(sig decoders.Signal, reason string) assessment {
+	a := assessment{Evidence: newEvidence(sig)}
+	a.Reason = reason
+	return a
+}
+
+// verdict returns nil where nothing can be said.
+func (a *assessment) verdict() *bool {
+	if a.Reason != "" {
+		return nil
+	}
+	v := a.probability >= 0.5
+	return &v
 }
 
 func newEvidence(sig decoders.Signal) Evidence {
@@ -125,34 +145,45 @@ func (w *measure) ictalLike() float64 {
 	if w.Unusable {
 		return 0
 	}
-	return ramp(math.Log2(max(w.LineLength, 1)/w.limit()), -1, 1) * w.cerebral()
+	return w.large() * w.cerebral()
 }
+
+// large scores a window by its line length alone, 0..1 with the limit at one half.
+func (w *measure) large() float64 { return ramp(math.Log2(max(w.LineLength, 1)/w.limit()), -1, 1) }
 
 // cerebral is 1 for a window whose spectrum can be that of a discharge, 0 for alpha, muscle and slow motion.
 func (w *measure) cerebral() float64 {
-	// More than half of 1-30 Hz in the alpha band is an alpha rhythm; noise has 0.17 there.
-	alpha := 1 - ramp(w.Alpha, 0.35, 0.55)
 	// Background activity, whose power falls as 1/f, has 0.40 of 0.5-45 Hz within 2-12 Hz, however large it is scaled;
 	// a flat spectrum, as of muscle, has 0.22, and slow motion lies below 2 Hz.
-	slow := ramp(w.Slow, 0.35, 0.55)
-	muscle := 1 - ramp(w.Muscle, -0.5, 0.3)
-	return alpha * slow * muscle
+	return w.notAlpha() * ramp(w.Slow, 0.35, 0.55) * w.notMuscle()
 }
 
-// judge applies the rules.
-func (c *clip) judge() (*bool, Evidence) {
-	ev := Evidence{Channels: []string{}, Seconds: c.seconds}
+// notAlpha is 0 for an alpha rhythm: more than half of 1-30 Hz in the alpha band, where noise has 0.17.
+func (w *measure) notAlpha() float64 { return 1 - ramp(w.Alpha, 0.35, 0.55) }
+
+func (w *measure) notMuscle() float64 { return 1 - ramp(w.Muscle, -0.5, 0.3) }
+
+// judge applies rules, given as the score of a window, 0..1.
+func (c *clip) judge(rules func(*measure) float64) assessment {
+	a := assessment{Evidence: Evidence{Channels: []string{}, Seconds: c.seconds}}
+	ev := &a.Evidence
 	if len(c.windows[0]) < stretch {
 		ev.Reason = ReasonTooShort
-		return nil, ev
+		return a
 	}
 	usable := c.usable()
 	ev.Usable = len(usable)
-	if len(usable) == 0 || 2*len(usable) < len(c.channels) {
+	plausible := slices.DeleteFunc(slices.Clone(usable), c.tooLarge)
+	switch {
+	case len(usable) == 0 || 2*len(usable) < len(c.channels):
 		ev.Reason = ReasonQuality
-		return nil, ev
+		return a
+	case 4*(len(usable)-len(plausible)) > len(usable): // as many as package features calls poor contact
+		ev.Reason = ReasonAmplitude
+		return a
 	}
-	score := func(i, k int) float64 { return c.windows[i][k].ictalLike() }
+	usable = plausible
+	score := func(i, k int) float64 { return rules(&c.windows[i][k]) }
 	// The second channel decides where there are two: a single electrode may be loose.
 	together := c.across(usable, min(2, len(usable)), score)
 	if behind := c.awayFromEyes(usable); behind != nil {
@@ -205,8 +236,22 @@ func (c *clip) judge() (*bool, Evidence) {
 	ev.Muscle = typical(func(w *measure) float64 { return w.Muscle })
 	ev.Mobility = typical(func(w *measure) float64 { return w.Mobility })
 	ev.Complexity = typical(func(w *measure) float64 { return w.Complexity })
-	verdict := ev.Score >= 0.5
-	return &verdict, ev
+	a.probability = ev.Score
+	return a
+}
+
+// tooLarge tells whether most windows of a channel that can be read are larger than EEG.
+func (c *clip) tooLarge(channel int) bool {
+	read, large := 0, 0
+	for k := range c.windows[channel] {
+		if w := &c.windows[channel][k]; !w.Unusable {
+			read++
+			if w.Implausible {
+				large++
+			}
+		}
+	}
+	return 2*large > read
 }
 
 // usable lists the channels of which enough windows can be read.

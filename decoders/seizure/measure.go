@@ -12,6 +12,7 @@ import (
 	"github.com/neurod/neurod/decoders/epoch"
 	"github.com/neurod/neurod/decoders/features"
 	"github.com/neurod/neurod/decoders/internal/vector"
+	"github.com/neurod/neurod/decoders/recording"
 )
 
 const (
@@ -34,6 +35,8 @@ type measure struct {
 	Complexity  float64 // Hjorth
 	Bands       [5]float64
 	Unusable    bool // flat, on the amplifier's rails, or drowned in the power line
+	Scalp       bool // the channel has the name of an electrode; else nobody knows where it lies
+	Implausible bool // larger than EEG of its kind can be
 	RawVariance float64
 }
 
@@ -146,9 +149,12 @@ func (m *measurer) clip(sig decoders.Signal) (*clip, error) {
 		for k := range some {
 			x, y := flat.RawRowView(k), band.RawRowView(k)
 			windows := make([]measure, (n-m.n)/m.hop+1)
+			scalp := recording.IsElectrode(sig.Channels[first+k])
 			for w := range windows {
 				from := w * m.hop
 				m.window(&windows[w], x[from:from+m.n], y[from:from+m.n])
+				windows[w].Scalp = scalp
+				windows[w].Implausible = windows[w].tooLarge()
 			}
 			c.windows[first+k] = windows
 		}
@@ -198,8 +204,37 @@ func (m *measurer) window(out *measure, x, band []float64) {
 		raw += v * v
 	}
 	out.RawVariance = raw / n
-	out.Unusable = hi-lo < 1 || out.SD < 0.25 || // nothing below a microvolt peak to peak is a scalp signal
+	out.Unusable = hi-lo < 1 || out.SD < 0.5 || // as bad contact in package features: nothing so small is EEG
 		features.Clipped(x, lo, hi, m.rate) || out.Line > 0.6
+}
+
+const (
+	// largestOngoing is the SD of 1-30 Hz, in µV, that no activity of the scalp exceeds but a discharge: of 2-s windows of
+	// healthy people's EEG without artifacts none does, and package features calls a channel bad from there on.
+	largestOngoing = 90.0
+	// largestScalp and largestInside are those of a seizure on the scalp and inside the head: the marked one of CHB-MIT
+	// chb01_26 reaches 400 µV, those of Bonn's set S, measured inside, 630 µV.
+	largestScalp  = 420.0
+	largestInside = 650.0
+	// slowest is the ratio of line length to SD, in 1/s, of a wave of 5.3 Hz (a sine of f Hz has 4·√2·f): large seizures on
+	// the scalp are slow, 20-29 in chb01_26, where healthy EEG has 33-104 however it is scaled.
+	slowest = 30.0
+	// rhythmical is the autocorrelation from which a window repeats itself; ongoing EEG without alpha stays below 0.4.
+	rhythmical = 0.5
+)
+
+// tooLarge tells whether the amplitude cannot be that of EEG in µV. On the scalp what is large is either a discharge, which is slow
+// or repeats itself, or no EEG.
+func (w *measure) tooLarge() bool {
+	switch {
+	case w.Unusable || w.SD <= largestOngoing:
+		return false
+	case !w.Scalp:
+		return w.SD > largestInside
+	case w.SD > largestScalp:
+		return true
+	}
+	return w.LineLength > slowest*w.SD && w.Rhythm*w.notAlpha() < rhythmical
 }
 
 // rhythm returns the highest peak of the autocorrelation at lags of 1/12-1/2 s and its frequency: a curve that repeats

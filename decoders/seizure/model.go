@@ -357,8 +357,24 @@ func (m *model) State() decoders.State {
 	return st
 }
 
-// Decode gives the model's calibrated probability as classes. The verdict on a seizure also needs the rules of Check:
-// it is true where both agree, false where either finds nothing, nil where the rules cannot say.
+// ictalLike scores a window by the rules that stand beside a model: those of Check, but for the share of 2-12 Hz where the channel may
+// lie inside the head, as those of the training data do. Seizures there may be faster, and the model has learned their
+// spectra. Without amplitude only the kind of activity counts.
+func (cfg ModelConfig) ictalLike(w *measure) float64 {
+	switch {
+	case w.Unusable:
+		return 0
+	case !cfg.Amplitude:
+		return w.notAlpha() * w.notMuscle()
+	case w.Scalp:
+		return w.ictalLike()
+	}
+	return w.large() * w.notAlpha() * w.notMuscle()
+}
+
+// Decode calls a clip ictal-like where the model does, on the second most ictal-like channel, and where such activity lasts by the
+// rules. Either alone errs: a model trained on seizures inside the head takes any large amplitude on the scalp for one, and
+// rules know no spectra. The probability is the smaller of the two, and the verdict says whether it reaches one half.
 func (m *model) Decode(ctx context.Context, in *decoders.Input) (*decoders.Result, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -368,29 +384,38 @@ func (m *model) Decode(ctx context.Context, in *decoders.Input) (*decoders.Resul
 		return nil, err
 	}
 	in.Step("measure")
-	usable := c.usable()
+	a := c.judge(m.cfg.ictalLike)
+	in.Step("rules")
+	evidence := map[string]any{"amplitude": m.cfg.Amplitude, "rules": a.Evidence}
+	p, ok := m.probability(c)
+	if ok {
+		evidence["model_probability"] = p
+	}
+	in.Step("classify")
+	other := m.state.Classes[0]
+	if other == IctalLike {
+		other = m.state.Classes[1]
+	}
+	a.probability, a.leaning = min(p, a.probability), p >= 0.5
+	res := a.answer(other, evidence)
+	if res.Seizure != nil && !*res.Seizure && p >= 0.5 {
+		res.Flags = append(res.Flags, FlagAmplitude)
+	}
+	return res, nil
+}
+
+// probability returns the model's probability of ictal_like for the second most ictal-like channel, or the only one; false where no
+// channel can be read.
+func (m *model) probability(c *clip) (float64, bool) {
+	usable := slices.DeleteFunc(c.usable(), c.tooLarge)
 	if len(usable) == 0 {
-		return nil, decoders.Errorf(decoders.CodeInvalidSignal, map[string]any{"channels": slices.Clone(in.Channels)},
-			"no channel can be read: flat, clipped or drowned in the power line")
+		return 0, false
 	}
 	odds := make([]float64, len(usable))
 	for k, i := range usable {
 		odds[k] = logOdds(m.weights, m.bias, c.features(i, m.cfg.Amplitude))
 	}
 	slices.Sort(odds)
-	// The second channel decides where there are two, as in the rules.
 	at := odds[max(0, len(odds)-2)]
-	p := 1 / (1 + math.Exp(-min(max(at, -40), 40)))
-	in.Step("classify")
-	verdict, ev := c.judge()
-	if verdict != nil && *verdict && p < 0.5 {
-		no := false
-		verdict = &no
-	}
-	in.Step("rules")
-	other := m.state.Classes[0]
-	if other == IctalLike {
-		other = m.state.Classes[1]
-	}
-	return answer(p, other, verdict, map[string]any{"model_probability": p, "amplitude": m.cfg.Amplitude, "rules": ev}), nil
+	return 1 / (1 + math.Exp(-min(max(at, -40), 40))), true
 }

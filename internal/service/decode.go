@@ -211,7 +211,7 @@ func (d *Decode) prepare(ctx context.Context, p models.Principal, rec *Recording
 
 // isBlank reports whether nothing of the input was given.
 func isBlank(in *models.DecodeInput) bool {
-	return in.Type == "" && in.Encoding == "" && in.Layout == "" && in.ScaleUV == nil && in.Paradigm == "" &&
+	return in.Type == "" && in.Encoding == "" && in.Layout == "" && in.ScaleUV == nil && in.Unit == "" && in.Paradigm == "" &&
 		in.Device == "" && in.Channels == nil && in.SampleRate == 0 && in.Events == nil && in.EventClasses == nil && in.Trials == "" && in.Stimulus == nil &&
 		in.Model == "" && in.Alignment == "" && in.SessionID == "" && in.StartMS == nil && in.EndMS == nil
 }
@@ -242,7 +242,7 @@ func (d *Decode) payload(ctx context.Context, p models.Principal, req *models.De
 			return nil, nil, tooLarge(len(s.Data))
 		}
 		in.SessionID = s.SessionID
-		in.Encoding, in.Layout, in.ScaleUV = "float32le", "sample_major", nil
+		in.Encoding, in.Layout, in.ScaleUV, in.Unit = "float32le", "sample_major", nil, ""
 		in.Channels = &models.Channels{Count: len(s.Channels), Names: s.Channels}
 		in.SampleRate = s.Rate
 		if in.Events.All() {

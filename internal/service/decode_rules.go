@@ -33,7 +33,8 @@ const (
 
 // What the enumerated fields may hold. The order is that of the messages.
 var (
-	encodings = []string{"float32le", "int16le", "edf", "bdf", "gdf"}
+	encodings = []string{"float32le", "float64le", "int16le", "edf", "bdf", "gdf"}
+	units     = models.UnitNames()
 	layouts   = []string{"sample_major", "channel_major"}
 	paradigms = []string{"motor_imagery", "p300", "ssvep", "seizure", "auto"}
 	// trials says which of a recording's trials are decoded.
@@ -100,7 +101,12 @@ func short(s string) string {
 
 // isRaw reports whether an encoding is bare samples, of which only the request tells rate and channels.
 func isRaw(encoding string) bool {
-	return encoding == "" || encoding == "float32le" || encoding == "int16le"
+	return isFloat(encoding) || encoding == "int16le"
+}
+
+// isFloat reports whether an encoding is bare floats, whose unit the request may name.
+func isFloat(encoding string) bool {
+	return encoding == "" || encoding == "float32le" || encoding == "float64le"
 }
 
 // checkDecode applies every rule that needs no decoder. The recording itself is checkPayload's.
@@ -128,6 +134,7 @@ func checkInput(in *models.DecodeInput, f *fieldErrors) {
 	f.oneOf("/input/alignment", in.Alignment, alignments)
 	f.text("/input/device", in.Device, maxLabelLength)
 	checkScale(in, f)
+	checkUnit(in, f)
 	checkChannels(in, f)
 	checkRate(in, f)
 	checkEvents(in, f)
@@ -161,6 +168,22 @@ func checkScale(in *models.DecodeInput, f *fieldErrors) {
 		f.add("/input/scale_uv", "not_applicable", "goes only with encoding int16le")
 	case !(*in.ScaleUV > 0 && *in.ScaleUV <= 1e6): // 1 V a unit is beyond any amplifier
 		f.add("/input/scale_uv", "out_of_range", "is %v; must be greater than 0 and at most 1e6 µV a unit", *in.ScaleUV)
+	}
+}
+
+func checkUnit(in *models.DecodeInput, f *fieldErrors) {
+	switch {
+	case in.Unit == "":
+	case in.SessionID != "":
+		f.add("/input/unit", "not_applicable", "goes only with data: the samples of a session are µV")
+	case in.Encoding == "int16le":
+		f.add("/input/unit", "not_applicable", "goes not with int16le: scale_uv tells the µV a unit")
+	case !isFloat(in.Encoding):
+		f.add("/input/unit", "not_applicable", "goes only with bare samples: a file states the units of its channels")
+	default:
+		if _, ok := models.Microvolts(in.Unit); !ok {
+			f.oneOf("/input/unit", in.Unit, units)
+		}
 	}
 }
 
