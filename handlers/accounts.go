@@ -46,7 +46,7 @@ func (a *API) signup(c *gin.Context) {
 		fail(c, err)
 		return
 	}
-	c.JSON(http.StatusCreated, struct {
+	c.PureJSON(http.StatusCreated, struct {
 		ID        string `json:"id"`
 		Email     string `json:"email"`
 		CreatedAt string `json:"created_at"`
@@ -65,7 +65,7 @@ func (a *API) login(c *gin.Context) {
 		fail(c, err)
 		return
 	}
-	c.JSON(http.StatusOK, sessionOf(s))
+	c.PureJSON(http.StatusOK, sessionOf(s))
 }
 
 // refreshBody is the body of refresh and logout.
@@ -109,7 +109,7 @@ func (a *API) refresh(c *gin.Context) {
 		middleware.FailIn(c, render.Problem, err)
 		return
 	}
-	c.JSON(http.StatusOK, sessionOf(s))
+	c.PureJSON(http.StatusOK, sessionOf(s))
 }
 
 // logout is POST /v1/auth/logout: revokes the refresh tokens of one login.
@@ -153,7 +153,7 @@ func (a *API) createProject(c *gin.Context) {
 		return
 	}
 	c.Header("Location", "/v1/projects/"+p.ID)
-	c.JSON(http.StatusCreated, projectOf(p))
+	c.PureJSON(http.StatusCreated, projectOf(p))
 }
 
 // listProjects is GET /v1/projects: a plain array, as this family's lists are.
@@ -167,7 +167,7 @@ func (a *API) listProjects(c *gin.Context) {
 	for i, p := range projects {
 		out[i] = projectOf(p)
 	}
-	c.JSON(http.StatusOK, out)
+	c.PureJSON(http.StatusOK, out)
 }
 
 // getProject is GET /v1/projects/:id.
@@ -177,7 +177,7 @@ func (a *API) getProject(c *gin.Context) {
 		fail(c, err)
 		return
 	}
-	c.JSON(http.StatusOK, projectOf(p))
+	c.PureJSON(http.StatusOK, projectOf(p))
 }
 
 // keyBody is the body that makes a key.
@@ -247,7 +247,7 @@ func (a *API) createKey(c *gin.Context) {
 		return
 	}
 	c.Header("Location", "/v1/projects/"+k.ProjectID+"/keys/"+k.ID)
-	c.JSON(http.StatusCreated, keyOf(k, raw))
+	c.PureJSON(http.StatusCreated, keyOf(k, raw))
 }
 
 // listKeys is GET /v1/projects/:id/keys: the keys that are not revoked.
@@ -261,7 +261,7 @@ func (a *API) listKeys(c *gin.Context) {
 	for i, k := range keys {
 		out[i] = keyOf(k, "")
 	}
-	c.JSON(http.StatusOK, out)
+	c.PureJSON(http.StatusOK, out)
 }
 
 // revokeKey is DELETE /v1/projects/:id/keys/:key_id: the key and all that were refreshed from it.

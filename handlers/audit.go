@@ -51,5 +51,5 @@ func (a *API) listAudit(c *gin.Context) {
 		out[i] = auditDocument{e.ID, e.CreatedAt.UTC().Format(time.RFC3339Nano), e.Action, e.ActorKind, e.Actor, e.ProjectID, e.Subject,
 			json.RawMessage(e.Details), e.Remote, e.RequestID}
 	}
-	c.JSON(http.StatusOK, out)
+	c.PureJSON(http.StatusOK, out)
 }

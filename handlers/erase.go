@@ -20,9 +20,9 @@ func (a *API) eraseUser(c *gin.Context) {
 		fail(c, err)
 	case erased.Audit == nil:
 		c.Header("Location", "/api/v1/jobs/"+erased.Job.ID)
-		c.JSON(http.StatusAccepted, documentOf(service.JobView{Job: erased.Job}, false))
+		c.PureJSON(http.StatusAccepted, documentOf(service.JobView{Job: erased.Job}, false))
 	default:
-		c.JSON(http.StatusOK, struct {
+		c.PureJSON(http.StatusOK, struct {
 			User     string `json:"deleted_external_user_id"`
 			Sessions int64  `json:"sessions_deleted"`
 			Samples  int64  `json:"samples_deleted"`

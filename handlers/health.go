@@ -11,7 +11,7 @@ import (
 )
 
 // healthz is GET /healthz: the process answers.
-func (a *API) healthz(c *gin.Context) { c.JSON(http.StatusOK, gin.H{"status": "ok"}) }
+func (a *API) healthz(c *gin.Context) { c.PureJSON(http.StatusOK, gin.H{"status": "ok"}) }
 
 // readyz is GET /readyz: whether this process should get traffic. Redis is reported, but a service without it still
 // answers reads and, for a while, accepts decodes: only the database and stopping decide.
@@ -24,7 +24,7 @@ func (a *API) readyz(c *gin.Context) {
 	case report.Database != nil:
 		status, word = http.StatusServiceUnavailable, "unavailable"
 	}
-	c.JSON(status, gin.H{"status": word, "database": connection(report.Database), "redis": connection(report.Queue)})
+	c.PureJSON(status, gin.H{"status": word, "database": connection(report.Database), "redis": connection(report.Queue)})
 }
 
 func connection(err error) string {
@@ -39,12 +39,22 @@ func (a *API) apiHealth(c *gin.Context) {
 	now := render.Timestamp(time.Now())
 	if err := a.cfg.Health.Check(c.Request.Context()).Database; err != nil {
 		a.cfg.Log.WarnContext(c.Request.Context(), "health check failed", "cause", err.Error())
-		c.JSON(http.StatusServiceUnavailable, gin.H{
+		c.PureJSON(http.StatusServiceUnavailable, gin.H{
 			"status": "unhealthy", "timestamp": now, "version": "v1", "database": "disconnected", "error": "Health check failed",
 		})
 		return
 	}
-	c.JSON(http.StatusOK, gin.H{"status": "healthy", "timestamp": now, "version": "v1", "database": "connected"})
+	c.PureJSON(http.StatusOK, gin.H{"status": "healthy", "timestamp": now, "version": "v1", "database": "connected"})
+}
+
+// openAPIJSON is GET /openapi.json: the same in JSON.
+func (a *API) openAPIJSON(c *gin.Context) {
+	b, err := api.OpenAPIJSON()
+	if err != nil {
+		fail(c, err)
+		return
+	}
+	c.Data(http.StatusOK, jsonType, b)
 }
 
 // openAPI is GET /openapi.yaml: the contract that the tests hold this server to.

@@ -22,7 +22,8 @@ import (
 )
 
 // importMedia are the media types of uploaded files.
-var importMedia = []string{"multipart/form-data", octets, "text/csv", "text/plain", "application/gzip", "application/x-gzip"}
+var importMedia = []string{"multipart/form-data", octets, "text/csv", "text/plain", "text/tab-separated-values", "application/gzip", "application/x-gzip",
+	"application/edf", "application/x-edf", "application/bdf", "application/x-bdf", "application/gdf", "application/x-gdf", "application/xdf", "application/x-xdf"}
 
 // Deadlines of an upload, which may take long: from one part of the body to the next, and for the answer.
 const (
@@ -317,12 +318,13 @@ func (a *API) listEvents(c *gin.Context) {
 		fail(c, err)
 		return
 	}
-	ses, found, err := a.cfg.Sessions.Events(c.Request.Context(), principal(c), c.Param("id"), after, limit)
+	ses, found, err := a.cfg.Sessions.Events(c.Request.Context(), principal(c), c.Param("id"), after, limit+1)
 	if err != nil {
 		fail(c, err)
 		return
 	}
-	c.JSON(http.StatusOK, eventsOfModel(ses, found))
+	found = morePages(c, found, limit, func(last models.SessionMark) (string, string) { return "after", strconv.Itoa(last.Seq) })
+	c.PureJSON(http.StatusOK, eventsOfModel(ses, found))
 }
 
 // addEvents is POST /v1/sessions/:id/events.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/neurod/neurod/internal/nearest"
 	"github.com/neurod/neurod/internal/service"
 	"github.com/neurod/neurod/models"
 )
@@ -175,7 +176,7 @@ func (a *API) getJob(c *gin.Context) {
 		fail(c, err)
 		return
 	}
-	c.JSON(http.StatusOK, documentOf(view, diagnostics))
+	c.PureJSON(http.StatusOK, documentOf(view, diagnostics))
 }
 
 // statusClientGone stands in the access log where the client left before its answer. No RFC has a status for it;
@@ -193,11 +194,10 @@ type jobList struct {
 func (a *API) listJobs(c *gin.Context) {
 	q := query{c: c}
 	var f service.JobFilter
-	for _, s := range q.list("state", "queued", "running", "completed", "failed", "canceled") {
+	for _, s := range q.list("state", names(models.JobStates())...) {
 		f.States = append(f.States, models.JobState(s))
 	}
-	for _, k := range q.list("kind", string(models.KindDecode), string(models.KindDecodeBatch), string(models.KindSessionWindows),
-		string(models.KindUserErase), string(models.KindModelTrain), string(models.KindModelCalibrate)) {
+	for _, k := range q.list("kind", names(models.JobKinds())...) {
 		f.Kinds = append(f.Kinds, models.JobKind(k))
 	}
 	f.Limit = q.integer("limit", service.DefaultLimit, 1, service.MaxLimit)
@@ -225,7 +225,7 @@ func (a *API) listJobs(c *gin.Context) {
 	if page.Next != "" {
 		out.HasMore, out.NextCursor = true, &page.Next
 	}
-	c.JSON(http.StatusOK, out)
+	c.PureJSON(http.StatusOK, out)
 }
 
 // cancelJob is POST /api/v1/jobs/:id/cancel.
@@ -240,7 +240,16 @@ func (a *API) cancelJob(c *gin.Context) {
 		fail(c, err)
 		return
 	}
-	c.JSON(http.StatusOK, documentOf(view, false))
+	c.PureJSON(http.StatusOK, documentOf(view, false))
+}
+
+// names returns the names of states or kinds.
+func names[T ~string](list []T) []string {
+	out := make([]string, len(list))
+	for i, v := range list {
+		out[i] = string(v)
+	}
+	return out
 }
 
 // query reads query parameters and collects what is wrong with them.
@@ -312,7 +321,11 @@ func (q *query) list(name string, allowed ...string) []string {
 				known = known || a == value
 			}
 			if !known {
-				q.bad(name, "not_allowed", "must be one of "+strings.Join(allowed, ", "))
+				text := "must be one of " + strings.Join(allowed, ", ")
+				if near := nearest.Name(value, allowed); near != "" {
+					text += `; did you mean "` + near + `"?`
+				}
+				q.bad(name, "not_allowed", text)
 				return nil
 			}
 			out = append(out, value)

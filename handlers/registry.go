@@ -41,7 +41,9 @@ type modelMetadata struct {
 	FeatureType      string `json:"feature_type"`
 	RecommendedUse   string `json:"recommended_use"`
 
-	Protocol       string   `json:"protocol"` // how the accuracy was measured
+	Protocol       string   `json:"protocol"`               // how the accuracy was measured
+	ChanceLevel    float64  `json:"chance_level,omitempty"` // accuracy of guessing, from 0 to 1
+	AUC            *float64 `json:"auc,omitempty"`          // area under the ROC curve
 	TrainingTrials int      `json:"training_trials"`
 	Pipeline       string   `json:"pipeline"`
 	Classes        []string `json:"classes"`
@@ -59,7 +61,7 @@ func texts(list []string) []string {
 
 func metadataOf(m models.ModelInfo) modelMetadata {
 	return modelMetadata{Description: m.Summary, TrainingSubjects: m.Subjects, Accuracy: m.Accuracy, FeatureType: m.FeatureType,
-		RecommendedUse: m.IntendedUse, Protocol: m.Protocol, TrainingTrials: m.Trials, Pipeline: m.Pipeline, Classes: texts(m.Classes),
+		RecommendedUse: m.IntendedUse, Protocol: m.Protocol, ChanceLevel: m.Chance, AUC: m.AUC, TrainingTrials: m.Trials, Pipeline: m.Pipeline, Classes: texts(m.Classes),
 		Channels: texts(m.Channels), SampleRateHz: m.RateHz}
 }
 
@@ -76,23 +78,20 @@ func (a *API) listRegistry(c *gin.Context) {
 	out := make([]registryModel, len(list))
 	for i, m := range list {
 		out[i] = registryModel{Name: m.Name, Version: m.Version, Type: m.Type, Paradigm: m.Paradigm, NFeatures: len(m.Channels), NClasses: len(m.Classes),
-			SizeMB: float64(m.Size) / 1e6, DownloadURL: downloadURL(c, m), Checksum: checksum(m.SHA256), RequiresLicense: m.License,
+			SizeMB: float64(m.Size) / 1e6, DownloadURL: a.downloadURL(c, m), Checksum: checksum(m.SHA256), RequiresLicense: m.License,
 			Metadata: metadataOf(m.ModelInfo), SizeBytes: m.Size, Own: m.Own}
 	}
-	c.JSON(http.StatusOK, struct {
+	c.PureJSON(http.StatusOK, struct {
 		Models []registryModel `json:"models"`
 		Total  int             `json:"total"`
 	}{out, len(out)})
 }
 
 // downloadURL is where a model lies, with the token that lets whoever has the URL fetch it and nothing else.
-func downloadURL(c *gin.Context, m service.ListedModel) string {
-	scheme := "http"
-	if c.Request.TLS != nil || strings.EqualFold(c.GetHeader("X-Forwarded-Proto"), "https") {
-		scheme = "https"
-	}
-	u := url.URL{Scheme: scheme, Host: c.Request.Host, Path: "/v1/models/" + m.Name + "/versions/" + m.Version + "/download",
-		RawQuery: url.Values{"token": {m.Token}}.Encode()}
+func (a *API) downloadURL(c *gin.Context, m service.ListedModel) string {
+	u := a.base(c)
+	u.Path += "/v1/models/" + m.Name + "/versions/" + m.Version + "/download"
+	u.RawQuery = url.Values{"token": {m.Token}}.Encode()
 	return u.String()
 }
 
@@ -200,7 +199,7 @@ func (a *API) logEvent(c *gin.Context) {
 		Used      int64 `json:"used"`
 		Remaining int64 `json:"remaining"`
 	}
-	c.JSON(http.StatusOK, struct {
+	c.PureJSON(http.StatusOK, struct {
 		Logged  bool          `json:"logged"`
 		EventID string        `json:"event_id"`
 		Quota   quotaDocument `json:"quota"`
@@ -250,7 +249,7 @@ func (a *API) validateKey(c *gin.Context) {
 		fail(c, err)
 		return
 	}
-	c.JSON(http.StatusOK, struct {
+	c.PureJSON(http.StatusOK, struct {
 		Valid bool `json:"valid"`
 		heldKeyDocument
 	}{true, heldKeyOf(k)})
@@ -279,7 +278,7 @@ func (a *API) refreshKey(c *gin.Context, b []byte) {
 		KeyID     string  `json:"key_id"`
 		ExpiresAt *string `json:"expires_at"`
 	}
-	c.JSON(http.StatusOK, struct {
+	c.PureJSON(http.StatusOK, struct {
 		APIKey string `json:"api_key"`
 		heldKeyDocument
 		Previous previous `json:"previous_key"`
@@ -319,7 +318,7 @@ func (a *API) revokeOwnKey(c *gin.Context) {
 		fail(c, err)
 		return
 	}
-	c.JSON(http.StatusOK, struct {
+	c.PureJSON(http.StatusOK, struct {
 		Revoked bool   `json:"revoked"`
 		KeyID   string `json:"key_id"`
 		Keys    int    `json:"keys_revoked"`
@@ -396,7 +395,7 @@ func (a *API) uploadModel(c *gin.Context) {
 		status = http.StatusCreated
 		c.Header("Location", "/api/v1/models/"+m.Name)
 	}
-	c.JSON(status, modelOfProject(m))
+	c.PureJSON(status, modelOfProject(m))
 }
 
 // modelOfJSON returns the file of a JSON body.
@@ -431,7 +430,7 @@ func (a *API) listModels(c *gin.Context) {
 		out[i] = modelOfProject(m)
 	}
 	out = append(out, modelsOfNobody(global)...)
-	c.JSON(http.StatusOK, struct {
+	c.PureJSON(http.StatusOK, struct {
 		Models []modelDocument `json:"models"`
 		Total  int             `json:"total"`
 	}{out, len(out)})
@@ -469,7 +468,7 @@ func (a *API) getModel(c *gin.Context) {
 			active = v.Version
 		}
 	}
-	c.JSON(http.StatusOK, struct {
+	c.PureJSON(http.StatusOK, struct {
 		Name     string          `json:"name"`
 		Active   string          `json:"active_version"`
 		Versions []modelDocument `json:"versions"`
@@ -499,5 +498,5 @@ func (a *API) rollbackModel(c *gin.Context) {
 		fail(c, err)
 		return
 	}
-	c.JSON(http.StatusOK, modelOfProject(m))
+	c.PureJSON(http.StatusOK, modelOfProject(m))
 }

@@ -13,6 +13,10 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -52,12 +56,18 @@ type Config struct {
 	BodyMemory int64
 	// TrustedProxies are the addresses or networks whose X-Forwarded-For is believed. Defaults to none.
 	TrustedProxies []string
+	// PublicURL is the address by which clients reach the server: http or https, a host, and a path where a proxy has one in
+	// front. Defaults to what their requests say.
+	PublicURL string
 }
 
 // API holds the handlers.
 type API struct {
 	cfg  Config
 	room *room // Config.BodyMemory
+
+	public  *url.URL       // Config.PublicURL, nil for none
+	proxies []netip.Prefix // Config.TrustedProxies
 }
 
 // Route is a row of the route table.
@@ -145,6 +155,7 @@ func (a *API) Routes() []Route {
 
 		{get, "/api/health", none, "", bareCost, a.apiHealth},
 		{get, "/openapi.yaml", none, "", bareCost, a.openAPI},
+		{get, "/openapi.json", none, "", bareCost, a.openAPIJSON},
 	}, a.probes()...)
 }
 
@@ -165,7 +176,13 @@ func New(cfg Config) *API {
 	// A single body must always fit.
 	const largest = ModelBodyLimit + bodyStep
 	size := max(cfg.BodyMemory, largest)
-	return &API{cfg: cfg, room: newRoom(size, max(size/3, largest))}
+	a := &API{cfg: cfg, room: newRoom(size, max(size/3, largest)), proxies: networks(cfg.TrustedProxies)}
+	if cfg.PublicURL != "" {
+		if u, err := url.Parse(strings.TrimRight(cfg.PublicURL, "/")); err == nil {
+			a.public = u
+		}
+	}
+	return a
 }
 
 // Engine mounts the route table. The error is about Config.TrustedProxies.
@@ -202,11 +219,33 @@ func (a *API) mount(routes []Route) (*gin.Engine, error) {
 		if r.Cost.Body > 0 {
 			chain = append(chain, middleware.Prepare(middleware.BodyConfig{Limit: r.Cost.Body, Media: media[r.Path], Unpaced: r.Cost.Unpaced}))
 		}
+		if compressible[r.Method+" "+r.Path] {
+			chain = append(chain, compress())
+		}
 		e.Handle(r.Method, r.Path, append(chain, r.Handle)...)
 	}
-	e.NoRoute(func(c *gin.Context) { fail(c, models.NewError(models.NotFound)) })
+	e.NoRoute(func(c *gin.Context) { fail(c, nothingAt(routes, c.Request.URL.Path)) })
 	e.NoMethod(func(c *gin.Context) { fail(c, models.NewError(models.MethodNotAllowed)) })
 	return e, nil
+}
+
+// nothingAt is the error of a path that no route has; of one with a slash at its end that has a route without, it says so.
+func nothingAt(routes []Route, path string) error {
+	bare := strings.TrimRight(path, "/")
+	if bare == path || bare == "" || !slices.ContainsFunc(routes, func(r Route) bool { return r.matches(bare) }) {
+		return models.NewError(models.NotFound)
+	}
+	return models.Errorf(models.NotFound, "There is nothing at this path, but there is without the slash at its end.")
+}
+
+// matches reports whether a path is one of the route's.
+func (r Route) matches(path string) bool {
+	pattern, parts := strings.Split(r.Path, "/"), strings.Split(path, "/")
+	return len(pattern) == len(parts) && !slices.ContainsFunc(pattern, func(p string) bool {
+		part := parts[0]
+		parts = parts[1:]
+		return p != part && (!strings.HasPrefix(p, ":") || part == "")
+	})
 }
 
 // count returns what counts the calls of a route, nil where it has no limit.

@@ -108,9 +108,9 @@ func (a *API) createSession(c *gin.Context) {
 		return
 	}
 	out := sessionOfModel(s)
-	out.WSURL = wsURL(c, s.ID, token)
+	out.WSURL = a.wsURL(c, s.ID, token)
 	c.Header("Location", "/v1/sessions/"+s.ID)
-	c.JSON(http.StatusCreated, out)
+	c.PureJSON(http.StatusCreated, out)
 }
 
 // listSessions is GET /v1/sessions: a plain array, as this family's lists are; the next page is named in headers.
@@ -131,17 +131,16 @@ func (a *API) listSessions(c *gin.Context) {
 		fail(c, err)
 		return
 	}
+	c.Header("X-Has-More", strconv.FormatBool(page.Next != ""))
 	if page.Next != "" {
-		next := c.Request.URL.Query()
-		next.Set("cursor", page.Next)
 		c.Header("X-Next-Cursor", page.Next)
-		c.Header("Link", "<"+(&url.URL{Path: c.Request.URL.Path, RawQuery: next.Encode()}).String()+`>; rel="next"`)
+		linkNext(c, "cursor", page.Next)
 	}
 	out := make([]sessionFields, len(page.Sessions))
 	for i, s := range page.Sessions {
 		out[i] = sessionOfModel(s)
 	}
-	c.JSON(http.StatusOK, out)
+	c.PureJSON(http.StatusOK, out)
 }
 
 // getSession is GET /v1/sessions/:id.
@@ -160,7 +159,7 @@ func (a *API) getSession(c *gin.Context) {
 	if imp != nil {
 		out.SkippedChannels = imp.Skipped()
 	}
-	c.JSON(http.StatusOK, out)
+	c.PureJSON(http.StatusOK, out)
 }
 
 // gapFields is a stretch of time that was not recorded.
@@ -187,7 +186,7 @@ func (a *API) sessionStatus(c *gin.Context) {
 		fail(c, err)
 		return
 	}
-	c.JSON(http.StatusOK, struct {
+	c.PureJSON(http.StatusOK, struct {
 		SessionID       string               `json:"session_id"`
 		IngestionMode   models.IngestionMode `json:"ingestion_mode"`
 		ProcessingState *models.SessionState `json:"processing_state"`
@@ -421,6 +420,36 @@ func (q *query) newestFirst() bool {
 	return order == "desc"
 }
 
+// linkNext names the next page of a list, which is this one with a parameter set (RFC 8288).
+func linkNext(c *gin.Context, parameter, value string) {
+	next := c.Request.URL.Query()
+	next.Set(parameter, value)
+	c.Header("Link", "<"+(&url.URL{Path: c.Request.URL.Path, RawQuery: next.Encode()}).String()+`>; rel="next"`)
+}
+
+// morePages cuts a list that was read one longer than its page, and says in headers whether more follow and where. after
+// names the parameter that leads behind an element, with its value; "" where none does.
+func morePages[T any](c *gin.Context, found []T, limit int, after func(last T) (parameter, value string)) []T {
+	more := len(found) > limit
+	c.Header("X-Has-More", strconv.FormatBool(more))
+	if !more {
+		return found
+	}
+	found = found[:limit]
+	if parameter, value := after(found[limit-1]); value != "" {
+		linkNext(c, parameter, value)
+	}
+	return found
+}
+
+// ascending is the time behind which the next page of a list begins, "" where the list goes the other way.
+func ascending(newest bool, ms int64) string {
+	if newest {
+		return ""
+	}
+	return strconv.FormatInt(ms, 10)
+}
+
 // features is GET /v1/sessions/:id/features.
 func (a *API) features(c *gin.Context) {
 	q := query{c: c}
@@ -430,11 +459,14 @@ func (a *API) features(c *gin.Context) {
 		fail(c, err)
 		return
 	}
+	limit := f.Limit
+	f.Limit++
 	found, err := a.cfg.Sessions.Features(c.Request.Context(), principal(c), c.Param("id"), f)
 	if err != nil {
 		fail(c, err)
 		return
 	}
+	found = morePages(c, found, limit, func(last models.FeatureWindow) (string, string) { return "after_ms", ascending(f.Newest, last.StartMS) })
 	c.Data(http.StatusOK, jsonType, appendArray(make([]byte, 0, 2+1024*len(found)), found, appendWindow))
 }
 
@@ -446,10 +478,13 @@ func (a *API) decodes(c *gin.Context) {
 		fail(c, err)
 		return
 	}
+	limit := f.Limit
+	f.Limit++
 	found, err := a.cfg.Sessions.Decodes(c.Request.Context(), principal(c), c.Param("id"), f)
 	if err != nil {
 		fail(c, err)
 		return
 	}
+	found = morePages(c, found, limit, func(last models.SessionDecode) (string, string) { return "after_ms", ascending(f.Newest, last.StartMS) })
 	c.Data(http.StatusOK, jsonType, appendArray(make([]byte, 0, 2+2048*len(found)), found, appendDecode))
 }

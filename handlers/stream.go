@@ -31,14 +31,12 @@ const (
 	tokenProtocol  = "ws_token."
 )
 
-// wsURL is where a session can be followed, at the address by which the client has reached the service.
-func wsURL(c *gin.Context, sessionID, token string) string {
-	scheme := "ws"
-	if c.Request.TLS != nil || strings.EqualFold(c.GetHeader("X-Forwarded-Proto"), "https") {
-		scheme = "wss"
-	}
+// wsURL is where a session can be followed, at the address by which clients reach the service.
+func (a *API) wsURL(c *gin.Context, sessionID, token string) string {
+	u := a.base(c)
+	u.Scheme = map[string]string{"http": "ws", "https": "wss"}[u.Scheme]
 	// Not url.Values, which sorts: the document has the session first.
-	return scheme + "://" + c.Request.Host + "/v1/ws?session_id=" + url.QueryEscape(sessionID) + "&ws_token=" + url.QueryEscape(token)
+	return u.String() + "/v1/ws?session_id=" + url.QueryEscape(sessionID) + "&ws_token=" + url.QueryEscape(token)
 }
 
 // wsToken is POST /v1/sessions/:id/ws-token.
@@ -49,11 +47,11 @@ func (a *API) wsToken(c *gin.Context) {
 		return
 	}
 	id, _ := models.ParseID(c.Param("id"))
-	c.JSON(http.StatusOK, struct {
+	c.PureJSON(http.StatusOK, struct {
 		WSURL     string `json:"ws_url"`
 		WSToken   string `json:"ws_token"`
 		ExpiresIn int    `json:"expires_in"`
-	}{wsURL(c, id, token), token, int(good.Seconds())})
+	}{a.wsURL(c, id, token), token, int(good.Seconds())})
 }
 
 // afterSeq reads where a stream resumes; nil for what comes from now on.

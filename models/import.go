@@ -5,9 +5,6 @@ import (
 	"time"
 )
 
-// KindSessionImport makes the samples, windows and events of a session out of an uploaded file.
-const KindSessionImport JobKind = "session_import"
-
 // UploadChunk is a piece of an uploaded file as it came in.
 type UploadChunk struct {
 	SessionID string // of the session that the file becomes

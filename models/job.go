@@ -24,6 +24,11 @@ const (
 	JobCanceled  JobState = "canceled"
 )
 
+// JobStates lists every state.
+func JobStates() []JobState {
+	return []JobState{JobQueued, JobRunning, JobCompleted, JobFailed, JobCanceled}
+}
+
 // Final reports whether the state can never change again.
 func (s JobState) Final() bool { return s == JobCompleted || s == JobFailed || s == JobCanceled }
 
@@ -39,6 +44,8 @@ const (
 	KindDecodeBatch JobKind = "neuro_decode_batch"
 	// KindSessionWindows writes the feature windows that are due in a session.
 	KindSessionWindows JobKind = "session_windows"
+	// KindSessionImport makes the samples, windows and events of a session out of an uploaded file.
+	KindSessionImport JobKind = "session_import"
 	// KindUserErase deletes everything of an external user.
 	KindUserErase JobKind = "user_erase"
 	// KindModelTrain trains a model on labelled sessions.
@@ -46,6 +53,11 @@ const (
 	// KindModelCalibrate makes a new version of a model that goes on learning.
 	KindModelCalibrate JobKind = "model_calibrate"
 )
+
+// JobKinds lists every kind.
+func JobKinds() []JobKind {
+	return []JobKind{KindDecode, KindDecodeBatch, KindSessionWindows, KindSessionImport, KindUserErase, KindModelTrain, KindModelCalibrate}
+}
 
 // Job is one accepted piece of work. Its row is the truth about it, and its own outbox: Seq and NextCheck
 // say when the reconciler must hand it to the queue again.

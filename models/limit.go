@@ -28,7 +28,8 @@ type RateLimits map[LimitFamily]RateLimit
 
 // Quota is what a limit leaves a client. The zero Quota is no limit.
 type Quota struct {
-	Limit     int       // what a client that has rested may send at once
+	Window    int       // requests that are allowed in each window (a minute, as a rule), for as long as one likes; 0 where it is Limit
+	Limit     int       // what a client that has rested may send at once: the burst
 	Remaining int       // how many more may follow at once
 	Reset     time.Time // when Remaining is Limit again, if nothing follows
 }

@@ -48,6 +48,9 @@ type ModelInfo struct {
 	Trials      int    `json:"trials"`   // labelled trials in the training data
 	Accuracy    string `json:"accuracy"` // the figure to quote, such as "64.1%"; "" where none was measured
 	Protocol    string `json:"protocol"` // how it was measured
+	// Chance is the accuracy of guessing under that protocol, and AUC the area under the ROC curve where it was measured.
+	Chance float64  `json:"chance,omitempty"`
+	AUC    *float64 `json:"auc,omitempty"`
 
 	Card json.RawMessage `json:"card"`
 }

@@ -208,14 +208,21 @@ func ErrorIn(f Family, w http.ResponseWriter, requestID string, err error) *mode
 	return e
 }
 
-// Quota tells a client what a limit leaves it, in the headers that the documents name, spelled as there. The zero Quota
-// tells nothing.
+// Quota tells a client what a limit leaves it, in the headers that the documents name, spelled as there: how many requests a
+// window allows and how many of those may still follow at once. A client that has rested may send more at once than a window
+// allows, which X-RateLimit-Burst says. The zero Quota tells nothing.
 func Quota(h http.Header, q models.Quota) {
 	if q.Limit == 0 {
 		return
 	}
-	h["X-RateLimit-Limit"] = []string{strconv.Itoa(q.Limit)}
-	h["X-RateLimit-Remaining"] = []string{strconv.Itoa(q.Remaining)}
+	window := q.Window
+	if window == 0 {
+		window = q.Limit
+	}
+	h["X-RateLimit-Limit"] = []string{strconv.Itoa(window)}
+	h["X-RateLimit-Remaining"] = []string{strconv.Itoa(min(q.Remaining, window))}
+	h["X-RateLimit-Burst"] = []string{strconv.Itoa(q.Limit)}
+	h["X-RateLimit-Burst-Remaining"] = []string{strconv.Itoa(q.Remaining)}
 	h["X-RateLimit-Reset"] = []string{strconv.FormatInt(q.Reset.Unix(), 10)}
 }
 

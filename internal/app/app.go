@@ -333,6 +333,7 @@ func (a *App) wireHTTP(accounts *service.Accounts) error {
 		Metrics:        a.metrics,
 		Draining:       a.draining.Load,
 		TrustedProxies: a.settings.TrustedProxies,
+		PublicURL:      a.settings.PublicURL,
 	})
 	if err != nil {
 		return err

@@ -28,6 +28,7 @@ var unlimited = map[string]string{
 	"/api/health":   "unlimited by its document",
 	"/metrics":      "asked by machines every few seconds",
 	"/openapi.yaml": "a file",
+	"/openapi.json": "a file",
 	"/v1/ws":        "takes a signed token; the call that made it counted",
 }
 
@@ -40,7 +41,7 @@ func TestEveryRouteHasALimit(t *testing.T) {
 			t.Errorf("%s %s: limited %v, %q", r.Method, r.Path, limited, why)
 		}
 		byKey := rule.Family == models.LimitDecode || rule.Family == models.LimitSessions || rule.Family == models.LimitRegistry
-		if byKey != strings.HasSuffix(string(r.Auth), "key") || (rule.Family == models.LimitAccounts) != (r.Auth == "jwt") {
+		if byKey != (strings.HasSuffix(string(r.Auth), "key") || r.Auth == "project") || (rule.Family == models.LimitAccounts) != (r.Auth == "jwt") {
 			t.Errorf("%s %s takes %s and counts as %q", r.Method, r.Path, r.Auth, rule.Family)
 		}
 	}
@@ -56,7 +57,10 @@ func (a answer) quota(t testing.TB) (limit, remaining int, reset time.Duration) 
 		}
 		return n
 	}
-	limit, remaining = number("X-RateLimit-Limit"), number("X-RateLimit-Remaining")
+	limit, remaining = number("X-RateLimit-Burst"), number("X-RateLimit-Burst-Remaining")
+	if window, left := number("X-RateLimit-Limit"), number("X-RateLimit-Remaining"); window < 1 || left != min(remaining, window) {
+		t.Errorf("%d of %d are left in the window, %d of %d at once", left, window, remaining, limit)
+	}
 	at := time.Unix(int64(number("X-RateLimit-Reset")), 0)
 	answered, err := http.ParseTime(a.Header.Get("Date"))
 	if err != nil || remaining < 0 || remaining > limit || at.Before(answered.Add(-time.Second)) {
@@ -67,7 +71,7 @@ func (a answer) quota(t testing.TB) (limit, remaining int, reset time.Duration) 
 
 func (a answer) noQuota(t testing.TB) {
 	t.Helper()
-	for _, name := range []string{"X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"} {
+	for _, name := range []string{"X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "X-RateLimit-Burst", "X-RateLimit-Burst-Remaining"} {
 		if v := a.Header.Values(name); len(v) > 0 {
 			t.Errorf("%s: %v", name, v)
 		}
@@ -126,6 +130,13 @@ func TestLimitHeadersOnEveryAnswer(t *testing.T) {
 			a := s.call(t, tt.method, tt.path, tt.credential, tt.body, tt.headers...)
 			if a.StatusCode != tt.status {
 				t.Errorf("%s: %d %s, want %d", tt.name, a.StatusCode, a.body, tt.status)
+			}
+			window := tt.limit // the default rates have bursts twice as large, those of the registry's document none
+			if tt.limit%120 == 0 {
+				window /= 2
+			}
+			if got := a.Header.Get("X-RateLimit-Limit"); got != strconv.Itoa(window) {
+				t.Errorf("%s: X-RateLimit-Limit %s, the window is %d", tt.name, got, window)
 			}
 			if limit, remaining, _ := a.quota(t); limit != tt.limit || remaining >= limit {
 				t.Errorf("%s: limit %d, remaining %d, want %d", tt.name, limit, remaining, tt.limit)

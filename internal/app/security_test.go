@@ -87,6 +87,7 @@ var matrix = map[string]right{
 	"GET /readyz":                                     {takes: "none", good: 200},
 	"GET /api/health":                                 {takes: "none", good: 200},
 	"GET /metrics":                                    {takes: "none", good: 200},
+	"GET /openapi.json":                               {takes: "none", good: 200},
 	"GET /openapi.yaml":                               {takes: "none", good: 200},
 }
 

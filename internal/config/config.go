@@ -52,9 +52,13 @@ type Config struct {
 	Port int `env:"NEUROD_PORT"`
 	// WorkerAddr is the address on which a process of workers alone answers /healthz, /readyz and /metrics. Defaults to none.
 	WorkerAddr string `env:"NEUROD_WORKER_ADDR"`
-	// TrustedProxies are the addresses or networks (CIDR) whose X-Forwarded-For is believed, separated by commas.
-	// Defaults to none: the peer's address counts.
+	// TrustedProxies are the addresses or networks (CIDR) whose X-Forwarded-For, -Host and -Proto are believed, separated by
+	// commas. Defaults to none: the peer's address counts.
 	TrustedProxies []string `env:"NEUROD_TRUSTED_PROXIES"`
+	// PublicURL is the address by which clients reach the server, as in https://eeg.example.org, for the links in its answers
+	// (ws_url, download_url). Defaults to what a trusted proxy says, or else to the address that a client asked for; a name
+	// in a Host header is not passed on.
+	PublicURL string `env:"NEUROD_PUBLIC_URL"`
 	// ShutdownTimeout is how long a stopping process may finish what it has begun. Defaults to 30 s.
 	ShutdownTimeout time.Duration `env:"NEUROD_SHUTDOWN_TIMEOUT" envDefault:"30s"`
 
@@ -220,6 +224,12 @@ func (c Config) finish() (Config, error) {
 		wrong("NEUROD_PORT", "must be from 1 to 65535")
 	case c.Port > 0:
 		c.Addr = net.JoinHostPort(host, strconv.Itoa(c.Port))
+	}
+	if c.PublicURL != "" {
+		u, err := url.Parse(c.PublicURL)
+		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+			wrong("NEUROD_PUBLIC_URL", "must be an address as in https://eeg.example.org, without a query")
+		}
 	}
 	for _, p := range c.TrustedProxies {
 		_, addrErr := netip.ParseAddr(p)

@@ -165,6 +165,7 @@ func TestWrongSettingsAreNamed(t *testing.T) {
 		"log level":              {[]string{"NEUROD_LOG_LEVEL=loud"}, []string{"NEUROD_LOG_LEVEL", "log level"}},
 		"log format":             {[]string{"NEUROD_LOG_FORMAT=xml"}, []string{"NEUROD_LOG_FORMAT"}},
 		"proxy":                  {[]string{"NEUROD_TRUSTED_PROXIES=10.0.0.0/8,proxy"}, []string{"NEUROD_TRUSTED_PROXIES", `"proxy"`}},
+		"public":                 {[]string{"NEUROD_PUBLIC_URL=eeg.example.org"}, []string{"NEUROD_PUBLIC_URL"}},
 		"two faults":             {[]string{"NEUROD_DATABASE_CONNS=0", "NEUROD_LOGIN_FAILURES=-1"}, []string{"NEUROD_DATABASE_CONNS", "NEUROD_LOGIN_FAILURES"}},
 		"access outlives":        {[]string{"NEUROD_ACCESS_TTL=1000h"}, []string{"NEUROD_ACCESS_TTL"}},
 	} {

@@ -60,6 +60,8 @@ func (r Rate) whole() time.Duration {
 type Decision struct {
 	// Wait is how long to wait for the next try; 0 when the request may go on.
 	Wait time.Duration
+	// Window is how many the rate allows in its time, for as long as one likes.
+	Window int
 	// Limit is the size of the burst: what a rested key may do at once. 0 for a rate that limits nothing.
 	Limit int
 	// Remaining is how many more may follow at once.
@@ -70,7 +72,7 @@ type Decision struct {
 
 // decide makes a Decision of the two numbers that a count gives: how long to wait, and how far the TAT is ahead.
 func (r Rate) decide(wait, ahead time.Duration) Decision {
-	d := Decision{Wait: wait, Limit: r.burst(), Reset: max(0, ahead)}
+	d := Decision{Wait: wait, Window: r.Requests, Limit: r.burst(), Reset: max(0, ahead)}
 	if wait <= 0 {
 		d.Wait = 0
 		d.Remaining = min(d.Limit, int(max(0, r.whole()-d.Reset)/r.interval()))

@@ -44,10 +44,10 @@ func (b *bucket) take(now time.Time) limit.Decision {
 	b.level = min(full, b.level+int64(now.Sub(b.at)))
 	b.at = now
 	if b.level < b.interval {
-		return limit.Decision{Wait: time.Duration(b.interval - b.level), Limit: b.rate.Burst, Reset: time.Duration(full - b.level)}
+		return limit.Decision{Wait: time.Duration(b.interval - b.level), Window: b.rate.Requests, Limit: b.rate.Burst, Reset: time.Duration(full - b.level)}
 	}
 	b.level -= b.interval
-	return limit.Decision{Limit: b.rate.Burst, Remaining: int(b.level / b.interval), Reset: time.Duration(full - b.level)}
+	return limit.Decision{Window: b.rate.Requests, Limit: b.rate.Burst, Remaining: int(b.level / b.interval), Reset: time.Duration(full - b.level)}
 }
 
 func (b *bucket) refund() { b.level = min(b.interval*int64(b.rate.Burst), b.level+b.interval) }

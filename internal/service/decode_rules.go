@@ -195,7 +195,10 @@ func checkChannels(in *models.DecodeInput, f *fieldErrors) {
 			f.add("/input/channels", "required", "is required for bare samples unless device names a headset: a count, or the names")
 		}
 	case c.Names == nil:
-		if c.Count < 1 || c.Count > MaxChannels {
+		switch {
+		case c.Count == math.MinInt32 || c.Count == math.MaxInt32: // what was sent lies beyond it
+			f.add("/input/channels", "out_of_range", "must be from 1 to %d", MaxChannels)
+		case c.Count < 1 || c.Count > MaxChannels:
 			f.add("/input/channels", "out_of_range", "is %d; must be from 1 to %d", c.Count, MaxChannels)
 		}
 	case len(c.Names) == 0 || len(c.Names) > MaxChannels:

@@ -124,7 +124,7 @@ func (l *Limits) take(ctx context.Context, what string, rate limit.Rate, p model
 
 // quota is what callers are told of a decision. Reset is in whole seconds, rounded up.
 func quota(d limit.Decision, now time.Time) models.Quota {
-	return models.Quota{Limit: d.Limit, Remaining: d.Remaining, Reset: now.Add(d.Reset + time.Second - 1).Truncate(time.Second)}
+	return models.Quota{Window: d.Window, Limit: d.Limit, Remaining: d.Remaining, Reset: now.Add(d.Reset + time.Second - 1).Truncate(time.Second)}
 }
 
 // limited is the error of a call that has to wait.

@@ -1,0 +1,74 @@
+package handlers
+
+import (
+	"net/http"
+
+	"github.com/gin-gonic/gin"
+	"github.com/klauspost/compress/gzhttp"
+)
+
+// compressible lists the routes whose answers are compressed for clients that take gzip: long lists and documents. Left out
+// are answers that hold a secret (keys, tokens, signed links), whose length would tell of it beside what a caller chooses
+// (Gluck, Harris, Prado, "BREACH: reviving the CRIME attack", 2013); streams, whose messages must not wait; downloads, which
+// come in ranges and under their checksum; and exports, which tell a break in the middle from the end.
+var compressible = map[string]bool{
+	"GET /api/v1/jobs":              true,
+	"GET /api/v1/jobs/:id":          true,
+	"GET /api/v1/models":            true,
+	"GET /api/v1/models/:name":      true,
+	"GET /v1/sessions":              true,
+	"GET /v1/sessions/:id/status":   true,
+	"GET /v1/sessions/:id/events":   true,
+	"GET /v1/sessions/:id/features": true,
+	"GET /v1/sessions/:id/decodes":  true,
+	"GET /v1/audit":                 true,
+	"GET /openapi.yaml":             true,
+	"GET /openapi.json":             true,
+}
+
+// minCompressed is the shortest answer that is compressed, in bytes: a shorter one goes in one packet as it is.
+const minCompressed = 1400
+
+// compress returns a handler that compresses what those behind it write.
+func compress() gin.HandlerFunc {
+	wrap, err := gzhttp.NewWrapper(gzhttp.MinSize(minCompressed), gzhttp.RandomJitter(32, 0, false),
+		gzhttp.ContentTypes([]string{"application/json", "application/problem+json", "application/yaml"}))
+	if err != nil {
+		panic(err) // the options are constants
+	}
+	return func(c *gin.Context) {
+		plain := c.Writer
+		defer func() { c.Writer = plain }()
+		wrap(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			c.Writer = &compressedWriter{ResponseWriter: plain, to: w}
+			c.Next()
+		})).ServeHTTP(plain, c.Request)
+	}
+}
+
+// compressedWriter has what gin writes go through the compressor.
+type compressedWriter struct {
+	gin.ResponseWriter
+	to     http.ResponseWriter
+	status int
+}
+
+func (w *compressedWriter) WriteHeader(status int) {
+	w.status = status
+	w.to.WriteHeader(status)
+}
+
+func (w *compressedWriter) Write(b []byte) (int, error) { return w.to.Write(b) }
+
+func (w *compressedWriter) WriteString(s string) (int, error) { return w.to.Write([]byte(s)) }
+
+// WriteHeaderNow waits for the body: the compressor decides by its length.
+func (w *compressedWriter) WriteHeaderNow() {}
+
+// Status is what was said last: the compressor passes it on with the body.
+func (w *compressedWriter) Status() int {
+	if w.status == 0 {
+		return w.ResponseWriter.Status()
+	}
+	return w.status
+}
