@@ -83,8 +83,8 @@ func IsElectrode(label string) bool {
 func electrodeName(label string) (string, bool) {
 	core := strings.TrimRight(label, ". ")
 	for _, prefix := range []string{"EEG", "POL"} { // "POL" is Nihon Kohden's
-		if rest, ok := cutPrefixFold(core, prefix); ok && rest != "" && strings.ContainsRune(" -_:", rune(rest[0])) {
-			core = strings.TrimLeft(rest, " -_:")
+		if rest, ok := cutPrefixFold(core, prefix); ok && rest != "" && strings.ContainsRune(" -_:.", rune(rest[0])) {
+			core = strings.TrimLeft(rest, " -_:.")
 		}
 	}
 	if name, ok := single(core); ok {

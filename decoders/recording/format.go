@@ -105,17 +105,20 @@ func isEDF(head []byte) bool {
 
 // sniffText recognizes the text formats by their first line.
 func sniffText(head []byte) Format {
+	if len(head) > 0 && bytes.IndexByte(head, 0) >= 0 {
+		head = plainText(head) // UTF-16
+	}
 	if len(head) == 0 || bytes.IndexByte(head, 0) >= 0 {
 		return Unknown
 	}
 	s := strings.TrimLeft(strings.TrimPrefix(string(head), "\ufeff"), " \t\r\n")
 	line, _, _ := strings.Cut(s, "\n")
 	line = strings.TrimSpace(line)
-	fields := strings.Split(line, ",")
-	switch {
-	case strings.HasPrefix(line, "%OpenBCI"), strings.HasPrefix(line, "%OBCI"):
+	fields := dialectOf(line).split(line)
+	switch bare := strings.TrimLeft(line, `"`); {
+	case strings.HasPrefix(bare, "%OpenBCI"), strings.HasPrefix(bare, "%OBCI"):
 		return OpenBCI
-	case strings.HasPrefix(line, "Sample Index,"):
+	case strings.HasPrefix(bare, "Sample Index") && len(fields) > 1 && strings.Contains(line, "EXG Channel"):
 		return OpenBCI
 	case strings.HasPrefix(line, "Brain Vision") || strings.HasPrefix(line, "BrainVision"):
 		if strings.Contains(line, "Marker") {

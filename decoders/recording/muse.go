@@ -5,8 +5,6 @@ import (
 	"math"
 	"strings"
 	"time"
-
-	"github.com/neurod/neurod/decoders"
 )
 
 const (
@@ -17,65 +15,42 @@ const (
 )
 
 // ReadMuseCSV reads a muse-lsl CSV: a first column of time stamps in s, columns in µV, and columns named
-// Marker... whose values other than 0 become events. The rate is estimated from the time stamps; pauses become
-// gaps. "Right AUX" is of kind Other: something may or may not be plugged into it.
+// Marker... whose values other than 0 become events, words among them. The rate is that of the headset to which the time
+// stamps come near, else theirs; what was lost becomes gaps. "Right AUX" is of kind Other: something may or may not be
+// plugged into it.
 func ReadMuseCSV(r io.ReaderAt, size int64) (*Recording, error) {
 	return readWhole(MuseCSV, "", r, size)
 }
 
-func readMuseCSV(src *source, _ string) (*Recording, error) {
-	rec := &Recording{Format: MuseCSV}
-	rows, err := openMuseRows(newLineReader(src, MuseCSV), rec)
-	if err != nil {
-		return nil, err
-	}
-	type mark struct{ row, code int }
-	var marks []mark
-	var clock clockReader
-	_, err = readRows(rows, rec, func(r *row, n int) {
-		if n == 0 {
-			rec.StartTime = museStart(r.stamp)
-		}
-		clock.add(r.stamp)
-		if r.code != 0 && len(marks) < mostEvents {
-			marks = append(marks, mark{n, r.code})
-		}
-	})
-	if err != nil {
-		return nil, err
-	}
-	if err := rec.setClock(&clock); err != nil {
-		return nil, err
-	}
-	rate := rec.Channels[0].Rate
-	for _, m := range marks {
-		rec.Events = append(rec.Events, decoders.Event{Onset: float64(m.row) / rate, Code: m.code})
-	}
-	return rec.finish(), nil
-}
+// museTiming is what is known of all Muse headsets: they have no counter in their files.
+func museTiming() timing { return timing{device: muse.Rates, byStamps: true} }
 
 // museRows reads a muse-lsl CSV row by row.
 type museRows struct {
 	rec     *Recording
 	lines   *lineReader
-	channel []int // column → channel, -1 for markers
-	cells   []float64
+	dialect dialect
+	names   []string // of columns
+	channel []int    // column → channel, -1 for markers
 	bad     badRows
+	cells   cellFaults
 }
 
 func openMuseRows(lines *lineReader, rec *Recording) (*museRows, error) {
 	rec.Device = "Muse"
 	header, _ := lines.next()
-	columns := strings.Split(header, ",")
-	if len(columns) < 2 || !strings.EqualFold(strings.TrimSpace(columns[0]), "timestamps") {
+	m := &museRows{rec: rec, lines: lines, dialect: dialectOf(header)}
+	m.names = m.dialect.split(header)
+	if len(m.names) < 2 || !strings.EqualFold(strings.TrimSpace(m.names[0]), "timestamps") {
 		return nil, malformed(MuseCSV, map[string]any{"line": 1}, "the first line does not start with the column timestamps")
 	}
-	if err := checkColumns(MuseCSV, len(columns)); err != nil {
+	if err := checkColumns(MuseCSV, len(m.names)); err != nil {
 		return nil, err
 	}
-	m := &museRows{rec: rec, lines: lines, channel: make([]int, len(columns)), cells: make([]float64, len(columns))}
-	for i, name := range columns[1:] {
+	m.channel = make([]int, len(m.names))
+	for i, name := range m.names[1:] {
 		name = validText(strings.TrimSpace(name))
+		m.names[i+1] = name
 		if cut, ok := cutPrefixFold(name, "Marker"); ok && len(cut) <= 3 {
 			m.channel[i+1] = -1
 			continue
@@ -93,6 +68,8 @@ func openMuseRows(lines *lineReader, rec *Recording) (*museRows, error) {
 	return m, nil
 }
 
+func (m *museRows) timing() timing { return museTiming() }
+
 func (m *museRows) next(r *row) error {
 	if r.values == nil {
 		r.values = make([]float64, len(m.rec.Channels))
@@ -102,15 +79,23 @@ func (m *museRows) next(r *row) error {
 			continue
 		}
 		m.bad.total++
-		if !splitRow(line, m.cells) || math.IsNaN(m.cells[0]) || math.IsInf(m.cells[0], 0) {
+		cells := closed(m.dialect.split(line), len(m.channel))
+		stamp, ok := number(cells[0])
+		if len(cells) != len(m.channel) || !ok || math.IsNaN(stamp) || math.IsInf(stamp, 0) {
 			m.bad.add(m.lines.number)
 			continue
 		}
-		r.sample, r.stamp, r.code = true, m.cells[0], 0
-		for i, v := range m.cells[1:] {
-			if k := m.channel[i+1]; k >= 0 {
+		r.sample, r.stamp, r.counter, r.code, r.label, r.line = true, stamp, -1, 0, "", m.lines.number
+		for i, cell := range cells[1:] {
+			v, ok := number(cell)
+			switch k := m.channel[i+1]; {
+			case k >= 0 && ok:
 				r.values[k] = v
-			} else if v != 0 && math.Abs(v) < math.MaxInt32 {
+			case k >= 0:
+				r.values[k] = m.cells.add(i+1, len(cells), m.lines.number, cell)
+			case !ok:
+				r.label = validText(strings.TrimSpace(cell))
+			case v != 0 && math.Abs(v) < math.MaxInt32: // false for NaN
 				r.code = int(math.Round(v))
 			}
 		}
@@ -119,44 +104,9 @@ func (m *museRows) next(r *row) error {
 	return m.lines.end()
 }
 
-func (m *museRows) finish(int) error { return m.bad.check(m.rec) }
-
-// splitRow reads a row of numbers into dst and tells whether it has exactly as many and all can be read.
-func splitRow(line string, dst []float64) bool {
-	rest, ok := line, true
-	for i := range dst {
-		if !ok {
-			return false // too few
-		}
-		var field string
-		field, rest, ok = strings.Cut(rest, ",")
-		v, isNumber := number(field)
-		if !isNumber {
-			return false
-		}
-		dst[i] = v
-	}
-	return !ok || strings.TrimSpace(rest) == ""
-}
-
-// setClock gives all channels the rate that the time stamps of their rows tell.
-func (r *Recording) setClock(stamps *clockReader) error {
-	c, ok := stamps.read()
-	if !ok {
-		return malformed(r.Format, map[string]any{"rows": stamps.n}, "%d rows of increasing time are too few to tell the rate", stamps.n)
-	}
-	for i := range r.Channels {
-		r.Channels[i].Rate = c.rate
-	}
-	r.Irregular = c.irregular
-	r.Gaps = c.gaps
-	if c.irregular {
-		r.warn("the rows are not evenly spaced: %.4g Hz is only their average", c.rate)
-	}
-	if len(c.gaps) > 0 {
-		r.warn("the time stamps have %d gaps", len(c.gaps))
-	}
-	return nil
+func (m *museRows) finish(int) error {
+	m.cells.warnings(m.rec, func(i int) string { return m.names[i] })
+	return m.bad.check(m.rec)
 }
 
 // ReadMindMonitor reads a Mind Monitor CSV: the RAW_ columns and AUX as EEG in µV (with the headset's offset near
@@ -169,53 +119,10 @@ func ReadMindMonitor(r io.ReaderAt, size int64) (*Recording, error) {
 	return readWhole(MindMonitor, "", r, size)
 }
 
-func readMindMonitor(src *source, _ string) (*Recording, error) {
-	rec := &Recording{Format: MindMonitor}
-	rows, err := openMindMonitorRows(newLineReader(src, MindMonitor), rec)
-	if err != nil {
-		return nil, err
-	}
-	type element struct {
-		at    time.Time
-		label string
-	}
-	var found []element
-	var clock clockReader
-	_, err = readRows(rows, rec, func(r *row, n int) {
-		if r.label != "" && len(found) < mostEvents {
-			found = append(found, element{r.at, r.label})
-		}
-		if !r.sample {
-			return
-		}
-		if n == 0 {
-			rec.StartTime = r.at
-		}
-		clock.add(r.at.Sub(rec.StartTime).Seconds())
-	})
-	if err != nil {
-		return nil, err
-	}
-	if err := rec.setClock(&clock); err != nil {
-		return nil, err
-	}
-	rec.pickedAtIntervals()
-	for _, e := range found {
-		// Without a waveform there is no sample to place the event at: its true time says more.
-		at := e.at.Sub(rec.StartTime).Seconds()
-		if !rec.Irregular {
-			at, _ = rec.Position(at)
-		}
-		rec.Annotations = append(rec.Annotations, Annotation{Onset: at, Label: e.label})
-	}
-	rec.annotationEvents()
-	return rec.finish(), nil
-}
-
 // pickedAtIntervals marks rows that are single values out of the headset's samples as no waveform.
 func (r *Recording) pickedAtIntervals() {
 	// A Muse samples at 220 or 256 Hz; far fewer rows are picks from that stream.
-	if rate := r.Channels[0].Rate; rate < 100 && !r.Irregular {
+	if rate := r.Channels[0].Rate; rate < slowest && !r.Irregular {
 		r.Irregular = true
 		r.warn("one row every %.3g s: the app recorded at an interval, so the raw columns are single values and no waveform", 1/rate)
 	}
@@ -225,21 +132,26 @@ func (r *Recording) pickedAtIntervals() {
 type mindMonitorRows struct {
 	rec      *Recording
 	lines    *lineReader
+	dialect  dialect
+	names    []string
 	channel  []int // column → channel, -1 for what is no signal
 	elements int   // column of the elements, -1 for none
 	raw      int   // first column of samples
+	first    time.Time
 	bad      badRows
+	cells    cellFaults
 }
 
 func openMindMonitorRows(lines *lineReader, rec *Recording) (*mindMonitorRows, error) {
 	rec.Device = "Muse"
 	header, _ := lines.next()
-	columns := strings.Split(header, ",")
-	if err := checkColumns(MindMonitor, len(columns)); err != nil {
+	m := &mindMonitorRows{rec: rec, lines: lines, elements: -1, raw: -1, dialect: dialectOf(header)}
+	m.names = m.dialect.split(header)
+	if err := checkColumns(MindMonitor, len(m.names)); err != nil {
 		return nil, err
 	}
-	m := &mindMonitorRows{rec: rec, lines: lines, channel: make([]int, len(columns)), elements: -1, raw: -1}
-	for i, name := range columns {
+	m.channel = make([]int, len(m.names))
+	for i, name := range m.names {
 		name = validText(strings.TrimSpace(name))
 		m.channel[i] = -1
 		c := Channel{Label: name}
@@ -263,11 +175,13 @@ func openMindMonitorRows(lines *lineReader, rec *Recording) (*mindMonitorRows, e
 		m.channel[i] = len(rec.Channels)
 		rec.Channels = append(rec.Channels, c)
 	}
-	if m.raw < 0 || !strings.EqualFold(strings.TrimSpace(columns[0]), "TimeStamp") {
+	if m.raw < 0 || !strings.EqualFold(strings.TrimSpace(m.names[0]), "TimeStamp") {
 		return nil, malformed(MindMonitor, map[string]any{"line": 1}, "the first line has no columns TimeStamp and RAW_...")
 	}
 	return m, nil
 }
+
+func (m *mindMonitorRows) timing() timing { return museTiming() }
 
 func (m *mindMonitorRows) next(r *row) error {
 	if r.values == nil {
@@ -278,13 +192,16 @@ func (m *mindMonitorRows) next(r *row) error {
 			continue
 		}
 		m.bad.total++
-		fields := strings.Split(line, ",")
-		at, err := time.Parse("2006-01-02 15:04:05.999", strings.TrimSpace(fields[0]))
-		if err != nil {
+		fields := closed(m.dialect.split(line), len(m.names))
+		at, ok := timeOfDay(fields[0])
+		if !ok || len(fields) > len(m.names) { // more cells than names: a decimal comma that nothing protects
 			m.bad.add(m.lines.number)
 			continue
 		}
-		r.at, r.label = at, ""
+		if m.first.IsZero() {
+			m.first = at
+		}
+		r.at, r.label, r.line, r.counter, r.stamp = at, "", m.lines.number, -1, at.Sub(m.first).Seconds()
 		if m.elements >= 0 && m.elements < len(fields) {
 			r.label = validText(strings.TrimSpace(fields[m.elements]))
 		}
@@ -302,6 +219,8 @@ func (m *mindMonitorRows) next(r *row) error {
 			if i < len(fields) {
 				if x, ok := number(fields[i]); ok {
 					v = x
+				} else {
+					v = m.cells.add(i, len(m.names), m.lines.number, fields[i])
 				}
 			}
 			r.values[k] = v
@@ -311,4 +230,18 @@ func (m *mindMonitorRows) next(r *row) error {
 	return m.lines.end()
 }
 
-func (m *mindMonitorRows) finish(int) error { return m.bad.check(m.rec) }
+func (m *mindMonitorRows) finish(int) error {
+	m.cells.warnings(m.rec, func(i int) string { return m.names[i] })
+	return m.bad.check(m.rec)
+}
+
+// timeOfDay reads a date with its time, as apps and spreadsheets write it.
+func timeOfDay(cell string) (time.Time, bool) {
+	s := strings.Replace(strings.TrimSpace(cell), ",", ".", 1)
+	for _, layout := range []string{"2006-01-02 15:04:05.999", "2006-01-02T15:04:05.999", "2006/01/02 15:04:05.999", "02.01.2006 15:04:05.999"} {
+		if at, err := time.Parse(layout, s); err == nil {
+			return at, true
+		}
+	}
+	return time.Time{}, false
+}

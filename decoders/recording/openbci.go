@@ -4,11 +4,10 @@ import (
 	"io"
 	"math"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/neurod/neurod/decoders"
 )
 
 // OpenBCI is the text that the OpenBCI GUI records and plays back, documented with the GUI: versions 2 to 6, and the
@@ -16,59 +15,38 @@ import (
 const OpenBCI Format = "OpenBCI text"
 
 var (
-	openBCIRate     = regexp.MustCompile(`(?i)sample rate\s*=\s*([0-9.]+)`)
+	openBCIRate     = regexp.MustCompile(`(?i)sample rate\s*=\s*([0-9.,]+)`)
 	openBCIChannels = regexp.MustCompile(`(?i)number of channels\s*=\s*([0-9]+)`)
 	openBCIBoard    = regexp.MustCompile(`(?i)board\s*=\s*(.+)`)
 	openBCIDate     = regexp.MustCompile(`(\d{4}-\d{2}-\d{2})_(\d{2}-\d{2}-\d{2})`)
 )
 
 // ReadOpenBCI reads OpenBCI text: EXG columns in µV, accelerometer as motion, analog and digital columns as Other,
-// values of the marker column other than 0 as events. Steps of the sample index that are too large are lost
-// packets: they become gaps. Columns without a header line are the sample index and 16, 8 or 4 EXG columns.
+// values of the marker column other than 0 as events. Lost packets are found by the sample index, as the board counts, and
+// by the time stamps; they become gaps. Columns without a header line are the sample index and 16, 8 or 4 EXG columns.
+// Decimal commas are understood where cells can be told apart, else the file is refused.
 func ReadOpenBCI(r io.ReaderAt, size int64) (*Recording, error) {
 	return readWhole(OpenBCI, "", r, size)
-}
-
-func readOpenBCI(src *source, _ string) (*Recording, error) {
-	rec := &Recording{Format: OpenBCI}
-	rows, err := openRows(OpenBCI, "", src, rec)
-	if err != nil {
-		return nil, err
-	}
-	var index []uint8
-	var marks []decoders.Event // with the row in Onset
-	var steps indexSteps
-	_, err = readRows(rows, rec, func(r *row, n int) {
-		index = append(index, r.index)
-		steps.add(r.index)
-		if r.code != 0 && len(marks) < mostEvents {
-			marks = append(marks, decoders.Event{Onset: float64(n), Code: r.code})
-		}
-	})
-	if err != nil {
-		return nil, err
-	}
-	rate := rec.Channels[0].Rate
-	rec.findLostPackets(index, steps.usual(), rate)
-	for _, m := range marks {
-		m.Onset /= rate
-		rec.Events = append(rec.Events, m)
-	}
-	return rec.finish(), nil
 }
 
 // openBCIRows reads OpenBCI text row by row.
 type openBCIRows struct {
 	rec     *Recording
 	lines   *lineReader
+	dialect dialect
+	names   []string // of columns
 	rate    float64
 	count   int   // EXG channels the header says, 0 when it does not
 	columns []int // column → channel, -1 for none; column 0 is the sample index
 	marker  int   // column, -1 for none
-	stamp   int   // column of the Unix time in ms or s, -1 for none
+	stamp   int   // column of the Unix time in ms or s, or of the time of day; -1 for none
 	exg     int   // EXG channels found
 	rows    int   // read
+	day     float64
+	before  float64 // time of day of the row before
 	bad     badRows
+	long    int // rows with more cells than columns
+	cells   cellFaults
 }
 
 func (b *openBCIRows) next(r *row) error {
@@ -76,13 +54,16 @@ func (b *openBCIRows) next(r *row) error {
 		line = strings.TrimSpace(line)
 		switch {
 		case line == "":
-		case strings.HasPrefix(line, "%"):
+		case strings.HasPrefix(strings.TrimLeft(line, `"`), "%"):
 			b.comment(line)
-		case b.columns == nil && strings.HasPrefix(line, "Sample Index"):
+		case b.columns == nil && strings.HasPrefix(strings.TrimLeft(line, `"`), "Sample Index"):
 			if err := b.header(line); err != nil {
 				return err
 			}
 		default:
+			if b.rows == 0 { // the first row shows how numbers are written
+				b.dialect = dialectOf(line)
+			}
 			if b.columns == nil {
 				if err := b.guess(line); err != nil {
 					return err
@@ -96,9 +77,24 @@ func (b *openBCIRows) next(r *row) error {
 	return b.lines.end()
 }
 
+// timing knows the boards by name, and where there is none by how many channels they have.
+func (b *openBCIRows) timing() timing {
+	board := strings.ToLower(b.rec.Device)
+	t := timing{header: b.rate, hasCounter: true, counters: slices.Concat(byteCounters, ganglionCounters), device: cyton.Rates}
+	switch {
+	case strings.Contains(board, "ganglion"), board == "" && b.exg == 4:
+		t.device, t.counters = ganglion.Rates, slices.Concat(ganglionCounters, byteCounters)
+	case strings.Contains(board, "daisy"), board == "" && b.exg == 16:
+		t.device = daisy.Rates
+	case strings.Contains(board, "wifi"):
+		t.device = nil // its rate can be set
+	}
+	return t
+}
+
 func (b *openBCIRows) comment(line string) {
 	if m := openBCIRate.FindStringSubmatch(line); m != nil {
-		if v, err := strconv.ParseFloat(m[1], 64); err == nil && v > 0 && v < 1e6 {
+		if v, err := strconv.ParseFloat(strings.Replace(m[1], ",", ".", 1), 64); err == nil && v > 0 && v < 1e6 {
 			b.rate = v
 		}
 	}
@@ -119,13 +115,15 @@ func (b *openBCIRows) comment(line string) {
 
 // header takes the columns from their names.
 func (b *openBCIRows) header(line string) error {
-	names := strings.Split(line, ",")
+	names := dialectOf(line).split(line)
+	b.names = names
 	if err := checkColumns(OpenBCI, len(names)); err != nil {
 		return err
 	}
 	b.columns = make([]int, len(names))
 	for i, name := range names {
 		name = validText(strings.TrimSpace(name))
+		names[i] = name
 		b.columns[i] = -1
 		c := Channel{Label: name}
 		switch {
@@ -139,7 +137,7 @@ func (b *openBCIRows) header(line string) error {
 		case strings.HasPrefix(name, "Marker"):
 			b.marker = i
 			continue
-		case name == "Timestamp":
+		case name == "Timestamp", strings.HasPrefix(name, "Timestamp") && b.stamp < 0:
 			b.stamp = i
 			continue
 		default:
@@ -156,9 +154,13 @@ func (b *openBCIRows) header(line string) error {
 
 // guess takes the columns from the first row of a file whose version writes no column line.
 func (b *openBCIRows) guess(line string) error {
-	n := strings.Count(line, ",") + 1
+	cells := b.dialect.split(line)
+	n := len(cells)
 	if err := checkColumns(OpenBCI, n); err != nil {
 		return err
+	}
+	if splitDecimals(cells) {
+		return commasBetween(OpenBCI, b.lines.number)
 	}
 	b.exg = b.count
 	for _, usual := range []int{16, 8, 4} {
@@ -170,144 +172,119 @@ func (b *openBCIRows) guess(line string) error {
 		return malformed(OpenBCI, map[string]any{"columns": n, "channels": b.exg},
 			"%d columns do not hold a sample index and %d channels", n, max(b.exg, 4))
 	}
-	b.columns = make([]int, 1+b.exg)
+	b.columns, b.names = make([]int, n), make([]string, n)
 	b.columns[0] = -1
 	for i := range b.exg {
 		b.columns[1+i] = i
-		b.rec.Channels = append(b.rec.Channels, Channel{Label: "EXG Channel " + strconv.Itoa(i), Kind: EEG, Unit: microvolt})
+		b.names[1+i] = "EXG Channel " + strconv.Itoa(i)
+		b.rec.Channels = append(b.rec.Channels, Channel{Label: b.names[1+i], Kind: EEG, Unit: microvolt})
+	}
+	// Behind them there are the accelerometer's values, and from version 3 on times.
+	for i := 1 + b.exg; i < n; i++ {
+		b.columns[i] = -1
+		if v, ok := number(cells[i]); strings.Contains(cells[i], ":") || ok && v > 1e9 {
+			if b.stamp < 0 || strings.Contains(b.names[b.stamp], ":") {
+				b.stamp, b.names[i] = i, cells[i] // a number says more than a time of day
+			}
+		}
 	}
 	return nil
+}
+
+// commasBetween refuses numbers with decimal commas that stand between commas: no one can tell which are which.
+func commasBetween(format Format, line int) error {
+	return malformed(format, map[string]any{"line": line},
+		"line %d: the numbers have decimal commas and stand between commas, so they cannot be told apart; export with points, or with semicolons between cells", line)
 }
 
 // row reads a line of samples and tells whether it is one.
 func (b *openBCIRows) row(r *row, line string) bool {
 	b.bad.total++
-	fields := strings.SplitN(line, ",", len(b.columns)+1)
-	if len(fields) < len(b.columns) {
+	fields := b.dialect.split(line)
+	index, ok := number(fields[0])
+	if len(fields) < len(b.columns) || len(fields) > len(b.columns)+1 || !ok || !(index >= 0 && index < 1<<31) {
+		if len(fields) > len(b.columns)+1 {
+			b.long++
+		}
 		b.bad.add(b.lines.number)
 		return false
 	}
 	if r.values == nil {
 		r.values = make([]float64, len(b.rec.Channels))
 	}
+	unread := 0
 	for i, k := range b.columns {
 		if k < 0 {
 			continue
 		}
-		v, err := strconv.ParseFloat(strings.TrimSpace(fields[i]), 64)
-		if err != nil {
-			b.bad.add(b.lines.number)
-			return false
+		v, ok := number(fields[i])
+		if !ok {
+			unread++
+			v = b.cells.add(i, len(b.columns), b.lines.number, fields[i])
 		}
 		r.values[k] = v
 	}
-	index, err := strconv.ParseFloat(strings.TrimSpace(fields[0]), 64)
-	if err != nil || !(index >= 0 && index < 1<<31) {
+	if unread == len(r.values) {
 		b.bad.add(b.lines.number)
 		return false
 	}
-	r.sample, r.index, r.code = true, uint8(int64(index)&0xFF), 0
+	r.sample, r.counter, r.stamp, r.code, r.label, r.line = true, int64(index), math.NaN(), 0, "", b.lines.number
 	if b.marker >= 0 {
-		if v, ok := numberIn(fields, b.marker); ok && v != 0 && math.Abs(v) < math.MaxInt32 {
+		if v, ok := number(fields[b.marker]); !ok {
+			r.label = validText(strings.TrimSpace(fields[b.marker]))
+		} else if v != 0 && math.Abs(v) < math.MaxInt32 { // false for NaN
 			r.code = int(math.Round(v))
 		}
 	}
-	if b.rows == 0 && b.stamp >= 0 && b.rec.StartTime.IsZero() {
-		if v, ok := numberIn(fields, b.stamp); ok && v > 1e9 && v < 1e14 {
-			if v < 1e11 { // s in version 5 and later, ms before
-				v *= 1e3
-			}
-			b.rec.StartTime = time.UnixMilli(int64(v)).UTC()
-		}
+	if b.stamp >= 0 {
+		r.stamp = b.time(fields[b.stamp])
 	}
 	b.rows++
 	return true
 }
 
-func numberIn(fields []string, i int) (float64, bool) {
-	v, ok := number(fields[i])
-	return v, ok && !math.IsNaN(v)
+// time reads a time stamp: Unix s or ms, or the time of day, with or without the date. It is in s; NaN where it is none.
+func (b *openBCIRows) time(cell string) float64 {
+	if v, ok := number(cell); ok {
+		if v > 1e11 { // ms
+			v /= 1e3
+		}
+		return v
+	}
+	if at, ok := timeOfDay(cell); ok {
+		return float64(at.UnixMilli()) / 1e3
+	}
+	at, err := time.Parse("15:04:05.999", strings.Replace(strings.TrimSpace(cell), ",", ".", 1))
+	if err != nil {
+		return math.NaN()
+	}
+	s := float64(at.Hour()*3600+at.Minute()*60+at.Second()) + float64(at.Nanosecond())/1e9
+	if s < b.before-43200 { // past midnight
+		b.day += 86400
+	}
+	b.before = s
+	return b.day + s
 }
 
 func (b *openBCIRows) finish(samples int) error {
 	rec := b.rec
+	if b.long*2 > b.bad.total {
+		return malformed(OpenBCI, map[string]any{"rows": b.bad.total, "columns": len(b.columns), "first_line": b.bad.first},
+			"%d of %d rows have more cells than the %d columns, the first is line %d: decimal commas between commas cannot be told apart; export with points",
+			b.long, b.bad.total, len(b.columns), b.bad.first)
+	}
 	if samples == 0 {
 		return malformed(OpenBCI, map[string]any{"rows": b.bad.total}, "the file has no row of samples")
 	}
 	if err := b.bad.check(rec); err != nil {
 		return err
 	}
-	if b.rate == 0 {
-		// The Cyton's rate, also on its SD card unless it was set otherwise.
-		b.rate = 250
-		if b.exg == 4 {
-			b.rate = 200 // the Ganglion's
+	b.cells.warnings(rec, func(i int) string { return b.names[i] })
+	if b.rate == 0 && b.stamp < 0 {
+		t := b.timing() // the Cyton's rate, also on its SD card unless it was set otherwise
+		if len(t.device) > 0 {
+			rec.warn("the file does not tell its sampling rate: %g Hz is assumed for %d channels", t.device[0], b.exg)
 		}
-		rec.warn("the file does not tell its sampling rate: %g Hz is assumed for %d channels", b.rate, b.exg)
-	}
-	for i := range rec.Channels {
-		rec.Channels[i].Rate = b.rate
 	}
 	return nil
-}
-
-// indexSteps counts by how much the sample index, which counts modulo 256, rises from row to row.
-type indexSteps struct {
-	last  uint8
-	rows  int
-	steps [256]int
-}
-
-func (s *indexSteps) add(index uint8) {
-	if s.rows > 0 {
-		s.steps[index-s.last]++
-	}
-	s.last = index
-	s.rows++
-}
-
-// usual returns the step that most rows make: boards with two samples a packet, or the Daisy, step by more than one.
-func (s *indexSteps) usual() int {
-	usual := 1
-	for step, n := range s.steps {
-		if step > 0 && n > s.steps[usual] {
-			usual = step
-		}
-	}
-	return usual
-}
-
-// lostPackets returns how many rows are missing where the index makes a step, or that it began anew.
-func lostPackets(step, usual int) (lost int, restarted bool) {
-	switch {
-	case step == usual || step == 0:
-		return 0, false
-	case step%usual != 0 || step > 128: // more than half a turn: rather a counter that began anew
-		return 0, true
-	}
-	return step/usual - 1, false
-}
-
-// findLostPackets makes gaps of the steps of the sample index that are too large.
-func (r *Recording) findLostPackets(index []uint8, usual int, rate float64) {
-	lost, restarts := 0, 0
-	for i := 1; i < len(index); i++ {
-		n, restarted := lostPackets(int(index[i]-index[i-1]), usual)
-		if restarted {
-			restarts++
-		}
-		if n == 0 {
-			continue
-		}
-		lost += n
-		if len(r.Gaps) < mostEvents {
-			r.Gaps = append(r.Gaps, Gap{At: float64(i) / rate, Length: float64(n) / rate})
-		}
-	}
-	if lost > 0 {
-		r.warn("%d samples were lost on the way from the board, in %d places", lost, len(r.Gaps))
-	}
-	if restarts > 0 {
-		r.warn("the sample index jumps %d times: what is missing there cannot be told", restarts)
-	}
 }

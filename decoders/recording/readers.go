@@ -38,16 +38,18 @@ func init() { // a zip reads its members by this table
 		survey: func(src *source, _ string, _ *Plan) (*Recording, error) { return surveyGDF(src) },
 		open:   func(src *source, plan Plan) (*Stream, error) { return openGDF(src, plan.Bytes) },
 	}
-	text := func(whole func(src *source, name string) (*Recording, error)) reader {
+	text := func(format Format) reader {
 		return reader{
-			whole:  func(src *source, _ io.ReaderAt, name string) (*Recording, error) { return whole(src, name) },
+			whole: func(src *source, _ io.ReaderAt, name string) (*Recording, error) {
+				return readText(format, src, name)
+			},
 			survey: surveyText,
 			open:   openText,
 		}
 	}
 	readers = map[Format]reader{
 		EDF: edf(EDF), BDF: edf(BDF), GDF1: gdf, GDF2: gdf,
-		MuseCSV: text(readMuseCSV), MindMonitor: text(readMindMonitor), OpenBCI: text(readOpenBCI), Table: text(readTable),
+		MuseCSV: text(MuseCSV), MindMonitor: text(MindMonitor), OpenBCI: text(OpenBCI), Table: text(Table),
 		XDF: {whole: func(src *source, _ io.ReaderAt, _ string) (*Recording, error) { return readXDF(src) }},
 	}
 }

@@ -11,13 +11,14 @@ import (
 
 // row is what one line of a text format says. Its memory is used again for the next.
 type row struct {
-	sample bool      // values are a sample; else the line only marks something
-	values []float64 // one a channel
-	stamp  float64   // s of the line's time stamp, where the format has one
-	at     time.Time // the same as a time of day (Mind Monitor)
-	index  uint8     // sample index modulo 256 (OpenBCI)
-	code   int       // of a marker, 0 for none
-	label  string    // of a marker with a text, "" for none
+	sample  bool      // values are a sample; else the line only marks something
+	values  []float64 // one a channel
+	stamp   float64   // s of the line's time stamp, NaN where it has none
+	at      time.Time // the same as a time of day (Mind Monitor)
+	counter int64     // the device's own number of the sample, -1 where it has none
+	code    int       // of a marker, 0 for none
+	label   string    // of a marker with a text, "" for none
+	line    int
 }
 
 // rowReader reads the lines of a text format one after the other. There is one for each format, used for whole files,
@@ -25,6 +26,8 @@ type row struct {
 type rowReader interface {
 	// next reads the next line that says something, and returns io.EOF after the last.
 	next(*row) error
+	// timing tells what is known of the rows' time when the first of them are read.
+	timing() timing
 	// finish completes the recording's header, where much is only known at the end, given the number of samples. Errors
 	// are those of a file that has too few good rows.
 	finish(samples int) error
@@ -44,6 +47,143 @@ func openRows(format Format, name string, r io.Reader, rec *Recording) (rowReade
 	return &tableRows{rec: rec, lines: lines, name: name}, nil
 }
 
+// textMark is a marker in a row.
+type textMark struct {
+	row   int // samples before it
+	at    time.Time
+	code  int
+	label string
+}
+
+// readText reads a text format into memory.
+func readText(format Format, src *source, name string) (*Recording, error) {
+	rec := &Recording{Format: format}
+	rows, err := openRows(format, name, src, rec)
+	if err != nil {
+		return nil, err
+	}
+	var (
+		r       row
+		n       int
+		marks   []textMark
+		granted int
+	)
+	clk := &rowClock{timing: rows.timing}
+	for {
+		err := rows.next(&r)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+		if (r.code != 0 || r.label != "") && len(marks) < mostEvents {
+			marks = append(marks, textMark{n, r.at, r.code, r.label})
+		}
+		if !r.sample {
+			continue
+		}
+		if n == 0 {
+			rec.begins(&r)
+		}
+		if n == granted { // as append grows
+			more := max(1024, n/4)
+			if err := src.hold(int64(more)*8*int64(len(r.values)), format, "samples"); err != nil {
+				return nil, err
+			}
+			granted += more
+		}
+		clk.add(r.counter, r.stamp, r.line)
+		for i, v := range r.values {
+			rec.Channels[i].Samples = append(rec.Channels[i].Samples, v)
+		}
+		n++
+	}
+	if err := rows.finish(n); err != nil {
+		return nil, err
+	}
+	gaps, err := rec.setClock(clk)
+	if err != nil {
+		return nil, err
+	}
+	rate := rec.textRate()
+	for _, g := range gaps {
+		rec.Gaps = append(rec.Gaps, Gap{At: float64(g.Row) / rate, Length: float64(g.Lost) / rate})
+	}
+	if rate == 0 {
+		if len(marks) > 0 {
+			rec.warn("%d markers were left out: without a sampling rate they have no time", len(marks))
+		}
+		return rec.finish(), nil
+	}
+	for _, m := range marks {
+		if m.at.IsZero() {
+			rec.Events = append(rec.Events, m.event(rate))
+			continue
+		}
+		// Without a waveform there is no sample to place the event at: its true time says more.
+		at := m.at.Sub(rec.StartTime).Seconds()
+		if !rec.Irregular {
+			at, _ = rec.Position(at)
+		}
+		rec.Annotations = append(rec.Annotations, Annotation{Onset: at, Label: m.label})
+	}
+	for _, a := range rec.Annotations {
+		rec.Events = append(rec.Events, decoders.Event{Onset: a.Onset, Code: codeIn(a.Label), Label: a.Label})
+	}
+	return rec.finish(), nil
+}
+
+// event is a marker at its sample.
+func (m textMark) event(rate float64) decoders.Event {
+	e := decoders.Event{Onset: float64(m.row) / rate, Code: m.code, Label: m.label}
+	if m.label != "" && m.code == 0 {
+		e.Code = codeIn(m.label)
+	}
+	return e
+}
+
+// begins takes the start of the recording from its first row, where the header does not tell it.
+func (r *Recording) begins(first *row) {
+	switch {
+	case !first.at.IsZero():
+		r.StartTime = first.at
+	case r.StartTime.IsZero():
+		r.StartTime = museStart(first.stamp)
+	}
+}
+
+// textRate is the rate of the rows.
+func (r *Recording) textRate() float64 {
+	if len(r.Channels) == 0 {
+		return 0
+	}
+	return r.Channels[0].Rate
+}
+
+// setClock gives all channels the rate that their rows tell, and returns what is missing between them.
+func (r *Recording) setClock(clk *rowClock) ([]rowGap, error) {
+	c, ok := clk.finish(r)
+	if !ok && r.Format != Table {
+		return nil, malformed(r.Format, map[string]any{"rows": clk.n}, "%d rows of increasing time are too few to tell the rate", clk.n)
+	}
+	for i := range r.Channels {
+		r.Channels[i].Rate = c.rate
+	}
+	r.Irregular = c.irregular
+	if r.Format == MindMonitor {
+		r.pickedAtIntervals()
+	}
+	if r.Irregular {
+		return nil, nil
+	}
+	if c.rate == 0 {
+		r.warn("the table does not tell its sampling rate")
+		return nil, nil
+	}
+	return c.gaps, nil
+}
+
 // surveyText is Survey for the text formats.
 func surveyText(src *source, name string, plan *Plan) (*Recording, error) {
 	rec := &Recording{Format: plan.Format}
@@ -52,11 +192,10 @@ func surveyText(src *source, name string, plan *Plan) (*Recording, error) {
 		return nil, err
 	}
 	var (
-		r     row
-		n     int
-		clock clockReader
-		steps indexSteps
+		r row
+		n int
 	)
+	clk := &rowClock{timing: rows.timing}
 	for {
 		if err = rows.next(&r); err != nil {
 			break
@@ -64,20 +203,11 @@ func surveyText(src *source, name string, plan *Plan) (*Recording, error) {
 		if !r.sample {
 			continue
 		}
-		switch plan.Format {
-		case MuseCSV:
-			clock.add(r.stamp)
-		case MindMonitor:
-			if n == 0 {
-				plan.Start = r.at
-			}
-			clock.add(r.at.Sub(plan.Start).Seconds())
-		case OpenBCI:
-			steps.add(r.index)
+		if n == 0 {
+			rec.begins(&r)
+			plan.Start = r.at
 		}
-		if n == 0 && plan.Format == MuseCSV {
-			rec.StartTime = museStart(r.stamp)
-		}
+		clk.add(r.counter, r.stamp, r.line)
 		n++
 	}
 	if !errors.Is(err, io.EOF) {
@@ -86,23 +216,10 @@ func surveyText(src *source, name string, plan *Plan) (*Recording, error) {
 	if err := rows.finish(n); err != nil {
 		return nil, err
 	}
-	switch plan.Format {
-	case MuseCSV, MindMonitor:
-		if err := rec.setClock(&clock); err != nil {
-			return nil, err
-		}
-		plan.Interval = clock.interval
-		if plan.Format == MindMonitor {
-			rec.pickedAtIntervals()
-			rec.StartTime = plan.Start
-		}
-	case OpenBCI:
-		plan.Step = steps.usual()
+	if plan.Gaps, err = rec.setClock(clk); err != nil {
+		return nil, err
 	}
-	rec.Gaps = nil
-	if len(rec.Channels) > 0 {
-		plan.Rate = rec.Channels[0].Rate
-	}
+	plan.Rate = rec.textRate()
 	rec.nameChannels()
 	return rec, nil
 }
@@ -112,19 +229,16 @@ const rowsBlock = 64 << 10
 
 // rowStream reads the rows of a text format as blocks.
 type rowStream struct {
-	rows    rowReader
-	plan    Plan
-	rec     *Recording
-	skip    []bool
-	most    int // rows a block
-	row     row
-	held    bool // row was read and belongs to the next block
-	gap     float64
-	gaps    int
-	n       int // samples so far
-	stamp   float64
-	index   uint8
-	started bool
+	rows rowReader
+	plan Plan
+	rec  *Recording
+	skip []bool
+	most int // rows a block
+	row  row
+	held bool // row was read and belongs to the next block
+	gap  float64
+	gaps int // of the plan, that are passed
+	n    int // samples so far
 }
 
 // openText reads a text format as a stream. What a survey has found out is known; the header is read again.
@@ -148,9 +262,7 @@ func openText(src *source, plan Plan) (*Stream, error) {
 		}
 		s.held = s.row.sample || s.row.label != ""
 	}
-	if s.row.sample {
-		s.pause()
-	}
+	rec.begins(&s.row)
 	for i := range rec.Channels {
 		rec.Channels[i].Rate = plan.Rate
 	}
@@ -170,31 +282,35 @@ func (s *rowStream) next(b *Block) error {
 				return err
 			}
 			if s.row.sample {
-				s.gap = s.pause()
+				s.gap = s.missing()
 			}
 		}
 		s.held = false
-		if r := &s.row; r.label != "" {
+		r := &s.row
+		if r.label != "" && !r.at.IsZero() {
 			b.Annotations = append(b.Annotations, Annotation{Onset: r.at.Sub(s.plan.Start).Seconds(), Label: r.label})
 			if len(b.Annotations) >= rowsBlock {
 				taken = s.most // a file of labels alone must not fill the memory
 			}
 		}
-		if !s.row.sample {
+		if !r.sample {
 			continue
 		}
 		if s.gap > 0 {
 			if !empty {
-				s.row.label, s.held = "", true // the gap comes first in the next block
+				s.held = true // the gap comes first in the next block
+				if !r.at.IsZero() {
+					r.label = ""
+				}
 				return nil
 			}
 			b.Gap, s.gap = s.gap, 0
 		}
 		empty = false
-		if s.row.code != 0 {
-			b.Events = append(b.Events, decoders.Event{Onset: float64(s.n) / s.plan.Rate, Code: s.row.code})
+		if r.at.IsZero() && (r.code != 0 || r.label != "") {
+			b.Events = append(b.Events, textMark{s.n, r.at, r.code, r.label}.event(s.plan.Rate))
 		}
-		for i, v := range s.row.values {
+		for i, v := range r.values {
 			if !s.skip[i] {
 				b.Samples[i] = append(b.Samples[i], v)
 			}
@@ -205,64 +321,52 @@ func (s *rowStream) next(b *Block) error {
 	return nil
 }
 
-// pause returns how much is missing before the row, and remembers the row.
-func (s *rowStream) pause() float64 {
-	before, index := s.stamp, s.index
-	s.index, s.stamp = s.row.index, s.row.stamp
-	if s.plan.Format == MindMonitor {
-		s.stamp = s.row.at.Sub(s.plan.Start).Seconds()
-	}
-	first := !s.started
-	s.started = true
-	if first || s.gaps >= mostEvents {
+// missing returns how much is missing before the next sample, in s.
+func (s *rowStream) missing() float64 {
+	if s.gaps == len(s.plan.Gaps) || s.plan.Gaps[s.gaps].Row != s.n {
 		return 0
 	}
-	gap := 0.0
-	switch s.plan.Format {
-	case MuseCSV, MindMonitor:
-		if d := s.stamp - before; isPause(d, s.plan.Interval) {
-			gap = d - 1/s.plan.Rate
-		}
-	case OpenBCI:
-		if lost, _ := lostPackets(int(s.index-index), s.plan.Step); lost > 0 {
-			gap = float64(lost) / s.plan.Rate
-		}
-	}
-	if gap > 0 {
-		s.gaps++
-	}
-	return gap
+	s.gaps++
+	return float64(s.plan.Gaps[s.gaps-1].Lost) / s.plan.Rate
 }
 
-// readRows reads a whole text file into the recording's channels. each is called for every row, with the number of the
-// sample that it is or would be.
-func readRows(rows rowReader, rec *Recording, each func(r *row, n int)) (int, error) {
-	var r row
-	n := 0
-	for {
-		err := rows.next(&r)
-		if errors.Is(err, io.EOF) {
-			return n, rows.finish(n)
-		}
-		if err != nil {
-			return 0, err
-		}
-		each(&r, n)
-		if !r.sample {
-			continue
-		}
-		for i, v := range r.values {
-			rec.Channels[i].Samples = append(rec.Channels[i].Samples, v)
-		}
-		n++
-	}
-}
-
-// museStart returns the time of a muse-lsl stamp, zero where it counts from another moment than 1970.
+// museStart returns the time of a stamp in s, zero where it counts from another moment than 1970.
 func museStart(stamp float64) time.Time {
 	const epoch = 1e9 // 2001: smaller stamps are seconds since the machine started, as liblsl gives them
 	if stamp > epoch && stamp < 1e11 {
 		return time.UnixMilli(int64(math.Round(stamp * 1e3))).UTC()
 	}
 	return time.Time{}
+}
+
+// badCells counts the cells of a column that are no numbers.
+type badCells struct {
+	count, first int
+	text         string
+}
+
+// cellFaults are the cells that could not be read, by column.
+type cellFaults struct {
+	columns []badCells
+}
+
+// add notes that a cell is no number, and returns what stands for it.
+func (f *cellFaults) add(column, columns, line int, text string) float64 {
+	if f.columns == nil {
+		f.columns = make([]badCells, columns)
+	}
+	c := &f.columns[column]
+	if c.count++; c.count == 1 {
+		c.first, c.text = line, text
+	}
+	return math.NaN()
+}
+
+// warnings says what the cells held.
+func (f *cellFaults) warnings(rec *Recording, name func(column int) string) {
+	for i, c := range f.columns {
+		if c.count > 0 {
+			rec.warn("%d cells of column %d (%s) are no numbers and were left out, the first is %.40q in line %d", c.count, i+1, name(i), c.text, c.first)
+		}
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -134,9 +135,9 @@ type Plan struct {
 	Format   Format    `json:"format"` // as Sniff tells it
 	Bytes    int64     `json:"bytes"`
 	Rate     float64   `json:"rate,omitempty"`     // Hz; of text formats alone, 0 where nothing tells it: the caller must
-	Interval float64   `json:"interval,omitempty"` // s between rows, the median: pauses are judged by it
-	Step     int       `json:"step,omitempty"`     // of the sample index from row to row
+	Gaps     []rowGap  `json:"gaps,omitempty"`     // of text formats: what is missing between rows
 	Start    time.Time `json:"start,omitzero"`     // of the first row
+	Warnings []string  `json:"warnings,omitempty"` // of the survey
 }
 
 // Survey reads a recording from its first byte to its last without keeping samples, and says what it holds: the channels
@@ -166,14 +167,26 @@ func Survey(name string, r io.Reader) (*Recording, Plan, error) {
 	if err != nil {
 		return nil, Plan{}, err
 	}
-	plan.Bytes = src.at
+	plan.Bytes, plan.Warnings = src.at, rec.Warnings
 	return rec, plan, nil
 }
 
 // OpenStream reads a recording that Survey has seen.
 func OpenStream(plan Plan, r io.Reader) (*Stream, error) {
 	if format, known := readers[plan.Format]; known && format.open != nil {
-		return format.open(streamSource(r, plan.Bytes), plan)
+		s, err := format.open(streamSource(r, plan.Bytes), plan)
+		if err != nil {
+			return nil, err
+		}
+		// Both readings warn of the header; what only the survey could see comes first.
+		again := s.rec.Warnings
+		s.rec.Warnings = slices.Clone(plan.Warnings)
+		for _, w := range again {
+			if !slices.Contains(s.rec.Warnings, w) {
+				s.rec.warn("%s", w)
+			}
+		}
+		return s, nil
 	}
 	return nil, unsupported(plan.Format, nil, "is not read as a stream")
 }
