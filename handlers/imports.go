@@ -94,6 +94,9 @@ func (a *API) importSession(c *gin.Context) {
 		fail(c, err)
 		return
 	}
+	if c.GetHeader("Content-Encoding") != "" {
+		file = service.Unzipped{Reader: file}
+	}
 	accepted, err := a.cfg.Sessions.Import(c.Request.Context(), principal(c), form.values.Get("name"), file, form.rest, idem, respondImported)
 	if err != nil {
 		fail(c, err)

@@ -248,6 +248,11 @@ func (g Grid) Start(k int64) int64 {
 	return int64(math.Round(float64(k) * float64(g.HopMS) * g.RateHz / 1000))
 }
 
+// In returns how many windows begin in so many samples, at most.
+func (g Grid) In(samples int64) int64 {
+	return int64(math.Ceil(float64(samples) * 1000 / (float64(g.HopMS) * g.RateHz)))
+}
+
 // Over returns the first and the last window that overlap the samples [start, end); last < first for none.
 func (g Grid) Over(start, end int64) (first, last int64) {
 	hop := float64(g.HopMS) * g.RateHz / 1000

@@ -65,6 +65,9 @@ func newAssembler(ses models.Session, plan ImportPlan, passed int) (*assembler, 
 		return nil, fmt.Errorf("workers: the plan of session %s does not fit it", ses.ID)
 	}
 	a := &assembler{ses: ses, plan: plan, grid: ses.WindowGrid(), passed: passed, rows: make([][]float64, len(plan.Picked))}
+	if w := plan.RoundWindows; w > 0 {
+		a.plan.RoundBatches = max(1, min(plan.RoundBatches, w/max(1, int(a.grid.In(int64(plan.BatchSamples))))))
+	}
 	for range runtime.GOMAXPROCS(0) {
 		e, err := features.New(features.Config{Rate: ses.SampleRateHz, Channels: ses.Channels, Seconds: models.WindowMS / 1000.})
 		if err != nil {
@@ -247,6 +250,10 @@ func (a *assembler) batch(to int64) error {
 	a.out.Samples += to - from
 	a.out.Batches++
 	a.out.Windows += int(a.window - first)
+	if most := importWindows + int(a.plan.File.Bytes/importWindowBytes); a.out.Windows > most {
+		return decoders.Errorf(string(models.PayloadTooLarge), map[string]any{"limit_windows": most, "file_bytes": a.plan.File.Bytes, "hop_s": float64(a.ses.HopMS) / 1000},
+			"the file of %d bytes makes more than %d windows at a hop of %g s; take a longer hop", a.plan.File.Bytes, most, float64(a.ses.HopMS)/1000)
+	}
 	if a.rounds >= a.passed {
 		windows, err := a.windows(first, a.window)
 		if err != nil {

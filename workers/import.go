@@ -33,6 +33,7 @@ type ImportPlan struct {
 	Picked       []int          `json:"picked"`        // the file's channels that are the session's, in its order
 	BatchSamples int            `json:"batch_samples"` // samples a channel of a batch
 	RoundBatches int            `json:"round_batches"` // batches that are written in one transaction
+	RoundWindows int            `json:"round_windows"` // windows that are, about: fewer batches where they make more; 0 for any number
 }
 
 // Sizes of what is written.
@@ -40,12 +41,18 @@ const (
 	importBatchSeconds = 10
 	importBatchValues  = 1 << 18 // at most so many samples of all channels together: 1 MiB
 	importRoundValues  = 1 << 19
+	importRoundWindows = 2 * commitWindows
+	// A file makes at most importWindows windows, and one more for each importWindowBytes of its bytes: a few bytes that stand
+	// for many windows would take much more room and work than they are.
+	importWindows     = 2000
+	importWindowBytes = 256
 )
 
 // NewImportPlan returns the plan of a file whose picked channels have a rate in Hz.
 func NewImportPlan(file recording.Plan, picked []int, rate float64) ImportPlan {
 	n := max(1, min(int(importBatchSeconds*rate+0.5), importBatchValues/len(picked)))
-	return ImportPlan{File: file, Picked: picked, BatchSamples: n, RoundBatches: max(1, importRoundValues/(n*len(picked)))}
+	return ImportPlan{File: file, Picked: picked, BatchSamples: n, RoundBatches: max(1, importRoundValues/(n*len(picked))),
+		RoundWindows: importRoundWindows}
 }
 
 // importOutput is the output of a job that imported a file. It tells of the whole file, whatever earlier attempts did.

@@ -4,8 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"math"
 	"time"
 
+	"github.com/neurod/neurod/internal/samples"
 	"github.com/neurod/neurod/internal/store"
 	"github.com/neurod/neurod/models"
 )
@@ -24,6 +26,10 @@ var _ SessionStore = (*store.Store)(nil)
 const (
 	roundBatches = 64
 	roundValues  = 4 << 20
+	// commitWindows and commitBytes are the most windows that are written at once. While they are written nobody else writes to
+	// the embedded database: neither the batches of others nor the leases of this job itself.
+	commitWindows = 250
+	commitBytes   = 1 << 20
 	// aroundSamples is the most samples a channel that are read together with what waits.
 	aroundSamples = 64 << 10
 )
@@ -60,31 +66,37 @@ func SessionWindows(db SessionStore, found *Models, notify func(sessionID string
 				return Result{}, err
 			}
 			clips.ses = work.Session
-			commit, err := pool.round(ctx, db, work, clips)
-			if err != nil {
-				return Result{}, err
+			write := func(c store.WindowCommit) error {
+				c.Attempt = store.Attempt{ID: task.Job.ID, Attempt: task.Job.Attempts}
+				done, err := db.CommitWindows(ctx, c)
+				if err != nil {
+					return err
+				}
+				out.Windows, out.Decodes = out.Windows+done.Windows, out.Decodes+done.Decodes
+				idle = done.Idle
+				if done.Windows+done.Decodes > 0 || done.Over {
+					notify(req.SessionID)
+				}
+				return nil
 			}
-			seen := commit.SeenCount - work.Session.SeenCount
-			commit.Attempt = store.Attempt{ID: task.Job.ID, Attempt: task.Job.Attempts}
-			done, err := db.CommitWindows(ctx, commit)
+			commit, err := pool.round(ctx, db, work, clips, write)
+			if err == nil {
+				err = write(commit)
+			}
 			if errors.Is(err, store.ErrNotFound) {
 				break
 			}
 			if err != nil {
 				return Result{}, err
 			}
-			out.Batches, out.Windows, out.Decodes = out.Batches+seen, out.Windows+done.Windows, out.Decodes+done.Decodes
-			idle = done.Idle
-			if done.Windows+done.Decodes > 0 || done.Over {
-				notify(req.SessionID)
-			}
+			out.Batches += commit.SeenCount - work.Session.SeenCount
 		}
 		return Result{Output: out.JSON()}, nil
 	}
 }
 
-// round computes what the batches that wait make complete.
-func (p *windowers) round(ctx context.Context, db SessionStore, work store.Work, clips *liveClips) (store.WindowCommit, error) {
+// round computes what the batches that wait make complete, and returns what is left to be written when write has had the rest.
+func (p *windowers) round(ctx context.Context, db SessionStore, work store.Work, clips *liveClips, write func(store.WindowCommit) error) (store.WindowCommit, error) {
 	ses := work.Session
 	c := store.WindowCommit{ProjectID: ses.ProjectID, SessionID: ses.ID, SeenCount: ses.SeenCount}
 	// No more batches than together hold so many samples, but one at least.
@@ -116,21 +128,33 @@ func (p *windowers) round(ctx context.Context, db SessionStore, work store.Work,
 	defer p.put(w)
 	windows := spansOf(grid, pending)
 	for _, r := range merge(append(rangesOf(grid, windows), rangesOf(decodes, wanted)...)) {
-		batches := work.Around
-		if batches == nil || r.Start < work.From || r.End > work.To {
-			if batches, err = db.BatchesOver(ctx, ses.ID, r.Start, r.End, ses.LongestBatch); err != nil {
-				return c, err
-			}
-		}
 		t := w.stretch
-		if err := t.Lay(r.Start, r.End, batches); err != nil {
+		if work.Around != nil && r.Start >= work.From && r.End <= work.To {
+			err = t.Lay(r.Start, r.End, work.Around)
+		} else {
+			err = lay(ctx, db, ses, t, r.Start, r.End, 0)
+		}
+		if err != nil {
 			return c, err
 		}
+		bytes := 0
 		err = complete(grid, windows, t, func(k, at int64) error {
+			if last := t.Last(at, at+grid.Samples()); last < ses.SeenCount || last >= c.SeenCount {
+				return nil // written already, or due with a batch that comes later
+			}
+			if len(c.Windows) >= commitWindows || bytes >= commitBytes {
+				part := c
+				part.SeenCount = ses.SeenCount
+				if err := write(part); err != nil {
+					return err
+				}
+				c.Windows, bytes = nil, 0
+			}
 			data, passed, err := w.features(t, at)
 			if err != nil {
 				return err
 			}
+			bytes += len(data)
 			startMS := *ses.OriginMS + k*int64(ses.HopMS)
 			c.Windows = append(c.Windows, models.FeatureWindow{SessionID: ses.ID, WindowIndex: k, ProjectID: ses.ProjectID,
 				StartMS: startMS, EndMS: startMS + models.WindowMS, Passed: passed, Data: data, CreatedAt: time.Now()})
@@ -162,3 +186,37 @@ func (p *windowers) round(ctx context.Context, db SessionStore, work store.Work,
 	c.Alignment = clips.take()
 	return c, nil
 }
+
+// lay moves a stretch to the samples [start, end) of a session and lays the batches with a lower number than before there; 0
+// for all. Where the database can, one batch is in memory at a time: batches that overlap may be any number.
+func lay(ctx context.Context, db batchLister, ses models.Session, t *samples.Stretch, start, end int64, before int) error {
+	t.Reset(start, end)
+	add := func(b *models.SampleBatch) error {
+		if before > 0 && b.Seq >= before {
+			return nil
+		}
+		return t.Add(b)
+	}
+	if one, ok := db.(batchReader); ok {
+		return one.EachBatchOver(ctx, store.BatchRange{ProjectID: ses.ProjectID, SessionID: ses.ID, Before: math.MaxInt32, Longest: ses.LongestBatch}, start, end, add)
+	}
+	batches, err := db.BatchesOver(ctx, ses.ID, start, end, ses.LongestBatch)
+	for i := range batches {
+		if err == nil {
+			err = add(&batches[i])
+		}
+	}
+	return err
+}
+
+// batchLister gives all batches of a range.
+type batchLister interface {
+	BatchesOver(ctx context.Context, sessionID string, start, end, longest int64) ([]models.SampleBatch, error)
+}
+
+// batchReader gives one batch at a time; *store.Store is one.
+type batchReader interface {
+	EachBatchOver(ctx context.Context, r store.BatchRange, start, end int64, each func(*models.SampleBatch) error) error
+}
+
+var _ batchReader = (*store.Store)(nil)

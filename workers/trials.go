@@ -195,19 +195,8 @@ func (c *cutter) cut(ctx context.Context, from, length int64, rows []int) (*mat.
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		end := from + max(length, trialStretch)
-		batches, err := c.db.BatchesOver(ctx, c.ses.ID, from, end, c.ses.LongestBatch)
-		if err != nil {
+		if err := lay(ctx, c.db, c.ses, s, from, from+max(length, trialStretch), c.batches); err != nil {
 			return nil, err
-		}
-		s.Reset(from, end)
-		for i := range batches {
-			if c.batches > 0 && batches[i].Seq >= c.batches {
-				continue
-			}
-			if err := s.Add(&batches[i]); err != nil {
-				return nil, err
-			}
 		}
 	}
 	if !c.stretch.Complete(from, from+length) {

@@ -295,10 +295,50 @@ func fill(r io.Reader, buf []byte) (n int, err error) {
 	return n, err
 }
 
+// Unzipped is a file that gzip was taken off on its way: what is in it is not unpacked again.
+type Unzipped struct{ io.Reader }
+
+// What a gzip file may unpack to. Recordings shrink to a third or a quarter; zeros shrink to a thousandth, and each of them is
+// parsed, stored and windowed.
+const (
+	inflatedFree  = 4 << 20 // bytes that any file may unpack to
+	inflatedTimes = 6       // beyond them, so many times the bytes that arrived
+)
+
+// counter counts what is read.
+type counter struct {
+	r io.Reader
+	n int64
+}
+
+func (c *counter) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	c.n += int64(n)
+	return n, err
+}
+
+// inflated holds what was unpacked to what had to be read for it.
+type inflated struct {
+	r    io.Reader
+	came *counter
+	n    int64
+}
+
+func (f *inflated) Read(p []byte) (int, error) {
+	n, err := f.r.Read(p)
+	if f.n += int64(n); f.n > max(inflatedFree, inflatedTimes*f.came.n) {
+		e := models.Errorf(models.PayloadTooLarge, "The file unpacks to more than %d times its bytes; beyond %d bytes that is not taken. Send it without gzip.", inflatedTimes, inflatedFree)
+		e.Details = map[string]any{"limit_times": inflatedTimes, "limit_bytes": inflatedFree, "file_bytes": f.came.n}
+		return 0, e
+	}
+	return n, err
+}
+
 // unpacked returns a file as it is read, with gzip around it taken off, and its name without the gzip extension.
 // Reading more than MaxImportBytes gives PayloadTooLarge.
 func unpacked(name string, file io.Reader) (io.Reader, string, error) {
-	buffered := bufio.NewReaderSize(file, 64<<10)
+	came := &counter{r: file}
+	buffered := bufio.NewReaderSize(came, 64<<10)
 	head, err := buffered.Peek(2)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, "", err
@@ -308,7 +348,10 @@ func unpacked(name string, file io.Reader) (io.Reader, string, error) {
 		if plain, err = gzip.NewReader(buffered); err != nil {
 			return nil, "", models.Errorf(models.PayloadMalformed, "gzip: %v", err)
 		}
-		plain = gunzip{plain}
+		if _, again := file.(Unzipped); again {
+			return nil, "", models.Errorf(models.UnsupportedFormat, "gzip within gzip is not unpacked: send the file without Content-Encoding, or without its own gzip")
+		}
+		plain = &inflated{r: gunzip{plain}, came: came}
 		if strings.EqualFold(path.Ext(name), ".gz") {
 			name = strings.TrimSuffix(name, path.Ext(name))
 		}

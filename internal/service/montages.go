@@ -17,7 +17,8 @@ type montages struct {
 	byID map[string]models.Session
 }
 
-// montage returns a session's id, project and channels; the other fields are empty. Error: store.ErrNotFound.
+// montage returns what of a session never changes: its id, project, channels, rate and grids; the other fields are empty. Error:
+// store.ErrNotFound.
 func (s *Sessions) montage(ctx context.Context, projectID, id string) (models.Session, error) {
 	m := &s.montages
 	m.mu.RLock()
@@ -30,7 +31,7 @@ func (s *Sessions) montage(ctx context.Context, projectID, id string) (models.Se
 	if err != nil {
 		return models.Session{}, err
 	}
-	ses = models.Session{ID: ses.ID, ProjectID: ses.ProjectID, Channels: ses.Channels}
+	ses = models.Session{ID: ses.ID, ProjectID: ses.ProjectID, Channels: ses.Channels, SampleRateHz: ses.SampleRateHz, HopMS: ses.HopMS, Decode: ses.Decode}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.byID == nil || len(m.byID) >= maxMontages {

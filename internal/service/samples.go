@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/neurod/neurod/internal/samples"
+	"github.com/neurod/neurod/internal/store"
 	"github.com/neurod/neurod/models"
 )
 
@@ -44,13 +45,11 @@ func (s *Sessions) Samples(ctx context.Context, projectID, sessionID string, sta
 	}
 	out := SessionSamples{SessionID: ses.ID, Channels: ses.Channels, Rate: ses.SampleRateHz}
 	t := samples.New(channels)
+	batches := store.BatchRange{ProjectID: projectID, SessionID: ses.ID, Before: ses.BatchCount, Longest: ses.LongestBatch}
 	for at := from; at < to; at += samplesChunk {
 		end := min(at+samplesChunk, to)
-		batches, err := s.cfg.Store.BatchesOver(ctx, ses.ID, at, end, ses.LongestBatch)
-		if err != nil {
-			return SessionSamples{}, unavailable(err)
-		}
-		if err := t.Lay(at, end, batches); err != nil {
+		t.Reset(at, end)
+		if err := s.cfg.Store.EachBatchOver(ctx, batches, at, end, t.Add); err != nil {
 			return SessionSamples{}, unavailable(err)
 		}
 		for there, upTo := range t.Runs() {

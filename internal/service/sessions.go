@@ -32,9 +32,7 @@ const (
 	MaxSessionPage = 200  // sessions in one answer
 	MaxFeaturePage = 1000 // windows in one answer
 	MaxExportPage  = 5000 // windows in one export
-	// MaxBatchValues is how many samples of all channels together a batch may hold: 4 min of 64 channels at 250 Hz.
-	MaxBatchValues = 4 << 20
-	maxSessionName = 255 // characters of a user, a device or a batch
+	maxSessionName = 255  // characters of a user, a device or a batch
 	maxChannels    = MaxChannels
 	maxChannelName = 64
 	minRateHz      = 8     // 16 samples a window, the least a spectrum can be made of
@@ -188,6 +186,9 @@ func (n NewSession) check(now time.Time) (models.Session, fieldErrors) {
 	}
 	if n.Decode != nil {
 		ses.Decode = n.Decode.check(n.SampleRateHz, &wrong)
+	}
+	if len(wrong) == 0 {
+		admitGrid(ses, &wrong)
 	}
 	if n.StartedAtMS != nil {
 		if fault := timeFault(*n.StartedAtMS, now); fault != "" {
@@ -505,6 +506,9 @@ func (b *Batch) check(ses models.Session, now time.Time) ([]byte, error) {
 		data = b.checkRaw(ses, &wrong)
 	} else {
 		data = b.checkNamed(ses, &wrong)
+	}
+	if len(wrong) == 0 {
+		admitBatch(ses, int64(len(data)/4/len(ses.Channels)), &wrong)
 	}
 	if len(wrong) > 0 {
 		return nil, &models.Error{Code: models.InvalidSamples, Fields: wrong}

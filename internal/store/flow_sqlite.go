@@ -55,12 +55,18 @@ func (t liteFlow) read(r *flowRead) (*flowFound, error) {
 		}
 	}
 	indexes := func(wanted []indexed, into map[indexed]bool, entity any, column string) error {
-		for _, w := range wanted {
-			var n int64
-			if err := t.tx.Model(entity).Where("session_id = ? AND "+column+" = ?", w.session, w.index).Count(&n).Error; err != nil {
+		for len(wanted) > 0 { // one query for those of a session, which come one after another
+			session, list := wanted[0].session, []int64(nil)
+			for len(wanted) > 0 && wanted[0].session == session && len(list) < rowsChunk {
+				list, wanted = append(list, wanted[0].index), wanted[1:]
+			}
+			var found []int64
+			if err := t.tx.Model(entity).Where("session_id = ? AND "+column+" IN ?", session, list).Pluck(column, &found).Error; err != nil {
 				return err
 			}
-			into[w] = n > 0
+			for _, index := range found {
+				into[indexed{session, index}] = true
+			}
 		}
 		return nil
 	}

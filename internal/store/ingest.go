@@ -157,7 +157,7 @@ func decideIngest(f *flowFound, calls []*Ingest) (*flowWrite, []ingestOutcome) {
 		o.out.First, o.out.Overlap = ses.BatchCount == 0, models.Overlap(c.now, models.Stretch{Start: b.StartSample, End: b.EndSample})
 		ses.OverlapCount += o.out.Overlap
 		c.now = models.Cover(c.now, models.Stretch{Start: b.StartSample, End: b.EndSample})
-		idle := ses.Pending() == 0 && !ses.Completes(b.StartSample, b.EndSample, c.around(b.StartSample))
+		idle := ses.Pending() == 0 && (o.out.Overlap == in.Samples || !ses.Completes(b.StartSample, b.EndSample, c.around(b.StartSample)))
 		if !ses.JobOpen || ses.JobID == nil || !f.open[*ses.JobID] { // a job that failed or was canceled never closed itself
 			job := in.Job
 			if idle {
