@@ -3,6 +3,9 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+VERSION ?= $(shell git describe --tags --exact-match 2>/dev/null)
+COMMIT ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null)$(shell test -z "$$(git status --porcelain 2>/dev/null | head -n 1)" || echo +dirty)
+BUILD := github.com/neurod/neurod/internal/build
 export NEUROD_EEG_DATA ?= $(abspath ../shared/eeg)
 
 .PHONY: help setup build run demo test test-science lint generate check-generated golden models evaluate results chaos bench clean
@@ -15,7 +18,7 @@ setup: ## Fetch Go modules; install a C compiler, PostgreSQL and Redis where the
 
 build: ## Build bin/neurod
 	@mkdir -p bin
-	go build -trimpath -o bin/neurod ./cmd/neurod
+	go build -trimpath -ldflags "-X $(BUILD).version=$(VERSION) -X $(BUILD).commit=$(COMMIT)" -o bin/neurod ./cmd/neurod
 
 run: build ## Start the embedded service on port 8000 and stay
 	@bin/neurod serve

@@ -8,10 +8,14 @@ import (
 
 	"github.com/neurod/neurod/api"
 	"github.com/neurod/neurod/handlers/render"
+	"github.com/neurod/neurod/internal/build"
 )
 
-// healthz is GET /healthz: the process answers.
-func (a *API) healthz(c *gin.Context) { c.PureJSON(http.StatusOK, gin.H{"status": "ok"}) }
+// healthz is GET /healthz: the process answers, and says which build it is.
+func (a *API) healthz(c *gin.Context) {
+	of := build.Read()
+	c.PureJSON(http.StatusOK, gin.H{"status": "ok", "version": of.Version, "commit": of.Commit})
+}
 
 // readyz is GET /readyz: whether this process should get traffic. Redis is reported, but a service without it still
 // answers reads and, for a while, accepts decodes: only the database and stopping decide.

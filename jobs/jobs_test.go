@@ -419,12 +419,16 @@ func TestItemsWaitInTheBulkQueue(t *testing.T) {
 func TestAFlushedRedisIsFilledAgain(t *testing.T) {
 	t.Parallel()
 	b, rc := realPair(t)
-	p := start(t, b, nil)
+	var log lines
+	p := start(t, b, func(c *jobs.Config) { c.Logger = slog.New(slog.NewTextHandler(&log, nil)) })
 	const n = 30
 	for range n {
 		submit(t, p, submission("p"))
 	}
 	until(t, "the tasks", func() bool { return pending(t, rc, jobs.InteractiveQueue) == n })
+	if log.has("lost its memory") {
+		t.Error("a Redis that was never used before is said to have lost something")
+	}
 	for range 2 {
 		if err := rc.FlushAll(context.Background()).Err(); err != nil {
 			t.Fatal(err)
@@ -434,6 +438,41 @@ func TestAFlushedRedisIsFilledAgain(t *testing.T) {
 		if ok, err := rc.SIsMember(context.Background(), "asynq:queues", jobs.BulkQueue).Result(); err != nil || !ok {
 			t.Errorf("asynq does not know its queues: %v, %v", ok, err)
 		}
+	}
+	until(t, "a warning", func() bool { return log.has("lost its memory") })
+}
+
+// lines is a log that is read while it is written.
+type lines struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *lines) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(b)
+}
+
+func (l *lines) has(text string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return strings.Contains(l.text.String(), text)
+}
+
+// TestTheFirstStartLosesNothing starts the embedded pair, whose Redis is new at every start.
+func TestTheFirstStartLosesNothing(t *testing.T) {
+	t.Parallel()
+	var log lines
+	b := testkit.Backend{Store: store.Config{DatabaseURL: testkit.SQLite(t)}}
+	p := start(t, b, func(c *jobs.Config) {
+		c.Logger = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	})
+	submit(t, p, submission("p"))
+	until(t, "a look at Redis", func() bool { return log.has("redis is new") })
+	p.stop()
+	if log.has("level=WARN") {
+		t.Errorf("a first start warns: %s", log.text.String())
 	}
 }
 

@@ -116,6 +116,7 @@ type lists struct {
 
 // refill makes sure that each queued row has a task in Redis.
 func (r *reconciler) refill(ctx context.Context) error {
+	before := r.epoch
 	l, lost, err := r.look(ctx)
 	r.redisAnswered(err)
 	if err != nil {
@@ -127,7 +128,14 @@ func (r *reconciler) refill(ctx context.Context) error {
 			r.epoch = "" // look again
 			return fmt.Errorf("rouse: %w", err)
 		}
-		r.log.Warn("redis has lost its memory; queued jobs are enqueued again", "jobs", n)
+		switch {
+		case before != "" && r.embedded == nil:
+			r.log.Warn("redis has lost its memory; queued jobs are enqueued again", "jobs", n)
+		case n > 0: // the one in the process is new at every start
+			r.log.Info("redis is new; queued jobs are enqueued", "jobs", n)
+		default:
+			r.log.Debug("redis is new")
+		}
 	}
 	if err := r.sweep(ctx, l); err != nil {
 		return err

@@ -2,27 +2,30 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"math"
 	"os"
-	"path"
+	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/catalog"
 	"github.com/neurod/neurod/decoders/decode"
+	"github.com/neurod/neurod/decoders/intent"
 	"github.com/neurod/neurod/decoders/recording"
+	"github.com/neurod/neurod/internal/nearest"
 	"github.com/neurod/neurod/internal/recordings"
 )
 
 type decodeCmd struct {
-	File   string `arg:"" type:"existingfile" help:"Recording in any format neurod reads, or a ZIP archive of them."`
-	Member string `help:"Recording inside the archive. Its first by default."`
+	Paths  []string `arg:"" name:"file|dir" help:"Recordings in any format neurod reads, ZIP archives of them, or folders."`
+	Member string   `help:"Recording inside the archives. All by default."`
 
 	Paradigm string   `default:"auto" help:"motor_imagery, p300, ssvep, seizure or auto."`
 	Model    string   `help:"Catalog model, name or name@version. The best that fits by default."`
@@ -34,22 +37,41 @@ type decodeCmd struct {
 	Start    float64  `help:"Where to start in the file, in s."`
 	Seconds  float64  `help:"How much to decode, in s. To the end by default."`
 
-	Event   []string `placeholder:"ONSET:CODE" help:"Events instead of the file's, seconds counted from --start."`
-	NoEvent bool     `help:"Leave the file's events out."`
-	Target  []string `placeholder:"HZ[:LABEL]" help:"SSVEP targets."`
-	Matrix  string   `help:"P300 matrix, rows separated by spaces, such as 'ABCDEF GHIJKL'."`
-	Locale  string   `help:"Language of the predicted text, such as en."`
-	UIMode  string   `name:"ui-mode" help:"wheelchair_nav, cursor, speller or smart_home."`
-	History []string `help:"Earlier intents or letters, oldest first."`
+	AllEvents bool              `help:"Decode every trial, not only the first."`
+	Classes   map[string]string `placeholder:"EVENT=CLASS" mapsep:"," help:"What events (labels or codes) stand for, such as 7=left_hand,8=right_hand. What the model was trained on by default."`
+	Event     []string          `placeholder:"ONSET[:CODE]" help:"Events instead of the file's, seconds counted from --start."`
+	NoEvent   bool              `help:"Leave the file's events out."`
+	Target    []string          `placeholder:"HZ[:LABEL]" help:"SSVEP targets."`
+	Matrix    string            `help:"P300 matrix, rows separated by spaces, such as 'ABCDEF GHIJKL'."`
+	Locale    string            `help:"Language of the predicted text, such as en."`
+	UIMode    string            `name:"ui-mode" help:"wheelchair_nav, cursor, speller or smart_home."`
+	History   []string          `help:"Earlier intents or letters, oldest first."`
 
-	JSON        bool `name:"json" help:"Print the output as JSON."`
-	Diagnostics bool `help:"Also print routing, evidence and milliseconds per step."`
+	Format      string `enum:"table,json,csv" default:"table" help:"table, json or csv; csv has a row for each clip."`
+	JSON        bool   `name:"json" help:"The same as --format json."`
+	CSV         bool   `name:"csv" help:"The same as --format csv."`
+	Diagnostics bool   `help:"Also print routing, evidence and milliseconds per step."`
 }
 
-// Run decodes the file and prints the answer.
+// decoded is what became of one recording.
+type decoded struct {
+	file        string // as given, with the archive member's name behind it
+	output      *decode.Output
+	diagnostics *decode.Diagnostics
+	err         error
+}
+
+// Run decodes the recordings and prints the answers. One that cannot be decoded does not end the others; the status tells.
 func (c decodeCmd) Run(ctx context.Context) error {
-	rec, err := c.open()
-	if err != nil {
+	switch {
+	case c.JSON && c.CSV:
+		return errors.New("--json and --csv: choose one")
+	case c.JSON:
+		c.Format = "json"
+	case c.CSV:
+		c.Format = "csv"
+	}
+	if err := c.check(); err != nil {
 		return err
 	}
 	req, err := c.request()
@@ -60,60 +82,130 @@ func (c decodeCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var steps []decode.Step
-	last := time.Now()
-	out, diagnostics, err := decode.RunRecording(ctx, req, rec, cat, decode.Options{Trace: func(step string) {
-		now := time.Now()
-		steps = append(steps, decode.Step{Name: step, MS: float64(now.Sub(last).Microseconds()) / 1000})
-		last = now
-	}})
-	diagnostics.Steps = steps
-	if err != nil {
-		var fault *decoders.Error
-		if errors.As(err, &fault) && c.JSON {
-			return errors.Join(writeJSON(os.Stdout, map[string]any{
-				"error": map[string]any{"code": fault.Code, "message": fault.Message, "details": fault.Details}, "diagnostics": diagnostics,
-			}), err)
+	files, several, missing := c.files()
+	var list []decoded
+	for _, err := range missing {
+		list = append(list, decoded{file: err.File, err: err.Err})
+	}
+	bar := newBar("decoding")
+	for i, file := range files {
+		runs, problems := recordings.Open(file, c.keep())
+		for _, p := range problems {
+			list = append(list, decoded{file: p.File, err: p.Err})
 		}
-		return err
-	}
-	if c.JSON {
-		doc := map[string]any{"output": out}
-		if c.Diagnostics {
-			doc["diagnostics"] = diagnostics
+		for _, run := range runs {
+			name := file
+			if isZip(file) {
+				several = true
+				name = filepath.Join(file, run.Name)
+			}
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			bar.say(filepath.Base(name))
+			out, d, err := c.one(ctx, *req, run.Recording, cat, func(done, of int) {
+				if len(files) == 1 {
+					bar.step(done, of)
+				}
+			})
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			list = append(list, decoded{name, out, d, err})
 		}
-		return writeJSON(os.Stdout, doc)
+		if len(runs) == 0 && len(problems) == 0 {
+			list = append(list, decoded{file: file, err: fmt.Errorf("%s has no recording %q", file, c.Member)})
+		}
+		if len(files) > 1 {
+			bar.step(i+1, len(files))
+		}
 	}
-	if err := writeAnswer(os.Stdout, out); err != nil {
-		return err
+	bar.done()
+	if len(list) == 1 && !several {
+		return c.writeOne(os.Stdout, list[0])
 	}
-	if c.Diagnostics {
-		return writeJSON(os.Stdout, diagnostics)
+	return c.writeMany(os.Stdout, list)
+}
+
+// check refuses flags that would not do what they say.
+func (c decodeCmd) check() error {
+	modes := []string{string(intent.WheelchairNav), string(intent.Cursor), string(intent.Speller), string(intent.SmartHome)}
+	if c.UIMode != "" && !slices.Contains(modes, c.UIMode) {
+		return unknownName("--ui-mode", c.UIMode, modes)
+	}
+	if _, known := recording.Device(c.Device); c.Device != "" && !known {
+		return unknownName("--device", c.Device, recording.Devices())
+	}
+	paradigms := []string{"motor_imagery", "p300", "ssvep", "seizure", "auto"}
+	if !slices.Contains(paradigms, c.Paradigm) {
+		return fmt.Errorf("paradigm %w", unknownName("", c.Paradigm, paradigms))
+	}
+	if c.Rate < 0 || math.IsNaN(c.Rate) || math.IsInf(c.Rate, 0) {
+		return fmt.Errorf("--rate %v is no sampling rate in Hz", c.Rate)
+	}
+	if c.Member != "" && !slices.ContainsFunc(c.Paths, func(p string) bool { st, err := os.Stat(p); return isZip(p) || err == nil && st.IsDir() }) {
+		return errors.New("--member names a recording inside a ZIP archive, and none is given")
 	}
 	return nil
 }
 
-// open reads the part of the file that is asked for.
-func (c decodeCmd) open() (*recording.Recording, error) {
-	var first string
-	runs, problems := recordings.Open(c.File, func(base string) bool {
-		if c.Member != "" {
-			return base == path.Base(c.Member)
-		}
-		if first == "" {
-			first = base
-		}
-		return base == first
-	})
-	if len(problems) > 0 {
-		return nil, problems[0].Err
+// unknownName is the error for a value that is none of a list, with the one that was probably meant.
+func unknownName(flag, value string, known []string) error {
+	text := fmt.Sprintf("%q is unknown; there are %s", value, strings.Join(known, ", "))
+	if near := nearest.Name(value, known); near != "" {
+		text += fmt.Sprintf("; did you mean %q?", near)
 	}
-	if len(runs) == 0 {
-		return nil, fmt.Errorf("%s has no recording %q", c.File, c.Member)
+	if flag == "" {
+		return errors.New(text)
 	}
-	rec := runs[0].Recording
-	if c.Rate > 0 {
-		rec.SetRate(c.Rate)
+	return errors.New(flag + " " + text)
+}
+
+func isZip(file string) bool { return strings.EqualFold(filepath.Ext(file), ".zip") }
+
+// files lists the recordings that are asked for. several tells that the answer is one of many, whatever is found: a folder or a
+// pattern was named. A path that leads to nothing is a problem like a file that cannot be read.
+func (c decodeCmd) files() (files []string, several bool, missing []recordings.Problem) {
+	seen := map[string]bool{}
+	several = len(c.Paths) > 1
+	for _, arg := range c.Paths {
+		paths := []string{arg}
+		if st, err := os.Stat(arg); err != nil { // a shell that leaves patterns to programs
+			if matches, badPattern := filepath.Glob(arg); badPattern == nil && len(matches) > 0 {
+				paths, several = matches, true
+			}
+		} else if st.IsDir() {
+			several = true
+		}
+		for _, p := range paths {
+			found, err := recordings.Files(p)
+			if err != nil {
+				missing = append(missing, recordings.Problem{File: p, Err: err})
+				continue
+			}
+			for _, f := range found {
+				if clean := filepath.Clean(f); !seen[clean] {
+					seen[clean] = true
+					files = append(files, f)
+				}
+			}
+		}
+	}
+	return files, several, missing
+}
+
+// keep picks the members of archives.
+func (c decodeCmd) keep() func(string) bool {
+	if c.Member == "" {
+		return nil
+	}
+	return func(base string) bool { return base == filepath.Base(c.Member) }
+}
+
+// one decodes a recording. Times in the answer count from its beginning, wherever --start is.
+func (c decodeCmd) one(ctx context.Context, req decode.Request, rec *recording.Recording, cat *catalog.Catalog, trial func(done, of int)) (*decode.Output, *decode.Diagnostics, error) {
+	if err := recordings.SetRate(rec, c.Rate); err != nil {
+		return nil, nil, err
 	}
 	if c.Device != "" {
 		nameChannels(rec, c.Device)
@@ -121,10 +213,41 @@ func (c decodeCmd) open() (*recording.Recording, error) {
 	if c.NoEvent {
 		rec.Events, rec.Targets = nil, nil
 	}
-	if c.Start == 0 && c.Seconds == 0 {
-		return rec, nil
+	if c.Start != 0 || c.Seconds != 0 {
+		part, err := recordings.Crop(rec, c.Start, c.Seconds)
+		if err != nil {
+			return nil, nil, err
+		}
+		rec = part
 	}
-	return recordings.Crop(rec, c.Start, c.Seconds)
+	var steps []decode.Step
+	last := time.Now()
+	out, diagnostics, err := decode.RunRecording(ctx, &req, rec, cat, decode.Options{MostTrials: mostTrials, Trial: trial, Trace: func(step string) {
+		now := time.Now()
+		steps = append(steps, decode.Step{Name: step, MS: float64(now.Sub(last).Microseconds()) / 1000})
+		last = now
+	}})
+	diagnostics.Steps = steps
+	if out != nil {
+		shift(&out.Clip, c.Start)
+		for i := range out.Trials {
+			shift(&out.Trials[i].Clip, c.Start)
+		}
+	}
+	return out, diagnostics, err
+}
+
+// mostTrials is more than anybody reads; a server answers fewer.
+const mostTrials = 100_000
+
+func shift(clip *decode.Clip, s float64) {
+	clip.StartS += s
+	clip.EndS += s
+	if clip.Event != nil {
+		e := *clip.Event
+		e.OnsetS += s
+		clip.Event = &e
+	}
 }
 
 // nameChannels gives the EEG channels the positions of a device's usual montage where the file names none of them.
@@ -154,13 +277,19 @@ func (c decodeCmd) request() (*decode.Request, error) {
 	if len(c.Channels) > 0 {
 		req.Input.Channels = &decode.Channels{Count: len(c.Channels), Names: c.Channels}
 	}
+	if c.AllEvents {
+		req.Input.Trials = decode.TrialsAll
+	}
+	if len(c.Classes) > 0 {
+		req.Input.EventClasses = maps.Clone(c.Classes)
+	}
 	for _, e := range c.Event {
 		onset, code, ok := strings.Cut(e, ":")
 		s, err := strconv.ParseFloat(onset, 64)
 		if err != nil {
 			return nil, fmt.Errorf("event %q: the onset is no number of seconds", e)
 		}
-		event := decode.Event{OnsetS: s, Code: 1}
+		event := decode.Event{OnsetS: s} // a time alone is a cue that does not tell its class
 		if ok {
 			if event.Code, err = strconv.Atoi(code); err != nil {
 				return nil, fmt.Errorf("event %q: the code is no whole number", e)
@@ -198,42 +327,64 @@ func openCatalog(dir string) (*catalog.Catalog, error) {
 	return cat, nil
 }
 
-func writeAnswer(w io.Writer, out *decode.Output) error {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(t, "intent\t%s\n", out.DecodedIntent)
-	fmt.Fprintf(t, "confidence\t%.2f\n", out.Confidence)
-	fmt.Fprintf(t, "paradigm\t%s\n", out.ParadigmDetected)
-	if m := out.Model; m != nil {
-		fmt.Fprintf(t, "model\t%s@%s (%s)\n", m.Name, m.Version, m.Pipeline)
-	}
-	if u := out.Undetermined; u != nil {
-		for _, tried := range u.Tried {
-			fmt.Fprintf(t, "not %s\t%s\n", tried.From, tried.Why)
+// writeOne prints the answer for a recording that was asked for alone.
+func (c decodeCmd) writeOne(w io.Writer, d decoded) error {
+	if d.err != nil {
+		if c.Format == "json" {
+			if err := writeJSON(w, d.document(true)); err != nil {
+				return err
+			}
 		}
+		return d.err
 	}
-	if a := out.Alignment; a.Clips > 0 {
-		fmt.Fprintf(t, "alignment\t%s over %d clips\n", a.Kind, a.Clips)
+	switch c.Format {
+	case "json":
+		return writeJSON(w, d.document(c.Diagnostics))
+	case "csv":
+		return writeRows(w, []decoded{d})
 	}
-	for _, a := range out.Alternatives {
-		fmt.Fprintf(t, "alternative\t%s %.2f\n", a.Intent, a.Confidence)
+	if err := writeAnswer(w, d.output); err != nil {
+		return err
 	}
-	if out.PredictedText != "" {
-		fmt.Fprintf(t, "text\t%s\n", out.PredictedText)
+	if err := writeTrials(w, d.output); err != nil {
+		return err
 	}
-	seizure := "not checked"
-	if out.SeizureDetected != nil {
-		seizure = strconv.FormatBool(*out.SeizureDetected)
+	if c.Diagnostics {
+		return writeJSON(w, d.diagnostics)
 	}
-	fmt.Fprintf(t, "seizure\t%s\n", seizure)
-	for _, f := range out.RedFlagDetails {
-		fmt.Fprintf(t, "flag\t%s: %s\n", f.Code, f.Message)
-	}
-	fmt.Fprintf(t, "\t%s\n", out.Disclaimer)
-	return t.Flush()
+	return nil
 }
 
-func writeJSON(w io.Writer, v any) error {
-	e := json.NewEncoder(w)
-	e.SetIndent("", "  ")
-	return e.Encode(v)
+// writeMany prints the answers for several recordings and what they come to.
+func (c decodeCmd) writeMany(w io.Writer, list []decoded) error {
+	failed := 0
+	for _, d := range list {
+		if d.err != nil {
+			failed++
+		}
+	}
+	var err error
+	switch c.Format {
+	case "json":
+		err = writeJSON(w, documents(list, c.Diagnostics))
+	case "csv":
+		err = writeRows(w, list)
+	default:
+		err = writeTable(w, list)
+	}
+	if err != nil {
+		return err
+	}
+	if failed > 0 {
+		for _, d := range list {
+			if d.err != nil && c.Format != "json" {
+				fmt.Fprintf(os.Stderr, "neurod: %s: %v\n", d.file, d.err)
+			}
+		}
+		return fmt.Errorf("%d of %d recordings could not be decoded", failed, len(list))
+	}
+	if len(list) == 0 {
+		return decoders.Errorf(decoders.CodeUnsupportedFormat, nil, "there is no recording in %s", strings.Join(c.Paths, ", "))
+	}
+	return nil
 }

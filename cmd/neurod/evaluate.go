@@ -22,10 +22,12 @@ type evaluateCmd struct {
 
 // Run prints the report and fails when a row is below what it must reach.
 func (c evaluateCmd) Run(ctx context.Context) error {
+	bar := newBar("measuring")
 	report, err := evaluation.Run(ctx, evaluation.Config{
 		Data: c.Data, Version: version(), Only: c.Only, Seed: c.Seed, Untimed: c.Results != "" || c.Check != "",
-		Progress: func(s string) { fmt.Fprintln(os.Stderr, s) },
+		Progress: bar.say,
 	})
+	bar.done()
 	if err != nil {
 		return err
 	}

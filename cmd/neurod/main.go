@@ -9,10 +9,11 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"syscall"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/neurod/neurod/internal/build"
 )
 
 // cli is the command line. Server settings come from the environment: see docs/reference/configuration.md.
@@ -26,17 +27,21 @@ type cli struct {
 	Evaluate evaluateCmd `cmd:"" help:"Measure the decoders on a folder of recordings."`
 	Train    trainCmd    `cmd:"" help:"Train a model from recordings with events."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`
+
+	Completion completionCmd `cmd:"" help:"Print what makes a shell complete neurod's commands and flags: bash, zsh or fish."`
+	Complete   completeCmd   `cmd:"" hidden:"" help:"List what may come next on a command line."`
 }
 
 func main() {
 	var c cli
-	parser := kong.Must(&c, kong.Name("neurod"), kong.Description("Decodes EEG as durable asynchronous jobs."), kong.UsageOnError())
+	parser := kong.Must(&c, kong.Name("neurod"), kong.Description("Decodes EEG as durable asynchronous jobs."), kong.ShortUsageOnError())
 	kctx, err := parser.Parse(os.Args[1:])
 	parser.FatalIfErrorf(err)
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	kctx.BindTo(ctx, (*context.Context)(nil))
+	kctx.Bind(parser.Model)
 	if err := kctx.Run(); err != nil && !errors.Is(err, context.Canceled) {
 		fmt.Fprintln(os.Stderr, "neurod:", err)
 		os.Exit(1)
@@ -51,19 +56,5 @@ func (versionCmd) Run() error {
 	return nil
 }
 
-// version is the module version, or the commit where the build knows it.
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "devel"
-	}
-	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" && len(s.Value) >= 12 {
-			return s.Value[:12]
-		}
-	}
-	if info.Main.Version != "" && info.Main.Version != "(devel)" {
-		return info.Main.Version
-	}
-	return "devel"
-}
+// version is the release or the commit that the program was built of.
+func version() string { return build.Read().String() }

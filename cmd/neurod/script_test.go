@@ -1,7 +1,9 @@
 package main
 
 import (
+	"net"
 	"os"
+	"path/filepath"
 	"strconv"
 	"testing"
 
@@ -20,14 +22,30 @@ func TestScripts(t *testing.T) {
 	t.Parallel()
 	testscript.Run(t, testscript.Params{
 		Dir:  "testdata/script",
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"imagery": imagery},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"imagery": imagery, "occupy": occupy},
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("NEUROD_DATA_DIR", filepath.Join(e.WorkDir, "data"))
+			return nil
+		},
 	})
 }
 
-// imagery FILE SEED writes a session of synthetic imagery of left and right hand as EDF+, with the cues T1 and T2.
+// occupy NAME takes a port of this machine until the script ends, and sets an environment variable to its address.
+func occupy(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: occupy NAME")
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	ts.Check(err)
+	ts.Defer(func() { ts.Check(l.Close()) })
+	ts.Setenv(args[0], l.Addr().String())
+}
+
+// imagery FILE SEED [rest] writes a session of synthetic imagery of left and right hand as EDF+, with the cues T1 and T2; with
+// rest there is a T0 before each of them.
 func imagery(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 2 {
-		ts.Fatalf("usage: imagery FILE SEED")
+	if neg || len(args) != 2 && (len(args) != 3 || args[2] != "rest") {
+		ts.Fatalf("usage: imagery FILE SEED [rest]")
 	}
 	seed, err := strconv.ParseUint(args[1], 10, 64)
 	ts.Check(err)
@@ -39,6 +57,9 @@ func imagery(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	for _, e := range s.Events {
 		e.Label = map[string]string{"left": "T1", "right": "T2"}[e.Label]
+		if len(args) == 3 {
+			rec.Annotations = append(rec.Annotations, recording.Annotation{Onset: e.Onset - 2, Label: "T0"})
+		}
 		rec.Events = append(rec.Events, e)
 		rec.Annotations = append(rec.Annotations, recording.Annotation{Onset: e.Onset, Label: e.Label})
 	}

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"runtime/debug"
+	"strconv"
 	"strings"
 	"time"
 
@@ -14,26 +15,57 @@ import (
 	"github.com/neurod/neurod/internal/store"
 )
 
-type serveCmd struct{}
+// listen says where a process listens; it goes before the environment.
+type listen struct {
+	Addr string `placeholder:"HOST:PORT" help:"Address to listen on. NEUROD_ADDR, or port 8000, by default."`
+	Port int    `help:"Port to listen on. NEUROD_PORT, or that of the address, by default."`
+}
+
+// environ is the environment with the flags put into it.
+func (l listen) environ(addr string) []string {
+	env := os.Environ()
+	if l.Addr != "" {
+		env = append(env, addr+"="+l.Addr)
+		env = append(env, "NEUROD_PORT=") // of the environment: it would replace that of the flag
+	}
+	if l.Port != 0 {
+		env = append(env, "NEUROD_PORT="+strconv.Itoa(l.Port))
+	}
+	return env
+}
+
+type serveCmd struct {
+	Listen listen `embed:""`
+}
 
 // Run serves API and workers in one process.
-func (serveCmd) Run(ctx context.Context) error { return run(ctx, app.All) }
+func (c serveCmd) Run(ctx context.Context) error {
+	return run(ctx, app.All, c.Listen.environ("NEUROD_ADDR"))
+}
 
-type apiCmd struct{}
+type apiCmd struct {
+	Listen listen `embed:""`
+}
 
 // Run serves the HTTP API alone.
-func (apiCmd) Run(ctx context.Context) error { return run(ctx, app.API) }
+func (c apiCmd) Run(ctx context.Context) error {
+	return run(ctx, app.API, c.Listen.environ("NEUROD_ADDR"))
+}
 
-type workerCmd struct{}
+type workerCmd struct {
+	Addr string `placeholder:"HOST:PORT" help:"Address for probes and metrics. NEUROD_WORKER_ADDR, or none, by default."`
+}
 
 // Run runs workers alone.
-func (workerCmd) Run(ctx context.Context) error { return run(ctx, app.Worker) }
+func (c workerCmd) Run(ctx context.Context) error {
+	return run(ctx, app.Worker, listen{Addr: c.Addr}.environ("NEUROD_WORKER_ADDR"))
+}
 
 // gcPercent lets the heap grow to five times what lives before it is collected.
 const gcPercent = 400
 
-func run(ctx context.Context, role app.Role) error {
-	settings, err := config.Load(os.Environ())
+func run(ctx context.Context, role app.Role, environ []string) error {
+	settings, err := config.Load(environ)
 	if err != nil {
 		return err
 	}
@@ -48,12 +80,12 @@ func run(ctx context.Context, role app.Role) error {
 	if err != nil {
 		return err
 	}
-	if settings.Embedded() {
-		if err := greet(ctx, a, settings); err != nil {
-			return err
+	return a.Run(ctx, func() error {
+		if !settings.Embedded() {
+			return nil
 		}
-	}
-	return a.Run(ctx)
+		return greet(ctx, a, settings)
+	})
 }
 
 func newLog(s config.Config) *slog.Logger {
@@ -97,13 +129,13 @@ func greet(ctx context.Context, a *app.App, s config.Config) error {
 	if err != nil {
 		return err
 	}
-	base := "http://" + strings.Replace(s.Addr, "127.0.0.1", "localhost", 1)
+	base := "http://" + strings.NewReplacer("127.0.0.1", "localhost", "[::]", "localhost").Replace(a.Addr())
 	fmt.Printf(greeting, base, s.DataDir, base, key, base, key)
 	return nil
 }
 
 const greeting = `
-neurod is starting on %s (everything is kept in %s; Ctrl-C stops it)
+neurod is listening on %s (everything is kept in %s; Ctrl-C stops it)
 
 Paste this into another terminal. It decodes 4 s of 8-channel noise and waits for the answer:
 

@@ -52,8 +52,10 @@ func (c trainFilesCmd) Run(ctx context.Context) error {
 		Paths: c.Paths, Name: c.Name, Version: c.Version, Pipelines: c.Pipeline, Paradigm: decoders.Paradigm(c.Paradigm), Classes: c.Classes,
 		Channels: c.Channels, Before: c.Before, After: c.After, Rate: c.Rate, Seed: c.Seed,
 		Card:    catalog.ModelCard{Summary: c.Summary, IntendedUse: c.IntendedUse},
-		Program: "neurod " + version(), Progress: progress,
+		Program: "neurod " + version(),
 	}
+	bar := newBar("reading")
+	cfg.Progress, cfg.Step = bar.say, bar.step
 	if c.Options != "" {
 		cfg.Options = json.RawMessage(c.Options)
 	}
@@ -75,6 +77,7 @@ func (c trainFilesCmd) Run(ctx context.Context) error {
 		return fmt.Errorf("%s exists; --force overwrites it", out)
 	}
 	m, problems, err := training.FromFiles(ctx, cfg)
+	bar.done()
 	report(os.Stderr, problems)
 	if err != nil {
 		return err
@@ -99,15 +102,15 @@ type trainBuiltinCmd struct {
 
 // Run trains and measures the built-in models, writes them and prints their figures.
 func (c trainBuiltinCmd) Run(ctx context.Context) error {
-	models, problems, err := training.Builtin(ctx, training.BuiltinConfig{Data: c.Data, Out: c.Out, Only: c.Only, Progress: progress})
+	bar := newBar("training")
+	models, problems, err := training.Builtin(ctx, training.BuiltinConfig{Data: c.Data, Out: c.Out, Only: c.Only, Progress: bar.say})
+	bar.done()
 	report(os.Stderr, problems)
 	for _, m := range models {
 		training.WriteSummary(os.Stdout, m)
 	}
 	return err
 }
-
-func progress(text string) { fmt.Fprintln(os.Stderr, text) }
 
 func report(w io.Writer, problems []recordings.Problem) {
 	for _, p := range problems {

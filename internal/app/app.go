@@ -31,6 +31,7 @@ import (
 	"github.com/neurod/neurod/decoders/catalog"
 	"github.com/neurod/neurod/handlers"
 	"github.com/neurod/neurod/internal/auth"
+	"github.com/neurod/neurod/internal/build"
 	"github.com/neurod/neurod/internal/config"
 	"github.com/neurod/neurod/internal/limit"
 	"github.com/neurod/neurod/internal/service"
@@ -393,7 +394,7 @@ func (a *App) Start() error {
 			}
 		})
 	}
-	a.log.Info("started", "role", string(a.role), "addr", a.Addr(), "database", string(a.store.Dialect()), "embedded", a.settings.Embedded())
+	a.log.Info("started", "role", string(a.role), "addr", a.Addr(), "database", string(a.store.Dialect()), "embedded", a.settings.Embedded(), "version", build.Read().String())
 	return nil
 }
 
@@ -472,9 +473,15 @@ func (a *App) close() error {
 	return errors.Join(errs...)
 }
 
-// Run starts the process and stops it when ctx ends or a part of it fails, within Settings.ShutdownTimeout.
-func (a *App) Run(ctx context.Context) error {
+// Run starts the process and stops it when ctx ends or a part of it fails, within Settings.ShutdownTimeout. What is to be done
+// once it listens comes after Start; its error stops the process, too.
+func (a *App) Run(ctx context.Context, listening ...func() error) error {
 	err := a.Start()
+	for _, f := range listening {
+		if err == nil {
+			err = f()
+		}
+	}
 	if err == nil {
 		select {
 		case <-ctx.Done():

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"math"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -13,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/neurod/neurod/decoders"
+	"github.com/neurod/neurod/decoders/recording"
 )
 
 // Query says which trials to take from which files.
@@ -55,8 +57,9 @@ func Load(ctx context.Context, q Query) (*decoders.Dataset, []Problem, error) {
 		opened, p := Open(f.path, nil)
 		problems = append(problems, p...)
 		for _, r := range opened {
-			if q.Rate > 0 {
-				r.Recording.SetRate(q.Rate)
+			if err := SetRate(r.Recording, q.Rate); err != nil {
+				problems = append(problems, Problem{f.path, err})
+				continue
 			}
 			subject := subjectOf(q.Subject, f, r.Name)
 			if len(runs[subject]) == 0 {
@@ -128,11 +131,40 @@ func eventsOf(runs map[string][]Run) []string {
 	return found
 }
 
+// SetRate gives a recording that does not tell its sampling rate the rate hz; 0 leaves it as it is. A recording that tells
+// another one is payload_malformed (details sample_rate, sample_rate_asked): to follow either would be a guess.
+func SetRate(rec *recording.Recording, hz float64) error {
+	if hz == 0 {
+		return nil
+	}
+	for _, c := range rec.Channels {
+		if c.Kind == recording.EEG && c.Rate > 0 && math.Abs(c.Rate-hz) > 0.01*c.Rate { // clocks of headsets are off by less
+			return decoders.Errorf(decoders.CodePayloadMalformed, map[string]any{"sample_rate": c.Rate, "sample_rate_asked": hz},
+				"the recording has its own sampling rate, %g Hz: the %g Hz asked for are for recordings that do not tell theirs", c.Rate, hz)
+		}
+	}
+	rec.SetRate(hz)
+	return nil
+}
+
+// Files lists the recordings of files and folders, in order, each once. What belongs to a recording is not listed itself.
+func Files(paths ...string) ([]string, error) {
+	files, err := expand(paths)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]string, len(files))
+	for i, f := range files {
+		out[i] = f.path
+	}
+	return out, nil
+}
+
 // file is a file with the argument that led to it.
 type file struct{ path, root string }
 
 // readable are the extensions of recordings; what belongs to one, such as .json and .events.csv, is not listed itself.
-var readable = []string{".edf", ".bdf", ".gdf", ".vhdr", ".ahdr", ".f32", ".i16", ".csv", ".txt", ".zip"}
+var readable = []string{".edf", ".bdf", ".gdf", ".vhdr", ".ahdr", ".f32", ".i16", ".xdf", ".csv", ".txt", ".zip"}
 
 // expand lists the recordings of files and folders, in order, each once.
 func expand(paths []string) ([]file, error) {

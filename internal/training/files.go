@@ -43,6 +43,8 @@ type FilesConfig struct {
 	Program string
 	// Progress, when not nil, is told what is being done.
 	Progress func(text string)
+	// Step, when not nil, is told how many of the decoders are trained.
+	Step func(done, total int)
 }
 
 // Window is how much signal around an event a paradigm's pipelines use, in s: the window itself with room for the
@@ -82,7 +84,7 @@ func FromFiles(ctx context.Context, cfg FilesConfig) (*Model, []recordings.Probl
 		}
 	}
 	cfg.Card.Events = task.ByClass()
-	spec := Spec{Name: cfg.Name, Version: cfg.Version, Card: Describe(cfg.Card, ds, "recordings of whoever trained it"), Seed: cfg.Seed, Program: cfg.Program, Progress: cfg.Progress}
+	spec := Spec{Name: cfg.Name, Version: cfg.Version, Card: Describe(cfg.Card, ds, "recordings of whoever trained it"), Seed: cfg.Seed, Program: cfg.Program, Progress: cfg.Progress, Step: cfg.Step}
 	for _, p := range pipelines {
 		spec.Candidates = append(spec.Candidates, Candidate{p, cfg.Options})
 	}
