@@ -143,6 +143,17 @@ type Info struct {
 	Aligned bool
 }
 
+// TrialError says which trial of a dataset, by its index, a training stumbled over. Whoever has others may go on without it.
+type TrialError struct {
+	Trial int
+	Err   error
+}
+
+func (e *TrialError) Error() string { return fmt.Sprintf("trial %d: %v", e.Trial, e.Err) }
+
+// Unwrap returns what is wrong with the trial.
+func (e *TrialError) Unwrap() error { return e.Err }
+
 // Abstained returns the result that says nothing of what r says something of: the class "undetermined" comes first, and there being no
 // answer is as probable as every class of r. It is what becomes of an answer that rests on nothing.
 func Abstained(r *Result) *Result {

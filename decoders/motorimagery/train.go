@@ -37,9 +37,9 @@ func (w *windows) examples(ctx context.Context, trials []int) ([]example, error)
 		c, err := w.covariance(i)
 		switch {
 		case errors.As(err, new(*decoders.Error)):
-			return nil, fmt.Errorf("trial %d: %w", r, err)
+			return nil, &decoders.TrialError{Trial: r, Err: err}
 		case err != nil:
-			return nil, decoders.Errorf(decoders.CodeInvalidSignal, map[string]any{"trial": r}, "trial %d: %v", r, err)
+			return nil, &decoders.TrialError{Trial: r, Err: decoders.Errorf(decoders.CodeInvalidSignal, map[string]any{"trial": r}, "%v", err)}
 		}
 		t := w.ds.Trials[i]
 		name, _, _ := strings.Cut(t.Group, "/")

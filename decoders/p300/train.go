@@ -199,15 +199,15 @@ func (f *frontend) prepare(ctx context.Context, ds *decoders.Dataset) ([]Epoch, 
 			Events: []decoders.Event{{Onset: ds.Cue}},
 		}
 		if err := epoch.Check(in.Signal, f.minSamples(ds.Rate), f.cfg.minRate()); err != nil {
-			return nil, fmt.Errorf("trial %d: %w", i, err)
+			return nil, &decoders.TrialError{Trial: i, Err: err}
 		}
 		_, onsets, _ := f.usable(in)
 		if len(onsets) == 0 {
-			return nil, fmt.Errorf("trial %d: %w", i, epoch.TooShort(in.Signal, epoch.Samples(ds.Cue+f.cfg.End, ds.Rate), in.Samples(), "too little signal after the flash"))
+			return nil, &decoders.TrialError{Trial: i, Err: epoch.TooShort(in.Signal, epoch.Samples(ds.Cue+f.cfg.End, ds.Rate), in.Samples(), "too little signal after the flash")}
 		}
 		x, err := f.epochs(in.Signal, onsets, nil, sc)
 		if err != nil {
-			return nil, fmt.Errorf("trial %d: %w", i, err)
+			return nil, &decoders.TrialError{Trial: i, Err: err}
 		}
 		data := mat.NewDense(len(f.channels), bins, slices.Clone(x.RawRowView(0)))
 		if d := deviation(data.RawMatrix().Data); !(d > flat) {

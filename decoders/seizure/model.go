@@ -121,7 +121,7 @@ func (p pipeline) Train(ctx context.Context, ds *decoders.Dataset, config json.R
 		}
 		c, err := m.clip(sig)
 		if err != nil {
-			return nil, fmt.Errorf("trial %d: %w", i, err)
+			return nil, &decoders.TrialError{Trial: i, Err: err}
 		}
 		for _, ch := range c.usable() {
 			rows, labels, trials = append(rows, c.features(ch, cfg.Amplitude)), append(labels, trialLabels[i]), append(trials, i)

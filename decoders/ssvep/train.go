@@ -40,10 +40,10 @@ func (p calibrated) Train(ctx context.Context, ds *decoders.Dataset, config json
 		in := &decoders.Input{Signal: decoders.Signal{Data: t.Data, Channels: ds.Channels, Rate: ds.Rate}, Events: []decoders.Event{{Onset: ds.Cue}}}
 		win, err := sp.window(d, in)
 		if err != nil {
-			return nil, fmt.Errorf("trial %d: %w", i, err)
+			return nil, &decoders.TrialError{Trial: i, Err: err}
 		}
 		if win.ignored {
-			return nil, fmt.Errorf("trial %d: %w", i, epoch.TooShort(in.Signal, epoch.Samples(ds.Cue, ds.Rate)+d.minSamples(ds.Rate), in.Samples(), "too little signal after the onset"))
+			return nil, &decoders.TrialError{Trial: i, Err: epoch.TooShort(in.Signal, epoch.Samples(ds.Cue, ds.Rate)+d.minSamples(ds.Rate), in.Samples(), "too little signal after the onset")}
 		}
 		for _, x := range sp.bands {
 			loaded[i] = append(loaded[i], mat.DenseCopyOf(x))

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"math"
 	"runtime"
+	"slices"
 
 	"golang.org/x/sync/errgroup"
 	"gonum.org/v1/gonum/floats"
@@ -28,7 +29,18 @@ type Outcome struct {
 	Labels        []int
 	Predicted     []int
 	Probabilities [][]float64 // decisions × classes
+	// Unread are the trials of which there is no decision, because a decoder refused them, in order.
+	Unread []Unread
 }
+
+// Unread is a trial that could not be read.
+type Unread struct {
+	Trial int // index in the dataset
+	Err   error
+}
+
+// mostUnread is the share of its training trials that a fold may lose: where more cannot be read something else is wrong.
+const mostUnread = 0.25
 
 // Config says how to run.
 type Config struct {
@@ -51,8 +63,9 @@ func ClipRequest(ds *decoders.Dataset, tr decoders.Trial) *decoders.Input {
 	return in
 }
 
-// Run trains a pipeline on each fold's training trials and decodes its test trials. Folds with too little to train on
-// are left out; when all are, the error says why.
+// Run trains a pipeline on each fold's training trials and decodes its test trials. Trials that cannot be read are left out of the
+// training, and out of the decisions, where they are listed. Folds with too little to train on are left out; when all are, the
+// error says why.
 func Run(ctx context.Context, p decoders.Pipeline, options json.RawMessage, ds *decoders.Dataset, folds []classify.Fold, cfg Config) (*Outcome, error) {
 	if cfg.Request == nil {
 		cfg.Request = ClipRequest
@@ -73,7 +86,7 @@ func Run(ctx context.Context, p decoders.Pipeline, options json.RawMessage, ds *
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			d, err := train(ctx, f.Train)
+			d, err := readable(ctx, train, f.Train)
 			if err != nil {
 				if errors.As(err, new(*decoders.Error)) {
 					refused[i] = err
@@ -100,9 +113,28 @@ func Run(ctx context.Context, p decoders.Pipeline, options json.RawMessage, ds *
 		}
 	}
 	if len(all.Labels) == 0 {
+		for _, u := range all.Unread {
+			refused = append(refused, fmt.Errorf("trial %d: %w", u.Trial, u.Err))
+		}
 		return nil, errors.Join(refused...)
 	}
 	return all, nil
+}
+
+// readable trains on those of the given trials that can be read.
+func readable(ctx context.Context, train func(context.Context, []int) (decoders.Trained, error), trials []int) (decoders.Trained, error) {
+	left := trials
+	for {
+		d, err := train(ctx, left)
+		var bad *decoders.TrialError
+		switch {
+		case err == nil || !errors.As(err, &bad) || !errors.As(bad.Err, new(*decoders.Error)):
+			return d, err
+		case bad.Trial < 0 || bad.Trial >= len(left) || float64(len(trials)-len(left)+1) > mostUnread*float64(len(trials)):
+			return nil, err
+		}
+		left = slices.Delete(slices.Clone(left), bad.Trial, bad.Trial+1)
+	}
 }
 
 // trainer trains on trials of a dataset by their indices.
@@ -132,8 +164,16 @@ func (o *Outcome) decode(ctx context.Context, d decoders.Decoder, ds *decoders.D
 	for _, i := range test {
 		in := cfg.Request(ds, ds.Trials[i])
 		res, err := d.Decode(ctx, in)
+		if errors.As(err, new(*decoders.Error)) && ctx.Err() == nil {
+			o.Unread = append(o.Unread, Unread{Trial: i, Err: err})
+			continue
+		}
 		if err != nil {
 			return fmt.Errorf("trial %d: %w", i, err)
+		}
+		if res.Paradigm == decoders.Seizure && res.Seizure == nil { // the decoder says that it cannot say
+			o.Unread = append(o.Unread, Unread{Trial: i, Err: decoders.Errorf(decoders.CodeInvalidSignal, res.Evidence, "the clip is too short or too bad for a verdict")})
+			continue
 		}
 		p := make([]float64, len(ds.Classes))
 		best, outside := 0, 1.0
@@ -167,6 +207,7 @@ func (o *Outcome) Join(part *Outcome) {
 	o.Labels = append(o.Labels, part.Labels...)
 	o.Predicted = append(o.Predicted, part.Predicted...)
 	o.Probabilities = append(o.Probabilities, part.Probabilities...)
+	o.Unread = append(o.Unread, part.Unread...)
 }
 
 // Accuracy is the share of decisions that are right.

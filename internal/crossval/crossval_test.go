@@ -43,6 +43,9 @@ func (c cut) Decode(_ context.Context, in *decoders.Input) (*decoders.Result, er
 	if math.IsNaN(x) {
 		return nil, decoders.Errorf(decoders.CodeInvalidSignal, nil, "not a number")
 	}
+	if math.IsInf(x, 0) {
+		return nil, errors.New("a fault of the program")
+	}
 	p := 1 / (1 + math.Exp(c.at-x))
 	return &decoders.Result{Classes: []decoders.Class{{Name: c.names[1], Probability: p}, {Name: c.names[0], Probability: 1 - p}}}, nil
 }
@@ -121,19 +124,51 @@ func TestRunLeavesFoldsOutThatCannotBeTrained(t *testing.T) {
 	}
 }
 
-func TestRunNamesTheTrialThatCannotBeDecoded(t *testing.T) {
+// TestOneBadTrialCostsItself: a trial that cannot be read is listed, and the others are measured as if it were not there.
+func TestOneBadTrialCostsItself(t *testing.T) {
 	t.Parallel()
-	ds := dataset(-1, 1, -2, 2, math.NaN())
-	_, err := crossval.Run(t.Context(), threshold{}, nil, ds, folds(t, 5, []int{1, 4}), crossval.Config{})
+	ds := dataset(-3, 3, -2, math.NaN(), -1, 1, -1.5, 1.5)
+	split := folds(t, 8, []int{0, 1, 2, 3}, []int{4, 5, 6, 7})
+	o, err := crossval.Run(t.Context(), picky{}, nil, ds, split, crossval.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
 	var fault *decoders.Error
-	if !errors.As(err, &fault) || fault.Code != decoders.CodeInvalidSignal || err.Error()[:8] != "trial 4:" {
-		t.Errorf("error %v", err)
+	if len(o.Unread) != 1 || o.Unread[0].Trial != 3 || !errors.As(o.Unread[0].Err, &fault) || fault.Code != decoders.CodeInvalidSignal {
+		t.Errorf("unread: %+v", o.Unread)
+	}
+	if !cmp.Equal(o.Trials, []int{0, 1, 2, 4, 5, 6, 7}) || o.Accuracy() != 1 {
+		t.Errorf("trials %v, accuracy %v", o.Trials, o.Accuracy())
+	}
+	// Where a quarter of the training cannot be read the fold is given up, and where all are the error says why.
+	bad := dataset(-3, 3, math.NaN(), math.NaN(), -2, 2, math.NaN(), math.NaN())
+	_, err = crossval.Run(t.Context(), picky{}, nil, bad, folds(t, 8, []int{0, 1, 2, 3}, []int{4, 5, 6, 7}), crossval.Config{})
+	if !errors.As(err, &fault) || fault.Code != decoders.CodeInvalidSignal {
+		t.Errorf("half unreadable: %v", err)
+	}
+	// An error that is not about the data ends the run.
+	if _, err := crossval.Run(t.Context(), threshold{}, nil, ds, split, crossval.Config{Request: func(*decoders.Dataset, decoders.Trial) *decoders.Input {
+		return &decoders.Input{Signal: decoders.Signal{Data: mat.NewDense(1, 1, []float64{math.Inf(1)})}}
+	}}); err == nil || errors.As(err, &fault) {
+		t.Errorf("a fault of the program: %v", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := crossval.Run(ctx, threshold{}, nil, ds, folds(t, 5, []int{1}), crossval.Config{}); !errors.Is(err, context.Canceled) {
+	if _, err := crossval.Run(ctx, threshold{}, nil, ds, folds(t, 8, []int{1}), crossval.Config{}); !errors.Is(err, context.Canceled) {
 		t.Errorf("canceled: %v", err)
 	}
+}
+
+// picky is threshold, but trains on no trial that is not a number.
+type picky struct{ threshold }
+
+func (picky) Train(ctx context.Context, ds *decoders.Dataset, options json.RawMessage) (decoders.Trained, error) {
+	for i, tr := range ds.Trials {
+		if math.IsNaN(tr.Data.At(0, 0)) {
+			return nil, &decoders.TrialError{Trial: i, Err: decoders.Errorf(decoders.CodeInvalidSignal, nil, "not a number")}
+		}
+	}
+	return threshold{}.Train(ctx, ds, options)
 }
 
 func TestClipRequestMarksTheCue(t *testing.T) {

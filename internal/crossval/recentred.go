@@ -2,6 +2,7 @@ package crossval
 
 import (
 	"context"
+	"errors"
 
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/motorimagery"
@@ -29,6 +30,9 @@ func Recentred(ctx context.Context, d decoders.Trained, ds *decoders.Dataset, te
 			}
 		}
 		if err := r.Observe(ctx, cfg.Request(ds, ds.Trials[i])); err != nil {
+			if errors.As(err, new(*decoders.Error)) && ctx.Err() == nil {
+				continue // what cannot be read says nothing of the person; decoding it lists it
+			}
 			return nil, err
 		}
 	}

@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/classify"
@@ -32,6 +34,9 @@ func options(cfg any) json.RawMessage {
 func row(o *crossval.Outcome, r Row, seconds float64) Row {
 	acc := o.Accuracy()
 	r.N = len(o.Labels)
+	if n := len(o.Unread); n > 0 {
+		r.Note = strings.TrimPrefix(fmt.Sprintf("%s; %d of %d trials could not be read", r.Note, n, n+r.N), "; ")
+	}
 	r.Metrics = map[string]float64{"accuracy": acc, "kappa": o.Kappa(), "ece": o.ECE(), "brier": o.Brier(), "auc": o.AUC()}
 	if seconds > 0 {
 		r.Metrics["itr_bits_min"], r.Metrics["itr_t_s"] = itr(acc, o.Classes, seconds), seconds
@@ -67,9 +72,18 @@ func coverage(curve []classify.CoveragePoint) []CoveragePoint {
 	return out
 }
 
+// unread lists the trials of an outcome that no decoder could read. They count in no figure.
+func (e *evaluator) unread(r Row, o *crossval.Outcome) {
+	for _, u := range o.Unread {
+		e.problem(recordings.Problem{File: filepath.Join(e.cfg.Data, filepath.FromSlash(r.Dataset)),
+			Err: fmt.Errorf("%s, %s, %s, trial %d of %d left out: %w", r.Subject, r.Task, r.Pipeline, u.Trial+1, len(o.Labels)+len(o.Unread), u.Err)})
+	}
+}
+
 // measure appends the row of an outcome and keeps its answers for the paired tests.
 func (e *evaluator) measure(o *crossval.Outcome, r Row, seconds float64) Row {
 	r = row(o, r, seconds)
+	e.unread(r, o)
 	r.Metrics["ece_expected"] = expectedError(surest(o))
 	e.add(r)
 	e.remember(r, o)

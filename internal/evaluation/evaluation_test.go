@@ -1,6 +1,7 @@
 package evaluation
 
 import (
+	"archive/zip"
 	"bytes"
 	"encoding/binary"
 	"encoding/json"
@@ -153,4 +154,72 @@ func float32s(s synthetic.Session) []byte {
 		}
 	}
 	return b
+}
+
+// TestOneBadTrialCostsItself measures clips as Bonn's, of which one never moves, one is drowned in the mains and one is noise at the
+// rails: each is listed, and the others are measured.
+func TestOneBadTrialCostsItself(t *testing.T) {
+	t.Parallel()
+	root := t.TempDir()
+	const n, bad = 4097, 3
+	seed := uint64(0)
+	for _, set := range []string{"Z", "O", "N", "F", "S"} {
+		var b bytes.Buffer
+		z := zip.NewWriter(&b)
+		for k := range 12 {
+			cfg := synthetic.Config{Seed: seed, Channels: []string{"Cz"}, Rate: 173.61, BackgroundUV: 12}
+			seed++
+			var s synthetic.Session
+			var err error
+			if set == "S" {
+				s, err = synthetic.Seizure(cfg, synthetic.SeizureConfig{Seconds: 23.7, Onset: 0.5, Duration: 23})
+			} else {
+				s, err = synthetic.Rest(cfg, 23.7, set == "O")
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			w, err := z.Create(fmt.Sprintf("%s%03d.txt", set, k+1))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i, v := range s.Data.RawRowView(0)[:n] {
+				switch {
+				case set == "Z" && k == 4:
+					v = 17
+				case set == "N" && k == 5:
+					v = 900 * math.Sin(2*math.Pi*50*float64(i)/173.61)
+				case set == "F" && k == 6:
+					v = math.Copysign(300, math.Sin(float64(i)/9))
+				}
+				fmt.Fprintf(w, "%d\n", int(math.Round(v)))
+			}
+		}
+		if err := z.Close(); err != nil {
+			t.Fatal(err)
+		}
+		write(t, filepath.Join(root, "seizure", "bonn", set+".zip"), b.Bytes())
+	}
+	r, err := Run(t.Context(), Config{Data: root, Only: []string{"seizure"}, Untimed: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	measured := false
+	for _, row := range r.Rows {
+		if row.Task == "S : rest" && row.Pipeline == "ictal_score" {
+			measured = true
+			if row.N != 60-bad || row.Metrics["accuracy"] < 0.9 || !strings.Contains(row.Note, "3 of 60 trials could not be read") {
+				t.Errorf("row %+v", row)
+			}
+		}
+	}
+	listed := 0
+	for _, p := range r.Problems {
+		if strings.Contains(p.Reason, "S : rest, ictal_score, trial") {
+			listed++
+		}
+	}
+	if !measured || listed != bad {
+		t.Errorf("measured %v, %d trials listed: %+v", measured, listed, r.Problems)
+	}
 }

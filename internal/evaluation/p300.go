@@ -3,8 +3,10 @@ package evaluation
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -284,6 +286,12 @@ func (e *evaluator) spell(ctx context.Context, dataset, pipeline, trainedOn stri
 			begin := e.cfg.Now()
 			res, err := d.Decode(ctx, in)
 			spent += e.cfg.Now().Sub(begin).Seconds() * 1000
+			if errors.As(err, new(*decoders.Error)) && ctx.Err() == nil {
+				// A letter that cannot be read is a letter that is not right.
+				e.problem(recordings.Problem{File: filepath.Join(e.cfg.Data, filepath.FromSlash(dataset)), Err: fmt.Errorf("%s, %s, letter %d: %w", f.name, pipeline, i+1, err)})
+				spelled, truth = spelled+"?", truth+l.symbol
+				continue
+			}
 			if err != nil {
 				return err
 			}

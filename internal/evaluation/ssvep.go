@@ -2,6 +2,7 @@ package evaluation
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -183,6 +184,10 @@ func (e *evaluator) ssvepRows(ctx context.Context, dataset, subject string, set 
 				begin := e.cfg.Now()
 				res, err := d.Decode(ctx, in)
 				spent += e.cfg.Now().Sub(begin)
+				if errors.As(err, new(*decoders.Error)) && ctx.Err() == nil {
+					e.problem(recordings.Problem{File: filepath.Join(e.cfg.Data, filepath.FromSlash(dataset)), Err: fmt.Errorf("%s, %s, trial at %.2f s left out: %w", subject, method, tr.start, err)})
+					continue
+				}
 				if err != nil {
 					return fmt.Errorf("%s at %.2f s: %w", subject, tr.start, err)
 				}

@@ -2,6 +2,7 @@ package evaluation
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/neurod/neurod/decoders"
@@ -202,6 +203,9 @@ func (e *evaluator) withRest(ctx context.Context, pr pipelineRun, ds *decoders.D
 		var p presence
 		ask := func(t decoders.Trial, looking bool) error {
 			res, err := d.Decode(ctx, crossval.ClipRequest(ds, t))
+			if errors.As(err, new(*decoders.Error)) && ctx.Err() == nil {
+				return nil // the outcome lists it
+			}
 			if err == nil {
 				p.add(res, looking)
 			}
