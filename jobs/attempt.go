@@ -54,7 +54,7 @@ func (e *Engine) Retry(ctx context.Context, owner string, c *store.Claimed) (boo
 
 // HandBack puts a running attempt back into the queue for another worker at once: this one stops.
 func (e *Engine) HandBack(ctx context.Context, owner string, c *store.Claimed) (bool, error) {
-	seq, ok, err := e.store.Release(ctx, owner, store.Attempt{ID: c.Job.ID, Attempt: c.Job.Attempts}, firstCheck)
+	seq, ok, err := e.store.Release(ctx, owner, store.Attempt{ID: c.Job.ID, Attempt: c.Job.Attempts}, 0)
 	if ok {
 		e.enqueue(ctx, store.Due{ID: c.Job.ID, Kind: c.Job.Kind, Item: c.Job.ParentID != nil, Seq: seq})
 	}

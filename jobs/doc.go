@@ -27,6 +27,9 @@
 // whose lease ended, removes what dead workers left in asynq's lists, and notices by an epoch key when Redis lost
 // its memory or was away: then every queued row is looked at again at once.
 //
+// Which job a woken worker runs: the one that the task names, or, where several projects have jobs waiting, the one whose turn
+// it is (ClaimTurn). A task is a right to run one job, and there are at least as many as queued jobs.
+//
 // The source of the pattern is the transactional outbox (Garcia-Molina and Salem, "Sagas", SIGMOD 1987, for the
 // idea of steps that are redone; Kleppmann, "Designing Data-Intensive Applications", chapter 8, for fencing tokens).
 package jobs

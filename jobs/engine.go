@@ -110,6 +110,7 @@ type Engine struct {
 
 	downSince atomic.Int64 // Unix nanoseconds of the first failure since Redis last answered; 0 while it answers
 	overflow  map[string]*atomic.Bool
+	turns     map[string]*turns // by queue
 }
 
 // New returns an engine, ready to accept. Until Run runs, nothing is looked after and nothing is heard from other
@@ -135,6 +136,10 @@ func New(cfg Config) (*Engine, error) {
 	}
 	if e.store, err = cfg.Store.OpenJobs(context.Background()); err != nil {
 		return nil, errors.Join(err, e.closeRedis())
+	}
+	e.turns = map[string]*turns{}
+	for q := range Queues() {
+		e.turns[q] = newTurns(e.store, store.Class{Bulk: q == BulkQueue, BulkKinds: e.bulkKinds()})
 	}
 	e.queue = asynq.NewClientFromRedisClient(e.redis)
 	e.signals = newSignals()

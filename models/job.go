@@ -78,6 +78,7 @@ type Job struct {
 
 	Seq         int        // enqueues so far; the queue's task id is "<id>:<seq>"
 	NextCheck   time.Time  // when the reconciler looks at an unfinished job again
+	NotBefore   *time.Time // a worker that chooses among waiting jobs passes it over until then; not read back
 	Attempts    int        // claims so far: the fence of the running attempt
 	LostWorkers int        // attempts that ended with an expired lease
 	Owner       *string    // worker that holds the lease

@@ -26,14 +26,24 @@ type panicked struct{ value any }
 
 func (p panicked) Error() string { return fmt.Sprintf("handler panicked: %v", p.value) }
 
-// perform runs one attempt of a job, if it is to be had. An error keeps the task in the queue.
-func (s *Server) perform(id string) error {
+// perform runs one attempt of a job, if one is to be had: the one that the task names, or another whose turn it is. An error
+// keeps the task in the queue.
+func (s *Server) perform(queue, named string) error {
 	// Before the claim, so that no cancel is missed after it.
-	final, endWatch := s.engine.Watch(id)
-	defer endWatch()
-	before, c, err := s.claim(id)
+	final, endWatch := s.engine.Watch(named)
+	defer func() { endWatch() }()
+	before, c, err := s.claim(queue, named)
 	if err != nil || c == nil {
 		return err
+	}
+	id := c.Job.ID
+	if id != named {
+		endWatch()
+		final, endWatch = s.engine.Watch(id)
+		// What came between the claim and the watch is seen here.
+		if job, err := s.engine.Get(context.Background(), c.Job.ProjectID, id); err == nil && job.State.Final() {
+			return nil
+		}
 	}
 	failpoint.Hit(failpoint.AfterClaim)
 	log := s.log.With("job", id, "attempt", c.Job.Attempts, "kind", string(c.Job.Kind))
@@ -82,10 +92,10 @@ func (s *Server) perform(id string) error {
 
 // claim takes the job. While the database does not answer it keeps trying: nothing else could be done either. It also
 // returns a time before the claim, from which the lease counts.
-func (s *Server) claim(id string) (time.Time, *store.Claimed, error) {
+func (s *Server) claim(queue, id string) (time.Time, *store.Claimed, error) {
 	for wait := 50 * time.Millisecond; ; wait = min(2*wait, time.Second) {
 		before := time.Now()
-		c, err := s.engine.Claim(context.Background(), id, s.owner)
+		c, err := s.engine.ClaimTurn(context.Background(), queue, id, s.owner)
 		if err == nil {
 			return before, c, nil
 		}

@@ -189,7 +189,7 @@ func (s *Server) drain() {
 }
 
 // process is asynq's handler. It returns nil for whatever the row has settled, so that the task is gone.
-func (s *Server) process(_ context.Context, t *asynq.Task) error {
+func (s *Server) process(ctx context.Context, t *asynq.Task) error {
 	id, ok := jobs.ParseTask(t.Payload())
 	if !ok || t.Type() != jobs.TaskType {
 		s.log.Error("the queue holds a task that is not ours", "type", t.Type())
@@ -199,7 +199,8 @@ func (s *Server) process(_ context.Context, t *asynq.Task) error {
 		return ErrStopping // asynq keeps the task for another worker
 	}
 	defer s.running.Done()
-	return s.perform(id)
+	queue, _ := asynq.GetQueueName(ctx)
+	return s.perform(queue, id)
 }
 
 // begin counts a task among the running ones; false when the server has begun to wait for their end.

@@ -22,6 +22,7 @@ type cli struct {
 	API      apiCmd      `cmd:"" name:"api" help:"Run the HTTP API alone."`
 	Worker   workerCmd   `cmd:"" help:"Run workers alone."`
 	Migrate  migrateCmd  `cmd:"" help:"Move the database schema: up, down or status."`
+	Quota    quotaCmd    `cmd:"" help:"Give a project a value of its own instead of the server's setting."`
 	Audit    auditCmd    `cmd:"" help:"Print the audit log, newest first."`
 	Decode   decodeCmd   `cmd:"" help:"Decode a file without a server."`
 	Evaluate evaluateCmd `cmd:"" help:"Measure the decoders on a folder of recordings."`

@@ -51,6 +51,7 @@ var keptAtErasure = map[string]string{
 	"erasures.project_id":            "deleted when the audit record is written",
 	"audit_records.project_id":       "what stays: it holds a hash of the user's id",
 	"audit_events.project_id":        "names the project, whose owner reads it; it holds no user of the project's",
+	"project_quotas.project_id":      "a number that the operator chose",
 	"jobs.project_id":                "deleted by the ids that the session's rows name",
 	"job_payloads.project_id":        "deleted with the job",
 	"idempotency_records.project_id": "deleted with the job or session that the answer is about",

@@ -42,6 +42,9 @@ type Jobs interface {
 	Accept(ctx context.Context, a *Acceptance) (*models.IdempotencyRecord, error)
 	// Claim takes a queued job for owner until the lease ends. It returns nil when the job is not queued.
 	Claim(ctx context.Context, id, owner string, lease time.Duration) (*Claimed, error)
+	// Waiting returns the projects whose jobs of a class wait for a worker, each with its oldest jobs, at most so many, as far
+	// as they are not paused. It goes on behind the project given, "" for the first, and returns where the next look is to.
+	Waiting(ctx context.Context, class Class, after string, each int) (projects []Waiting, next string, err error)
 	// Extend renews leases from now on and returns the ids of those that owner still holds, in order.
 	Extend(ctx context.Context, owner string, held []Attempt, lease time.Duration) ([]string, error)
 	// Finish moves a running attempt to its final state. It reports which jobs became final: the job itself and
@@ -127,6 +130,7 @@ type Attempt struct {
 type Claimed struct {
 	Job     models.Job
 	Payload []byte // as it was submitted; nil when the job has none
+	Others  bool   // jobs of other projects wait as well; items of batches do not count
 }
 
 // Finish is the end of an attempt.

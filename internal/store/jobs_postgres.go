@@ -407,10 +407,11 @@ func (j *postgresJobs) claimMany(ctx context.Context, claims []claim) ([]*Claime
 		codec *string
 		size  *int
 		data  []byte
+		other bool
 	}
 	rows, err := retrying(ctx, j.pool, func(row pgx.CollectableRow) (found, error) {
 		var f found
-		err := row.Scan(append(pgJobTargets(&f.job), &f.codec, &f.size, &f.data)...)
+		err := row.Scan(append(pgJobTargets(&f.job), &f.codec, &f.size, &f.data, &f.other)...)
 		return f, err
 	}, claimStatement, ids, owners, leases)
 	if err != nil {
@@ -418,7 +419,7 @@ func (j *postgresJobs) claimMany(ctx context.Context, claims []claim) ([]*Claime
 	}
 	out := make([]*Claimed, len(claims))
 	for i := range rows {
-		c := &Claimed{Job: rows[i].job}
+		c := &Claimed{Job: rows[i].job, Others: rows[i].other}
 		if rows[i].codec != nil {
 			if c.Payload, err = unpack(*rows[i].codec, *rows[i].size, rows[i].data); err != nil {
 				return nil, err
@@ -429,7 +430,7 @@ func (j *postgresJobs) claimMany(ctx context.Context, claims []claim) ([]*Claime
 	return out, nil
 }
 
-var claimStatement = claimJobs + qualified("c") + `, p.codec, p.size, p.data
+var claimStatement = claimJobs + qualified("c") + `, p.codec, p.size, p.data, c.parent_id IS NULL AND ` + othersWait + `
 	FROM claimed c LEFT JOIN job_payloads p ON p.job_id = c.id`
 
 func (j *postgresJobs) Extend(ctx context.Context, owner string, held []Attempt, lease time.Duration) ([]string, error) {
@@ -597,7 +598,7 @@ func countItems(ctx context.Context, q querier, parentID string) (map[models.Job
 
 func (j *postgresJobs) Release(ctx context.Context, owner string, a Attempt, pause time.Duration) (int, bool, error) {
 	seqs, err := retrying(ctx, j.pool, pgx.RowTo[int], `UPDATE jobs SET state = 'queued', owner = NULL, lease_until = NULL, seq = seq + 1,
-			next_check = now() + $4 * interval '1 second'
+			next_check = now() + $4 * interval '1 second', not_before = now() + $4 * interval '1 second'
 		WHERE id = $1 AND owner = $2 AND attempts = $3 AND state = 'running' RETURNING seq`, a.ID, owner, a.Attempt, pause.Seconds())
 	if err != nil || len(seqs) == 0 {
 		return 0, false, err

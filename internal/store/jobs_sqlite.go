@@ -321,6 +321,14 @@ func (j *sqliteJobs) Claim(ctx context.Context, id, owner string, lease time.Dur
 				return err
 			}
 		}
+		if c.Job.ParentID == nil {
+			others, err := inTx(tx, func(r rows) (yes bool, err error) { return yes, r.Scan(&yes) },
+				"SELECT "+othersWait+" FROM (SELECT ? AS project_id) AS c", c.Job.ProjectID)
+			if err != nil {
+				return err
+			}
+			c.Others = len(others) > 0 && others[0]
+		}
 		claimed = c
 		return nil
 	})
@@ -445,8 +453,8 @@ func (j *sqliteJobs) Release(ctx context.Context, owner string, a Attempt, pause
 	err = j.write(ctx, 0, func(tx liteTx) error {
 		seq, ok = 0, false
 		seqs, err := inTx(tx, func(r rows) (n int, err error) { return n, r.Scan(&n) },
-			`UPDATE jobs SET state = 'queued', owner = NULL, lease_until = NULL, seq = seq + 1, next_check = ?
-			WHERE id = ? AND owner = ? AND attempts = ? AND state = 'running' RETURNING seq`, now().Add(pause), a.ID, owner, a.Attempt)
+			`UPDATE jobs SET state = 'queued', owner = NULL, lease_until = NULL, seq = seq + 1, next_check = ?, not_before = ?
+			WHERE id = ? AND owner = ? AND attempts = ? AND state = 'running' RETURNING seq`, now().Add(pause), notBefore(pause), a.ID, owner, a.Attempt)
 		if err == nil && len(seqs) > 0 {
 			seq, ok = seqs[0], true
 		}

@@ -49,7 +49,7 @@ func newBatch(project string, n int) *store.Acceptance {
 	return a
 }
 
-func accept(t testing.TB, j store.Jobs, a *store.Acceptance) {
+func accept(t rapid.TB, j store.Jobs, a *store.Acceptance) {
 	t.Helper()
 	existing, err := j.Accept(context.Background(), a)
 	if err != nil || existing != nil {

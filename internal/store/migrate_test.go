@@ -30,6 +30,7 @@ var entities = map[string]any{
 	"users":          models.User{},
 	"refresh_tokens": models.RefreshToken{},
 	"projects":       models.Project{},
+	"project_quotas": models.ProjectQuota{},
 	"api_keys":       models.APIKey{},
 
 	"jobs":                models.Job{},

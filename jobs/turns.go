@@ -1,0 +1,175 @@
+package jobs
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/neurod/neurod/internal/store"
+)
+
+// Turns: which job a worker runs when a task wakes it.
+//
+// A task of the queue is a turn to run one job. As long as one project alone has jobs in a queue it runs the job that the task
+// names, which costs nothing more. A claim also tells whether others wait; then turns go to projects, not to tasks: to the
+// project that runs the fewest jobs for its share, of those that run as many to the one that was longest without a turn, and
+// within it to the oldest job (start-time fair queueing: Goyal, Vin, Cheng, SIGCOMM 1996, with the projects as flows and jobs as
+// packets of the same length). A project's 1,000 jobs then cost another project the wait for one free place, not for 1,000.
+//
+// Every queued job still has its task, so there are at least as many turns as jobs. A task whose job was run in another's turn
+// gives its own turn on. What runs beside it, a second process with a view of its own, can only make a claim find nothing.
+type turns struct {
+	class     store.Class
+	contended atomic.Bool // others wait as well
+
+	mu       sync.Mutex
+	waiting  []store.Waiting
+	seen     time.Time          // when waiting was read
+	after    string             // where the next look goes on
+	reserved map[string]string  // job → project: chosen, and perhaps not yet seen as running
+	served   map[string]float64 // virtual time at which a project's last turn ends
+	now      float64            // virtual time
+	look     func(context.Context) ([]store.Waiting, error)
+}
+
+// turnsAge is how old what is known of the waiting projects may be. It bounds how much longer than for a free place the first
+// job of a project waits.
+const turnsAge = 10 * time.Millisecond
+
+// turnsEach is how many jobs of a project one look brings.
+const turnsEach = 16
+
+// maxServed bounds the memory of who was served. What is forgotten counts as served just now.
+const maxServed = 10_000
+
+func newTurns(s store.Jobs, class store.Class) *turns {
+	t := &turns{class: class, reserved: map[string]string{}, served: map[string]float64{}}
+	t.look = func(ctx context.Context) ([]store.Waiting, error) {
+		found, next, err := s.Waiting(ctx, class, t.after, turnsEach)
+		if err == nil && len(found) == 0 && t.after != "" {
+			found, next, err = s.Waiting(ctx, class, "", turnsEach)
+		}
+		t.after = next
+		return found, err
+	}
+	return t
+}
+
+// next chooses a job, "" when none waits, and keeps it from being chosen again until done.
+func (t *turns) next(ctx context.Context) (id string, err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	fresh := false
+	if time.Since(t.seen) > turnsAge {
+		if err := t.refresh(ctx); err != nil {
+			return "", err
+		}
+		fresh = true
+	}
+	if id = t.choose(); id == "" && !fresh {
+		if err := t.refresh(ctx); err != nil {
+			return "", err
+		}
+		id = t.choose()
+	}
+	return id, nil
+}
+
+// done lets go of a job that was chosen, claimed or not.
+func (t *turns) done(id string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.reserved, id)
+}
+
+func (t *turns) refresh(ctx context.Context) error {
+	waiting, err := t.look(ctx)
+	if err != nil {
+		return err
+	}
+	running := map[string]int{}
+	for _, project := range t.reserved {
+		running[project]++ // or seen as running already: at most one too many for a moment
+	}
+	for i := range waiting {
+		w := &waiting[i]
+		w.Running += running[w.ProjectID]
+		ids := w.IDs[:0:0]
+		for _, id := range w.IDs {
+			if _, taken := t.reserved[id]; !taken {
+				ids = append(ids, id)
+			}
+		}
+		w.IDs = ids
+	}
+	t.waiting, t.seen = waiting, time.Now()
+	t.contended.Store(len(waiting) > 1 || t.after != "")
+	if len(t.served) > maxServed {
+		clear(t.served)
+	}
+	return nil
+}
+
+// choose takes the job whose turn it is from what is known, "" for none.
+func (t *turns) choose() string {
+	var best *store.Waiting
+	var load, start float64
+	for i := range t.waiting {
+		w := &t.waiting[i]
+		if len(w.IDs) == 0 {
+			continue
+		}
+		l, s := float64(w.Running)/float64(w.Share), max(t.served[w.ProjectID], t.now)
+		if best == nil || l < load || l == load && (s < start || s == start && w.IDs[0] < best.IDs[0]) {
+			best, load, start = w, l, s
+		}
+	}
+	if best == nil {
+		return ""
+	}
+	id := best.IDs[0]
+	best.IDs = best.IDs[1:]
+	best.Running++
+	t.reserved[id] = best.ProjectID
+	t.now = start
+	t.served[best.ProjectID] = start + 1/float64(best.Share)
+	return id
+}
+
+// turnTries is how often a turn looks again when another process has claimed what it had chosen.
+const turnTries = 8
+
+// ClaimTurn takes a job for owner in the turn of a task of a queue, which names one: that job or, where several projects wait,
+// another. It returns nil when there is none.
+func (e *Engine) ClaimTurn(ctx context.Context, queue, id, owner string) (*store.Claimed, error) {
+	t := e.turns[queue]
+	if t == nil {
+		return e.Claim(ctx, id, owner)
+	}
+	// Jobs of the bulk queue run for long, and the claim of an item does not tell of others: a look is cheap beside them.
+	if !t.class.Bulk && !t.contended.Load() {
+		c, err := e.Claim(ctx, id, owner)
+		if err != nil {
+			return nil, err
+		}
+		if c != nil {
+			if c.Others {
+				t.contended.Store(true)
+			}
+			return c, nil
+		}
+	}
+	for range turnTries {
+		id, err := t.next(ctx)
+		if err != nil || id == "" {
+			return nil, err
+		}
+		c, err := e.Claim(ctx, id, owner)
+		t.done(id)
+		if err != nil || c != nil {
+			return c, err
+		}
+	}
+	return nil, nil
+}
