@@ -1,6 +1,7 @@
 package recording
 
 import (
+	"bytes"
 	"encoding/binary"
 	"io"
 	"math"
@@ -22,6 +23,7 @@ type brainVisionHeader struct {
 	vectorized, big      bool
 	sample               string // INT_16, ...
 	channels             []brainVisionChannel
+	trigger              bool // the samples have a column behind the channels that the header does not declare
 }
 
 type brainVisionChannel struct {
@@ -40,6 +42,13 @@ func ReadBrainVision(header io.Reader, samples io.ReaderAt, size int64, marker i
 	}
 	if err := h.readSamples(samples, size, rec); err != nil {
 		return nil, err
+	}
+	if h.trigger {
+		c := &rec.Channels[len(rec.Channels)-1]
+		c.Kind, c.Unit = Trigger, ""
+		var state triggerState
+		rec.Events = state.add(rec.Events, c.Samples, c.Rate, false, rec)
+		rec.warn("the last column is not declared by the header: it is taken for the V-Amp's trigger inputs")
 	}
 	if marker != nil {
 		if err := readBrainVisionMarkers(marker, 1e6/h.interval, rec); err != nil {
@@ -80,9 +89,16 @@ func ini(r io.Reader, visit func(section, key, value string) error) error {
 }
 
 func readBrainVisionHeader(r io.Reader) (*brainVisionHeader, error) {
+	b, err := readLimited(r, mostHeader, BrainVision)
+	if err != nil {
+		return nil, err
+	}
 	h := &brainVisionHeader{}
+	// The V-Amp's recorder writes the trigger inputs behind the channels and declares nothing of it.
+	first, _, _ := bytes.Cut(b, []byte("\n"))
+	h.trigger = bytes.Contains(first, []byte("V-Amp"))
 	count, format := 0, "BINARY"
-	err := ini(r, func(section, key, value string) error {
+	err = ini(bytes.NewReader(b), func(section, key, value string) error {
 		switch section {
 		case "common infos":
 			switch strings.ToLower(key) {
@@ -191,6 +207,15 @@ func (h *brainVisionHeader) readSamples(r io.ReaderAt, size int64, rec *Recordin
 		width, value = 8, func(b []byte) float64 { return math.Float64frombits(order.Uint64(b)) }
 	default:
 		return unsupported(BrainVision, map[string]any{"binary_format": h.sample}, "samples written as %q are not read", h.sample)
+	}
+	columns := len(h.channels)
+	if h.trigger {
+		if undeclared := int64(width * (columns + 1)); size%undeclared == 0 || size%int64(width*columns) != 0 {
+			h.channels = append(h.channels, brainVisionChannel{label: "Trigger", gain: 1})
+		} else {
+			rec.warn("the header is of a V-Amp, whose files have a trigger column behind the channels; %d bytes hold none", size)
+			h.trigger = false
+		}
 	}
 	frame := int64(width * len(h.channels))
 	n := size / frame

@@ -23,7 +23,7 @@ type dialect struct {
 // the line are numbers with decimal commas.
 func dialectOf(line string) dialect {
 	for _, s := range []string{";", "\t"} {
-		if strings.Contains(line, s) {
+		if strings.Contains(line, s) && !separatesWithin(line, s) {
 			return dialect{s}
 		}
 	}
@@ -37,6 +37,21 @@ func dialectOf(line string) dialect {
 		return dialect{}
 	}
 	return dialect{","}
+}
+
+// separatesWithin tells whether a mark stands within cells that commas separate, as in EmotivPRO's "rate:eeg_128;mot_64".
+func separatesWithin(line, mark string) bool {
+	if strings.Contains(line, `"`) {
+		return false
+	}
+	for _, cell := range strings.Split(line, mark) {
+		if cell = strings.TrimSpace(cell); strings.Contains(cell, ",") && !decimal.MatchString(cell) {
+			if _, ok := timeOfDay(cell); !ok && strings.Count(cell, ",") > 1 {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // decimal is a number with a decimal comma, or without decimals.

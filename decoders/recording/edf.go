@@ -26,6 +26,7 @@ const (
 type edfSignal struct {
 	label, transducer, unit string
 	gain, offset            float64 // physical = gain×digital + offset, in the unit after conversion
+	low, high               int64   // digital range that the header states
 	perRecord               int64   // samples
 	first                   int64   // offset of the signal's first sample in a record, in samples
 	annotations             bool
@@ -269,9 +270,18 @@ func (s *edfSignal) scale(unit, pmin, pmax, dmin, dmax []byte, format Format, wh
 	s.unit, factor = toMicrovolt(text(unit))
 	if s.trigger {
 		s.gain, s.offset = 1, 0 // codes, not a waveform: a calibration would only spoil them
-		if format == EDF && v[3] != v[2] {
-			s.gain = (v[1] - v[0]) / (v[3] - v[2])
-			s.offset = v[0] - s.gain*v[2]
+		if format != EDF || v[3] == v[2] {
+			return nil
+		}
+		// A calibration may put codes back where they were before they were shifted into 16 bits. Where it is in volts, or its ends are
+		// no whole numbers, it is that of the waveforms, copied.
+		gain := (v[1] - v[0]) / (v[3] - v[2])
+		switch {
+		case gain == 1 && v[0] == v[2]:
+		case s.unit == microvolt, v[0] != math.Trunc(v[0]), v[1] != math.Trunc(v[1]):
+			rec.warn("%s: the calibration %g..%g %s is one of waveforms: the codes are read as they are stored", what("calibration"), v[0], v[1], text(unit))
+		default:
+			s.gain, s.offset = gain, v[0]-gain*v[2]
 		}
 		return nil
 	}
@@ -280,6 +290,7 @@ func (s *edfSignal) scale(unit, pmin, pmax, dmin, dmax []byte, format Format, wh
 		s.gain, s.offset, s.unit = 1, 0, ""
 		return nil
 	}
+	s.low, s.high = int64(min(v[2], v[3])), int64(max(v[2], v[3]))
 	s.gain = (v[1] - v[0]) / (v[3] - v[2])
 	if s.offset = v[0] - s.gain*v[2]; math.Abs(s.offset) < 1e-12*math.Abs(v[0]) {
 		s.offset = 0 // the rest of a symmetric range, whose 0 is exact
@@ -330,6 +341,8 @@ type edfStream struct {
 	listed     bool  // the lists of the next record are read, and what they say of a gap stands in gap
 	gap        float64
 	closed     bool
+
+	beyond []outside // one a signal, nil while no sample lies outside its range
 
 	lists   talReader
 	first   float64 // start of the first record in the file's time
@@ -382,6 +395,9 @@ func (s *edfStream) next(b *Block) error {
 			row := b.Samples[sig.channel]
 			from := len(row)
 			row = appendSamples(row, raw, int(h.width), sig.gain, sig.offset)
+			if sig.high > sig.low && (h.width == 3 || sig.low > math.MinInt16 || sig.high < math.MaxInt16) {
+				s.checkRange(i, row[from:])
+			}
 			if sig.trigger {
 				b.Events = s.triggers[i].add(b.Events, row[from:], s.rec.Channels[sig.channel].Rate, h.width == 3, s.rec)
 				if s.skip[sig.channel] {
@@ -445,12 +461,62 @@ func (s *edfStream) place(start float64) float64 {
 	return gap
 }
 
+// outside counts the samples of a channel beyond the digital range that the header states.
+type outside struct {
+	count int64
+	first int64
+	seen  int64
+	most  float64
+}
+
+// check looks at samples, and puts NaN in place of those outside where clear says so.
+func (o *outside) check(row []float64, low, high float64, clear bool) {
+	for i, v := range row {
+		if v < low || v > high {
+			if o.count++; o.count == 1 {
+				o.first = o.seen + int64(i)
+			}
+			o.most = max(o.most, math.Abs(v))
+			if clear {
+				row[i] = math.NaN()
+			}
+		}
+	}
+	o.seen += int64(len(row))
+}
+
+// warnings tells of them.
+func (o *outside) warnings(rec *Recording, label, what string) {
+	if o.count > 0 {
+		rec.warn("channel %s: %d samples lie outside the digital range that the header states, up to %.6g, the first is sample %d; %s", label, o.count, o.most, o.first, what)
+	}
+}
+
+// limits are the ends of the physical range of samples as they are scaled, with half a digital step around.
+func limits(low, high, gain, offset float64) (float64, float64) {
+	a, b := gain*(low-0.5)+offset, gain*(high+0.5)+offset
+	return min(a, b), max(a, b)
+}
+
+// checkRange checks the samples of a signal.
+func (s *edfStream) checkRange(i int, row []float64) {
+	if s.beyond == nil {
+		s.beyond = make([]outside, len(s.h.signals))
+	}
+	sig := &s.h.signals[i]
+	low, high := limits(float64(sig.low), float64(sig.high), sig.gain, sig.offset)
+	s.beyond[i].check(row, low, high, false)
+}
+
 // close says what the records had wrong.
 func (s *edfStream) close() {
 	if s.closed {
 		return
 	}
 	s.closed = true
+	for i := range s.beyond {
+		s.beyond[i].warnings(s.rec, s.h.signals[i].label, "they are read as they are")
+	}
 	s.lists.close(s.rec)
 	if s.shifts > 0 {
 		s.rec.warn("%d data records do not start where the one before ends; they are read as if they did", s.shifts)

@@ -29,8 +29,8 @@ func OpenFS(fsys fs.FS, name string) (*Recording, error) {
 	switch ext {
 	case ".vhdr", ".ahdr":
 		return openBrainVision(fsys, name)
-	case ".eeg", ".vmrk":
-		for _, header := range []string{stem + ".vhdr", stem + ".VHDR"} {
+	case ".eeg", ".vmrk", ".amrk":
+		for _, header := range []string{stem + ".vhdr", stem + ".VHDR", stem + ".ahdr", stem + ".AHDR"} {
 			if _, err := fs.Stat(fsys, header); err == nil {
 				return openBrainVision(fsys, header)
 			}
@@ -94,6 +94,9 @@ func openBrainVision(fsys fs.FS, name string) (*Recording, error) {
 	// "$b" stands for the header's own name.
 	sibling := func(stated string) (string, error) {
 		stated = strings.ReplaceAll(stated, "$b", stem)
+		for _, here := range []string{"./", `.\`} { // the header's own folder
+			stated = strings.TrimPrefix(stated, here)
+		}
 		if stated == "" || strings.ContainsAny(stated, `/\`) || stated == ".." {
 			return "", malformed(BrainVision, map[string]any{"file": stated}, "the header names the file %q, which does not lie beside it", stated)
 		}

@@ -115,6 +115,8 @@ func float128(b []byte) float64 {
 type gdfChannel struct {
 	label, unit  string
 	gain, offset float64
+	low, high    float64 // physical range, of integers; equal where none is stated
+	beyond       outside
 	perRecord    int
 	typ          gdfType
 }
@@ -342,6 +344,9 @@ func gdfChannels(body []byte, count int, format Format, rec *Recording) ([]gdfCh
 			}
 			c.offset = (pmin - gain*dmin) * factor
 			c.gain = gain * factor
+			if !t.float && dmin < dmax {
+				c.low, c.high = limits(dmin, dmax, c.gain, c.offset)
+			}
 			if !isFinite(c.gain, c.offset) {
 				return nil, 0, malformed(format, map[string]any{"channel": i + 1}, "channel %d (%s) has an absurd calibration", i+1, c.label)
 			}
@@ -409,6 +414,9 @@ func (s *gdfStream) next(b *Block) error {
 			return io.EOF
 		}
 		s.tabled = true
+		for i := range h.channels {
+			h.channels[i].beyond.warnings(s.rec, h.channels[i].label, "they are NaN")
+		}
 		if s.src.at >= h.size || h.records != h.claimed {
 			return io.EOF
 		}
@@ -429,7 +437,11 @@ func (s *gdfStream) next(b *Block) error {
 			c := &h.channels[i]
 			width := c.perRecord * c.typ.width
 			if !s.skip[i] {
+				from := len(b.Samples[i])
 				b.Samples[i] = c.typ.scaled(b.Samples[i], raw[:width], c.gain, c.offset)
+				if c.low < c.high { // GDF 2.1: what lies outside is an overflow, and no sample
+					c.beyond.check(b.Samples[i][from:], c.low, c.high, true)
+				}
 			}
 			raw = raw[width:]
 		}

@@ -50,7 +50,7 @@ func init() { // a zip reads its members by this table
 	readers = map[Format]reader{
 		EDF: edf(EDF), BDF: edf(BDF), GDF1: gdf, GDF2: gdf,
 		MuseCSV: text(MuseCSV), MindMonitor: text(MindMonitor), OpenBCI: text(OpenBCI), Table: text(Table),
-		XDF: {whole: func(src *source, _ io.ReaderAt, _ string) (*Recording, error) { return readXDF(src) }},
+		XDF: {whole: func(src *source, at io.ReaderAt, _ string) (*Recording, error) { return readXDF(src, at) }},
 	}
 }
 

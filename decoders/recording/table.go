@@ -213,14 +213,14 @@ func (t *tableRows) begin(line string) (header bool, err error) {
 	if isNumbers(cells) {
 		return false, t.columns(t.guess(line))
 	}
+	if rate, start, ok := emotivHeader(cells); ok && t.rate == 0 {
+		if t.rate = rate; !start.IsZero() {
+			t.rec.StartTime = start
+		}
+		return true, nil // the names are in the next line
+	}
 	names, hz, ok := parseHeader(cells)
 	if !ok {
-		if rate, start, isEmotiv := emotivHeader(cells); isEmotiv {
-			if t.rate = rate; !start.IsZero() {
-				t.rec.StartTime = start
-			}
-			return true, nil // the names are in the next line
-		}
 		return false, unsupported(Table, map[string]any{"line": t.lines.number},
 			"line %d is neither numbers nor names of channels", t.lines.number)
 	}
@@ -544,7 +544,7 @@ func parseHeader(cells []string) (labels []string, rate float64, ok bool) {
 // looksTabular tells whether the second line that is no comment is a row of numbers. cut says that the text may end
 // within a line.
 func looksTabular(s string, cut bool) bool {
-	rows := 0
+	rows, meta := 0, false
 	for line := range strings.Lines(s) {
 		if cut && !strings.HasSuffix(line, "\n") {
 			break
@@ -557,8 +557,8 @@ func looksTabular(s string, cut bool) bool {
 		if isNumbers(cells) || rows > 0 && someNumbers(cells) {
 			return true
 		}
-		if _, _, ok := emotivHeader(cells); ok && rows == 0 {
-			rows++
+		if _, _, ok := emotivHeader(cells); ok && rows == 0 && !meta {
+			meta = true
 			continue
 		}
 		if _, _, ok := parseHeader(cells); rows > 0 || !ok {

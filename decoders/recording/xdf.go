@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"encoding/xml"
 	"errors"
+	"fmt"
 	"io"
 	"math"
 	"slices"
@@ -36,6 +37,9 @@ type xdfStream struct {
 	info    xdfInfo
 	rate    float64 // nominal, Hz; 0 for events
 	width   int     // bytes a value, 0 for strings
+	float   bool
+	taken   bool // for EEG, though its type does not say so
+	left    bool // out: nobody can tell its time
 	value   func([]byte) float64
 	stamps  []float64   // of the stream's own clock, s
 	samples [][]float64 // channels × samples; nil before the first
@@ -80,9 +84,9 @@ type xdfInfo struct {
 // which a few delayed measurements do not move. Rates are nominal where the measured one is within 0.5 %.
 func ReadXDF(r io.ReaderAt, size int64) (*Recording, error) { return readWhole(XDF, "", r, size) }
 
-func readXDF(src *source) (*Recording, error) {
+func readXDF(src *source, at io.ReaderAt) (*Recording, error) {
 	rec := &Recording{Format: XDF}
-	x := xdfReader{r: bufio.NewReaderSize(src, 1<<16), left: src.size, rec: rec, streams: map[uint32]*xdfStream{}}
+	x := xdfReader{file: at, size: src.size, src: src, rec: rec, streams: map[uint32]*xdfStream{}}
 	if err := x.read(); err != nil {
 		return nil, err
 	}
@@ -93,46 +97,136 @@ func readXDF(src *source) (*Recording, error) {
 }
 
 type xdfReader struct {
-	r       *bufio.Reader
-	left    int64 // bytes of the file that were not read yet
-	rec     *Recording
-	streams map[uint32]*xdfStream
-	order   []uint32
-	events  int
+	file     io.ReaderAt
+	size     int64
+	r        *bufio.Reader
+	at       int64   // where r is in the file
+	src      *source // grants memory
+	rec      *Recording
+	streams  map[uint32]*xdfStream
+	order    []uint32
+	channels int
+	events   int
+	last     bool  // no boundary is left
+	fault    error // the first chunk that could not be read, for a file of which nothing remains
+	faults   int
 }
 
-// read reads all chunks. A file that ends within a chunk is read up to there.
+// boundary is the content of the chunks that recorders write now and then, so that reading can go on behind what is broken.
+var boundary = []byte{0x43, 0xa5, 0x46, 0xdc, 0xcb, 0xf5, 0x41, 0x0f, 0xb3, 0x0e, 0xd5, 0x46, 0x73, 0x83, 0xcb, 0xe4}
+
+// read reads all chunks. What is no chunk is passed over up to the next boundary, or to the end, as pyxdf does.
 func (x *xdfReader) read() error {
 	magic := make([]byte, 4)
-	if err := x.full(magic); err != nil || string(magic) != "XDF:" {
+	if x.seek(0); x.full(magic) != nil || string(magic) != "XDF:" {
 		return malformed(XDF, nil, "the file does not start with XDF:")
 	}
-	for x.left > 0 {
+	for x.at < x.size {
+		start := x.at
 		length, err := x.varlen()
-		if errors.Is(err, io.ErrUnexpectedEOF) || err == nil && length > uint64(x.left) {
-			x.rec.warn("the file ends within a chunk; what came before was read")
-			return nil
+		left := x.size - x.at
+		switch {
+		case errors.Is(err, io.ErrUnexpectedEOF) || err == nil && length > uint64(left):
+			if !x.resume(start) {
+				x.rec.warn("the file ends within a chunk, at byte %d; what came before was read", start)
+				return nil
+			}
+			continue
+		case err == nil && length < 2:
+			err = malformed(XDF, map[string]any{"chunk_bytes": length, "offset": start}, "a chunk of %d bytes has no tag", length)
 		}
 		if err != nil {
+			if _, known := errors.AsType[*decoders.Error](err); !known {
+				return err
+			}
+			x.spoiled(err)
+			if !x.resume(start) {
+				x.rec.warn("%d bytes at the end, from byte %d on, are no chunks and were left out", x.size-start, start)
+				return nil
+			}
+			continue
+		}
+		var tag [2]byte
+		if err := x.full(tag[:]); err != nil {
 			return err
 		}
-		if length < 2 {
-			return malformed(XDF, map[string]any{"chunk_bytes": length}, "a chunk of %d bytes has no tag", length)
+		number := binary.LittleEndian.Uint16(tag[:])
+		if (number < xdfFileHeader || number > xdfStreamFooter) && x.resume(start) {
+			continue // rather a place where no chunk begins
 		}
-		chunk := make([]byte, length)
+		// The length is not beyond the file, so this makes no more than is there.
+		chunk := make([]byte, length-2)
 		if err := x.full(chunk); err != nil {
 			return err
 		}
-		if err := x.chunk(binary.LittleEndian.Uint16(chunk), chunk[2:]); err != nil {
+		if err := x.chunk(number, chunk); err != nil {
+			if bad, known := errors.AsType[*decoders.Error](err); known {
+				x.spoiled(&decoders.Error{Code: bad.Code, Message: fmt.Sprintf("%s (chunk at byte %d)", bad.Message, start), Details: bad.Details})
+				continue
+			}
 			return err
 		}
 	}
 	return nil
 }
 
+// spoiled notes what could not be read.
+func (x *xdfReader) spoiled(err error) {
+	if x.fault == nil {
+		x.fault = err
+	}
+	const most = 20
+	bad, known := errors.AsType[*decoders.Error](err)
+	if x.faults++; known && x.faults <= most {
+		x.rec.warn("left out: %s", bad.Message)
+	}
+}
+
+// seek goes to a place in the file.
+func (x *xdfReader) seek(to int64) {
+	section := io.NewSectionReader(x.file, to, x.size-to)
+	if x.r == nil {
+		x.r = bufio.NewReaderSize(section, 1<<16)
+	} else {
+		x.r.Reset(section)
+	}
+	x.at = to
+}
+
+// resume goes on behind the next boundary after a place, and tells whether there is one.
+func (x *xdfReader) resume(from int64) bool {
+	if x.last { // there is none: a search for every chunk would take forever
+		return false
+	}
+	back := x.at
+	x.seek(from)
+	have := 0
+	for {
+		b, err := x.r.ReadByte()
+		if err != nil {
+			x.last = true
+			x.seek(back)
+			return false
+		}
+		x.at++
+		switch {
+		case b == boundary[have]:
+			have++
+		case b == boundary[0]: // it occurs once in the pattern
+			have = 1
+		default:
+			have = 0
+		}
+		if have == len(boundary) {
+			x.rec.warn("%d bytes, from byte %d on, are no chunks and were left out", x.at-from-int64(len(boundary)), from)
+			return true
+		}
+	}
+}
+
 func (x *xdfReader) full(p []byte) error {
 	n, err := io.ReadFull(x.r, p)
-	x.left -= int64(n)
+	x.at += int64(n)
 	if errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF
 	}
@@ -147,7 +241,7 @@ func (x *xdfReader) varlen() (uint64, error) {
 	}
 	n := int(b[0])
 	if n != 1 && n != 4 && n != 8 {
-		return 0, malformed(XDF, map[string]any{"length_bytes": n}, "a length of %d bytes is none of 1, 4 and 8", n)
+		return 0, malformed(XDF, map[string]any{"length_bytes": n, "offset": x.at - 1}, "a length of %d bytes is none of 1, 4 and 8", n)
 	}
 	if err := x.full(b[1 : 1+n]); err != nil {
 		return 0, err
@@ -177,7 +271,7 @@ func (x *xdfReader) chunk(tag uint16, b []byte) error {
 	switch tag {
 	case xdfFileHeader:
 		var info xdfInfo
-		if xml.Unmarshal(b, &info) == nil {
+		if unmarshalXDF(b, &info) == nil {
 			x.rec.StartTime = xdfTime(info.Datetime)
 		}
 		return nil
@@ -186,6 +280,10 @@ func (x *xdfReader) chunk(tag uint16, b []byte) error {
 	}
 	if tag < xdfStreamHeader || tag > xdfStreamFooter {
 		x.rec.warn("a chunk with the unknown tag %d was left out", tag)
+		return nil
+	}
+	if len(b) < 4 && tag == xdfStreamFooter {
+		x.rec.warn("a footer names no stream and was left out")
 		return nil
 	}
 	if len(b) < 4 {
@@ -197,12 +295,21 @@ func (x *xdfReader) chunk(tag uint16, b []byte) error {
 		return x.header(id, b)
 	}
 	s := x.streams[id]
+	if s == nil && tag == xdfStreamFooter {
+		return nil // of a stream that was left out, or of none
+	}
 	if s == nil {
 		return malformed(XDF, map[string]any{"stream": id}, "stream %d has no header", id)
 	}
 	switch tag {
 	case xdfSamples:
+		n, texts, events := len(s.stamps), len(s.texts), x.events
 		if !x.samples(s, b) {
+			// Nothing of a chunk that contradicts itself is believed.
+			s.stamps, s.texts, x.events = s.stamps[:n], s.texts[:texts], events
+			for c := range s.samples {
+				s.samples[c] = s.samples[c][:n]
+			}
 			return malformed(XDF, map[string]any{"stream": s.info.Name}, "a chunk of samples of stream %q is cut or inconsistent", s.info.Name)
 		}
 	case xdfClockOffset:
@@ -217,12 +324,20 @@ func (x *xdfReader) chunk(tag uint16, b []byte) error {
 	return nil
 }
 
+// unmarshalXDF reads the XML of a header. Recorders on old systems write Latin-1, whatever it says about itself.
+func unmarshalXDF(b []byte, info *xdfInfo) error {
+	d := xml.NewDecoder(strings.NewReader(validText(string(b))))
+	d.Strict = false
+	d.CharsetReader = func(_ string, r io.Reader) (io.Reader, error) { return r, nil }
+	return d.Decode(info)
+}
+
 func (x *xdfReader) header(id uint32, b []byte) error {
 	if x.streams[id] != nil {
 		return malformed(XDF, map[string]any{"stream": id}, "stream %d has two headers", id)
 	}
 	s := &xdfStream{}
-	if err := xml.Unmarshal(b, &s.info); err != nil {
+	if err := unmarshalXDF(b, &s.info); err != nil {
 		return malformed(XDF, map[string]any{"stream": id}, "the header of stream %d: %v", id, err)
 	}
 	s.info.Name, s.info.Type = validText(strings.TrimSpace(s.info.Name)), strings.TrimSpace(s.info.Type)
@@ -236,8 +351,10 @@ func (x *xdfReader) header(id uint32, b []byte) error {
 	le := binary.LittleEndian
 	switch f := strings.TrimSpace(s.info.Format); f {
 	case "float32":
+		s.float = true
 		s.width, s.value = 4, func(b []byte) float64 { return float64(math.Float32frombits(le.Uint32(b))) }
 	case "double64":
+		s.float = true
 		s.width, s.value = 8, func(b []byte) float64 { return math.Float64frombits(le.Uint64(b)) }
 	case "int8":
 		s.width, s.value = 1, func(b []byte) float64 { return float64(int8(b[0])) }
@@ -250,6 +367,9 @@ func (x *xdfReader) header(id uint32, b []byte) error {
 	case "string":
 	default:
 		return unsupported(XDF, map[string]any{"stream": s.info.Name, "channel_format": f}, "stream %q has values of the unknown format %q", s.info.Name, f)
+	}
+	if x.channels += count; x.channels > mostColumns {
+		return malformed(XDF, map[string]any{"stream": s.info.Name, "channels": x.channels, "channels_limit": mostColumns}, "stream %q makes more than %d channels", s.info.Name, mostColumns)
 	}
 	s.channels = count
 	x.streams[id] = s
@@ -307,6 +427,9 @@ func (x *xdfReader) samples(s *xdfStream, b []byte) bool {
 		if s.samples == nil {
 			s.samples = make([][]float64, s.channels)
 		}
+		if x.src.hold(8*int64(s.channels+1), XDF, "samples") != nil {
+			return false
+		}
 		s.stamps = append(s.stamps, stamp)
 		for c := range s.samples {
 			s.samples[c] = append(s.samples[c], s.value(b))
@@ -339,7 +462,7 @@ func (x *xdfReader) build() error {
 			x.rec.warn("%d events of stream %q beyond the limit of %d were left out", s.skipped, s.info.Name, mostEvents)
 		}
 		s.synchronize()
-		if s.width == 0 || s.rate == 0 {
+		if s.isMarker() || s.rate == 0 {
 			continue
 		}
 		if len(s.stamps) == 0 {
@@ -347,12 +470,25 @@ func (x *xdfReader) build() error {
 			continue
 		}
 		if !s.measure() {
-			return malformed(XDF, map[string]any{"stream": s.info.Name}, "the time stamps of stream %q do not increase", s.info.Name)
+			x.spoiled(malformed(XDF, map[string]any{"stream": s.info.Name}, "the time stamps of stream %q do not increase", s.info.Name))
+			s.left = true
+			continue
 		}
 		waves = append(waves, s)
 	}
 	if len(waves) == 0 {
+		if x.fault != nil {
+			return x.fault
+		}
 		return malformed(XDF, map[string]any{"streams": len(x.streams)}, "none of the %d streams is regularly sampled and has samples", len(x.streams))
+	}
+	if !slices.ContainsFunc(waves, (*xdfStream).isEEG) {
+		for _, s := range waves {
+			if s.mayBeEEG() {
+				s.taken = true
+				x.rec.warn("stream %q of type %q is taken for EEG: no stream is of that type", s.info.Name, s.info.Type)
+			}
+		}
 	}
 	// EEG first, the one with the most channels before the others: it is the time that events refer to.
 	slices.SortStableFunc(waves, func(a, b *xdfStream) int {
@@ -396,7 +532,38 @@ func (x *xdfReader) build() error {
 	return nil
 }
 
-func (s *xdfStream) isEEG() bool { return strings.EqualFold(s.info.Type, "EEG") }
+func (s *xdfStream) isEEG() bool { return s.taken || strings.EqualFold(s.info.Type, "EEG") }
+
+// mayBeEEG tells whether a stream can be EEG: some recorders call it a signal, or nothing, and name electrodes.
+func (s *xdfStream) mayBeEEG() bool {
+	switch strings.ToLower(s.info.Type) {
+	case "", "signal", "signals", "exg", "data", "biosignal", "biosignals", "eeg data", "timeseries", "raw":
+		return true
+	}
+	n := 0
+	for _, l := range s.info.Labels {
+		if IsElectrode(l.Label) {
+			n++
+		}
+	}
+	return n > 0 && 2*n >= s.channels
+}
+
+// isMarker tells whether a stream holds events: strings, whatever rate they claim, what its type calls markers, and single
+// integers without a rate. A number now and then that is no integer, such as a heart rate, is none.
+func (s *xdfStream) isMarker() bool {
+	if s.width == 0 {
+		return true
+	}
+	if s.channels != 1 {
+		return false
+	}
+	switch strings.ToLower(s.info.Type) {
+	case "marker", "markers", "event", "events", "trigger", "triggers", "stim", "stimulus", "annotation", "annotations":
+		return true
+	}
+	return s.rate == 0 && !s.float
+}
 
 // addChannels adds the channels of a stream from the common begin on.
 func (x *xdfReader) addChannels(s *xdfStream, begin float64) {
@@ -429,7 +596,7 @@ func (x *xdfReader) addChannels(s *xdfStream, begin float64) {
 			if strings.Contains(strings.ToLower(s.info.Type), "acc") || strings.Contains(strings.ToLower(s.info.Type), "gyr") {
 				ch.Kind = Motion
 			}
-		case kind == "EEG" || kind == "":
+		case kind == "EEG" || kind == "" || s.taken && (kind == "SIGNAL" || kind == strings.ToUpper(s.info.Type)):
 			if ch.Kind = kindOf(ch.Label); ch.Kind == "" || IsElectrode(ch.Label) {
 				ch.Kind = EEG
 			}
@@ -471,12 +638,16 @@ func (s *xdfStream) cutGaps(cut float64) {
 func (x *xdfReader) addEvents(reference *xdfStream, cut float64) {
 	for _, id := range x.order {
 		s := x.streams[id]
-		marker := s.width == 0 || s.rate == 0 && s.channels == 1 // strings are events whatever rate they claim
-		if s.rate == 0 && !marker {
-			x.rec.warn("stream %q has no rate and %d channels; it was left out", s.info.Name, s.channels)
+		if s.rate == 0 && !s.isMarker() {
+			x.rec.warn("stream %q of type %q has no rate (%d channels) and no events; it was left out", s.info.Name, s.info.Type, s.channels)
 		}
-		if !marker {
+		if !s.isMarker() {
 			continue
+		}
+		odd := 0
+		var changes *triggerState // of a channel that holds its code, as an amplifier's
+		if n := len(s.stamps); s.width > 0 && s.rate > 0 && n > 1 && float64(n-1) > 0.5*s.rate*(s.stamps[n-1]-s.stamps[0]) {
+			changes = &triggerState{}
 		}
 		for i, stamp := range s.stamps {
 			if len(x.rec.Events) >= mostEvents {
@@ -489,9 +660,17 @@ func (x *xdfReader) addEvents(reference *xdfStream, cut float64) {
 				e.Code = codeIn(e.Label)
 				x.rec.Annotations = append(x.rec.Annotations, Annotation{Onset: e.Onset, Label: e.Label})
 			} else if v := s.samples[0][i]; v > math.MinInt32 && v < math.MaxInt32 {
-				e.Code = int(math.Round(v))
+				if e.Code = int(math.Round(v)); s.float && float64(e.Code) != v {
+					odd++
+				}
+				if changes != nil && len(changes.add(nil, []float64{v}, 1, false, x.rec)) == 0 || s.rate > 0 && e.Code == 0 {
+					continue // a level between events
+				}
 			}
 			x.rec.Events = append(x.rec.Events, e)
+		}
+		if odd > 0 {
+			x.rec.warn("%d markers of stream %q are no whole numbers and were rounded", odd, s.info.Name)
 		}
 	}
 }

@@ -242,8 +242,6 @@ func TestXDFRefuses(t *testing.T) {
 			f.header(1, "a", "EEG", "int8", 1, 1)
 			f.samples(1, []float64{5, 5, 5}, func(int) []byte { return []byte{1} })
 		})},
-		{"length of three bytes", decoders.CodePayloadMalformed, "none of 1, 4 and 8", append(bytes.Clone(good), 3, 1, 1, 1)},
-		{"chunk without tag", decoders.CodePayloadMalformed, "no tag", append(bytes.Clone(good), 1, 1, 0)},
 	} {
 		rec, err := recording.Open("x.xdf", bytes.NewReader(tt.b), int64(len(tt.b)))
 		if rec != nil || codeOf(err) != tt.code || !strings.Contains(err.Error(), tt.reason) {
@@ -256,6 +254,56 @@ func TestXDFRefuses(t *testing.T) {
 		rec, err := recording.Open("x.xdf", bytes.NewReader(b), int64(len(b)))
 		if err != nil || len(rec.Channels[0].Samples) != 10 || !strings.Contains(strings.Join(rec.Warnings, ";"), "ends within a chunk") {
 			t.Errorf("cut at the end: %v", err)
+		}
+	}
+}
+
+// What is broken is left out with its place, and the rest is read, as pyxdf does.
+func TestXDFReadsWhatIsWhole(t *testing.T) {
+	t.Parallel()
+	boundary := []byte{0x43, 0xa5, 0x46, 0xdc, 0xcb, 0xf5, 0x41, 0x0f, 0xb3, 0x0e, 0xd5, 0x46, 0x73, 0x83, 0xcb, 0xe4}
+	value := func(i int) []byte { return []byte{byte(i)} }
+	for _, tt := range []struct {
+		name    string
+		spoil   func(f *xdfFile)
+		warning string
+	}{
+		{"zeros", func(f *xdfFile) { f.Write(make([]byte, 200)) }, "length of 0 bytes"},
+		{"a length of three bytes", func(f *xdfFile) { f.Write([]byte{3, 1, 1, 1}) }, "none of 1, 4 and 8"},
+		{"a chunk without a tag", func(f *xdfFile) { f.Write([]byte{1, 1, 0}) }, "no tag"},
+		{"a length beyond the file", func(f *xdfFile) { f.Write([]byte{4, 255, 255, 255, 127}) }, "no chunks"},
+		{"a chunk of no known tag", func(f *xdfFile) { f.Write([]byte{1, 9, 77, 77, 1, 2, 3, 4, 5, 6, 7}) }, "no chunks"},
+		{"samples that contradict themselves", func(f *xdfFile) { f.chunk(3, []byte{1, 0, 0, 0, 1, 200, 9, 9, 9}) }, "cut or inconsistent"},
+		{"samples of no stream", func(f *xdfFile) { f.chunk(3, []byte{9, 0, 0, 0, 1, 0}) }, "stream 9 has no header"},
+		{"a footer of no stream", func(f *xdfFile) { f.chunk(6, []byte{1, 0}) }, "names no stream"},
+		{"a header in Latin-1", func(f *xdfFile) {
+			f.chunk(2, append([]byte{7, 0, 0, 0}, "<?xml version=\"1.0\" encoding=\"ISO-8859-1\"?><info><name>Gr\xf6\xdfe</name><type>HR</type><channel_count>1</channel_count><nominal_srate>0</nominal_srate><channel_format>float32</channel_format></info>"...))
+		}, "Größe"},
+		{"a header that is none", func(f *xdfFile) { f.chunk(2, append([]byte{7, 0, 0, 0}, "<info"...)) }, "header of stream 7"},
+		{"values of an unknown format", func(f *xdfFile) { f.header(7, "new", "EEG", "float16", 1, 100) }, "float16"},
+		{"a bystander whose clock goes back", func(f *xdfFile) {
+			f.header(7, "acc", "Accelerometer", "int8", 1, 50)
+			f.samples(7, append(ramp(100, 10, 50), ramp(100, 3, 50)...), value)
+		}, "\"acc\" do not increase"},
+	} {
+		f := newXDF()
+		f.header(1, "amp", "EEG", "int8", 1, 100, "Cz")
+		f.header(2, "m", "Markers", "string", 1, 0)
+		f.samples(1, ramp(50, 0, 100), value)
+		tt.spoil(f)
+		f.chunk(5, boundary)
+		f.samples(1, ramp(50, 0.5, 100), value)
+		f.samples(2, []float64{0.75}, marker("late"))
+		rec, err := readXDF(f)
+		if err != nil {
+			t.Errorf("%s: %v", tt.name, err)
+			continue
+		}
+		if len(rec.Channels) != 1 || len(rec.Channels[0].Samples) != 100 || len(rec.Events) != 1 || math.Abs(rec.Events[0].Onset-0.75) > 1e-6 {
+			t.Errorf("%s: %d samples, events %+v", tt.name, len(rec.Channels[0].Samples), rec.Events)
+		}
+		if !strings.Contains(strings.Join(rec.Warnings, "\n"), tt.warning) {
+			t.Errorf("%s: warnings %q lack %q", tt.name, rec.Warnings, tt.warning)
 		}
 	}
 }
