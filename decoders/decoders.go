@@ -84,6 +84,9 @@ type Stimulus struct {
 	// Flashes maps an event code to the symbols that the flash with this code lights up (P300).
 	// Empty with a Matrix takes the usual codes: columns 1..C, rows C+1..C+R.
 	Flashes map[int][]string
+	// FalseAccept is the share of recordings without a target that may be answered with one (SSVEP), 0.001 to 1; 1 always answers
+	// with a target. 0 leaves it to the decoder, 0.05 where it knows.
+	FalseAccept float64
 }
 
 // Input is one decode request in the decoders' terms.

@@ -102,6 +102,14 @@ type DecodeStimulus struct {
 	Targets []DecodeTarget      `json:"targets,omitempty"` // SSVEP
 	Matrix  [][]string          `json:"matrix,omitempty"`  // P300, row by row
 	Flashes map[string][]string `json:"flashes,omitempty"` // P300: event code → symbols it lights
+	// Presence says how it is decided whether the person looks at a target at all (SSVEP).
+	Presence *DecodePresence `json:"presence,omitempty"`
+}
+
+// DecodePresence is the decision of an SSVEP decode between a target and no_target.
+type DecodePresence struct {
+	// FalseAccept is the share of recordings without a target that may be answered with one; 1 always answers with a target.
+	FalseAccept *float64 `json:"false_accept,omitempty"`
 }
 
 // DecodeTarget is one flicker.

@@ -121,6 +121,9 @@ func liveRequest(ses models.Session) *decode.Request {
 		Channels: &decode.Channels{Count: len(ses.Channels), Names: ses.Channels}, SampleRate: ses.SampleRateHz}}
 	if s := d.Stimulus; s != nil {
 		req.Input.Stimulus = &decode.Stimulus{Matrix: s.Matrix, Flashes: s.Flashes}
+		if s.Presence != nil {
+			req.Input.Stimulus.Presence = &decode.Presence{FalseAccept: s.Presence.FalseAccept}
+		}
 		for _, g := range s.Targets {
 			req.Input.Stimulus.Targets = append(req.Input.Stimulus.Targets, decode.Target{Label: g.Label, Frequency: g.Frequency, Phase: g.Phase})
 		}

@@ -42,6 +42,7 @@ type decodeCmd struct {
 	Event     []string          `placeholder:"ONSET[:CODE]" help:"Events instead of the file's, seconds counted from --start."`
 	NoEvent   bool              `help:"Leave the file's events out."`
 	Target    []string          `placeholder:"HZ[:LABEL]" help:"SSVEP targets."`
+	Accept    float64           `name:"false-accept" placeholder:"SHARE" help:"Share of recordings without an SSVEP target that may be answered with one, 0.001 to 1. 0.05 by default; 1 always names a target."`
 	Matrix    string            `help:"P300 matrix, rows separated by spaces, such as 'ABCDEF GHIJKL'."`
 	Locale    string            `help:"Language of the predicted text, such as en."`
 	UIMode    string            `name:"ui-mode" help:"wheelchair_nav, cursor, speller or smart_home."`
@@ -297,10 +298,13 @@ func (c decodeCmd) request() (*decode.Request, error) {
 		}
 		req.Input.Events = append(req.Input.Events, event)
 	}
-	if len(c.Target) == 0 && c.Matrix == "" {
+	if len(c.Target) == 0 && c.Matrix == "" && c.Accept == 0 {
 		return req, nil
 	}
 	req.Input.Stimulus = &decode.Stimulus{}
+	if c.Accept != 0 {
+		req.Input.Stimulus.Presence = &decode.Presence{FalseAccept: &c.Accept}
+	}
 	for _, t := range c.Target {
 		hz, label, _ := strings.Cut(t, ":")
 		f, err := strconv.ParseFloat(hz, 64)

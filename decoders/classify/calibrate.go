@@ -215,3 +215,21 @@ func FitPlatt(scores []float64, positive []bool) (Platt, error) {
 
 // Probability returns the probability that a sample with this score is positive.
 func (p Platt) Probability(score float64) float64 { return sigmoid(-(p.A*score + p.B)) }
+
+// leastSpread is the log odds between the lowest and the highest score of a Platt that says nothing but their rank.
+const leastSpread = 1e-3
+
+// Rising returns p, or where it does not rise with the score, one that says next to nothing: the odds of even, as B has them, at the
+// middle of the scores, and so little more at higher ones that only their order is told. A few dozen samples can turn the fit by
+// chance; what ranks them may still rank others right, and a constant would throw that away.
+func (p Platt) Rising(scores []float64, even float64) Platt {
+	if p.A < 0 || len(scores) == 0 {
+		return p
+	}
+	low, high := slices.Min(scores), slices.Max(scores)
+	if !(high > low) {
+		return Platt{B: even}
+	}
+	a := -leastSpread / (high - low)
+	return Platt{A: a, B: even - a*(low+high)/2}
+}

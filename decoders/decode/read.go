@@ -326,6 +326,12 @@ func stimulusOf(in *Input) (decoders.Stimulus, error) {
 		out.Targets = append(out.Targets, decoders.Target{Label: t.Label, Frequency: t.Frequency, Phase: t.Phase})
 	}
 	out.Matrix = in.Stimulus.Matrix
+	if p := in.Stimulus.Presence; p != nil && p.FalseAccept != nil {
+		if out.FalseAccept = *p.FalseAccept; !(out.FalseAccept >= 0.001 && out.FalseAccept <= 1) {
+			return out, decoders.Errorf(decoders.CodeInvalidStimulus, map[string]any{"false_accept_least": 0.001, "false_accept_most": 1},
+				"presence.false_accept is %v, it must be between 0.001 and 1", out.FalseAccept)
+		}
+	}
 	if len(in.Stimulus.Flashes) > 0 {
 		out.Flashes = make(map[int][]string, len(in.Stimulus.Flashes))
 		for key, symbols := range in.Stimulus.Flashes {

@@ -88,6 +88,15 @@ type Stimulus struct {
 	Targets []Target            `json:"targets,omitempty"`
 	Matrix  [][]string          `json:"matrix,omitempty"`
 	Flashes map[string][]string `json:"flashes,omitempty"` // event code → symbols it lights
+	// Presence says how it is decided whether the person looks at a target at all (SSVEP).
+	Presence *Presence `json:"presence,omitempty"`
+}
+
+// Presence is the decision of an SSVEP decode between a target and no_target.
+type Presence struct {
+	// FalseAccept is the share of recordings without a target that may be answered with one, 0.001 to 1; 1 always answers with a
+	// target. Defaults to 0.05, or what the model was trained with.
+	FalseAccept *float64 `json:"false_accept,omitempty"`
 }
 
 // Target is one flicker.

@@ -92,7 +92,8 @@ func TestFewFlashesOfSpellers(t *testing.T) {
 }
 
 // TestNoResponseIsNotTurnedAround: where left-out flashes happen to score the wrong way round, the scores tell nothing; to
-// believe the opposite of a classifier would be to believe noise.
+// believe the opposite of a classifier would be to believe noise. What they say is next to nothing then, but in their order: the
+// classifier of all flashes may rank others right.
 func TestNoResponseIsNotTurnedAround(t *testing.T) {
 	t.Parallel()
 	const first = 80
@@ -103,13 +104,13 @@ func TestNoResponseIsNotTurnedAround(t *testing.T) {
 		ds.Trials = p300.Trials(sig, events, targets, "run")
 		d := mustTrain(t, p300.ERPLDA(), ds, p300.DefaultConfig())
 		switch slope := d.State().Arrays["likelihood"].Data[0]; {
-		case slope < 0:
+		case slope <= 0:
 			t.Errorf("seed %d: slope %v", seed, slope)
-		case slope == 0:
+		case slope < 1e-3:
 			nothing++
 			res := decode(t, d, spell(seed, 250, 2))
-			if p := res.Classes[0].Probability; p > 1./6+1e-9 {
-				t.Errorf("seed %d: %s has probability %v of 6 symbols", seed, res.Classes[0].Name, p)
+			if p := res.Classes[0].Probability; p > 1./6+1e-3 || p == res.Classes[1].Probability {
+				t.Errorf("seed %d: %s has probability %v of 6 symbols, the next %v", seed, res.Classes[0].Name, p, res.Classes[1].Probability)
 			}
 		}
 	}

@@ -265,17 +265,10 @@ type repetition struct {
 // mostRepetitions bounds the running posterior in the evidence; spellers use up to 15.
 const mostRepetitions = 64
 
-// weigh adds up the evidence flash by flash, fills in the classes, and notes the running posterior after each
+// weigh gathers the evidence flash by flash, fills in the classes, and notes the running posterior after each
 // repetition and where dynamic stopping would have ended.
 func weigh(res *decoders.Result, options []option, flashes []flash, threshold float64) {
-	byCode := map[int][]int{}
-	logp := make([]float64, len(options))
-	for i, o := range options {
-		logp[i] = o.prior
-		for code := range o.codes {
-			byCode[code] = append(byCode[code], i)
-		}
-	}
+	e := newEvidence(options)
 	total := map[int]int{}
 	for _, f := range flashes {
 		total[f.code]++
@@ -287,9 +280,7 @@ func weigh(res *decoders.Result, options []option, flashes []flash, threshold fl
 	var stopped any
 	p := make([]float64, len(options))
 	for i, f := range flashes {
-		for _, o := range byCode[f.code] {
-			logp[o] += f.ratio
-		}
+		e.add(f)
 		seen[f.code]++
 		if seen[f.code] != done+1 {
 			continue
@@ -304,16 +295,17 @@ func weigh(res *decoders.Result, options []option, flashes []flash, threshold fl
 				left++
 			}
 		}
-		classify.Softmax(p, logp)
-		best := top(p)
-		if len(running) < mostRepetitions {
-			running = append(running, repetition{done, i + 1, options[best].name, p[best]})
+		if len(running) == mostRepetitions {
+			continue
 		}
+		e.posterior(p)
+		best := top(p)
+		running = append(running, repetition{done, i + 1, options[best].name, p[best]})
 		if stopped == nil && p[best] > threshold {
 			stopped = done
 		}
 	}
-	classify.Softmax(p, logp)
+	w := e.posterior(p)
 	res.Classes = make([]decoders.Class, len(options))
 	for i, o := range options {
 		res.Classes[i] = decoders.Class{Name: o.name, Probability: p[i]}
@@ -322,6 +314,7 @@ func weigh(res *decoders.Result, options []option, flashes []flash, threshold fl
 	res.Evidence["repetitions"] = done
 	res.Evidence["running"] = running
 	res.Evidence["stopped_at_repetition"] = stopped
+	res.Evidence["noise"] = map[string]float64{"mean": w.mean, "sd": w.sd, "design": w.design}
 }
 
 func top(p []float64) int {

@@ -134,10 +134,8 @@ func (p pipeline) Train(ctx context.Context, ds *decoders.Dataset, config json.R
 	if err != nil {
 		return nil, unusable(err)
 	}
-	if platt.A >= 0 {
-		// Scores that point the wrong way tell nothing: every flash is as likely as the share of targets.
-		platt = classify.Platt{B: math.Log(float64(len(epochs)-targets) / float64(targets))}
-	}
+	// Scores that point the wrong way tell nothing: every flash is as likely as the share of targets, but for its rank.
+	platt = platt.Rising(scores, math.Log(float64(len(epochs)-targets)/float64(targets)))
 	m.odds = math.Log(float64(targets) / float64(len(epochs)-targets))
 	m.slope, m.offset = -platt.A, -platt.B-m.odds
 	return p.decoder(m), nil

@@ -177,6 +177,7 @@ type trained struct {
 	temperature             float64
 	presence                classify.Platt
 	asked                   bool // presence was calibrated
+	unattended              unattended
 	pool                    *sync.Pool
 }
 
@@ -292,7 +293,10 @@ func (d *trained) Decode(ctx context.Context, in *decoders.Input) (*decoders.Res
 		}
 	}
 	in.Step("correlate")
-	res := d.result(scores, win)
+	res, err := d.result(scores, win, in.Stimulus)
+	if err != nil {
+		return nil, err
+	}
 	res.From, res.To = float64(win.from)/in.Rate, float64(win.to)/in.Rate
 	return res, nil
 }
@@ -322,7 +326,11 @@ func (d *trained) scores(dst []float64, m method, sp *space) {
 	}
 }
 
-func (d *trained) result(scores []float64, win window) *decoders.Result {
+func (d *trained) result(scores []float64, win window, st decoders.Stimulus) (*decoders.Result, error) {
+	asked, err := level(st)
+	if err != nil {
+		return nil, err
+	}
 	best := 0
 	for k, v := range scores {
 		if v > scores[best] {
@@ -334,6 +342,19 @@ func (d *trained) result(scores []float64, win window) *decoders.Result {
 		there = d.presence.Probability(scores[best])
 	}
 	p := classify.Temperature{T: d.temperature}.Probabilities(nil, scores)
+	var rare any
+	if st.FalseAccept > 0 && d.asked && (asked >= 1 || d.unattended.count > 0) {
+		// The caller's level decides: by the share of targets that nobody looked at with as high a score in training.
+		share := d.unattended.share(scores[best])
+		rare = share
+		logOdds := math.Log(there) - math.Log1p(-there) + math.Log(p[best])
+		if accepted := asked >= 1 || share <= asked; accepted {
+			logOdds = max(logOdds, tie)
+		} else {
+			logOdds = min(logOdds, -tie)
+		}
+		there = 1 - withNone(slices.Clone(p), logOdds)
+	}
 	classes := make([]decoders.Class, len(p), len(p)+1)
 	targets := make([]map[string]any, len(p))
 	for k, v := range p {
@@ -353,9 +374,9 @@ func (d *trained) result(scores []float64, win window) *decoders.Result {
 		Paradigm: decoders.SSVEP, Classes: classes, Flags: flags,
 		Evidence: map[string]any{
 			"method": d.pipeline, "window_s": d.cfg.Seconds, "start_s": win.onset + d.cfg.Skip, "onset_from_event": win.byEvent,
-			"best_target": d.classes[best], "targets": targets, "presence": there,
+			"best_target": d.classes[best], "targets": targets, "presence": there, "false_accept": rare,
 		},
-	}
+	}, nil
 }
 
 // State holds everything a decode needs.
@@ -368,7 +389,11 @@ func (d *trained) State() decoders.State {
 	if d.asked {
 		asked = 1
 	}
-	st.Arrays["calibration"] = stored.Vector(d.temperature, d.presence.A, d.presence.B, asked)
+	calibration := []float64{d.temperature, d.presence.A, d.presence.B, asked}
+	if d.unattended.count > 0 {
+		calibration = append(append(calibration, d.unattended.count), d.unattended.scores[:]...)
+	}
+	st.Arrays["calibration"] = stored.Vector(calibration...)
 	return st
 }
 
@@ -385,7 +410,11 @@ func (p calibrated) Restore(name, version string, st decoders.State) (decoders.T
 	if err != nil {
 		return nil, err
 	}
-	c, err := stored.Array(st, "calibration", 4)
+	numbers := 4 // in models made before the scores of targets that nobody looked at were kept
+	if shape := st.Arrays["calibration"].Shape; len(shape) == 1 && shape[0] != numbers {
+		numbers += 1 + unattendedScores
+	}
+	c, err := stored.Array(st, "calibration", numbers)
 	if err != nil {
 		return nil, err
 	}
@@ -393,6 +422,13 @@ func (p calibrated) Restore(name, version string, st decoders.State) (decoders.T
 		return nil, incompatible("temperature is %v, asked %v", c[0], c[3])
 	}
 	d.temperature, d.presence, d.asked = c[0], classify.Platt{A: c[1], B: c[2]}, c[3] == 1
+	if numbers > 4 {
+		d.unattended.count = c[4]
+		copy(d.unattended.scores[:], c[5:])
+		if !(d.unattended.count >= 1 && d.unattended.count < 1e9) || !slices.IsSorted(d.unattended.scores[:]) {
+			return nil, incompatible("the scores of targets that nobody looked at are %v of %v", d.unattended.scores, d.unattended.count)
+		}
+	}
 	if d.method, err = p.restore(d, st); err != nil {
 		return nil, err
 	}

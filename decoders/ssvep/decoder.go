@@ -42,8 +42,8 @@ type Config struct {
 	Seconds float64
 	// Low and High are the edges of the CCA band in Hz. They default to 6 and 60, and give way to targets outside.
 	Low, High float64
-	// Prior is the probability, before looking at the signal, that the person looks at a target, 0-1 exclusive. A higher
-	// one accepts weaker responses and more of rest. Defaults to 0.5.
+	// Prior is the probability, before looking at the signal, that the person looks at a target, 0-1 exclusive. It moves the
+	// probabilities; the verdict is the request's level of false accepts. Defaults to 0.5.
 	Prior float64
 }
 
@@ -173,8 +173,11 @@ type analysis struct {
 	best     int
 	seconds  float64
 	rate     float64 // Hz of the input
+	channels int
 	win      window
 	detected Detection
+
+	probabilities []float64 // of each target
 }
 
 // Detection says whether a signal follows a flicker, and which.
@@ -183,11 +186,16 @@ type Detection struct {
 	Frequency float64 `json:"frequency"` // Hz
 	Rho       float64 `json:"rho"`       // its largest canonical correlation
 	// P is the probability that the surrogates of any of the targets stand out as much (Šidák's correction for their number),
-	// and Z the same as SDs of a normal distribution.
+	// and Z the same as SDs of a normal distribution; for a best target at 8-13 Hz the larger of P and HarmonicP.
 	P float64 `json:"p"`
 	Z float64 `json:"z"`
 	// HarmonicP is P of the second harmonic alone, for a best target at 8-13 Hz; else nil.
 	HarmonicP *float64 `json:"harmonic_p"`
+	// FalseAccept is the share of recordings without a target that stand out as much, for this window and montage, and Level the
+	// share that the request allows: the target is accepted where the first does not exceed the second.
+	FalseAccept float64 `json:"false_accept"`
+	Level       float64 `json:"level"`
+	Accepted    bool    `json:"accepted"`
 	// Probability is the calibrated probability that there is a target.
 	Probability float64 `json:"probability"`
 	// AlphaLike tells that the best target lies at 8-13 Hz and its harmonics do not carry the verdict.
@@ -234,8 +242,11 @@ func (d *Decoder) analyze(ctx context.Context, in *decoders.Input) (*analysis, e
 		return nil, err
 	}
 	win := d.cut(in)
-	a := &analysis{win: win, seconds: float64(win.to-win.from) / in.Rate, rate: in.Rate}
+	a := &analysis{win: win, seconds: float64(win.to-win.from) / in.Rate, rate: in.Rate, channels: len(in.Channels)}
 	var err error
+	if a.detected.Level, err = level(in.Stimulus); err != nil {
+		return nil, err
+	}
 	if a.targets, err = targetsOf(in.Stimulus.Targets, in.Rate); err != nil {
 		return nil, err
 	}
@@ -540,7 +551,8 @@ func (d *Decoder) detect(ws *workspace, in *decoders.Input, a *analysis) error {
 	harmonics := harmonicsOf(best.freq, testHarmonics, min(thinned, 2*hi), true)
 	one, ok := ws.spec.exceed(ws.z, best.freq, harmonics, lo, hi)
 	if !ok {
-		det.P, det.Probability = 1, d.cfg.Prior
+		det.P = 1
+		d.weigh(a, 0)
 		return nil
 	}
 	det.Tested = true
@@ -549,23 +561,26 @@ func (d *Decoder) detect(ws *workspace, in *decoders.Input, a *analysis) error {
 		tests = float64(a.grid)
 	}
 	det.P = -math.Expm1(tests * math.Log1p(-min(one, 1-1e-16))) // Šidák
-	det.Z, det.Probability = d.presence(det.P)
-	if best.freq < alphaLow || best.freq >= alphaHigh {
-		return nil
+	p := det.P
+	alpha := best.freq >= alphaLow && best.freq < alphaHigh
+	if alpha {
+		// The alpha rhythm: there the harmonics have to carry the case.
+		if harmonics[0] == 1 {
+			harmonics = harmonics[1:]
+		}
+		p = 1
+		if v, ok := ws.spec.exceed(ws.z, best.freq, harmonics, lo, hi); ok {
+			det.HarmonicP = &v
+			p = max(det.P, v)
+		}
 	}
-	// The alpha rhythm: there the harmonics have to carry the case.
-	p := 0.0
-	if harmonics[0] == 1 {
-		harmonics = harmonics[1:]
+	det.Z = normal(p)
+	rare := det.Z
+	if !a.scan { // the correction for the hundreds of frequencies of a scan is too strict by more than this amends
+		rare = rarity(det.Z, a.seconds, a.channels, alpha)
 	}
-	if v, ok := ws.spec.exceed(ws.z, best.freq, harmonics, lo, hi); ok {
-		det.HarmonicP = &v
-		_, p = d.presence(v)
-	}
-	if p < det.Probability {
-		det.Probability = p
-		det.AlphaLike = p < 0.5
-	}
+	d.weigh(a, rare)
+	det.AlphaLike = alpha && p > det.P && !det.Accepted
 	return nil
 }
 
@@ -574,23 +589,6 @@ const (
 	alphaLow  = 8
 	alphaHigh = 13
 )
-
-// presence turns a p-value into the z of the normal distribution and a calibrated probability that there is a target.
-func (d *Decoder) presence(p float64) (z, probability float64) {
-	const smallest = 1e-200 // z = 30; beyond that nothing changes any more
-	switch p = min(max(p, smallest), 1-1e-16); {
-	case p > 1e-10:
-		z = math.Sqrt2 * math.Erfcinv(2*p)
-	default:
-		// Erfcinv ends where 1-p rounds to 1. The tail is e^(-z²/2)/(z√2π)·(1 - 1/z² + ...).
-		z = math.Sqrt(-2 * math.Log(p))
-		for range 8 {
-			z = math.Sqrt(-2 * math.Log(p*z*math.Sqrt(2*math.Pi)/(1-1/(z*z))))
-		}
-	}
-	prior := math.Log(d.cfg.Prior / (1 - d.cfg.Prior))
-	return z, 1 / (1 + math.Exp(-(presenceSlope*(z-presenceEven) + prior)))
-}
 
 // shaped returns m with the given shape, reusing its memory where it is large enough; the values are not kept.
 func shaped(m *mat.Dense, r, c int) *mat.Dense {

@@ -240,9 +240,14 @@ func (p calibrated) calibrate(ctx context.Context, d *trained, ds *decoders.Data
 	if d.presence, err = classify.FitPlatt(strength, looking); err != nil {
 		return fmt.Errorf("calibrate: %w", err)
 	}
-	if d.presence.A >= 0 {
-		d.presence = classify.Platt{} // strength tells nothing: even odds
+	d.presence = d.presence.Rising(strength, 0) // strength that tells nothing: even odds
+	var wrong []float64
+	for i, there := range looking {
+		if !there {
+			wrong = append(wrong, strength[i])
+		}
 	}
+	d.unattended = unattendedOf(wrong)
 	d.asked = true
 	return nil
 }

@@ -279,12 +279,18 @@ func checkEvents(in *models.DecodeInput, f *fieldErrors) {
 	}
 }
 
+// minFalseAccept is the least level of false accepts: rarer ones were not counted.
+const minFalseAccept = 0.001
+
 func checkStimulus(st *models.DecodeStimulus, rate float64, f *fieldErrors) {
 	if st == nil {
 		return
 	}
 	if st.Targets != nil {
 		checkTargets(st.Targets, rate, f)
+	}
+	if p := st.Presence; p != nil && p.FalseAccept != nil && !(*p.FalseAccept >= minFalseAccept && *p.FalseAccept <= 1) {
+		f.add("/input/stimulus/presence/false_accept", "out_of_range", "is %v; must be from %v to 1", *p.FalseAccept, minFalseAccept)
 	}
 	symbols := checkMatrix(st.Matrix, f)
 	if len(st.Flashes) == 0 {

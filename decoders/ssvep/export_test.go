@@ -1,9 +1,0 @@
-package ssvep
-
-// The calibration, for the test that fits it again.
-const (
-	GainCCA       = gainCCA
-	GainFBCCA     = gainFBCCA
-	PresenceSlope = presenceSlope
-	PresenceEven  = presenceEven
-)
