@@ -185,6 +185,15 @@ type Windowed interface {
 	Window() (start, end, along float64)
 }
 
+// Spatial is a decoder that knows how its channels covaried in training.
+type Spatial interface {
+	// Covariance returns the covariance of the channels of Info (channels × channels) in the band that the decoder reads, at any scale; nil
+	// where the decoder does not tell. Nobody may change it.
+	Covariance() *mat.SymDense
+	// Band returns the edges of that band in Hz.
+	Band() (low, high float64)
+}
+
 // Stable codes of decode errors. They become the error codes of failed jobs.
 const (
 	CodePayloadTooShort   = "payload_too_short"  // details: samples_needed, samples_got, channels, sample_rate

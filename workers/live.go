@@ -52,6 +52,7 @@ type liveClips struct {
 	// Of the window that is decoded.
 	clip *decoders.Input
 	mean *motorimagery.Recentring // nil where its model is not moved
+	of   *catalog.Choice          // the model
 	key  string
 }
 
@@ -74,7 +75,7 @@ func (l *liveClips) Recentring(ctx context.Context, choice *catalog.Choice, in *
 		}
 		l.read = true
 	}
-	l.clip, l.mean, l.key = in, r, choice.Entry.ID()+" "+choice.Entry.SHA256
+	l.clip, l.mean, l.of, l.key = in, r, choice, choice.Entry.ID()+" "+choice.Entry.SHA256
 	if l.kept.Model != l.key { // the first clip, or the project has another model now
 		return nil, nil
 	}
@@ -93,7 +94,7 @@ func (l *liveClips) count(ctx context.Context, k int64) error {
 		return nil
 	}
 	var bad *decoders.Error
-	if err := mean.Observe(ctx, in); errors.As(err, &bad) {
+	if err := decode.Observe(ctx, mean, l.of, in); errors.As(err, &bad) {
 		return nil
 	} else if err != nil {
 		return err

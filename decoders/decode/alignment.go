@@ -8,6 +8,7 @@ import (
 
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/catalog"
+	"github.com/neurod/neurod/decoders/contact"
 	"github.com/neurod/neurod/decoders/motorimagery"
 	"github.com/neurod/neurod/decoders/quality"
 )
@@ -83,7 +84,7 @@ func Recentre(ctx context.Context, choice *catalog.Choice, find func(*motorimage
 		if !good[i] && 2*count >= len(clips) {
 			continue
 		}
-		err := r.Observe(ctx, c)
+		err := Observe(ctx, r, choice, c)
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
@@ -95,6 +96,16 @@ func Recentre(ctx context.Context, choice *catalog.Choice, find func(*motorimage
 		return nil, nil
 	}
 	return r, nil
+}
+
+// Observe counts a clip in the mean of a model. What its bad channels may have held stands in for them, as when it is decoded: a mean of flat channels would
+// move the model to where no head is. A clip of which too little is left is an invalid_signal error, and does not count.
+func Observe(ctx context.Context, r *motorimagery.Recentring, choice *catalog.Choice, clip *decoders.Input) error {
+	mended, ok := contact.Mend(choice.Decoder, clip)
+	if !ok {
+		return decoders.Errorf(decoders.CodeInvalidSignal, nil, "most channels hold no EEG")
+	}
+	return r.Observe(ctx, mended)
 }
 
 // Usable tells whether a clip may count in a mean: the rule of package quality, where the clip is long enough for it.

@@ -224,8 +224,15 @@ func checkOutput(t testing.TB, out *decode.Output) {
 	if math.Abs(sum-1) > 1e-9 || out.DecodedIntent == "" || out.SessionContext == "" || out.ParadigmDetected == "" || out.ParadigmDetected == "auto" {
 		t.Errorf("output sums to %v: %+v", sum, out)
 	}
-	if !strings.HasPrefix(out.Disclaimer, "BCI outputs are probabilistic") || out.RedFlags == nil || out.Alternatives == nil || out.Model == nil || out.Model.Name == "" || out.Undetermined != nil {
+	if !strings.HasPrefix(out.Disclaimer, "BCI outputs are probabilistic") || out.RedFlags == nil || out.Alternatives == nil || out.Model == nil || out.Model.Name == "" || out.Undetermined != nil && out.DecodedIntent != "undetermined" {
 		t.Errorf("output %+v", out)
+	}
+	// A model that cannot answer says why, and nothing that a client may act on is as probable as chance.
+	if u := out.Undetermined; u != nil {
+		if u.Reason == "" || u.Tried == nil || u.Evidence["contact"] == nil || out.DecodedClass != "undetermined" || out.PredictedText != "" ||
+			out.Confidence*float64(len(out.Alternatives)) >= 1 || !slices.Contains(out.RedFlags, "undetermined") || !slices.Contains(out.RedFlags, "poor_contact") {
+			t.Errorf("undetermined output %+v, %+v", out, u)
+		}
 	}
 	b, err := json.Marshal(out)
 	if err != nil {

@@ -2,6 +2,7 @@ package decode
 
 import (
 	"github.com/neurod/neurod/decoders/catalog"
+	"github.com/neurod/neurod/decoders/contact"
 	"github.com/neurod/neurod/decoders/features"
 	"github.com/neurod/neurod/decoders/intent"
 	"github.com/neurod/neurod/decoders/seizure"
@@ -31,8 +32,9 @@ type Output struct {
 	Undetermined  *Undetermined  `json:"undetermined,omitempty"`
 }
 
-// Undetermined says why auto gave no intent. Then the paradigm and the intent are "undetermined", the confidence is 0, and there
-// is no model and no alternative.
+// Undetermined says why there is no intent. Where auto found no paradigm, that and the intent are "undetermined", the confidence is 0, and there
+// is no model and no alternative. Where a model cannot answer without a channel that holds no EEG, the intent is "undetermined", and it and the
+// intents of the model have all the same confidence, which is below chance.
 type Undetermined struct {
 	Reason   string         `json:"reason"`
 	Tried    []Fallback     `json:"tried"`    // the paradigms, each with what speaks against it
@@ -53,9 +55,11 @@ type Quality struct {
 	Overall    float64                     `json:"overall"`     // 0..1
 	Confidence float64                     `json:"confidence"`  // 0..1
 	PerChannel features.ByChannel[float64] `json:"per_channel"` // 0..1
-	Windows    int                         `json:"windows"`
-	Passed     int                         `json:"passed"` // windows that passed the gate
-	Artifacts  features.Scores             `json:"artifacts"`
+	// BadChannels hold no EEG in the stretch that was decoded; the answer does not rest on them.
+	BadChannels []contact.Channel `json:"bad_channels"`
+	Windows     int               `json:"windows"`
+	Passed      int               `json:"passed"` // windows that passed the gate
+	Artifacts   features.Scores   `json:"artifacts"`
 }
 
 // Diagnostics says how an answer came about. It is filled as far as a failed decode came.

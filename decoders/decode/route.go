@@ -10,6 +10,7 @@ import (
 
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/catalog"
+	"github.com/neurod/neurod/decoders/contact"
 	"github.com/neurod/neurod/decoders/epoch"
 	"github.com/neurod/neurod/decoders/intent"
 	"github.com/neurod/neurod/decoders/ssvep"
@@ -255,7 +256,7 @@ func (f *finder) flickers() (*screen, error) {
 		return nil, err
 	}
 	first := parts.input(f.input, parts.first(f.l.Signal), 0)
-	result, err := choice.Decoder.Decode(f.ctx, first)
+	result, err := contact.Decode(f.ctx, choice.Decoder, first)
 	if err != nil {
 		return nil, err
 	}

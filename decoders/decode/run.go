@@ -9,6 +9,7 @@ import (
 
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/catalog"
+	"github.com/neurod/neurod/decoders/contact"
 	"github.com/neurod/neurod/decoders/epoch"
 	"github.com/neurod/neurod/decoders/features"
 	"github.com/neurod/neurod/decoders/intent"
@@ -195,7 +196,7 @@ func run(ctx context.Context, req *Request, l *loaded, cat catalog.Resolver, opt
 		result = nil // auto may have looked at another
 	}
 	if result == nil {
-		if result, err = decoder.Decode(ctx, parts.input(input, at, 0)); err != nil {
+		if result, err = contact.Decode(ctx, decoder, parts.input(input, at, 0)); err != nil {
 			return nil, err
 		}
 	}
@@ -342,6 +343,7 @@ func answer(c *Context, choice *catalog.Choice, result *decoders.Result, l *load
 		out.RedFlags = append(out.RedFlags, f.Code)
 	}
 	out.Quality = qualityOf(f.summary)
+	addContact(out, contact.Of(result), f)
 	return out
 }
 
@@ -391,7 +393,8 @@ func qualityOf(s *features.Summary) *Quality {
 	q := &Quality{Overall: round3(s.Overall), Confidence: round3(s.Confidence), Windows: s.Windows, Passed: s.Passed,
 		Artifacts: features.Scores{BlinkLike: round3(s.Artifacts.BlinkLike), MotionLike: round3(s.Artifacts.MotionLike),
 			EMGLike: round3(s.Artifacts.EMGLike), BadContact: round3(s.Artifacts.BadContact)},
-		PerChannel: features.ByChannel[float64]{Names: s.PerChannel.Names, Values: slices.Clone(s.PerChannel.Values)}}
+		PerChannel:  features.ByChannel[float64]{Names: s.PerChannel.Names, Values: slices.Clone(s.PerChannel.Values)},
+		BadChannels: []contact.Channel{}}
 	for i, v := range q.PerChannel.Values {
 		q.PerChannel.Values[i] = round3(v)
 	}
@@ -431,6 +434,12 @@ func redFlags(choice *catalog.Choice, result *decoders.Result, ranked []intent.R
 	}
 	if ictal != nil && *ictal {
 		add(intent.FlagPossibleSeizure, "")
+	}
+	if report := contact.Of(result); report != nil {
+		add(intent.FlagPoorContact, "%s", badChannels(report))
+		if report.Undetermined && !f.unfit() {
+			add(intent.FlagUndetermined, "%s", whyUndetermined(report))
+		}
 	}
 	if intent.LowConfidence(ranked[0].Confidence, len(ranked)) {
 		add(intent.FlagLowConfidence, "%s has a probability of %.2f; guessing among %d would give %.2f.",

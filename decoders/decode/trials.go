@@ -10,6 +10,7 @@ import (
 
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/catalog"
+	"github.com/neurod/neurod/decoders/contact"
 	"github.com/neurod/neurod/decoders/cue"
 	"github.com/neurod/neurod/decoders/intent"
 )
@@ -340,7 +341,7 @@ func (t *trialed) one(ctx context.Context, c *Context, choice *catalog.Choice, i
 	part.Trace = nil
 	from := float64(lo) / in.Rate
 	view := t.input(&part, i, from)
-	result, err := t.decoder.Decode(ctx, view)
+	result, err := contact.Decode(ctx, t.decoder, view)
 	if err != nil {
 		return fail(err)
 	}

@@ -46,12 +46,12 @@ type Flag struct {
 // table lists the flags in the order in which an answer shows them, gravest first.
 var table = []Flag{
 	{FlagPossibleSeizure, Critical, "The recording looks like a seizure. This is no diagnosis; have a person look at once."},
-	{FlagUndetermined, Warning, "Nothing in the request or the recording tells what the person did; no intent was decoded."},
+	{FlagUndetermined, Warning, "What the person meant cannot be told from this recording; no intent was decoded."},
 	{FlagUnitsSuspect, Warning, "The samples are not in microvolts, or not EEG, by their amplitude; nothing was decoded."},
 	{FlagLowConfidence, Warning, "The answer is hardly more probable than guessing."},
 	{FlagAmbiguous, Warning, "The two most probable intents are close to each other."},
 	{FlagLowQuality, Warning, "Most of the recording is too noisy to rely on; nothing was decoded."},
-	{FlagPoorContact, Warning, "A quarter of the electrodes or more has poor contact."},
+	{FlagPoorContact, Warning, "Electrodes have poor contact; the message names those that hold no EEG."},
 	{FlagArtifact, Warning, "Blinks, movement or muscle activity cover the brain's signal."},
 	{FlagMontageMismatch, Warning, "The channels are not those that the device has."},
 	{FlagGapInRecording, Warning, "The recording has gaps; what follows one is joined to what was before it."},

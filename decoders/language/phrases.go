@@ -44,7 +44,8 @@ var phrases = map[string]map[string]string{
 
 // silent intents have nothing to say.
 var silent = map[string]bool{
-	"rest": true, "no_target": true, "target": true, "non_target": true, "possible_seizure": true, "no_seizure_pattern": true, "": true,
+	"rest": true, "no_target": true, "target": true, "non_target": true, "possible_seizure": true, "no_seizure_pattern": true,
+	"undetermined": true, "": true,
 }
 
 // maxPhrase is the longest own intent, in bytes, that is worded.

@@ -7,12 +7,13 @@ import (
 	"gonum.org/v1/gonum/mat"
 
 	"github.com/neurod/neurod/decoders"
+	"github.com/neurod/neurod/decoders/internal/head"
 )
 
 // ArtifactKind names an artifact.
 type ArtifactKind string
 
-// The artifacts that Inject makes. Flat and Clipping replace the signal, the others add to it.
+// The artifacts that Inject makes. Flat, Clipping, Rail, Disconnected and Noise replace the signal, the others add to it.
 const (
 	// Blink is a positive deflection of 0.3 s over the forehead, a cosine bell, one every Period.
 	Blink ArtifactKind = "blink"
@@ -26,6 +27,12 @@ const (
 	Flat ArtifactKind = "flat"
 	// Clipping is an amplifier at its limit: values beyond Share quantile are held there.
 	Clipping ArtifactKind = "clipping"
+	// Rail is an amplifier that stays at its limit: a constant of PeakUV, by default 187,500 µV as of a Cyton.
+	Rail ArtifactKind = "rail"
+	// Disconnected is an electrode that hangs in the air: hum of 50 or 60 Hz, by default of 50 µV, over 1 µV of noise.
+	Disconnected ArtifactKind = "disconnected"
+	// Noise is white noise of the signal's own standard deviation in its place, or of PeakUV.
+	Noise ArtifactKind = "noise"
 )
 
 // Artifact says what to inject.
@@ -39,9 +46,9 @@ type Artifact struct {
 	// PeakUV, where positive, is the artifact's largest absolute value instead, µV.
 	PeakUV float64
 	// Channels that are hit. Defaults to where the artifact belongs: everywhere, weighted by its place; the first
-	// channel for Flat and Clipping.
+	// channel for those that replace the signal.
 	Channels []string
-	// Frequency of Mains, Hz. Defaults to 50.
+	// Frequency of Mains and Disconnected, Hz. Defaults to 50.
 	Frequency float64
 	// Period between blinks, s. Defaults to 3.
 	Period float64
@@ -75,19 +82,11 @@ func Inject(sig decoders.Signal, a Artifact) (decoders.Signal, error) {
 	}
 	def(&a.Share, 0.1)
 	switch a.Kind {
-	case Flat, Clipping:
+	case Flat, Clipping, Rail, Disconnected, Noise:
 		for c, w := range weights {
-			if w == 0 {
-				continue
+			if w != 0 {
+				a.replace(out.Data.RawRowView(c)[start:start+length], sig.Rate, c)
 			}
-			part := out.Data.RawRowView(c)[start : start+length]
-			if a.Kind == Flat {
-				for i := range part {
-					part[i] = 0
-				}
-				continue
-			}
-			clip(part, a.Share)
 		}
 		return out, nil
 	}
@@ -102,17 +101,53 @@ func Inject(sig decoders.Signal, a Artifact) (decoders.Signal, error) {
 	return out, nil
 }
 
+// replaces tells whether an artifact takes the signal's place.
+func (k ArtifactKind) replaces() bool {
+	return k == Flat || k == Clipping || k == Rail || k == Disconnected || k == Noise
+}
+
+// replace puts the artifact in the place of a channel.
+func (a Artifact) replace(x []float64, rate float64, channel int) {
+	rng := Config{Seed: a.Seed + uint64(channel)<<32}.rng(string(a.Kind))
+	peak := a.PeakUV
+	switch a.Kind {
+	case Flat:
+		clear(x)
+	case Clipping:
+		clip(x, a.Share)
+	case Rail:
+		def(&peak, 187_500)
+		for i := range x {
+			x[i] = peak
+		}
+	case Disconnected:
+		def(&peak, 50)
+		def(&a.Frequency, 50)
+		phase := 2 * math.Pi * rng.Float64()
+		for i := range x {
+			x[i] = peak*math.Sin(2*math.Pi*a.Frequency*float64(i)/rate+phase) + rng.NormFloat64()
+		}
+	case Noise:
+		if peak == 0 {
+			peak = deviation(x)
+		}
+		for i := range x {
+			x[i] = peak * rng.NormFloat64()
+		}
+	}
+}
+
 // origin is where an artifact is strongest and how wide it spreads; width 0 means everywhere alike.
-func (a Artifact) origin() ([]point, float64) {
-	fp1, _ := place("Fp1")
-	fp2, _ := place("Fp2")
-	t7, _ := place("T7")
-	t8, _ := place("T8")
+func (a Artifact) origin() ([]head.Point, float64) {
+	fp1, _ := head.Place("Fp1")
+	fp2, _ := head.Place("Fp2")
+	t7, _ := head.Place("T7")
+	t8, _ := head.Place("T8")
 	switch a.Kind {
 	case Blink:
-		return []point{fp1, fp2}, 35
+		return []head.Point{fp1, fp2}, 35
 	case Muscle:
-		return []point{t7, t8}, 40
+		return []head.Point{t7, t8}, 40
 	}
 	return nil, 0
 }
@@ -135,7 +170,7 @@ func (a Artifact) weights(channels []string) ([]float64, error) {
 		}
 		return w, nil
 	}
-	if a.Kind == Flat || a.Kind == Clipping {
+	if a.Kind.replaces() {
 		w[0] = 1
 		return w, nil
 	}
@@ -143,7 +178,7 @@ func (a Artifact) weights(channels []string) ([]float64, error) {
 	sources, width := a.origin()
 	strongest := 0.0
 	for c, name := range channels {
-		p, ok := place(name)
+		p, ok := head.Place(name)
 		switch {
 		case a.Kind == Motion: // each electrode is pulled its own way
 			w[c] = rng.Float64()*2 - 1
@@ -151,7 +186,7 @@ func (a Artifact) weights(channels []string) ([]float64, error) {
 			w[c] = 0.5 + 0.5*rng.Float64()
 		case ok:
 			for _, q := range sources {
-				w[c] = max(w[c], gain(q, p, width))
+				w[c] = max(w[c], head.Gain(q, p, width))
 			}
 		}
 		strongest = max(strongest, math.Abs(w[c]))

@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"github.com/neurod/neurod/decoders"
+	"github.com/neurod/neurod/decoders/internal/head"
 )
 
 // FlickerConfig describes an SSVEP session.
@@ -84,7 +85,7 @@ func SSVEP(cfg Config, fl FlickerConfig) (Session, error) {
 	g.cfg.rng("flicker").Shuffle(len(order), func(i, k int) { order[i], order[k] = order[k], order[i] })
 	s := g.session()
 	s.Stimulus.Targets = fl.Targets
-	oz, _ := place("Oz")
+	oz, _ := head.Place("Oz")
 	x := make([]float64, g.samples(fl.TrialSeconds))
 	for i, target := range order {
 		start := g.samples(fl.PauseSeconds + period*float64(i))

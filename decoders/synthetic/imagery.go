@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 
 	"github.com/neurod/neurod/decoders"
+	"github.com/neurod/neurod/decoders/internal/head"
 )
 
 // ImageryConfig describes a session of imagined movement.
@@ -97,7 +98,7 @@ func MotorImagery(cfg Config, im ImageryConfig) (Session, error) {
 		s.Events = append(s.Events, decoders.Event{Onset: cues[i], Code: imageryCodes[class], Label: class})
 	}
 	for _, a := range areas {
-		p, _ := place(a.electrode)
+		p, _ := head.Place(a.electrode)
 		x := g.rhythm(rng, a.mu, 0.8)
 		axpy(x, 0.4, g.rhythm(rng, a.beta, 1.5))
 		g.desynchronize(rng, x, a, order, cues, im)

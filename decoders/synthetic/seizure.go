@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/neurod/neurod/decoders"
+	"github.com/neurod/neurod/decoders/internal/head"
 )
 
 // SeizureConfig describes a recording with one seizure.
@@ -59,7 +60,7 @@ func Seizure(cfg Config, sz SeizureConfig) (Session, error) {
 		}
 		phase = next
 	}
-	fz, _ := place("Fz")
+	fz, _ := head.Place("Fz")
 	start := g.samples(sz.Onset)
 	g.addAt(fz, 70, sz.AmplitudeUV, start, x)
 	s := g.session()

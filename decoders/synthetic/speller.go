@@ -6,6 +6,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/neurod/neurod/decoders"
+	"github.com/neurod/neurod/decoders/internal/head"
 )
 
 // SpellerConfig describes a row/column speller session.
@@ -83,10 +84,10 @@ func Speller(cfg Config, sp SpellerConfig) (Session, error) {
 	for i := range codes {
 		codes[i] = i + 1
 	}
-	pz, _ := place("Pz")
-	oz, _ := place("Oz")
-	po7, _ := place("PO7")
-	po8, _ := place("PO8")
+	pz, _ := head.Place("Pz")
+	oz, _ := head.Place("Oz")
+	po7, _ := head.Place("PO7")
+	po8, _ := head.Place("PO8")
 	p1, n1 := g.bump(0.1, 0.02), g.bump(0.17, 0.025)
 	n2 := g.bump(0.2, 0.03)
 	for l, at := range letters {

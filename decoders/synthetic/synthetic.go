@@ -31,6 +31,7 @@ import (
 	"gonum.org/v1/gonum/mat"
 
 	"github.com/neurod/neurod/decoders"
+	"github.com/neurod/neurod/decoders/internal/head"
 )
 
 // Config is what all generators share.
@@ -73,7 +74,7 @@ const mostSamples = 1 << 28
 // generator is a signal under construction.
 type generator struct {
 	cfg    Config
-	places []point
+	places []head.Point
 	data   *mat.Dense
 	n      int
 }
@@ -134,18 +135,18 @@ const backgroundSources = 48 // enough that no source stands out in 64 channels
 // the gain g of 30° width from sources spread over the upper head.
 func (g *generator) background() {
 	rng := g.cfg.rng("background")
-	sources := make([]point, backgroundSources)
+	sources := make([]head.Point, backgroundSources)
 	for s := range sources {
 		// Evenly over the cap down to 100° from the top: cos of the angle is uniform.
-		z := 1 - rng.Float64()*(1-math.Cos(100*degree))
-		sources[s] = polar(math.Acos(z), 2*math.Pi*rng.Float64())
+		z := 1 - rng.Float64()*(1-math.Cos(100*head.Degree))
+		sources[s] = head.Polar(math.Acos(z), 2*math.Pi*rng.Float64())
 	}
 	gains := make([][]float64, len(g.places))
 	for c, p := range g.places {
 		gains[c] = make([]float64, len(sources))
 		sum := 1e-12
 		for s, q := range sources {
-			gains[c][s] = gain(q, p, 30)
+			gains[c][s] = head.Gain(q, p, 30)
 			sum += gains[c][s] * gains[c][s]
 		}
 		for s := range sources {
@@ -206,16 +207,16 @@ func (g *generator) rhythm(rng *rand.Rand, f0, bandwidth float64) []float64 {
 }
 
 // add adds a source at p with the given amplitude at its place to all channels.
-func (g *generator) add(p point, width, amplitude float64, x []float64) {
+func (g *generator) add(p head.Point, width, amplitude float64, x []float64) {
 	for c, q := range g.places {
-		axpy(g.data.RawRowView(c), amplitude*gain(p, q, width), x)
+		axpy(g.data.RawRowView(c), amplitude*head.Gain(p, q, width), x)
 	}
 }
 
 // addAt adds a short source that starts at sample start.
-func (g *generator) addAt(p point, width, amplitude float64, start int, x []float64) {
+func (g *generator) addAt(p head.Point, width, amplitude float64, start int, x []float64) {
 	for c, q := range g.places {
-		addShort(g.data.RawRowView(c), amplitude*gain(p, q, width), start, x)
+		addShort(g.data.RawRowView(c), amplitude*head.Gain(p, q, width), start, x)
 	}
 }
 
@@ -233,7 +234,7 @@ func (g *generator) alpha(uv float64) {
 	rng := g.cfg.rng("alpha")
 	common := g.rhythm(rng, 10, 0.7)
 	for _, name := range []string{"O1", "O2"} {
-		p, _ := place(name)
+		p, _ := head.Place(name)
 		x := g.rhythm(rng, 10, 0.7)
 		axpyScale(x, 0.6, common, 0.8) // both sides share most of it: 0.6² + 0.8² = 1
 		g.add(p, 35, uv, x)
@@ -269,4 +270,18 @@ func Rest(cfg Config, seconds float64, eyesClosed bool) (Session, error) {
 	}
 	g.alpha(alpha)
 	return g.session(), nil
+}
+
+// places returns where all channels sit.
+func places(channels []string) ([]head.Point, error) {
+	out := make([]head.Point, len(channels))
+	for i, name := range channels {
+		p, ok := head.Place(name)
+		if !ok {
+			return nil, decoders.Errorf(decoders.CodeMontageMismatch, map[string]any{"channel": name},
+				"%q is no electrode of the 10-10 system", name)
+		}
+		out[i] = p
+	}
+	return out, nil
 }

@@ -1,0 +1,334 @@
+package contact
+
+import (
+	"math"
+	"slices"
+
+	"gonum.org/v1/gonum/mat"
+
+	"github.com/neurod/neurod/decoders"
+	"github.com/neurod/neurod/decoders/dsp"
+	"github.com/neurod/neurod/decoders/epoch"
+	"github.com/neurod/neurod/decoders/features"
+	"github.com/neurod/neurod/decoders/internal/head"
+	"github.com/neurod/neurod/decoders/internal/vector"
+)
+
+// Fault is what is wrong with a channel, "" for a good one.
+type Fault string
+
+// The faults.
+const (
+	Flat    Fault = "flat"    // constant for a quarter of the clip or more, or without activity next to the other channels
+	Clipped Fault = "clipped" // on the amplifier's rails
+	Line    Fault = "line"    // drowned in the power line, next to the other channels
+	Noise   Fault = "noise"   // shares nothing with any other channel, as no two electrodes on a head do
+	Loud    Fault = "loud"    // far larger than the other channels
+)
+
+const (
+	// The band in which channels are compared, Hz: above drift, below the power line. Real clips of caps with one reference
+	// correlate there by 0.9 at 20° and 0.4 at 100°.
+	low, high = 2.0, 30.0
+	order     = 6 // leaves nothing of 50 Hz: (50/30)^12, twice
+
+	flatShare  = 0.25 // of the windows
+	weak       = 0.1  // of the median of the other channels; of clean clips none is below 0.16
+	loud       = 10.0 // times that median; of 20,000 channels in clean clips two are
+	heldShare  = 0.04 // of the samples on one of their two extremes: of whole microvolts some 0.005 are
+	lineShare  = 3.0  // times the activity of the band, and
+	lineRatio  = 3.0  // times the median of the others
+	lineLarge  = 8.0  // the same where it is larger still
+	lineTwice  = 2.0
+	lineAlone  = 20.0 // the same where there is nothing to compare with
+	windowSecs = 0.5
+)
+
+// Assess says of every row of a signal what is wrong with it. The rules compare channels with each other, so they hold for any unit
+// and gain that all share; of a single channel only flat, clipped and line can be told. expected, where not nil, is the covariance that a
+// model expects of the first rows: where only two channels are alive that should covary and do not, both are noise, since nobody can say which. Rows with samples that
+// are no numbers are left to the decoders, which refuse them.
+func Assess(sig decoders.Signal, expected *mat.SymDense) []Fault {
+	n := sig.Samples()
+	if n == 0 || !(sig.Rate > 0) || math.IsInf(sig.Rate, 0) {
+		return nil
+	}
+	rows, _ := sig.Data.Dims()
+	faults := make([]Fault, rows)
+	a := assessor{sig: sig, n: n, activity: make([]float64, rows), line: make([]float64, rows), band: mat.NewDense(rows, n, nil), readable: make([]bool, rows)}
+	wave := a.filter()
+	var alive []int
+	for i := range rows {
+		x := sig.Data.RawRowView(i)
+		lo, hi := slices.Min(x), slices.Max(x)
+		if a.readable[i] = lo >= -epoch.MaxAmplitude && hi <= epoch.MaxAmplitude; !a.readable[i] {
+			continue
+		}
+		switch {
+		case a.constant(x) >= flatShare:
+			faults[i] = Flat
+		case features.Clipped(x, lo, hi, sig.Rate), held(x, lo, hi) > heldShare:
+			faults[i] = Clipped
+		default:
+			alive = append(alive, i)
+		}
+	}
+	if wave == nil {
+		return faults
+	}
+	flat := make([]float64, n)
+	for _, i := range alive {
+		dsp.Detrend(flat, sig.Data.RawRowView(i))
+		wave.Filter(a.band.RawRowView(i), flat)
+		a.activity[i], a.line[i] = a.typical(a.band.RawRowView(i)), a.mains(flat)
+	}
+	var left []int
+	for _, i := range alive {
+		switch f := a.amplitude(i, alive); f {
+		case "":
+			left = append(left, i)
+		default:
+			faults[i] = f
+		}
+	}
+	a.strangers(left, faults, expected)
+	return faults
+}
+
+// assessor is the memory of one assessment.
+type assessor struct {
+	sig      decoders.Signal
+	n        int
+	activity []float64  // of the band in a typical window, µV
+	line     []float64  // of the power line, µV
+	band     *mat.Dense // channels × samples
+	readable []bool
+}
+
+// filter returns the band pass, nil where clip or rate are too short for it.
+func (a *assessor) filter() *dsp.ZeroPhase {
+	if a.sig.Seconds() < 1 || a.sig.Rate < 20 {
+		return nil
+	}
+	sos, err := dsp.ButterBandPass(order, low, a.high(), a.sig.Rate)
+	if err != nil {
+		return nil
+	}
+	return dsp.NewZeroPhase(sos)
+}
+
+func (a *assessor) high() float64 { return min(high, 0.4*a.sig.Rate) }
+
+func (a *assessor) window() int { return max(1, int(windowSecs*a.sig.Rate)) }
+
+// constant returns the share of windows in which nothing moves.
+func (a *assessor) constant(x []float64) float64 {
+	w := min(a.window(), len(x))
+	still, windows := 0, 0
+	for from := 0; from+w <= len(x); from += w {
+		part := x[from : from+w]
+		lo, hi := slices.Min(part), slices.Max(part)
+		windows++
+		if hi-lo <= 1e-9*max(math.Abs(lo), math.Abs(hi)) {
+			still++
+		}
+	}
+	return float64(still) / float64(windows)
+}
+
+// held returns the share of samples on one of their two extremes, lo and hi.
+func held(x []float64, lo, hi float64) float64 {
+	n := 0
+	for _, v := range x {
+		if v == lo || v == hi {
+			n++
+		}
+	}
+	return float64(n) / float64(len(x))
+}
+
+// typical returns the root mean square that a quarter of the windows stay below: a blink or a movement says nothing of an electrode, and a
+// channel that is dead for a quarter of the clip has none.
+func (a *assessor) typical(x []float64) float64 {
+	w := min(a.window(), len(x))
+	var rms []float64
+	for from := 0; from+w <= len(x); from += w {
+		part := x[from : from+w]
+		rms = append(rms, math.Sqrt(vector.Dot(part, part)/float64(w)))
+	}
+	slices.Sort(rms)
+	return rms[int(flatShare*float64(len(rms)))]
+}
+
+// mains returns the root mean square of 50 or 60 Hz, whichever is stronger, over windows of a second.
+func (a *assessor) mains(x []float64) float64 {
+	w := min(int(math.Round(a.sig.Rate)), len(x))
+	most := 0.0
+	for _, f := range [2]float64{50, 60} {
+		if f >= 0.48*a.sig.Rate {
+			continue
+		}
+		cos, sin := make([]float64, w), make([]float64, w)
+		for j := range w {
+			hann := 0.5 - 0.5*math.Cos(2*math.Pi*(float64(j)+0.5)/float64(w))
+			s, c := math.Sincos(2 * math.Pi * f * float64(j) / a.sig.Rate)
+			cos[j], sin[j] = hann*c, hann*s
+		}
+		power, windows := 0.0, 0
+		for from := 0; from+w <= len(x); from += w {
+			re, im := vector.Dot(x[from:from+w], cos), vector.Dot(x[from:from+w], sin)
+			power += re*re + im*im
+			windows++
+		}
+		// A sine of amplitude A gives A·w/4 behind a Hann window.
+		most = max(most, math.Sqrt(8*power/float64(windows))/float64(w))
+	}
+	return most
+}
+
+// amplitude compares channel i with the others.
+func (a *assessor) amplitude(i int, alive []int) Fault {
+	if len(alive) < 2 {
+		if a.line[i] > lineAlone*a.activity[i] {
+			return Line
+		}
+		return ""
+	}
+	var activity, line []float64 // of the others
+	for _, j := range alive {
+		if j != i {
+			activity, line = append(activity, a.activity[j]), append(line, a.line[j])
+		}
+	}
+	slices.Sort(activity)
+	slices.Sort(line)
+	// Of an even number of others each rule takes the middle one that finds less. Of two channels that differ as much both are at fault: nobody
+	// can say which.
+	lower, upper := activity[(len(activity)-1)/2], activity[len(activity)/2]
+	switch {
+	case a.line[i] > lineShare*a.activity[i] && a.line[i] > lineRatio*line[len(line)/2],
+		a.line[i] > lineLarge*a.activity[i] && a.line[i] > lineTwice*line[len(line)/2],
+		a.line[i] > lineAlone*a.activity[i]:
+		return Line
+	case a.activity[i] < weak*lower:
+		return Flat
+	case a.activity[i] > loud*upper:
+		return Loud
+	}
+	return ""
+}
+
+// strangers finds the channels that share nothing with the others. Differences from sample to sample make the spectrum of EEG flat, so
+// that a few seconds hold many independent values: 2·(30-2) a second, and correlations of noise have a standard
+// deviation of 1/√ of their number.
+func (a *assessor) strangers(left []int, faults []Fault, expected *mat.SymDense) {
+	if len(left) < 2 {
+		return
+	}
+	free := 2 * (a.high() - low) * a.sig.Seconds()
+	// Of so many correlations of noise the largest stays below this but once in 500 clips.
+	chance := math.Sqrt(2*math.Log(500*float64(len(left)-1))) / math.Sqrt(free)
+	unit := make(map[int][]float64, len(left))
+	for _, i := range left {
+		x := a.band.RawRowView(i)
+		for j := a.n - 1; j > 0; j-- {
+			x[j] -= x[j-1]
+		}
+		x[0] = 0
+		if norm := math.Sqrt(vector.Dot(x, x)); norm > 0 {
+			for j := range x {
+				x[j] /= norm
+			}
+		}
+		unit[i] = x
+	}
+	correlation := func(i, j int) float64 { return math.Abs(vector.Dot(unit[i], unit[j])) }
+	shared := mat.NewSymDense(len(left), nil)
+	for p, i := range left {
+		for q := range p {
+			shared.SetSym(p, q, correlation(i, left[q]))
+		}
+	}
+	// The strangest first: the neighbor of one that is lost has its nearest farther away.
+	alive := make([]int, len(left)) // positions in left
+	for p := range alive {
+		alive[p] = p
+	}
+	for {
+		strangest, least := -1, 1.0
+		closest, near := a.nearest(left, alive, shared)
+		for k, p := range alive {
+			if limit := limitOf(k, closest, near, chance, closestExpected(expected, left[p])); closest[k] < least*limit {
+				strangest, least = k, closest[k]/limit
+			}
+		}
+		switch {
+		case strangest < 0:
+			return
+		case len(alive) == 2: // they are as strange to each other
+			faults[left[alive[0]]], faults[left[alive[1]]] = Noise, Noise
+			return
+		}
+		faults[left[alive[strangest]]] = Noise
+		alive = slices.Delete(alive, strangest, strangest+1)
+	}
+}
+
+// limitOf returns the correlation below which channel k is a stranger: what it usually shares with its nearest is what its place lets expect, by as much
+// more or less as the others share.
+func limitOf(k int, closest, near []float64, chance, expected float64) float64 {
+	var others []float64
+	for q := range closest {
+		if q != k {
+			others = append(others, closest[q]/near[q])
+		}
+	}
+	if len(others) == 1 { // the only other one is no measure of itself
+		if expected < 0.5 {
+			return 0
+		}
+		return min(chance, 0.4*expected)
+	}
+	slices.Sort(others)
+	switch usual := near[k] * others[len(others)/2]; {
+	case usual >= 4*chance:
+		return chance
+	case usual >= 0.3: // a clip too short to tell by chance alone
+		return min(chance, 0.4*usual)
+	}
+	return 0 // electrodes too far apart
+}
+
+// nearest returns the largest correlation that each of the channels that are alive has with another, and the largest by their places.
+func (a *assessor) nearest(left, alive []int, shared *mat.SymDense) (closest, near []float64) {
+	names := make([]string, len(alive))
+	for k, p := range alive {
+		if i := left[p]; i < len(a.sig.Channels) {
+			names[k] = a.sig.Channels[i]
+		}
+	}
+	c := head.Correlations(names)
+	closest, near = make([]float64, len(alive)), make([]float64, len(alive))
+	for k, p := range alive {
+		for l, q := range alive {
+			if l != k {
+				closest[k], near[k] = max(closest[k], shared.At(p, q)), max(near[k], c.At(k, l))
+			}
+		}
+	}
+	return closest, near
+}
+
+// closestExpected returns the largest correlation with another channel that a model expects of channel i, 0 where it says nothing.
+func closestExpected(c *mat.SymDense, i int) float64 {
+	if c == nil || i >= c.SymmetricDim() {
+		return 0
+	}
+	most := 0.0
+	for j := range c.SymmetricDim() {
+		if d := c.At(i, i) * c.At(j, j); j != i && d > 0 {
+			most = max(most, math.Abs(c.At(i, j))/math.Sqrt(d))
+		}
+	}
+	return most
+}
