@@ -13,7 +13,7 @@ import (
 type evaluateCmd struct {
 	Data string   `required:"" type:"existingdir" env:"NEUROD_EEG_DATA" help:"Folder of recordings."`
 	JSON bool     `name:"json" help:"Print JSON instead of tables."`
-	Only []string `help:"Families to measure: motor_imagery, p300, ssvep, seizure, artifacts, synthetic, formats. All by default."`
+	Only []string `help:"Families to measure: motor_imagery, p300, ssvep, seizure, artifacts, fitness, synthetic, formats. All by default."`
 	Seed uint64   `default:"42" help:"Seed of the folds."`
 
 	Results string `type:"path" help:"Also write the figures, with a page and pictures, to this folder; decodes are not timed."`

@@ -25,26 +25,47 @@ type fitness struct {
 
 func (f fitness) unfit() bool { return f.low || f.units != nil || f.unit != "" }
 
-// dischargeTimes is how many times as large as ongoing EEG a discharge may be: what is called one, and what may come from inside the
-// head, is judged at that fraction of its amplitude. The largest of Bonn's set S has 630 µV, where bad contact begins at 90.
-const dischargeTimes = 7.0
+const (
+	// ongoing is the amplitude of ongoing EEG, as the SD in µV. A clip that is called a discharge is judged as if it were as large: its
+	// spikes are no movement, and that it can be read package seizure has found.
+	ongoing = 30.0
+	// insideTimes is how many times as large EEG from inside the head may be. The largest of Bonn's set S has 630 µV, where bad contact
+	// begins at 90 on the scalp.
+	insideTimes = 7.0
+)
 
 // assess judges a recording for what a decoder found in it; result is nil where none was asked.
 func assess(l *loaded, result *decoders.Result) fitness {
 	f := fitness{units: quality.SuspectUnits(l.Signal), unit: l.strangeUnit}
-	sig := l.Signal
-	if result != nil && result.Paradigm == decoders.Seizure && (result.Seizure != nil && *result.Seizure || !slices.ContainsFunc(sig.Channels, recording.IsElectrode)) {
-		small := mat.DenseCopyOf(sig.Data)
-		small.Scale(1/dischargeTimes, small)
-		sig.Data = small
-	}
-	s, err := features.Summarize(sig)
-	if err != nil {
+	f.summary, f.low = judge(l.Signal)
+	if !f.low || result == nil || result.Paradigm != decoders.Seizure {
 		return f
 	}
-	f.summary = s
-	f.low = 2*s.Passed < s.Windows && !quality.Passes(sig)
+	switch {
+	case result.Seizure != nil && *result.Seizure:
+		f.summary, _ = judge(smaller(l.Signal, max(1, quality.Amplitude(l.Signal)/ongoing)))
+		f.low = false
+	case !slices.ContainsFunc(l.Channels, recording.IsElectrode):
+		f.summary, f.low = judge(smaller(l.Signal, insideTimes))
+	}
 	return f
+}
+
+// smaller returns the signal divided by a number.
+func smaller(sig decoders.Signal, times float64) decoders.Signal {
+	x := mat.DenseCopyOf(sig.Data)
+	x.Scale(1/times, x)
+	sig.Data = x
+	return sig
+}
+
+// judge returns the quality of a signal, nil where it is too short or too slow to say, and whether it is failed.
+func judge(sig decoders.Signal) (*features.Summary, bool) {
+	s, err := features.Summarize(sig)
+	if err != nil {
+		return nil, false
+	}
+	return s, 2*s.Passed < s.Windows && !quality.Passes(sig)
 }
 
 // assessPart judges samples lo to hi (exclusive) alone.

@@ -214,8 +214,13 @@ func run(ctx context.Context, req *Request, l *loaded, cat catalog.Resolver, opt
 		lo, hi := parts.stretch(l.Signal, at)
 		f.low = assessPart(l, lo, hi, result).low
 	}
-	if f.unfit() {
+	switch {
+	case f.unfit():
 		result = decoders.Abstained(result)
+	case result.Paradigm == decoders.Seizure && result.Seizure == nil:
+		flags := result.Flags // they say that there is no verdict
+		result = decoders.Abstained(result)
+		result.Flags = flags
 	}
 	opt.step("quality")
 	if err := ctx.Err(); err != nil {

@@ -27,9 +27,9 @@ const (
 	Smallest = 0.5
 	// LargestScalp is where it is certain that one is: the largest median of a cap among the recordings that we have is below 100.
 	LargestScalp = 150.0
-	// LargestAny is beyond seizures inside the head, which reach 630 µV (Bonn, set S). It holds for channels that are no known
-	// electrodes, and for those that repeat themselves as a discharge does.
-	LargestAny = 700.0
+	// LargestAny is beyond seizures inside the head: of 4-s clips of Bonn's set S none reaches it. It holds for channels that are no
+	// known electrodes, and for those that repeat themselves as a discharge does.
+	LargestAny = 1000.0
 )
 
 const (
@@ -48,8 +48,7 @@ func SuspectUnits(sig decoders.Signal) *Units {
 		return nil
 	}
 	// As they are, but for drift, most clips are beyond doubt, and nothing needs a filter.
-	raw := amplitudes(sig, func(dst, x []float64) { dsp.Detrend(dst, x) })
-	if a := median(raw); len(raw) == 0 || a >= Smallest && a <= LargestScalp {
+	if a := Amplitude(sig); a == 0 || a >= Smallest && a <= LargestScalp {
 		return nil
 	}
 	sos, err := dsp.ButterBandPass(2, low, math.Min(high, 0.45*sig.Rate), sig.Rate)
@@ -80,6 +79,11 @@ func SuspectUnits(sig decoders.Signal) *Units {
 		u.LooksLike = "nV"
 	}
 	return u
+}
+
+// Amplitude returns the SD of the median channel in its median window without drift, of the channels that move; 0 where none does.
+func Amplitude(sig decoders.Signal) float64 {
+	return median(amplitudes(sig, func(dst, x []float64) { dsp.Detrend(dst, x) }))
 }
 
 // amplitudes returns the median SD over windows of each channel that moves, after prepare.

@@ -25,7 +25,7 @@ type Config struct {
 	Data string
 	// Version of the program, for the report.
 	Version string
-	// Only lists the families to run: motor_imagery, p300, ssvep, seizure, artifacts, synthetic, formats. Defaults to all.
+	// Only lists the families to run: motor_imagery, p300, ssvep, seizure, artifacts, fitness, synthetic, formats. Defaults to all.
 	Only []string
 	// Windows are the lengths in s of SSVEP windows that methods with calibration data are measured on, as far as a recording
 	// has them. Defaults to 1, 2 and 4.
@@ -57,6 +57,7 @@ var families = []family{
 	{"ssvep", (*evaluator).ssvep},
 	{"seizure", (*evaluator).seizure},
 	{"artifacts", (*evaluator).artifacts},
+	{"fitness", (*evaluator).fitness},
 	{"synthetic", (*evaluator).injected},
 	{"formats", (*evaluator).formats},
 }

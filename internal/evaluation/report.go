@@ -94,7 +94,7 @@ func (r *Report) WriteJSON(w io.Writer) error {
 
 // metricOrder is the order of the columns; metrics not listed come last in the note.
 var metricOrder = []string{"accuracy", "auc", "kappa", "ece", "ece_expected", "ece_pooled", "ece_pooled_expected", "brier", "acc_at_50", "itr_bits_min", "itr_t_s", "letters", "sensitivity", "precision", "f1", "false_alarms", "false_alarms_day", "false_accept", "accepted", "ratio",
-	"blink", "motion", "emg", "bad_contact", "gate_passed", "gate_failed", "read", "refused"}
+	"blink", "motion", "emg", "bad_contact", "gate_passed", "gate_failed", "no_answer", "unfit_answers", "answered", "read", "refused"}
 
 // WriteText writes one table a dataset.
 func (r *Report) WriteText(w io.Writer) error {
