@@ -13,13 +13,13 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"golang.org/x/sync/errgroup"
 	"gonum.org/v1/gonum/mat"
 
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/epoch"
 	"github.com/neurod/neurod/decoders/features"
 	"github.com/neurod/neurod/decoders/recording"
+	"github.com/neurod/neurod/internal/guarded"
 	"github.com/neurod/neurod/internal/store"
 	"github.com/neurod/neurod/models"
 )
@@ -292,7 +292,7 @@ func (a *assembler) windows(first, end int64) ([]models.FeatureWindow, error) {
 		return nil, nil
 	}
 	out := make([]models.FeatureWindow, end-first)
-	var group errgroup.Group
+	var group guarded.Group
 	for i, w := range a.windowers {
 		group.Go(func() error {
 			for k := first + int64(i); k < end; k += int64(len(a.windowers)) {

@@ -7,9 +7,8 @@ import (
 	"fmt"
 	"io"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/neurod/neurod/decoders/recording"
+	"github.com/neurod/neurod/internal/guarded"
 	"github.com/neurod/neurod/internal/store"
 	"github.com/neurod/neurod/jobs/failpoint"
 	"github.com/neurod/neurod/models"
@@ -118,7 +117,7 @@ func importFile(ctx context.Context, db ImportStore, task *Task, id string, noti
 	if err != nil {
 		return out, err
 	}
-	group, ctx := errgroup.WithContext(ctx)
+	group, ctx := guarded.WithContext(ctx)
 	chunks := make(chan []byte, fetchAhead)
 	group.Go(func() error {
 		defer close(chunks)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/neurod/neurod/decoders"
+	"github.com/neurod/neurod/internal/guarded"
 	"github.com/neurod/neurod/internal/store"
 	"github.com/neurod/neurod/jobs/failpoint"
 	"github.com/neurod/neurod/models"
@@ -132,6 +133,10 @@ func (s *Server) call(ctx context.Context, c *store.Claimed) (out outcome) {
 		return outcome{err: fmt.Errorf("no handler for jobs of kind %q", c.Job.Kind)}
 	}
 	result, err := h(ctx, &Task{Job: c.Job, Payload: c.Payload})
+	var deep *guarded.Panic
+	if errors.As(err, &deep) {
+		s.log.Error("handler panicked", "job", c.Job.ID, "panic", fmt.Sprint(deep.Value), "stack", string(deep.Stack))
+	}
 	return outcome{result, err}
 }
 
@@ -146,6 +151,7 @@ func (s *Server) settle(ctx context.Context, c *store.Claimed, out outcome, log 
 		f.ErrorCode, f.ErrorMessage = (*string)(&code), &message
 	}
 	var bad *decoders.Error
+	var deep *guarded.Panic // in a goroutine of the handler
 	var known *models.Error
 	cause := context.Cause(ctx)
 	switch {
@@ -160,7 +166,7 @@ func (s *Server) settle(ctx context.Context, c *store.Claimed, out outcome, log 
 	case errors.As(out.err, &known) && models.ErrorTable[known.Code].Status < 500: // 0 for the codes of jobs
 		fail(known.Code, known.Text())
 		f.ErrorDetails, f.Diagnostics = details(known.Details), out.result.Diagnostics
-	case errors.As(out.err, new(panicked)):
+	case errors.As(out.err, new(panicked)), errors.As(out.err, &deep):
 		fail(models.Internal, "")
 	case cause == ErrDeadline:
 		fail(models.DeadlineExceeded, "")

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -97,8 +98,18 @@ func loggedPath(c *gin.Context) string {
 	if c.Param("external_user_id") != "" {
 		return c.FullPath()
 	}
-	return c.Request.URL.Path
+	// Where no route matches, as with another method or a letter too many, the path may still name a person.
+	logged := c.Request.URL.Path
+	if c.FullPath() == "" {
+		if i := strings.Index(strings.ToLower(logged), usersPart); i >= 0 {
+			logged = logged[:i+len(usersPart)] + ":external_user_id"
+		}
+	}
+	return logged
 }
+
+// usersPart precedes a person's id in a path.
+const usersPart = "users/"
 
 // AccessLog writes one line a request. The query string is left out: the registry family allows keys in it.
 func AccessLog(log *slog.Logger, observe Observe) gin.HandlerFunc {

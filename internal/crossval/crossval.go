@@ -14,11 +14,11 @@ import (
 	"runtime"
 	"slices"
 
-	"golang.org/x/sync/errgroup"
 	"gonum.org/v1/gonum/floats"
 
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/classify"
+	"github.com/neurod/neurod/internal/guarded"
 	"github.com/neurod/neurod/internal/recordings"
 )
 
@@ -79,7 +79,7 @@ func Run(ctx context.Context, p decoders.Pipeline, options json.RawMessage, ds *
 	}
 	parts := make([]*Outcome, len(folds))
 	refused := make([]error, len(folds))
-	g, ctx := errgroup.WithContext(ctx)
+	g, ctx := guarded.WithContext(ctx)
 	g.SetLimit(cfg.Parallel)
 	for i, f := range folds {
 		g.Go(func() error {

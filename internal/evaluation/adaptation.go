@@ -5,12 +5,11 @@ import (
 	"fmt"
 	"strings"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/classify"
 	"github.com/neurod/neurod/decoders/motorimagery"
 	"github.com/neurod/neurod/internal/crossval"
+	"github.com/neurod/neurod/internal/guarded"
 	"github.com/neurod/neurod/internal/recordings"
 )
 
@@ -74,7 +73,7 @@ func (e *evaluator) adaptation(ctx context.Context, dataset, task string, people
 				trained = make([]decoders.Trained, len(folds))
 			}
 			outcomes := make([]*crossval.Outcome, len(folds))
-			g, gctx := errgroup.WithContext(ctx)
+			g, gctx := guarded.WithContext(ctx)
 			g.SetLimit(e.cfg.Parallel)
 			for i, f := range folds {
 				g.Go(func() error {

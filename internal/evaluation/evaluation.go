@@ -14,8 +14,7 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
+	"github.com/neurod/neurod/internal/guarded"
 	"github.com/neurod/neurod/internal/recordings"
 )
 
@@ -112,7 +111,7 @@ func Run(ctx context.Context, cfg Config) (*Report, error) {
 		}
 	}
 	parts := make([]*evaluator, len(families))
-	g, gctx := errgroup.WithContext(ctx)
+	g, gctx := guarded.WithContext(ctx)
 	g.SetLimit(1) // a time is taken while nothing else runs
 	if cfg.Untimed {
 		g.SetLimit(cfg.Parallel)

@@ -5,11 +5,10 @@ import (
 	"errors"
 	"slices"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/classify"
 	"github.com/neurod/neurod/internal/crossval"
+	"github.com/neurod/neurod/internal/guarded"
 )
 
 // crossing is a pipeline to cross-validate on a dataset, and what becomes of the outcome.
@@ -26,7 +25,7 @@ type crossing struct {
 // outcome.
 func (e *evaluator) run(ctx context.Context, list []crossing) error {
 	outcomes, firsts := make([]*crossval.Outcome, len(list)), make([]decoders.Trained, len(list))
-	g, gctx := errgroup.WithContext(ctx)
+	g, gctx := guarded.WithContext(ctx)
 	g.SetLimit(e.cfg.Parallel)
 	for i, c := range list {
 		g.Go(func() error {

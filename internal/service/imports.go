@@ -15,8 +15,8 @@ import (
 	"time"
 
 	"github.com/klauspost/compress/gzip"
-	"golang.org/x/sync/errgroup"
 
+	"github.com/neurod/neurod/internal/guarded"
 	"github.com/neurod/neurod/internal/store"
 	"github.com/neurod/neurod/models"
 )
@@ -218,8 +218,10 @@ func (u *upload) receive(ctx context.Context, cfg SessionsConfig, name string, f
 	}
 	hash := sha256.New()
 	u.hash = hash
-	group, ctx := errgroup.WithContext(ctx)
+	group, ctx := guarded.WithContext(ctx)
 	pr, pw := io.Pipe()
+	// Whatever ends one of the three ends the others, also where they read from or write to one another.
+	defer context.AfterFunc(ctx, func() { pr.CloseWithError(context.Cause(ctx)) })()
 	var surveyed Surveyed
 	group.Go(func() error {
 		var err error

@@ -103,8 +103,8 @@ func (j *Jobs) List(ctx context.Context, p models.Principal, f JobFilter) (JobPa
 }
 
 // Cancel cancels a job that is not final yet and returns it as it then stands; again it changes nothing.
-// A batch takes its items along; an erasure goes on, whoever wants it to end. Errors: InsufficientScope, JobNotFound,
-// JobNotCancelable.
+// A batch takes its items along; an erasure goes on, whoever wants it to end. Who may not read jobs learns how the job stands
+// and nothing of what it found. Errors: InsufficientScope, JobNotFound, JobNotCancelable.
 func (j *Jobs) Cancel(ctx context.Context, p models.Principal, id string) (JobView, error) {
 	if err := Authorize(p, models.ScopeJobsWrite); err != nil {
 		return JobView{}, err
@@ -120,7 +120,11 @@ func (j *Jobs) Cancel(ctx context.Context, p models.Principal, id string) (JobVi
 	if err != nil {
 		return JobView{}, unanswered(err)
 	}
-	return j.view(ctx, p, job)
+	v, err := j.view(ctx, p, job)
+	if err == nil && !p.Allows(models.ScopeJobsRead) {
+		v.withhold()
+	}
+	return v, err
 }
 
 // unanswered gives a fault of the job store its place in the error table: what is no *models.Error is a database that
@@ -131,6 +135,17 @@ func unanswered(err error) error {
 		return err
 	}
 	return unavailable(err)
+}
+
+// withhold takes out what a job was asked and what it found.
+func (v *JobView) withhold() {
+	hide := func(j *models.Job) {
+		j.Request, j.Output, j.Diagnostics, j.ErrorMessage, j.ErrorDetails = nil, nil, nil, nil, nil
+	}
+	hide(&v.Job)
+	for i := range v.Items {
+		hide(&v.Items[i])
+	}
 }
 
 // view adds the items of a batch.
