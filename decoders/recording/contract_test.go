@@ -49,6 +49,7 @@ func contractSeeds(t testing.TB) map[recording.Format]struct {
 			table: []byte{1, 50, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 3}}.bytes()},
 		recording.GDF2:        {"x.gdf", gdfFile{version: "GDF 2.20", records: 2, channels: []gdfChannel{{label: "Cz", code: 4275, spr: 2, typ: 17}, {label: "Pz", spr: 1, typ: 1}}, data: make([]byte, 34)}.bytes()},
 		recording.XDF:         {"x.xdf", x.Bytes()},
+		recording.Zip:         {"x.zip", zipped(t, map[string]string{"x.vhdr": fmt.Sprintf(vhdr, "MULTIPLEXED", "INT_16"), "x.eeg": string(int16s(1, 2, 3, 4))})},
 		recording.MuseCSV:     {"x.csv", []byte(museCSV(20, 256, 5, false, steady))},
 		recording.MindMonitor: {"x.csv", []byte(mindMonitor.String())},
 		recording.OpenBCI:     {"x.txt", []byte(openBCI.String())},
@@ -126,7 +127,7 @@ func TestEveryReaderKeepsTheContract(t *testing.T) {
 		if got := recording.Sniff(seed.name, seed.file); got != format {
 			t.Errorf("the file of %s is taken for %s", format, got)
 		}
-		if rec, err := recording.Open(seed.name, bytes.NewReader(seed.file), int64(len(seed.file))); err != nil || len(rec.Channels) == 0 {
+		if rec, _, err := recording.Survey(seed.name, bytes.NewReader(seed.file)); err != nil || len(rec.Channels) == 0 {
 			t.Errorf("%s: %v", format, err)
 		}
 		for at := range min(len(seed.file), 800) {

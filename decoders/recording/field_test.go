@@ -376,3 +376,66 @@ func TestXDFStreamsOfOtherKinds(t *testing.T) {
 		}
 	}
 }
+
+// A ZIP archive is imported where it holds one recording, BrainVision's files together.
+func TestArchiveOfOneRecording(t *testing.T) {
+	t.Parallel()
+	header := fmt.Sprintf(vhdr, "MULTIPLEXED", "INT_16")
+	edf := string(edfFile{signals: []edfSignal{{unit: "uV"}}, data: int16s(1, 2, 3, 4, 5, 6, 7, 8)}.bytes())
+	samples := make([]int, 2*500)
+	for i := range samples {
+		samples[i] = i
+	}
+	eeg := string(int16s(samples...))
+	markers := "[Marker Infos]\nMk1=New Segment,,1,1,0,20240909105744613000\nMk2=Stimulus,S  7,251,1,0\nMk3=Stimulus,S  8,400,25,0\n"
+	for _, tt := range []struct {
+		name  string
+		files map[string]string
+		code  string // of the refusal
+		word  string
+	}{
+		{"BrainVision", map[string]string{"S1/x.vhdr": header, "S1/x.eeg": eeg, "S1/x.vmrk": markers, "S1/README.txt": "none"}, "", ""},
+		{"EDF with a note", map[string]string{"x.edf": edf, "notes.txt": "nothing of interest"}, "", ""},
+		{"two recordings", map[string]string{"x.edf": edf, "y.edf": edf}, decoders.CodeUnsupportedFormat, "holds 2 recordings"},
+		{"no recording", map[string]string{"notes.md": "nothing at all"}, decoders.CodeUnsupportedFormat, "no recording"},
+		{"without its samples", map[string]string{"x.vhdr": header}, decoders.CodePayloadMalformed, "x.eeg is missing"},
+		{"a bomb", map[string]string{"x.txt": strings.Repeat("1\n", 4<<20)}, decoders.CodePayloadMalformed, "unpacks to more"},
+	} {
+		file := zipped(t, tt.files)
+		rec, plan, err := recording.Survey("x.zip", bytes.NewReader(file))
+		if tt.code != "" {
+			if codeOf(err) != tt.code || !strings.Contains(err.Error(), tt.word) {
+				t.Errorf("%s: %v", tt.name, err)
+			}
+			continue
+		}
+		if err != nil {
+			t.Errorf("%s: %v", tt.name, err)
+			continue
+		}
+		s, err := recording.OpenStream(plan, bytes.NewReader(file))
+		if err != nil {
+			t.Errorf("%s: %v", tt.name, err)
+			continue
+		}
+		var b recording.Block
+		n, notes := 0, []recording.Annotation{}
+		for s.Next(&b) == nil {
+			n += len(b.Samples[0])
+			notes = append(notes, b.Annotations...)
+			if len(b.Events) > 0 {
+				t.Errorf("%s: events that are annotations already: %v", tt.name, b.Events)
+			}
+		}
+		want, marks := 8, 0
+		if tt.name == "BrainVision" {
+			want, marks = 500, 2
+		}
+		if n != want || len(notes) != marks || len(rec.Channels) == 0 || rec.Channels[0].Samples != nil {
+			t.Errorf("%s: %d samples, annotations %v", tt.name, n, notes)
+		}
+		if marks > 0 && (math.Abs(notes[0].Onset-1) > 1e-9 || notes[1].Duration != 0.1 || notes[0].Code() != 7) {
+			t.Errorf("%s: annotations %+v", tt.name, notes)
+		}
+	}
+}

@@ -152,7 +152,7 @@ func Open(name string, r io.ReaderAt, size int64) (*Recording, error) {
 		return nil, err
 	}
 	format := Sniff(name, head)
-	if _, known := readers[format]; known {
+	if _, known := readers[format]; known && format != Zip { // an archive may hold many: see OpenZip
 		return readWhole(format, name, r, size)
 	}
 	if format == Gzip {
@@ -164,7 +164,7 @@ func Open(name string, r io.ReaderAt, size int64) (*Recording, error) {
 // refusal is the error of a file of a format that Open does not read.
 func refusal(f Format, name string, head []byte) error {
 	if f == BrainVision {
-		return unsupported(f, nil, "a BrainVision header alone holds no samples: its .eeg and .vmrk files are needed too")
+		return unsupported(f, nil, "a BrainVision header alone holds no samples: its .eeg and .vmrk files are needed too, for an import in one ZIP archive")
 	}
 	if reason, known := refusals[f]; known {
 		return unsupported(f, nil, "%s", reason)

@@ -50,7 +50,8 @@ func init() { // a zip reads its members by this table
 	readers = map[Format]reader{
 		EDF: edf(EDF), BDF: edf(BDF), GDF1: gdf, GDF2: gdf,
 		MuseCSV: text(MuseCSV), MindMonitor: text(MindMonitor), OpenBCI: text(OpenBCI), Table: text(Table),
-		XDF: {whole: func(src *source, at io.ReaderAt, _ string) (*Recording, error) { return readXDF(src, at) }},
+		XDF: held(XDF, func(src *source, at io.ReaderAt, _ string) (*Recording, error) { return readXDF(src, at) }),
+		Zip: held(Zip, readZip),
 	}
 }
 
@@ -70,8 +71,6 @@ func collected(s *Stream, err error) (*Recording, error) {
 // notStreamed says why a format is not read as it comes in.
 func notStreamed(format Format, name string, head []byte) error {
 	switch format {
-	case XDF:
-		return unsupported(XDF, nil, "the clocks of its streams are only known at its end, so it cannot be read as it comes in; convert it to EDF or BDF")
 	case Gzip:
 		return unsupported(Gzip, nil, "gzip within gzip is not unpacked")
 	}

@@ -135,6 +135,7 @@ type Plan struct {
 	Format   Format    `json:"format"` // as Sniff tells it
 	Bytes    int64     `json:"bytes"`
 	Rate     float64   `json:"rate,omitempty"`     // Hz; of text formats alone, 0 where nothing tells it: the caller must
+	Name     string    `json:"name,omitempty"`     // of the file, where its format needs it again
 	Gaps     []rowGap  `json:"gaps,omitempty"`     // of text formats: what is missing between rows
 	Start    time.Time `json:"start,omitzero"`     // of the first row
 	Warnings []string  `json:"warnings,omitempty"` // of the survey
@@ -144,8 +145,8 @@ type Plan struct {
 // (without samples) and how to read it again as a stream. A header that cannot be read is refused before more is read;
 // the rest is judged as Open judges it. name counts where the content leaves the format open.
 //
-// It reads EDF, BDF, GDF, Muse and Mind Monitor CSV, OpenBCI text and tables. Other formats, those that take several
-// files, and archives are unsupported_format. A recording whose rows are no waveform is not refused here: see
+// It reads EDF, BDF, GDF, Muse and Mind Monitor CSV, OpenBCI text and tables of any length, and up to mostHeld bytes of XDF
+// and of ZIP archives of one recording, which is how the files of BrainVision come. Others are unsupported_format. A recording whose rows are no waveform is not refused here: see
 // Recording.Select.
 func Survey(name string, r io.Reader) (*Recording, Plan, error) {
 	head := make([]byte, headBytes)
