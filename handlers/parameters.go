@@ -30,7 +30,7 @@ var parameters = map[string][]string{
 	"GET /v1/sessions":                     {"ingestion_mode", "external_user_id", "limit", "cursor"},
 	"POST /v1/sessions":                    {},
 	"GET /v1/sessions/:id":                 {},
-	"POST /v1/sessions/:id/ingest":         {"batch_id", "t0_unix_ms"},
+	"POST /v1/sessions/:id/ingest":         {"batch_id", "t0_unix_ms", "unit", "encoding"},
 	"POST /v1/sessions/:id/end":            {},
 	"GET /v1/sessions/:id/status":          {},
 	"GET /v1/sessions/:id/events":          {"limit", "after"},

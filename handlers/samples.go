@@ -26,12 +26,13 @@ func anyBatch(body []byte) (service.Batch, error) {
 	var doc struct {
 		BatchID string          `json:"batch_id"`
 		StartMS *int64          `json:"t0_unix_ms"`
+		Unit    string          `json:"unit"`
 		Data    json.RawMessage `json:"data"`
 	}
 	if err := decodeJSON(body, &doc); err != nil {
 		return service.Batch{}, err
 	}
-	b := service.Batch{BatchID: doc.BatchID, StartMS: doc.StartMS}
+	b := service.Batch{BatchID: doc.BatchID, StartMS: doc.StartMS, Unit: doc.Unit}
 	if len(doc.Data) == 0 || string(doc.Data) == "null" {
 		return b, models.InvalidField("/data", "required", "is required: an object with an array of numbers a channel")
 	}

@@ -229,6 +229,9 @@ func (a *API) ingest(c *gin.Context) {
 	}
 	if idem.Key != "" {
 		idem.Fingerprint = fingerprint(c.Param("id"), b.BatchID, ms(b.StartMS), idem.Fingerprint)
+		if b.Raw != nil && b.Unit+b.Encoding != "" { // they stand beside the body
+			idem.Fingerprint = fingerprint(idem.Fingerprint, b.Unit, b.Encoding)
+		}
 	}
 	accepted, err := a.cfg.Sessions.Ingest(c.Request.Context(), principal(c), c.Param("id"), b, idem, respondIngested)
 	if err != nil {
@@ -274,7 +277,7 @@ func respondIngested(i service.Ingested) (int, []byte) {
 	return http.StatusAccepted, append(b, "}\n"...)
 }
 
-// binaryBatch reads a batch of float32 samples, whose id and time stand in headers or in the query.
+// binaryBatch reads a batch of bare samples, whose id and time stand in headers or in the query, as their unit and encoding do.
 func binaryBatch(c *gin.Context, body []byte) (service.Batch, error) {
 	either := func(header, parameter string) string {
 		if v := c.GetHeader(header); v != "" {
@@ -282,7 +285,7 @@ func binaryBatch(c *gin.Context, body []byte) (service.Batch, error) {
 		}
 		return c.Query(parameter)
 	}
-	b := service.Batch{BatchID: either("X-Batch-Id", "batch_id"), Raw: body}
+	b := service.Batch{BatchID: either("X-Batch-Id", "batch_id"), Raw: body, Unit: c.Query("unit"), Encoding: c.Query("encoding")}
 	if b.Raw == nil {
 		b.Raw = []byte{}
 	}

@@ -358,7 +358,11 @@ type Batch struct {
 	BatchID string
 	StartMS *int64           // Unix ms of the first sample
 	Named   []ChannelSamples // one a channel, in any order
-	Raw     []byte           // or float32 little-endian, sample-major, in the order of the session's channels
+	Raw     []byte           // or little-endian floats, sample-major, in the order of the session's channels
+	// Encoding of Raw: float32le or float64le. Defaults to float32le.
+	Encoding string
+	// Unit of the samples, one of models.UnitNames. They are kept in µV. Defaults to uV.
+	Unit string
 }
 
 // Ingested is what became of a batch.
@@ -498,14 +502,21 @@ func (b *Batch) check(ses models.Session, now time.Time) ([]byte, error) {
 	} else if fault := timeFault(*b.StartMS, now); fault != "" {
 		wrong.add("/t0_unix_ms", "out_of_range", "%s", fault)
 	}
+	uv, known := models.Microvolts(b.Unit)
+	if !known {
+		wrong.oneOf("/unit", b.Unit, units)
+	}
+	if b.Raw != nil {
+		wrong.oneOf("/encoding", b.Encoding, []string{"float32le", "float64le"})
+	}
 	if len(wrong) > 0 {
 		return nil, &models.Error{Code: models.InvalidRequestBody, Fields: wrong}
 	}
 	var data []byte
 	if b.Raw != nil {
-		data = b.checkRaw(ses, &wrong)
+		data = b.checkRaw(ses, uv, &wrong)
 	} else {
-		data = b.checkNamed(ses, &wrong)
+		data = b.checkNamed(ses, uv, &wrong)
 	}
 	if len(wrong) == 0 {
 		admitBatch(ses, int64(len(data)/4/len(ses.Channels)), &wrong)
@@ -516,20 +527,37 @@ func (b *Batch) check(ses models.Session, now time.Time) ([]byte, error) {
 	return data, nil
 }
 
-func (b *Batch) checkRaw(ses models.Session, wrong *fieldErrors) []byte {
-	frame := 4 * len(ses.Channels)
+func (b *Batch) checkRaw(ses models.Session, uv float64, wrong *fieldErrors) []byte {
+	width, name := 4, "float32"
+	if b.Encoding == "float64le" {
+		width, name = 8, "float64"
+	}
+	frame := width * len(ses.Channels)
 	if len(b.Raw) == 0 || len(b.Raw)%frame != 0 {
-		wrong.add("", "length", "holds %d bytes; %d channels of float32 take a multiple of %d", len(b.Raw), len(ses.Channels), frame)
+		wrong.add("", "length", "holds %d bytes; %d channels of %s take a multiple of %d", len(b.Raw), len(ses.Channels), name, frame)
 		return nil
 	}
-	for i := 0; i < len(b.Raw) && len(*wrong) < maxSampleErrors; i += 4 {
-		v := float64(math.Float32frombits(binary.LittleEndian.Uint32(b.Raw[i:])))
-		judge(v, ses.Channels[i/4%len(ses.Channels)], i/frame, wrong)
+	data := b.Raw
+	if width != 4 || uv != 1 {
+		data = make([]byte, len(b.Raw)/width*4)
 	}
-	return b.Raw
+	for i := 0; i < len(b.Raw) && len(*wrong) < maxSampleErrors; i += width {
+		var v float64
+		if width == 8 {
+			v = math.Float64frombits(binary.LittleEndian.Uint64(b.Raw[i:]))
+		} else {
+			v = float64(math.Float32frombits(binary.LittleEndian.Uint32(b.Raw[i:])))
+		}
+		v *= uv
+		judge(v, ses.Channels[i/width%len(ses.Channels)], i/frame, wrong)
+		if width != 4 || uv != 1 {
+			binary.LittleEndian.PutUint32(data[i/width*4:], math.Float32bits(float32(v)))
+		}
+	}
+	return data
 }
 
-func (b *Batch) checkNamed(ses models.Session, wrong *fieldErrors) []byte {
+func (b *Batch) checkNamed(ses models.Session, uv float64, wrong *fieldErrors) []byte {
 	index := make(map[string]int, len(ses.Channels))
 	for i, c := range ses.Channels {
 		index[c] = i
@@ -563,6 +591,7 @@ func (b *Batch) checkNamed(ses models.Session, wrong *fieldErrors) []byte {
 	data := make([]byte, 4*n*len(rows))
 	for i, row := range rows {
 		for k, v := range row {
+			v *= uv
 			judge(v, ses.Channels[i], k, wrong)
 			if len(*wrong) >= maxSampleErrors {
 				return nil
