@@ -11,10 +11,11 @@ import (
 )
 
 type evaluateCmd struct {
-	Data string   `required:"" type:"existingdir" env:"NEUROD_EEG_DATA" help:"Folder of recordings."`
-	JSON bool     `name:"json" help:"Print JSON instead of tables."`
-	Only []string `help:"Families to measure: motor_imagery, p300, ssvep, seizure, artifacts, fitness, synthetic, formats. All by default."`
-	Seed uint64   `default:"42" help:"Seed of the folds."`
+	Data    string   `required:"" type:"existingdir" env:"NEUROD_EEG_DATA" help:"Folder of recordings."`
+	JSON    bool     `name:"json" help:"Print JSON instead of tables."`
+	Only    []string `help:"Families to measure: motor_imagery, p300, ssvep, seizure, artifacts, fitness, synthetic, formats, recordings. All by default."`
+	Classes []string `placeholder:"EVENT=CLASS" help:"What events (labels or codes) of recordings in no known layout stand for, such as 7=left_hand,8=right_hand."`
+	Seed    uint64   `default:"42" help:"Seed of the folds."`
 
 	Results string `type:"path" help:"Also write the figures, with a page and pictures, to this folder; decodes are not timed."`
 	Check   string `type:"existingdir" help:"Fail where the figures differ from those in this folder; decodes are not timed."`
@@ -24,7 +25,7 @@ type evaluateCmd struct {
 func (c evaluateCmd) Run(ctx context.Context) error {
 	bar := newBar("measuring")
 	report, err := evaluation.Run(ctx, evaluation.Config{
-		Data: c.Data, Version: version(), Only: c.Only, Seed: c.Seed, Untimed: c.Results != "" || c.Check != "",
+		Data: c.Data, Version: version(), Only: c.Only, Classes: c.Classes, Seed: c.Seed, Untimed: c.Results != "" || c.Check != "",
 		Progress: bar.say,
 	})
 	bar.done()
@@ -41,6 +42,9 @@ func (c evaluateCmd) Run(ctx context.Context) error {
 	}
 	if err := c.keep(report); err != nil {
 		return err
+	}
+	if report.Nothing() {
+		return fmt.Errorf("nothing in %s could be used: %d recordings were found", c.Data, report.Files.Found)
 	}
 	if failed := report.Failed(); len(failed) > 0 {
 		return fmt.Errorf("%d rows are below what they must reach", len(failed))

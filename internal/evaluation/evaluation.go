@@ -24,8 +24,12 @@ type Config struct {
 	Data string
 	// Version of the program, for the report.
 	Version string
-	// Only lists the families to run: motor_imagery, p300, ssvep, seizure, artifacts, fitness, synthetic, formats. Defaults to all.
+	// Only lists the families to run: motor_imagery, p300, ssvep, seizure, artifacts, fitness, synthetic, formats, recordings. Defaults to
+	// all.
 	Only []string
+	// Classes are what the events of recordings stand for that lie in no known layout, each "event=class"; an event is a label or a
+	// code. Defaults to the usual names and codes of movements, and the targets of flashes.
+	Classes []string
 	// Windows are the lengths in s of SSVEP windows that methods with calibration data are measured on, as far as a recording
 	// has them. Defaults to 1, 2 and 4.
 	Windows []float64
@@ -59,6 +63,7 @@ var families = []family{
 	{"fitness", (*evaluator).fitness},
 	{"synthetic", (*evaluator).injected},
 	{"formats", (*evaluator).formats},
+	{"recordings", (*evaluator).recordings},
 }
 
 // Families returns the names that Config.Only takes.
@@ -74,6 +79,7 @@ func Families() []string {
 type evaluator struct {
 	cfg     Config
 	report  *Report
+	used    map[string]bool // files that were measured
 	flicker presences
 	pairs   []paired // groups with answers, in the order they came
 	answers map[paired][]*answers
@@ -110,6 +116,11 @@ func Run(ctx context.Context, cfg Config) (*Report, error) {
 			return nil, fmt.Errorf("unknown family %q: choose from %s", name, strings.Join(Families(), ", "))
 		}
 	}
+	if len(cfg.Classes) > 0 {
+		if _, err := recordings.ParseClasses(cfg.Classes); err != nil {
+			return nil, err
+		}
+	}
 	parts := make([]*evaluator, len(families))
 	g, gctx := guarded.WithContext(ctx)
 	g.SetLimit(1) // a time is taken while nothing else runs
@@ -143,6 +154,7 @@ func Run(ctx context.Context, cfg Config) (*Report, error) {
 		e.join(part)
 	}
 	e.report.Comparisons, e.report.Summaries = e.compare(), e.summaries()
+	e.report.Files = e.inventory()
 	return e.report, nil
 }
 
@@ -155,6 +167,9 @@ func (e *evaluator) join(part *evaluator) {
 		e.answers = map[paired][]*answers{}
 	}
 	maps.Copy(e.answers, part.answers)
+	for file := range part.used {
+		e.use(file)
+	}
 }
 
 // libraries are the versions of gonum in this program and of what made the references.

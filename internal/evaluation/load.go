@@ -3,12 +3,24 @@ package evaluation
 import (
 	"path"
 	"path/filepath"
+	"slices"
 
 	"github.com/neurod/neurod/internal/recordings"
 )
 
-// glob returns the files below the data root that match a pattern, in order.
-func (e *evaluator) glob(pattern string) []string { return recordings.Glob(e.cfg.Data, pattern) }
+// layouts are where the data sets of known layout lie below the data root. What lies elsewhere is taken by its events.
+var layouts = []string{
+	"motor_imagery/*/*.zip", "motor_imagery/*/*.gdf", "p300/*/*.f32", "p300/*/*.csv", "ssvep/*/*.gdf", "ssvep/*/*.csv",
+	"seizure/*/*.zip", "seizure/*/*.f32", "artifacts/*/*", "headsets/*/*", "formats/*/*", "malformed/*",
+}
+
+// glob returns the files below the data root that match a pattern of a layout, in order.
+func (e *evaluator) glob(pattern string) []string {
+	if !slices.Contains(layouts, pattern) {
+		panic("evaluation: " + pattern + " is not among the layouts")
+	}
+	return recordings.Glob(e.cfg.Data, pattern)
+}
 
 // folder is a file's folder below the data root, with slashes: the dataset's name.
 func (e *evaluator) folder(file string) string { return path.Dir(e.relative(file)) }
@@ -32,5 +44,16 @@ func (e *evaluator) problem(problems ...recordings.Problem) {
 func (e *evaluator) open(file string, keep func(base string) bool) []recordings.Run {
 	runs, problems := recordings.Open(file, keep)
 	e.problem(problems...)
+	if len(runs) > 0 {
+		e.use(file)
+	}
 	return runs
+}
+
+// use notes a file that was measured.
+func (e *evaluator) use(file string) {
+	if e.used == nil {
+		e.used = map[string]bool{}
+	}
+	e.used[filepath.Clean(file)] = true
 }

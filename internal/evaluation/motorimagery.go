@@ -87,6 +87,9 @@ func (e *evaluator) motorImagery(ctx context.Context) error {
 		ds, problems := grazTask.Dataset(recordings.Stem(file), e.open(file, nil), nil, beforeCue, afterCue)
 		e.problem(problems...)
 		if ds == nil {
+			if len(problems) == 0 {
+				e.leave(file, "no event 769 or 770, the cues of left and right, has 4 s of signal after it")
+			}
 			continue
 		}
 		if err := e.skip(ctx, file, e.imageryWithin(ctx, e.folder(file), grazTask.Name, ds)); err != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strings"
 )
 
@@ -72,6 +73,16 @@ type Report struct {
 	// ROCs are the curves of the verdicts "no target" and "seizure".
 	ROCs     []ROC     `json:"rocs,omitempty"`
 	Problems []Problem `json:"problems,omitempty"`
+	// Files counts the recordings; nil where none was looked for.
+	Files *Files `json:"files,omitempty"`
+}
+
+// Files says what became of the recordings below the data root.
+type Files struct {
+	Found int `json:"found"` // recordings, and archives of them
+	Used  int `json:"used"`  // of them
+	// Left are those that nothing was measured of.
+	Left []Problem `json:"left"`
 }
 
 // Failed returns the rows that are below what they must reach.
@@ -113,6 +124,14 @@ func (r *Report) WriteText(w io.Writer) error {
 		fmt.Fprintf(&b, "\n## %s\n\n", name)
 		writeTable(&b, rows)
 		r.writeComparisons(&b, name)
+	}
+	if f := r.Files; f != nil {
+		fmt.Fprintf(&b, "\n%d recordings found, %d used, %d left\n", f.Found, f.Used, len(f.Left))
+		for _, left := range f.Left {
+			if !slices.Contains(r.Problems, left) { // those follow
+				fmt.Fprintf(&b, "- %s: %s\n", left.File, left.Reason)
+			}
+		}
 	}
 	if len(r.Problems) > 0 {
 		fmt.Fprintf(&b, "\n## not used\n\n")

@@ -45,6 +45,11 @@ func (e *evaluator) bonn(ctx context.Context, folder string, archives []string) 
 	e.progress("%s", folder)
 	ds, problems, err := recordings.Bonn(ctx, archives)
 	e.problem(problems...)
+	if ds != nil {
+		for _, file := range archives {
+			e.use(file)
+		}
+	}
 	if err != nil {
 		return err
 	}

@@ -57,6 +57,33 @@ func (t Task) Label(e decoders.Event) int {
 	})
 }
 
+// ParseClasses reads "event=class" pairs into a task. Classes stand in the order they are first named.
+func ParseClasses(pairs []string) (Task, error) {
+	var t Task
+	seen := map[string]bool{}
+	for _, pair := range pairs {
+		event, class, ok := strings.Cut(pair, "=")
+		event, class = strings.TrimSpace(event), strings.TrimSpace(class)
+		if !ok || event == "" || class == "" {
+			return t, fmt.Errorf("class %q is not of the form event=class, such as T1=left_hand", pair)
+		}
+		if seen[event] {
+			return t, fmt.Errorf("event %q stands for two classes", event)
+		}
+		seen[event] = true
+		k := slices.Index(t.Classes, class)
+		if k < 0 {
+			k = len(t.Classes)
+			t.Classes, t.Events = append(t.Classes, class), append(t.Events, nil)
+		}
+		t.Events[k] = append(t.Events[k], event)
+	}
+	if len(t.Classes) < 2 {
+		return t, fmt.Errorf("%d classes, at least 2 are needed", len(t.Classes))
+	}
+	return t, nil
+}
+
 // ByClass returns the labels and codes of the events of each class.
 func (t Task) ByClass() map[string][]string {
 	out := make(map[string][]string, len(t.Classes))

@@ -217,8 +217,20 @@ func isProse(lower string) bool {
 	return lower == "source.txt" || lower == "readme.txt" || lower == "license.txt" || lower == "licence.txt" || lower == "records.txt"
 }
 
-// subjectOf names the person of a run.
+// SubjectOf names the person of a run of a file below root by SubjectPattern, "" where no name tells.
+func SubjectOf(root, path, run string) string {
+	return findSubject(SubjectPattern, file{path, root}, run)
+}
+
+// subjectOf names the person of a run; what the pattern does not find is one person.
 func subjectOf(pattern *regexp.Regexp, f file, run string) string {
+	if s := findSubject(pattern, f, run); s != "" {
+		return s
+	}
+	return "1"
+}
+
+func findSubject(pattern *regexp.Regexp, f file, run string) string {
 	names := []string{run, Stem(f.path)}
 	for dir := filepath.Dir(f.path); ; dir = filepath.Dir(dir) {
 		names = append(names, filepath.Base(dir))
@@ -236,5 +248,5 @@ func subjectOf(pattern *regexp.Regexp, f file, run string) string {
 			return strings.ReplaceAll(m[0], "/", "_")
 		}
 	}
-	return "1"
+	return ""
 }

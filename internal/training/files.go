@@ -63,7 +63,7 @@ func FromFiles(ctx context.Context, cfg FilesConfig) (*Model, []recordings.Probl
 		return nil, nil, err
 	}
 	paradigm := pipelines[0].Paradigm()
-	task, err := ParseClasses(cfg.Classes)
+	task, err := recordings.ParseClasses(cfg.Classes)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -136,31 +136,4 @@ func choosePipelines(names []string, paradigm decoders.Paradigm) ([]decoders.Pip
 		out = append(out, p)
 	}
 	return out, nil
-}
-
-// ParseClasses reads "event=class" pairs into a task. Classes stand in the order they are first named.
-func ParseClasses(pairs []string) (recordings.Task, error) {
-	var t recordings.Task
-	seen := map[string]bool{}
-	for _, pair := range pairs {
-		event, class, ok := strings.Cut(pair, "=")
-		event, class = strings.TrimSpace(event), strings.TrimSpace(class)
-		if !ok || event == "" || class == "" {
-			return t, fmt.Errorf("class %q is not of the form event=class, such as T1=left_hand", pair)
-		}
-		if seen[event] {
-			return t, fmt.Errorf("event %q stands for two classes", event)
-		}
-		seen[event] = true
-		k := slices.Index(t.Classes, class)
-		if k < 0 {
-			k = len(t.Classes)
-			t.Classes, t.Events = append(t.Classes, class), append(t.Events, nil)
-		}
-		t.Events[k] = append(t.Events[k], event)
-	}
-	if len(t.Classes) < 2 {
-		return t, fmt.Errorf("%d classes, at least 2 are needed", len(t.Classes))
-	}
-	return t, nil
 }

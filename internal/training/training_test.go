@@ -219,7 +219,7 @@ func TestTrainRefuses(t *testing.T) {
 
 func TestParseClasses(t *testing.T) {
 	t.Parallel()
-	task, err := training.ParseClasses([]string{"T2=right", " 770 = right", "T1=left"})
+	task, err := recordings.ParseClasses([]string{"T2=right", " 770 = right", "T1=left"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -230,7 +230,7 @@ func TestParseClasses(t *testing.T) {
 		t.Error(diff)
 	}
 	for _, bad := range [][]string{nil, {"T1=left"}, {"T1", "T2=x"}, {"=left", "T2=x"}, {"T1=", "T2=x"}, {"T1=a", "T1=b"}} {
-		if _, err := training.ParseClasses(bad); err == nil {
+		if _, err := recordings.ParseClasses(bad); err == nil {
 			t.Errorf("%q: no error", bad)
 		}
 	}
