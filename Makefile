@@ -8,7 +8,7 @@ COMMIT ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null)$(shell test -z "$$(
 BUILD := github.com/neurod/neurod/internal/build
 export NEUROD_EEG_DATA ?= $(abspath ../shared/eeg)
 
-.PHONY: help setup build run demo test test-science lint generate check-generated golden models evaluate results chaos bench clean
+.PHONY: help setup build run demo test test-science lint generate check-generated golden models evaluate results chaos hostile bench clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -54,6 +54,9 @@ results: build ## Measure everything over NEUROD_EEG_DATA and write docs/results
 
 chaos: build setup ## Kill, freeze, flush and restart everything under load; lost, doubled and changed must be 0
 	go run ./tools/chaos -neurod bin/neurod
+
+hostile: build ## Attack a server with the worst bodies of a megabyte and 10,000 broken recordings; print what that costs it
+	go run ./tools/hostile -neurod bin/neurod $(if $(ONLY),-only '$(ONLY)')
 
 bench: build setup ## Measure speed beside floors, limits and Python (3.11+, left out where missing); ONLY=live,import picks parts, PAIR=embedded a pair of stores
 	go run ./tools/bench -neurod bin/neurod $(if $(ONLY),-only $(ONLY)) $(if $(PAIR),-pair $(PAIR))

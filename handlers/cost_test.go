@@ -82,7 +82,7 @@ func TestBodiesCostWhatTheySend(t *testing.T) {
 		read func([]byte) error
 		fine bool
 	}{
-		"a large free key that a hundred items share": {`{"defaults":{"context":{"free":"` + strings.Repeat("k", 40_000) + `"}},"items":[` + hundred + `]}`, batchCost, batch, true},
+		"a large free key that a hundred items share": {`{"defaults":{"context":{"free":"` + strings.Repeat("k", 20_000) + `"}},"items":[` + hundred + `]}`, batchCost, batch, true},
 		"a free key too large for a hundred items":    {`{"defaults":{"context":{"free":"` + strings.Repeat("k", 900_000) + `"}},"items":[` + hundred + `]}`, batchCost, batch, false},
 		"keys that a hundred items share":             {numbered(`{"items":[`+hundred+`],"defaults":{"context":{`, `"%d":0`, `}}}`), batchCost, batch, false},
 		"items without end":                           {list(`{"items":[`, "0", "]}"), batchCost, batch, false},

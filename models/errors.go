@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"time"
+	"unicode/utf8"
 )
 
 // Code is the stable name of an error. The table below is the only place that gives it a status and a message.
@@ -153,6 +154,34 @@ type FieldError struct {
 	Pointer string `json:"pointer"` // JSON pointer (RFC 6901) into the body, or the parameter's name
 	Code    string `json:"code"`    // "required", "too_long", "not_base64", ...
 	Message string `json:"message"`
+}
+
+// Limits of what an error tells: callers' own names stand in pointers and messages, and a body of a megabyte can be wrong in
+// as many places.
+const (
+	MaxFieldErrors  = 20
+	maxPointerBytes = 200
+	maxMessageBytes = 1000
+)
+
+// Bounded returns the first MaxFieldErrors fields, with pointers and messages cut to a length that people read.
+func Bounded(fields []FieldError) []FieldError {
+	out := make([]FieldError, 0, min(len(fields), MaxFieldErrors))
+	for _, f := range fields[:min(len(fields), MaxFieldErrors)] {
+		out = append(out, FieldError{cut(f.Pointer, maxPointerBytes), f.Code, cut(f.Message, maxMessageBytes)})
+	}
+	return out
+}
+
+// cut returns a text of at most so many bytes, of whole characters.
+func cut(s string, most int) string {
+	if len(s) <= most {
+		return s
+	}
+	for most > 0 && !utf8.RuneStart(s[most]) {
+		most--
+	}
+	return s[:most] + "…"
 }
 
 // Error is a fault with a stable code. Whatever is not an *Error is an internal error to the outside.

@@ -30,6 +30,11 @@ const (
 	// CodeModelMalformed is the code of errors about model files.
 	CodeModelMalformed = "model_malformed"
 
+	// MaxChannels is how many channels a model may look at, and maxClasses how many classes it may have: bringing a model to life
+	// takes the cube of the former, and recordings have no more.
+	MaxChannels = 512
+	maxClasses  = 1024
+
 	maxNameLength = 128
 	maxDims       = 8
 )
@@ -304,6 +309,12 @@ func (h *header) check() error {
 	case "", LicenseFree, "research", "commercial":
 	default:
 		return malformed("the card requires the unknown licence %q", clip(h.Card.RequiresLicense))
+	}
+	if n := len(h.Channels); n > MaxChannels {
+		return malformed("the model has %d channels, more than %d", n, MaxChannels)
+	}
+	if n := len(h.Classes); n > maxClasses {
+		return malformed("the model has %d classes, more than %d", n, maxClasses)
 	}
 	if err := checkUnique("class", h.Classes); err != nil {
 		return err

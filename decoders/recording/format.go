@@ -115,6 +115,9 @@ func sniffText(head []byte) Format {
 	line, _, _ := strings.Cut(s, "\n")
 	line = strings.TrimSpace(line)
 	fields := dialectOf(line).split(line)
+	if len(fields) == 0 { // white space
+		return Unknown
+	}
 	switch bare := strings.TrimLeft(line, `"`); {
 	case strings.HasPrefix(bare, "%OpenBCI"), strings.HasPrefix(bare, "%OBCI"):
 		return OpenBCI

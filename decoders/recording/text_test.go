@@ -269,6 +269,9 @@ func TestSniffLooksAtContentFirst(t *testing.T) {
 		{"x", "timestamps,TP9\n1,2\n", recording.MuseCSV},
 		{"x", "\x00\x01", recording.Unknown},
 		{"x", "", recording.Unknown},
+		{"x", strings.Repeat("\n", 4096), recording.Unknown},
+		{"x", strings.Repeat(" ", 4096), recording.Unknown},
+		{"x", "\ufeff\t\r\n", recording.Unknown},
 	} {
 		if got := recording.Sniff(tt.name, []byte(tt.head)); got != tt.want {
 			t.Errorf("Sniff(%q, %.20q) = %s, want %s", tt.name, tt.head, got, tt.want)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
+	"strings"
 	"sync"
 
 	"gonum.org/v1/gonum/mat"
@@ -241,6 +243,7 @@ func (d *Decoder) analyze(ctx context.Context, in *decoders.Input) (*analysis, e
 	if err := epoch.Check(in.Signal, d.Info().MinSamples(in.Rate), minRate); err != nil {
 		return nil, err
 	}
+	in = focused(in)
 	win := d.cut(in)
 	a := &analysis{win: win, seconds: float64(win.to-win.from) / in.Rate, rate: in.Rate, channels: len(in.Channels)}
 	var err error
@@ -273,6 +276,37 @@ func (d *Decoder) analyze(ctx context.Context, in *decoders.Input) (*analysis, e
 	}
 	in.Step("surrogates")
 	return a, nil
+}
+
+// mostChannels is how many channels are correlated: with more, a clip of some seconds has as many channels as cycles, and
+// follows any frequency; and the work grows with their cube.
+const mostChannels = 64
+
+// focused returns the input with mostChannels of its channels at most: those over the visual cortex first, then those around
+// it, then the others, each in their order.
+func focused(in *decoders.Input) *decoders.Input {
+	if len(in.Channels) <= mostChannels {
+		return in
+	}
+	var rows []int
+	for _, prefixes := range [][]string{{"O", "PO", "I"}, {"P", "TP", "CP"}, {""}} {
+		for i, name := range in.Channels {
+			far := !slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(strings.ToUpper(name), p) })
+			if far || len(rows) == mostChannels || slices.Contains(rows, i) {
+				continue
+			}
+			rows = append(rows, i)
+		}
+	}
+	slices.Sort(rows)
+	few := *in
+	few.Channels = make([]string, len(rows))
+	few.Data = mat.NewDense(len(rows), in.Samples(), nil)
+	for k, i := range rows {
+		few.Channels[k] = in.Channels[i]
+		few.Data.SetRow(k, in.Data.RawRowView(i))
+	}
+	return &few
 }
 
 // cut chooses the window: from the first event that leaves enough signal, else from the start of the clip.
@@ -492,6 +526,8 @@ func (d *Decoder) score(ctx context.Context, ws *workspace, in *decoders.Input, 
 
 	if d.cfg.Method == FBCCA {
 		part := make([]float64, len(frequencies))
+		var bands []*workspace // of the sub-bands so far, where the references are too many to keep
+		var weights []float64
 		// From the highest band to the broadest, which is the one the surrogates are made of afterwards.
 		for m := d.cfg.SubBands; m >= 1; m-- {
 			low := 8 * float64(m)
@@ -500,14 +536,39 @@ func (d *Decoder) score(ctx context.Context, ws *workspace, in *decoders.Input, 
 			} else if low+8 > hi {
 				continue // less than one harmonic's distance is left
 			}
-			if err := ws.band(in, a.win, true, low, hi); err != nil {
+			w := ws
+			if bank.refs == nil && m > 1 {
+				w = &workspace{scaled: ws.scaled, filters: ws.filters, filtered: ws.filtered}
+			}
+			if err := w.band(in, a.win, true, low, hi); err != nil {
 				return err
 			}
-			if err := ws.correlate(ctx, part, bank); err != nil {
+			if ws.filters == nil {
+				ws.filters = w.filters
+			}
+			ws.filtered = w.filtered
+			if bank.refs == nil {
+				bands, weights = append(bands, w), append(weights, subBandWeights[m-1])
+				continue
+			}
+			if err := w.correlate(ctx, part, bank); err != nil {
 				return err
 			}
 			for k, rho := range part {
 				a.scores[k] += subBandWeights[m-1] * rho * rho
+			}
+		}
+		for k := range frequencies {
+			if bank.refs != nil {
+				break
+			}
+			if k%64 == 63 && ctx.Err() != nil {
+				return ctx.Err()
+			}
+			ref := bank.reference(k) // made once for all bands: it costs more than they do
+			for i, w := range bands {
+				part[k] = w.one(ref)
+				a.scores[k] += weights[i] * part[k] * part[k]
 			}
 		}
 		copy(a.rho, part)

@@ -151,10 +151,12 @@ func (b *bank) reference(k int) *reference {
 	return newReference(b.frequencies[k], harmonicsOf(b.frequencies[k], b.harmonics, b.rate, b.skipLine), b.n, b.rate)
 }
 
-// Limits of the cache: a screen of 40 targets at 250 Hz and 4 s takes 1.6 MB.
+// Limits of the cache: a screen of 40 targets at 250 Hz and 4 s takes 3.2 MB, and the scan of a clip of 4 s 16 MB. Callers
+// choose frequencies and lengths, so what is kept is bounded together.
 const (
-	maxBankBytes = 16 << 20
-	maxBanks     = 8
+	maxBankBytes  = 16 << 20
+	maxBanks      = 8
+	maxBanksBytes = 24 << 20
 )
 
 // bankCache keeps the banks last used. It is safe for concurrent use.
@@ -177,7 +179,7 @@ func (c *bankCache) get(frequencies []float64, harmonics, n int, rate float64, s
 	c.mu.Unlock()
 
 	b := &bank{rate: rate, n: n, frequencies: append([]float64(nil), frequencies...), harmonics: harmonics, skipLine: skipLine}
-	if len(frequencies)*2*harmonics*n/2*8 > maxBankBytes {
+	if b.bytes() > maxBankBytes {
 		return b
 	}
 	b.refs = make([]*reference, len(frequencies))
@@ -187,8 +189,16 @@ func (c *bankCache) get(frequencies []float64, harmonics, n int, rate float64, s
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.banks = append([]*bank{b}, c.banks...)
-	if len(c.banks) > maxBanks {
-		c.banks = c.banks[:maxBanks]
+	kept := 0
+	for i, k := range c.banks {
+		if kept += k.bytes(); i >= maxBanks || kept > maxBanksBytes {
+			clear(c.banks[i:])
+			c.banks = c.banks[:i]
+			break
+		}
 	}
 	return b
 }
+
+// bytes is what the references of a bank take at most.
+func (b *bank) bytes() int { return len(b.frequencies) * 2 * b.harmonics * b.n / 2 * 8 }

@@ -119,6 +119,11 @@ func capitals(code models.Code, named map[models.Code]string) string {
 // Body returns the status, media type and body of an error for a family.
 func Body(f Family, err *models.Error, requestID string, now time.Time) (status int, contentType string, body []byte) {
 	status = err.Status()
+	if len(err.Fields) > 0 {
+		bounded := *err
+		bounded.Fields = models.Bounded(err.Fields)
+		err = &bounded
+	}
 	var v any
 	switch f {
 	case Problem:

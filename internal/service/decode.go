@@ -21,7 +21,7 @@ const (
 	// MaxBatchItems is how many recordings one batch may hold.
 	MaxBatchItems = 100
 	// MaxSharedBytes is how many bytes the defaults of a batch may have, times its items: each is stored with them.
-	MaxSharedBytes = 4 << 20
+	MaxSharedBytes = 2 << 20
 )
 
 // Submitter accepts jobs. Accepted means kept: see package jobs.
@@ -325,7 +325,7 @@ func itemDetails(e *models.Error) json.RawMessage {
 		details[k] = v
 	}
 	if len(e.Fields) > 0 {
-		details["fields"] = e.Fields
+		details["fields"] = models.Bounded(e.Fields)
 	}
 	if len(details) == 0 {
 		return nil

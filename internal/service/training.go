@@ -30,7 +30,7 @@ const (
 	maxModelName        = 128
 	maxTrialSeconds     = 60
 	maxLeadSeconds      = 10
-	maxTrainingChannels = 1024
+	maxTrainingChannels = MaxChannels
 	maxCardText         = 1000
 	maxOptionsBytes     = 16 << 10
 )
