@@ -118,6 +118,10 @@ func (a *API) Routes() []Route {
 		{get, "/v1/projects/:id/keys", jwt, "", bareCost, a.listKeys},
 		{del, "/v1/projects/:id/keys/:key_id", jwt, "", bareCost, a.revokeKey},
 
+		{del, "/v1/projects/:id", jwt, "", bareCost, a.deleteProject},
+		{post, "/v1/account/password", jwt, "", smallCost, a.changePassword},
+		{post, "/v1/account/delete", jwt, "", smallCost, a.deleteAccount},
+
 		{get, "/v1/audit", jwt, "", bareCost, a.listAudit},
 
 		{post, "/v1/sessions", project, models.ScopeSessions, smallCost, a.createSession},

@@ -12,6 +12,11 @@ import (
 // Prepare returns a queued job for a caller that stores it in a transaction of its own, together with what it works on.
 // After the commit call HandOver. The row is its own outbox: without HandOver the reconciler finds it.
 func (e *Engine) Prepare(projectID string, kind models.JobKind, request json.RawMessage) models.Job {
+	return Prepare(projectID, kind, request)
+}
+
+// Prepare returns a job that is to be stored. It is its own outbox: where nobody hands it over, a reconciler does.
+func Prepare(projectID string, kind models.JobKind, request json.RawMessage) models.Job {
 	now := time.Now().UTC().Truncate(time.Microsecond)
 	return models.Job{ID: models.NewID(), ProjectID: projectID, Kind: kind, State: models.JobQueued, Request: request,
 		CreatedAt: now, NextCheck: now.Add(firstCheck)}

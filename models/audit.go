@@ -10,17 +10,20 @@ import (
 type AuditRecord struct {
 	ID              string
 	ProjectID       string
-	Action          string // ActionUserErased
-	SubjectHash     string // SHA-256 of project and external user id, hex
-	Actor           string // id of the API key that asked for it
+	Action          string // ActionUserErased, ActionProjectDeleted
+	SubjectHash     string // SHA-256 of project and external user id, or of a project, hex
+	Actor           string // id of the API key that asked for it; of a project, its owner
 	SessionsDeleted int64
 	SamplesDeleted  int64 // a channel
 	FeaturesDeleted int64
 	CreatedAt       time.Time
 }
 
-// ActionUserErased is what an audit record of an erasure says was done.
-const ActionUserErased = "user_erased"
+// What an audit record says was done.
+const (
+	ActionUserErased     = "user_erased"
+	ActionProjectDeleted = "project_deleted"
+)
 
 // auditPrefix precedes the UUID of an audit record in answers.
 const auditPrefix = "aud_"
@@ -104,7 +107,8 @@ const (
 	AuditUserErased      AuditAction = "user_data.erased"  // done
 	AuditPasswordChanged AuditAction = "password.changed"
 	AuditAccountDeleted  AuditAction = "account.deleted"
-	AuditProjectDeleted  AuditAction = "project.deleted"
+	AuditProjectDeleting AuditAction = "project.deleting" // accepted: out of reach from now on
+	AuditProjectDeleted  AuditAction = "project.deleted"  // done
 )
 
 // AuditQuery selects events of the audit log, newest first.
@@ -141,5 +145,6 @@ func OriginOf(ctx context.Context) Origin {
 // AuditActions lists every action.
 func AuditActions() []AuditAction {
 	return []AuditAction{AuditAccountCreated, AuditLogin, AuditLoginFailed, AuditLogout, AuditTokenReused, AuditProjectCreated, AuditKeyCreated,
-		AuditKeyRefreshed, AuditKeyRevoked, AuditUserErasing, AuditUserErased, AuditPasswordChanged, AuditAccountDeleted, AuditProjectDeleted}
+		AuditKeyRefreshed, AuditKeyRevoked, AuditUserErasing, AuditUserErased, AuditPasswordChanged, AuditAccountDeleted,
+		AuditProjectDeleting, AuditProjectDeleted}
 }

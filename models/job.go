@@ -48,6 +48,8 @@ const (
 	KindSessionImport JobKind = "session_import"
 	// KindUserErase deletes everything of an external user.
 	KindUserErase JobKind = "user_erase"
+	// KindProjectDelete deletes everything of a project.
+	KindProjectDelete JobKind = "project_delete"
 	// KindModelTrain trains a model on labelled sessions.
 	KindModelTrain JobKind = "model_train"
 	// KindModelCalibrate makes a new version of a model that goes on learning.
@@ -56,7 +58,7 @@ const (
 
 // JobKinds lists every kind.
 func JobKinds() []JobKind {
-	return []JobKind{KindDecode, KindDecodeBatch, KindSessionWindows, KindSessionImport, KindUserErase, KindModelTrain, KindModelCalibrate}
+	return []JobKind{KindDecode, KindDecodeBatch, KindSessionWindows, KindSessionImport, KindUserErase, KindProjectDelete, KindModelTrain, KindModelCalibrate}
 }
 
 // Job is one accepted piece of work. Its row is the truth about it, and its own outbox: Seq and NextCheck

@@ -34,6 +34,25 @@ type eraseOutput struct {
 	AuditID  string `json:"audit_id"`
 }
 
+// deletionGrace is how long after its acceptance the rows of a project are deleted: processes may trust what they know about
+// its keys for a moment longer (service.AccountsConfig.KeyCacheTTL), and what they write until then goes with the rest.
+const deletionGrace = 5 * time.Second
+
+// DeleteProject returns the handler of the jobs that delete projects, which are erasures of all that a project has.
+func DeleteProject(db EraseStore) Handler {
+	erase := EraseUser(db)
+	return func(ctx context.Context, task *Task) (Result, error) {
+		wait := time.NewTimer(time.Until(task.Job.CreatedAt.Add(deletionGrace)))
+		defer wait.Stop()
+		select {
+		case <-wait.C:
+			return erase(ctx, task)
+		case <-ctx.Done():
+			return Result{}, ctx.Err()
+		}
+	}
+}
+
 // EraseUser returns the handler of the jobs that erase users. Each transaction deletes a part and notes what it was, so an
 // attempt goes on where the one before it was stopped, and its output counts what all of them deleted.
 func EraseUser(db EraseStore) Handler {

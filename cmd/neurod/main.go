@@ -24,6 +24,7 @@ type cli struct {
 	Migrate  migrateCmd  `cmd:"" help:"Move the database schema: up, down or status."`
 	Quota    quotaCmd    `cmd:"" help:"Give a project a value of its own instead of the server's setting."`
 	Audit    auditCmd    `cmd:"" help:"Print the audit log, newest first."`
+	Users    usersCmd    `cmd:"" help:"Make, list and remove accounts, and set their passwords."`
 	Decode   decodeCmd   `cmd:"" help:"Decode a file without a server."`
 	Evaluate evaluateCmd `cmd:"" help:"Measure the decoders on a folder of recordings."`
 	Train    trainCmd    `cmd:"" help:"Train a model from recordings with events."`

@@ -140,7 +140,8 @@ func New(ctx context.Context, cfg Config) (_ *App, err error) {
 			// Someone may follow the session live. A long upload is written round by round; what one attempt has written stays.
 			models.KindSessionWindows: {Deadline: time.Hour},
 			// Someone waits for it, and it has been promised: it is not given up because the database is away for a while.
-			models.KindUserErase: {Deadline: 12 * time.Hour, MaxAttempts: 100},
+			models.KindUserErase:     {Deadline: 12 * time.Hour, MaxAttempts: 100},
+			models.KindProjectDelete: {Queue: jobs.BulkQueue, Deadline: 12 * time.Hour, MaxAttempts: 100},
 			// A file is written round by round; what one attempt has written stays.
 			models.KindSessionImport:  {Queue: jobs.BulkQueue, Deadline: 6 * time.Hour},
 			models.KindModelTrain:     {Queue: jobs.BulkQueue, Deadline: time.Hour},
@@ -225,8 +226,9 @@ func (a *App) accounts(ctx context.Context) (*service.Accounts, error) {
 	s := a.settings
 	cfg := service.AccountsConfig{
 		Store:          a.store,
+		Jobs:           a.engine,
 		Passwords:      auth.NewPasswords(auth.PasswordConfig{}),
-		SignupDisabled: !s.SignupEnabled,
+		SignupDisabled: !s.Signup(),
 		SignupsPerHour: s.SignupsPerHour,
 		LoginFailures:  s.LoginFailures,
 		RefreshTTL:     s.RefreshTTL,
@@ -308,6 +310,7 @@ func (a *App) wireWorker() (err error) {
 	a.worker.Register(models.KindDecode, workers.Decode(found, a.store))
 	a.worker.Register(models.KindSessionWindows, workers.SessionWindows(a.store, found, a.engine.Notify))
 	a.worker.Register(models.KindUserErase, workers.EraseUser(a.store))
+	a.worker.Register(models.KindProjectDelete, workers.DeleteProject(a.store))
 	a.worker.Register(models.KindSessionImport, workers.SessionImport(a.store, a.engine.Notify))
 	trainer := workers.NewTrainer(workers.TrainingConfig{Store: a.store, Catalog: a.catalog, Publish: a.registry.Publish})
 	a.worker.Register(models.KindModelTrain, trainer.Train)

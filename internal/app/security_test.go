@@ -87,6 +87,9 @@ var matrix = map[string]right{
 	"GET /readyz":                                     {takes: "none", good: 200},
 	"GET /api/health":                                 {takes: "none", good: 200},
 	"GET /metrics":                                    {takes: "none", good: 200},
+	"DELETE /v1/projects/:id":                         {takes: "jwt", good: 200, other: 404},
+	"POST /v1/account/password":                       {takes: "jwt", body: `{"current_password":"correct horse battery","new_password":"correct horse battery"}`, good: 200, other: 200},
+	"POST /v1/account/delete":                         {takes: "jwt", body: `{"password":"wrong"}`, good: 401, other: 401}, // the right one: see TestAccountsAreDeletedAndPasswordsChanged
 	"GET /openapi.json":                               {takes: "none", good: 200},
 	"GET /openapi.yaml":                               {takes: "none", good: 200},
 }
@@ -214,6 +217,10 @@ func TestSecurityMatrix(t *testing.T) {
 						t.Cleanup(func() {
 							s.call(t, "DELETE", "/v1/projects/"+mine.project+"/keys/"+k["id"].(string), mine.token, nil)
 						})
+					}
+					if name == "DELETE /v1/projects/:id" {
+						p := s.json(t, 201, "POST", "/v1/projects", mine.token, object{"name": "short-lived"})
+						path = strings.Replace(path, ":id", p["id"].(string), 1)
 					}
 					if strings.HasPrefix(path, "/v1/projects/:id") {
 						path = strings.Replace(path, ":id", mine.project, 1)

@@ -69,8 +69,9 @@ type Config struct {
 	AccessTTL time.Duration `env:"NEUROD_ACCESS_TTL" envDefault:"15m"`
 	// RefreshTTL is how long a refresh token is good. Defaults to 30 days.
 	RefreshTTL time.Duration `env:"NEUROD_REFRESH_TTL" envDefault:"720h"`
-	// SignupEnabled lets anyone make an account. Defaults to true.
-	SignupEnabled bool `env:"NEUROD_SIGNUP_ENABLED" envDefault:"true"`
+	// SignupEnabled lets anyone make an account. Defaults to false; embedded, where only this machine can, to true. neurod
+	// users add makes accounts either way.
+	SignupEnabled *bool `env:"NEUROD_SIGNUP_ENABLED"`
 	// SignupsPerHour limits the accounts made from one address. Defaults to 60.
 	SignupsPerHour int `env:"NEUROD_SIGNUPS_PER_HOUR" envDefault:"60"`
 	// LoginFailures limits wrong passwords for one e-mail from one address in 15 min; ten times as many for one e-mail
@@ -299,6 +300,14 @@ func (c Config) finish() (Config, error) {
 	}
 	slices.SortFunc(errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
 	return Config{}, fmt.Errorf("config: %w", errors.Join(errs...))
+}
+
+// Signup reports whether anyone may make an account.
+func (c Config) Signup() bool {
+	if c.SignupEnabled == nil {
+		return c.Embedded()
+	}
+	return *c.SignupEnabled
 }
 
 // Embedded reports whether this is the embedded mode.

@@ -31,7 +31,7 @@ func TestNothingSetIsEmbedded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !c.Embedded() || c.Addr != "127.0.0.1:8000" || c.DataDir != "data" || !c.DecodeEnabled || !c.SignupEnabled {
+	if !c.Embedded() || c.Addr != "127.0.0.1:8000" || c.DataDir != "data" || !c.DecodeEnabled || !c.Signup() {
 		t.Errorf("%+v", c)
 	}
 	if c.AccessTTL != 15*time.Minute || c.RefreshTTL != 30*24*time.Hour || c.RedisOutageLimit != 30*time.Second || c.LogLevel != slog.LevelInfo {
@@ -78,8 +78,17 @@ func TestProduction(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.Embedded() || c.Addr != ":8000" {
-		t.Errorf("embedded %v, address %s", c.Embedded(), c.Addr)
+	if c.Embedded() || c.Addr != ":8000" || c.Signup() {
+		t.Errorf("embedded %v, address %s, sign-up %v", c.Embedded(), c.Addr, c.Signup())
+	}
+	for value, want := range map[string]bool{"true": true, "false": false, "": false} {
+		c, err := config.Load([]string{pgURL, redisURL, secret, "NEUROD_SIGNUP_ENABLED=" + value})
+		if err != nil || c.Signup() != want {
+			t.Errorf("NEUROD_SIGNUP_ENABLED=%s: %v, %v", value, c.Signup(), err)
+		}
+	}
+	if c, err := config.Load([]string{"NEUROD_SIGNUP_ENABLED=false"}); err != nil || c.Signup() {
+		t.Errorf("embedded without sign-up: %v, %v", c.Signup(), err)
 	}
 	if key, err := c.SigningKey(); err != nil || string(key) != strings.TrimPrefix(secret, "NEUROD_JWT_SECRET=") {
 		t.Errorf("signing key: %v", err)

@@ -47,6 +47,8 @@ type AccountsConfig struct {
 	Passwords *auth.Passwords
 	// Tokens issues access tokens. Required.
 	Tokens *auth.Tokens
+	// Jobs runs the deletion of projects. Defaults to none: the jobs are stored, and handed over by a process that has an engine.
+	Jobs AccountJobs
 	// Throttle limits guessing. Required.
 	Throttle *limit.Limiter
 	// SignupDisabled lets nobody make an account. Defaults to false.
@@ -171,16 +173,24 @@ func checkCredentials(c Credentials) (string, error) {
 	if !ok {
 		e.Fields = append(e.Fields, models.FieldError{Pointer: "/email", Code: "not_email", Message: "must be an e-mail address"})
 	}
-	switch n := len(c.Password); {
-	case n < minPassword:
-		e.Fields = append(e.Fields, models.FieldError{Pointer: "/password", Code: "too_short", Message: fmt.Sprintf("must have at least %d bytes", minPassword)})
-	case n > maxPassword:
-		e.Fields = append(e.Fields, models.FieldError{Pointer: "/password", Code: "too_long", Message: fmt.Sprintf("must have at most %d bytes", maxPassword)})
+	if fault := passwordFault(c.Password); fault != nil {
+		e.Fields = append(e.Fields, *fault)
 	}
 	if len(e.Fields) > 0 {
 		return "", e
 	}
 	return email, nil
+}
+
+// passwordFault says what is wrong with a password to be, nil for nothing.
+func passwordFault(password string) *models.FieldError {
+	switch n := len(password); {
+	case n < minPassword:
+		return &models.FieldError{Pointer: "/password", Code: "too_short", Message: fmt.Sprintf("must have at least %d bytes", minPassword)}
+	case n > maxPassword:
+		return &models.FieldError{Pointer: "/password", Code: "too_long", Message: fmt.Sprintf("must have at most %d bytes", maxPassword)}
+	}
+	return nil
 }
 
 // NormalizeEmail returns an e-mail without space around it and in lower case, so that one mailbox has one account;
@@ -779,6 +789,13 @@ func (c *keyCache) put(hash string, key models.APIKey, asOf time.Time, epoch int
 		clear(c.entries)
 	}
 	c.entries[hash] = cachedKey{key, asOf.Add(c.ttl)}
+}
+
+func (c *keyCache) dropAll() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.epoch++
+	clear(c.entries)
 }
 
 func (c *keyCache) drop(hashes ...string) {

@@ -30,6 +30,8 @@ var limitRules = []LimitRule{
 	{Path: "/v1/projects", Family: models.LimitAccounts},
 	{Path: "/v1/projects/", Family: models.LimitAccounts},
 	{Path: "/v1/audit", Family: models.LimitAccounts},
+	{Path: "/v1/account", Family: models.LimitAccounts},
+	{Path: "/v1/account/", Family: models.LimitAccounts},
 	// Those with a rate of their own are stated by the registry's document.
 	{Path: "/v1/models/list", Family: models.LimitRegistry, Rate: limit.Rate{Requests: 60, Per: time.Minute}},
 	{Path: "/v1/models/", Family: models.LimitRegistry},

@@ -115,28 +115,8 @@ func (s *Store) acceptErasure(ctx context.Context, n NewErasure) (out AcceptedEr
 			}
 		}
 		out.ID = e.ID
-		var sessions []sessionRow
-		err = forUpdate(tx).Select("id", "job_id").
-			Where("project_id = ? AND external_user_id = ?", e.ProjectID, n.ExternalUserID).Order("id").Find(&sessions).Error
-		if err != nil || len(sessions) == 0 {
-			return err
-		}
-		gone := make([]models.ErasedSession, len(sessions))
-		for i, ses := range sessions {
-			out.Sessions = append(out.Sessions, ses.ID)
-			gone[i] = models.ErasedSession{SessionID: ses.ID, ErasureID: e.ID, ProjectID: e.ProjectID, JobID: ses.JobID}
-		}
-		for chunk := range slices.Chunk(gone, eraseIDs) {
-			if err := tx.Create(&chunk).Error; err != nil {
-				return err
-			}
-		}
-		for chunk := range slices.Chunk(out.Sessions, eraseIDs) {
-			if err := tx.Where("id IN ?", chunk).Delete(&sessionRow{}).Error; err != nil {
-				return err
-			}
-		}
-		return eraseModels(tx, e.ProjectID, out.Sessions)
+		out.Sessions, err = eraseSessions(tx, e, "project_id = ? AND external_user_id = ?", e.ProjectID, n.ExternalUserID)
+		return err
 	})
 	return out, err
 }
@@ -171,15 +151,32 @@ func (s *Store) EraseChunk(ctx context.Context, erasureID string, a Attempt, lim
 			if err := tx.Where("erasure_id = ?", e.ID).Order("session_id").Limit(1).Find(&next).Error; err != nil {
 				return err
 			}
+			whole := e.SubjectHash == projectSubject(e.ProjectID)
+			if len(next) == 0 && whole {
+				rows, err := s.eraseProject(tx, e, left)
+				if err != nil {
+					return err
+				}
+				if rows > 0 {
+					left -= rows
+					continue
+				}
+			}
 			if len(next) == 0 {
 				audit = &models.AuditRecord{ID: e.ID, ProjectID: e.ProjectID, Action: models.ActionUserErased, SubjectHash: e.SubjectHash,
 					Actor: e.Actor, SessionsDeleted: e.SessionsDeleted, SamplesDeleted: e.SamplesDeleted, FeaturesDeleted: e.FeaturesDeleted,
 					CreatedAt: now()}
+				if whole {
+					audit.Action = models.ActionProjectDeleted
+				}
 				if err := tx.Create(audit).Error; err != nil {
 					return err
 				}
-				err := auditProject(tx, models.AuditEvent{ActorKind: models.ActorSystem, Action: models.AuditUserErased, Subject: e.ID}, e.ProjectID,
-					map[string]any{"sessions": e.SessionsDeleted, "samples": e.SamplesDeleted, "features": e.FeaturesDeleted})
+				done := models.AuditEvent{ActorKind: models.ActorSystem, Action: models.AuditUserErased, Subject: e.ID}
+				if whole {
+					done.Action, done.Subject, done.AccountID = models.AuditProjectDeleted, e.ProjectID, &e.Actor
+				}
+				err := auditProject(tx, done, e.ProjectID, map[string]any{"sessions": e.SessionsDeleted, "samples": e.SamplesDeleted, "features": e.FeaturesDeleted})
 				if err != nil {
 					return err
 				}

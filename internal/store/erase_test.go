@@ -97,6 +97,34 @@ func TestEveryTableOfSessionsIsErased(t *testing.T) {
 	})
 }
 
+// TestEveryTableOfProjectsIsDeleted fails when a table is added that may hold something of a project and its deletion was
+// not told.
+func TestEveryTableOfProjectsIsDeleted(t *testing.T) {
+	t.Parallel()
+	rawStores(t, func(t *testing.T, s *store.Store, raw *sql.DB) {
+		emptied, kept := store.DeletedWithProjects()
+		erased := store.ErasedColumns()
+		tables := testkit.Columns(t, raw, s.Dialect())
+		for table, columns := range tables {
+			_, has := columns["project_id"]
+			_, bySession := erased[table]
+			if has && !bySession && !emptied[table] && kept[table] == "" {
+				t.Errorf("%s: add the table to a list in deletions.go", table)
+			}
+		}
+		for table := range emptied {
+			if _, has := tables[table]["project_id"]; !has {
+				t.Errorf("%s has no project_id", table)
+			}
+		}
+		for table := range kept {
+			if _, has := tables[table]["project_id"]; !has || emptied[table] {
+				t.Errorf("%s is no exception", table)
+			}
+		}
+	})
+}
+
 // TestAuditRecordsAreAppendOnly tries to change an audit record past the program.
 func TestAuditRecordsAreAppendOnly(t *testing.T) {
 	t.Parallel()

@@ -1,5 +1,15 @@
 package store
 
+// DeletedWithProjects returns the tables that a deletion of a project empties by its id, and those that it leaves, with the
+// reason.
+func DeletedWithProjects() (emptied map[string]bool, kept map[string]string) {
+	emptied = map[string]bool{}
+	for _, t := range projectTables {
+		emptied[t.name] = true
+	}
+	return emptied, keptTables
+}
+
 // ErasedColumns returns for each table that erasure empties the column with the session and that with the job.
 func ErasedColumns() map[string][2]string {
 	out := map[string][2]string{}

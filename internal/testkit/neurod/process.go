@@ -37,10 +37,11 @@ type Config struct {
 	Timeout time.Duration
 }
 
-// NoLimits are the settings that switch rate limits off, for whatever sends more than they allow one key.
+// NoLimits are the settings that switch rate limits off, for whatever sends more than they allow one key, and sign-up on, by
+// which it gets its account.
 func NoLimits() []string {
 	return []string{"NEUROD_RATE_LIMIT_DECODE=0", "NEUROD_RATE_LIMIT_SESSIONS=0", "NEUROD_RATE_LIMIT_ACCOUNTS=0", "NEUROD_RATE_LIMIT_ADDRESS=0",
-		"NEUROD_RATE_LIMIT_REGISTRY=0"}
+		"NEUROD_RATE_LIMIT_REGISTRY=0", "NEUROD_SIGNUP_ENABLED=true"}
 }
 
 // FreePort returns a TCP port of the loopback interface that was free a moment ago.

@@ -1,0 +1,223 @@
+package store
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"slices"
+	"strings"
+	"time"
+
+	"gorm.io/gorm"
+
+	"github.com/neurod/neurod/models"
+)
+
+// The methods of this file delete projects and accounts. A project goes as a user's data go (erase.go): accepting it takes the
+// project, its keys and its sessions out of reach in one transaction, and a job deletes what they leave, a part at a time, and
+// writes the audit record. An erasure of a whole project is one whose subject is projectSubject.
+
+// projectSubject stands where the hash of an external user's id stands.
+func projectSubject(projectID string) string {
+	sum := sha256.Sum256([]byte("project\x00" + projectID))
+	return hex.EncodeToString(sum[:])
+}
+
+// projectTable is a table with rows that belong to a project itself and not to one of its sessions.
+type projectTable struct {
+	name  string
+	blobs bool // rows may hold megabytes: fewer go at once
+}
+
+// projectTables lists the tables that are emptied of a project by its id, jobs apart. A new one needs a line here, in
+// sessionTables or in keptTables; a test holds the schema to it.
+var projectTables = []projectTable{
+	{name: "project_model_sessions"},
+	{name: "project_models", blobs: true},
+	{name: "project_model_names"},
+	{name: "analytics_events"},
+	{name: "analytics_months"},
+	{name: "idempotency_records"},
+}
+
+// keptTables are the tables with a project's id that a deletion does not empty by it, and why.
+var keptTables = map[string]string{
+	"api_keys":        "gone when the deletion was accepted",
+	"sessions":        "gone when the deletion was accepted",
+	"jobs":            "deleted by eraseJobs",
+	"job_payloads":    "deleted by eraseJobs",
+	"erasures":        "go with the last of their sessions",
+	"erased_sessions": "go one by one",
+	"audit_records":   "only ever added",
+	"audit_events":    "only ever added, and pruned by their age",
+}
+
+// NewDeletion says what is to be deleted.
+type NewDeletion struct {
+	OwnerID   string
+	ProjectID string // "" for all of the owner's, and the account with them
+	At        time.Time
+	// Job makes the job that works on the deletion of a project with the id given.
+	Job func(projectID, erasureID string) models.Job
+}
+
+// Deletion is a project that has gone out of reach.
+type Deletion struct {
+	ProjectID string
+	ErasureID string
+	Job       models.Job // stored; it must be handed to the queue
+	Sessions  []string   // that have just become unreachable
+}
+
+// Delete takes a project, or an account with all its projects, out of reach, and stores the jobs that delete what they leave.
+// Error: ErrNotFound where the owner, or the project among theirs, is absent.
+func (s *Store) Delete(ctx context.Context, n NewDeletion) (out []Deletion, err error) {
+	err = s.tx(ctx, func(tx *gorm.DB) error {
+		out = nil
+		// The owner's row is the lock under which projects are made.
+		if err := forUpdate(tx).Select("id").Where("id = ?", n.OwnerID).Take(&models.User{}).Error; err != nil {
+			return err
+		}
+		var projects []models.Project
+		find := forUpdate(tx).Where("owner_id = ?", n.OwnerID)
+		if n.ProjectID != "" {
+			find = find.Where("id = ?", n.ProjectID)
+		}
+		if err := find.Order("id").Find(&projects).Error; err != nil {
+			return err
+		}
+		if n.ProjectID != "" && len(projects) == 0 {
+			return ErrNotFound
+		}
+		for _, p := range projects {
+			d, err := deleteProject(tx, n, p.ID)
+			if err != nil {
+				return err
+			}
+			out = append(out, d)
+		}
+		if n.ProjectID != "" {
+			return nil
+		}
+		if err := tx.Where("user_id = ?", n.OwnerID).Delete(&models.RefreshToken{}).Error; err != nil {
+			return err
+		}
+		if err := one(tx.Where("id = ?", n.OwnerID).Delete(&models.User{})); err != nil {
+			return err
+		}
+		return appendAudit(tx, models.AuditEvent{AccountID: &n.OwnerID, ActorKind: models.ActorUser, Actor: n.OwnerID,
+			Action: models.AuditAccountDeleted, Subject: n.OwnerID}, map[string]any{"projects": len(projects)})
+	})
+	return out, err
+}
+
+func deleteProject(tx *gorm.DB, n NewDeletion, projectID string) (Deletion, error) {
+	e := models.Erasure{ID: models.NewID(), ProjectID: projectID, SubjectHash: projectSubject(projectID), Actor: n.OwnerID, CreatedAt: utc(n.At)}
+	d := Deletion{ProjectID: projectID, ErasureID: e.ID, Job: n.Job(projectID, e.ID)}
+	e.JobID = d.Job.ID
+	if err := tx.Create(&e).Error; err != nil {
+		return d, err
+	}
+	if err := insertJob(tx, d.Job); err != nil {
+		return d, err
+	}
+	var err error
+	if d.Sessions, err = eraseSessions(tx, e, "project_id = ?", projectID); err != nil {
+		return d, err
+	}
+	if err := tx.Where("project_id = ?", projectID).Delete(&apiKey{}).Error; err != nil {
+		return d, err
+	}
+	if err := one(tx.Where("id = ?", projectID).Delete(&models.Project{})); err != nil {
+		return d, err
+	}
+	return d, appendAudit(tx, models.AuditEvent{AccountID: &n.OwnerID, ProjectID: &projectID, ActorKind: models.ActorUser, Actor: n.OwnerID,
+		Action: models.AuditProjectDeleting, Subject: projectID}, map[string]any{"sessions": len(d.Sessions)})
+}
+
+// eraseProject deletes about limit rows of a project whose sessions are gone, and returns how many; 0 when nothing is left. The
+// job that does so stays, and so do erasures of users that are under way, which finish by themselves.
+func (s *Store) eraseProject(tx *gorm.DB, e *models.Erasure, limit int) (rows int, err error) {
+	var ids []string
+	err = tx.Table("jobs").Where("project_id = ? AND parent_id IS NULL AND id <> ? AND NOT (kind = ? AND finished_at IS NULL)", e.ProjectID, e.JobID, models.KindUserErase).
+		Order("id").Limit(max(1, limit/blobShare)).Pluck("id", &ids).Error
+	if err != nil {
+		return 0, err
+	}
+	if len(ids) > 0 {
+		return blobShare * len(ids), eraseJobs(tx, e.ProjectID, ids)
+	}
+	for _, t := range projectTables {
+		weight := 1
+		if t.blobs {
+			weight = blobShare
+		}
+		where := "ctid = ANY(ARRAY(SELECT ctid FROM $table WHERE project_id = ? LIMIT ?))"
+		if s.dialect == SQLite {
+			where = "rowid IN (SELECT rowid FROM $table WHERE project_id = ? LIMIT ?)"
+		}
+		res := tx.Exec(strings.ReplaceAll("DELETE FROM $table WHERE "+where, "$table", t.name), e.ProjectID, (limit-rows+weight-1)/weight)
+		if res.Error != nil {
+			return 0, res.Error
+		}
+		if rows += weight * int(res.RowsAffected); rows >= limit {
+			break
+		}
+	}
+	return rows, nil
+}
+
+// eraseSessions takes sessions out of table sessions and lists them for an erasure, and deletes the models trained on them.
+func eraseSessions(tx *gorm.DB, e models.Erasure, where string, args ...any) (ids []string, err error) {
+	var sessions []sessionRow
+	if err := forUpdate(tx).Select("id", "job_id").Where(where, args...).Order("id").Find(&sessions).Error; err != nil || len(sessions) == 0 {
+		return nil, err
+	}
+	gone := make([]models.ErasedSession, len(sessions))
+	for i, ses := range sessions {
+		ids = append(ids, ses.ID)
+		gone[i] = models.ErasedSession{SessionID: ses.ID, ErasureID: e.ID, ProjectID: e.ProjectID, JobID: ses.JobID}
+	}
+	for chunk := range slices.Chunk(gone, eraseIDs) {
+		if err := tx.Create(&chunk).Error; err != nil {
+			return nil, err
+		}
+	}
+	for chunk := range slices.Chunk(ids, eraseIDs) {
+		if err := tx.Where("id IN ?", chunk).Delete(&sessionRow{}).Error; err != nil {
+			return nil, err
+		}
+	}
+	return ids, eraseModels(tx, e.ProjectID, ids)
+}
+
+// SetPassword gives a user another password and revokes every refresh token: whoever has logged in with the old one logs in
+// again. Error: ErrNotFound.
+func (s *Store) SetPassword(ctx context.Context, userID, hash string, at time.Time) error {
+	return s.tx(ctx, func(tx *gorm.DB) error {
+		if err := one(tx.Model(&models.User{}).Where("id = ?", userID).Update("password_hash", hash)); err != nil {
+			return err
+		}
+		if err := tx.Model(&models.RefreshToken{}).Where("user_id = ? AND revoked_at IS NULL", userID).Update("revoked_at", utc(at)).Error; err != nil {
+			return err
+		}
+		return appendAudit(tx, models.AuditEvent{AccountID: &userID, ActorKind: models.ActorUser, Actor: userID,
+			Action: models.AuditPasswordChanged, Subject: userID}, nil)
+	})
+}
+
+// UserListing is a user with how many projects they own.
+type UserListing struct {
+	ID        string
+	Email     string
+	CreatedAt time.Time
+	Projects  int
+}
+
+// Users returns every user, by e-mail.
+func (s *Store) Users(ctx context.Context) ([]UserListing, error) {
+	var out []UserListing
+	err := s.read(ctx).Raw(`SELECT u.id, u.email, u.created_at, (SELECT count(*) FROM projects p WHERE p.owner_id = u.id) AS projects
+		FROM users u ORDER BY u.email`).Scan(&out).Error
+	return out, translate(err)
+}
