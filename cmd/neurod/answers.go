@@ -139,6 +139,9 @@ func writeAnswer(w io.Writer, out *decode.Output) error {
 	for _, f := range out.RedFlagDetails {
 		fmt.Fprintf(t, "flag\t%s: %s\n", f.Code, f.Message)
 	}
+	for _, w := range out.Warnings {
+		fmt.Fprintf(t, "file\t%s\n", w)
+	}
 	fmt.Fprintf(t, "\t%s\n", out.Disclaimer)
 	return t.Flush()
 }

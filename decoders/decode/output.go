@@ -30,6 +30,8 @@ type Output struct {
 	Trials        []TrialAnswer  `json:"trials,omitempty"`
 	TrialsSummary *TrialsSummary `json:"trials_summary,omitempty"`
 	Undetermined  *Undetermined  `json:"undetermined,omitempty"`
+	// Warnings are what was wrong with the file and how it was read all the same, each with its place.
+	Warnings []string `json:"warnings,omitempty"`
 }
 
 // Undetermined says why there is no intent. Where auto found no paradigm, that and the intent are "undetermined", the confidence is 0, and there

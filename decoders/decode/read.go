@@ -32,6 +32,8 @@ type loaded struct {
 	flags   []intent.Flag
 	// strangeUnit is the unit that a file states for the channels, where it is no voltage.
 	strangeUnit string
+	// warnings are what the file's reader says was wrong with it, each with its place.
+	warnings []string
 	// pending reads the samples of a raw payload, once it is known how many are needed.
 	pending func() error
 }
@@ -83,7 +85,7 @@ func open(in *Input, payload []byte) (*loaded, error) {
 
 // fromRecording picks the signal of a recording that a request asks for.
 func fromRecording(in *Input, rec *recording.Recording) (*loaded, error) {
-	l := &loaded{format: string(rec.Format)}
+	l := &loaded{format: string(rec.Format), warnings: rec.Warnings}
 	if in.SampleRate > 0 {
 		rec.SetRate(in.SampleRate)
 	}

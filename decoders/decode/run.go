@@ -58,6 +58,9 @@ func Run(ctx context.Context, req *Request, payload []byte, cat catalog.Resolver
 	}
 	opt.step("open")
 	out, err := run(ctx, req, l, cat, opt, d)
+	if out != nil {
+		out.Warnings = l.warnings
+	}
 	return out, d, err
 }
 
@@ -71,6 +74,9 @@ func RunRecording(ctx context.Context, req *Request, rec *recording.Recording, c
 	}
 	opt.step("open")
 	out, err := run(ctx, req, l, cat, opt, d)
+	if out != nil {
+		out.Warnings = l.warnings
+	}
 	return out, d, err
 }
 
