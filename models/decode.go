@@ -34,17 +34,19 @@ const MaxPlaceCues = 50
 
 // DecodeInput is the recording and what is known about it.
 type DecodeInput struct {
-	Type       string       `json:"type"`                  // "eeg"
-	Data       string       `json:"data,omitempty"`        // base64, standard or URL-safe alphabet, padding optional
-	Encoding   string       `json:"encoding,omitempty"`    // float32le (default), float64le, int16le, edf, bdf, gdf
-	Layout     string       `json:"layout,omitempty"`      // sample_major (default), channel_major
-	ScaleUV    *float64     `json:"scale_uv,omitempty"`    // µV a unit, with int16le
-	Unit       string       `json:"unit,omitempty"`        // V, mV, uV (default), nV: of bare floats
-	Paradigm   string       `json:"paradigm,omitempty"`    // motor_imagery, p300, ssvep, seizure, auto (default)
-	Device     string       `json:"device,omitempty"`      // headset name, e.g. "OpenBCI Cyton"
-	Channels   *Channels    `json:"channels,omitempty"`    // a count, or the names
-	SampleRate float64      `json:"sample_rate,omitempty"` // Hz
-	Events     DecodeEvents `json:"events,omitempty"`      // or "all": every trial of those in the file or session
+	Type     string    `json:"type"`               // "eeg"
+	Data     string    `json:"data,omitempty"`     // base64, standard or URL-safe alphabet, padding optional
+	Encoding string    `json:"encoding,omitempty"` // float32le (default), float64le, int16le, edf, bdf, gdf
+	Layout   string    `json:"layout,omitempty"`   // sample_major (default), channel_major
+	ScaleUV  *float64  `json:"scale_uv,omitempty"` // µV a unit, with int16le
+	Unit     string    `json:"unit,omitempty"`     // V, mV, uV (default), nV: of bare floats
+	Paradigm string    `json:"paradigm,omitempty"` // motor_imagery, p300, ssvep, seizure, auto (default)
+	Device   string    `json:"device,omitempty"`   // headset name, e.g. "OpenBCI Cyton"
+	Channels *Channels `json:"channels,omitempty"` // a count, or the names
+	// ChannelNames renames channels: from what the recording calls them to what a model does.
+	ChannelNames map[string]string `json:"channel_names,omitempty"`
+	SampleRate   float64           `json:"sample_rate,omitempty"` // Hz
+	Events       DecodeEvents      `json:"events,omitempty"`      // or "all": every trial of those in the file or session
 	// EventClasses says what events stand for: a label or code, and a class or "cue". It goes before what the model knows.
 	EventClasses map[string]string `json:"event_classes,omitempty"`
 	Trials       string            `json:"trials,omitempty"` // first (default), all

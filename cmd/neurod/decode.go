@@ -37,6 +37,7 @@ type decodeCmd struct {
 	Start    float64  `help:"Where to start in the file, in s."`
 	Seconds  float64  `help:"How much to decode, in s. To the end by default."`
 
+	Rename    map[string]string `mapsep:"," placeholder:"NAME=ELECTRODE" help:"Channels by other names, from the file's to the model's, such as Amp1=C3,Amp2=C4."`
 	AllEvents bool              `help:"Decode every trial, not only the first."`
 	Classes   map[string]string `placeholder:"EVENT=CLASS" mapsep:"," help:"What events (labels or codes) stand for, such as 7=left_hand,8=right_hand. What the model was trained on by default."`
 	Event     []string          `placeholder:"ONSET[:CODE]" help:"Events instead of the file's, seconds counted from --start."`
@@ -275,6 +276,7 @@ func (c decodeCmd) request() (*decode.Request, error) {
 		Input:   decode.Input{Type: "eeg", Paradigm: c.Paradigm, Model: c.Model, Device: c.Device, Unit: c.Unit},
 		Context: &decode.Context{Locale: c.Locale, UIMode: c.UIMode, SessionHistory: c.History},
 	}
+	req.Input.ChannelNames = c.Rename
 	if len(c.Channels) > 0 {
 		req.Input.Channels = &decode.Channels{Count: len(c.Channels), Names: c.Channels}
 	}

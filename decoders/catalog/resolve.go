@@ -116,7 +116,7 @@ func (e *entry) choose(q Query, why string) (*Choice, error) {
 			"model %s decodes %s; the request asks for %s", e.ID(), e.Paradigm, q.Paradigm)
 	}
 	if missing := missingChannels(e.Channels, canonical(q.Channels)); len(missing) > 0 {
-		return nil, montageMismatch(e, missing)
+		return nil, recording.Mismatch("model "+e.ID(), q.Channels, e.Channels, missing, map[string]any{"model": e.ID()})
 	}
 	return &Choice{Entry: e.Entry, Decoder: e.decoder, Why: why}, nil
 }
@@ -151,7 +151,8 @@ func (c *Catalog) best(q Query) (*Choice, error) {
 		return nil, c.notFound(q)
 	}
 	if len(fits) == 0 {
-		return nil, montageMismatch(nearest, nearestMissing)
+		return nil, recording.Mismatch(fmt.Sprintf("no %s model fits the channels; %s, which comes nearest,", q.Paradigm, nearest.ID()), q.Channels,
+			nearest.Channels, nearestMissing, map[string]any{"model": nearest.ID(), "models_tried": len(all)})
 	}
 	slices.SortStableFunc(fits, func(a, b *entry) int {
 		accA, _ := a.Card.accuracy()
@@ -225,12 +226,6 @@ func missingChannels(needed []string, have map[string]bool) []string {
 		}
 	}
 	return missing
-}
-
-func montageMismatch(e *entry, missing []string) error {
-	return decoders.Errorf(decoders.CodeMontageMismatch,
-		map[string]any{"model": e.ID(), "channels_needed": e.Channels, "channels_missing": missing},
-		"model %s needs channels that the recording lacks: %s", e.ID(), strings.Join(missing, ", "))
 }
 
 func (c *Catalog) notFound(q Query) error {

@@ -340,3 +340,44 @@ func TestTheDocumentsOwnRequest(t *testing.T) {
 		t.Errorf("%v: %+v", err, out)
 	}
 }
+
+// TestChannelsByOtherNames decodes channels that the file calls otherwise: refused with what is there, what is missing and what may be
+// meant; under the names that the request gives them the answer is that of the channels' own names.
+func TestChannelsByOtherNames(t *testing.T) {
+	t.Parallel()
+	cat := trainedCatalog()
+	payload := floats(noise(8, 1000, 31))
+	with := func(channels []string, names map[string]string) (*decode.Output, error) {
+		out, d, err := decode.Run(t.Context(), &decode.Request{Input: decode.Input{Type: "eeg", Paradigm: "motor_imagery", Model: "test-left_right", SampleRate: 250,
+			Channels: &decode.Channels{Count: 8, Names: channels}, ChannelNames: names}}, payload, cat, decode.Options{})
+		checkOutcome(t, out, d, err)
+		return out, err
+	}
+	other := slices.Clone(ultracortex)
+	names := map[string]string{}
+	for i, n := range ultracortex {
+		other[i] = "Amp" + n
+		names[other[i]] = n
+	}
+	want, err := with(ultracortex, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = with(other, nil)
+	fault := faultOf(t, err)
+	if fault.Code != decoders.CodeMontageMismatch || fmt.Sprint(fault.Details["channels_got"]) != fmt.Sprint(other) || fault.Details["model"] != "test-left_right@1" {
+		t.Errorf("%v, details %v", err, fault.Details)
+	}
+	for _, text := range []string{"test-left_right@1", "AmpC3", "AmpC3 may be C3", "channel_names"} {
+		if !strings.Contains(fault.Message, text) {
+			t.Errorf("%q does not say %q", fault.Message, text)
+		}
+	}
+	got, err := with(other, names)
+	if err != nil || got.DecodedIntent != want.DecodedIntent || got.Confidence != want.Confidence {
+		t.Errorf("renamed: %v, %+v, want %s %v", err, got, want.DecodedIntent, want.Confidence)
+	}
+	if _, err = with(other, map[string]string{"nothing": "C3"}); faultOf(t, err).Code != decoders.CodeMontageMismatch {
+		t.Errorf("a channel that is not there: %v", err)
+	}
+}

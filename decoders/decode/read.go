@@ -97,6 +97,20 @@ func fromRecording(in *Input, rec *recording.Recording) (*loaded, error) {
 	if in.Channels != nil {
 		labels = in.Channels.Names
 	}
+	if len(in.ChannelNames) > 0 {
+		other := *rec // the caller's keeps its names
+		other.Channels = slices.Clone(rec.Channels)
+		if err := other.Rename(in.ChannelNames); err != nil {
+			return nil, err
+		}
+		labels = slices.Clone(labels)
+		for i, label := range labels {
+			if name, ok := in.ChannelNames[label]; ok {
+				labels[i] = name
+			}
+		}
+		rec = &other
+	}
 	sig, err := rec.Signal(labels...)
 	if err != nil {
 		return nil, err
@@ -211,7 +225,7 @@ func rawChannels(l *loaded, in *Input, device recording.Montage, known bool) ([]
 		if !exact {
 			l.flag(intent.FlagMontageAssumed, "The request names no channels; the usual positions of %s were assumed: %s.", device.Name, strings.Join(names, ", "))
 		}
-		return names, nil
+		return recording.Renamed(names, in.ChannelNames)
 	}
 	if n := in.Channels.Count; n < 1 || n > maxChannels {
 		return nil, decoders.Errorf(decoders.CodePayloadMalformed, map[string]any{"channels": n, "channels_most": maxChannels},
@@ -226,6 +240,10 @@ func rawChannels(l *loaded, in *Input, device recording.Montage, known bool) ([]
 			}
 			seen[name] = i
 		}
+		names, err := recording.Renamed(names, in.ChannelNames)
+		if err != nil {
+			return nil, err
+		}
 		checkDevice(l, in, names, device, known)
 		return names, nil
 	}
@@ -236,7 +254,7 @@ func rawChannels(l *loaded, in *Input, device recording.Montage, known bool) ([]
 	if known && in.SampleRate > 0 {
 		checkDeviceRate(l, in.SampleRate, device)
 	}
-	return names, nil
+	return recording.Renamed(names, in.ChannelNames)
 }
 
 // checkDevice warns where channels or rate are not those of the device.

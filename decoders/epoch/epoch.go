@@ -126,19 +126,9 @@ func Rows(dst []int, have, need []string) ([]int, error) {
 		dst = append(dst, i)
 	}
 	if len(missing) > 0 {
-		return nil, decoders.Errorf(decoders.CodeMontageMismatch,
-			map[string]any{"channels_needed": slices.Clone(need), "channels_missing": missing, "channels_got": slices.Clone(have)},
-			"%d of the %d channels the model needs are missing: %s", len(missing), len(need), strings.Join(firstFew(missing), ", "))
+		return nil, recording.Mismatch("the model", have, need, missing, nil)
 	}
 	return dst, nil
-}
-
-// firstFew keeps a message short; the details hold the whole list.
-func firstFew(names []string) []string {
-	if len(names) > 8 {
-		return append(slices.Clone(names[:8]), "...")
-	}
-	return names
 }
 
 // CheckValues refuses samples from to to (exclusive) of the given rows that are not finite or exceed MaxAmplitude.

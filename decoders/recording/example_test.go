@@ -41,5 +41,5 @@ func Example() {
 	fmt.Println(err)
 	// Output:
 	// EDF+C [C3 T8] 100 Hz 2 s 769 at 0.5
-	// montage_mismatch: the recording lacks Oz
+	// montage_mismatch: the recording lacks Oz; it has EEG C3-Ref, EEG T4-Ref
 }

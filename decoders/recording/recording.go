@@ -236,9 +236,10 @@ func (r *Recording) pick(labels []string) ([]*Channel, error) {
 		differ = differ || c.Rate != picked[0].Rate
 	}
 	if len(missing) > 0 {
+		have := r.Labels()
 		return nil, decoders.Errorf(decoders.CodeMontageMismatch,
-			map[string]any{"channels_needed": labels, "channels_missing": missing, "channels_available": r.Labels()},
-			"the recording lacks %s", strings.Join(missing, ", "))
+			map[string]any{"channels_needed": labels, "channels_missing": missing, "channels_available": have, "channels_nearest": Nearest(have, labels, missing)},
+			"the recording lacks %s; it has %s", strings.Join(missing, ", "), fewNames(have))
 	}
 	if differ {
 		return nil, decoders.Errorf(decoders.CodeMontageMismatch, map[string]any{"rates": rates},

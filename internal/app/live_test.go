@@ -141,6 +141,15 @@ func TestLiveDecodingSaysWhyNot(t *testing.T) {
 	if len(found) != 1 || found[0]["error"] == nil || found[0]["error"].(object)["code"] != "model_not_found" {
 		t.Errorf("decodes %v", found)
 	}
+	// Channels that no model of the paradigm can use, or not the one named, are refused before the first window.
+	for _, decode := range []object{{"paradigm": "motor_imagery"}, {"paradigm": "motor_imagery", "model": "motor_imagery-left_right"}} {
+		without := body(decode)
+		without["channels"] = []string{"X1", "X2"}
+		a := s.json(t, 422, "POST", "/v1/sessions", s.key, without)
+		if text := fmt.Sprint(a); !strings.Contains(text, "X1, X2") || !strings.Contains(text, "C3") || !strings.Contains(text, "electrodes") {
+			t.Errorf("%v: %v", decode, a)
+		}
+	}
 	for _, c := range []struct {
 		decode  object
 		pointer string

@@ -212,7 +212,7 @@ func (d *Decode) prepare(ctx context.Context, p models.Principal, rec *Recording
 // isBlank reports whether nothing of the input was given.
 func isBlank(in *models.DecodeInput) bool {
 	return in.Type == "" && in.Encoding == "" && in.Layout == "" && in.ScaleUV == nil && in.Unit == "" && in.Paradigm == "" &&
-		in.Device == "" && in.Channels == nil && in.SampleRate == 0 && in.Events == nil && in.EventClasses == nil && in.Trials == "" && in.Stimulus == nil &&
+		in.Device == "" && in.Channels == nil && in.ChannelNames == nil && in.SampleRate == 0 && in.Events == nil && in.EventClasses == nil && in.Trials == "" && in.Stimulus == nil &&
 		in.Model == "" && in.Alignment == "" && in.SessionID == "" && in.StartMS == nil && in.EndMS == nil
 }
 

@@ -136,6 +136,7 @@ func checkInput(in *models.DecodeInput, f *fieldErrors) {
 	checkScale(in, f)
 	checkUnit(in, f)
 	checkChannels(in, f)
+	checkChannelNames(in.ChannelNames, f)
 	checkRate(in, f)
 	checkEvents(in, f)
 	checkStimulus(in.Stimulus, in.SampleRate, f)
@@ -218,6 +219,32 @@ func checkChannels(in *models.DecodeInput, f *fieldErrors) {
 				continue
 			}
 			first[key] = i
+		}
+	}
+}
+
+// checkChannelNames holds a map of names to what the channels themselves are held to.
+func checkChannelNames(names map[string]string, f *fieldErrors) {
+	const base = "/input/channel_names"
+	if len(names) > MaxChannels {
+		f.add(base, "too_many", "renames %d channels; at most %d are allowed", len(names), MaxChannels)
+		return
+	}
+	taken := make(map[string]string, len(names))
+	for _, from := range slices.Sorted(maps.Keys(names)) {
+		p, to := base+"/"+strictjson.Escape(short(from)), names[from]
+		if strings.TrimSpace(from) == "" || strings.TrimSpace(to) == "" {
+			f.add(p, "required", "is empty; a channel and its new name are needed")
+			continue
+		}
+		f.text(p, from, maxNameLength)
+		f.text(p, to, maxNameLength)
+		if other, twice := taken[strings.ToLower(to)]; twice {
+			f.add(p, "duplicate", "%q is the new name of %q already", short(to), short(other))
+		}
+		taken[strings.ToLower(to)] = from
+		if f.full() {
+			return
 		}
 	}
 }

@@ -78,6 +78,8 @@ type SessionsConfig struct {
 	Tokens *auth.Tokens
 	// CheckModel tells whether the caller may use the model that a live decode names; Registry.CheckModel. Defaults to all.
 	CheckModel func(ctx context.Context, p models.Principal, ref string) error
+	// CheckMontage tells whether a session's channels are those that its live decode can use. Defaults to all.
+	CheckMontage func(ctx context.Context, ses models.Session) error
 	// Files makes the files in which raw samples are exported. Defaults to none: the formats EDF and BDF are refused.
 	Files SignalFiles
 	// Events gives the events of a session. Defaults to none: exports have no events.
@@ -132,6 +134,11 @@ func (s *Sessions) Create(ctx context.Context, p models.Principal, n NewSession)
 		}
 	}
 	ses.ID, ses.ProjectID = models.NewID(), p.ProjectID
+	if ses.Decode != nil && s.cfg.CheckMontage != nil {
+		if err := s.cfg.CheckMontage(ctx, ses); err != nil {
+			return models.Session{}, err
+		}
+	}
 	if err := s.cfg.Store.CreateSession(ctx, ses); err != nil {
 		return models.Session{}, unavailable(err)
 	}

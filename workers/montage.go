@@ -1,0 +1,34 @@
+package workers
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/neurod/neurod/decoders"
+	"github.com/neurod/neurod/decoders/catalog"
+	"github.com/neurod/neurod/decoders/recording"
+	"github.com/neurod/neurod/models"
+)
+
+// LiveMontage tells before a session is made whether its channels are those that a model can decode live: what would fail in each
+// window is told once, before the first. A model that is not there yet may still come. Error: MontageMismatch with what a decode's
+// has.
+func LiveMontage(found *Models) func(ctx context.Context, ses models.Session) error {
+	return func(ctx context.Context, ses models.Session) error {
+		cat, err := found.For(ctx, ses.ProjectID, ses.Decode.Model)
+		if err != nil {
+			return nil // a model that cannot be read now is told with the decodes
+		}
+		q := catalog.Query{Model: ses.Decode.Model, Paradigm: decoders.Paradigm(ses.Decode.Paradigm), Channels: ses.Channels, Rate: ses.SampleRateHz}
+		if q.Model == "" && q.Paradigm == decoders.Auto {
+			q.Paradigm = decoders.SSVEP // the targets are declared
+		}
+		var fault *decoders.Error
+		if _, err := cat.Resolve(q); errors.As(err, &fault) && fault.Code == decoders.CodeMontageMismatch {
+			why := strings.TrimSuffix(fault.Message, recording.Remedy) + ". Give the channels the names of their electrodes, name another model or train one on these channels"
+			return &models.Error{Code: models.MontageMismatch, Message: "The session cannot be decoded: " + why + ".", Details: fault.Details}
+		}
+		return nil
+	}
+}
