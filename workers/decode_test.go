@@ -1,6 +1,7 @@
 package workers_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"encoding/json"
@@ -18,6 +19,7 @@ import (
 	"github.com/neurod/neurod/decoders/catalog"
 	"github.com/neurod/neurod/decoders/decode"
 	"github.com/neurod/neurod/decoders/recording"
+	"github.com/neurod/neurod/decoders/synthetic"
 	"github.com/neurod/neurod/models"
 	"github.com/neurod/neurod/workers"
 )
@@ -228,4 +230,39 @@ func TestDecodeHandlerFaults(t *testing.T) {
 			t.Errorf("error %v", err)
 		}
 	})
+}
+
+// TestDecodeHandlerAnswersEveryTrial decodes a file whose events say rest and the two hands, with "all" for events.
+func TestDecodeHandlerAnswersEveryTrial(t *testing.T) {
+	t.Parallel()
+	s, err := synthetic.MotorImagery(synthetic.Config{Channels: []string{"C3", "Cz", "C4"}, Rate: 128, Seed: 9}, synthetic.ImageryConfig{TrialsPerClass: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rec := &recording.Recording{Annotations: []recording.Annotation{{Label: "T0"}}}
+	for i, name := range s.Channels {
+		rec.Channels = append(rec.Channels, recording.Channel{Label: name, Name: name, Kind: recording.EEG, Unit: "uV", Rate: s.Rate, Samples: s.Data.RawRowView(i)})
+	}
+	for _, e := range s.Events {
+		rec.Annotations = append(rec.Annotations, recording.Annotation{Onset: e.Onset, Label: map[string]string{"left": "T1", "right": "T2"}[e.Label]})
+	}
+	for _, a := range rec.Annotations {
+		rec.Events = append(rec.Events, decoders.Event{Onset: a.Onset, Label: a.Label})
+	}
+	var file bytes.Buffer
+	if err := recording.WriteEDF(&file, rec); err != nil {
+		t.Fatal(err)
+	}
+	const request = `{"input":{"type":"eeg","encoding":"edf","paradigm":"motor_imagery","events":"all"}}`
+	result, err := decodeHandler(t)(t.Context(), &workers.Task{Job: models.Job{Request: json.RawMessage(request)}, Payload: file.Bytes()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out decode.Output
+	if err := json.Unmarshal(result.Output, &out); err != nil {
+		t.Fatal(err)
+	}
+	if len(out.Trials) != 4 || out.TrialsSummary.Labelled != 4 || out.Clip.Event == nil || out.Clip.Event.Number != 2 || out.Clip.EventsPassedOver != 1 {
+		t.Errorf("%s", result.Output)
+	}
 }
