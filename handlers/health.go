@@ -27,6 +27,12 @@ func (a *API) readyz(c *gin.Context) {
 		status, word = http.StatusServiceUnavailable, "stopping"
 	case report.Database != nil:
 		status, word = http.StatusServiceUnavailable, "unavailable"
+	case report.Writable != nil:
+		status, word = http.StatusServiceUnavailable, "read_only"
+		a.cfg.Log.WarnContext(c.Request.Context(), "the database takes no writes", "cause", report.Writable.Error())
+	}
+	if status != http.StatusOK {
+		c.Header("Retry-After", "5")
 	}
 	c.PureJSON(status, gin.H{"status": word, "database": connection(report.Database), "redis": connection(report.Queue)})
 }

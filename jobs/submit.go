@@ -60,8 +60,14 @@ type Accepted struct {
 // keyRetryAfter is when the client of a request in flight should try again: accepting takes milliseconds.
 const keyRetryAfter = time.Second
 
+// When the client of a job that could not be stored should try again: soon after a fault, later where somebody has to make room.
+const (
+	createRetry = time.Second
+	fullRetry   = 30 * time.Second
+)
+
 // Submit stores a job and answers once it is durable; then it hands it to the queue. Errors: IdempotencyKeyReused,
-// IdempotencyKeyInFlight, JobTriggerFailed (Redis away for longer than OutageLimit, nothing stored), SessionNotFound (NewJob.SessionID), JobCreateFailed.
+// IdempotencyKeyInFlight, StorageFull, JobTriggerFailed (Redis away for longer than OutageLimit, nothing stored), SessionNotFound (NewJob.SessionID), JobCreateFailed.
 func (e *Engine) Submit(ctx context.Context, s Submission) (Accepted, error) {
 	if d := e.RedisDownFor(); d > e.cfg.OutageLimit {
 		return Accepted{}, models.NewError(models.JobTriggerFailed).Wrap(fmt.Errorf("redis has not answered for %v", d.Round(time.Second)))
@@ -90,8 +96,14 @@ func (e *Engine) Submit(ctx context.Context, s Submission) (Accepted, error) {
 		return Accepted{}, inFlight(err)
 	case errors.Is(err, store.ErrNotFound): // erased since its samples were read
 		return Accepted{}, models.NewError(models.SessionNotFound).Wrap(err)
+	case store.IsFull(err):
+		e := models.NewError(models.StorageFull).Wrap(err)
+		e.RetryAfter = fullRetry
+		return Accepted{}, e
 	case err != nil:
-		return Accepted{}, models.NewError(models.JobCreateFailed).Wrap(err)
+		e := models.NewError(models.JobCreateFailed).Wrap(err)
+		e.RetryAfter = createRetry
+		return Accepted{}, e
 	case existing != nil && existing.Fingerprint != s.Fingerprint:
 		return Accepted{}, models.NewError(models.IdempotencyKeyReused)
 	case existing != nil:

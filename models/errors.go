@@ -64,6 +64,7 @@ const (
 	NotConfigured          Code = "not_configured"
 	RateLimited            Code = "rate_limited"
 	Unavailable            Code = "unavailable"
+	StorageFull            Code = "storage_full"
 	Internal               Code = "internal_error"
 )
 
@@ -141,6 +142,7 @@ var ErrorTable = map[Code]Entry{
 	NotConfigured:          {http.StatusServiceUnavailable, "This server is not configured for this call."},
 	RateLimited:            {http.StatusTooManyRequests, "Rate limit exceeded."},
 	Unavailable:            {http.StatusServiceUnavailable, "A part of the service is not available; try again."},
+	StorageFull:            {http.StatusServiceUnavailable, "The disk of the service is full. Nothing was stored; try again later."},
 	Internal:               {http.StatusInternalServerError, "Something went wrong on our side."},
 
 	WorkerLost:       {0, "The worker was lost on every attempt."},

@@ -118,3 +118,9 @@ type IdempotencyRecord struct {
 	CreatedAt   time.Time
 	ExpiresAt   time.Time
 }
+
+// WriteProbe is the row that is written to see whether the database can be written to.
+type WriteProbe struct {
+	ID   int
+	Data []byte
+}

@@ -358,7 +358,7 @@ func (a *App) wireProbes() error {
 }
 
 func (a *App) health() service.Health {
-	return service.Health{Database: a.store.Ping, Queue: a.pingRedis}
+	return service.Health{Database: a.store.Ping, Writable: a.store.Writable, Queue: a.pingRedis}
 }
 
 // pingRedis asks Redis for an answer; the one inside the process always has one.

@@ -738,8 +738,21 @@ func network(remote string) string {
 
 // unavailable is the error of a call that the database did not answer.
 func unavailable(err error) error {
+	if store.IsFull(err) {
+		return storageFull(err)
+	}
 	e := models.NewError(models.Unavailable).Wrap(err)
 	e.RetryAfter = time.Second
+	return e
+}
+
+// fullRetry is when to try again where the disk is full: somebody has to make room.
+const fullRetry = 30 * time.Second
+
+// storageFull is the error of a call that the database had no room for.
+func storageFull(err error) error {
+	e := models.NewError(models.StorageFull).Wrap(err)
+	e.RetryAfter = fullRetry
 	return e
 }
 

@@ -48,6 +48,12 @@ func (s *Sessions) EraseUser(ctx context.Context, p models.Principal, externalUs
 	for _, id := range accepted.Sessions {
 		s.cfg.Jobs.Notify(id) // streams look, find no session and end
 	}
+	// On a full disk the job would try again and again while the caller waits.
+	if err := s.cfg.Store.Writable(ctx); store.IsFull(err) {
+		full := storageFull(err).(*models.Error)
+		full.Message = "The disk of the service is full. Nothing of the user can be reached; the deletion goes on when there is room."
+		return Erased{}, full
+	}
 	job, err := s.cfg.Jobs.Wait(ctx, p.ProjectID, accepted.Job.ID, MaxWait)
 	switch {
 	case err != nil:

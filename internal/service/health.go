@@ -9,6 +9,8 @@ import (
 type Health struct {
 	// Database asks the database for an answer. Required.
 	Database func(ctx context.Context) error
+	// Writable asks the database whether it takes writes. Defaults to Database.
+	Writable func(ctx context.Context) error
 	// Queue asks Redis for an answer. Required.
 	Queue func(ctx context.Context) error
 }
@@ -19,6 +21,7 @@ const probeTimeout = 2 * time.Second
 // HealthReport is what a probe found; nil is good.
 type HealthReport struct {
 	Database error
+	Writable error
 	Queue    error
 }
 
@@ -28,5 +31,10 @@ func (h Health) Check(ctx context.Context) HealthReport {
 	defer cancel()
 	queue := make(chan error, 1)
 	go func() { queue <- h.Queue(ctx) }()
-	return HealthReport{Database: h.Database(ctx), Queue: <-queue}
+	r := HealthReport{Database: h.Database(ctx)}
+	if r.Writable = r.Database; r.Database == nil && h.Writable != nil {
+		r.Writable = h.Writable(ctx)
+	}
+	r.Queue = <-queue
+	return r
 }

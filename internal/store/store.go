@@ -76,6 +76,8 @@ type Store struct {
 	reader  *gorm.DB // the same as writer on PostgreSQL
 	pools   []*sql.DB
 
+	probe probe
+
 	lanesOnce sync.Once
 	lanes     *lanes // nil until a session needs them
 }
