@@ -116,6 +116,14 @@ func (e *evaluator) p300(ctx context.Context) error {
 		if err := e.skip(ctx, key, e.letters(ctx, folder, session, spelling[key])); err != nil {
 			return err
 		}
+		for _, other := range sortedKeys(spelling) {
+			if place, _ := splitKey(other); other == key || place != folder {
+				continue
+			}
+			if err := e.skip(ctx, key, e.otherSession(ctx, folder, session, spelling[key][0], spelling[other])); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }
@@ -243,6 +251,24 @@ func (e *evaluator) letters(ctx context.Context, dataset, session string, runs [
 	return nil
 }
 
+// otherSession spells the runs of another session than the one that was trained on: what the letters are worth after a change of
+// session.
+func (e *evaluator) otherSession(ctx context.Context, dataset, session string, trained flashes, runs []flashes) error {
+	train := flashDataset(session, trained)
+	for _, pr := range flashPipelines("") {
+		d, err := pr.pipeline.Train(ctx, train, pr.config)
+		if err != nil {
+			return fmt.Errorf("%s: %w", session, err)
+		}
+		for _, f := range runs {
+			if err := e.spell(ctx, dataset, pr.label, trained.name, spelling{"letters, another session", nil}, d, f); err != nil {
+				return fmt.Errorf("%s: %w", f.name, err)
+			}
+		}
+	}
+	return nil
+}
+
 // spelling is a way to spell: with a language model, or without one.
 type spelling struct {
 	name  string
@@ -276,6 +302,7 @@ func (e *evaluator) spell(ctx context.Context, dataset, pipeline, trainedOn stri
 	spelled, truth := "", ""
 	correct, spent := 0, 0.0
 	stopped := make([]stopping, len(letters))
+	answers, hits, sure, sureHits, confidence := 0, 0, 0, 0, 0.0 // over all numbers of repetitions
 	for n := 1; n <= repetitions; n++ {
 		spelled, truth, correct = "", "", 0
 		var history []string
@@ -299,8 +326,17 @@ func (e *evaluator) spell(ctx context.Context, dataset, pipeline, trainedOn stri
 			history = append(history, got)
 			spelled += got
 			truth += l.symbol
+			p := res.Classes[0].Probability
+			answers, confidence = answers+1, confidence+p
+			if p > 0.9 {
+				sure++
+			}
 			if got == l.symbol {
 				correct++
+				hits++
+				if p > 0.9 {
+					sureHits++
+				}
 			}
 			threshold, _ := res.Evidence["threshold"].(float64)
 			if s := &stopped[i]; !s.done {
@@ -326,7 +362,8 @@ func (e *evaluator) spell(ctx context.Context, dataset, pipeline, trainedOn stri
 		return err
 	}
 	e.add(Row{Dataset: dataset, Subject: f.name, Task: task.name, Pipeline: pipeline, Protocol: "trained on " + trainedOn, N: len(letters),
-		Metrics:        map[string]float64{"letters": float64(correct), "accuracy": float64(correct) / float64(len(letters)), "auc": o.AUC(), "ece": o.ECE()},
+		Metrics: map[string]float64{"letters": float64(correct), "accuracy": float64(correct) / float64(len(letters)), "auc": o.AUC(), "ece": o.ECE(),
+			"confidence": confidence / float64(answers), "right_all": float64(hits) / float64(answers), "above_90": float64(sure), "right_above_90": float64(sureHits)},
 		MillisPerTrial: spent / float64(len(letters)*repetitions), Curve: right,
 		Note: fmt.Sprintf("%q for %q; letters right after 1..%d repetitions: %s; stopping early: %d right after %.1f on average", spelled, truth, repetitions,
 			strings.Trim(fmt.Sprint(right), "[]"), early, float64(used)/float64(len(letters)))})

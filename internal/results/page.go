@@ -268,14 +268,23 @@ func (r Results) flashes(b *bytes.Buffer) {
 		}
 		table(b, rows)
 		r.picture(b, "letters.svg", "Letters right for each number of repetitions, without and with the language model")
-		rows = [][]string{{"recordings", "run", "task", "pipeline", "AUC", "letters right", "of"}}
+		rows = [][]string{{"recordings", "run", "task", "pipeline", "AUC", "letters right", "of", "right, all repetitions", "mean confidence", "right of those above 0.9"}}
 		for _, w := range r.Rows {
 			if len(w.Curve) > 0 {
-				rows = append(rows, []string{w.Dataset, w.Subject, w.Task, w.Pipeline, figure(w.Metrics["auc"]), strings.Trim(fmt.Sprint(w.Curve), "[]"), fmt.Sprint(w.N)})
+				rows = append(rows, []string{w.Dataset, w.Subject, w.Task, w.Pipeline, figure(w.Metrics["auc"]), strings.Trim(fmt.Sprint(w.Curve), "[]"), fmt.Sprint(w.N),
+					known(w, "right_all"), known(w, "confidence"), surest(w)})
 			}
 		}
 		table(b, rows)
 	})
+}
+
+// surest says how many of the answers with more than 0.9 are right.
+func surest(w evaluation.Row) string {
+	if n, ok := w.Metrics["above_90"]; ok {
+		return fmt.Sprintf("%.0f of %.0f", w.Metrics["right_above_90"], n)
+	}
+	return ""
 }
 
 // known is a figure, or nothing where it was not measured.
