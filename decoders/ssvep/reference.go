@@ -47,12 +47,18 @@ func (r *reference) columns() int { return len(r.even) + len(r.odd) }
 
 // newReference makes the basis for the given harmonics of f Hz over n samples at rate Hz.
 func newReference(f float64, harmonics []int, n int, rate float64) *reference {
+	return referenceIn(make([]float64, len(harmonics)*n), f, harmonics, n, rate)
+}
+
+// referenceIn is newReference in room for len(harmonics)·n numbers.
+func referenceIn(room []float64, f float64, harmonics []int, n int, rate float64) *reference {
 	h := n / 2
 	r := &reference{}
 	// In half-window coordinates the full inner product is twice the half's; the middle sample counts once.
 	for _, k := range harmonics {
 		w := 2 * math.Pi * f * float64(k) / rate
-		even, odd := make([]float64, (n+1)/2), make([]float64, h)
+		even, odd := room[:n-h:n-h], room[n-h:n:n]
+		room = room[n:]
 		mean := 0.0
 		for j := range h {
 			t := float64(j) + 0.5
@@ -127,6 +133,7 @@ type bank struct {
 	harmonics   int
 	skipLine    bool
 	refs        []*reference // nil where the set is too large to keep
+	room        []float64    // of the one reference that there is then
 }
 
 // harmonicsOf returns the harmonics of f below Nyquist, at most count. With skipLine those within 0.5 Hz of 50 and
@@ -143,12 +150,15 @@ func harmonicsOf(f float64, count int, rate float64, skipLine bool) []int {
 	return out
 }
 
-// reference returns the basis of frequency k, made anew where the set is too large to keep.
+// reference returns the basis of frequency k. Where the set is too large to keep it is made anew, in the place of the one
+// before: such a bank is one call's alone.
 func (b *bank) reference(k int) *reference {
 	if b.refs != nil {
 		return b.refs[k]
 	}
-	return newReference(b.frequencies[k], harmonicsOf(b.frequencies[k], b.harmonics, b.rate, b.skipLine), b.n, b.rate)
+	harmonics := harmonicsOf(b.frequencies[k], b.harmonics, b.rate, b.skipLine)
+	b.room = grow(b.room, b.harmonics*b.n)
+	return referenceIn(b.room[:len(harmonics)*b.n], b.frequencies[k], harmonics, b.n, b.rate)
 }
 
 // Limits of the cache: a screen of 40 targets at 250 Hz and 4 s takes 3.2 MB, and the scan of a clip of 4 s 16 MB. Callers
