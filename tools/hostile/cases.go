@@ -183,7 +183,10 @@ var ours = map[string]func(short bool) []attack{
 	"POST /v1/auth/logout":            func(bool) []attack { return secretAttacks("refresh_token") },
 	"POST /v1/auth/validate":          func(bool) []attack { return secretAttacks("api_key") },
 	"POST /v1/installer/github-token": func(bool) []attack { return secretAttacks("api_key") },
-	"POST /v1/auth/revoke":            func(bool) []attack { return secretAttacks("api_key") },
+	"POST /v1/account/password": func(bool) []attack {
+		return attacks([]text{{name: "long passwords", body: []byte(`{"current_password":"` + strings.Repeat("p", 30_000) + `","new_password":"` + strings.Repeat("q", 30_000) + `"}`)}})
+	},
+	"POST /v1/auth/revoke": func(bool) []attack { return secretAttacks("api_key") },
 	"POST /v1/projects": func(bool) []attack {
 		return attacks([]text{{name: "a long name", body: []byte(`{"name":"` + strings.Repeat("é", 30_000) + `"}`)}})
 	},
