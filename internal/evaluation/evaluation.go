@@ -81,8 +81,10 @@ type evaluator struct {
 	report  *Report
 	used    map[string]bool // files that were measured
 	flicker presences
-	pairs   []paired // groups with answers, in the order they came
-	answers map[paired][]*answers
+	// flickerLosses are those of all files of a kind together.
+	flickerLosses map[lossKey]*lossTally
+	pairs         []paired // groups with answers, in the order they came
+	answers       map[paired][]*answers
 }
 
 // Run measures every dataset below cfg.Data. Recordings that cannot be used are listed in the report; an error means that
@@ -135,7 +137,7 @@ func Run(ctx context.Context, cfg Config) (*Report, error) {
 		}
 	}
 	for i, f := range families {
-		parts[i] = &evaluator{cfg: cfg, report: &Report{}}
+		parts[i] = &evaluator{cfg: cfg, report: &Report{}, flickerLosses: map[lossKey]*lossTally{}}
 		if len(cfg.Only) > 0 && !slices.Contains(cfg.Only, f.name) {
 			continue
 		}

@@ -109,6 +109,11 @@ func (e *evaluator) motorImagery(ctx context.Context) error {
 				return err
 			}
 		}
+		if task == recordings.LeftRightImagery.Name {
+			if err := e.skip(ctx, dataset, e.lostImagery(ctx, dataset, task, people[key])); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }

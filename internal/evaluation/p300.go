@@ -110,6 +110,9 @@ func (e *evaluator) p300(ctx context.Context) error {
 		if err := e.skip(ctx, folder, e.acrossSubjects(ctx, folder, "target/other flash", people[folder], pipelines)); err != nil {
 			return err
 		}
+		if err := e.skip(ctx, folder, e.lostFlashes(ctx, folder, people[folder])); err != nil {
+			return err
+		}
 	}
 	for _, key := range sortedKeys(spelling) {
 		folder, session := splitKey(key)

@@ -18,7 +18,7 @@ type Row struct {
 	Protocol string `json:"protocol"` // e.g. "5-fold"
 	N        int    `json:"n"`        // test trials, epochs, letters or events
 	// Metrics holds the figures by name: accuracy, auc, kappa, ece, brier, itr_bits_min with its itr_t_s, acc_at_50 (accuracy
-	// of the surer half), sensitivity, ...
+	// of the surer half), coverage (share of the trials with an answer), confidence (mean over all trials), sensitivity, ...
 	Metrics map[string]float64 `json:"metrics"`
 	// AccuracyCI is the 95 % interval of the accuracy: Wilson's for one person's trials, by bootstrap for means over people.
 	AccuracyCI *Interval `json:"accuracy_ci,omitempty"`
@@ -104,7 +104,7 @@ func (r *Report) WriteJSON(w io.Writer) error {
 }
 
 // metricOrder is the order of the columns; metrics not listed come last in the note.
-var metricOrder = []string{"accuracy", "auc", "kappa", "ece", "ece_expected", "ece_pooled", "ece_pooled_expected", "brier", "acc_at_50", "itr_bits_min", "itr_t_s", "letters", "sensitivity", "precision", "f1", "false_alarms", "false_alarms_day", "false_accept", "accepted", "ratio",
+var metricOrder = []string{"accuracy", "auc", "kappa", "ece", "ece_expected", "ece_pooled", "ece_pooled_expected", "brier", "acc_at_50", "coverage", "confidence", "itr_bits_min", "itr_t_s", "letters", "sensitivity", "precision", "f1", "false_alarms", "false_alarms_day", "false_accept", "accepted", "ratio",
 	"blink", "motion", "emg", "bad_contact", "gate_passed", "gate_failed", "no_answer", "unfit_answers", "answered", "read", "refused"}
 
 // WriteText writes one table a dataset.

@@ -115,6 +115,9 @@ func (e *evaluator) ssvep(ctx context.Context) error {
 		}
 	}
 	e.totals()
+	for _, key := range sortedLosses(e.flickerLosses) {
+		e.lossRows(key, e.flickerLosses)
+	}
 	e.meanRows("ssvep/", "training-free", "rest against stimulus", leaveOneBlock)
 	return nil
 }
@@ -163,6 +166,9 @@ func (e *evaluator) ssvepRows(ctx context.Context, dataset, subject string, set 
 		}
 		d, err := ssvep.New(cfg)
 		if err != nil {
+			return err
+		}
+		if err := e.lostFlickers(ctx, dataset, method, d, set, sigs, trials); err != nil {
 			return err
 		}
 		right, shown := 0, 0

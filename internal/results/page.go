@@ -25,6 +25,7 @@ Seed %d; %d files of recordings, %.0f MB, digest %s; %s on %s, %s. A run on the 
 	r.imagery(b)
 	r.flashes(b)
 	r.flicker(b)
+	r.lost(b)
 	r.ictal(b)
 	r.artifacts(b)
 	r.fitness(b)
@@ -317,6 +318,28 @@ func (r Results) flicker(b *bytes.Buffer) {
 		}
 		if len(rows) > 1 {
 			b.WriteString("Rest against a target, at the threshold that ships, over everybody. Few trials of rest are there, so that a share of them is known to a tenth at best.\n\n")
+			table(b, rows)
+		}
+	})
+}
+
+// lost is the sweep of lost channels.
+func (r Results) lost(b *bytes.Buffer) {
+	section(b, "Lost channels", func(b *bytes.Buffer) {
+		rows := [][]string{{"recordings", "task", "pipeline", "channel", "trials", "answered", "accuracy of these", "95 %", "mean confidence"}}
+		for _, w := range r.Rows {
+			if !strings.HasSuffix(w.Task, evaluation.LossTask) {
+				continue
+			}
+			interval := ""
+			if w.AccuracyCI != nil {
+				interval = fmt.Sprintf("%.2f-%.2f", w.AccuracyCI.Low, w.AccuracyCI.High)
+			}
+			rows = append(rows, []string{w.Dataset, strings.TrimSuffix(w.Task, evaluation.LossTask), w.Pipeline, w.Protocol, fmt.Sprint(w.N), known(w, "coverage"), known(w, "accuracy"),
+				interval, known(w, "confidence")})
+		}
+		if len(rows) > 1 {
+			b.WriteString("Each trial loses one of its channels in turn. The decoder alone reads it as any other; in front of the service's decodes what it may have held stands in for it, and where that leaves the answer open there is none. The mean confidence is over all trials, one without an answer at the chance that it gives each class.\n\n")
 			table(b, rows)
 		}
 	})
