@@ -110,7 +110,8 @@ func TestMisspelledFieldsAreRefused(t *testing.T) {
 	}
 
 	t.Run("in a batch", func(t *testing.T) {
-		for _, body := range []string{`{"itmes":[` + documentBody + `]}`, `{"items":[` + documentBody + `],"default":{}}`} {
+		for _, body := range []string{`{"itmes":[` + documentBody + `]}`, `{"items":[` + documentBody + `],"default":{}}`,
+			`{"items":[` + documentBody + `],"defaults":{"input":{"paradigma":"p300"}}}`, `{"items":[` + documentBody + `],"defaults":{"inputs":{}}}`} {
 			if a := s.call(t, "POST", "/api/v1/neuro/decode/batch", s.key, body); a.StatusCode != 400 || !strings.Contains(string(a.body), "did you mean") {
 				t.Errorf("%d %s", a.StatusCode, a.body)
 			}
