@@ -183,6 +183,9 @@ var ours = map[string]func(short bool) []attack{
 	"POST /v1/auth/logout":            func(bool) []attack { return secretAttacks("refresh_token") },
 	"POST /v1/auth/validate":          func(bool) []attack { return secretAttacks("api_key") },
 	"POST /v1/installer/github-token": func(bool) []attack { return secretAttacks("api_key") },
+	"POST /v1/account/delete": func(bool) []attack {
+		return attacks([]text{{name: "a long password", body: []byte(`{"password":"` + strings.Repeat("p", 60_000) + `"}`)}})
+	},
 	"POST /v1/account/password": func(bool) []attack {
 		return attacks([]text{{name: "long passwords", body: []byte(`{"current_password":"` + strings.Repeat("p", 30_000) + `","new_password":"` + strings.Repeat("q", 30_000) + `"}`)}})
 	},
