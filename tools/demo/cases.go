@@ -225,14 +225,20 @@ func syntheticCases() ([]demoCase, error) {
 	}, nil
 }
 
-// oddballSession turns a speller session into an oddball: code 2 is a target flash, code 1 any other.
+// seenLate is how long before its response a flash is marked, beyond what the synthetic head takes. The person whom p300-target learned
+// from has a positive response behind the ears 0.6 s after the mark of a target, the synthetic head 0.36 s after the flash.
+const seenLate = .2 // s
+
+// oddballSession turns a speller session into an oddball: code 2 is a target flash, code 1 any other. The flashes are 0.6 s apart,
+// as those were that p300-target learned from.
 func oddballSession(cfg synthetic.Config) (synthetic.Session, error) {
 	cfg.Channels = []string{"TP9", "AF7", "AF8", "TP10"}
-	s, err := synthetic.Speller(cfg, synthetic.SpellerConfig{Text: "GO", Repetitions: 20, SOA: .3, P300UV: 16})
+	s, err := synthetic.Speller(cfg, synthetic.SpellerConfig{Text: "GO", Repetitions: 10, SOA: .6, P300UV: 16})
 	if err != nil {
 		return s, err
 	}
 	for i := range s.Events {
+		s.Events[i].Onset -= seenLate
 		s.Events[i].Code = 1
 		if s.Targets[i] {
 			s.Events[i].Code = 2
