@@ -194,6 +194,14 @@ type Spatial interface {
 	Band() (low, high float64)
 }
 
+// Counted is a number of things in a text: "1 event", "2 events".
+func Counted(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
 // Stable codes of decode errors. They become the error codes of failed jobs.
 const (
 	CodePayloadTooShort   = "payload_too_short"  // details: samples_needed, samples_got, channels, sample_rate

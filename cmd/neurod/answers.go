@@ -80,14 +80,19 @@ func together(list []decoded) (sum decode.TrialsSummary, ok bool) {
 	return sum, true
 }
 
-// clipText says what was decoded, such as "4.2-8.2 s, event T1, 2 of 30; trial 1 of 15".
-func clipText(c decode.Clip) string {
+// clipText says what was decoded, such as "4.2-8.2 s, event T1, 2 of 30; trial 1 of 15". Where part is set a part of the file was asked for.
+func clipText(c decode.Clip, part bool) string {
 	text := fmt.Sprintf("%s-%s s", seconds(c.StartS), seconds(c.EndS))
 	if c.Event == nil {
-		if c.Events > 0 {
-			return text + fmt.Sprintf(", the whole recording; it has %d events", c.Events)
+		if part {
+			text += ", the whole part that was asked for"
+		} else {
+			text += ", the whole recording"
 		}
-		return text + ", the whole recording"
+		if c.Events > 0 {
+			text += "; it has " + decoders.Counted(c.Events, "event")
+		}
+		return text
 	}
 	return text + fmt.Sprintf(", event %s, %d of %d; trial %d of %d", eventText(c.Event), c.Event.Number, c.Events, c.Trial, c.Trials)
 }
@@ -108,11 +113,11 @@ func eventText(e *decode.ClipEvent) string {
 
 func seconds(s float64) string { return strconv.FormatFloat(s, 'f', -1, 64) }
 
-func writeAnswer(w io.Writer, out *decode.Output) error {
+func writeAnswer(w io.Writer, out *decode.Output, part bool) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(t, "intent\t%s\n", out.DecodedIntent)
 	fmt.Fprintf(t, "confidence\t%.2f\n", out.Confidence)
-	fmt.Fprintf(t, "clip\t%s\n", clipText(out.Clip))
+	fmt.Fprintf(t, "clip\t%s\n", clipText(out.Clip, part))
 	fmt.Fprintf(t, "paradigm\t%s\n", out.ParadigmDetected)
 	if out.Model != nil {
 		fmt.Fprintf(t, "model\t%s@%s (%s)\n", out.Model.Name, out.Model.Version, out.Model.Pipeline)
@@ -243,7 +248,7 @@ func writeTable(w io.Writer, list []decoded) error {
 			if d.output.Model != nil {
 				model = d.output.Model.Name + "@" + d.output.Model.Version
 			}
-			fmt.Fprintf(t, "%s\t%s\t%.2f\t%s\t%s\t%s\n", d.file, d.output.DecodedIntent, d.output.Confidence, clipText(d.output.Clip), model, strings.Join(d.output.RedFlags, " "))
+			fmt.Fprintf(t, "%s\t%s\t%.2f\t%s\t%s\t%s\n", d.file, d.output.DecodedIntent, d.output.Confidence, clipText(d.output.Clip, d.part), model, strings.Join(d.output.RedFlags, " "))
 		}
 	}
 	if err := t.Flush(); err != nil {

@@ -61,6 +61,7 @@ type decoded struct {
 	output      *decode.Output
 	diagnostics *decode.Diagnostics
 	err         error
+	part        bool // not all of the file was to be decoded
 }
 
 // Run decodes the recordings and prints the answers. One that cannot be decoded does not end the others; the status tells.
@@ -113,7 +114,7 @@ func (c decodeCmd) Run(ctx context.Context) error {
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
-			list = append(list, decoded{name, out, d, err})
+			list = append(list, decoded{name, out, d, err, c.Start > 0 || c.Seconds > 0})
 		}
 		if len(runs) == 0 && len(problems) == 0 {
 			list = append(list, decoded{file: file, err: fmt.Errorf("%s has no recording %q", file, c.Member)})
@@ -349,7 +350,7 @@ func (c decodeCmd) writeOne(w io.Writer, d decoded) error {
 	case "csv":
 		return writeRows(w, []decoded{d})
 	}
-	if err := writeAnswer(w, d.output); err != nil {
+	if err := writeAnswer(w, d.output, d.part); err != nil {
 		return err
 	}
 	if err := writeTrials(w, d.output); err != nil {

@@ -59,6 +59,9 @@ func said(err error) error {
 		return err
 	}
 	text := known.Text()
+	if known.Code == models.InvalidRequestBody && known.Message == "" { // there is no body here
+		text = "Not valid:"
+	}
 	for _, f := range known.Fields {
 		text += " " + strings.TrimPrefix(f.Pointer, "/") + " " + f.Message + "."
 	}
@@ -85,7 +88,7 @@ func (p passwordInput) read() (string, error) {
 		return strings.TrimRight(line, "\r\n"), nil
 	}
 	if !term.IsTerminal(int(os.Stdin.Fd())) {
-		return "", errors.New("standard input is no terminal: give --password-stdin, and the password on the first line")
+		return "", errors.New("standard input is not a terminal: give --password-stdin, and the password on the first line")
 	}
 	first, err := hidden("Password: ")
 	if err != nil {
@@ -198,7 +201,7 @@ type usersRemoveCmd struct {
 func (c usersRemoveCmd) Run(ctx context.Context) error {
 	if !c.Yes {
 		if !term.IsTerminal(int(os.Stdin.Fd())) {
-			return errors.New("standard input is no terminal: give --yes to delete the account with everything it has")
+			return errors.New("standard input is not a terminal: give --yes to delete the account with everything it has")
 		}
 		fmt.Fprintf(os.Stderr, "This deletes %s with all projects, sessions and models, for good. Type the e-mail address to go on: ", c.Email)
 		line, err := bufio.NewReader(os.Stdin).ReadString('\n')

@@ -115,7 +115,11 @@ func (f fitness) flags() []intent.Flag {
 			artifacts = append(artifacts, "movement")
 		case features.FlagArtifactEMG:
 			artifacts = append(artifacts, "muscle activity")
-		default: // poor_contact, line_noise have the same codes here
+		case features.FlagPoorContact:
+			w := intent.FlagOf(intent.FlagPoorContact)
+			w.Message = "Poor contact in " + recording.FewNames(f.summary.PoorContact()) + "; quality.per_channel tells how good each is."
+			flags = append(flags, w)
+		default: // line_noise has the same code here
 			flags = append(flags, intent.FlagOf(code))
 		}
 	}

@@ -316,9 +316,9 @@ func (t train) why() string {
 	case t.Events == 0:
 		return "there are no events"
 	case t.Codes < 2:
-		return fmt.Sprintf("%d events of a single code", t.Events)
+		return decoders.Counted(t.Events, "event") + " of a single code"
 	case t.Events < minFlashes:
-		return fmt.Sprintf("%d events are fewer than the %d of a train of flashes", t.Events, minFlashes)
+		return fmt.Sprintf("%s, fewer than the %d of a train of flashes", decoders.Counted(t.Events, "event"), minFlashes)
 	case t.MedianSOA == nil:
 		return "the events have no usable times"
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/neurod/neurod/decoders/catalog"
 	"github.com/neurod/neurod/decoders/decode"
 	"github.com/neurod/neurod/decoders/recording"
+	"github.com/neurod/neurod/decoders/synthetic"
 )
 
 // TestWarningsOfTheReaderAreInTheAnswer: what a reader tolerated is told to whoever asked, with its place.
@@ -39,5 +40,32 @@ func TestWarningsOfTheReaderAreInTheAnswer(t *testing.T) {
 	}
 	if !strings.Contains(strings.Join(out.Warnings, "\n"), "15 bytes after the last data record were ignored") {
 		t.Errorf("warnings %q", out.Warnings)
+	}
+}
+
+// TestPoorContactNamesElectrodes: whoever reads the flag can go and mend the electrode, also where nothing was decoded from it.
+func TestPoorContactNamesElectrodes(t *testing.T) {
+	t.Parallel()
+	s, err := synthetic.Rest(synthetic.Config{Seed: 11, Channels: []string{"C3", "Cz", "C4", "Pz"}}, 8, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, row := 0, s.Signal.Data.RawRowView(3); i < len(row); i++ { // an open input: mains and little else
+		row[i] = 300*math.Sin(2*math.Pi*50*float64(i)/s.Signal.Rate) + row[i]/10
+	}
+	rec := &recording.Recording{}
+	for i, name := range s.Signal.Channels {
+		rec.Channels = append(rec.Channels, recording.Channel{Label: name, Name: name, Kind: recording.EEG, Unit: "uV", Rate: s.Signal.Rate, Samples: s.Signal.Data.RawRowView(i)})
+	}
+	cat, err := catalog.Default()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, _, err := decode.RunRecording(t.Context(), &decode.Request{}, rec, cat, decode.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text := flagText(out, "poor_contact"); !strings.Contains(text, "Pz") || strings.Contains(text, "C3") {
+		t.Errorf("poor_contact says %q of %v", text, out.Quality.PerChannel)
 	}
 }

@@ -141,7 +141,7 @@ func CheckValues(sig decoders.Signal, rows []int, from, to int) error {
 			}
 			details := map[string]any{"channel": sig.Channels[r], "sample": from + j, "limit_uv": MaxAmplitude}
 			if math.IsNaN(v) || math.IsInf(v, 0) {
-				return decoders.Errorf(decoders.CodeInvalidSignal, details, "sample %d of channel %s is %v", from+j, sig.Channels[r], v)
+				return decoders.Errorf(decoders.CodeInvalidSignal, details, "sample %d of channel %s is %v: leave the channel out, or decode a part without it", from+j, sig.Channels[r], v)
 			}
 			details["value_uv"] = v
 			return decoders.Errorf(decoders.CodeInvalidSignal, details, "sample %d of channel %s is %g µV, more than any amplifier gives",

@@ -119,6 +119,17 @@ func SummarizeConfig(sig decoders.Signal, cfg Config) (*Summary, error) {
 	return s, nil
 }
 
+// PoorContact names the channels whose contact is poor most of the time.
+func (s *Summary) PoorContact() []string {
+	var names []string
+	for i, v := range s.Channels.Values {
+		if above(v.BadContact) > 0 {
+			names = append(names, s.Channels.Names[i])
+		}
+	}
+	return names
+}
+
 // above is 1 where a score is at least one half, the middle of its ramp.
 func above(score float64) int {
 	if score >= 0.5 {

@@ -51,7 +51,7 @@ var table = []Flag{
 	{FlagLowConfidence, Warning, "The answer is hardly more probable than guessing."},
 	{FlagAmbiguous, Warning, "The two most probable intents are close to each other."},
 	{FlagLowQuality, Warning, "Most of the recording is too noisy to rely on; nothing was decoded."},
-	{FlagPoorContact, Warning, "Electrodes have poor contact; the message names those that hold no EEG."},
+	{FlagPoorContact, Warning, "Electrodes have poor contact; the message names them."},
 	{FlagArtifact, Warning, "Blinks, movement or muscle activity cover the brain's signal."},
 	{FlagMontageMismatch, Warning, "The channels are not those that the device has."},
 	{FlagGapInRecording, Warning, "The recording has gaps; what follows one is joined to what was before it."},

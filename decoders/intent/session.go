@@ -45,7 +45,7 @@ func SessionContext(mode Mode, paradigm decoders.Paradigm, history []string, now
 		return spelling(history, now)
 	}
 	if now == Undetermined {
-		return fmt.Sprintf("%s; %s so far. What was meant now is undetermined.", doing, plural(len(history), "intent"))
+		return fmt.Sprintf("%s; %s so far. What was meant now is undetermined.", doing, decoders.Counted(len(history), "intent"))
 	}
 	now = shown(now)
 	if len(history) == 0 {
@@ -62,7 +62,7 @@ func SessionContext(mode Mode, paradigm decoders.Paradigm, history []string, now
 	}
 	last := history[len(history)-1]
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s; %s so far, ", doing, plural(len(history), "intent"))
+	fmt.Fprintf(&b, "%s; %s so far, ", doing, decoders.Counted(len(history), "intent"))
 	switch {
 	case count[most] == len(history) && len(history) > 1:
 		fmt.Fprintf(&b, "all %s. ", shown(most))
@@ -109,13 +109,6 @@ func Spells(intent string) bool {
 		}
 	}
 	return false
-}
-
-func plural(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
 }
 
 // tail returns the end of a text that may be long.

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"math"
 	"slices"
+
+	"github.com/neurod/neurod/decoders"
 )
 
 // Lost samples in text files. Headsets write a row a sample, and what is lost on the way (Bluetooth, a full buffer, a
@@ -738,7 +740,11 @@ func (c *rowClock) warnings(rec *Recording, out clock) {
 		rec.warn("the rows are not evenly spaced: %.4g Hz is only their average", out.rate)
 	}
 	if n := len(out.gaps); n > 0 && !out.irregular {
-		rec.warn("%d samples were lost, in %d places, the first after %.6g s", c.lost, n, float64(out.gaps[0].Row)/out.rate)
+		lost := decoders.Counted(int(c.lost), "sample") + " were"
+		if c.lost == 1 {
+			lost = "1 sample was"
+		}
+		rec.warn("%s lost, in %s, the first after %.6g s", lost, decoders.Counted(n, "place"), float64(out.gaps[0].Row)/out.rate)
 	}
 }
 

@@ -178,7 +178,7 @@ func refusal(f Format, name string, head []byte) error {
 	case ".eeg":
 		return unsupported(BrainVision, nil, "the samples of a BrainVision recording cannot be read without its .vhdr file")
 	}
-	return unsupported(Unknown, map[string]any{"first_bytes": fmt.Sprintf("%.16q", head[:min(16, len(head))]),
+	return decoders.Errorf(decoders.CodeUnsupportedFormat, map[string]any{"format": string(Unknown), "first_bytes": fmt.Sprintf("%.16q", head[:min(16, len(head))]),
 		"supported": Supported()}, "the content is none of the formats that are read (%s)", strings.Join(Supported(), ", "))
 }
 

@@ -21,11 +21,11 @@ func Mismatch(who string, have, need, missing []string, details map[string]any) 
 	near := Nearest(have, need, missing)
 	all := map[string]any{"channels_needed": slices.Clone(need), "channels_missing": missing, "channels_got": slices.Clone(have), "channels_nearest": near}
 	maps.Copy(all, details)
-	text := fmt.Sprintf("%s needs channels that the recording lacks: %s", who, fewNames(missing))
+	text := fmt.Sprintf("%s needs channels that the recording lacks: %s", who, FewNames(missing))
 	if len(missing) < len(need) {
-		text += ". It needs " + fewNames(need)
+		text += ". It needs " + FewNames(need)
 	}
-	text += "; the recording has " + fewNames(have)
+	text += "; the recording has " + FewNames(have)
 	if len(near) > 0 {
 		var pairs []string
 		for _, m := range missing {
@@ -97,8 +97,8 @@ func oneApart(a, b string) bool {
 	return a[i+1:] == b[i:]
 }
 
-// fewNames lists names, the first twelve of many.
-func fewNames(names []string) string {
+// FewNames lists names in a text: the first twelve of many, and how many more there are.
+func FewNames(names []string) string {
 	switch {
 	case len(names) == 0:
 		return "none"
@@ -141,7 +141,7 @@ func renameAll(channels []string, names map[string]string) ([]string, error) {
 		}
 		if at < 0 {
 			return nil, decoders.Errorf(decoders.CodeMontageMismatch, map[string]any{"channel": from, "channels_got": slices.Clone(channels)},
-				"channel_names renames %q, which the recording does not have; it has %s", from, fewNames(channels))
+				"channel_names renames %q, which the recording does not have; it has %s", from, FewNames(channels))
 		}
 		out[at] = names[from]
 	}

@@ -239,7 +239,7 @@ func (r *Recording) pick(labels []string) ([]*Channel, error) {
 		have := r.Labels()
 		return nil, decoders.Errorf(decoders.CodeMontageMismatch,
 			map[string]any{"channels_needed": labels, "channels_missing": missing, "channels_available": have, "channels_nearest": Nearest(have, labels, missing)},
-			"the recording lacks %s; it has %s", strings.Join(missing, ", "), fewNames(have))
+			"the recording lacks %s; it has %s", strings.Join(missing, ", "), FewNames(have))
 	}
 	if differ {
 		return nil, decoders.Errorf(decoders.CodeMontageMismatch, map[string]any{"rates": rates},

@@ -639,7 +639,7 @@ func (x *xdfReader) addEvents(reference *xdfStream, cut float64) {
 	for _, id := range x.order {
 		s := x.streams[id]
 		if s.rate == 0 && !s.isMarker() {
-			x.rec.warn("stream %q of type %q has no rate (%d channels) and no events; it was left out", s.info.Name, s.info.Type, s.channels)
+			x.rec.warn("stream %q of type %q has no rate (%s) and no events; it was left out", s.info.Name, s.info.Type, decoders.Counted(s.channels, "channel"))
 		}
 		if !s.isMarker() {
 			continue

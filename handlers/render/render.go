@@ -179,11 +179,12 @@ func summary(err *models.Error) string {
 	if first.Pointer == "" { // it is about the whole body
 		text = err.Text() + " The body " + first.Message
 	}
-	if !strings.HasSuffix(text, ".") {
-		text += "."
-	}
+	text = strings.TrimSuffix(text, ".")
 	if n := len(err.Fields) - 1; n > 0 {
 		text += " (and " + strconv.Itoa(n) + " more)"
+	}
+	if !strings.HasSuffix(text, "?") {
+		text += "."
 	}
 	return text
 }

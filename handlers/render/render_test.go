@@ -149,3 +149,21 @@ func TestErrorHeaders(t *testing.T) {
 		}
 	}
 }
+
+// Messages are read by people: a sentence ends once, and what is left out is counted within it.
+func TestMessagesEndOnce(t *testing.T) {
+	t.Parallel()
+	asked := models.FieldError{Pointer: "/input/stimulis", Code: "unknown_field", Message: `is not a field of this object; did you mean "stimulus"?`}
+	told := models.FieldError{Pointer: "/input/type", Code: "not_allowed", Message: "must be eeg"}
+	for want, fields := range map[string][]models.FieldError{
+		`/input/stimulis: is not a field of this object; did you mean "stimulus"?`: {asked},
+		"/input/type: must be eeg.":              {told},
+		"/input/type: must be eeg (and 1 more).": {told, asked},
+	} {
+		_, _, body := render.Body(render.Problem, &models.Error{Code: models.InvalidRequestBody, Fields: fields}, "r", time.Now())
+		var got struct{ Detail string }
+		if err := json.Unmarshal(body, &got); err != nil || !strings.HasSuffix(got.Detail, " "+want) {
+			t.Errorf("%q, want it to end with %q (%v)", got.Detail, want, err)
+		}
+	}
+}

@@ -13,6 +13,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -34,7 +35,9 @@ const (
 	ReasonUnicode = "not_unicode"
 )
 
-func (e *Error) Error() string { return fmt.Sprintf("%s (at byte %d)", e.Text, e.Offset) }
+func (e *Error) Error() string {
+	return fmt.Sprintf("%s (at byte %d)", strings.TrimSuffix(e.Text, "."), e.Offset)
+}
 
 // Span is a stretch of a text: [Start, End).
 type Span struct{ Start, End int }
