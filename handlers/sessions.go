@@ -186,6 +186,13 @@ func (a *API) sessionStatus(c *gin.Context) {
 		fail(c, err)
 		return
 	}
+	var warnings []string
+	if imp != nil {
+		if warnings, err = a.cfg.Sessions.ImportWarnings(c.Request.Context(), *imp); err != nil {
+			fail(c, err)
+			return
+		}
+	}
 	c.PureJSON(http.StatusOK, struct {
 		SessionID       string               `json:"session_id"`
 		IngestionMode   models.IngestionMode `json:"ingestion_mode"`
@@ -203,7 +210,7 @@ func (a *API) sessionStatus(c *gin.Context) {
 		JobID           *string              `json:"job_id"`
 		Import          *importFields        `json:"import,omitempty"`
 	}{s.ID, s.IngestionMode, s.ProcessingState(), instantp(s.Ended()), s.WindowCount, s.DecodeCount, s.SampleCount, s.OverlapCount, s.BatchCount, s.Pending(),
-		gaps, st.MoreGaps, append([]string{}, st.Warnings...), s.JobID, importOfModel(imp)})
+		gaps, st.MoreGaps, append(append([]string{}, st.Warnings...), warnings...), s.JobID, importOfModel(imp)})
 }
 
 // octets is the media type of float32 little-endian samples.

@@ -110,6 +110,9 @@ func TestImportOfHeldFormats(t *testing.T) {
 			}
 			var events []object
 			id := session["session_id"].(string)
+			if status := s.json(t, 200, "GET", "/v1/sessions/"+id+"/status", s.key, nil); !strings.Contains(fmt.Sprint(status["warnings"]), tt.warning) {
+				t.Errorf("%s: status %v", tt.name, status)
+			}
 			if err := json.Unmarshal(s.call(t, "GET", "/v1/sessions/"+id+"/events", s.key, nil).body, &events); err != nil {
 				t.Fatal(err)
 			}

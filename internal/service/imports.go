@@ -402,6 +402,25 @@ func (s *Sessions) ImportOf(ctx context.Context, ses models.Session) (*models.Se
 	return nil, nil
 }
 
+// ImportWarnings returns what the reader of a session's file met and how it was read all the same. Only a finished import has said it, and
+// nothing says it any more when the job that it was is deleted.
+func (s *Sessions) ImportWarnings(ctx context.Context, imp models.SessionImport) ([]string, error) {
+	job, err := s.cfg.Jobs.Wait(ctx, imp.ProjectID, imp.JobID, 0)
+	switch {
+	case err != nil && models.AsError(err).Code == models.JobNotFound:
+		return nil, nil
+	case err != nil:
+		return nil, err
+	case len(job.Output) == 0:
+		return nil, nil
+	}
+	var out struct {
+		Warnings []string `json:"warnings"`
+	}
+	err = json.Unmarshal(job.Output, &out)
+	return out.Warnings, err
+}
+
 // Limits of events.
 const (
 	MaxEventPage     = 1000 // events in one answer
