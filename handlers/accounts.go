@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"time"
@@ -144,16 +145,16 @@ func projectOf(p models.Project) projectDocument {
 // createProject is POST /v1/projects.
 func (a *API) createProject(c *gin.Context) {
 	var body projectBody
-	if !bindJSON(c, &body) {
+	idem, ok := bindKeyed(c, &body)
+	if !ok {
 		return
 	}
-	p, err := a.cfg.Accounts.CreateProject(c.Request.Context(), principal(c), body.Name)
-	if err != nil {
-		fail(c, err)
-		return
-	}
-	c.Header("Location", "/v1/projects/"+p.ID)
-	c.PureJSON(http.StatusCreated, projectOf(p))
+	who := principal(c)
+	location := func(id string) string { return "/v1/projects/" + id }
+	a.once(c, who.UserID, idem, nil, location, nil, func(ctx context.Context) (int, any, string, error) {
+		p, err := a.cfg.Accounts.CreateProject(ctx, who, body.Name)
+		return http.StatusCreated, projectOf(p), p.ID, err
+	})
 }
 
 // listProjects is GET /v1/projects: a plain array, as this family's lists are.
@@ -223,7 +224,8 @@ func keyOf(k models.APIKey, raw string) keyDocument {
 // createKey is POST /v1/projects/:id/keys.
 func (a *API) createKey(c *gin.Context) {
 	var body keyBody
-	if !bindJSON(c, &body) {
+	idem, ok := bindKeyed(c, &body)
+	if !ok {
 		return
 	}
 	n := service.NewKey{Name: body.Name, Scopes: body.Scopes, ExpiresInDays: body.ExpiresInDays, License: body.License}
@@ -241,13 +243,23 @@ func (a *API) createKey(c *gin.Context) {
 			n.RateLimits[family] = service.NewRateLimit(r)
 		}
 	}
-	k, raw, err := a.cfg.Accounts.CreateKey(c.Request.Context(), principal(c), c.Param("id"), n)
-	if err != nil {
-		fail(c, err)
-		return
+	who, projectID := principal(c), c.Param("id")
+	if idem.Key != "" { // whose answers these are comes before what they are
+		p, err := a.cfg.Accounts.GetProject(c.Request.Context(), who, projectID)
+		if err != nil {
+			fail(c, err)
+			return
+		}
+		projectID = p.ID
 	}
-	c.Header("Location", "/v1/projects/"+k.ProjectID+"/keys/"+k.ID)
-	c.PureJSON(http.StatusCreated, keyOf(k, raw))
+	location := func(id string) string {
+		project, _ := models.ParseID(projectID)
+		return "/v1/projects/" + project + "/keys/" + id
+	}
+	a.once(c, projectID, idem, nil, location, nil, func(ctx context.Context) (int, any, string, error) {
+		k, raw, err := a.cfg.Accounts.CreateKey(ctx, who, projectID, n)
+		return http.StatusCreated, keyOf(k, raw), k.ID, err
+	})
 }
 
 // listKeys is GET /v1/projects/:id/keys: the keys that are not revoked.

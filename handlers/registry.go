@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"bytes"
+	"context"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
@@ -190,7 +191,7 @@ func (a *API) logEvent(c *gin.Context) {
 	if !middleware.AuthenticateBody(c, a.cfg.Accounts, body.APIKey, unreadable, count) {
 		return
 	}
-	logged, quota, err := a.cfg.Analytics.Log(c.Request.Context(), principal(c), body.Event)
+	idem, err := idempotency(c, b)
 	if err != nil {
 		fail(c, err)
 		return
@@ -199,11 +200,15 @@ func (a *API) logEvent(c *gin.Context) {
 		Used      int64 `json:"used"`
 		Remaining int64 `json:"remaining"`
 	}
-	c.PureJSON(http.StatusOK, struct {
-		Logged  bool          `json:"logged"`
-		EventID string        `json:"event_id"`
-		Quota   quotaDocument `json:"quota"`
-	}{true, logged.PublicID(), quotaDocument(quota)})
+	who := principal(c)
+	a.once(c, who.ProjectID, idem, nil, nil, nil, func(ctx context.Context) (int, any, string, error) {
+		logged, quota, err := a.cfg.Analytics.Log(ctx, who, body.Event)
+		return http.StatusOK, struct {
+			Logged  bool          `json:"logged"`
+			EventID string        `json:"event_id"`
+			Quota   quotaDocument `json:"quota"`
+		}{true, logged.PublicID(), quotaDocument(quota)}, logged.ID, err
+	})
 }
 
 // ownKeyBody is the body of the calls about a key, by whoever holds it. The key may stand in the Authorization header instead.
@@ -269,7 +274,12 @@ func (a *API) refreshKey(c *gin.Context, b []byte) {
 		fail(c, err)
 		return
 	}
-	k, fresh, old, err := a.cfg.Accounts.RefreshKey(c.Request.Context(), raw)
+	idem, err := idempotency(c, b)
+	if err != nil {
+		fail(c, err)
+		return
+	}
+	who, err := a.cfg.Accounts.AuthenticateRegistryKey(c.Request.Context(), raw)
 	if err != nil {
 		fail(c, err)
 		return
@@ -278,11 +288,15 @@ func (a *API) refreshKey(c *gin.Context, b []byte) {
 		KeyID     string  `json:"key_id"`
 		ExpiresAt *string `json:"expires_at"`
 	}
-	c.PureJSON(http.StatusOK, struct {
-		APIKey string `json:"api_key"`
-		heldKeyDocument
-		Previous previous `json:"previous_key"`
-	}{fresh, heldKeyOf(k), previous{old.ID, rfc3339p(old.ExpiresAt)}})
+	// A project's other keys must not get this one's answer.
+	a.once(c, who.ProjectID, idem, []string{who.KeyID}, nil, nil, func(ctx context.Context) (int, any, string, error) {
+		k, fresh, old, err := a.cfg.Accounts.RefreshKey(ctx, raw)
+		return http.StatusOK, struct {
+			APIKey string `json:"api_key"`
+			heldKeyDocument
+			Previous previous `json:"previous_key"`
+		}{fresh, heldKeyOf(k), previous{old.ID, rfc3339p(old.ExpiresAt)}}, k.ID, err
+	})
 }
 
 // installerToken is POST /v1/installer/github-token, with which the document's client fetches a closed program that decodes on the
@@ -373,7 +387,7 @@ func modelsOfNobody(list []service.GlobalModel) []modelDocument {
 
 // uploadModel is POST /api/v1/models: the file itself, or JSON with it in base64.
 func (a *API) uploadModel(c *gin.Context) {
-	file, release, err := a.readPooled(c)
+	file, idem, release, err := a.readKeyed(c)
 	if err != nil {
 		fail(c, err)
 		return
@@ -385,17 +399,20 @@ func (a *API) uploadModel(c *gin.Context) {
 			return
 		}
 	}
-	m, created, err := a.cfg.Registry.Upload(c.Request.Context(), principal(c), file)
-	if err != nil {
-		fail(c, err)
-		return
+	who := principal(c)
+	var checked service.CheckedModel
+	check := func() (err error) {
+		checked, err = a.cfg.Registry.Check(who, file)
+		return err
 	}
-	status := http.StatusOK
-	if created {
-		status = http.StatusCreated
-		c.Header("Location", "/api/v1/models/"+m.Name)
-	}
-	c.PureJSON(status, modelOfProject(m))
+	location := func(name string) string { return "/api/v1/models/" + name }
+	a.once(c, who.ProjectID, idem, nil, location, check, func(ctx context.Context) (int, any, string, error) {
+		m, created, err := a.cfg.Registry.Upload(ctx, who, checked)
+		if created {
+			return http.StatusCreated, modelOfProject(m), m.Name, err
+		}
+		return http.StatusOK, modelOfProject(m), m.Name, err
+	})
 }
 
 // modelOfJSON returns the file of a JSON body.
@@ -489,14 +506,21 @@ func (a *API) rollbackModel(c *gin.Context) {
 	var body struct {
 		Version string `json:"version"` // left out: the one before the active one
 	}
-	if err := readKeyBody(c, &body); err != nil {
-		fail(c, err)
-		return
+	b, err := readBody(c)
+	if err == nil && len(b) > 0 {
+		err = decodeJSON(b, &body)
 	}
-	m, err := a.cfg.Registry.Activate(c.Request.Context(), principal(c), c.Param("name"), body.Version)
+	var idem service.Idempotency
+	if err == nil {
+		idem, err = idempotency(c, b)
+	}
 	if err != nil {
 		fail(c, err)
 		return
 	}
-	c.PureJSON(http.StatusOK, modelOfProject(m))
+	who, name := principal(c), c.Param("name")
+	a.once(c, who.ProjectID, idem, []string{name}, nil, nil, func(ctx context.Context) (int, any, string, error) {
+		m, err := a.cfg.Registry.Activate(ctx, who, name, body.Version)
+		return http.StatusOK, modelOfProject(m), m.ID, err
+	})
 }

@@ -42,6 +42,8 @@ type Config struct {
 	// Training is the use cases of making models. Required.
 	Training  *service.Training
 	Analytics *service.Analytics
+	// Once answers repeated calls. Required.
+	Once *service.Once
 	// Limits holds callers to rates. Defaults to none.
 	Limits *service.Limits
 	// Log takes the access log. Defaults to slog.Default().
@@ -77,7 +79,31 @@ type Route struct {
 	Auth   middleware.Auth // which credential it takes
 	Scope  models.Scope    // which right an API key needs; "" with other credentials
 	Cost                   // what a call may cost
+	Repeat                 // what a repetition of a call does
 	Handle gin.HandlerFunc
+}
+
+// Repeat says what a call does that is sent a second time with the Idempotency-Key of the first. Every POST says one of the
+// two, or is not mounted.
+type Repeat struct {
+	// Operation is the scope of the key beside the project or user: the second call gets the answer of the first.
+	Operation string
+	// Harmless is why the key is not looked at.
+	Harmless string
+}
+
+// once is for a call that makes something. Its handler runs it in API.once, or hands the key to a use case that stores it.
+func once(operation string) Repeat { return Repeat{Operation: operation} }
+
+// harmless is for a call of which a repetition makes nothing twice, and why.
+func harmless(why string) Repeat { return Repeat{Harmless: why} }
+
+// safe is for methods that are idempotent by themselves (RFC 9110, section 9.2.2).
+var safe = harmless("GET and DELETE")
+
+// complete reports whether the row says what a repetition does.
+func (r Route) complete() bool {
+	return (r.Operation == "") != (r.Harmless == "") && (r.Method != http.MethodPost || r.Repeat != safe)
 }
 
 // media lists the media types that a path takes beside JSON.
@@ -90,9 +116,9 @@ func (r Route) Family() render.Family { return render.FamilyOf(r.Path) }
 func (a *API) probes() []Route {
 	metrics := gin.WrapH(promhttp.HandlerFor(a.cfg.Metrics, promhttp.HandlerOpts{}))
 	return []Route{
-		{http.MethodGet, "/healthz", middleware.AuthNone, "", bareCost, a.healthz},
-		{http.MethodGet, "/readyz", middleware.AuthNone, "", bareCost, a.readyz},
-		{http.MethodGet, "/metrics", middleware.AuthNone, "", bareCost, metrics},
+		{http.MethodGet, "/healthz", middleware.AuthNone, "", bareCost, safe, a.healthz},
+		{http.MethodGet, "/readyz", middleware.AuthNone, "", bareCost, safe, a.readyz},
+		{http.MethodGet, "/metrics", middleware.AuthNone, "", bareCost, safe, metrics},
 	}
 }
 
@@ -101,65 +127,65 @@ func (a *API) Routes() []Route {
 	const none, jwt, key, project = middleware.AuthNone, middleware.AuthJWT, middleware.AuthKey, middleware.AuthProject
 	const get, post, del = http.MethodGet, http.MethodPost, http.MethodDelete
 	return append([]Route{
-		{post, "/api/v1/neuro/decode", key, models.ScopeDecode, decodeCost, a.decode},
-		{post, "/api/v1/neuro/decode/batch", key, models.ScopeDecode, batchCost, a.decodeBatch},
-		{get, "/api/v1/jobs", key, models.ScopeJobsRead, bareCost, a.listJobs},
-		{get, "/api/v1/jobs/:id", key, models.ScopeJobsRead, bareCost, a.getJob},
-		{post, "/api/v1/jobs/:id/cancel", key, models.ScopeJobsWrite, bareCost, a.cancelJob},
+		{post, "/api/v1/neuro/decode", key, models.ScopeDecode, decodeCost, once(service.OperationDecode), a.decode},
+		{post, "/api/v1/neuro/decode/batch", key, models.ScopeDecode, batchCost, once(service.OperationDecodeBatch), a.decodeBatch},
+		{get, "/api/v1/jobs", key, models.ScopeJobsRead, bareCost, safe, a.listJobs},
+		{get, "/api/v1/jobs/:id", key, models.ScopeJobsRead, bareCost, safe, a.getJob},
+		{post, "/api/v1/jobs/:id/cancel", key, models.ScopeJobsWrite, bareCost, harmless("a canceled job stays canceled"), a.cancelJob},
 
-		{post, "/v1/auth/signup", none, "", smallCost, a.signup},
-		{post, "/v1/auth/login", none, "", smallCost, a.login},
-		{post, "/v1/auth/refresh", none, "", smallCost, a.refresh},
-		{post, "/v1/auth/logout", none, "", smallCost, a.logout},
-		{post, "/v1/projects", jwt, "", smallCost, a.createProject},
-		{get, "/v1/projects", jwt, "", bareCost, a.listProjects},
-		{get, "/v1/projects/:id", jwt, "", bareCost, a.getProject},
-		{post, "/v1/projects/:id/keys", jwt, "", smallCost, a.createKey},
-		{get, "/v1/projects/:id/keys", jwt, "", bareCost, a.listKeys},
-		{del, "/v1/projects/:id/keys/:key_id", jwt, "", bareCost, a.revokeKey},
+		{post, "/v1/auth/signup", none, "", smallCost, harmless("an e-mail has one account"), a.signup},
+		{post, "/v1/auth/login", none, "", smallCost, harmless("a login is thrown away, and its tokens are not to be kept"), a.login},
+		{post, "/v1/auth/refresh", none, "", smallCost, once(service.OperationKeyRefresh), a.refresh},
+		{post, "/v1/auth/logout", none, "", smallCost, harmless("a login ends once"), a.logout},
+		{post, "/v1/projects", jwt, "", smallCost, once(service.OperationProject), a.createProject},
+		{get, "/v1/projects", jwt, "", bareCost, safe, a.listProjects},
+		{get, "/v1/projects/:id", jwt, "", bareCost, safe, a.getProject},
+		{post, "/v1/projects/:id/keys", jwt, "", smallCost, once(service.OperationKey), a.createKey},
+		{get, "/v1/projects/:id/keys", jwt, "", bareCost, safe, a.listKeys},
+		{del, "/v1/projects/:id/keys/:key_id", jwt, "", bareCost, safe, a.revokeKey},
 
-		{del, "/v1/projects/:id", jwt, "", bareCost, a.deleteProject},
-		{post, "/v1/account/password", jwt, "", smallCost, a.changePassword},
-		{post, "/v1/account/delete", jwt, "", smallCost, a.deleteAccount},
+		{del, "/v1/projects/:id", jwt, "", bareCost, safe, a.deleteProject},
+		{post, "/v1/account/password", jwt, "", smallCost, harmless("the old password is good once"), a.changePassword},
+		{post, "/v1/account/delete", jwt, "", smallCost, harmless("an account goes once"), a.deleteAccount},
 
-		{get, "/v1/audit", jwt, "", bareCost, a.listAudit},
+		{get, "/v1/audit", jwt, "", bareCost, safe, a.listAudit},
 
-		{post, "/v1/sessions", project, models.ScopeSessions, smallCost, a.createSession},
-		{post, "/v1/sessions/import", project, models.ScopeSessions, importCost, a.importSession},
-		{get, "/v1/sessions", project, models.ScopeSessions, bareCost, a.listSessions},
-		{get, "/v1/sessions/:id", project, models.ScopeSessions, bareCost, a.getSession},
-		{post, "/v1/sessions/:id/ingest", project, models.ScopeSessions, ingestCost, a.ingest},
-		{post, "/v1/sessions/:id/end", project, models.ScopeSessions, smallCost, a.endSession},
-		{get, "/v1/sessions/:id/status", project, models.ScopeSessions, bareCost, a.sessionStatus},
-		{get, "/v1/sessions/:id/events", project, models.ScopeSessions, bareCost, a.listEvents},
-		{post, "/v1/sessions/:id/events", project, models.ScopeSessions, eventsCost, a.addEvents},
-		{get, "/v1/sessions/:id/features", project, models.ScopeSessions, bareCost, a.features},
-		{get, "/v1/sessions/:id/features/stream", project, models.ScopeSessions, bareCost, a.featureStream},
-		{get, "/v1/sessions/:id/decodes", project, models.ScopeSessions, bareCost, a.decodes},
-		{post, "/v1/sessions/:id/ws-token", project, models.ScopeSessions, bareCost, a.wsToken},
-		{get, "/v1/ws", none, "", bareCost, a.ws}, // its credential is the stream token
-		{get, "/v1/sessions/:id/export", project, models.ScopeSessions, bareCost, a.export},
+		{post, "/v1/sessions", project, models.ScopeSessions, smallCost, once(service.OperationSession), a.createSession},
+		{post, "/v1/sessions/import", project, models.ScopeSessions, importCost, once(service.OperationImport), a.importSession},
+		{get, "/v1/sessions", project, models.ScopeSessions, bareCost, safe, a.listSessions},
+		{get, "/v1/sessions/:id", project, models.ScopeSessions, bareCost, safe, a.getSession},
+		{post, "/v1/sessions/:id/ingest", project, models.ScopeSessions, ingestCost, once(service.OperationIngest), a.ingest},
+		{post, "/v1/sessions/:id/end", project, models.ScopeSessions, smallCost, once(service.OperationEndSession), a.endSession},
+		{get, "/v1/sessions/:id/status", project, models.ScopeSessions, bareCost, safe, a.sessionStatus},
+		{get, "/v1/sessions/:id/events", project, models.ScopeSessions, bareCost, safe, a.listEvents},
+		{post, "/v1/sessions/:id/events", project, models.ScopeSessions, eventsCost, once(service.OperationEvents), a.addEvents},
+		{get, "/v1/sessions/:id/features", project, models.ScopeSessions, bareCost, safe, a.features},
+		{get, "/v1/sessions/:id/features/stream", project, models.ScopeSessions, bareCost, safe, a.featureStream},
+		{get, "/v1/sessions/:id/decodes", project, models.ScopeSessions, bareCost, safe, a.decodes},
+		{post, "/v1/sessions/:id/ws-token", project, models.ScopeSessions, bareCost, harmless("nothing is stored; a fresh token is better than an old one"), a.wsToken},
+		{get, "/v1/ws", none, "", bareCost, safe, a.ws}, // its credential is the stream token
+		{get, "/v1/sessions/:id/export", project, models.ScopeSessions, bareCost, safe, a.export},
 
-		{del, "/v1/users/:external_user_id", key, models.ScopeErase, bareCost, a.eraseUser},
+		{del, "/v1/users/:external_user_id", key, models.ScopeErase, bareCost, safe, a.eraseUser},
 
-		{get, "/v1/models/list", middleware.AuthQueryKey, models.ScopeCatalogRead, bareCost, a.listRegistry},
-		{get, "/v1/models/:name/versions/:version/download", middleware.AuthQueryKey, models.ScopeCatalogRead, bareCost, a.downloadModel},
-		{post, "/v1/analytics/log", middleware.AuthBodyKey, "", smallCost, a.logEvent},
-		{post, "/v1/auth/validate", none, "", smallCost, a.validateKey}, // what these three are about is the key they are sent
-		{post, "/v1/auth/revoke", none, "", smallCost, a.revokeOwnKey},
-		{post, "/v1/installer/github-token", none, "", smallCost, a.installerToken},
+		{get, "/v1/models/list", middleware.AuthQueryKey, models.ScopeCatalogRead, bareCost, safe, a.listRegistry},
+		{get, "/v1/models/:name/versions/:version/download", middleware.AuthQueryKey, models.ScopeCatalogRead, bareCost, safe, a.downloadModel},
+		{post, "/v1/analytics/log", middleware.AuthBodyKey, "", smallCost, once(service.OperationEvent), a.logEvent},
+		{post, "/v1/auth/validate", none, "", smallCost, harmless("it only reads"), a.validateKey}, // what these three are about is the key they are sent
+		{post, "/v1/auth/revoke", none, "", smallCost, harmless("a key is revoked once"), a.revokeOwnKey},
+		{post, "/v1/installer/github-token", none, "", smallCost, harmless("there is none to be given"), a.installerToken},
 
-		{post, "/api/v1/models", key, models.ScopeCatalogWrite, modelCost, a.uploadModel},
-		{get, "/api/v1/models", key, models.ScopeCatalogRead, bareCost, a.listModels},
-		{get, "/api/v1/models/:name", key, models.ScopeCatalogRead, bareCost, a.getModel},
-		{del, "/api/v1/models/:name", key, models.ScopeCatalogWrite, bareCost, a.deleteModel},
-		{post, "/api/v1/models/:name/rollback", key, models.ScopeCatalogWrite, smallCost, a.rollbackModel},
-		{post, "/api/v1/models/train", key, models.ScopeCatalogWrite, smallCost, a.trainModel},
-		{post, "/api/v1/models/:name/calibrate", key, models.ScopeCatalogWrite, smallCost, a.calibrateModel},
+		{post, "/api/v1/models", key, models.ScopeCatalogWrite, modelCost, once(service.OperationModel), a.uploadModel},
+		{get, "/api/v1/models", key, models.ScopeCatalogRead, bareCost, safe, a.listModels},
+		{get, "/api/v1/models/:name", key, models.ScopeCatalogRead, bareCost, safe, a.getModel},
+		{del, "/api/v1/models/:name", key, models.ScopeCatalogWrite, bareCost, safe, a.deleteModel},
+		{post, "/api/v1/models/:name/rollback", key, models.ScopeCatalogWrite, smallCost, once(service.OperationRollback), a.rollbackModel},
+		{post, "/api/v1/models/train", key, models.ScopeCatalogWrite, smallCost, once(service.OperationTrain), a.trainModel},
+		{post, "/api/v1/models/:name/calibrate", key, models.ScopeCatalogWrite, smallCost, once(service.OperationCalibrate), a.calibrateModel},
 
-		{get, "/api/health", none, "", bareCost, a.apiHealth},
-		{get, "/openapi.yaml", none, "", bareCost, a.openAPI},
-		{get, "/openapi.json", none, "", bareCost, a.openAPIJSON},
+		{get, "/api/health", none, "", bareCost, safe, a.apiHealth},
+		{get, "/openapi.yaml", none, "", bareCost, safe, a.openAPI},
+		{get, "/openapi.json", none, "", bareCost, safe, a.openAPIJSON},
 	}, a.probes()...)
 }
 
@@ -209,7 +235,10 @@ func (a *API) mount(routes []Route) (*gin.Engine, error) {
 		middleware.SecurityHeaders(),
 	)
 	for _, r := range routes {
-		chain := append(make([]gin.HandlerFunc, 0, 4), door(r.Cost))
+		if !r.complete() {
+			return nil, fmt.Errorf("handlers: %s %s does not say what a repetition with the same Idempotency-Key does", r.Method, r.Path)
+		}
+		chain := append(make([]gin.HandlerFunc, 0, 4), door(r.Cost), func(c *gin.Context) { c.Set(operationKey, r.Operation) })
 		switch count := a.count(r); {
 		case r.Auth == middleware.AuthBodyKey: // the handler authenticates and counts
 		case r.Auth != middleware.AuthNone:

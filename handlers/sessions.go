@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -91,26 +92,29 @@ func instantp(t *time.Time) *string {
 // createSession is POST /v1/sessions.
 func (a *API) createSession(c *gin.Context) {
 	var body sessionBody
-	if !bindJSON(c, &body) {
+	idem, ok := bindKeyed(c, &body)
+	if !ok {
 		return
 	}
-	s, err := a.cfg.Sessions.Create(c.Request.Context(), principal(c), service.NewSession{
-		ExternalUserID: body.ExternalUserID, DeviceType: body.DeviceType, SampleRateHz: body.SampleRateHz, Channels: body.Channels,
-		IngestionMode: body.IngestionMode, HopS: body.HopS, JitterMS: body.JitterMS, StartedAtMS: body.StartedAtMS, Decode: body.Decode,
+	who := principal(c)
+	location := func(id string) string { return "/v1/sessions/" + id }
+	var s models.Session
+	check := func() (err error) {
+		s, err = a.cfg.Sessions.Check(c.Request.Context(), who, service.NewSession{
+			ExternalUserID: body.ExternalUserID, DeviceType: body.DeviceType, SampleRateHz: body.SampleRateHz, Channels: body.Channels,
+			IngestionMode: body.IngestionMode, HopS: body.HopS, JitterMS: body.JitterMS, StartedAtMS: body.StartedAtMS, Decode: body.Decode,
+		})
+		return err
+	}
+	a.once(c, who.ProjectID, idem, nil, location, check, func(ctx context.Context) (int, any, string, error) {
+		if err := a.cfg.Sessions.Create(ctx, who, s); err != nil {
+			return 0, nil, "", err
+		}
+		token, _, err := a.cfg.Sessions.StreamToken(ctx, who, s.ID)
+		out := sessionOfModel(s)
+		out.WSURL = a.wsURL(c, s.ID, token)
+		return http.StatusCreated, out, s.ID, err
 	})
-	if err != nil {
-		fail(c, err)
-		return
-	}
-	token, _, err := a.cfg.Sessions.StreamToken(c.Request.Context(), principal(c), s.ID)
-	if err != nil {
-		fail(c, err)
-		return
-	}
-	out := sessionOfModel(s)
-	out.WSURL = a.wsURL(c, s.ID, token)
-	c.Header("Location", "/v1/sessions/"+s.ID)
-	c.PureJSON(http.StatusCreated, out)
 }
 
 // listSessions is GET /v1/sessions: a plain array, as this family's lists are; the next page is named in headers.

@@ -330,6 +330,7 @@ func (a *App) wireHTTP(accounts *service.Accounts) error {
 		Registry:       a.registry,
 		Training:       service.NewTraining(service.TrainingConfig{Store: a.store, Jobs: a.engine, Pipelines: trainable()}),
 		Analytics:      service.NewAnalytics(service.AnalyticsConfig{Store: a.store, Quota: a.settings.AnalyticsQuota}),
+		Once:           service.NewOnce(service.OnceConfig{Store: a.store, Tokens: a.tokens, Retention: a.settings.IdempotencyRetention}),
 		Jobs:           service.NewJobs(a.engine),
 		Sessions:       sessions,
 		Limits:         a.limits,

@@ -93,6 +93,15 @@ func TestContractNamesEveryRoute(t *testing.T) {
 		if _, limited := service.LimitRuleOf(r.Path); limited {
 			must = append(must, "429")
 		}
+		if r.Operation != "" {
+			must = append(must, "409", "422")
+			if !strings.Contains(doc.Components.Parameters["IdempotencyKey"].Value.Description, "`"+r.Operation+"`") {
+				t.Errorf("%s: the description of Idempotency-Key does not name the operation %s", name, r.Operation)
+			}
+		}
+		if takes := op.Parameters.GetByInAndName(openapi3.ParameterInHeader, "Idempotency-Key") != nil; takes != (r.Operation != "") {
+			t.Errorf("%s: takes an Idempotency-Key: table %v, document %v", name, r.Operation != "", takes)
+		}
 		for _, status := range must {
 			if op.Responses.Value(status) == nil {
 				t.Errorf("%s does not document %s", name, status)

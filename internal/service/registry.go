@@ -230,13 +230,28 @@ type NewVersion struct {
 	Attempt store.Attempt
 }
 
-// Upload stores a model file that a caller made elsewhere. created is false where the very same file is there already.
-// Errors: InvalidRequestBody, PayloadTooLarge, ModelVersionTaken, ModelStorageFull.
-func (r *Registry) Upload(ctx context.Context, p models.Principal, file []byte) (m models.ProjectModel, created bool, err error) {
+// CheckedModel is a model file that has been judged.
+type CheckedModel struct {
+	file []byte
+	info models.ModelInfo
+}
+
+// Check judges a model file that a caller made elsewhere; the database is not asked. The result is good as long as the file is.
+// Errors: InvalidRequestBody, PayloadTooLarge.
+func (r *Registry) Check(p models.Principal, file []byte) (CheckedModel, error) {
+	if err := Authorize(p, models.ScopeCatalogWrite); err != nil {
+		return CheckedModel{}, err
+	}
+	return r.check(file)
+}
+
+// Upload stores a model file. created is false where the very same file is there already. Errors: ModelVersionTaken,
+// ModelStorageFull.
+func (r *Registry) Upload(ctx context.Context, p models.Principal, m CheckedModel) (stored models.ProjectModel, created bool, err error) {
 	if err := Authorize(p, models.ScopeCatalogWrite); err != nil {
 		return models.ProjectModel{}, false, err
 	}
-	return r.put(ctx, p.ProjectID, NewVersion{File: file})
+	return r.store(ctx, p.ProjectID, m, NewVersion{})
 }
 
 // publishTries is how often Publish makes the file again because another version came between.
@@ -276,21 +291,37 @@ func nextVersion(last string) string {
 	return strconv.Itoa(n + 1)
 }
 
-func (r *Registry) put(ctx context.Context, projectID string, n NewVersion) (models.ProjectModel, bool, error) {
-	if len(n.File) > MaxModelBytes {
-		e := models.Errorf(models.PayloadTooLarge, "The model has %d bytes; at most %d are allowed.", len(n.File), MaxModelBytes)
-		e.Details = map[string]any{"payload_bytes": len(n.File), "limit_bytes": MaxModelBytes}
-		return models.ProjectModel{}, false, e
+// check judges a model file.
+func (r *Registry) check(file []byte) (CheckedModel, error) {
+	if len(file) > MaxModelBytes {
+		e := models.Errorf(models.PayloadTooLarge, "The model has %d bytes; at most %d are allowed.", len(file), MaxModelBytes)
+		e.Details = map[string]any{"payload_bytes": len(file), "limit_bytes": MaxModelBytes}
+		return CheckedModel{}, e
 	}
-	info, err := r.cfg.Read(n.File)
+	info, err := r.cfg.Read(file)
+	if err != nil {
+		return CheckedModel{}, err
+	}
+	info.License = models.LicenseFree // to its own project
+	return CheckedModel{file, info}, nil
+}
+
+// put judges and stores a version.
+func (r *Registry) put(ctx context.Context, projectID string, n NewVersion) (models.ProjectModel, bool, error) {
+	checked, err := r.check(n.File)
 	if err != nil {
 		return models.ProjectModel{}, false, err
 	}
-	info.License = models.LicenseFree // to its own project
+	return r.store(ctx, projectID, checked, n)
+}
+
+// store stores a file that was judged; what else there is to say about it stands in n.
+func (r *Registry) store(ctx context.Context, projectID string, c CheckedModel, n NewVersion) (models.ProjectModel, bool, error) {
+	info := c.info
 	m, created, err := r.cfg.Store.PutModel(ctx, store.NewModel{
 		Model: models.ProjectModel{ID: models.NewID(), ProjectID: projectID, Name: info.Name, Version: info.Version, Paradigm: info.Paradigm,
-			Pipeline: info.Pipeline, SHA256: hexSum(n.File), Info: info, CreatedAt: r.cfg.Now()},
-		File: n.File, Sessions: n.Sessions, Parent: n.Parent, MaxBytes: r.cfg.MaxBytes, Attempt: n.Attempt,
+			Pipeline: info.Pipeline, SHA256: hexSum(c.file), Info: info, CreatedAt: r.cfg.Now()},
+		File: c.file, Sessions: n.Sessions, Parent: n.Parent, MaxBytes: r.cfg.MaxBytes, Attempt: n.Attempt,
 	})
 	ref := info.Name + "@" + info.Version
 	switch {

@@ -118,8 +118,9 @@ type NewSession struct {
 	Decode         *NewLiveDecode
 }
 
-// Create makes a session. Errors: InvalidRequestBody naming each wrong field.
-func (s *Sessions) Create(ctx context.Context, p models.Principal, n NewSession) (models.Session, error) {
+// Check judges what a session is to be and returns it as Create stores it. Errors: InvalidRequestBody naming each wrong field,
+// those of SessionsConfig.CheckModel, MontageMismatch.
+func (s *Sessions) Check(ctx context.Context, p models.Principal, n NewSession) (models.Session, error) {
 	if err := Authorize(p, models.ScopeSessions); err != nil {
 		return models.Session{}, err
 	}
@@ -139,10 +140,21 @@ func (s *Sessions) Create(ctx context.Context, p models.Principal, n NewSession)
 			return models.Session{}, err
 		}
 	}
-	if err := s.cfg.Store.CreateSession(ctx, ses); err != nil {
-		return models.Session{}, unavailable(err)
-	}
 	return ses, nil
+}
+
+// Create makes a session that was checked.
+func (s *Sessions) Create(ctx context.Context, p models.Principal, ses models.Session) error {
+	if err := Authorize(p, models.ScopeSessions); err != nil {
+		return err
+	}
+	if ses.ProjectID != p.ProjectID {
+		return models.NewError(models.SessionNotFound)
+	}
+	if err := s.cfg.Store.CreateSession(ctx, ses); err != nil {
+		return unavailable(err)
+	}
+	return nil
 }
 
 func (n NewSession) check(now time.Time) (models.Session, fieldErrors) {

@@ -133,14 +133,25 @@ func (s *Store) Close() error {
 	return errors.Join(errs...)
 }
 
-// write returns the database for statements that may write.
-func (s *Store) write(ctx context.Context) *gorm.DB { return s.writer.WithContext(ctx) }
+// write returns the database for statements that may write; within Once, its transaction.
+func (s *Store) write(ctx context.Context) *gorm.DB {
+	if tx := s.joined(ctx); tx != nil {
+		return tx
+	}
+	return s.writer.WithContext(ctx)
+}
 
-// read returns the database for statements that only read; SQLite refuses a write on it.
-func (s *Store) read(ctx context.Context) *gorm.DB { return s.reader.WithContext(ctx) }
+// read returns the database for statements that only read; SQLite refuses a write on it. Within Once it is the transaction,
+// which sees what it has written.
+func (s *Store) read(ctx context.Context) *gorm.DB {
+	if tx := s.joined(ctx); tx != nil {
+		return tx
+	}
+	return s.reader.WithContext(ctx)
+}
 
-// tx runs fn in a transaction that may write and commits it when fn returns nil. On SQLite it holds the only
-// writing connection: fn must not use s.write, or it waits for itself.
+// tx runs fn in a transaction that may write and commits it when fn returns nil; within Once it is a savepoint of that
+// transaction. On SQLite it holds the only writing connection: fn must not use s.write, or it waits for itself.
 func (s *Store) tx(ctx context.Context, fn func(tx *gorm.DB) error) error {
 	return translate(s.write(ctx).Transaction(fn))
 }

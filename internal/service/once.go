@@ -1,0 +1,130 @@
+package service
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"time"
+
+	"github.com/neurod/neurod/internal/auth"
+	"github.com/neurod/neurod/internal/store"
+	"github.com/neurod/neurod/models"
+)
+
+// Operations of calls that Once answers. Those of jobs and of what is added to sessions stand beside their use cases.
+const (
+	OperationProject    = "project_create"
+	OperationKey        = "key_create"
+	OperationKeyRefresh = "key_refresh"
+	OperationSession    = "session_create"
+	OperationEvent      = "analytics_log"
+	OperationModel      = "model_upload"
+	OperationRollback   = "model_rollback"
+)
+
+// OnceConfig is what Once stands on.
+type OnceConfig struct {
+	// Store keeps the answers. Required.
+	Store *store.Store
+	// Tokens seals them. Required.
+	Tokens *auth.Tokens
+	// Retention is how long an answer is kept. Defaults to 24 h.
+	Retention time.Duration
+	// Now is the clock. Defaults to time.Now.
+	Now func() time.Time
+}
+
+// Once makes calls that are not jobs safe to repeat: what a call stores and the answer to it are one transaction, and a
+// repetition with the same Idempotency-Key gets that answer.
+//
+// Answers may hold what nobody else must see, as a new API key in clear. So every one is kept sealed, under a key that takes
+// both the server's signing key and the caller's Idempotency-Key, of which only a hash is kept.
+type Once struct{ cfg OnceConfig }
+
+// NewOnce returns the use case.
+func NewOnce(cfg OnceConfig) *Once {
+	setDefault(&cfg.Retention, 24*time.Hour)
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	return &Once{cfg}
+}
+
+// Answer is what a call is answered.
+type Answer struct {
+	Status int
+	Body   []byte
+	// Ref is the id or name of what was made. For a session it is the id by which an erasure finds the answer.
+	Ref string
+}
+
+// Do calls check and run, or returns the answer that they came to when they were called with the same key. owner is the project
+// or the user whose keys they are. run is the transaction: it must be short and store with the context that it is given. What
+// takes time or loads what others wait for, too, belongs into check, which may be nil. Errors are those of check and run, InvalidIdempotencyKey,
+// IdempotencyKeyReused, IdempotencyKeyInFlight, Unavailable and StorageFull; after one nothing is stored.
+func (o *Once) Do(ctx context.Context, owner, operation string, idem Idempotency, check func() error, run func(context.Context) (Answer, error)) (Accepted, error) {
+	if check == nil {
+		check = func() error { return nil }
+	}
+	if idem.Key == "" {
+		if err := check(); err != nil {
+			return Accepted{}, err
+		}
+		a, err := run(ctx)
+		return Accepted{Status: a.Status, Body: a.Body, JobID: a.Ref}, err
+	}
+	if err := checkKey(idem); err != nil {
+		return Accepted{}, err
+	}
+	hashed := sha256.Sum256([]byte(idem.Key))
+	now := o.cfg.Now()
+	record := models.IdempotencyRecord{ProjectID: owner, Operation: operation, Key: "sha256:" + hex.EncodeToString(hashed[:]),
+		Fingerprint: idem.Fingerprint, CreatedAt: now, ExpiresAt: now.Add(o.cfg.Retention)}
+	// What was checked for the first call need not hold any more: its model may be deleted.
+	kept, err := o.cfg.Store.KeptAnswer(ctx, record)
+	switch {
+	case err != nil:
+		return Accepted{}, unavailable(err)
+	case kept != nil:
+		return o.open(kept, idem)
+	}
+	if err := check(); err != nil {
+		return Accepted{}, err
+	}
+	var made Answer
+	var refused error
+	kept, err = o.cfg.Store.Once(ctx, record, func(ctx context.Context, r *models.IdempotencyRecord) error {
+		if made, refused = run(ctx); refused != nil {
+			return refused
+		}
+		sealed, err := o.cfg.Tokens.Seal(made.Body, idem.Key, owner, operation, idem.Fingerprint)
+		r.JobID, r.Status, r.Body = made.Ref, made.Status, sealed
+		return err
+	})
+	switch {
+	case refused != nil:
+		return Accepted{}, refused
+	case errors.Is(err, store.ErrKeyInFlight):
+		return Accepted{}, keyFault(err)
+	case err != nil:
+		return Accepted{}, unavailable(err)
+	case kept == nil:
+		return Accepted{Status: made.Status, Body: made.Body, JobID: made.Ref}, nil
+	}
+	return o.open(kept, idem)
+}
+
+// open returns a kept answer to the call that repeats the one it was made for.
+func (o *Once) open(r *models.IdempotencyRecord, idem Idempotency) (Accepted, error) {
+	accepted, err := replay(r, idem)
+	if err != nil {
+		return Accepted{}, err
+	}
+	accepted.Body, err = o.cfg.Tokens.Unseal(r.Body, idem.Key, r.ProjectID, r.Operation, r.Fingerprint)
+	if errors.Is(err, auth.ErrSealed) {
+		return Accepted{}, models.Errorf(models.IdempotencyKeyReused, "The call with this Idempotency-Key took effect, but its answer cannot be "+
+			"opened any more: the server's signing key has changed since. See what is there before you send it with another key.").Wrap(err)
+	}
+	return accepted, err
+}
