@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"runtime"
 	"slices"
 	"strings"
@@ -67,13 +68,18 @@ const (
 // allocated runs f and fails where it allocated more than the input of size bytes justifies.
 func allocated(t testing.TB, what string, size int, f func()) {
 	t.Helper()
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	f()
-	runtime.ReadMemStats(&after)
-	if used := after.TotalAlloc - before.TotalAlloc; used > memoryFloor+memoryFactor*uint64(size) {
-		t.Fatalf("%s: %d bytes of input took %d bytes of memory", what, size, used)
+	// The garbage collector and the race detector empty pools at random; what a reader itself takes, it takes each time.
+	least := uint64(math.MaxUint64)
+	for range 3 {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		f()
+		runtime.ReadMemStats(&after)
+		if least = min(least, after.TotalAlloc-before.TotalAlloc); least <= memoryFloor+memoryFactor*uint64(size) {
+			return
+		}
 	}
+	t.Fatalf("%s: %d bytes of input took %d bytes of memory", what, size, least)
 }
 
 // readBoth reads a file as a whole and as a stream and drops what it finds.
