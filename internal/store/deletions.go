@@ -43,6 +43,7 @@ var projectTables = []projectTable{
 // keptTables are the tables with a project's id that a deletion does not empty by it, and why.
 var keptTables = map[string]string{
 	"api_keys":        "gone when the deletion was accepted",
+	"project_quotas":  "gone with the row of the project when the deletion was accepted",
 	"sessions":        "gone when the deletion was accepted",
 	"jobs":            "deleted by eraseJobs",
 	"job_payloads":    "deleted by eraseJobs",
