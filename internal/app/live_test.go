@@ -253,11 +253,12 @@ func TestDecodeOfASession(t *testing.T) {
 	})
 }
 
-// TestEventsOfASessionAreDecoded sends flashes while they happen and decodes the stretch with them.
+// TestEventsOfASessionAreDecoded sends flashes while they happen and decodes the stretch with them. The flashes are as far apart, and marked
+// as long before the response, as those were that the built-in model learned from.
 func TestEventsOfASessionAreDecoded(t *testing.T) {
 	t.Parallel()
 	s := boot(t, testkit.Backend{DataDir: t.TempDir()})
-	spelled, err := synthetic.Speller(synthetic.Config{Seed: 5, Channels: headsetChannels}, synthetic.SpellerConfig{Text: "N", Repetitions: 20, SOA: .3, P300UV: 16})
+	spelled, err := synthetic.Speller(synthetic.Config{Seed: 5, Channels: headsetChannels}, synthetic.SpellerConfig{Text: "NO", Repetitions: 10, SOA: .6, P300UV: 16})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -268,13 +269,14 @@ func TestEventsOfASessionAreDecoded(t *testing.T) {
 		data[name] = spelled.Data.RawRowView(ch)
 	}
 	s.ingest(t, id, object{"batch_id": "all", "t0_unix_ms": documentStart, "data": data})
+	const seenLate = .2 // s
 	var events []object
 	for i, e := range spelled.Events {
 		code := 1
 		if spelled.Targets[i] {
 			code = 2
 		}
-		events = append(events, object{"t_unix_ms": documentStart + int64(math.Round(1000*e.Onset)), "code": code})
+		events = append(events, object{"t_unix_ms": documentStart + int64(math.Round(1000*(e.Onset-seenLate))), "code": code})
 	}
 	if a := s.call(t, "POST", "/v1/sessions/"+id+"/events", s.key, object{"events": events}); a.StatusCode != 201 {
 		t.Fatalf("events: %d %.500s", a.StatusCode, a.body)

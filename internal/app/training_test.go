@@ -218,8 +218,12 @@ func (s *server) checkSplit(t *testing.T, sp split) {
 	}
 
 	// The card's figures are those of the same training without the API, and so is the file.
+	marks := map[string][]string{} // the events of each class, which the card names
+	for event, class := range sp.classes {
+		marks[class] = append(marks[class], event)
+	}
 	direct, err := training.Train(t.Context(), recordings.Subset(ds, train), training.Spec{Name: "me", Version: "1", Candidates: []training.Candidate{{Pipeline: pipeline, Options: sp.options}},
-		Sizes: []int{5, 10, 20, 40}, Card: training.Describe(catalog.ModelCard{}, ds, "sessions of the project")})
+		Sizes: []int{5, 10, 20, 40}, Card: training.Describe(catalog.ModelCard{Events: marks}, ds, "sessions of the project")})
 	if err != nil {
 		t.Fatal(err)
 	}

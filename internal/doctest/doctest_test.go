@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/recording"
 	"github.com/neurod/neurod/decoders/synthetic"
 	"github.com/neurod/neurod/internal/testkit/neurod"
@@ -56,8 +57,16 @@ func build(t *testing.T) string {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
-	for seed, name := range []string{"recording.edf", "run1.edf", "run2.edf", "night.edf"} {
-		s, err := synthetic.MotorImagery(synthetic.Config{Seed: uint64(seed) + 1}, synthetic.ImageryConfig{TrialsPerClass: 10})
+	if err := os.Mkdir(filepath.Join(dir, "recordings"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for seed, name := range []string{"recording.edf", "run1.edf", "run2.edf", "night.edf", "recordings/run3.edf", "flicker.edf"} {
+		cfg := synthetic.Config{Seed: uint64(seed) + 1}
+		s, err := synthetic.MotorImagery(cfg, synthetic.ImageryConfig{TrialsPerClass: 10})
+		if name == "flicker.edf" {
+			targets := []decoders.Target{{Label: "door", Frequency: 13}, {Label: "lamp", Frequency: 17}}
+			s, err = synthetic.SSVEP(cfg, synthetic.FlickerConfig{Targets: targets, TrialsPerTarget: 3})
+		}
 		if err != nil {
 			t.Fatal(err)
 		}
