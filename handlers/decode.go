@@ -21,20 +21,24 @@ import (
 
 // decode is POST /api/v1/neuro/decode.
 func (a *API) decode(c *gin.Context) {
-	accept(a, c, parseRecording, func(ctx context.Context, p models.Principal, rec service.Recording, idem service.Idempotency) (service.Accepted, error) {
+	accept(a, c, parseRecording, func(ctx context.Context, p models.Principal, rec service.Recording, idem service.Idempotency, ask service.Room) (service.Accepted, error) {
+		rec.Room = ask
 		return a.cfg.Decode.Submit(ctx, p, rec, idem, respondAccepted)
 	})
 }
 
 // decodeBatch is POST /api/v1/neuro/decode/batch.
 func (a *API) decodeBatch(c *gin.Context) {
-	accept(a, c, parseBatch, func(ctx context.Context, p models.Principal, recs []service.Recording, idem service.Idempotency) (service.Accepted, error) {
+	accept(a, c, parseBatch, func(ctx context.Context, p models.Principal, recs []service.Recording, idem service.Idempotency, ask service.Room) (service.Accepted, error) {
+		for i := range recs {
+			recs[i].Room = ask
+		}
 		return a.cfg.Decode.SubmitBatch(ctx, p, recs, idem, respondBatchAccepted)
 	})
 }
 
 // accept reads, parses and submits the body of a decode call: the right to decode comes before the body is read.
-func accept[T any](a *API, c *gin.Context, parse func([]byte) (T, error), submit func(context.Context, models.Principal, T, service.Idempotency) (service.Accepted, error)) {
+func accept[T any](a *API, c *gin.Context, parse func([]byte) (T, error), submit func(context.Context, models.Principal, T, service.Idempotency, service.Room) (service.Accepted, error)) {
 	p := principal(c)
 	if err := a.cfg.Decode.Admit(p); err != nil {
 		fail(c, err)
@@ -51,7 +55,9 @@ func accept[T any](a *API, c *gin.Context, parse func([]byte) (T, error), submit
 		fail(c, err)
 		return
 	}
-	accepted, err := submit(c.Request.Context(), p, request, idem)
+	ask, give := a.roomOf(c)
+	defer give()
+	accepted, err := submit(c.Request.Context(), p, request, idem, ask)
 	if err != nil {
 		fail(c, err)
 		return
@@ -295,6 +301,25 @@ var bodies = sync.Pool{New: func() any { return new([]byte) }}
 
 // roomTimeout is how long a large body waits for memory that other large bodies hold.
 const roomTimeout = 5 * time.Second
+
+// roomOf returns what takes memory out of the client's share beside the body, for samples that a call has read from a session,
+// and what gives it back.
+func (a *API) roomOf(c *gin.Context) (ask service.Room, give func()) {
+	who := clientOf(c)
+	place := a.room.enter(who)
+	var held int64
+	ask = func(more int64) error {
+		if err := a.room.take(c.Request.Context(), place, more); err != nil {
+			return err
+		}
+		held += more
+		return nil
+	}
+	return ask, func() {
+		a.room.give(place, held)
+		a.room.leave(who, place)
+	}
+}
 
 // readPooled is readBody with a buffer that release takes back. Nothing may keep a part of the body after that.
 // What bodies take beyond bodyStep each comes out of the client's share of Config.BodyMemory, as it arrives and not as it is

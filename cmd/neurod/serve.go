@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"runtime/debug"
 	"strconv"
 	"strings"
 	"time"
@@ -61,19 +60,12 @@ func (c workerCmd) Run(ctx context.Context) error {
 	return run(ctx, app.Worker, listen{Addr: c.Addr}.environ("NEUROD_WORKER_ADDR"))
 }
 
-// gcPercent lets the heap grow to five times what lives before it is collected.
-const gcPercent = 400
-
 func run(ctx context.Context, role app.Role, environ []string) error {
 	settings, err := config.Load(environ)
 	if err != nil {
 		return err
 	}
-	if os.Getenv("GOGC") == "" {
-		// The live heap is some 10 MB and every request brings a short-lived 100 kB: at Go's own 100 the collector runs
-		// all the time for memory that nobody misses.
-		debug.SetGCPercent(gcPercent)
-	}
+	collectGarbage()
 	log := newLog(settings)
 	slog.SetDefault(log)
 	a, err := app.New(ctx, app.Config{Settings: settings, Role: role, Log: log})

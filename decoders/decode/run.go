@@ -28,6 +28,9 @@ type Options struct {
 	Clips Clips
 	// MostTrials is how many trials are decoded where all are asked for. Defaults to MostTrials.
 	MostTrials int
+	// MostWork bounds what the trials of a recording are decoded of together, in units of Work; those beyond it are left out
+	// and counted. Defaults to no bound beside MostTrials.
+	MostWork int64
 	// Trial, when not nil, is told each trial of several that is done.
 	Trial func(done, of int)
 }

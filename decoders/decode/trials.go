@@ -30,6 +30,22 @@ const (
 	mostConfused = 64
 )
 
+// Work estimates what decoding so many samples of all channels costs, in samples of a motor-imagery decode. SSVEP compares each
+// sample with every target, or without any with a grid of frequencies; and a decode of next to nothing costs something, too.
+func Work(p decoders.Paradigm, targets int, values int64) int64 {
+	const (
+		scan = 16
+		bare = 2048
+	)
+	weight := int64(1)
+	if p == decoders.SSVEP {
+		if weight = scan; targets > 0 {
+			weight = 1 + int64(targets)/4
+		}
+	}
+	return (values + bare) * weight
+}
+
 // Clip says which part of the recording was decoded.
 type Clip struct {
 	StartS float64 `json:"start_s"` // from the first sample
@@ -252,13 +268,15 @@ func (t *trialed) each(ctx context.Context, req *Request, choice *catalog.Choice
 	s := &TrialsSummary{Trials: len(t.trials), Classes: []string{}, Confusion: [][]int{}}
 	c := req.Context
 	firstAnswered := -1
-	budget := mostOverlap * in.Samples()
+	budget, work := mostOverlap*in.Samples(), int64(0)
+	channels, _ := in.Data.Dims()
 	for i, trial := range t.trials {
 		if err := ctx.Err(); err != nil {
 			return nil, nil, -1, err
 		}
 		lo, hi := t.stretch(in.Signal, i)
-		if budget -= hi - lo; len(list) == most || budget < 0 {
+		work += Work(choice.Entry.Paradigm, len(in.Stimulus.Targets), int64(hi-lo)*int64(channels))
+		if budget -= hi - lo; len(list) == most || budget < 0 || opt.MostWork > 0 && work > opt.MostWork && i > 0 {
 			s.LeftOut = len(t.trials) - len(list)
 			break
 		}

@@ -160,6 +160,16 @@ func TestTrialsAreBounded(t *testing.T) {
 	if err != nil || len(out.Trials) != 5 || out.TrialsSummary.LeftOut != 7 || out.TrialsSummary.Trials != 12 {
 		t.Fatalf("%v", err)
 	}
+	// The first has an answer whatever it costs; the others only while there is work left.
+	out, _, err = decode.Run(t.Context(), req, payload, trainedCatalog(), decode.Options{MostWork: 1})
+	if err != nil || len(out.Trials) != 1 || out.TrialsSummary.LeftOut != 11 {
+		t.Fatalf("%v", err)
+	}
+	seconds := 12 * 10 * int64(s.Rate) * int64(len(s.Channels))
+	out, _, err = decode.Run(t.Context(), req, payload, trainedCatalog(), decode.Options{MostWork: decode.Work(decoders.MotorImagery, 0, seconds)})
+	if err != nil || len(out.Trials) != 12 {
+		t.Fatalf("%v: %d trials", err, len(out.Trials))
+	}
 	// A thousand trials in the same four seconds are not a thousand times the work.
 	req.Input.Events = nil
 	for range 1000 {

@@ -19,7 +19,102 @@ const (
 	MaxBatchWork = 32 << 20
 	// MaxWindowValues is how many samples of all channels a feature window or a live decode may be computed of.
 	MaxWindowValues = 4 << 20
+	// MaxRecordingsBytes is how many bytes of samples the recordings of a batch may have together, whether they were sent or are
+	// stretches of sessions: what a body of BatchBodyLimit holds in base64.
+	MaxRecordingsBytes = 48 << 20
+	// MaxDecodeWork bounds what the recordings of a decode or of a batch are decoded of together, in samples of a motor-imagery
+	// decode: about a second of a processor. For each byte of a recording that was sent, decodeWorkPerByte is added.
+	MaxDecodeWork     = 32 << 20
+	decodeWorkPerByte = 16
 )
+
+// What decodes cost in units of MaxDecodeWork, as measured with tools/hostile.
+const (
+	bareDecode     = 2048    // of next to nothing
+	ssvepSeconds   = 10      // package ssvep reads so much of a recording
+	scanOverhead   = 28      // channels that the references of a frequency scan count for
+	targetOverhead = 6       // and those of targets
+	everyTrial     = 2 << 20 // at least that much is decoded where every trial of a recording is asked for
+	everyTrialByte = 32      // and so much for a byte: see workers.Decode
+	trialsOverlap  = 20      // times a sample is in a trial at most
+	mostTrials     = 1000
+)
+
+// decodeWork estimates what a recording of so many bytes costs to decode. Where the request does not tell its channels, a file
+// or a headset known by its name, it goes by the bytes.
+func decodeWork(in *models.DecodeInput, size int) int64 {
+	width := int64(4)
+	switch in.Encoding {
+	case "int16le", "edf", "gdf":
+		width = 2
+	case "bdf":
+		width = 3
+	case "float64le":
+		width = 8
+	}
+	values := int64(size) / width
+	channels := int64(0)
+	if c := in.Channels; c != nil && (isRaw(in.Encoding) || in.SessionID != "") {
+		channels = max(int64(c.Count), int64(len(c.Names)))
+	}
+	weight, work := int64(1), values
+	if in.Paradigm == "ssvep" {
+		weight = scanWeight
+		overhead := int64(scanOverhead)
+		if in.Stimulus != nil && len(in.Stimulus.Targets) > 0 {
+			weight, overhead = int64(1+len(in.Stimulus.Targets)/4), targetOverhead
+		}
+		if work = min(values*weight, int64(size)*decodeWorkPerByte); channels > 0 {
+			read := min(values/channels, int64(ssvepSeconds*in.SampleRate))
+			work = read * (channels + overhead) * weight
+		}
+	}
+	work += bareDecode * weight
+	if in.Events.All() || in.Trials == "all" {
+		trials := int64(mostTrials)
+		if n := len(in.Events); n > 0 && !in.Events.All() {
+			trials = min(trials, int64(n))
+		}
+		work += min(everyTrial+everyTrialByte*int64(size), (trialsOverlap*values+trials*bareDecode)*weight)
+	}
+	return work
+}
+
+// decodes adds up what the recordings of one call take, and holds it to what a call may. The zero value is an empty call.
+type decodes struct {
+	bytes int64 // of samples
+	sent  int64 // of them, those that came with the call
+	work  int64
+}
+
+// room holds one more recording to what all of a call may have, before it is read.
+func (d *decodes) room(size int64) error {
+	if d.bytes += size; d.bytes <= MaxRecordingsBytes {
+		return nil
+	}
+	e := models.Errorf(models.PayloadTooLarge, "The recordings of the call have more than %d bytes together; no more are allowed: send it in parts.", int64(MaxRecordingsBytes))
+	e.Details = map[string]any{"payload_bytes": d.bytes, "limit_bytes": MaxRecordingsBytes}
+	return e
+}
+
+// add counts a recording that was read.
+func (d *decodes) add(in *models.DecodeInput, size int) {
+	if in.SessionID == "" {
+		d.sent += int64(size)
+		d.bytes += int64(size)
+	}
+	d.work += decodeWork(in, size)
+}
+
+// admit refuses a call whose decodes would cost too much.
+func (d *decodes) admit(pointer string) error {
+	limit := int64(MaxDecodeWork + decodeWorkPerByte*d.sent)
+	if d.work <= limit {
+		return nil
+	}
+	return models.InvalidField(pointer, "too_much_work", "would cost as much to decode as %d samples; at most %d are allowed for so many bytes: send it in parts, with fewer targets, or with fewer trials",
+		d.work, limit)
+}
 
 // decodeWeight is what a sample costs in a live decode, in samples of a feature window. SSVEP compares it with each of its
 // targets; without any it looks at a grid of frequencies.

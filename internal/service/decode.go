@@ -40,9 +40,13 @@ type Respond func(job models.Job, items []models.Job) (status int, body []byte)
 
 // SessionReader gives the samples of a stored session.
 type SessionReader interface {
-	// Samples returns the stretch [startMS, endMS) of a session of the project; nil is open. Errors are *models.Error.
-	Samples(ctx context.Context, projectID, sessionID string, startMS, endMS *int64) (SessionSamples, error)
+	// Samples returns the stretch [startMS, endMS) of a session of the project; nil is open. Before it takes memory it asks for
+	// the bytes of the stretch, and ends with the error that it is given. Errors are *models.Error.
+	Samples(ctx context.Context, projectID, sessionID string, startMS, endMS *int64, ask Room) (SessionSamples, error)
 }
+
+// Room asks for memory for so many bytes, which are given back when the call is over. Errors: Unavailable.
+type Room func(bytes int64) error
 
 // SessionSamples is a stretch of a session.
 type SessionSamples struct {
@@ -87,6 +91,9 @@ type Recording struct {
 	Data    []byte
 	// Err is the fault of a batch item that could not even be read.
 	Err error
+	// Room is asked for the memory of a recording that did not come with the call: a stretch of a session. Defaults to all
+	// that there is.
+	Room Room
 }
 
 // Admit tells before a body is read whether the principal may decode at all: InsufficientScope, NeuroDecodeDisabled.
@@ -110,7 +117,11 @@ func (d *Decode) Submit(ctx context.Context, p models.Principal, rec Recording, 
 	if err := checkKey(idem); err != nil {
 		return Accepted{}, err
 	}
-	job, err := d.prepare(ctx, p, &rec)
+	var all decodes
+	job, err := d.prepare(ctx, p, &rec, &all)
+	if err == nil {
+		err = all.admit("/input")
+	}
 	if err != nil {
 		return Accepted{}, err
 	}
@@ -143,8 +154,12 @@ func (d *Decode) SubmitBatch(ctx context.Context, p models.Principal, recs []Rec
 	items := make([]jobs.NewJob, len(recs))
 	faults := make([]*models.Error, len(recs))
 	good := 0
+	var all decodes
 	for i := range recs {
-		job, err := d.prepare(ctx, p, &recs[i])
+		job, err := d.prepare(ctx, p, &recs[i], &all)
+		if err != nil && all.bytes > MaxRecordingsBytes { // a fault of all of them together
+			return Accepted{}, err
+		}
 		if err == nil {
 			items[i] = job
 			good++
@@ -159,6 +174,9 @@ func (d *Decode) SubmitBatch(ctx context.Context, p models.Principal, recs []Rec
 	}
 	if good == 0 {
 		return Accepted{}, allBad(faults)
+	}
+	if err := all.admit("/items"); err != nil {
+		return Accepted{}, err
 	}
 	request, err := json.Marshal(map[string]int{"items": len(recs)})
 	if err != nil {
@@ -175,8 +193,8 @@ func (d *Decode) SubmitBatch(ctx context.Context, p models.Principal, recs []Rec
 	})
 }
 
-// prepare applies every rule to a recording and makes the job of it.
-func (d *Decode) prepare(ctx context.Context, p models.Principal, rec *Recording) (jobs.NewJob, error) {
+// prepare applies every rule to a recording and makes the job of it, which counts for all of the call.
+func (d *Decode) prepare(ctx context.Context, p models.Principal, rec *Recording, all *decodes) (jobs.NewJob, error) {
 	if rec.Err != nil {
 		return jobs.NewJob{}, rec.Err
 	}
@@ -190,7 +208,13 @@ func (d *Decode) prepare(ctx context.Context, p models.Principal, rec *Recording
 		return jobs.NewJob{}, models.InvalidField("/input", "required", "is required: the recording and what is known about it")
 	}
 	wrong := checkDecode(req)
-	payload, place, err := d.payload(ctx, p, req, text, &wrong)
+	ask := func(size int64) error {
+		if err := all.room(size); err != nil || rec.Room == nil {
+			return err
+		}
+		return rec.Room(size)
+	}
+	payload, place, err := d.payload(ctx, p, req, text, ask, &wrong)
 	if err != nil {
 		return jobs.NewJob{}, err
 	}
@@ -202,6 +226,7 @@ func (d *Decode) prepare(ctx context.Context, p models.Principal, rec *Recording
 			return jobs.NewJob{}, err
 		}
 	}
+	all.add(&req.Input, len(payload))
 	request, err := json.Marshal(models.AcceptedDecode{DecodeRequest: *req, Place: place})
 	if err != nil {
 		return jobs.NewJob{}, fmt.Errorf("service: serialize an accepted request: %w", err)
@@ -218,7 +243,7 @@ func isBlank(in *models.DecodeInput) bool {
 
 // payload returns the recording's bytes, from input.data or from a session, and then where they lie in it. What is wrong with the field goes to
 // wrong; errors are for what ends the request at once.
-func (d *Decode) payload(ctx context.Context, p models.Principal, req *models.DecodeRequest, text []byte, wrong *fieldErrors) ([]byte, *models.SessionPlace, error) {
+func (d *Decode) payload(ctx context.Context, p models.Principal, req *models.DecodeRequest, text []byte, ask Room, wrong *fieldErrors) ([]byte, *models.SessionPlace, error) {
 	in := &req.Input
 	switch {
 	case in.SessionID != "" && len(text) > 0:
@@ -234,7 +259,7 @@ func (d *Decode) payload(ctx context.Context, p models.Principal, req *models.De
 		if err := Authorize(p, models.ScopeSessions); err != nil { // it reads what this scope protects
 			return nil, nil, err
 		}
-		s, err := d.cfg.Sessions.Samples(ctx, p.ProjectID, in.SessionID, in.StartMS, in.EndMS)
+		s, err := d.cfg.Sessions.Samples(ctx, p.ProjectID, in.SessionID, in.StartMS, in.EndMS, ask)
 		if err != nil {
 			return nil, nil, err
 		}

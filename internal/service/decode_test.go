@@ -303,7 +303,7 @@ func TestRangesBeyondAll(t *testing.T) {
 // noSession fails the test that asks for samples.
 type noSession struct{}
 
-func (noSession) Samples(context.Context, string, string, *int64, *int64) (service.SessionSamples, error) {
+func (noSession) Samples(context.Context, string, string, *int64, *int64, service.Room) (service.SessionSamples, error) {
 	panic("a range that is refused needs no samples")
 }
 
@@ -497,7 +497,7 @@ type shelf struct {
 	samples     service.SessionSamples
 }
 
-func (s shelf) Samples(_ context.Context, projectID, sessionID string, startMS, endMS *int64) (service.SessionSamples, error) {
+func (s shelf) Samples(_ context.Context, projectID, sessionID string, startMS, endMS *int64, ask service.Room) (service.SessionSamples, error) {
 	if projectID != s.project || sessionID != s.id {
 		return service.SessionSamples{}, models.NewError(models.NotFound)
 	}
@@ -506,7 +506,7 @@ func (s shelf) Samples(_ context.Context, projectID, sessionID string, startMS, 
 		frame := 4 * len(out.Channels)
 		out.Data = out.Data[int(*startMS)/4*frame : int(*endMS)/4*frame]
 	}
-	return out, nil
+	return out, ask(int64(len(out.Data)))
 }
 
 func TestDecodeOfASession(t *testing.T) {
@@ -754,4 +754,38 @@ type nothing struct{}
 
 func (nothing) Submit(context.Context, jobs.Submission) (jobs.Accepted, error) {
 	return jobs.Accepted{}, nil
+}
+
+// TestSessionsOfACallHaveABound: stretches of sessions count as if they had been sent: for the memory of the client, and
+// together as a body.
+func TestSessionsOfACallHaveABound(t *testing.T) {
+	t.Parallel()
+	s := shelf{caller.ProjectID, "s1", service.SessionSamples{SessionID: "s1", Data: make([]byte, 1<<20), Channels: names(64), Rate: 250}}
+	changes := object{"input.data": nil, "input.channels": nil, "input.device": nil, "input.sample_rate": nil, "input.session_id": "s1"}
+	run := func(items int, room service.Room) ([]jobs.Submission, *models.Error) {
+		var l ledger
+		recs := make([]service.Recording, items)
+		for i := range recs {
+			recs[i] = request(t, changes)
+			recs[i].Room = room
+		}
+		d := service.NewDecode(service.DecodeConfig{Jobs: &l, Sessions: s})
+		if _, err := d.SubmitBatch(t.Context(), caller, recs, service.Idempotency{}, respond); err != nil {
+			return l.got, models.AsError(err)
+		}
+		return l.got, nil
+	}
+	var asked int64
+	count := func(n int64) error { asked += n; return nil }
+	if got, e := run(48, count); e != nil || len(got) != 1 || asked != 48<<20 {
+		t.Errorf("48 MiB: %v, asked for %d bytes", e, asked)
+	}
+	got, e := run(49, nil)
+	if e == nil || e.Code != models.PayloadTooLarge || e.Details["limit_bytes"] != service.MaxRecordingsBytes || len(got) > 0 {
+		t.Errorf("49 MiB: %v", e)
+	}
+	got, e = run(3, func(int64) error { return models.NewError(models.Unavailable) })
+	if e == nil || e.Code != models.Unavailable || len(got) > 0 {
+		t.Errorf("no room: %v", e)
+	}
 }

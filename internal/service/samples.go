@@ -20,7 +20,7 @@ var _ SessionReader = (*Sessions)(nil)
 // Samples returns the samples of a session of the project from startMS to before endMS; nil is the beginning of the last
 // contiguous stretch, and its end. Errors: SessionNotFound; InvalidRequestBody where the range is empty, was not recorded
 // without a gap, or holds more than a decode may.
-func (s *Sessions) Samples(ctx context.Context, projectID, sessionID string, startMS, endMS *int64) (SessionSamples, error) {
+func (s *Sessions) Samples(ctx context.Context, projectID, sessionID string, startMS, endMS *int64, ask Room) (SessionSamples, error) {
 	ses, err := s.get(ctx, projectID, sessionID)
 	if err != nil {
 		return SessionSamples{}, err
@@ -66,6 +66,9 @@ func (s *Sessions) Samples(ctx context.Context, projectID, sessionID string, sta
 			return SessionSamples{}, gapFault(ses, at)
 		}
 		if out.Data == nil { // the range begins with samples: room is made for what is there, not for what is asked for
+			if err := ask((to - from) * int64(channels) * 4); err != nil {
+				return SessionSamples{}, err
+			}
 			out.Data = make([]byte, 0, (to-from)*int64(channels)*4)
 		}
 		for i := range int(end - at) {

@@ -291,7 +291,91 @@ func batches() []text {
 		items = append(items, object{"input": object{"type": "eeg", "encoding": "int16le", "scale_uv": 0.1, "paradigm": []string{"auto", "motor_imagery", "ssvep", "seizure"}[i%4],
 			"channels": montage(n), "sample_rate": 250, "data": base(integers(3400/n*n, uint64(i)))}})
 	}
-	return append(out, text{name: "a hundred recordings", body: marshal(object{"items": items})})
+	out = append(out, text{name: "a hundred recordings", body: marshal(object{"items": items})})
+	return append(append(out, dear()...), stretches()...)
+}
+
+// dear are batches of a hundred recordings that each take as much work as their bytes can ask for, plain and as gzip of
+// what shrinks: noise that comes again.
+func dear() []text {
+	var targets []object
+	for i := range 200 {
+		targets = append(targets, object{"frequency": 6 + 0.05*float64(i)})
+	}
+	var trials []object
+	for i := range 300 {
+		trials = append(trials, object{"onset_s": float64(i) * 0.01, "label": "T1"})
+	}
+	kinds := []struct {
+		name     string
+		channels int
+		defaults object
+	}{
+		{"frequency scans", 1, object{"paradigm": "ssvep"}},
+		{"frequency scans of 8 channels", 8, object{"paradigm": "ssvep"}},
+		{"frequency scans of 64 channels", 64, object{"paradigm": "ssvep"}},
+		{"200 targets, 1 channel", 1, object{"paradigm": "ssvep", "stimulus": object{"targets": targets}}},
+		{"200 targets, 8 channels", 8, object{"paradigm": "ssvep", "stimulus": object{"targets": targets}}},
+		{"200 targets, 64 channels", 64, object{"paradigm": "ssvep", "stimulus": object{"targets": targets}}},
+		{"every trial of 300, imagery", 8, object{"paradigm": "motor_imagery", "trials": "all", "events": trials}},
+		{"every trial of 300, scans", 1, object{"paradigm": "ssvep", "trials": "all", "events": trials}},
+		{"every trial of 300, P300", 8, object{"paradigm": "p300", "trials": "all", "events": trials}},
+		{"seizure checks", 1, object{"paradigm": "seizure"}},
+		{"seizure checks of 18 channels", 18, object{"paradigm": "seizure"}},
+		{"automatic, 3 channels", 3, object{}},
+		{"automatic, 64 channels", 64, object{}},
+	}
+	var out []text
+	for _, k := range kinds {
+		for _, zip := range []bool{false, true} {
+			bytes := (most - 60_000) / 100 / 4 * 3
+			if zip {
+				bytes *= 4
+			}
+			n := bytes / 2 / k.channels
+			data := integers(n*k.channels, 11)
+			if zip { // what comes again after less than gzip looks back
+				again := 6000 / k.channels * k.channels * 2
+				for at := again; at < len(data); at++ {
+					data[at] = data[at-again]
+				}
+			}
+			item := object{"input": object{"data": base(data)}}
+			items := make([]object, 100)
+			for i := range items {
+				items[i] = item
+			}
+			t := text{name: "a hundred of " + k.name, gzip: zip, body: marshal(object{"items": items, "defaults": object{"input": with(object{"type": "eeg", "encoding": "int16le",
+				"scale_uv": 0.1, "channels": montage(k.channels), "sample_rate": 250}, k.defaults)}})}
+			if zip {
+				t.name, t.body = "gzip of "+t.name, zipped(t.body)
+			}
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
+// stretches are batches of a hundred stretches of a session.
+func stretches() []text {
+	var targets []object
+	for i := range 200 {
+		targets = append(targets, object{"frequency": 6 + 0.05*float64(i)})
+	}
+	items := make([]object, 100)
+	for i := range items {
+		items[i] = object{"input": object{"start_ms": 1_600_000_000_000 + i}}
+	}
+	var out []text
+	for name, input := range map[string]object{
+		"as they are":      {},
+		"with 200 targets": {"paradigm": "ssvep", "stimulus": object{"targets": targets}},
+		"as scans":         {"paradigm": "ssvep"},
+		"as seizures":      {"paradigm": "seizure"},
+	} {
+		out = append(out, text{name: "a hundred stretches of a session " + name, body: marshal(object{"items": items, "defaults": object{"input": with(object{"type": "eeg", "session_id": "{session}"}, input)}})})
+	}
+	return out
 }
 
 // ingests are batches of samples for a session of n channels.
