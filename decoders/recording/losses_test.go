@@ -15,14 +15,13 @@ import (
 
 // board is a device and the file that is written of it.
 type board struct {
-	name     string
-	file     string // its name
-	rate     float64
-	packet   int // samples that are lost together
-	counter  func(sample int) int
-	header   string
-	row      func(counter int, stamp float64, value int) string
-	noStamps bool
+	name    string
+	file    string // its name
+	rate    float64
+	packet  int // samples that are lost together
+	counter func(sample int) int
+	header  string
+	row     func(counter int, stamp float64, value int) string
 	// delay gives a stamp its delay: bursts and jitter.
 	delay func() func(rng *rand.Rand, sample int, rate float64) float64
 }

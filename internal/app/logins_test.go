@@ -2,7 +2,6 @@ package app
 
 import (
 	"encoding/json"
-	"fmt"
 	"strings"
 	"testing"
 
@@ -89,7 +88,7 @@ func TestCredentialsOfTheOtherKind(t *testing.T) {
 		{"/v1/models/list", s.token, "INVALID_FORMAT", "This is the token of a login or of a link; an API key of a project is due here."},
 	} {
 		a := s.call(t, "GET", tt.path, tt.credential, nil)
-		if code := a.code(); code != tt.code || !strings.Contains(fmt.Sprintf("%s", a.body), tt.says) {
+		if code := a.code(); code != tt.code || !strings.Contains(string(a.body), tt.says) {
 			t.Errorf("%s: %d %s, want %s and %q", tt.path, a.StatusCode, a.body, tt.code, tt.says)
 		}
 	}

@@ -334,9 +334,3 @@ func (t *tenant) settle(ctx context.Context, email, password string) error {
 	_, err = t.Wait(ctx, t.job, 30e9, false)
 	return err
 }
-
-func decodeJSON(b []byte) map[string]any {
-	var o map[string]any
-	_ = json.Unmarshal(b, &o) // what is no object has nothing to tell
-	return o
-}

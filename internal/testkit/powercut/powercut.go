@@ -209,7 +209,6 @@ type (
 	xClose    = func(*libc.TLS, uintptr) int32
 	xWrite    = func(*libc.TLS, uintptr, uintptr, int32, int64) int32
 	xTruncate = func(*libc.TLS, uintptr, int64) int32
-	xSync     = func(*libc.TLS, uintptr, int32) int32
 )
 
 func register() {
