@@ -25,7 +25,7 @@ var parameters = map[string][]string{
 	"GET /api/v1/models": {}, "GET /api/v1/models/:name": {}, "DELETE /api/v1/models/:name": {},
 
 	"GET /v1/audit":    {"action", "limit", "cursor"},
-	"GET /v1/projects": {}, "GET /v1/projects/:id": {}, "DELETE /v1/projects/:id": {}, "GET /v1/projects/:id/keys": {}, "DELETE /v1/projects/:id/keys/:key_id": {},
+	"GET /v1/projects": {}, "GET /v1/projects/:id": {}, "DELETE /v1/projects/:id": {}, "GET /v1/projects/:id/keys": {}, "GET /v1/projects/:id/usage": {}, "DELETE /v1/projects/:id/keys/:key_id": {},
 
 	"GET /v1/sessions":                     {"ingestion_mode", "external_user_id", "limit", "cursor"},
 	"POST /v1/sessions":                    {},

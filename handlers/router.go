@@ -46,6 +46,8 @@ type Config struct {
 	Once *service.Once
 	// Limits holds callers to rates. Defaults to none.
 	Limits *service.Limits
+	// Quotas tells what projects use. Defaults to none.
+	Quotas *service.Quotas
 	// Log takes the access log. Defaults to slog.Default().
 	Log *slog.Logger
 	// Metrics takes the HTTP metrics and is what /metrics shows. Defaults to a registry of its own.
@@ -142,6 +144,7 @@ func (a *API) Routes() []Route {
 		{get, "/v1/projects/:id", jwt, "", bareCost, safe, a.getProject},
 		{post, "/v1/projects/:id/keys", jwt, "", smallCost, once(service.OperationKey), a.createKey},
 		{get, "/v1/projects/:id/keys", jwt, "", bareCost, safe, a.listKeys},
+		{get, "/v1/projects/:id/usage", jwt, "", bareCost, safe, a.projectUsage},
 		{del, "/v1/projects/:id/keys/:key_id", jwt, "", bareCost, safe, a.revokeKey},
 
 		{del, "/v1/projects/:id", jwt, "", bareCost, safe, a.deleteProject},

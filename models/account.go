@@ -33,19 +33,6 @@ type Project struct {
 	CreatedAt time.Time
 }
 
-// ProjectQuota is what a project has instead of a server's setting.
-type ProjectQuota struct {
-	ProjectID string
-	Name      QuotaName
-	Value     int64
-}
-
-// QuotaName names a quota.
-type QuotaName string
-
-// QuotaShare is a project's share of the workers, relative to the other projects': 1 unless the operator has said otherwise.
-const QuotaShare QuotaName = "share"
-
 // Scope is a right that an API key carries.
 type Scope string
 
@@ -105,6 +92,3 @@ type Principal struct {
 func (p Principal) Allows(s Scope) bool {
 	return p.ProjectID != "" && (p.KeyID != "" || p.UserID != "") && slices.Contains(p.Scopes, s)
 }
-
-// QuotaNames lists every quota.
-func QuotaNames() []QuotaName { return []QuotaName{QuotaShare} }

@@ -61,6 +61,8 @@ const (
 	InvalidKeyFormat       Code = "invalid_format"
 	MissingEventType       Code = "missing_event_type"
 	QuotaExceeded          Code = "quota_exceeded"
+	ProjectQuotaExceeded   Code = "project_quota_exceeded"
+	ProjectQuotaFull       Code = "project_quota_full"
 	NotConfigured          Code = "not_configured"
 	RateLimited            Code = "rate_limited"
 	Unavailable            Code = "unavailable"
@@ -139,6 +141,8 @@ var ErrorTable = map[Code]Entry{
 	InvalidKeyFormat:       {http.StatusBadRequest, "This does not have the form of an API key."},
 	MissingEventType:       {http.StatusBadRequest, "event_type is required: inference, model_load or error."},
 	QuotaExceeded:          {http.StatusTooManyRequests, "The project's quota of events for this month is used up."},
+	ProjectQuotaExceeded:   {http.StatusTooManyRequests, "A quota of the project is used up; it frees itself with time."},
+	ProjectQuotaFull:       {http.StatusForbidden, "A quota of the project is used up; the project must free something."},
 	NotConfigured:          {http.StatusServiceUnavailable, "This server is not configured for this call."},
 	RateLimited:            {http.StatusTooManyRequests, "Rate limit exceeded."},
 	Unavailable:            {http.StatusServiceUnavailable, "A part of the service is not available; try again."},
@@ -194,6 +198,7 @@ type Error struct {
 	Details    map[string]any // further numbers
 	RetryAfter time.Duration  // 0 for none
 	Quota      Quota          // of the limit that refused, if one did
+	Used       *Used          // the quota of the project that refused, if one did
 	Cause      error          // logged, never shown
 }
 

@@ -14,8 +14,8 @@ import (
 
 type quotaCmd struct {
 	Project string `arg:"" help:"Id of the project."`
-	Name    string `arg:"" help:"What to set, such as share."`
-	Value   int64  `arg:"" help:"The project's own value."`
+	Name    string `arg:"" help:"What to set: share, stored_bytes, waiting_jobs, open_sessions, windows_per_day or models."`
+	Value   int64  `arg:"" help:"The project's own value; 0 for no limit."`
 }
 
 // Run sets a project's own value. Running processes take it over within seconds.

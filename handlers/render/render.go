@@ -190,7 +190,7 @@ func summary(err *models.Error) string {
 }
 
 // Error answers a request with an error in the family of its path and returns the error that was rendered.
-// Headers that belong to the status (Retry-After, WWW-Authenticate, X-RateLimit-…) are set here, so that no caller forgets them.
+// Headers that belong to the status (Retry-After, WWW-Authenticate, X-RateLimit-…, X-Quota-…) are set here, so that no caller forgets them.
 func Error(w http.ResponseWriter, r *http.Request, requestID string, err error) *models.Error {
 	return ErrorIn(FamilyOf(r.URL.Path), w, requestID, err)
 }
@@ -206,6 +206,11 @@ func ErrorIn(f Family, w http.ResponseWriter, requestID string, err error) *mode
 		h.Set("Retry-After", strconv.Itoa(int(math.Ceil(e.RetryAfter.Seconds()))))
 	}
 	Quota(h, e.Quota)
+	if u := e.Used; u != nil {
+		h.Set("X-Quota-Name", string(u.Name))
+		h.Set("X-Quota-Limit", strconv.FormatInt(u.Limit, 10))
+		h.Set("X-Quota-Used", strconv.FormatInt(u.Used, 10))
+	}
 	if challenge := challenge(e, status); challenge != "" {
 		h.Set("WWW-Authenticate", challenge)
 	}

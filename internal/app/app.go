@@ -79,6 +79,7 @@ type App struct {
 	users  *service.Accounts
 	tokens *auth.Tokens    // nil in role Worker
 	limits *service.Limits // nil in role Worker
+	quotas *service.Quotas
 
 	catalog  *catalog.Catalog
 	registry *service.Registry
@@ -101,6 +102,9 @@ type App struct {
 
 // pruneEvents is how many analytics events one transaction deletes.
 const pruneEvents = 10_000
+
+// usageKept is how long the windows of a day stay counted: nobody asks for those of days that are over.
+const usageKept = 48 * time.Hour
 
 // ErrEmbeddedRole refuses to split the embedded mode, whose stores live in one process.
 var ErrEmbeddedRole = errors.New("app: without DATABASE_URL and REDIS_URL the service is one process: run neurod serve")
@@ -153,6 +157,8 @@ func New(ctx context.Context, cfg Config) (_ *App, err error) {
 			return a.store.PruneEvents(ctx, time.Now().Add(-cfg.Settings.AnalyticsRetention), pruneEvents)
 		}}, {What: "audit events", Do: func(ctx context.Context) (int, error) {
 			return a.store.PruneAudit(ctx, time.Now().Add(-cfg.Settings.AuditRetention), pruneEvents)
+		}}, {What: "usage", Do: func(ctx context.Context) (int, error) {
+			return a.store.PruneUsage(ctx, time.Now().Add(-usageKept))
 		}}},
 	})
 	if err != nil {
@@ -291,8 +297,9 @@ func (a *App) wireRegistry() error {
 	if err != nil {
 		return fmt.Errorf("app: models: %w", err)
 	}
+	a.quotas = service.NewQuotas(service.QuotasConfig{Store: a.store, Limits: a.settings.Quotas(), Log: a.log})
 	a.registry = service.NewRegistry(service.RegistryConfig{Store: a.store, Catalog: shelf, Read: shelf.read, Tokens: a.tokens,
-		MaxBytes: int64(a.settings.ModelStorageMB) << 20, Log: a.log})
+		MaxBytes: int64(a.settings.ModelStorageMB) << 20, Quotas: a.quotas, Log: a.log})
 	return nil
 }
 
@@ -320,20 +327,21 @@ func (a *App) wireWorker() (err error) {
 }
 
 func (a *App) wireHTTP(accounts *service.Accounts) error {
-	sessions := service.NewSessions(service.SessionsConfig{Store: a.store, Jobs: a.engine, Tokens: a.tokens, Files: signalFiles,
+	sessions := service.NewSessions(service.SessionsConfig{Store: a.store, Quotas: a.quotas, Jobs: a.engine, Tokens: a.tokens, Files: signalFiles,
 		Events: sessionEvents(a.store), Survey: survey, CheckModel: a.registry.CheckModel,
 		CheckMontage: workers.LiveMontage(workers.NewModels(a.catalog, a.store, int64(a.settings.ModelCacheMB)<<20))})
 	router, err := handlers.NewRouter(handlers.Config{
 		Accounts: accounts,
 		Decode: service.NewDecode(service.DecodeConfig{Jobs: a.engine, Disabled: !a.settings.DecodeEnabled, Sessions: sessions,
-			CheckModel: a.registry.CheckModel}),
+			CheckModel: a.registry.CheckModel, Quotas: a.quotas}),
 		Registry:       a.registry,
-		Training:       service.NewTraining(service.TrainingConfig{Store: a.store, Jobs: a.engine, Pipelines: trainable()}),
+		Training:       service.NewTraining(service.TrainingConfig{Store: a.store, Jobs: a.engine, Pipelines: trainable(), Quotas: a.quotas}),
 		Analytics:      service.NewAnalytics(service.AnalyticsConfig{Store: a.store, Quota: a.settings.AnalyticsQuota}),
 		Once:           service.NewOnce(service.OnceConfig{Store: a.store, Tokens: a.tokens, Retention: a.settings.IdempotencyRetention}),
 		Jobs:           service.NewJobs(a.engine),
 		Sessions:       sessions,
 		Limits:         a.limits,
+		Quotas:         a.quotas,
 		Health:         a.health(),
 		Log:            a.log,
 		Metrics:        a.metrics,

@@ -45,6 +45,7 @@ var matrix = map[string]right{
 	"GET /v1/projects":                     {takes: "jwt", good: 200, other: 200},
 	"GET /v1/projects/:id":                 {takes: "jwt", good: 200, other: 404},
 	"POST /v1/projects/:id/keys":           {takes: "jwt", body: `{"name":"x"}`, good: 201, other: 404},
+	"GET /v1/projects/:id/usage":           {takes: "jwt", good: 200, other: 404},
 	"GET /v1/projects/:id/keys":            {takes: "jwt", good: 200, other: 404},
 	"DELETE /v1/projects/:id/keys/:key_id": {takes: "jwt", good: 204, other: 404},
 	"GET /v1/audit":                        {takes: "jwt", good: 200, other: 200},

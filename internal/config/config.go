@@ -114,6 +114,19 @@ type Config struct {
 	ModelStorageMB int `env:"NEUROD_MODEL_STORAGE_MB" envDefault:"1024"`
 	// ModelCacheMB is how much room a worker's cache of projects' models has, in MiB of their files. Defaults to 256.
 	ModelCacheMB int `env:"NEUROD_MODEL_CACHE_MB" envDefault:"256"`
+	// QuotaStoredMB is how much a project may keep stored, in MiB: samples, recordings of jobs, uploads and models, as they are
+	// packed. 0 is no limit. Defaults to 102400, embedded to none.
+	QuotaStoredMB *int `env:"NEUROD_QUOTA_STORED_MB"`
+	// QuotaWaitingJobs is how many jobs of a project may wait for a worker. 0 is no limit. Defaults to 100000, embedded to none.
+	QuotaWaitingJobs *int `env:"NEUROD_QUOTA_WAITING_JOBS"`
+	// QuotaOpenSessions is how many sessions of a project may take samples at once. 0 is no limit. Defaults to 1000, embedded to
+	// none.
+	QuotaOpenSessions *int `env:"NEUROD_QUOTA_OPEN_SESSIONS"`
+	// QuotaWindowsPerDay is how many feature windows the samples of a project may begin in a day (UTC). 0 is no limit. Defaults to
+	// 10000000, embedded to none.
+	QuotaWindowsPerDay *int `env:"NEUROD_QUOTA_WINDOWS_PER_DAY"`
+	// QuotaModels is how many versions of models a project may keep. 0 is no limit. Defaults to 1000, embedded to none.
+	QuotaModels *int `env:"NEUROD_QUOTA_MODELS"`
 	// AnalyticsQuota is how many analytics events a project may log in a calendar month (UTC). 0 takes none. Defaults to
 	// 50000.
 	AnalyticsQuota int `env:"NEUROD_ANALYTICS_QUOTA" envDefault:"50000"`
@@ -273,6 +286,18 @@ func (c Config) finish() (Config, error) {
 	if !models.License(c.LicenseMax).Valid() {
 		wrong("NEUROD_LICENSE_MAX", "must be one of %v", models.Licenses())
 	}
+	for _, q := range c.quotas() {
+		if *q.value == nil {
+			n := q.production
+			if c.Embedded() {
+				n = 0
+			}
+			*q.value = &n
+		}
+		if **q.value < 0 {
+			wrong(q.setting, "must not be negative; 0 is no limit")
+		}
+	}
 	if c.AnalyticsQuota < 0 {
 		wrong("NEUROD_ANALYTICS_QUOTA", "must not be negative")
 	}
@@ -345,6 +370,44 @@ func (c Config) RateLimits() map[models.LimitFamily]limit.Rate {
 		models.LimitRegistry: rate(c.RateLimitRegistry, c.RateBurstRegistry),
 		models.LimitAddress:  rate(c.RateLimitAddress, c.RateBurstAddress),
 	}
+}
+
+// quotaSetting is the setting of a quota.
+type quotaSetting struct {
+	name       models.QuotaName
+	setting    string
+	unit       int64
+	value      **int
+	production int // default
+}
+
+// quotas lists the settings of the table of quotas.
+func (c *Config) quotas() []quotaSetting {
+	fields := map[models.QuotaName]quotaSetting{
+		models.QuotaStoredBytes:   {value: &c.QuotaStoredMB, production: 100 << 10},
+		models.QuotaWaitingJobs:   {value: &c.QuotaWaitingJobs, production: 100_000},
+		models.QuotaOpenSessions:  {value: &c.QuotaOpenSessions, production: 1000},
+		models.QuotaWindowsPerDay: {value: &c.QuotaWindowsPerDay, production: 10_000_000},
+		models.QuotaModels:        {value: &c.QuotaModels, production: 1000},
+	}
+	var out []quotaSetting
+	for _, q := range models.Quotas() {
+		s := fields[q.Name]
+		s.name, s.setting, s.unit = q.Name, q.Setting, q.Unit
+		out = append(out, s)
+	}
+	return out
+}
+
+// Quotas returns the limits of every project that has none of its own, 0 for none.
+func (c Config) Quotas() map[models.QuotaName]int64 {
+	out := map[models.QuotaName]int64{}
+	for _, q := range c.quotas() {
+		if *q.value != nil {
+			out[q.name] = int64(**q.value) * q.unit
+		}
+	}
+	return out
 }
 
 // Store returns the settings of the database.

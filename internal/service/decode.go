@@ -68,6 +68,8 @@ type DecodeConfig struct {
 	Sessions SessionReader
 	// CheckModel tells whether the caller may use the model that a request names; Registry.CheckModel. Defaults to all.
 	CheckModel func(ctx context.Context, p models.Principal, ref string) error
+	// Quotas holds projects to what they may use. Defaults to none.
+	Quotas *Quotas
 }
 
 // Decode is the use case of submitting recordings.
@@ -108,7 +110,7 @@ func (d *Decode) Admit(p models.Principal) error {
 }
 
 // Submit accepts one recording. Errors: those of Admit, InvalidRequestBody naming each wrong field, PayloadTooLarge,
-// InvalidIdempotencyKey, LicenseRequired, and those of the engine (IdempotencyKeyReused, IdempotencyKeyInFlight, JobCreateFailed,
+// InvalidIdempotencyKey, LicenseRequired, ProjectQuotaExceeded, ProjectQuotaFull, and those of the engine (IdempotencyKeyReused, IdempotencyKeyInFlight, JobCreateFailed,
 // JobTriggerFailed).
 func (d *Decode) Submit(ctx context.Context, p models.Principal, rec Recording, idem Idempotency, respond Respond) (Accepted, error) {
 	if err := d.Admit(p); err != nil {
@@ -125,6 +127,12 @@ func (d *Decode) Submit(ctx context.Context, p models.Principal, rec Recording, 
 	if err != nil {
 		return Accepted{}, err
 	}
+	done, err := d.cfg.Quotas.Take(ctx, p.ProjectID, Wants{models.QuotaWaitingJobs: 1, models.QuotaStoredBytes: int64(len(job.Payload))},
+		d.cfg.Quotas.kept(ctx, p.ProjectID, OperationDecode, idem))
+	if err != nil {
+		return Accepted{}, err
+	}
+	defer done()
 	return d.cfg.Jobs.Submit(ctx, jobs.Submission{
 		ProjectID:      p.ProjectID,
 		Operation:      OperationDecode,
@@ -182,6 +190,16 @@ func (d *Decode) SubmitBatch(ctx context.Context, p models.Principal, recs []Rec
 	if err != nil {
 		return Accepted{}, err
 	}
+	stored := int64(0)
+	for i := range items {
+		stored += int64(len(items[i].Payload))
+	}
+	done, err := d.cfg.Quotas.Take(ctx, p.ProjectID, Wants{models.QuotaWaitingJobs: int64(good), models.QuotaStoredBytes: stored},
+		d.cfg.Quotas.kept(ctx, p.ProjectID, OperationDecodeBatch, idem))
+	if err != nil {
+		return Accepted{}, err
+	}
+	defer done()
 	return d.cfg.Jobs.Submit(ctx, jobs.Submission{
 		ProjectID:      p.ProjectID,
 		Operation:      OperationDecodeBatch,

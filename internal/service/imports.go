@@ -70,7 +70,7 @@ type ImportFields struct {
 // the content leaves the format open; it is not kept. A gzip file is unpacked.
 //
 // Errors: InvalidRequestBody naming each wrong field; UnsupportedFormat, PayloadMalformed and MontageMismatch with what is
-// wrong with the file and where; PayloadTooLarge; whatever the file's reader gives; and those of idempotency keys.
+// wrong with the file and where; PayloadTooLarge; ProjectQuotaExceeded and ProjectQuotaFull; whatever the file's reader gives; and those of idempotency keys.
 func (s *Sessions) Import(ctx context.Context, p models.Principal, name string, file io.Reader, fields func() (ImportFields, error), idem Idempotency,
 	respond func(models.Session, models.SessionImport) (int, []byte)) (Accepted, error) {
 	if err := Authorize(p, models.ScopeSessions); err != nil {
@@ -109,6 +109,11 @@ func (s *Sessions) Import(ctx context.Context, p models.Principal, name string, 
 
 func (s *Sessions) importAs(ctx context.Context, p models.Principal, id, name string, file io.Reader, fields func() (ImportFields, error),
 	key *models.IdempotencyRecord, respond func(models.Session, models.SessionImport) (int, []byte)) (Accepted, error) {
+	done, err := s.cfg.Quotas.Take(ctx, p.ProjectID, Wants{models.QuotaWaitingJobs: 1, models.QuotaStoredBytes: 1, models.QuotaWindowsPerDay: 1}, nil)
+	if err != nil {
+		return Accepted{}, err
+	}
+	defer done()
 	up := &upload{project: p.ProjectID, session: id}
 	surveyed, err := up.receive(ctx, s.cfg, name, file)
 	if err != nil {
@@ -271,7 +276,12 @@ func (u *upload) receive(ctx context.Context, cfg SessionsConfig, name string, f
 	})
 	group.Go(func() error {
 		for chunk := range full {
-			err := cfg.Store.AddChunk(ctx, models.UploadChunk{SessionID: u.session, Seq: u.chunks, ProjectID: u.project, Data: chunk, CreatedAt: cfg.Now()})
+			done, err := cfg.Quotas.Take(ctx, u.project, Wants{models.QuotaStoredBytes: int64(len(chunk))}, nil)
+			if err != nil {
+				return err
+			}
+			err = cfg.Store.AddChunk(ctx, models.UploadChunk{SessionID: u.session, Seq: u.chunks, ProjectID: u.project, Data: chunk, CreatedAt: cfg.Now()})
+			done()
 			if err != nil {
 				return unavailable(err)
 			}

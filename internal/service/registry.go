@@ -48,6 +48,8 @@ type RegistryConfig struct {
 	Tokens *auth.Tokens
 	// MaxBytes limits the models of a project together. Defaults to 1 GiB.
 	MaxBytes int64
+	// Quotas holds projects to what they may use. Defaults to none.
+	Quotas *Quotas
 	// Now is the clock. Defaults to time.Now.
 	Now func() time.Time
 	// Log takes what callers are not told. Defaults to slog.Default().
@@ -246,7 +248,7 @@ func (r *Registry) Check(p models.Principal, file []byte) (CheckedModel, error) 
 }
 
 // Upload stores a model file. created is false where the very same file is there already. Errors: ModelVersionTaken,
-// ModelStorageFull.
+// ModelStorageFull, ProjectQuotaFull.
 func (r *Registry) Upload(ctx context.Context, p models.Principal, m CheckedModel) (stored models.ProjectModel, created bool, err error) {
 	if err := Authorize(p, models.ScopeCatalogWrite); err != nil {
 		return models.ProjectModel{}, false, err
@@ -318,10 +320,22 @@ func (r *Registry) put(ctx context.Context, projectID string, n NewVersion) (mod
 // store stores a file that was judged; what else there is to say about it stands in n.
 func (r *Registry) store(ctx context.Context, projectID string, c CheckedModel, n NewVersion) (models.ProjectModel, bool, error) {
 	info := c.info
+	most, err := r.cfg.Quotas.Limit(ctx, projectID, models.QuotaModels)
+	if err != nil {
+		return models.ProjectModel{}, false, err
+	}
+	done, err := r.cfg.Quotas.Take(ctx, projectID, Wants{models.QuotaStoredBytes: int64(len(c.file))}, func() bool {
+		_, err := r.cfg.Store.ProjectModel(ctx, projectID, info.Name, info.Version)
+		return err == nil
+	})
+	if err != nil {
+		return models.ProjectModel{}, false, err
+	}
+	defer done()
 	m, created, err := r.cfg.Store.PutModel(ctx, store.NewModel{
 		Model: models.ProjectModel{ID: models.NewID(), ProjectID: projectID, Name: info.Name, Version: info.Version, Paradigm: info.Paradigm,
 			Pipeline: info.Pipeline, SHA256: hexSum(c.file), Info: info, CreatedAt: r.cfg.Now()},
-		File: c.file, Sessions: n.Sessions, Parent: n.Parent, MaxBytes: r.cfg.MaxBytes, Attempt: n.Attempt,
+		File: c.file, Sessions: n.Sessions, Parent: n.Parent, MaxBytes: r.cfg.MaxBytes, MaxModels: most, Attempt: n.Attempt,
 	})
 	ref := info.Name + "@" + info.Version
 	switch {
@@ -329,6 +343,8 @@ func (r *Registry) store(ctx context.Context, projectID string, c CheckedModel, 
 		return m, false, models.Errorf(models.ModelVersionTaken, "Another file is stored as %s; versions never change.", ref)
 	case errors.Is(err, store.ErrVersion):
 		return m, false, models.Errorf(models.ModelVersionTaken, "%s does not come after the last version of this name; versions only rise.", ref)
+	case errors.Is(err, store.ErrTooManyModels):
+		return m, false, r.cfg.Quotas.refusal(ctx, projectID, models.QuotaModels, most)
 	case errors.Is(err, store.ErrTooMany):
 		return m, false, models.Errorf(models.ModelStorageFull, "The models of this project would take more than %d bytes; delete some first.", r.cfg.MaxBytes)
 	case errors.Is(err, store.ErrFenced):

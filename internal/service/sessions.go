@@ -84,6 +84,8 @@ type SessionsConfig struct {
 	Files SignalFiles
 	// Events gives the events of a session. Defaults to none: exports have no events.
 	Events SessionEvents
+	// Quotas holds projects to what they may use. Defaults to none.
+	Quotas *Quotas
 	// Survey looks into uploaded files. Required for imports.
 	Survey Survey
 	// Now is the clock. Defaults to time.Now.
@@ -143,7 +145,7 @@ func (s *Sessions) Check(ctx context.Context, p models.Principal, n NewSession) 
 	return ses, nil
 }
 
-// Create makes a session that was checked.
+// Create makes a session that was checked. Errors: ProjectQuotaExceeded (windows of the day), ProjectQuotaFull (open sessions).
 func (s *Sessions) Create(ctx context.Context, p models.Principal, ses models.Session) error {
 	if err := Authorize(p, models.ScopeSessions); err != nil {
 		return err
@@ -151,6 +153,11 @@ func (s *Sessions) Create(ctx context.Context, p models.Principal, ses models.Se
 	if ses.ProjectID != p.ProjectID {
 		return models.NewError(models.SessionNotFound)
 	}
+	done, err := s.cfg.Quotas.Take(ctx, p.ProjectID, Wants{models.QuotaOpenSessions: 1, models.QuotaWindowsPerDay: 1}, nil)
+	if err != nil {
+		return err
+	}
+	defer done()
 	if err := s.cfg.Store.CreateSession(ctx, ses); err != nil {
 		return unavailable(err)
 	}
@@ -395,8 +402,8 @@ type Ingested struct {
 }
 
 // Ingest adds a batch to a session and answers once it is durable. Errors: SessionNotFound, SessionClosed,
-// InvalidRequestBody (batch id or time missing or senseless), InvalidSamples naming channel and index, and those of
-// idempotency keys.
+// InvalidRequestBody (batch id or time missing or senseless), InvalidSamples naming channel and index,
+// ProjectQuotaExceeded (windows of the day), ProjectQuotaFull (stored bytes), and those of idempotency keys.
 func (s *Sessions) Ingest(ctx context.Context, p models.Principal, id string, b Batch, idem Idempotency, respond func(Ingested) (int, []byte)) (Accepted, error) {
 	if err := Authorize(p, models.ScopeSessions); err != nil {
 		return Accepted{}, err
@@ -450,6 +457,12 @@ func (s *Sessions) Ingest(ctx context.Context, p models.Principal, id string, b 
 			return r
 		}
 	}
+	done, err := s.cfg.Quotas.Take(ctx, p.ProjectID, Wants{models.QuotaStoredBytes: int64(len(packed)), models.QuotaWindowsPerDay: windowsOf(ses, samples)},
+		s.ingested(ctx, ses, b, idem))
+	if err != nil {
+		return Accepted{}, err
+	}
+	defer done()
 	out, err := s.cfg.Store.IngestBatch(ctx, in)
 	switch {
 	case errors.Is(err, store.ErrSessionClosed):
@@ -470,6 +483,23 @@ func (s *Sessions) Ingest(ctx context.Context, p models.Principal, id string, b 
 	}
 	status, body := respond(answer(out))
 	return Accepted{Status: status, Body: body, JobID: out.JobID}, nil
+}
+
+// windowsOf is how many windows so many samples of a session can begin at most.
+func windowsOf(ses models.Session, samples int) int64 {
+	return int64(math.Ceil(float64(samples) * 1000 / (float64(ses.HopMS) * ses.SampleRateHz)))
+}
+
+// ingested returns the question whether a batch is there already, by its key or by its own name.
+func (s *Sessions) ingested(ctx context.Context, ses models.Session, b Batch, idem Idempotency) func() bool {
+	kept := s.cfg.Quotas.kept(ctx, ses.ProjectID, OperationIngest, idem)
+	return func() bool {
+		if kept != nil && kept() {
+			return true
+		}
+		there, err := s.cfg.Store.HasBatch(ctx, ses.ID, b.BatchID)
+		return err == nil && there
+	}
 }
 
 // job returns the job that would write the windows of a session.

@@ -54,6 +54,8 @@ type TrainingConfig struct {
 	Jobs Submitter
 	// Pipelines are those that there are. Required.
 	Pipelines []PipelineInfo
+	// Quotas holds projects to what they may use. Defaults to none.
+	Quotas *Quotas
 }
 
 // Training is the use cases of making models of labelled sessions. It judges requests; jobs do the work.
@@ -164,6 +166,11 @@ func (t *Training) submit(ctx context.Context, p models.Principal, operation str
 	if err != nil {
 		return Accepted{}, fmt.Errorf("service: serialize an accepted request: %w", err)
 	}
+	done, err := t.cfg.Quotas.Take(ctx, p.ProjectID, Wants{models.QuotaWaitingJobs: 1, models.QuotaModels: 1}, t.cfg.Quotas.kept(ctx, p.ProjectID, operation, idem))
+	if err != nil {
+		return Accepted{}, err
+	}
+	defer done()
 	return t.cfg.Jobs.Submit(ctx, jobs.Submission{
 		ProjectID:      p.ProjectID,
 		Operation:      operation,

@@ -38,6 +38,7 @@ var projectTables = []projectTable{
 	{name: "analytics_events"},
 	{name: "analytics_months"},
 	{name: "idempotency_records"},
+	{name: "project_usage"}, // last: the deletions before are counted in it
 }
 
 // keptTables are the tables with a project's id that a deletion does not empty by it, and why.

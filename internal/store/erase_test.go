@@ -52,6 +52,7 @@ var keptAtErasure = map[string]string{
 	"audit_records.project_id":       "what stays: it holds a hash of the user's id",
 	"audit_events.project_id":        "names the project, whose owner reads it; it holds no user of the project's",
 	"project_quotas.project_id":      "a number that the operator chose",
+	"project_usage.project_id":       "counts, from which what is erased is taken off",
 	"jobs.project_id":                "deleted by the ids that the session's rows name",
 	"job_payloads.project_id":        "deleted with the job",
 	"idempotency_records.project_id": "deleted with the job or session that the answer is about",

@@ -31,6 +31,7 @@ var entities = map[string]any{
 	"refresh_tokens": models.RefreshToken{},
 	"projects":       models.Project{},
 	"project_quotas": models.ProjectQuota{},
+	"project_usage":  models.ProjectUsage{},
 	"write_probes":   models.WriteProbe{},
 	"api_keys":       models.APIKey{},
 

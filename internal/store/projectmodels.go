@@ -31,6 +31,8 @@ var (
 	ErrDamaged = errors.New("store: the file does not fit its checksum")
 	// ErrVersion says that a version does not come after those that there are or were.
 	ErrVersion = errors.New("store: the version is not later than the last")
+	// ErrTooManyModels says that the project has as many versions of models as it may.
+	ErrTooManyModels = errors.New("store: the project has too many models")
 	// ErrSessionGone says that a session a model was trained on, or the model it was made from, is no longer there.
 	ErrSessionGone = errors.New("store: what the model was trained on is gone")
 )
@@ -77,13 +79,15 @@ type NewModel struct {
 	Parent string
 	// MaxBytes limits the files of the project together.
 	MaxBytes int64
+	// MaxModels limits the versions of models that the project has together. Defaults to no limit.
+	MaxModels int64
 	// Attempt is the run of the job that made it; the zero value for none.
 	Attempt Attempt
 }
 
 // PutModel stores a version and makes it the active one of its name. A file that is there already is returned as it is kept,
 // and fresh is false; so is the model that an earlier attempt of its job stored, whatever its version. Errors: ErrDuplicate where
-// the version is another file, ErrVersion, ErrSessionGone, ErrTooMany, ErrFenced where the attempt no longer holds its job.
+// the version is another file, ErrVersion, ErrSessionGone, ErrTooMany, ErrTooManyModels, ErrFenced where the attempt no longer holds its job.
 func (s *Store) PutModel(ctx context.Context, n NewModel) (out models.ProjectModel, fresh bool, err error) {
 	m := n.Model
 	info, err := json.Marshal(m.Info)
@@ -144,6 +148,20 @@ func (s *Store) PutModel(ctx context.Context, n NewModel) (out models.ProjectMod
 			}
 			if len(held) == 0 {
 				return ErrFenced
+			}
+		}
+		if n.MaxModels > 0 { // names have locks of their own: those of a project come one after another here
+			if s.dialect == PostgreSQL {
+				if err := tx.Exec("SELECT pg_advisory_xact_lock(hashtextextended('models ' || ?, 0))", m.ProjectID).Error; err != nil {
+					return err
+				}
+			}
+			var have int64
+			if err := tx.Model(&projectModelRow{}).Where("project_id = ?", m.ProjectID).Count(&have).Error; err != nil {
+				return err
+			}
+			if have >= n.MaxModels {
+				return ErrTooManyModels
 			}
 		}
 		var bytes int64
