@@ -580,7 +580,7 @@ func TestPolling(t *testing.T) {
 			"?include=diagnostics":                            {200, ""},
 			"?include=diagnostics,diagnostics":                {200, ""},
 			"?include=everything":                             {400, "include"},
-			"?unknown=parameter":                              {200, ""},
+			"?unknown=parameter":                              {400, "unknown"},
 			"?timeout_seconds=-1&include=x":                   {400, "timeout_seconds"},
 		} {
 			a := s.call(t, "GET", "/api/v1/jobs/"+id+query, s.key, nil)

@@ -113,7 +113,7 @@ func TestErasureLeavesNothing(t *testing.T) {
 		longWindows := len(s.windows(t, long, ""))
 		note("session", long)
 		// One that is decoded as it runs.
-		decoded := s.session(t, strings.Replace(strings.Replace(sessionBody, "user_1", gone, 1), `"STREAMING"`, `"STREAMING", "decode": {"paradigm": "motor_imagery"}`, 1))
+		decoded := s.session(t, strings.Replace(strings.Replace(sessionBody, "user_1", gone, 1), `"STREAMING"`, `"STREAMING", "decode": {"paradigm": "seizure"}`, 1))
 		y := headset(7, 6*256)
 		for ch := range y {
 			copy(y[ch][100:], x[ch][100:102])
