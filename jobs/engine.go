@@ -204,6 +204,9 @@ func (e *Engine) RedisDownFor() time.Duration {
 
 // redisAnswered keeps track of Redis being there.
 func (e *Engine) redisAnswered(err error) {
+	if errors.Is(err, context.Canceled) { // whoever asked has gone, or the engine stops: it says nothing about Redis
+		return
+	}
 	if err == nil {
 		if since := e.downSince.Load(); since != 0 && e.downSince.CompareAndSwap(since, 0) {
 			e.log.Info("redis answers again", "away", time.Since(time.Unix(0, since)).Round(time.Millisecond))
