@@ -6,6 +6,7 @@ cd "$(dirname "$0")/.."
 
 CGO_ENABLED=1 go test -race -timeout 25m "$@" ./...
 go test -timeout 10m -run ExportMemory "$@" ./internal/app # the race detector changes what is held
+go test -timeout 10m -run Hostile "$@" ./tools/hostile
 
 if [ -d "${NEUROD_EEG_DATA:-}" ]; then
 	echo "recordings: $NEUROD_EEG_DATA; accuracies without the race detector:"
