@@ -10,12 +10,12 @@ import (
 	"math"
 	"math/rand/v2"
 	"net/http"
-	"os"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/neurod/neurod/internal/testkit/neurod"
+	"github.com/neurod/neurod/internal/testkit/procfs"
 )
 
 // The session of the export measurement: a night of a headset, in batches as an upload has them.
@@ -36,11 +36,10 @@ func benchExport(ctx context.Context, opt options, st *stage) error {
 	}
 	api := d.own[0]
 	for _, query := range []string{"format=csv", "format=edf", "format=bdf", "format=json&include_raw=true"} {
-		// The highest value so far begins again (proc(5), clear_refs).
-		if err := os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", api), []byte("5"), 0); err != nil {
+		if err := procfs.Forget(api); err != nil {
 			return err
 		}
-		before, _, err := residentMiB(api)
+		before, _, err := procfs.Resident(api)
 		if err != nil {
 			return err
 		}
@@ -50,13 +49,13 @@ func benchExport(ctx context.Context, opt options, st *stage) error {
 			return fmt.Errorf("%s: %w", query, err)
 		}
 		took := time.Since(start)
-		_, peak, err := residentMiB(api)
+		_, peak, err := procfs.Resident(api)
 		if err != nil {
 			return err
 		}
-		mib := float64(n) / (1 << 20)
+		size := mib(n)
 		fmt.Printf("%-29s %6.1f MiB in %5.1f s (%5.1f MiB/s), first byte after %5.2f s, %4.1f s of API processor, resident %.0f MiB before, peak %.0f MiB\n",
-			query, mib, took.Seconds(), mib/took.Seconds(), first.Seconds(), cpuOf([]int{api})-cpu, before, peak)
+			query, size, took.Seconds(), size/took.Seconds(), first.Seconds(), cpuOf([]int{api})-cpu, mib(before), mib(peak))
 	}
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/neurod/neurod/internal/testkit/neurod"
+	"github.com/neurod/neurod/internal/testkit/procfs"
 )
 
 // The recording of the import measurement: an hour of a bipolar montage, as epilepsy monitoring records it.
@@ -107,11 +108,11 @@ func benchImport(ctx context.Context, opt options, st *stage) error {
 	m := median(factors)
 	fmt.Printf("median: %.0f times real time (limit 1000: %s)\n", m, verdict(m >= 1000))
 	for i, name := range []string{"API", "worker"} {
-		_, peak, err := residentMiB(d.own[i])
+		_, peak, err := procfs.Resident(d.own[i])
 		if err != nil {
 			return err
 		}
-		fmt.Printf("%s: peak resident memory %.0f MiB (limit 256: %s)\n", name, peak, verdict(peak <= 256))
+		fmt.Printf("%s: peak resident memory %.0f MiB (limit 256: %s)\n", name, mib(peak), verdict(mib(peak) <= 256))
 	}
 	return nil
 }

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/neurod/neurod/internal/testkit/neurod"
+	"github.com/neurod/neurod/internal/testkit/procfs"
 	"github.com/neurod/neurod/internal/testkit/servers"
 )
 
@@ -218,11 +219,11 @@ func latency(ctx context.Context, opt options, d *deployment, c *neurod.Client) 
 	all, own := (cpuOf(d.pids)-all0)/idle.Seconds()*100, (cpuOf(d.own)-own0)/idle.Seconds()*100
 	fmt.Printf("%s: idle %.2f %% of a core with its stores (limit 1: %s), neurod alone %.2f %%\n", d.name, all, verdict(all <= 1), own)
 	for _, pid := range d.own {
-		now, peak, err := residentMiB(pid)
+		now, peak, err := procfs.Resident(pid)
 		if err != nil {
 			return err
 		}
-		fmt.Printf("%s: process %d resident %.0f MiB, peak %.0f MiB\n", d.name, pid, now, peak)
+		fmt.Printf("%s: process %d resident %.0f MiB, peak %.0f MiB\n", d.name, pid, mib(now), mib(peak))
 	}
 	return nil
 }
@@ -230,11 +231,11 @@ func latency(ctx context.Context, opt options, d *deployment, c *neurod.Client) 
 func cpuOf(pids []int) float64 {
 	sum := 0.0
 	for _, pid := range pids {
-		s, err := cpuSeconds(pid)
+		used, err := procfs.CPU(pid)
 		if err != nil {
 			continue // a store's short-lived child has ended
 		}
-		sum += s
+		sum += used.Seconds()
 	}
 	return sum
 }
@@ -359,11 +360,11 @@ func throughput(ctx context.Context, opt options, st *stage) error {
 	fmt.Printf("median: neurod %.0f decodes/s, floor %.0f requests/s, ratio %.2f (limit 0.50: %s); of the floor without compression (%.0f/s) %.2f\n",
 		s, f, s/f, verdict(s/f >= .5), raw, s/raw)
 	for _, pid := range d.own {
-		now, peak, err := residentMiB(pid)
+		now, peak, err := procfs.Resident(pid)
 		if err != nil {
 			return err
 		}
-		fmt.Printf("%s under load: process %d resident %.0f MiB, peak %.0f MiB\n", d.name, pid, now, peak)
+		fmt.Printf("%s under load: process %d resident %.0f MiB, peak %.0f MiB\n", d.name, pid, mib(now), mib(peak))
 	}
 	return nil
 }

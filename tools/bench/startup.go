@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/neurod/neurod/internal/testkit/procfs"
 )
 
 // benchStartup times fresh embedded starts (empty data folder, migrations included) and reads the memory.
@@ -17,13 +19,13 @@ func benchStartup(ctx context.Context, opt options) error {
 			return err
 		}
 		times = append(times, d.procs[0].Ready)
-		now, _, err := residentMiB(d.pids[0])
+		now, _, err := procfs.Resident(d.pids[0])
 		d.stop()
 		cleanup()
 		if err != nil {
 			return err
 		}
-		resident = append(resident, now)
+		resident = append(resident, mib(now))
 	}
 	worst := percentile(times, 1)
 	fmt.Printf("ready after: median %s ms, worst %s ms of %d (limit 1000: %s)\n", ms(percentile(times, .5)), ms(worst), len(times), verdict(percentile(times, .5) <= time.Second))

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/neurod/neurod/internal/testkit/neurod"
+	"github.com/neurod/neurod/internal/testkit/procfs"
 )
 
 // What a call may cost.
@@ -138,7 +139,7 @@ func open(ctx context.Context, cfg config, dir string) (*arena, error) {
 		err = a.rest(ctx)
 	}
 	if err == nil {
-		a.idle, _, err = resident(a.process.PID())
+		a.idle, _, err = procfs.Resident(a.process.PID())
 	}
 	if err != nil {
 		a.process.Kill()
@@ -149,7 +150,7 @@ func open(ctx context.Context, cfg config, dir string) (*arena, error) {
 
 // rest waits until the process does nothing: its jobs are done then.
 func (a *arena) rest(ctx context.Context) error {
-	last, err := cpuTime(a.process.PID())
+	last, err := procfs.CPU(a.process.PID())
 	if err != nil {
 		return err
 	}
@@ -162,7 +163,7 @@ func (a *arena) rest(ctx context.Context) error {
 			return errExited
 		case <-time.After(30 * time.Millisecond):
 		}
-		now, err := cpuTime(a.process.PID())
+		now, err := procfs.CPU(a.process.PID())
 		if err != nil {
 			return errExited
 		}
@@ -172,7 +173,7 @@ func (a *arena) rest(ctx context.Context) error {
 		last = now
 		if quiet == 2 && a.attacker != nil && a.attacker.busy(ctx) {
 			quiet = 0
-			if last, err = cpuTime(a.process.PID()); err != nil {
+			if last, err = procfs.CPU(a.process.PID()); err != nil {
 				return errExited
 			}
 		}
@@ -208,13 +209,13 @@ func (a *arena) attack(ctx context.Context, at attack) (cost, error) {
 		}
 	}
 	pid := a.process.PID()
-	if now, _, err := resident(pid); err == nil {
+	if now, _, err := procfs.Resident(pid); err == nil {
 		a.idle = min(a.idle, now) // what it began with may have held more than it needs
 	}
-	if err := forget(pid); err != nil {
+	if err := procfs.Forget(pid); err != nil {
 		return c, err
 	}
-	before, err := cpuTime(pid)
+	before, err := procfs.CPU(pid)
 	if err != nil {
 		return c, err
 	}
@@ -234,12 +235,12 @@ func (a *arena) attack(ctx context.Context, at attack) (cost, error) {
 	if err := a.rest(ctx); err != nil {
 		return c, err
 	}
-	after, err := cpuTime(pid)
+	after, err := procfs.CPU(pid)
 	if err != nil {
 		return c, err
 	}
 	c.cpu = after - before
-	_, peak, err := resident(pid)
+	_, peak, err := procfs.Resident(pid)
 	c.memory = max(0, peak-a.idle)
 	return c, err
 }
@@ -363,7 +364,7 @@ func run(ctx context.Context, cfg config, progress io.Writer) (*report, error) {
 		}
 		// What the attack before has left to the collector would hide what this one takes: a server that holds more than it
 		// does idle gives way to a fresh one.
-		if now, _, err := resident(a.process.PID()); err == nil && now > a.idle+freshAbove {
+		if now, _, err := procfs.Resident(a.process.PID()); err == nil && now > a.idle+freshAbove {
 			a.process.Kill()
 			if a, err = open(ctx, cfg, fmt.Sprintf("%s/%d", dir, i)); err != nil {
 				return r, err
@@ -397,7 +398,7 @@ func run(ctx context.Context, cfg config, progress io.Writer) (*report, error) {
 // mutations sends broken recordings to the import route, and where a decode takes the format, to that.
 func (a *arena) mutations(ctx context.Context, cfg config, r *report) error {
 	files := recordings()
-	if err := forget(a.process.PID()); err != nil {
+	if err := procfs.Forget(a.process.PID()); err != nil {
 		return err
 	}
 	work := make(chan int)
@@ -454,7 +455,7 @@ func (a *arena) mutations(ctx context.Context, cfg config, r *report) error {
 		r.break_("after broken recordings: %v\n%s", err, a.log.tail())
 		return err
 	}
-	_, peak, err := resident(a.process.PID())
+	_, peak, err := procfs.Resident(a.process.PID())
 	c := cost{route: "four at a time", name: "broken recordings", memory: max(0, peak-a.idle)}
 	r.costs = append(r.costs, c)
 	if c.memory > memoryLimit {
