@@ -20,6 +20,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/neurod/neurod/handlers/middleware"
+	"github.com/neurod/neurod/handlers/render"
 	"github.com/neurod/neurod/internal/service"
 	"github.com/neurod/neurod/models"
 )
@@ -255,7 +256,7 @@ func TestSlowUploadsAreCutOff(t *testing.T) {
 			_, _ = fmt.Sscanf(string(answer), "HTTP/1.1 %d", &status)
 			return status, took
 		}
-		if status, took := send(60<<10, 100, time.Second); status != 408 || took > 15*time.Second || models.AsError(cause).Code != models.UploadTooSlow {
+		if status, took := send(60<<10, 100, time.Second); status != 408 || took > 15*time.Second || models.AsError(cause).Code != render.UploadTooSlow {
 			t.Errorf("100 bytes a second: %d after %v: %v", status, took, cause)
 		}
 		if status, _ := send(500<<10, 10<<10, time.Second); status != 200 {

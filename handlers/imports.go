@@ -17,6 +17,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/neurod/neurod/handlers/middleware"
+	"github.com/neurod/neurod/handlers/render"
 	"github.com/neurod/neurod/internal/service"
 	"github.com/neurod/neurod/models"
 )
@@ -85,7 +86,7 @@ func (a *API) importSession(c *gin.Context) {
 		}
 	case kind == "" || strings.HasSuffix(kind, "json"):
 		c.Header("Accept", strings.Join(importMedia, ", "))
-		err = models.Errorf(models.UnsupportedMediaType, "This call takes Content-Type: %s.", strings.Join(importMedia, ", "))
+		err = models.Errorf(render.UnsupportedMediaType, "This call takes Content-Type: %s.", strings.Join(importMedia, ", "))
 	default:
 		file = body
 		_, err = form.fields() // nothing more will come

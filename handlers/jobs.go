@@ -10,6 +10,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/neurod/neurod/handlers/render"
 	"github.com/neurod/neurod/internal/nearest"
 	"github.com/neurod/neurod/internal/service"
 	"github.com/neurod/neurod/models"
@@ -112,7 +113,7 @@ func errorOf(j *models.Job) *jobError {
 	}
 	e := &jobError{Code: *j.ErrorCode, Details: j.ErrorDetails}
 	if j.ErrorMessage != nil {
-		e.Message = *j.ErrorMessage
+		e.Message = render.Stored(models.Code(e.Code), *j.ErrorMessage)
 	}
 	return e
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/neurod/neurod/handlers/middleware"
+	"github.com/neurod/neurod/handlers/render"
 	"github.com/neurod/neurod/internal/service"
 	"github.com/neurod/neurod/models"
 )
@@ -127,7 +128,7 @@ func (a *API) downloadModel(c *gin.Context) {
 	http.ServeContent(w, c.Request, "", f.CreatedAt, bytes.NewReader(b))
 	if w.refused {
 		h.Set("Cache-Control", "no-store") // which ServeContent takes away from errors
-		fail(c, models.NewError(models.RangeNotSatisfiable))
+		fail(c, models.NewError(render.RangeNotSatisfiable))
 	}
 }
 

@@ -261,7 +261,7 @@ func (a *API) mount(routes []Route) (*gin.Engine, error) {
 		e.Handle(r.Method, r.Path, append(chain, r.Handle)...)
 	}
 	e.NoRoute(func(c *gin.Context) { fail(c, nothingAt(routes, c.Request.URL.Path)) })
-	e.NoMethod(func(c *gin.Context) { fail(c, models.NewError(models.MethodNotAllowed)) })
+	e.NoMethod(func(c *gin.Context) { fail(c, models.NewError(render.MethodNotAllowed)) })
 	return e, nil
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/coder/websocket"
 	"github.com/gin-gonic/gin"
 
+	"github.com/neurod/neurod/handlers/render"
 	"github.com/neurod/neurod/internal/service"
 	"github.com/neurod/neurod/models"
 )
@@ -89,7 +90,7 @@ func (a *API) ws(c *gin.Context) {
 	}
 	if !strings.EqualFold(c.GetHeader("Upgrade"), "websocket") {
 		c.Header("Upgrade", "websocket")
-		fail(c, models.NewError(models.UpgradeRequired))
+		fail(c, models.NewError(render.UpgradeRequired))
 		return
 	}
 	conn, err := websocket.Accept(c.Writer, c.Request, &websocket.AcceptOptions{
@@ -130,7 +131,7 @@ func closeCode(err error) (websocket.StatusCode, string) {
 		return websocket.StatusGoingAway, "restarting: connect again with after_seq"
 	case errors.Is(err, context.DeadlineExceeded):
 		return websocket.StatusTryAgainLater, "too slow: connect again with after_seq"
-	case errors.As(err, &known) && known.Status() < http.StatusInternalServerError:
+	case errors.As(err, &known) && !known.Class().Ours():
 		return websocket.StatusPolicyViolation, string(known.Code)
 	}
 	return websocket.StatusInternalError, string(models.Internal)

@@ -143,7 +143,7 @@ func TestIdempotencyKeys(t *testing.T) {
 			}
 		}
 		_, err := p.Submit(ctx, keyed(project, "k", "other"))
-		if e := models.AsError(err); e.Code != models.IdempotencyKeyReused || e.Status() != 422 {
+		if e := models.AsError(err); e.Code != models.IdempotencyKeyReused || e.Class() != models.ClassConflict {
 			t.Errorf("another body: %v", err)
 		}
 		for name, s := range map[string]jobs.Submission{
@@ -201,7 +201,7 @@ func TestFiftyIdenticalRequestsMakeOneJob(t *testing.T) {
 			wg.Go(func() {
 				for {
 					a, err := ps[i%len(ps)].Submit(ctx, keyed(project, "k", "f"))
-					if e := models.AsError(err); err != nil && e.Code == models.IdempotencyKeyInFlight && e.Status() == 409 && e.RetryAfter > 0 {
+					if e := models.AsError(err); err != nil && e.Code == models.IdempotencyKeyInFlight && e.Class() == models.ClassConflict && e.RetryAfter > 0 {
 						continue // as told, only sooner
 					}
 					if err != nil {
@@ -612,7 +612,7 @@ func TestARedisOutage(t *testing.T) {
 			}
 			for _, s := range []jobs.Submission{submission("p"), keyed("p", "k", "f")} {
 				_, err = p.Submit(ctx, s)
-				if e := models.AsError(err); e.Code != models.JobTriggerFailed || e.Status() != 502 {
+				if e := models.AsError(err); e.Code != models.JobTriggerFailed || e.Class() != models.ClassUnavailable {
 					t.Errorf("after the limit: %v", err)
 				}
 			}
@@ -652,7 +652,7 @@ func TestADatabaseThatRefuses(t *testing.T) {
 		}
 		for _, s := range []jobs.Submission{submission("p"), keyed("p", "k", "f")} {
 			_, err := p.Submit(context.Background(), s)
-			if e := models.AsError(err); e.Code != models.JobCreateFailed || e.Status() != 500 || e.Cause == nil {
+			if e := models.AsError(err); e.Code != models.JobCreateFailed || e.Class() != models.ClassInternal || e.Cause == nil {
 				t.Errorf("error %v, want job_create_failed with its cause", err)
 			}
 		}

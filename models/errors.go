@@ -3,13 +3,34 @@ package models
 import (
 	"errors"
 	"fmt"
-	"net/http"
 	"time"
 	"unicode/utf8"
 )
 
-// Code is the stable name of an error. The table below is the only place that gives it a status and a message.
+// Code is the stable name of an error. The table below is the only place that gives it a class and a message. Codes that only one
+// way in has, such as HTTP's for a method that a path does not take, stand there.
 type Code string
+
+// Class is the kind of fault that a code stands for. A way in maps classes to what its protocol has for them (HTTP statuses, gRPC
+// codes, extensions of GraphQL errors) and says its few exceptions by code.
+type Class string
+
+// The classes.
+const (
+	ClassInvalid         Class = "invalid"         // the request is wrong by itself
+	ClassUnauthenticated Class = "unauthenticated" // nobody is known to make the request
+	ClassForbidden       Class = "forbidden"       // whoever makes the request may not
+	ClassNotFound        Class = "not_found"       // what the request is about is not there, or another's
+	ClassConflict        Class = "conflict"        // what is there stands against the request
+	ClassTooLarge        Class = "too_large"       // the request is larger than any may be
+	ClassUnprocessable   Class = "unprocessable"   // the request is well formed, and what it carries cannot be used
+	ClassExhausted       Class = "exhausted"       // a rate or a quota is used up
+	ClassUnavailable     Class = "unavailable"     // a part of the service is away: the same request may do later
+	ClassInternal        Class = "internal"        // a fault of ours
+)
+
+// Ours reports whether a fault is the service's and not the request's.
+func (c Class) Ours() bool { return c == ClassUnavailable || c == ClassInternal }
 
 // Codes of the decode document.
 const (
@@ -38,10 +59,7 @@ const (
 	KeyNotFound            Code = "key_not_found"
 	EmailTaken             Code = "email_taken"
 	SignupDisabled         Code = "signup_disabled"
-	MethodNotAllowed       Code = "method_not_allowed"
 	PayloadTooLarge        Code = "payload_too_large"
-	UploadTooSlow          Code = "upload_too_slow"
-	UnsupportedMediaType   Code = "unsupported_media_type"
 	InvalidIdempotencyKey  Code = "invalid_idempotency_key"
 	IdempotencyKeyReused   Code = "idempotency_key_reused"
 	IdempotencyKeyInFlight Code = "idempotency_key_in_flight"
@@ -49,14 +67,12 @@ const (
 	SessionClosed          Code = "session_ended"
 	InvalidSamples         Code = "invalid_samples"
 	TooManyEvents          Code = "too_many_events"
-	UpgradeRequired        Code = "upgrade_required"
 	ModelNotFound          Code = "model_not_found"
 	ModelVersionTaken      Code = "model_version_taken"
 	ModelStorageFull       Code = "model_storage_full"
 	TrainingDataGone       Code = "training_data_gone"
 	ModelNotAdaptive       Code = "model_not_adaptive"
 	LicenseRequired        Code = "license_required"
-	RangeNotSatisfiable    Code = "range_not_satisfiable"
 	MissingKey             Code = "missing_key"
 	InvalidKeyFormat       Code = "invalid_format"
 	MissingEventType       Code = "missing_event_type"
@@ -87,72 +103,67 @@ const (
 
 // Entry is a row of the error table.
 type Entry struct {
-	Status  int    // HTTP status; 0 for codes that only jobs carry
+	Class   Class  // "" for codes that only jobs carry
 	Message string // default message
 }
 
-// ErrorTable gives every code its status and its default message.
+// ErrorTable gives every code its class and its default message, which knows nothing of how the request came.
 var ErrorTable = map[Code]Entry{
-	NeuroDecodeDisabled: {http.StatusForbidden, "Neuro decode is disabled on this server."},
-	InvalidRequestBody:  {http.StatusBadRequest, "The request body is not valid."},
-	JobCreateFailed:     {http.StatusInternalServerError, "The job could not be stored. Nothing was accepted; try again."},
-	JobTriggerFailed:    {http.StatusBadGateway, "The background workers are not reachable. Nothing was accepted; try again."},
+	NeuroDecodeDisabled: {ClassForbidden, "Neuro decode is disabled on this server."},
+	InvalidRequestBody:  {ClassInvalid, "The request is not valid."},
+	JobCreateFailed:     {ClassInternal, "The job could not be stored. Nothing was accepted; try again."},
+	JobTriggerFailed:    {ClassUnavailable, "The background workers are not reachable. Nothing was accepted; try again."},
 
-	InvalidParameter:       {http.StatusBadRequest, "A query or path parameter is not valid."},
-	MissingCredentials:     {http.StatusUnauthorized, "This call needs an Authorization: Bearer header."},
-	InvalidCredentials:     {http.StatusUnauthorized, "E-mail or password is wrong."},
-	InvalidAPIKey:          {http.StatusUnauthorized, "The API key is not valid."},
-	ExpiredAPIKey:          {http.StatusUnauthorized, "The API key has expired."},
-	InvalidToken:           {http.StatusUnauthorized, "The token is not valid."},
-	ExpiredToken:           {http.StatusUnauthorized, "The token has expired."},
-	InsufficientScope:      {http.StatusForbidden, "The API key lacks the scope that this call needs."},
-	ProjectRequired:        {http.StatusBadRequest, "With the access token of a login this call needs the project: X-Project-Id, or project_id in the query."},
-	ProjectMismatch:        {http.StatusForbidden, "X-Project-Id is not the project of this API key."},
-	NotFound:               {http.StatusNotFound, "There is nothing at this path."},
-	JobNotFound:            {http.StatusNotFound, "There is no such job."},
-	JobNotCancelable:       {http.StatusConflict, "A job of this kind cannot be canceled."},
-	ProjectNotFound:        {http.StatusNotFound, "There is no such project."},
-	KeyNotFound:            {http.StatusNotFound, "There is no such key."},
-	EmailTaken:             {http.StatusConflict, "An account with this e-mail exists."},
-	SignupDisabled:         {http.StatusForbidden, "Sign-up is disabled on this server."},
-	MethodNotAllowed:       {http.StatusMethodNotAllowed, "This path does not take this method."},
-	PayloadTooLarge:        {http.StatusRequestEntityTooLarge, "The request body is too large."},
-	UploadTooSlow:          {http.StatusRequestTimeout, "The request body came in too slowly."},
-	UnsupportedMediaType:   {http.StatusUnsupportedMediaType, "This call does not take this media type or content encoding."},
-	InvalidIdempotencyKey:  {http.StatusBadRequest, "Idempotency-Key must be 1 to 255 printable ASCII characters."},
-	IdempotencyKeyReused:   {http.StatusUnprocessableEntity, "This Idempotency-Key was used with another request."},
-	IdempotencyKeyInFlight: {http.StatusConflict, "A request with this Idempotency-Key is still being accepted."},
-	SessionNotFound:        {http.StatusNotFound, "There is no such session."},
-	SessionClosed:          {http.StatusConflict, "The session has ended and takes no more samples."},
-	InvalidSamples:         {http.StatusUnprocessableEntity, "The samples do not fit the session."},
-	TooManyEvents:          {http.StatusConflict, "The session keeps no more events."},
-	UnsupportedFormat:      {http.StatusUnprocessableEntity, "The file is not read."},
-	PayloadMalformed:       {http.StatusUnprocessableEntity, "The file breaks its own format."},
-	MontageMismatch:        {http.StatusUnprocessableEntity, "The channels do not fit."},
-	UpgradeRequired:        {http.StatusUpgradeRequired, "This path speaks WebSocket."},
-	ModelNotFound:          {http.StatusNotFound, "There is no such model."},
-	ModelVersionTaken:      {http.StatusConflict, "This version of the model cannot be stored: versions never change and only rise."},
-	ModelStorageFull:       {http.StatusConflict, "The models of this project take as much room as they may; delete some first."},
-	TrainingDataGone:       {http.StatusConflict, "What the model was trained on is no longer there."},
-	ModelNotAdaptive:       {http.StatusUnprocessableEntity, "Models of this pipeline do not go on learning; train a new one."},
-	LicenseRequired:        {http.StatusForbidden, "The model requires a higher licence tier than the API key has."},
-	RangeNotSatisfiable:    {http.StatusRequestedRangeNotSatisfiable, "The range lies outside the file."},
-	MissingKey:             {http.StatusBadRequest, "This call needs an API key: as Authorization: Bearer, or as api_key."},
-	InvalidKeyFormat:       {http.StatusBadRequest, "This does not have the form of an API key."},
-	MissingEventType:       {http.StatusBadRequest, "event_type is required: inference, model_load or error."},
-	QuotaExceeded:          {http.StatusTooManyRequests, "The project's quota of events for this month is used up."},
-	ProjectQuotaExceeded:   {http.StatusTooManyRequests, "A quota of the project is used up; it frees itself with time."},
-	ProjectQuotaFull:       {http.StatusForbidden, "A quota of the project is used up; the project must free something."},
-	NotConfigured:          {http.StatusServiceUnavailable, "This server is not configured for this call."},
-	RateLimited:            {http.StatusTooManyRequests, "Rate limit exceeded."},
-	Unavailable:            {http.StatusServiceUnavailable, "A part of the service is not available; try again."},
-	StorageFull:            {http.StatusServiceUnavailable, "The disk of the service is full. Nothing was stored; try again later."},
-	Internal:               {http.StatusInternalServerError, "Something went wrong on our side."},
+	InvalidParameter:       {ClassInvalid, "A parameter is not valid."},
+	MissingCredentials:     {ClassUnauthenticated, "This call needs a credential."},
+	InvalidCredentials:     {ClassUnauthenticated, "E-mail or password is wrong."},
+	InvalidAPIKey:          {ClassUnauthenticated, "The API key is not valid."},
+	ExpiredAPIKey:          {ClassUnauthenticated, "The API key has expired."},
+	InvalidToken:           {ClassUnauthenticated, "The token is not valid."},
+	ExpiredToken:           {ClassUnauthenticated, "The token has expired."},
+	InsufficientScope:      {ClassForbidden, "The API key lacks the scope that this call needs."},
+	ProjectRequired:        {ClassInvalid, "With the access token of a login this call needs the project."},
+	ProjectMismatch:        {ClassForbidden, "The project is not the one of this API key."},
+	NotFound:               {ClassNotFound, "There is nothing here."},
+	JobNotFound:            {ClassNotFound, "There is no such job."},
+	JobNotCancelable:       {ClassConflict, "A job of this kind cannot be canceled."},
+	ProjectNotFound:        {ClassNotFound, "There is no such project."},
+	KeyNotFound:            {ClassNotFound, "There is no such key."},
+	EmailTaken:             {ClassConflict, "An account with this e-mail exists."},
+	SignupDisabled:         {ClassForbidden, "Sign-up is disabled on this server."},
+	PayloadTooLarge:        {ClassTooLarge, "The request is too large."},
+	InvalidIdempotencyKey:  {ClassInvalid, "An idempotency key has 1 to 255 printable ASCII characters."},
+	IdempotencyKeyReused:   {ClassConflict, "This idempotency key was used with another request."},
+	IdempotencyKeyInFlight: {ClassConflict, "A request with this idempotency key is still being accepted."},
+	SessionNotFound:        {ClassNotFound, "There is no such session."},
+	SessionClosed:          {ClassConflict, "The session has ended and takes no more samples."},
+	InvalidSamples:         {ClassUnprocessable, "The samples do not fit the session."},
+	TooManyEvents:          {ClassConflict, "The session keeps no more events."},
+	UnsupportedFormat:      {ClassUnprocessable, "The file is not read."},
+	PayloadMalformed:       {ClassUnprocessable, "The file breaks its own format."},
+	MontageMismatch:        {ClassUnprocessable, "The channels do not fit."},
+	ModelNotFound:          {ClassNotFound, "There is no such model."},
+	ModelVersionTaken:      {ClassConflict, "This version of the model cannot be stored: versions never change and only rise."},
+	ModelStorageFull:       {ClassConflict, "The models of this project take as much room as they may; delete some first."},
+	TrainingDataGone:       {ClassConflict, "What the model was trained on is no longer there."},
+	ModelNotAdaptive:       {ClassUnprocessable, "Models of this pipeline do not go on learning; train a new one."},
+	LicenseRequired:        {ClassForbidden, "The model requires a higher licence tier than the API key has."},
+	MissingKey:             {ClassUnauthenticated, "This call needs an API key."},
+	InvalidKeyFormat:       {ClassUnauthenticated, "This does not have the form of an API key."},
+	MissingEventType:       {ClassInvalid, "event_type is required: inference, model_load or error."},
+	QuotaExceeded:          {ClassExhausted, "The project's quota of events for this month is used up."},
+	ProjectQuotaExceeded:   {ClassExhausted, "A quota of the project is used up; it frees itself with time."},
+	ProjectQuotaFull:       {ClassExhausted, "A quota of the project is used up; the project must free something."},
+	NotConfigured:          {ClassUnavailable, "This server is not configured for this call."},
+	RateLimited:            {ClassExhausted, "Rate limit exceeded."},
+	Unavailable:            {ClassUnavailable, "A part of the service is not available; try again."},
+	StorageFull:            {ClassUnavailable, "The disk of the service is full. Nothing was stored; try again later."},
+	Internal:               {ClassInternal, "Something went wrong on our side."},
 
-	WorkerLost:       {0, "The worker was lost on every attempt."},
-	DeadlineExceeded: {0, "The job ran longer than it may."},
-	RetriesExhausted: {0, "The job kept failing for a passing reason and was given up."},
-	PayloadExpired:   {0, "The recording of this job is no longer kept."},
+	WorkerLost:       {"", "The worker was lost on every attempt."},
+	DeadlineExceeded: {"", "The job ran longer than it may."},
+	RetriesExhausted: {"", "The job kept failing for a passing reason and was given up."},
+	PayloadExpired:   {"", "The recording of this job is no longer kept."},
 }
 
 // FieldError names one wrong field of a request.
@@ -230,12 +241,12 @@ func (e *Error) Text() string {
 	return ErrorTable[e.Code].Message
 }
 
-// Status is the HTTP status of the error.
-func (e *Error) Status() int {
-	if s := ErrorTable[e.Code].Status; s != 0 {
-		return s
+// Class is the class of the error's code. A code that no call is answered with is a fault of ours where it is.
+func (e *Error) Class() Class {
+	if c := ErrorTable[e.Code].Class; c != "" {
+		return c
 	}
-	return http.StatusInternalServerError
+	return ClassInternal
 }
 
 func (e *Error) Error() string {

@@ -6,7 +6,6 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
-	"net/http"
 	"strconv"
 	"strings"
 	"testing"
@@ -43,9 +42,14 @@ func TestEveryCodeHasItsRow(t *testing.T) {
 	if len(codes) < 20 {
 		t.Fatalf("only %d codes found", len(codes))
 	}
+	classes := map[models.Class]bool{}
+	for _, c := range []models.Class{models.ClassInvalid, models.ClassUnauthenticated, models.ClassForbidden, models.ClassNotFound, models.ClassConflict,
+		models.ClassTooLarge, models.ClassUnprocessable, models.ClassExhausted, models.ClassUnavailable, models.ClassInternal} {
+		classes[c] = true
+	}
 	for c := range codes {
 		e, ok := models.ErrorTable[c]
-		if !ok || !strings.HasSuffix(e.Message, ".") || e.Status != 0 && (e.Status < 400 || e.Status > 599) {
+		if !ok || !strings.HasSuffix(e.Message, ".") || e.Class != "" && !classes[e.Class] {
 			t.Errorf("%s: %+v", c, e)
 		}
 	}
@@ -60,8 +64,8 @@ func TestErrors(t *testing.T) {
 	t.Parallel()
 	cause := errors.New("disk full")
 	e := models.NewError(models.JobCreateFailed).Wrap(cause)
-	if e.Status() != http.StatusInternalServerError || !errors.Is(e, cause) || strings.Contains(e.Text(), "disk") || !strings.Contains(e.Error(), "disk full") {
-		t.Errorf("%d %q %q", e.Status(), e.Text(), e)
+	if e.Class() != models.ClassInternal || !errors.Is(e, cause) || strings.Contains(e.Text(), "disk") || !strings.Contains(e.Error(), "disk full") {
+		t.Errorf("%s %q %q", e.Class(), e.Text(), e)
 	}
 	if got := models.AsError(cause); got.Code != models.Internal || !errors.Is(got, cause) {
 		t.Errorf("%+v", got)
@@ -69,7 +73,7 @@ func TestErrors(t *testing.T) {
 	if got := models.AsError(errors.Join(errors.New("while deciding"), models.NewError(models.JobNotFound))); got.Code != models.JobNotFound {
 		t.Errorf("%+v", got)
 	}
-	if got := models.InvalidField("/input/data", "required", "is %s", "required"); got.Status() != http.StatusBadRequest || got.Fields[0].Message != "is required" {
+	if got := models.InvalidField("/input/data", "required", "is %s", "required"); got.Class() != models.ClassInvalid || got.Fields[0].Message != "is required" {
 		t.Errorf("%+v", got)
 	}
 }

@@ -163,7 +163,7 @@ func (s *Server) settle(ctx context.Context, c *store.Claimed, out outcome, log 
 	case errors.As(out.err, &bad):
 		fail(models.Code(bad.Code), bad.Message)
 		f.ErrorDetails, f.Diagnostics = details(bad.Details), out.result.Diagnostics
-	case errors.As(out.err, &known) && models.ErrorTable[known.Code].Status < 500: // 0 for the codes of jobs
+	case errors.As(out.err, &known) && !models.ErrorTable[known.Code].Class.Ours():
 		fail(known.Code, known.Text())
 		f.ErrorDetails, f.Diagnostics = details(known.Details), out.result.Diagnostics
 	case errors.As(out.err, new(panicked)), errors.As(out.err, &deep):

@@ -2,7 +2,6 @@ package middleware
 
 import (
 	"context"
-	"net/http"
 	"strings"
 
 	"github.com/gin-gonic/gin"
@@ -114,7 +113,7 @@ func Authenticate(a Authenticator, kind Auth, scope models.Scope, authorize func
 
 // failUnauthenticated ends a request without a good credential, and counts it for nobody.
 func failUnauthenticated(c *gin.Context, err error, count Count) {
-	if models.AsError(err).Status() < http.StatusInternalServerError {
+	if !models.AsError(err).Class().Ours() {
 		if limited := count.take(c, models.Principal{}); limited != nil {
 			err = limited
 		}
@@ -206,7 +205,7 @@ func PresentedKey(c *gin.Context, bodyKey string) (string, error) {
 	}
 	token, err := bearer(values)
 	if err != nil {
-		return "", models.Errorf(models.MissingKey, "%s", models.AsError(err).Text())
+		return "", models.Errorf(models.MissingKey, "%s", render.Text(models.AsError(err)))
 	}
 	return token, nil
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/klauspost/compress/flate"
 	"github.com/klauspost/compress/gzip"
 
+	"github.com/neurod/neurod/handlers/render"
 	"github.com/neurod/neurod/models"
 )
 
@@ -58,7 +59,7 @@ func Prepare(cfg BodyConfig) gin.HandlerFunc {
 		if ct := r.Header.Get("Content-Type"); !isJSON(ct) && !isOneOf(ct, media) {
 			takes := strings.Join(append([]string{"application/json"}, media...), ", ")
 			c.Header("Accept", takes)
-			Fail(c, models.Errorf(models.UnsupportedMediaType, "This call takes Content-Type: %s.", strings.Replace(takes, "json", "json in UTF-8", 1)))
+			Fail(c, models.Errorf(render.UnsupportedMediaType, "This call takes Content-Type: %s.", strings.Replace(takes, "json", "json in UTF-8", 1)))
 			return
 		}
 		limited := &limitedBody{src: http.MaxBytesReader(c.Writer, r.Body, limit), limit: limit, left: limit}
@@ -72,7 +73,7 @@ func Prepare(cfg BodyConfig) gin.HandlerFunc {
 			r.ContentLength = -1 // of what is inside nothing is known
 		default:
 			c.Header("Accept-Encoding", "gzip")
-			Fail(c, models.Errorf(models.UnsupportedMediaType, "This call takes bodies plain or with Content-Encoding: gzip."))
+			Fail(c, models.Errorf(render.UnsupportedMediaType, "This call takes bodies plain or with Content-Encoding: gzip."))
 			return
 		}
 		r.Body = limited

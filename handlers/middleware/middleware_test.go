@@ -17,6 +17,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/neurod/neurod/handlers/middleware"
+	"github.com/neurod/neurod/handlers/render"
 	"github.com/neurod/neurod/models"
 )
 
@@ -224,7 +225,7 @@ func TestAuthenticate(t *testing.T) {
 				}
 				return
 			}
-			if got := code(t, body); got != tt.want || res.StatusCode != models.ErrorTable[models.Code(got)].Status {
+			if got := code(t, body); got != tt.want || res.StatusCode != render.Status(models.NewError(models.Code(got))) {
 				t.Errorf("%d %s, want %s", res.StatusCode, got, tt.want)
 			}
 			if challenge := res.Header.Get("WWW-Authenticate"); res.StatusCode == 401 && !strings.HasPrefix(challenge, "Bearer ") {

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/neurod/neurod/handlers/render"
 	"github.com/neurod/neurod/models"
 )
 
@@ -59,6 +60,6 @@ func (p *pace) after(n int, err error) {
 }
 
 func tooSlow(cause error) error {
-	return models.Errorf(models.UploadTooSlow, "The request body came in too slowly: %d bytes must arrive every %d seconds, %d of a body beyond %d bytes, and all of it within %d seconds.",
+	return models.Errorf(render.UploadTooSlow, "The request body came in too slowly: %d bytes must arrive every %d seconds, %d of a body beyond %d bytes, and all of it within %d seconds.",
 		paceStep, int(paceTime.Seconds()), paceLargeStep, paceLarge, int(bodyTime.Seconds())).Wrap(cause)
 }

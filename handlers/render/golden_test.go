@@ -4,10 +4,8 @@ import (
 	"bytes"
 	"flag"
 	"fmt"
-	"maps"
 	"net/http/httptest"
 	"os"
-	"slices"
 	"testing"
 	"time"
 
@@ -39,7 +37,7 @@ func TestErrorsOnTheWire(t *testing.T) {
 			fmt.Fprintf(&got, "  %s", body)
 		}
 	}
-	for _, code := range slices.Sorted(maps.Keys(models.ErrorTable)) {
+	for _, code := range render.Codes() {
 		show(string(code), models.NewError(code))
 	}
 	show("a field of the body", models.InvalidField("/input/channels/3", "duplicate", "is the same as channel %d", 1))

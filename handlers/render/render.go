@@ -1,6 +1,7 @@
 // Package render writes errors to HTTP clients, in the shape that the family of the path promises.
 //
-// The one table of errors lives in package models; a family only chooses how a row of it looks:
+// The one table of errors lives in package models; status.go maps its classes to HTTP statuses, and a family only chooses how a
+// row of it looks:
 //
 //   - Envelope (/api/v1 and whatever has no other family):
 //     {"error":{"code","message","details","request_id","timestamp"}}
@@ -118,7 +119,7 @@ func capitals(code models.Code, named map[models.Code]string) string {
 
 // Body returns the status, media type and body of an error for a family.
 func Body(f Family, err *models.Error, requestID string, now time.Time) (status int, contentType string, body []byte) {
-	status = err.Status()
+	status = Status(err)
 	if len(err.Fields) > 0 {
 		bounded := *err
 		bounded.Fields = models.Bounded(err.Fields)
@@ -172,12 +173,12 @@ func Body(f Family, err *models.Error, requestID string, now time.Time) (status 
 // message knows what to mend.
 func summary(err *models.Error) string {
 	if err.Message != "" || len(err.Fields) == 0 {
-		return err.Text()
+		return Text(err)
 	}
 	first := err.Fields[0]
-	text := err.Text() + " " + first.Pointer + ": " + first.Message
+	text := Text(err) + " " + first.Pointer + ": " + first.Message
 	if first.Pointer == "" { // it is about the whole body
-		text = err.Text() + " The body " + first.Message
+		text = Text(err) + " The body " + first.Message
 	}
 	text = strings.TrimSuffix(text, ".")
 	if n := len(err.Fields) - 1; n > 0 {

@@ -67,7 +67,7 @@ func TestBody(t *testing.T) {
 			`{"type":"about:blank","title":"Conflict","status":409,"detail":"An account with this e-mail exists.","code":"email_taken","request_id":"r1"}`},
 		{"problem with a field", render.Problem, field, 400, "application/problem+json",
 			`{"type":"about:blank","title":"Bad Request","status":400,"detail":"The request body is not valid. /input/type: must be eeg.","code":"invalid_request_body","errors":[{"pointer":"/input/type","code":"not_allowed","message":"must be eeg"}],"request_id":"r1"}`},
-		{"registry", render.Registry, models.NewError(models.MethodNotAllowed), 405, "application/json; charset=utf-8",
+		{"registry", render.Registry, models.NewError(render.MethodNotAllowed), 405, "application/json; charset=utf-8",
 			`{"error":"This path does not take this method.","code":"METHOD_NOT_ALLOWED"}`},
 		{"registry with a name of its own", render.Registry, models.NewError(models.Internal), 500, "application/json; charset=utf-8",
 			`{"error":"Something went wrong on our side.","code":"SERVER_ERROR"}`},
@@ -93,13 +93,13 @@ func TestBody(t *testing.T) {
 // TestEveryCodeRenders walks the error table through every family.
 func TestEveryCodeRenders(t *testing.T) {
 	t.Parallel()
-	for code, entry := range models.ErrorTable {
+	for _, code := range render.Codes() {
 		for _, f := range []render.Family{render.Envelope, render.Devices, render.Problem, render.Registry} {
 			status, _, body := render.Body(f, models.NewError(code), "r", time.Now())
-			if entry.Status != 0 && status != entry.Status {
-				t.Errorf("%s: status %d, want %d", code, status, entry.Status)
+			if want := render.Status(models.NewError(code)); status != want || want < 400 || want > 599 {
+				t.Errorf("%s: status %d, want %d", code, status, want)
 			}
-			if !json.Valid(body) || !strings.Contains(string(body), entry.Message) {
+			if message := render.Message(code); message == "" || !json.Valid(body) || !strings.Contains(string(body), message) {
 				t.Errorf("%s in %s: %s", code, f, body)
 			}
 		}
@@ -164,6 +164,44 @@ func TestMessagesEndOnce(t *testing.T) {
 		var got struct{ Detail string }
 		if err := json.Unmarshal(body, &got); err != nil || !strings.HasSuffix(got.Detail, " "+want) {
 			t.Errorf("%q, want it to end with %q (%v)", got.Detail, want, err)
+		}
+	}
+}
+
+// TestEveryClassHasAStatus: a class without one would be answered as a fault of ours.
+func TestEveryClassHasAStatus(t *testing.T) {
+	t.Parallel()
+	seen := map[int]models.Class{}
+	for _, entry := range models.ErrorTable {
+		if entry.Class == "" {
+			continue
+		}
+		status := render.StatusOf(entry.Class)
+		if before, there := seen[status]; status == 0 || there && before != entry.Class {
+			t.Errorf("%s: status %d, as %s", entry.Class, status, before)
+		}
+		if entry.Class.Ours() != (status >= 500) {
+			t.Errorf("%s: status %d, and ours is %v", entry.Class, status, entry.Class.Ours())
+		}
+		seen[status] = entry.Class
+	}
+	for _, code := range render.Codes() {
+		if e := models.NewError(code); models.ErrorTable[code].Class != "" && e.Class().Ours() != (render.Status(e) >= 500) {
+			t.Errorf("%s: status %d of class %s", code, render.Status(e), e.Class())
+		}
+	}
+}
+
+// TestStoredMessages: what failed jobs keep says nothing of HTTP, and HTTP clients get its words.
+func TestStoredMessages(t *testing.T) {
+	t.Parallel()
+	for stored, want := range map[string]string{
+		models.NewError(models.InvalidRequestBody).Text(): "The request body is not valid.",
+		"The request body is not valid.":                  "The request body is not valid.", // as earlier versions stored it
+		"None of the 3 items is valid.":                   "None of the 3 items is valid.",
+	} {
+		if got := render.Stored(models.InvalidRequestBody, stored); got != want {
+			t.Errorf("%q became %q, want %q", stored, got, want)
 		}
 	}
 }

@@ -174,7 +174,7 @@ func (d *Decode) SubmitBatch(ctx context.Context, p models.Principal, recs []Rec
 			continue
 		}
 		e := models.AsError(err)
-		if e.Status() >= 500 { // ours, not the item's
+		if e.Class().Ours() { // not the item's
 			return Accepted{}, err
 		}
 		faults[i] = e

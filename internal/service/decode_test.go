@@ -458,7 +458,7 @@ func TestPayloadLimit(t *testing.T) {
 		t.Errorf("exactly 32 MiB refused: %v", e)
 	}
 	for _, over := range []int{1, 4096} {
-		if _, e := submit(t, at(service.MaxPayloadBytes+over)); e == nil || e.Code != models.PayloadTooLarge || e.Status() != 413 {
+		if _, e := submit(t, at(service.MaxPayloadBytes+over)); e == nil || e.Code != models.PayloadTooLarge || e.Class() != models.ClassTooLarge {
 			t.Errorf("%d bytes above: %v", over, e)
 		}
 	}

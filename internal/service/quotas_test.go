@@ -167,7 +167,7 @@ func TestAProjectsOwnQuotaCounts(t *testing.T) {
 		if e := takes(false, service.Wants{models.QuotaWindowsPerDay: 4}); e.Code != models.ProjectQuotaExceeded || e.RetryAfter != time.Hour-2*time.Second {
 			t.Errorf("%+v", e)
 		}
-		if e := takes(false, service.Wants{models.QuotaWaitingJobs: 3}); e.Status() != 429 || e.RetryAfter <= 0 {
+		if e := takes(false, service.Wants{models.QuotaWaitingJobs: 3}); e.Class() != models.ClassExhausted || e.RetryAfter <= 0 {
 			t.Errorf("%+v", e)
 		}
 		if n, err := q.Limit(ctx, p.ID, models.QuotaWindowsPerDay); err != nil || n != 3 {
