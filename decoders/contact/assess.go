@@ -55,13 +55,13 @@ func Assess(sig decoders.Signal, expected *mat.SymDense) []Fault {
 	}
 	rows, _ := sig.Data.Dims()
 	faults := make([]Fault, rows)
-	a := assessor{sig: sig, n: n, activity: make([]float64, rows), line: make([]float64, rows), band: mat.NewDense(rows, n, nil), readable: make([]bool, rows)}
+	a := assessor{sig: sig, n: n, activity: make([]float64, rows), line: make([]float64, rows), band: make([][]float64, rows)}
 	wave := a.filter()
 	var alive []int
 	for i := range rows {
 		x := sig.Data.RawRowView(i)
-		lo, hi := slices.Min(x), slices.Max(x)
-		if a.readable[i] = lo >= -epoch.MaxAmplitude && hi <= epoch.MaxAmplitude; !a.readable[i] {
+		lo, hi := extremes(x)
+		if !(lo >= -epoch.MaxAmplitude && hi <= epoch.MaxAmplitude) {
 			continue
 		}
 		switch {
@@ -73,15 +73,10 @@ func Assess(sig decoders.Signal, expected *mat.SymDense) []Fault {
 			alive = append(alive, i)
 		}
 	}
-	if wave == nil {
+	if wave == nil || len(alive) == 0 {
 		return faults
 	}
-	flat := make([]float64, n)
-	for _, i := range alive {
-		dsp.Detrend(flat, sig.Data.RawRowView(i))
-		wave.Filter(a.band.RawRowView(i), flat)
-		a.activity[i], a.line[i] = a.typical(a.band.RawRowView(i)), a.mains(flat)
-	}
+	a.measure(alive, wave)
 	var left []int
 	for _, i := range alive {
 		switch f := a.amplitude(i, alive); f {
@@ -99,10 +94,25 @@ func Assess(sig decoders.Signal, expected *mat.SymDense) []Fault {
 type assessor struct {
 	sig      decoders.Signal
 	n        int
-	activity []float64  // of the band in a typical window, µV
-	line     []float64  // of the power line, µV
-	band     *mat.Dense // channels × samples
-	readable []bool
+	activity []float64   // of the band in a typical window, µV
+	line     []float64   // of the power line, µV
+	band     [][]float64 // of each channel that was measured, its samples in the band
+}
+
+// measure finds what channels are compared by.
+func (a *assessor) measure(alive []int, wave *dsp.ZeroPhase) {
+	level := mat.NewDense(len(alive), a.n, nil)
+	line := a.lines()
+	for k, i := range alive {
+		row := level.RawRowView(k)
+		dsp.Detrend(row, a.sig.Data.RawRowView(i))
+		a.line[i] = mains(row, line)
+	}
+	wave.Rows(level, level)
+	for k, i := range alive {
+		a.band[i] = level.RawRowView(k)
+		a.activity[i] = a.typical(a.band[i])
+	}
 }
 
 // filter returns the band pass, nil where clip or rate are too short for it.
@@ -127,13 +137,29 @@ func (a *assessor) constant(x []float64) float64 {
 	still, windows := 0, 0
 	for from := 0; from+w <= len(x); from += w {
 		part := x[from : from+w]
-		lo, hi := slices.Min(part), slices.Max(part)
+		lo, hi := extremes(part)
 		windows++
 		if hi-lo <= 1e-9*max(math.Abs(lo), math.Abs(hi)) {
 			still++
 		}
 	}
 	return float64(still) / float64(windows)
+}
+
+// extremes returns the least and the largest of numbers, NaN where one is none.
+func extremes(x []float64) (lo, hi float64) {
+	lo, hi = x[0], x[0]
+	for _, v := range x {
+		switch {
+		case v < lo:
+			lo = v
+		case v > hi:
+			hi = v
+		case v != v:
+			return v, v
+		}
+	}
+	return lo, hi
 }
 
 // held returns the share of samples on one of their two extremes, lo and hi.
@@ -160,23 +186,36 @@ func (a *assessor) typical(x []float64) float64 {
 	return rms[int(flatShare*float64(len(rms)))]
 }
 
-// mains returns the root mean square of 50 or 60 Hz, whichever is stronger, over windows of a second.
-func (a *assessor) mains(x []float64) float64 {
-	w := min(int(math.Round(a.sig.Rate)), len(x))
-	most := 0.0
+// phasor is a frequency of the power line behind a Hann window of a second.
+type phasor struct{ cos, sin []float64 }
+
+// lines returns what the signal can hold of 50 and 60 Hz.
+func (a *assessor) lines() []phasor {
+	w := min(int(math.Round(a.sig.Rate)), a.n)
+	var out []phasor
 	for _, f := range [2]float64{50, 60} {
 		if f >= 0.48*a.sig.Rate {
 			continue
 		}
-		cos, sin := make([]float64, w), make([]float64, w)
+		p := phasor{make([]float64, w), make([]float64, w)}
 		for j := range w {
 			hann := 0.5 - 0.5*math.Cos(2*math.Pi*(float64(j)+0.5)/float64(w))
 			s, c := math.Sincos(2 * math.Pi * f * float64(j) / a.sig.Rate)
-			cos[j], sin[j] = hann*c, hann*s
+			p.cos[j], p.sin[j] = hann*c, hann*s
 		}
+		out = append(out, p)
+	}
+	return out
+}
+
+// mains returns the root mean square of the line that is strongest, over windows of a second.
+func mains(x []float64, lines []phasor) float64 {
+	most := 0.0
+	for _, p := range lines {
+		w := len(p.cos)
 		power, windows := 0.0, 0
 		for from := 0; from+w <= len(x); from += w {
-			re, im := vector.Dot(x[from:from+w], cos), vector.Dot(x[from:from+w], sin)
+			re, im := vector.Dot(x[from:from+w], p.cos), vector.Dot(x[from:from+w], p.sin)
 			power += re*re + im*im
 			windows++
 		}
@@ -230,7 +269,7 @@ func (a *assessor) strangers(left []int, faults []Fault, expected *mat.SymDense)
 	chance := math.Sqrt(2*math.Log(500*float64(len(left)-1))) / math.Sqrt(free)
 	unit := make(map[int][]float64, len(left))
 	for _, i := range left {
-		x := a.band.RawRowView(i)
+		x := a.band[i]
 		for j := a.n - 1; j > 0; j-- {
 			x[j] -= x[j-1]
 		}

@@ -94,7 +94,7 @@ func amplitudes(sig decoders.Signal, prepare func(dst, x []float64)) []float64 {
 	var out, windows []float64
 	for i := range rows {
 		x := sig.Data.RawRowView(i)
-		if slices.Min(x) == slices.Max(x) {
+		if !slices.ContainsFunc(x, func(v float64) bool { return v != x[0] }) {
 			continue
 		}
 		prepare(y, x)
