@@ -70,6 +70,8 @@ type API struct {
 	cfg  Config
 	room *room // Config.BodyMemory
 
+	streams streamMetrics
+
 	public  *url.URL       // Config.PublicURL, nil for none
 	proxies []netip.Prefix // Config.TrustedProxies
 }
@@ -209,7 +211,7 @@ func New(cfg Config) *API {
 	// A single body must always fit.
 	const largest = ModelBodyLimit + bodyStep
 	size := max(cfg.BodyMemory, largest)
-	a := &API{cfg: cfg, room: newRoom(size, max(size/3, largest)), proxies: networks(cfg.TrustedProxies)}
+	a := &API{cfg: cfg, room: newRoom(size, max(size/3, largest)), streams: newStreamMetrics(cfg.Metrics), proxies: networks(cfg.TrustedProxies)}
 	if cfg.PublicURL != "" {
 		if u, err := url.Parse(strings.TrimRight(cfg.PublicURL, "/")); err == nil {
 			a.public = u
@@ -375,6 +377,7 @@ func NewServer(cfg ServerConfig, h http.Handler, log *slog.Logger) *http.Server 
 		WriteTimeout:      or(cfg.WriteTimeout, 210*time.Second),
 		IdleTimeout:       or(cfg.IdleTimeout, 120*time.Second),
 		MaxHeaderBytes:    cfg.MaxHeaderBytes,
+		ConnContext:       keepConn,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
 }

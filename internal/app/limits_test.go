@@ -29,7 +29,6 @@ var unlimited = map[string]string{
 	"/metrics":      "asked by machines every few seconds",
 	"/openapi.yaml": "a file",
 	"/openapi.json": "a file",
-	"/v1/ws":        "takes a signed token; the call that made it counted",
 }
 
 // TestEveryRouteHasALimit or says why it has none.

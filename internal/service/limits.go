@@ -26,6 +26,8 @@ var limitRules = []LimitRule{
 	{Path: "/api/v1/", Family: models.LimitDecode},
 	{Path: "/v1/sessions", Family: models.LimitSessions},
 	{Path: "/v1/sessions/", Family: models.LimitSessions},
+	// A stream token is asked for once and opens many streams.
+	{Path: "/v1/ws", Family: models.LimitAddress, Rate: limit.Rate{Requests: 600, Per: time.Minute}},
 	{Path: "/v1/users/", Family: models.LimitSessions},
 	{Path: "/v1/projects", Family: models.LimitAccounts},
 	{Path: "/v1/projects/", Family: models.LimitAccounts},

@@ -86,6 +86,9 @@ type SessionsConfig struct {
 	Events SessionEvents
 	// Quotas holds projects to what they may use. Defaults to none.
 	Quotas *Quotas
+	// StreamsPerKey and StreamsPerProject are how many live streams this process keeps open for a key or a user, and for a
+	// project. Default to no limit.
+	StreamsPerKey, StreamsPerProject int
 	// Survey looks into uploaded files. Required for imports.
 	Survey Survey
 	// Now is the clock. Defaults to time.Now.
@@ -96,6 +99,7 @@ type SessionsConfig struct {
 type Sessions struct {
 	cfg      SessionsConfig
 	watch    watch
+	streams  streams
 	montages montages
 }
 
@@ -104,7 +108,7 @@ func NewSessions(cfg SessionsConfig) *Sessions {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	return &Sessions{cfg: cfg}
+	return &Sessions{cfg: cfg, streams: streams{perKey: cfg.StreamsPerKey, perProject: cfg.StreamsPerProject}}
 }
 
 // NewSession describes a session to be made.
