@@ -110,7 +110,7 @@ func TestEachLibraryHasOneHome(t *testing.T) {
 	t.Parallel()
 	homes := map[string][]string{
 		"gorm.io/":                   {"internal/store"},
-		"github.com/glebarez/":       {"internal/store"},
+		"modernc.org/":               {"internal/store", "internal/testkit/powercut"},
 		"github.com/hibiken/asynq":   {"jobs", "workers"},
 		"github.com/gin-gonic/gin":   {"handlers", "tools/bench"},
 		"github.com/pressly/goose":   {"internal/store", "migrations"},
