@@ -74,10 +74,7 @@ var (
 	importCost = Cost{Body: ImportBodyLimit, JSON: strictjson.Budget{Values: 1, Members: 1}, Unpaced: true, Query: importQueryLimit}
 )
 
-// costKey is where the cost of a route stands in the gin context.
-const costKey = "neurod.cost"
-
-// door holds a call to what needs no body, and leaves the route's cost to read.
+// door holds a call to what needs no body.
 func door(cost Cost) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		if n := len(c.Request.URL.RawQuery); n > cost.Query {
@@ -86,17 +83,12 @@ func door(cost Cost) gin.HandlerFunc {
 			fail(c, e)
 			return
 		}
-		c.Set(costKey, cost)
 		c.Next()
 	}
 }
 
 // costOf returns the cost of the route that a request is for.
-func costOf(c *gin.Context) Cost {
-	v, _ := c.Get(costKey)
-	cost, _ := v.(Cost)
-	return cost
-}
+func costOf(c *gin.Context) Cost { return routeOf(c).Cost }
 
 // admit holds a body that was read to the route's cost, before anything is made of it.
 func (cost Cost) admit(c *gin.Context, body []byte) error {

@@ -189,7 +189,7 @@ func (a *API) logEvent(c *gin.Context) {
 	if unreadable == nil && len(b) > 0 {
 		unreadable = decodeJSON(b, &body)
 	}
-	count := a.count(Route{Path: c.FullPath(), Auth: middleware.AuthBodyKey})
+	count := a.count(*routeOf(c))
 	if !middleware.AuthenticateBody(c, a.cfg.Accounts, body.APIKey, unreadable, count) {
 		return
 	}
