@@ -336,21 +336,26 @@ func (c *clip) activity(good []int) ([]float64, error) {
 }
 
 // mean returns the result whose probabilities are the means of all, with the evidence of the first that gives the same answer, and the margin of
-// the answer over the next one.
+// the answer over the next one. A decoder gives the same classes for the same request; of a draw in which it has no answer all are as probable.
 func mean(results []*decoders.Result) (*decoders.Result, float64) {
 	sum := map[string]float64{}
-	for _, r := range results {
-		for _, c := range r.Classes {
-			sum[c.Name] += c.Probability / float64(len(results))
-		}
-	}
 	out := *results[0]
-	out.Classes = nil
-	for _, c := range results[0].Classes { // a decoder gives the same classes for the same request
-		out.Classes = append(out.Classes, decoders.Class{Name: c.Name, Probability: sum[c.Name]})
+	for _, r := range results {
+		own := slices.DeleteFunc(slices.Clone(r.Classes), func(c decoders.Class) bool { return c.Name == string(decoders.Undetermined) })
+		for _, c := range own {
+			p := c.Probability
+			if len(own) < len(r.Classes) {
+				p = 1 / float64(len(own))
+			}
+			sum[c.Name] += p / float64(len(results))
+		}
+		out.Classes = own
+	}
+	for i, c := range out.Classes {
+		out.Classes[i].Probability = sum[c.Name]
 	}
 	slices.SortStableFunc(out.Classes, func(a, b decoders.Class) int { return cmp.Compare(b.Probability, a.Probability) })
-	odds := make([]float64, len(results)) // of the answer against the best of the others, in each draw
+	odds, found := make([]float64, len(results)), false // of the answer against the best of the others, in each draw
 	for k, r := range results {
 		best, other := 0.0, 0.0
 		for _, c := range r.Classes {
@@ -361,8 +366,8 @@ func mean(results []*decoders.Result) (*decoders.Result, float64) {
 			}
 		}
 		odds[k] = math.Log(max(best, 1e-12)) - math.Log(max(other, 1e-12))
-		if r.Classes[0].Name == out.Classes[0].Name && out.Flags == nil {
-			out.Flags, out.Evidence = r.Flags, r.Evidence
+		if r.Classes[0].Name == out.Classes[0].Name && !found {
+			out.Flags, out.Evidence, found = r.Flags, r.Evidence, true
 		}
 	}
 	m, sd := stat.MeanStdDev(odds, nil)
