@@ -14,7 +14,6 @@ import (
 
 	"github.com/gin-gonic/gin"
 
-	"github.com/neurod/neurod/eeg"
 	"github.com/neurod/neurod/internal/service"
 	"github.com/neurod/neurod/internal/strictjson"
 	"github.com/neurod/neurod/models"
@@ -141,7 +140,7 @@ func withoutItems(body []byte, items []strictjson.Span) []byte {
 // defaults are the shared part of a batch, read once: where an item's section has no such member, the item's request points
 // to what stands here, so that it costs the same however many items there are.
 type defaults struct {
-	request eeg.Request
+	request models.DecodeRequest
 	given   given
 }
 
@@ -203,7 +202,7 @@ func parseItem(item []byte, shared *defaults) (rec service.Recording, beside int
 }
 
 // fill has a request point to what it leaves out.
-func (d *defaults) fill(req *eeg.Request, own given) {
+func (d *defaults) fill(req *models.DecodeRequest, own given) {
 	fillFields(&req.Input, &d.request.Input, own["input"])
 	switch c := d.request.Context; {
 	case c == nil:

@@ -12,7 +12,6 @@ import (
 
 	"github.com/gin-gonic/gin"
 
-	"github.com/neurod/neurod/eeg"
 	"github.com/neurod/neurod/handlers/middleware"
 	"github.com/neurod/neurod/handlers/render"
 	"github.com/neurod/neurod/internal/service"
@@ -24,7 +23,7 @@ type registryModel struct {
 	Name            string         `json:"name"`
 	Version         string         `json:"version"`
 	Type            string         `json:"type"`
-	Paradigm        eeg.Paradigm   `json:"paradigm"`
+	Paradigm        string         `json:"paradigm"`
 	NFeatures       int            `json:"n_features"` // channels that the model looks at; 0 for any montage
 	NClasses        int            `json:"n_classes"`  // 0 where the request names them
 	SizeMB          float64        `json:"size_mb"`    // 10⁶ bytes
@@ -73,7 +72,7 @@ func checksum(sum string) string { return "sha256:" + sum }
 
 // listRegistry is GET /v1/models/list.
 func (a *API) listRegistry(c *gin.Context) {
-	list, err := a.cfg.Registry.Available(c.Request.Context(), principal(c), service.ModelFilter{Paradigm: eeg.Paradigm(c.Query("paradigm")), Type: c.Query("type")})
+	list, err := a.cfg.Registry.Available(c.Request.Context(), principal(c), service.ModelFilter{Paradigm: c.Query("paradigm"), Type: c.Query("type")})
 	if err != nil {
 		fail(c, err)
 		return
@@ -189,7 +188,7 @@ func (a *API) logEvent(c *gin.Context) {
 	if unreadable == nil && len(b) > 0 {
 		unreadable = decodeJSON(b, &body)
 	}
-	count := a.count(*routeOf(c))
+	count := a.count(Route{Path: c.FullPath(), Auth: middleware.AuthBodyKey})
 	if !middleware.AuthenticateBody(c, a.cfg.Accounts, body.APIKey, unreadable, count) {
 		return
 	}
@@ -348,7 +347,7 @@ type modelDocument struct {
 	Source          string            `json:"source"` // project, builtin, training_free, directory
 	State           models.ModelState `json:"state"`
 	Type            string            `json:"type"`
-	Paradigm        eeg.Paradigm      `json:"paradigm"`
+	Paradigm        string            `json:"paradigm"`
 	Pipeline        string            `json:"pipeline"`
 	Classes         []string          `json:"classes"`
 	Channels        []string          `json:"channels"`

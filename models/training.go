@@ -1,10 +1,6 @@
 package models
 
-import (
-	"encoding/json"
-
-	"github.com/neurod/neurod/eeg"
-)
+import "encoding/json"
 
 // TrainingSession names a session whose labelled trials are learned.
 type TrainingSession struct {
@@ -31,9 +27,9 @@ type LabelledTrials struct {
 
 // TrainRequest asks for a model.
 type TrainRequest struct {
-	Name     string       `json:"name"`
-	Paradigm eeg.Paradigm `json:"paradigm"`
-	Pipeline string       `json:"pipeline,omitempty"` // left out: the paradigm's usual one
+	Name     string `json:"name"`
+	Paradigm string `json:"paradigm"`
+	Pipeline string `json:"pipeline,omitempty"` // left out: the paradigm's usual one
 	LabelledTrials
 	// Channels by name. Defaults to those of the first session.
 	Channels []string        `json:"channels,omitempty"`

@@ -11,7 +11,12 @@ import (
 	"github.com/neurod/neurod/decoders/contact"
 	"github.com/neurod/neurod/decoders/motorimagery"
 	"github.com/neurod/neurod/decoders/quality"
-	"github.com/neurod/neurod/eeg"
+)
+
+// What Input.Alignment may say.
+const (
+	AlignmentAuto = "auto" // the default: a model that was trained with alignment is moved to the person's clips, where there are several
+	AlignmentNone = "none" // every model is taken as it is
 )
 
 // The values of Alignment.Kind.
@@ -135,12 +140,12 @@ func Cut(in *decoders.Input, r *motorimagery.Recentring) (clips []*decoders.Inpu
 	return clips, first
 }
 
-// checkAlignment checks what a request wants.
-func checkAlignment(in *eeg.Input) error {
+// alignment checks what a request wants.
+func (in *Input) alignment() error {
 	switch in.Alignment {
-	case "", eeg.AlignmentAuto, eeg.AlignmentNone:
+	case "", AlignmentAuto, AlignmentNone:
 		return nil
 	}
 	return decoders.Errorf(decoders.CodePayloadMalformed, map[string]any{"alignment": in.Alignment},
-		"alignment %q is unknown; there are %s", in.Alignment, and(eeg.Alignments()))
+		"alignment %q is unknown; there are auto and none", in.Alignment)
 }

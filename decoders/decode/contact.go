@@ -8,17 +8,10 @@ import (
 	"github.com/neurod/neurod/decoders/contact"
 )
 
-// addContact names the channels of an answer that hold no EEG, and says so where there is no answer because of them; report is nil where
-// all hold some.
-func addContact(out *Output, report *contact.Report, f fitness) {
-	if report == nil {
-		return
-	}
-	if out.Quality != nil {
+// addContact names the channels of an answer that hold no EEG; report is nil where all hold some.
+func addContact(out *Output, report *contact.Report) {
+	if report != nil && out.Quality != nil {
 		out.Quality.BadChannels = slices.Concat(report.Bad, report.Unread)
-	}
-	if report.Undetermined && !f.unfit() {
-		out.Undetermined = &Undetermined{Reason: whyUndetermined(report), Tried: []Fallback{}, Evidence: map[string]any{"contact": *report}}
 	}
 }
 

@@ -80,6 +80,14 @@ func assessPart(l *loaded, lo, hi int, result *decoders.Result) fitness {
 	return assess(part, result)
 }
 
+// reason says in a sentence why an unfit recording has no answer.
+func (f fitness) reason() string {
+	if f.unit != "" || f.units != nil {
+		return intent.FlagOf(intent.FlagUnitsSuspect).Message
+	}
+	return intent.FlagOf(intent.FlagLowQuality).Message
+}
+
 // flags are the warnings about the recording itself.
 func (f fitness) flags() []intent.Flag {
 	var flags []intent.Flag

@@ -14,7 +14,7 @@ type Output struct {
 	Confidence       float64         `json:"confidence"` // calibrated, 0..1
 	ParadigmDetected string          `json:"paradigm_detected"`
 	PredictedText    string          `json:"predicted_text"` // "" where there is nothing to say
-	Alternatives     []intent.Ranked `json:"alternatives"`   // with Confidence they sum to 1; none where the paradigm is undetermined
+	Alternatives     []intent.Ranked `json:"alternatives"`   // with Confidence they sum to 1; none where the intent is undetermined
 	SessionContext   string          `json:"session_context"`
 	SeizureDetected  *bool           `json:"seizure_detected"` // null when it was not checked or cannot be said
 	RedFlags         []string        `json:"red_flags"`        // codes, gravest first
@@ -34,9 +34,9 @@ type Output struct {
 	Warnings []string `json:"warnings,omitempty"`
 }
 
-// Undetermined says why there is no intent. Where auto found no paradigm, that and the intent are "undetermined", the confidence is 0, and there
-// is no model and no alternative. Where a model cannot answer without a channel that holds no EEG, the intent is "undetermined", and it and the
-// intents of the model have all the same confidence, which is below chance.
+// Undetermined says why there is no intent. Whatever the reason, the intent and the class are "undetermined", the confidence is 0, there are no
+// alternatives, and "undetermined" is among the red flags. Where auto found no paradigm, the paradigm is "undetermined", too, and there is no
+// model.
 type Undetermined struct {
 	Reason   string         `json:"reason"`
 	Tried    []Fallback     `json:"tried"`    // the paradigms, each with what speaks against it

@@ -16,7 +16,6 @@ import (
 	"github.com/neurod/neurod/decoders/language"
 	"github.com/neurod/neurod/decoders/recording"
 	"github.com/neurod/neurod/decoders/seizure"
-	"github.com/neurod/neurod/eeg"
 )
 
 // Options are the caller's wishes about a run.
@@ -27,9 +26,9 @@ type Options struct {
 	// Clips knows other clips of the person and recording, for models that were trained with alignment. Defaults to the clips
 	// around the events of the request itself, where it has several.
 	Clips Clips
-	// MostTrials is how many trials are decoded where all are asked for. Defaults to eeg.MaxTrials.
+	// MostTrials is how many trials are decoded where all are asked for. Defaults to MostTrials.
 	MostTrials int
-	// MostWork bounds what the trials of a recording are decoded of together, in units of eeg.Work; those beyond it are left out
+	// MostWork bounds what the trials of a recording are decoded of together, in units of Work; those beyond it are left out
 	// and counted. Defaults to no bound beside MostTrials.
 	MostWork int64
 	// Trial, when not nil, is told each trial of several that is done.
@@ -48,11 +47,11 @@ func (o Options) step(name string) {
 //
 // Errors that are *decoders.Error are about the request or the recording and come again if it is repeated: the
 // codes of package decoders. Others are a canceled context or a fault of the program.
-func Run(ctx context.Context, req *eeg.Request, payload []byte, cat catalog.Resolver, opt Options) (*Output, *Diagnostics, error) {
+func Run(ctx context.Context, req *Request, payload []byte, cat catalog.Resolver, opt Options) (*Output, *Diagnostics, error) {
 	d := newDiagnostics(req)
 	if payload == nil {
 		var err error
-		if payload, err = dataOf(&req.Input); err != nil {
+		if payload, err = req.Input.data(); err != nil {
 			return nil, d, err
 		}
 	}
@@ -70,7 +69,7 @@ func Run(ctx context.Context, req *eeg.Request, payload []byte, cat catalog.Reso
 
 // RunRecording is Run on a recording that was read before, of any format. The request's encoding, layout and data do
 // not count; its channels, where they are names, pick channels, and its events go before the recording's.
-func RunRecording(ctx context.Context, req *eeg.Request, rec *recording.Recording, cat catalog.Resolver, opt Options) (*Output, *Diagnostics, error) {
+func RunRecording(ctx context.Context, req *Request, rec *recording.Recording, cat catalog.Resolver, opt Options) (*Output, *Diagnostics, error) {
 	d := newDiagnostics(req)
 	l, err := fromRecording(&req.Input, rec)
 	if err != nil {
@@ -84,20 +83,20 @@ func RunRecording(ctx context.Context, req *eeg.Request, rec *recording.Recordin
 	return out, d, err
 }
 
-func newDiagnostics(req *eeg.Request) *Diagnostics {
-	asked := Route{Paradigm: string(req.Input.Paradigm), Model: req.Input.Model}
+func newDiagnostics(req *Request) *Diagnostics {
+	asked := Route{Paradigm: req.Input.Paradigm, Model: req.Input.Model}
 	if asked.Paradigm == "" {
 		asked.Paradigm = string(decoders.Auto)
 	}
 	return &Diagnostics{Routing: Routing{Asked: asked, Fallbacks: []Fallback{}}}
 }
 
-func run(ctx context.Context, req *eeg.Request, l *loaded, cat catalog.Resolver, opt Options, d *Diagnostics) (*Output, error) {
+func run(ctx context.Context, req *Request, l *loaded, cat catalog.Resolver, opt Options, d *Diagnostics) (*Output, error) {
 	in := &req.Input
 	if in.Type != "" && in.Type != "eeg" {
 		return nil, decoders.Errorf(decoders.CodeUnsupportedFormat, map[string]any{"type": in.Type}, "input of type %q is not decoded, only eeg", in.Type)
 	}
-	paradigm, err := paradigmOf(in)
+	paradigm, err := in.paradigm()
 	if err != nil {
 		return nil, err
 	}
@@ -105,14 +104,14 @@ func run(ctx context.Context, req *eeg.Request, l *loaded, cat catalog.Resolver,
 	if err != nil {
 		return nil, err
 	}
-	if err := checkAlignment(in); err != nil {
+	if err := in.alignment(); err != nil {
 		return nil, err
 	}
 	clips := opt.Clips
 	if clips == nil {
 		clips = ownClips{}
 	}
-	several := in.Alignment != eeg.AlignmentNone && (opt.Clips != nil || len(l.events) > 1)
+	several := in.Alignment != AlignmentNone && (opt.Clips != nil || len(l.events) > 1)
 
 	// Route. Auto needs the samples for it; all else is settled before they are read.
 	var choice *catalog.Choice
@@ -281,7 +280,7 @@ func checkResult(r *decoders.Result) error {
 const priorShare = 0.5
 
 // prior returns the prior of a speller's symbols, nil for a flat one.
-func prior(c *eeg.Context, st decoders.Stimulus) func(string) float64 {
+func prior(c *Context, st decoders.Stimulus) func(string) float64 {
 	symbols := map[string]bool{}
 	for _, row := range st.Matrix {
 		for _, s := range row {
@@ -331,13 +330,18 @@ func checkSeizure(choice *catalog.Choice, result *decoders.Result, sig decoders.
 }
 
 // answer puts the output together.
-func answer(c *eeg.Context, choice *catalog.Choice, result *decoders.Result, l *loaded, f fitness, ictal *bool) *Output {
+func answer(c *Context, choice *catalog.Choice, result *decoders.Result, l *loaded, f fitness, ictal *bool) *Output {
 	if c == nil {
-		c = &eeg.Context{}
+		c = &Context{}
 	}
-	mode := c.UIMode
+	mode := intent.Mode(c.UIMode)
 	paradigm := choice.Entry.Paradigm
 	ranked := intent.Rank(mode, paradigm, result.Classes, c.Intents)
+	class := decodedClass(mode, paradigm, result.Classes, c.Intents, ranked[0].Intent)
+	none := noAnswer(result, f)
+	if none != nil {
+		ranked, class = []intent.Ranked{{Intent: intent.Undetermined}}, string(decoders.Undetermined)
+	}
 	first := ranked[0]
 	out := &Output{
 		DecodedIntent:    first.Intent,
@@ -348,9 +352,10 @@ func answer(c *eeg.Context, choice *catalog.Choice, result *decoders.Result, l *
 		SessionContext:   intent.SessionContext(mode, paradigm, c.SessionHistory, first.Intent),
 		SeizureDetected:  ictal,
 		RedFlags:         []string{},
-		RedFlagDetails:   redFlags(choice, result, ranked, l, f, ictal),
+		RedFlagDetails:   redFlags(choice, result, ranked, none, l, f, ictal),
 		Disclaimer:       intent.Disclaimer,
-		DecodedClass:     decodedClass(mode, paradigm, result.Classes, c.Intents, first.Intent),
+		DecodedClass:     class,
+		Undetermined:     none,
 		Model: &Model{Name: choice.Entry.Name, Version: choice.Entry.Version, Pipeline: choice.Entry.Pipeline,
 			Source: choice.Entry.Source, SHA256: choice.Entry.SHA256},
 	}
@@ -358,15 +363,51 @@ func answer(c *eeg.Context, choice *catalog.Choice, result *decoders.Result, l *
 		out.RedFlags = append(out.RedFlags, f.Code)
 	}
 	out.Quality = qualityOf(f.summary)
-	addContact(out, contact.Of(result), f)
+	addContact(out, contact.Of(result))
 	return out
+}
+
+// noAnswer says why a result has none; nil where it has one.
+func noAnswer(r *decoders.Result, f fitness) *Undetermined {
+	if r.Classes[0].Name != string(decoders.Undetermined) {
+		return nil
+	}
+	why := &Undetermined{Tried: []Fallback{}, Evidence: map[string]any{}}
+	report := contact.Of(r)
+	switch {
+	case f.unfit():
+		why.Reason = f.reason()
+		if f.summary != nil {
+			why.Evidence["windows"], why.Evidence["windows_passed"] = f.summary.Windows, f.summary.Passed
+		}
+		if f.units != nil {
+			why.Evidence["amplitude_uv"] = round3(f.units.Typical)
+		}
+		return why
+	case report != nil && report.Undetermined:
+		why.Reason, why.Evidence = whyUndetermined(report), map[string]any{"contact": *report}
+		return why
+	case r.Reason != "":
+		why.Reason = r.Reason
+	case r.Paradigm == decoders.Seizure:
+		why.Reason = intent.FlagOf(intent.FlagSeizureUnknown).Message
+	default:
+		why.Reason = intent.FlagOf(intent.FlagUndetermined).Message
+	}
+	for name, v := range r.Evidence { // the lists are in the diagnostics
+		switch v.(type) {
+		case string, bool, int, float64:
+			why.Evidence[name] = v
+		}
+	}
+	return why
 }
 
 // undetermined is the answer to a recording of which nothing tells what the person did: no intent that anything could act on,
 // but whether it looks like a seizure, how clean it is, and what was looked at.
-func undetermined(c *eeg.Context, l *loaded, opt Options, d *Diagnostics) *Output {
+func undetermined(c *Context, l *loaded, opt Options, d *Diagnostics) *Output {
 	if c == nil {
-		c = &eeg.Context{}
+		c = &Context{}
 	}
 	f := assess(l, nil)
 	opt.step("quality")
@@ -384,11 +425,12 @@ func undetermined(c *eeg.Context, l *loaded, opt Options, d *Diagnostics) *Outpu
 		DecodedIntent:    intent.Undetermined,
 		ParadigmDetected: string(decoders.Undetermined),
 		Alternatives:     []intent.Ranked{},
-		SessionContext:   intent.SessionContext(c.UIMode, decoders.Undetermined, c.SessionHistory, intent.Undetermined),
+		SessionContext:   intent.SessionContext(intent.Mode(c.UIMode), decoders.Undetermined, c.SessionHistory, intent.Undetermined),
 		SeizureDetected:  ictal,
 		RedFlags:         []string{},
 		RedFlagDetails:   intent.Sort(append(flags, f.flags()...)),
 		Disclaimer:       intent.Disclaimer,
+		DecodedClass:     string(decoders.Undetermined),
 		Alignment:        Alignment{Kind: NotAligned},
 		Quality:          qualityOf(f.summary),
 		Undetermined:     &Undetermined{Reason: d.Routing.Why, Tried: slices.Clone(d.Routing.Fallbacks), Evidence: d.Routing.Evidence},
@@ -417,7 +459,7 @@ func qualityOf(s *features.Summary) *Quality {
 }
 
 // decodedClass returns the most probable of the classes that mean the intent.
-func decodedClass(mode eeg.UIMode, paradigm decoders.Paradigm, classes []decoders.Class, own map[string]string, first string) string {
+func decodedClass(mode intent.Mode, paradigm decoders.Paradigm, classes []decoders.Class, own map[string]string, first string) string {
 	for _, class := range classes {
 		if intent.Of(mode, paradigm, class.Name, own) == first {
 			return class.Name
@@ -427,7 +469,7 @@ func decodedClass(mode eeg.UIMode, paradigm decoders.Paradigm, classes []decoder
 }
 
 // predicted returns the running text with its last word completed where the intent spells, else a phrase for it.
-func predicted(c *eeg.Context, first string) string {
+func predicted(c *Context, first string) string {
 	if first == intent.Undetermined {
 		return ""
 	}
@@ -438,7 +480,7 @@ func predicted(c *eeg.Context, first string) string {
 }
 
 // redFlags collects the warnings of an answer, gravest first.
-func redFlags(choice *catalog.Choice, result *decoders.Result, ranked []intent.Ranked, l *loaded, f fitness, ictal *bool) []intent.Flag {
+func redFlags(choice *catalog.Choice, result *decoders.Result, ranked []intent.Ranked, none *Undetermined, l *loaded, f fitness, ictal *bool) []intent.Flag {
 	flags := slices.Clone(l.flags)
 	add := func(code, format string, args ...any) {
 		f := intent.FlagOf(code)
@@ -452,15 +494,15 @@ func redFlags(choice *catalog.Choice, result *decoders.Result, ranked []intent.R
 	}
 	if report := contact.Of(result); report != nil {
 		add(intent.FlagPoorContact, "%s", badChannels(report))
-		if report.Undetermined && !f.unfit() {
-			add(intent.FlagUndetermined, "%s", whyUndetermined(report))
-		}
 	}
-	if intent.LowConfidence(ranked[0].Confidence, len(ranked)) {
+	switch {
+	case none != nil: // nothing is probable, and nothing close to anything
+		add(intent.FlagUndetermined, "%s", none.Reason)
+	case intent.LowConfidence(ranked[0].Confidence, len(ranked)):
 		add(intent.FlagLowConfidence, "%s has a probability of %.2f; guessing among %d would give %.2f.",
 			ranked[0].Intent, ranked[0].Confidence, len(ranked), 1/float64(len(ranked)))
 	}
-	if intent.Ambiguous(ranked) && ranked[0].Intent != intent.Undetermined {
+	if intent.Ambiguous(ranked) {
 		add(intent.FlagAmbiguous, "%s (%.2f) and %s (%.2f) are close to each other.",
 			ranked[0].Intent, ranked[0].Confidence, ranked[1].Intent, ranked[1].Confidence)
 	}

@@ -46,8 +46,8 @@ type Flag struct {
 // table lists the flags in the order in which an answer shows them, gravest first.
 var table = []Flag{
 	{FlagPossibleSeizure, Critical, "The recording looks like a seizure. This is no diagnosis; have a person look at once."},
-	{FlagUndetermined, Warning, "What the person meant cannot be told from this recording; no intent was decoded."},
 	{FlagUnitsSuspect, Warning, "The samples are not in microvolts, or not EEG, by their amplitude; nothing was decoded."},
+	{FlagUndetermined, Warning, "What the person meant cannot be told from this recording; no intent was decoded."},
 	{FlagLowConfidence, Warning, "The answer is hardly more probable than guessing."},
 	{FlagAmbiguous, Warning, "The two most probable intents are close to each other."},
 	{FlagLowQuality, Warning, "Most of the recording is too noisy to rely on; nothing was decoded."},

@@ -5,8 +5,38 @@ import (
 	"math"
 
 	"gonum.org/v1/gonum/mat"
+)
 
-	"github.com/neurod/neurod/eeg"
+// Encoding is how a raw buffer holds one sample.
+type Encoding string
+
+// The encodings of raw buffers, all little-endian.
+const (
+	Float32LE Encoding = "float32le"
+	Float64LE Encoding = "float64le"
+	Int16LE   Encoding = "int16le"
+)
+
+// Width returns the bytes of one value, 0 for an encoding that is not known. An empty one is Float32LE.
+func (e Encoding) Width() int {
+	switch e {
+	case Float32LE, "":
+		return 4
+	case Float64LE:
+		return 8
+	case Int16LE:
+		return 2
+	}
+	return 0
+}
+
+// Layout is the order of the samples in a raw buffer.
+type Layout string
+
+// The layouts of raw buffers.
+const (
+	SampleMajor  Layout = "sample_major"  // all channels of the first sample, then of the second, ...
+	ChannelMajor Layout = "channel_major" // all samples of the first channel, then of the second, ...
 )
 
 const formatRaw Format = "raw"
@@ -17,12 +47,12 @@ const formatRaw Format = "raw"
 //
 // Errors: payload_malformed where the bytes do not make whole samples of the given channels, unsupported_format
 // where encoding or layout is unknown.
-func ReadRaw(b []byte, enc eeg.Encoding, layout eeg.Layout, channels int, scale float64) (*mat.Dense, error) {
+func ReadRaw(b []byte, enc Encoding, layout Layout, channels int, scale float64) (*mat.Dense, error) {
 	width := enc.Width()
 	if width == 0 {
 		return nil, unsupported(formatRaw, map[string]any{"encoding": string(enc)}, "encoding %q is unknown", enc)
 	}
-	if layout != eeg.SampleMajor && layout != eeg.ChannelMajor && layout != "" {
+	if layout != SampleMajor && layout != ChannelMajor && layout != "" {
 		return nil, unsupported(formatRaw, map[string]any{"layout": string(layout)}, "layout %q is unknown", layout)
 	}
 	if channels <= 0 {
@@ -45,10 +75,10 @@ func ReadRaw(b []byte, enc eeg.Encoding, layout eeg.Layout, channels int, scale 
 	for c := range channels {
 		row := out.RawRowView(c)
 		at, step := c*width, channels*width
-		if layout == eeg.ChannelMajor {
+		if layout == ChannelMajor {
 			at, step = c*samples*width, width
 		}
-		read := valueReader(enc)
+		read := enc.reader()
 		for i := range row {
 			row[i] = scale * read(b[at:])
 			at += step
@@ -57,12 +87,12 @@ func ReadRaw(b []byte, enc eeg.Encoding, layout eeg.Layout, channels int, scale 
 	return out, nil
 }
 
-// valueReader returns what reads one value of a known encoding.
-func valueReader(e eeg.Encoding) func([]byte) float64 {
+// reader returns what reads one value of a known encoding.
+func (e Encoding) reader() func([]byte) float64 {
 	switch e {
-	case eeg.Float64LE:
+	case Float64LE:
 		return func(b []byte) float64 { return math.Float64frombits(binary.LittleEndian.Uint64(b)) }
-	case eeg.Int16LE:
+	case Int16LE:
 		return func(b []byte) float64 { return float64(int16(binary.LittleEndian.Uint16(b))) }
 	}
 	return func(b []byte) float64 { return float64(math.Float32frombits(binary.LittleEndian.Uint32(b))) }

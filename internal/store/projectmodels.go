@@ -15,7 +15,6 @@ import (
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
 
-	"github.com/neurod/neurod/eeg"
 	"github.com/neurod/neurod/models"
 )
 
@@ -45,7 +44,7 @@ type projectModelRow struct {
 	Name      string
 	Number    int
 	Version   string
-	Paradigm  eeg.Paradigm
+	Paradigm  string
 	Pipeline  string
 	State     models.ModelState
 	Size      int64
