@@ -22,19 +22,25 @@ import (
 	"slices"
 
 	"gonum.org/v1/gonum/mat"
+
+	"github.com/neurod/neurod/eeg"
 )
 
-// Paradigm names what kind of brain activity a decoder reads.
-type Paradigm string
+// The terms that decoders share with requests are those of package eeg.
+type (
+	Paradigm = eeg.Paradigm
+	Event    = eeg.Event
+	Target   = eeg.Target
+)
 
-// The paradigms a request can ask for. Auto lets the evidence choose; Undetermined is what it says where there is none.
+// The paradigms of package eeg.
 const (
-	MotorImagery Paradigm = "motor_imagery"
-	P300         Paradigm = "p300"
-	SSVEP        Paradigm = "ssvep"
-	Seizure      Paradigm = "seizure"
-	Auto         Paradigm = "auto"
-	Undetermined Paradigm = "undetermined"
+	MotorImagery = eeg.MotorImagery
+	P300         = eeg.P300
+	SSVEP        = eeg.SSVEP
+	Seizure      = eeg.Seizure
+	Auto         = eeg.Auto
+	Undetermined = eeg.Undetermined
 )
 
 // Signal is a stretch of multichannel EEG.
@@ -61,21 +67,7 @@ func (s Signal) Seconds() float64 {
 	return float64(s.Samples()) / s.Rate
 }
 
-// Event is something that happened during a recording, such as a cue or a flash.
-type Event struct {
-	Onset float64 // s after the first sample
-	Code  int     // device or paradigm code
-	Label string  // text, where the source has one
-}
-
-// Target is one flicker of an SSVEP stimulus.
-type Target struct {
-	Label     string
-	Frequency float64 // Hz
-	Phase     float64 // rad, 0 when unknown
-}
-
-// Stimulus describes what the person looked at, as far as the caller knows.
+// Stimulus describes what the person looked at, as far as the caller knows: eeg.Stimulus once it is checked.
 type Stimulus struct {
 	// Targets are the flickers on the screen (SSVEP). Empty asks for a frequency scan.
 	Targets []Target

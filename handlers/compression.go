@@ -7,25 +7,6 @@ import (
 	"github.com/klauspost/compress/gzhttp"
 )
 
-// compressible lists the routes whose answers are compressed for clients that take gzip: long lists and documents. Left out
-// are answers that hold a secret (keys, tokens, signed links), whose length would tell of it beside what a caller chooses
-// (Gluck, Harris, Prado, "BREACH: reviving the CRIME attack", 2013); streams, whose messages must not wait; downloads, which
-// come in ranges and under their checksum; and exports, which tell a break in the middle from the end.
-var compressible = map[string]bool{
-	"GET /api/v1/jobs":              true,
-	"GET /api/v1/jobs/:id":          true,
-	"GET /api/v1/models":            true,
-	"GET /api/v1/models/:name":      true,
-	"GET /v1/sessions":              true,
-	"GET /v1/sessions/:id/status":   true,
-	"GET /v1/sessions/:id/events":   true,
-	"GET /v1/sessions/:id/features": true,
-	"GET /v1/sessions/:id/decodes":  true,
-	"GET /v1/audit":                 true,
-	"GET /openapi.yaml":             true,
-	"GET /openapi.json":             true,
-}
-
 // minCompressed is the shortest answer that is compressed, in bytes: a shorter one goes in one packet as it is.
 const minCompressed = 1400
 

@@ -8,6 +8,7 @@ import (
 	"github.com/gin-gonic/gin"
 	"golang.org/x/sync/semaphore"
 
+	"github.com/neurod/neurod/eeg"
 	"github.com/neurod/neurod/internal/service"
 	"github.com/neurod/neurod/internal/strictjson"
 	"github.com/neurod/neurod/models"
@@ -64,19 +65,16 @@ var (
 	bareCost  = Cost{Query: queryLimit}
 	smallCost = Cost{Body: SmallBodyLimit, JSON: strictjson.Budget{Values: 20_000, Members: 1000}, Query: queryLimit}
 	// An event has four values at most; a P300 matrix 400, and each of its 1000 codes may light them all.
-	decodeCost = Cost{Body: DecodeBodyLimit, JSON: strictjson.Budget{Values: 4*service.MaxEvents + 50_000, Members: 4000}, Beside: besideLimit, Query: queryLimit}
+	decodeCost = Cost{Body: DecodeBodyLimit, JSON: strictjson.Budget{Values: 4*eeg.MaxEvents + 50_000, Members: 4000}, Beside: besideLimit, Query: queryLimit}
 	batchCost  = Cost{Body: BatchBodyLimit, JSON: decodeCost.JSON, Beside: besideLimit, Query: queryLimit}
 	// The values of a batch are its samples.
-	ingestCost = Cost{Body: IngestBodyLimit, JSON: strictjson.Budget{Values: service.MaxBatchValues + 1000, Members: service.MaxChannels + 8}, Query: queryLimit}
+	ingestCost = Cost{Body: IngestBodyLimit, JSON: strictjson.Budget{Values: service.MaxBatchValues + 1000, Members: eeg.MaxChannels + 8}, Query: queryLimit}
 	eventsCost = Cost{Body: EventsBodyLimit, JSON: strictjson.Budget{Values: 8 * service.MaxEventsAdded, Members: 100}, Query: queryLimit}
 	modelCost  = Cost{Body: ModelBodyLimit, JSON: strictjson.Budget{Values: 100, Members: 100}, Query: queryLimit}
 	importCost = Cost{Body: ImportBodyLimit, JSON: strictjson.Budget{Values: 1, Members: 1}, Unpaced: true, Query: importQueryLimit}
 )
 
-// costKey is where the cost of a route stands in the gin context.
-const costKey = "neurod.cost"
-
-// door holds a call to what needs no body, and leaves the route's cost to read.
+// door holds a call to what needs no body.
 func door(cost Cost) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		if n := len(c.Request.URL.RawQuery); n > cost.Query {
@@ -85,17 +83,12 @@ func door(cost Cost) gin.HandlerFunc {
 			fail(c, e)
 			return
 		}
-		c.Set(costKey, cost)
 		c.Next()
 	}
 }
 
 // costOf returns the cost of the route that a request is for.
-func costOf(c *gin.Context) Cost {
-	v, _ := c.Get(costKey)
-	cost, _ := v.(Cost)
-	return cost
-}
+func costOf(c *gin.Context) Cost { return routeOf(c).Cost }
 
 // admit holds a body that was read to the route's cost, before anything is made of it.
 func (cost Cost) admit(c *gin.Context, body []byte) error {

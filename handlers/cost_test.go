@@ -19,9 +19,9 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/neurod/neurod/eeg"
 	"github.com/neurod/neurod/handlers/middleware"
 	"github.com/neurod/neurod/handlers/render"
-	"github.com/neurod/neurod/internal/service"
 	"github.com/neurod/neurod/models"
 )
 
@@ -134,7 +134,7 @@ func channels(n int) string {
 // TestChannelsOfABatchAreCounted names the limit instead of comparing each name with all others.
 func TestChannelsOfABatchAreCounted(t *testing.T) {
 	t.Parallel()
-	body := `{"batch_id":"b","t0_unix_ms":1,"data":{"a":[0]` + channels(service.MaxChannels) + `}}`
+	body := `{"batch_id":"b","t0_unix_ms":1,"data":{"a":[0]` + channels(eeg.MaxChannels) + `}}`
 	_, err := jsonBatch([]byte(body))
 	if e := models.AsError(err); len(e.Fields) != 1 || e.Fields[0].Pointer != "/data" || e.Fields[0].Code != "too_many" {
 		t.Errorf("%v with fields %v", err, e.Fields)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/neurod/neurod/eeg"
 	"github.com/neurod/neurod/internal/service"
 	"github.com/neurod/neurod/internal/strictjson"
 	"github.com/neurod/neurod/models"
@@ -140,7 +141,7 @@ func withoutItems(body []byte, items []strictjson.Span) []byte {
 // defaults are the shared part of a batch, read once: where an item's section has no such member, the item's request points
 // to what stands here, so that it costs the same however many items there are.
 type defaults struct {
-	request models.DecodeRequest
+	request eeg.Request
 	given   given
 }
 
@@ -202,7 +203,7 @@ func parseItem(item []byte, shared *defaults) (rec service.Recording, beside int
 }
 
 // fill has a request point to what it leaves out.
-func (d *defaults) fill(req *models.DecodeRequest, own given) {
+func (d *defaults) fill(req *eeg.Request, own given) {
 	fillFields(&req.Input, &d.request.Input, own["input"])
 	switch c := d.request.Context; {
 	case c == nil:

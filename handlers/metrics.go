@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/neurod/neurod/handlers/middleware"
+	"github.com/neurod/neurod/models"
 )
 
 // observer counts and times requests by route. Unknown paths share one label, so that callers cannot make series.
@@ -27,6 +28,51 @@ func observer(reg *prometheus.Registry) middleware.Observe {
 		}
 		requests.WithLabelValues(method, route, strconv.Itoa(status)).Inc()
 		seconds.WithLabelValues(route).Observe(d.Seconds())
+	}
+}
+
+// Transports of live streams.
+const (
+	overWebSocket = "websocket"
+	overEvents    = "sse"
+)
+
+// streamMetrics count live streams by the transport that they take.
+type streamMetrics struct {
+	open    *prometheus.GaugeVec
+	refused *prometheus.CounterVec
+	ended   *prometheus.CounterVec
+}
+
+func newStreamMetrics(reg *prometheus.Registry) streamMetrics {
+	return streamMetrics{
+		open: register(reg, prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "neurod_streams",
+			Help: "Live streams that are open, by transport.",
+		}, []string{"transport"})),
+		refused: register(reg, prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "neurod_streams_refused_total",
+			Help: "Live streams refused because a key or a project had as many as it may, by transport.",
+		}, []string{"transport"})),
+		ended: register(reg, prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "neurod_streams_ended_total",
+			Help: "Live streams that have ended, by transport and why: over, left, slow, flood, restart, refused or fault.",
+		}, []string{"transport", "why"})),
+	}
+}
+
+// opened counts a stream that was asked for, and returns what counts its end where there is one.
+func (m streamMetrics) opened(transport string, err error) (ended func(error)) {
+	if err != nil {
+		if models.AsError(err).Code == models.TooManyStreams {
+			m.refused.WithLabelValues(transport).Inc()
+		}
+		return func(error) {}
+	}
+	m.open.WithLabelValues(transport).Inc()
+	return func(err error) {
+		m.open.WithLabelValues(transport).Dec()
+		m.ended.WithLabelValues(transport, endOf(err)).Inc()
 	}
 }
 

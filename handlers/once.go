@@ -11,9 +11,6 @@ import (
 	"github.com/neurod/neurod/internal/service"
 )
 
-// operationKey is where the operation of a route stands in the gin context, the scope of its Idempotency-Keys.
-const operationKey = "neurod.operation"
-
 // bindKeyed is bindJSON with the request's Idempotency-Key.
 func bindKeyed(c *gin.Context, dst any) (idem service.Idempotency, ok bool) {
 	b, err := readBody(c)
@@ -39,7 +36,7 @@ func (a *API) once(c *gin.Context, owner string, idem service.Idempotency, about
 	if idem.Key != "" && len(about) > 0 {
 		idem.Fingerprint = fingerprint(append(about, idem.Fingerprint)...)
 	}
-	accepted, err := a.cfg.Once.Do(c.Request.Context(), owner, c.GetString(operationKey), idem, check, func(ctx context.Context) (service.Answer, error) {
+	accepted, err := a.cfg.Once.Do(c.Request.Context(), owner, routeOf(c).Operation, idem, check, func(ctx context.Context) (service.Answer, error) {
 		status, document, ref, err := run(ctx)
 		if err != nil {
 			return service.Answer{}, err

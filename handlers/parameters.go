@@ -11,48 +11,6 @@ import (
 	"github.com/neurod/neurod/models"
 )
 
-// severalValues marks, behind its name, a parameter that may stand in a query more than once.
-const severalValues = "..."
-
-// parameters lists the query parameters that routes take. One of another name is refused, because the answer without it
-// would be another one than was asked for. What an import takes stands in its form; routes that are not listed are called by
-// machines that may add what they like.
-var parameters = map[string][]string{
-	"GET /api/v1/jobs":             {"state...", "kind...", "limit", "cursor", "parent_id"},
-	"GET /api/v1/jobs/:id":         {"wait_for_completion", "timeout_seconds", "include..."},
-	"POST /api/v1/jobs/:id/cancel": {},
-	"POST /api/v1/neuro/decode":    {}, "POST /api/v1/neuro/decode/batch": {},
-	"GET /api/v1/models": {}, "GET /api/v1/models/:name": {}, "DELETE /api/v1/models/:name": {},
-
-	"GET /v1/audit":    {"action", "limit", "cursor"},
-	"GET /v1/projects": {}, "GET /v1/projects/:id": {}, "DELETE /v1/projects/:id": {}, "GET /v1/projects/:id/keys": {}, "GET /v1/projects/:id/usage": {}, "DELETE /v1/projects/:id/keys/:key_id": {},
-
-	"GET /v1/sessions":                     {"ingestion_mode", "external_user_id", "limit", "cursor"},
-	"POST /v1/sessions":                    {},
-	"GET /v1/sessions/:id":                 {},
-	"POST /v1/sessions/:id/ingest":         {"batch_id", "t0_unix_ms", "unit", "encoding"},
-	"POST /v1/sessions/:id/end":            {},
-	"GET /v1/sessions/:id/status":          {},
-	"GET /v1/sessions/:id/events":          {"limit", "after"},
-	"POST /v1/sessions/:id/events":         {},
-	"GET /v1/sessions/:id/features":        {"limit", "after_ms", "only_passed", "order"},
-	"GET /v1/sessions/:id/features/stream": {"after_seq"},
-	"GET /v1/sessions/:id/decodes":         {"limit", "after_ms", "order"},
-	"POST /v1/sessions/:id/ws-token":       {},
-	"GET /v1/ws":                           {"session_id", "ws_token", "after_seq"},
-	"GET /v1/sessions/:id/export":          {"format", "limit", "offset", "include_raw", "only_passed"},
-	"DELETE /v1/users/:external_user_id":   {},
-
-	"GET /v1/models/list":                             {"api_key", "paradigm", "type"},
-	"GET /v1/models/:name/versions/:version/download": {"api_key", "token"},
-}
-
-// Parameters returns the query parameters that a route takes, and false where it does not look at them.
-func (r Route) Parameters() ([]string, bool) {
-	list, checked := parameters[r.Method+" "+r.Path]
-	return list, checked
-}
-
 // checkParameters refuses parameters that a route does not take, and values that contradict each other.
 func checkParameters(known []string) gin.HandlerFunc {
 	names := make([]string, len(known))

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/neurod/neurod/eeg"
 	"github.com/neurod/neurod/internal/strictjson"
 	"github.com/neurod/neurod/models"
 )
@@ -57,7 +58,7 @@ func FuzzParseRecording(f *testing.F) {
 		if strictjson.Check(body) != nil {
 			return // what is lifted out is checked as base64 later
 		}
-		var want models.DecodeRequest
+		var want eeg.Request
 		if err := json.Unmarshal(body, &want); err != nil {
 			t.Fatalf("accepted %q, which encoding/json refuses: %v", body, err)
 		}
@@ -125,7 +126,7 @@ func TestBatchDefaults(t *testing.T) {
 	if string(recs[1].Data) != "QUE=" || second.Input.Channels.Count != 2 || second.Input.SampleRate != 250 || second.Context.Locale != "en" || second.Context.UIMode != "cursor" {
 		t.Errorf("second item: %+v", second)
 	}
-	if d := cmp.Diff(models.DecodeEvents{{OnsetS: 2}}, second.Input.Events); d != "" {
+	if d := cmp.Diff(eeg.Events{{Onset: 2}}, second.Input.Events); d != "" {
 		t.Errorf("events of the item replace the default's (-want +got):\n%s", d)
 	}
 	for i, pointer := range map[int]string{2: "/input", 3: "/input/sample_rate"} {
@@ -154,7 +155,7 @@ func BenchmarkParse(b *testing.B) {
 		b.SetBytes(int64(len(body)))
 		b.ReportAllocs()
 		for b.Loop() {
-			var req models.DecodeRequest
+			var req eeg.Request
 			if err := json.Unmarshal(body, &req); err != nil {
 				b.Fatal(err)
 			}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/neurod/neurod/eeg"
 	"github.com/neurod/neurod/handlers/middleware"
 	"github.com/neurod/neurod/handlers/render"
 	"github.com/neurod/neurod/internal/service"
@@ -23,7 +24,7 @@ type registryModel struct {
 	Name            string         `json:"name"`
 	Version         string         `json:"version"`
 	Type            string         `json:"type"`
-	Paradigm        string         `json:"paradigm"`
+	Paradigm        eeg.Paradigm   `json:"paradigm"`
 	NFeatures       int            `json:"n_features"` // channels that the model looks at; 0 for any montage
 	NClasses        int            `json:"n_classes"`  // 0 where the request names them
 	SizeMB          float64        `json:"size_mb"`    // 10⁶ bytes
@@ -72,7 +73,7 @@ func checksum(sum string) string { return "sha256:" + sum }
 
 // listRegistry is GET /v1/models/list.
 func (a *API) listRegistry(c *gin.Context) {
-	list, err := a.cfg.Registry.Available(c.Request.Context(), principal(c), service.ModelFilter{Paradigm: c.Query("paradigm"), Type: c.Query("type")})
+	list, err := a.cfg.Registry.Available(c.Request.Context(), principal(c), service.ModelFilter{Paradigm: eeg.Paradigm(c.Query("paradigm")), Type: c.Query("type")})
 	if err != nil {
 		fail(c, err)
 		return
@@ -188,7 +189,7 @@ func (a *API) logEvent(c *gin.Context) {
 	if unreadable == nil && len(b) > 0 {
 		unreadable = decodeJSON(b, &body)
 	}
-	count := a.count(Route{Path: c.FullPath(), Auth: middleware.AuthBodyKey})
+	count := a.count(*routeOf(c))
 	if !middleware.AuthenticateBody(c, a.cfg.Accounts, body.APIKey, unreadable, count) {
 		return
 	}
@@ -347,7 +348,7 @@ type modelDocument struct {
 	Source          string            `json:"source"` // project, builtin, training_free, directory
 	State           models.ModelState `json:"state"`
 	Type            string            `json:"type"`
-	Paradigm        string            `json:"paradigm"`
+	Paradigm        eeg.Paradigm      `json:"paradigm"`
 	Pipeline        string            `json:"pipeline"`
 	Classes         []string          `json:"classes"`
 	Channels        []string          `json:"channels"`

@@ -1,8 +1,8 @@
 // Package handlers is the HTTP face of neurod: thin adapters from requests to the use cases of internal/service.
 //
-// One table (API.Routes) names every route with its credential, scope and cost; NewRouter mounts exactly that
-// table, and the security matrix test walks what was mounted. A handler reads, calls one use case and writes; rules
-// and authorization live in the services. Errors are rendered by package render in the family of the path.
+// One table (API.Routes) says all that is known of every route; NewRouter mounts exactly that table, and the security matrix
+// test walks what was mounted. A handler reads, calls one use case and writes; rules and authorization live in the services.
+// Errors are rendered by package render in the family of the route.
 //
 // Invariants: no route outside the table; no handler knows a database, a queue or a decoder; every answer carries
 // X-Request-Id and the security headers.
@@ -21,7 +21,6 @@ import (
 
 	"github.com/gin-gonic/gin"
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/neurod/neurod/handlers/middleware"
 	"github.com/neurod/neurod/handlers/render"
@@ -70,126 +69,10 @@ type API struct {
 	cfg  Config
 	room *room // Config.BodyMemory
 
+	streams streamMetrics
+
 	public  *url.URL       // Config.PublicURL, nil for none
 	proxies []netip.Prefix // Config.TrustedProxies
-}
-
-// Route is a row of the route table.
-type Route struct {
-	Method string
-	Path   string          // gin pattern
-	Auth   middleware.Auth // which credential it takes
-	Scope  models.Scope    // which right an API key needs; "" with other credentials
-	Cost                   // what a call may cost
-	Repeat                 // what a repetition of a call does
-	Handle gin.HandlerFunc
-}
-
-// Repeat says what a call does that is sent a second time with the Idempotency-Key of the first. Every POST says one of the
-// two, or is not mounted.
-type Repeat struct {
-	// Operation is the scope of the key beside the project or user: the second call gets the answer of the first.
-	Operation string
-	// Harmless is why the key is not looked at.
-	Harmless string
-}
-
-// once is for a call that makes something. Its handler runs it in API.once, or hands the key to a use case that stores it.
-func once(operation string) Repeat { return Repeat{Operation: operation} }
-
-// harmless is for a call of which a repetition makes nothing twice, and why.
-func harmless(why string) Repeat { return Repeat{Harmless: why} }
-
-// safe is for methods that are idempotent by themselves (RFC 9110, section 9.2.2).
-var safe = harmless("GET and DELETE")
-
-// complete reports whether the row says what a repetition does.
-func (r Route) complete() bool {
-	return (r.Operation == "") != (r.Harmless == "") && (r.Method != http.MethodPost || r.Repeat != safe)
-}
-
-// media lists the media types that a path takes beside JSON.
-var media = map[string][]string{"/v1/sessions/:id/ingest": {octets}, "/v1/sessions/import": importMedia, "/api/v1/models": {octets}}
-
-// Family returns the family in which the route's errors are rendered.
-func (r Route) Family() render.Family { return render.FamilyOf(r.Path) }
-
-// probes are the routes by which whoever runs a process sees how it does.
-func (a *API) probes() []Route {
-	metrics := gin.WrapH(promhttp.HandlerFor(a.cfg.Metrics, promhttp.HandlerOpts{}))
-	return []Route{
-		{http.MethodGet, "/healthz", middleware.AuthNone, "", bareCost, safe, a.healthz},
-		{http.MethodGet, "/readyz", middleware.AuthNone, "", bareCost, safe, a.readyz},
-		{http.MethodGet, "/metrics", middleware.AuthNone, "", bareCost, safe, metrics},
-	}
-}
-
-// Routes is the table of every route there is.
-func (a *API) Routes() []Route {
-	const none, jwt, key, project = middleware.AuthNone, middleware.AuthJWT, middleware.AuthKey, middleware.AuthProject
-	const get, post, del = http.MethodGet, http.MethodPost, http.MethodDelete
-	return append([]Route{
-		{post, "/api/v1/neuro/decode", key, models.ScopeDecode, decodeCost, once(service.OperationDecode), a.decode},
-		{post, "/api/v1/neuro/decode/batch", key, models.ScopeDecode, batchCost, once(service.OperationDecodeBatch), a.decodeBatch},
-		{get, "/api/v1/jobs", key, models.ScopeJobsRead, bareCost, safe, a.listJobs},
-		{get, "/api/v1/jobs/:id", key, models.ScopeJobsRead, bareCost, safe, a.getJob},
-		{post, "/api/v1/jobs/:id/cancel", key, models.ScopeJobsWrite, bareCost, harmless("a canceled job stays canceled"), a.cancelJob},
-
-		{post, "/v1/auth/signup", none, "", smallCost, harmless("an e-mail has one account"), a.signup},
-		{post, "/v1/auth/login", none, "", smallCost, harmless("a login is thrown away, and its tokens are not to be kept"), a.login},
-		{post, "/v1/auth/refresh", none, "", smallCost, once(service.OperationKeyRefresh), a.refresh},
-		{post, "/v1/auth/logout", none, "", smallCost, harmless("a login ends once"), a.logout},
-		{post, "/v1/projects", jwt, "", smallCost, once(service.OperationProject), a.createProject},
-		{get, "/v1/projects", jwt, "", bareCost, safe, a.listProjects},
-		{get, "/v1/projects/:id", jwt, "", bareCost, safe, a.getProject},
-		{post, "/v1/projects/:id/keys", jwt, "", smallCost, once(service.OperationKey), a.createKey},
-		{get, "/v1/projects/:id/keys", jwt, "", bareCost, safe, a.listKeys},
-		{get, "/v1/projects/:id/usage", jwt, "", bareCost, safe, a.projectUsage},
-		{del, "/v1/projects/:id/keys/:key_id", jwt, "", bareCost, safe, a.revokeKey},
-
-		{del, "/v1/projects/:id", jwt, "", bareCost, safe, a.deleteProject},
-		{post, "/v1/account/password", jwt, "", smallCost, harmless("the old password is good once"), a.changePassword},
-		{post, "/v1/account/delete", jwt, "", smallCost, harmless("an account goes once"), a.deleteAccount},
-
-		{get, "/v1/audit", jwt, "", bareCost, safe, a.listAudit},
-
-		{post, "/v1/sessions", project, models.ScopeSessions, smallCost, once(service.OperationSession), a.createSession},
-		{post, "/v1/sessions/import", project, models.ScopeSessions, importCost, once(service.OperationImport), a.importSession},
-		{get, "/v1/sessions", project, models.ScopeSessions, bareCost, safe, a.listSessions},
-		{get, "/v1/sessions/:id", project, models.ScopeSessions, bareCost, safe, a.getSession},
-		{post, "/v1/sessions/:id/ingest", project, models.ScopeSessions, ingestCost, once(service.OperationIngest), a.ingest},
-		{post, "/v1/sessions/:id/end", project, models.ScopeSessions, smallCost, once(service.OperationEndSession), a.endSession},
-		{get, "/v1/sessions/:id/status", project, models.ScopeSessions, bareCost, safe, a.sessionStatus},
-		{get, "/v1/sessions/:id/events", project, models.ScopeSessions, bareCost, safe, a.listEvents},
-		{post, "/v1/sessions/:id/events", project, models.ScopeSessions, eventsCost, once(service.OperationEvents), a.addEvents},
-		{get, "/v1/sessions/:id/features", project, models.ScopeSessions, bareCost, safe, a.features},
-		{get, "/v1/sessions/:id/features/stream", project, models.ScopeSessions, bareCost, safe, a.featureStream},
-		{get, "/v1/sessions/:id/decodes", project, models.ScopeSessions, bareCost, safe, a.decodes},
-		{post, "/v1/sessions/:id/ws-token", project, models.ScopeSessions, bareCost, harmless("nothing is stored; a fresh token is better than an old one"), a.wsToken},
-		{get, "/v1/ws", none, "", bareCost, safe, a.ws}, // its credential is the stream token
-		{get, "/v1/sessions/:id/export", project, models.ScopeSessions, bareCost, safe, a.export},
-
-		{del, "/v1/users/:external_user_id", key, models.ScopeErase, bareCost, safe, a.eraseUser},
-
-		{get, "/v1/models/list", middleware.AuthQueryKey, models.ScopeCatalogRead, bareCost, safe, a.listRegistry},
-		{get, "/v1/models/:name/versions/:version/download", middleware.AuthQueryKey, models.ScopeCatalogRead, bareCost, safe, a.downloadModel},
-		{post, "/v1/analytics/log", middleware.AuthBodyKey, "", smallCost, once(service.OperationEvent), a.logEvent},
-		{post, "/v1/auth/validate", none, "", smallCost, harmless("it only reads"), a.validateKey}, // what these three are about is the key they are sent
-		{post, "/v1/auth/revoke", none, "", smallCost, harmless("a key is revoked once"), a.revokeOwnKey},
-		{post, "/v1/installer/github-token", none, "", smallCost, harmless("there is none to be given"), a.installerToken},
-
-		{post, "/api/v1/models", key, models.ScopeCatalogWrite, modelCost, once(service.OperationModel), a.uploadModel},
-		{get, "/api/v1/models", key, models.ScopeCatalogRead, bareCost, safe, a.listModels},
-		{get, "/api/v1/models/:name", key, models.ScopeCatalogRead, bareCost, safe, a.getModel},
-		{del, "/api/v1/models/:name", key, models.ScopeCatalogWrite, bareCost, safe, a.deleteModel},
-		{post, "/api/v1/models/:name/rollback", key, models.ScopeCatalogWrite, smallCost, once(service.OperationRollback), a.rollbackModel},
-		{post, "/api/v1/models/train", key, models.ScopeCatalogWrite, smallCost, once(service.OperationTrain), a.trainModel},
-		{post, "/api/v1/models/:name/calibrate", key, models.ScopeCatalogWrite, smallCost, once(service.OperationCalibrate), a.calibrateModel},
-
-		{get, "/api/health", none, "", bareCost, safe, a.apiHealth},
-		{get, "/openapi.yaml", none, "", bareCost, safe, a.openAPI},
-		{get, "/openapi.json", none, "", bareCost, safe, a.openAPIJSON},
-	}, a.probes()...)
 }
 
 // New returns the API; NewRouter mounts it.
@@ -209,7 +92,7 @@ func New(cfg Config) *API {
 	// A single body must always fit.
 	const largest = ModelBodyLimit + bodyStep
 	size := max(cfg.BodyMemory, largest)
-	a := &API{cfg: cfg, room: newRoom(size, max(size/3, largest)), proxies: networks(cfg.TrustedProxies)}
+	a := &API{cfg: cfg, room: newRoom(size, max(size/3, largest)), streams: newStreamMetrics(cfg.Metrics), proxies: networks(cfg.TrustedProxies)}
 	if cfg.PublicURL != "" {
 		if u, err := url.Parse(strings.TrimRight(cfg.PublicURL, "/")); err == nil {
 			a.public = u
@@ -232,6 +115,7 @@ func (a *API) mount(routes []Route) (*gin.Engine, error) {
 		return nil, fmt.Errorf("handlers: trusted proxies: %w", err)
 	}
 	e.Use(
+		middleware.Know(a.facts()),
 		middleware.RequestID(),
 		middleware.AccessLog(a.cfg.Log, observer(a.cfg.Metrics)),
 		middleware.Recover(a.cfg.Log),
@@ -241,7 +125,7 @@ func (a *API) mount(routes []Route) (*gin.Engine, error) {
 		if !r.complete() {
 			return nil, fmt.Errorf("handlers: %s %s does not say what a repetition with the same Idempotency-Key does", r.Method, r.Path)
 		}
-		chain := append(make([]gin.HandlerFunc, 0, 4), door(r.Cost), func(c *gin.Context) { c.Set(operationKey, r.Operation) })
+		chain := append(make([]gin.HandlerFunc, 0, 4), func(c *gin.Context) { c.Set(routeKey, &r) }, door(r.Cost))
 		switch count := a.count(r); {
 		case r.Auth == middleware.AuthBodyKey: // the handler authenticates and counts
 		case r.Auth != middleware.AuthNone:
@@ -253,9 +137,9 @@ func (a *API) mount(routes []Route) (*gin.Engine, error) {
 			chain = append(chain, checkParameters(known))
 		}
 		if r.Cost.Body > 0 {
-			chain = append(chain, middleware.Prepare(middleware.BodyConfig{Limit: r.Cost.Body, Media: media[r.Path], Unpaced: r.Cost.Unpaced}))
+			chain = append(chain, middleware.Prepare(middleware.BodyConfig{Limit: r.Cost.Body, Media: r.Media, Unpaced: r.Cost.Unpaced}))
 		}
-		if compressible[r.Method+" "+r.Path] {
+		if r.Compressed {
 			chain = append(chain, compress())
 		}
 		e.Handle(r.Method, r.Path, append(chain, r.Handle)...)
@@ -284,17 +168,38 @@ func (r Route) matches(path string) bool {
 	})
 }
 
+// facts returns what middleware knows of the route of a request. Errors at a path that no route has, also with another method or
+// a slash at its end, are rendered in the family of the route that is nearest.
+func (a *API) facts() func(*gin.Context) middleware.Facts {
+	type at struct{ method, path string }
+	routes := a.Routes()
+	matched := make(map[at]middleware.Facts, len(routes))
+	families := make(map[string]render.Family, len(routes))
+	for _, r := range routes {
+		matched[at{r.Method, r.Path}] = middleware.Facts{Family: r.Family, Quiet: r.Quiet}
+		families[r.Path] = r.Family
+	}
+	return func(c *gin.Context) middleware.Facts {
+		if f, there := matched[at{c.Request.Method, c.FullPath()}]; there {
+			return f
+		}
+		if f, there := families[strings.TrimSuffix(c.Request.URL.Path, "/")]; there {
+			return middleware.Facts{Family: f}
+		}
+		return middleware.Facts{Family: render.FamilyOf(c.Request.URL.Path)}
+	}
+}
+
 // count returns what counts the calls of a route, nil where it has no limit.
 func (a *API) count(r Route) middleware.Count {
-	rule, limited := service.LimitRuleOf(r.Path)
-	if a.cfg.Limits == nil || !limited {
+	if a.cfg.Limits == nil || !r.Limit.Limits() {
 		return nil
 	}
 	return func(c *gin.Context, p models.Principal) (models.Quota, error) {
 		if r.Auth != middleware.AuthNone && p.KeyID == "" && p.UserID == "" {
 			return a.cfg.Limits.TakeRefused(c.Request.Context(), c.ClientIP())
 		}
-		return a.cfg.Limits.Take(c.Request.Context(), rule, p, c.ClientIP())
+		return a.cfg.Limits.Take(c.Request.Context(), r.Limit, p, c.ClientIP())
 	}
 }
 
@@ -375,6 +280,7 @@ func NewServer(cfg ServerConfig, h http.Handler, log *slog.Logger) *http.Server 
 		WriteTimeout:      or(cfg.WriteTimeout, 210*time.Second),
 		IdleTimeout:       or(cfg.IdleTimeout, 120*time.Second),
 		MaxHeaderBytes:    cfg.MaxHeaderBytes,
+		ConnContext:       keepConn,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
 }

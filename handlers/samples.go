@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"strconv"
 
+	"github.com/neurod/neurod/eeg"
 	"github.com/neurod/neurod/internal/service"
 	"github.com/neurod/neurod/internal/strictjson"
 	"github.com/neurod/neurod/models"
@@ -60,8 +61,8 @@ func parseChannels(b []byte) ([]service.ChannelSamples, error) {
 		switch {
 		case seen[name]:
 			return nil, models.InvalidField(pointer, "duplicate", "stands there twice")
-		case len(out) == service.MaxChannels:
-			return nil, models.InvalidField("/data", "too_many", "has more than %d channels", service.MaxChannels)
+		case len(out) == eeg.MaxChannels:
+			return nil, models.InvalidField("/data", "too_many", "has more than %d channels", eeg.MaxChannels)
 		}
 		seen[name] = true
 		p.take(':')
@@ -252,7 +253,7 @@ func (p *plain) channels() ([]service.ChannelSamples, bool) {
 			return nil, false
 		}
 		name, ok := p.text()
-		if !ok || !p.take(':') || !p.take('[') || seen[name] || len(out) == service.MaxChannels {
+		if !ok || !p.take(':') || !p.take('[') || seen[name] || len(out) == eeg.MaxChannels {
 			return nil, false
 		}
 		seen[name] = true

@@ -13,6 +13,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/neurod/neurod/eeg"
 	"github.com/neurod/neurod/internal/service"
 	"github.com/neurod/neurod/models"
 )
@@ -52,12 +53,12 @@ type sessionFields struct {
 
 // liveFields is what callers see of how a session is decoded as it runs.
 type liveFields struct {
-	Paradigm string                 `json:"paradigm"`
-	Model    string                 `json:"model,omitempty"`
-	WindowS  float64                `json:"window_s"`
-	HopS     float64                `json:"hop_s"`
-	Stimulus *models.DecodeStimulus `json:"stimulus,omitempty"`
-	Intents  map[string]string      `json:"intents,omitempty"`
+	Paradigm eeg.Paradigm      `json:"paradigm"`
+	Model    string            `json:"model,omitempty"`
+	WindowS  float64           `json:"window_s"`
+	HopS     float64           `json:"hop_s"`
+	Stimulus *eeg.Stimulus     `json:"stimulus,omitempty"`
+	Intents  map[string]string `json:"intents,omitempty"`
 	// Alignment is given where the session was made with it.
 	Alignment string `json:"alignment,omitempty"`
 }

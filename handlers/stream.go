@@ -3,8 +3,10 @@ package handlers
 import (
 	"context"
 	"errors"
+	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -23,7 +25,63 @@ const (
 	streamWrite = 5 * time.Second
 	// streamPing is the pause between two pings; a client that does not answer within streamWrite is gone.
 	streamPing = 20 * time.Second
+	// streamControls is how many pings and pongs a client may send from one of our pings to the next: each ping wants an answer.
+	streamControls = 200
+	// streamBuffer is how many bytes the kernel keeps for a client that does not read: the largest message fits. Without it,
+	// it keeps megabytes.
+	streamBuffer = 256 << 10
 )
+
+// What ends a stream whose client sends more than it may: data at all, or more pings and pongs than anybody needs.
+var (
+	errData  = errors.New("handlers: the client sent data")
+	errFlood = errors.New("handlers: too many control frames")
+)
+
+// streamLeave is how long such a client has for the closing handshake, in which what it goes on sending is read and dropped;
+// others have streamWrite.
+const streamLeave = time.Second
+
+// connKey is where the connection of a request stands in its context.
+type connKey struct{}
+
+func keepConn(ctx context.Context, c net.Conn) context.Context {
+	return context.WithValue(ctx, connKey{}, c)
+}
+
+// boundBuffer holds what the kernel keeps for the client of a stream to streamBuffer.
+func boundBuffer(ctx context.Context) {
+	if c, ok := ctx.Value(connKey{}).(*net.TCPConn); ok {
+		_ = c.SetWriteBuffer(streamBuffer) // else it is as large as it is
+	}
+}
+
+// boundClose ends a connection after a while whatever its client does: in the closing handshake package websocket reads
+// what a frame claims to have, without a limit of time.
+func boundClose(ctx context.Context, most time.Duration) {
+	if c, ok := ctx.Value(connKey{}).(net.Conn); ok {
+		_ = c.SetDeadline(time.Now().Add(most)) // else it is closed already
+	}
+}
+
+// controls counts the control frames of a client. The reader of its connection calls it, one after another.
+type controls struct {
+	since time.Time
+	n     int
+	flood func()
+}
+
+// count reports whether a frame is to be answered.
+func (l *controls) count() bool {
+	if now := time.Now(); now.Sub(l.since) >= streamPing {
+		l.since, l.n = now, 0
+	}
+	if l.n++; l.n > streamControls {
+		l.flood()
+		return false
+	}
+	return true
+}
 
 // streamProtocol is the subprotocol of the WebSocket; tokenProtocol precedes a token that is offered as another one, so
 // that it need not stand in a URL.
@@ -84,26 +142,51 @@ func (a *API) ws(c *gin.Context) {
 		return
 	}
 	stream, err := a.cfg.Sessions.OpenStream(c.Request.Context(), token, c.Query("session_id"), after)
+	ended := a.streams.opened(overWebSocket, err)
 	if err != nil {
 		fail(c, err)
 		return
 	}
+	defer func() {
+		stream.Close()
+		ended(err)
+	}()
 	if !strings.EqualFold(c.GetHeader("Upgrade"), "websocket") {
 		c.Header("Upgrade", "websocket")
-		fail(c, models.NewError(render.UpgradeRequired))
+		err = models.NewError(render.UpgradeRequired)
+		fail(c, err)
 		return
 	}
-	conn, err := websocket.Accept(c.Writer, c.Request, &websocket.AcceptOptions{
+	boundBuffer(c.Request.Context())
+	ctx, cancel := context.WithCancelCause(c.Request.Context())
+	defer cancel(nil)
+	frames := &controls{flood: func() { cancel(errFlood) }}
+	var conn *websocket.Conn
+	conn, err = websocket.Accept(c.Writer, c.Request, &websocket.AcceptOptions{
 		Subprotocols: []string{streamProtocol},
 		// The token is the credential and no browser adds it by itself, so pages of any origin may connect.
 		InsecureSkipVerify: true,
+		OnPingReceived:     func(context.Context, []byte) bool { return frames.count() },
+		OnPongReceived:     func(context.Context, []byte) { frames.count() },
 	})
 	if err != nil {
 		c.Abort() // Accept has answered
 		return
 	}
-	defer conn.CloseNow() // does nothing after Close
-	ctx := conn.CloseRead(c.Request.Context())
+	reading := make(chan struct{})
+	go func() {
+		defer close(reading)
+		// Pings, pongs and the end are dealt with here; it returns at the first frame of data, and reads none of it.
+		_, _, err := conn.Reader(c.Request.Context())
+		if err == nil {
+			err = errData
+		}
+		cancel(err)
+	}()
+	defer func() {
+		conn.CloseNow() // does nothing after Close
+		<-reading
+	}()
 	pinged := time.Now()
 	err = stream.Run(ctx, func(e service.StreamEvent) error {
 		b := streamMessage(e)
@@ -118,7 +201,32 @@ func (a *API) ws(c *gin.Context) {
 		pinged = time.Now()
 		return conn.Ping(writing)
 	})
+	leave := streamWrite
+	if cause := context.Cause(ctx); errors.Is(cause, errFlood) || errors.Is(cause, errData) {
+		err, leave = cause, streamLeave
+	}
+	boundClose(c.Request.Context(), leave)
 	_ = conn.Close(closeCode(err)) // a client that has gone away cannot be told so
+}
+
+// endOf names why a stream ended, for the metrics.
+func endOf(err error) string {
+	var known *models.Error
+	switch {
+	case err == nil:
+		return "over"
+	case errors.Is(err, service.ErrDraining):
+		return "restart"
+	case errors.Is(err, errFlood), errors.Is(err, errData):
+		return "flood"
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
+		return "slow"
+	case errors.As(err, &known) && !known.Class().Ours():
+		return "refused"
+	case errors.As(err, &known):
+		return "fault"
+	}
+	return "left" // a connection that breaks, mostly
 }
 
 // closeCode says why a stream ended (RFC 6455, section 7.4).
@@ -129,6 +237,12 @@ func closeCode(err error) (websocket.StatusCode, string) {
 		return websocket.StatusNormalClosure, "session_ended"
 	case errors.Is(err, service.ErrDraining):
 		return websocket.StatusGoingAway, "restarting: connect again with after_seq"
+	case errors.Is(err, errData):
+		return websocket.StatusPolicyViolation, "unexpected data message"
+	case errors.Is(err, errFlood):
+		return websocket.StatusPolicyViolation, "too many pings and pongs"
+	case errors.Is(err, context.Canceled): // what the client sent cannot be read, or it has gone
+		return websocket.StatusProtocolError, "not a frame"
 	case errors.Is(err, context.DeadlineExceeded):
 		return websocket.StatusTryAgainLater, "too slow: connect again with after_seq"
 	case errors.As(err, &known) && !known.Class().Ours():
@@ -173,10 +287,16 @@ func (a *API) featureStream(c *gin.Context) {
 		return
 	}
 	stream, err := a.cfg.Sessions.OpenOwnStream(c.Request.Context(), principal(c), c.Param("id"), after)
+	ended := a.streams.opened(overEvents, err)
 	if err != nil {
 		fail(c, err)
 		return
 	}
+	defer func() {
+		stream.Close()
+		ended(err)
+	}()
+	boundBuffer(c.Request.Context())
 	c.Header("Content-Type", "text/event-stream")
 	c.Header("X-Accel-Buffering", "no") // proxies pass each event on at once
 	c.Status(http.StatusOK)
@@ -191,11 +311,11 @@ func (a *API) featureStream(c *gin.Context) {
 		}
 		return out.Flush()
 	}
-	if err := write(": stream of " + c.Param("id") + "\n\n"); err != nil {
+	if err = write(": stream of " + c.Param("id") + "\n\n"); err != nil {
 		return
 	}
 	spoke := time.Now()
-	_ = stream.Run(c.Request.Context(), func(e service.StreamEvent) error { // the answer has begun: the end says all there is
+	err = stream.Run(c.Request.Context(), func(e service.StreamEvent) error { // the answer has begun: the end says all there is
 		text := ": alive\n\n"
 		switch {
 		case e.Window != nil:

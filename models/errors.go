@@ -81,6 +81,7 @@ const (
 	ProjectQuotaFull       Code = "project_quota_full"
 	NotConfigured          Code = "not_configured"
 	RateLimited            Code = "rate_limited"
+	TooManyStreams         Code = "too_many_streams"
 	Unavailable            Code = "unavailable"
 	StorageFull            Code = "storage_full"
 	Internal               Code = "internal_error"
@@ -156,6 +157,7 @@ var ErrorTable = map[Code]Entry{
 	ProjectQuotaFull:       {ClassExhausted, "A quota of the project is used up; the project must free something."},
 	NotConfigured:          {ClassUnavailable, "This server is not configured for this call."},
 	RateLimited:            {ClassExhausted, "Rate limit exceeded."},
+	TooManyStreams:         {ClassExhausted, "As many live streams are open as may be; end some."},
 	Unavailable:            {ClassUnavailable, "A part of the service is not available; try again."},
 	StorageFull:            {ClassUnavailable, "The disk of the service is full. Nothing was stored; try again later."},
 	Internal:               {ClassInternal, "Something went wrong on our side."},

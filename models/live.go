@@ -3,15 +3,17 @@ package models
 import (
 	"fmt"
 	"time"
+
+	"github.com/neurod/neurod/eeg"
 )
 
 // LiveDecode says how a session is decoded as it runs: window k covers WindowMS from the origin + k · HopMS.
 type LiveDecode struct {
-	Paradigm string            `json:"paradigm"`
+	Paradigm eeg.Paradigm      `json:"paradigm"`
 	Model    string            `json:"model,omitempty"`
 	WindowMS int               `json:"window_ms"`
 	HopMS    int               `json:"hop_ms"`
-	Stimulus *DecodeStimulus   `json:"stimulus,omitempty"`
+	Stimulus *eeg.Stimulus     `json:"stimulus,omitempty"`
 	Intents  map[string]string `json:"intents,omitempty"`
 	// Alignment is that of a decode request: auto (default), none.
 	Alignment string `json:"alignment,omitempty"`

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/neurod/neurod/eeg"
 	"github.com/neurod/neurod/models"
 )
 
@@ -110,14 +111,14 @@ func TestStates(t *testing.T) {
 
 func TestChannelsAreACountOrNames(t *testing.T) {
 	t.Parallel()
-	for in, want := range map[string]models.Channels{
+	for in, want := range map[string]eeg.Channels{
 		`8`:           {Count: 8},
 		`8.0`:         {Count: 8},
 		`2147483647`:  {Count: 2147483647},
 		`["C3","C4"]`: {Count: 2, Names: []string{"C3", "C4"}},
 		`[]`:          {Names: []string{}},
 	} {
-		var got models.Channels
+		var got eeg.Channels
 		if err := json.Unmarshal([]byte(in), &got); err != nil {
 			t.Errorf("%s: %v", in, err)
 			continue
@@ -131,7 +132,7 @@ func TestChannelsAreACountOrNames(t *testing.T) {
 		}
 	}
 	for _, in := range []string{`8.5`, `"8"`, `[1,2]`, `{}`, `true`} {
-		if err := json.Unmarshal([]byte(in), new(models.Channels)); err == nil {
+		if err := json.Unmarshal([]byte(in), new(eeg.Channels)); err == nil {
 			t.Errorf("%s was accepted", in)
 		}
 	}
@@ -140,7 +141,7 @@ func TestChannelsAreACountOrNames(t *testing.T) {
 func TestContextKeepsFreeKeys(t *testing.T) {
 	t.Parallel()
 	const in = `{"locale":"de","room":{"name":"kitchen"},"session_history":["a"],"x":1}`
-	var c models.DecodeContext
+	var c eeg.Context
 	if err := json.Unmarshal([]byte(in), &c); err != nil {
 		t.Fatal(err)
 	}

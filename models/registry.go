@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"slices"
 	"time"
+
+	"github.com/neurod/neurod/eeg"
 )
 
 // License is a tier of what an API key may use. Each tier includes those before it.
@@ -31,15 +33,15 @@ func (l License) Covers(required License) bool {
 
 // ModelInfo is what is known of a model file to who cannot decode with it.
 type ModelInfo struct {
-	Name     string   `json:"name"`
-	Version  string   `json:"version"`
-	Paradigm string   `json:"paradigm"`
-	Pipeline string   `json:"pipeline"`
-	Type     string   `json:"type"` // RxLDA, RxGMM, or the pipeline
-	Classes  []string `json:"classes"`
-	Channels []string `json:"channels"` // empty for any montage
-	RateHz   float64  `json:"rate_hz"`  // 0 for any rate
-	License  License  `json:"license"`  // least tier of those who may use it
+	Name     string       `json:"name"`
+	Version  string       `json:"version"`
+	Paradigm eeg.Paradigm `json:"paradigm"`
+	Pipeline string       `json:"pipeline"`
+	Type     string       `json:"type"` // RxLDA, RxGMM, or the pipeline
+	Classes  []string     `json:"classes"`
+	Channels []string     `json:"channels"` // empty for any montage
+	RateHz   float64      `json:"rate_hz"`  // 0 for any rate
+	License  License      `json:"license"`  // least tier of those who may use it
 
 	Summary     string `json:"summary"`
 	IntendedUse string `json:"intended_use"`
@@ -71,7 +73,7 @@ type ProjectModel struct {
 	Name      string
 	Number    int // counts the versions of a name from 1; later versions have larger ones
 	Version   string
-	Paradigm  string
+	Paradigm  eeg.Paradigm
 	Pipeline  string
 	State     ModelState
 	Size      int64  // bytes of the file

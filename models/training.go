@@ -1,6 +1,10 @@
 package models
 
-import "encoding/json"
+import (
+	"encoding/json"
+
+	"github.com/neurod/neurod/eeg"
+)
 
 // TrainingSession names a session whose labelled trials are learned.
 type TrainingSession struct {
@@ -27,9 +31,9 @@ type LabelledTrials struct {
 
 // TrainRequest asks for a model.
 type TrainRequest struct {
-	Name     string `json:"name"`
-	Paradigm string `json:"paradigm"`
-	Pipeline string `json:"pipeline,omitempty"` // left out: the paradigm's usual one
+	Name     string       `json:"name"`
+	Paradigm eeg.Paradigm `json:"paradigm"`
+	Pipeline string       `json:"pipeline,omitempty"` // left out: the paradigm's usual one
 	LabelledTrials
 	// Channels by name. Defaults to those of the first session.
 	Channels []string        `json:"channels,omitempty"`

@@ -9,6 +9,7 @@ import (
 
 	"gonum.org/v1/gonum/mat"
 
+	"github.com/neurod/neurod/eeg"
 	"github.com/neurod/neurod/internal/store"
 	"github.com/neurod/neurod/models"
 	"github.com/neurod/neurod/workers"
@@ -51,12 +52,12 @@ func TestClipsOfASession(t *testing.T) {
 		return m
 	}
 	start := int64(200 * (trials - 1))
-	cue := []models.DecodeEvent{{OnsetS: 0, Code: 1}}
+	cue := []eeg.Event{{Onset: 0, Code: 1}}
 	cues := func(at ...int64) []int64 { return at }
 	for name, tc := range map[string]struct {
 		place  models.SessionPlace
-		events []models.DecodeEvent
-		input  models.DecodeInput
+		events []eeg.Event
+		input  eeg.Input
 		change func(*memory)
 		clips  int // 0 for none
 	}{
@@ -68,7 +69,7 @@ func TestClipsOfASession(t *testing.T) {
 		"no other event":            {place: models.SessionPlace{Start: start, Batches: trials}, events: cue},
 		"as it was then":            {place: models.SessionPlace{Start: start, Batches: 5}, clips: 6},
 		"the beginning":             {place: models.SessionPlace{Start: 0, Batches: trials}},
-		"switched off":              {place: models.SessionPlace{Start: start, Batches: trials}, input: models.DecodeInput{Alignment: "none"}},
+		"switched off":              {place: models.SessionPlace{Start: start, Batches: trials}, input: eeg.Input{Alignment: "none"}},
 		"erased":                    {place: models.SessionPlace{Start: start, Batches: trials}, change: func(m *memory) { m.ses.ID = "" }},
 		"a gap takes its clips":     {place: models.SessionPlace{Start: start, Batches: trials}, change: func(m *memory) { m.batches = slices.Delete(m.batches, 3, 5) }, clips: trials - 2},
 		"the session's other order": {place: models.SessionPlace{Start: start, Batches: trials}, change: func(m *memory) { slices.Reverse(m.batches) }, clips: trials},
@@ -79,8 +80,8 @@ func TestClipsOfASession(t *testing.T) {
 		}
 		in := tc.input
 		in.Type, in.Paradigm, in.Model, in.SessionID, in.SampleRate, in.Events = "eeg", "motor_imagery", "moved", "s", liveRate, tc.events
-		in.Channels = &models.Channels{Count: 3, Names: liveChannels}
-		request, err := json.Marshal(models.AcceptedDecode{DecodeRequest: models.DecodeRequest{Input: in}, Place: &tc.place})
+		in.Channels = &eeg.Channels{Count: 3, Names: liveChannels}
+		request, err := json.Marshal(models.AcceptedDecode{Request: eeg.Request{Input: in}, Place: &tc.place})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -6,14 +6,8 @@ import (
 	"time"
 
 	"github.com/neurod/neurod/decoders/decode"
+	"github.com/neurod/neurod/eeg"
 	"github.com/neurod/neurod/models"
-)
-
-// What all trials of a recording may be decoded of, in units of decode.Work: so much, and so much for each of its bytes. Trials
-// that do not overlap take at most half of the second.
-const (
-	trialsWork        = 2 << 20
-	trialsWorkPerByte = 32
 )
 
 // Decode returns the handler of decode jobs. What is wrong with a recording fails the job for good with the decoder's
@@ -35,7 +29,7 @@ func Decode(found *Models, db TrialStore) Handler {
 			return Result{}, err
 		}
 		steps.end("parse")
-		options := decode.Options{Trace: steps.end, MostWork: trialsWork + trialsWorkPerByte*int64(len(task.Payload))}
+		options := decode.Options{Trace: steps.end, MostWork: eeg.MaxTrialsWork(int64(len(task.Payload)))}
 		if place, err := placeOf(task.Job.Request); err != nil {
 			return Result{}, err
 		} else if place != nil {

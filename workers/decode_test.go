@@ -8,12 +8,8 @@ import (
 	"errors"
 	"math"
 	"math/rand/v2"
-	"reflect"
 	"strings"
 	"testing"
-
-	"github.com/google/go-cmp/cmp"
-	"pgregory.net/rapid"
 
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/catalog"
@@ -23,108 +19,6 @@ import (
 	"github.com/neurod/neurod/models"
 	"github.com/neurod/neurod/workers"
 )
-
-// TestDecodeRequestIsOneContract holds the service's request and the decoder's to the same JSON, since neither
-// package may import the other.
-func TestDecodeRequestIsOneContract(t *testing.T) {
-	t.Parallel()
-	sameFields(t, "request", reflect.TypeFor[models.DecodeRequest](), reflect.TypeFor[decode.Request]())
-	rapid.Check(t, func(t *rapid.T) {
-		text := rapid.SampledFrom([]string{"", "a", "Fp1", "move_left", `quo"te`, "ä", "<&>"})
-		var number, zero = rapid.Float64Range(-10, 1000).Draw(t, "number"), 0.0
-		ms := rapid.Int64().Draw(t, "ms")
-		req := models.DecodeRequest{
-			Input: models.DecodeInput{
-				Type: "eeg", Data: text.Draw(t, "data"), Encoding: text.Draw(t, "encoding"), Layout: text.Draw(t, "layout"),
-				ScaleUV: rapid.SampledFrom([]*float64{nil, &zero, &number}).Draw(t, "scale"), Paradigm: text.Draw(t, "paradigm"),
-				Trials: text.Draw(t, "trials"), EventClasses: rapid.SampledFrom([]map[string]string{nil, {"T1": "left_hand"}}).Draw(t, "classes"),
-				Device: text.Draw(t, "device"), SampleRate: number, Model: text.Draw(t, "model"), SessionID: text.Draw(t, "session"),
-				StartMS: rapid.SampledFrom([]*int64{nil, &ms}).Draw(t, "start"), EndMS: rapid.SampledFrom([]*int64{nil, &ms}).Draw(t, "end"),
-				Channels: rapid.SampledFrom([]*models.Channels{nil, {Count: 8}, {Count: -1}, {Count: 2, Names: []string{"C3", "C4"}}, {Names: []string{}}}).Draw(t, "channels"),
-			},
-		}
-		for range rapid.IntRange(0, 3).Draw(t, "events") {
-			req.Input.Events = append(req.Input.Events, models.DecodeEvent{OnsetS: number, Code: int(ms), Label: text.Draw(t, "event")})
-		}
-		if rapid.Bool().Draw(t, "all") {
-			req.Input.Events = models.AllDecodeEvents()
-		}
-		if rapid.Bool().Draw(t, "stimulus") {
-			req.Input.Stimulus = &models.DecodeStimulus{
-				Targets: []models.DecodeTarget{{Label: text.Draw(t, "label"), Frequency: number, Phase: number / 3}},
-				Matrix:  [][]string{{"A", text.Draw(t, "symbol")}, {}},
-				Flashes: map[string][]string{"1": {"A"}, text.Draw(t, "code"): nil},
-			}
-		}
-		if rapid.Bool().Draw(t, "context") {
-			req.Context = &models.DecodeContext{Locale: text.Draw(t, "locale"), UIMode: text.Draw(t, "mode"),
-				SessionHistory: rapid.SliceOfN(text, 0, 3).Draw(t, "history"), Intents: map[string]string{"left": text.Draw(t, "intent")}}
-			if rapid.Bool().Draw(t, "extra") {
-				req.Context.Extra = map[string]json.RawMessage{"room": json.RawMessage(`{"a":[1,null]}`)}
-			}
-		}
-		if rapid.Bool().Draw(t, "output") {
-			req.Output = &models.DecodeOutput{Format: text.Draw(t, "format"), IncludeDiagnostics: rapid.Bool().Draw(t, "diagnostics")}
-		}
-		stored, err := json.Marshal(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		parsed, err := decode.ParseRequest(stored)
-		if err != nil {
-			t.Fatalf("%v in %s", err, stored)
-		}
-		again, err := json.Marshal(parsed)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if diff := cmp.Diff(string(stored), string(again)); diff != "" {
-			t.Fatalf("(-service +decoder):\n%s", diff)
-		}
-	})
-}
-
-// TestUnitsAreOneTable: the service may not import the decoders, nor they it.
-func TestUnitsAreOneTable(t *testing.T) {
-	t.Parallel()
-	for _, name := range append(models.UnitNames(), "", "μV", "UV", "volt") {
-		ours, ok := models.Microvolts(name)
-		theirs, known := recording.Microvolts(name)
-		if ours != theirs || ok != known {
-			t.Errorf("%q is %v µV (%v) in the service and %v (%v) in the decoders", name, ours, ok, theirs, known)
-		}
-	}
-	if len(recording.Units) != len(models.UnitNames()) {
-		t.Errorf("%d units in the decoders, %d in the service", len(recording.Units), len(models.UnitNames()))
-	}
-}
-
-// sameFields requires equal names, order and tags of the fields of two structs, all the way down.
-func sameFields(t *testing.T, path string, a, b reflect.Type) {
-	t.Helper()
-	for a.Kind() == b.Kind() && (a.Kind() == reflect.Pointer || a.Kind() == reflect.Slice || a.Kind() == reflect.Map) {
-		a, b = a.Elem(), b.Elem()
-	}
-	if a.Kind() != b.Kind() {
-		t.Errorf("%s is a %s in the service and a %s in the decoder", path, a.Kind(), b.Kind())
-		return
-	}
-	if a.Kind() != reflect.Struct {
-		return
-	}
-	if a.NumField() != b.NumField() {
-		t.Errorf("%s has %d fields in the service and %d in the decoder", path, a.NumField(), b.NumField())
-		return
-	}
-	for i := range a.NumField() {
-		fa, fb := a.Field(i), b.Field(i)
-		if fa.Name != fb.Name || fa.Tag.Get("json") != fb.Tag.Get("json") {
-			t.Errorf("%s: field %d is %s %q in the service and %s %q in the decoder", path, i, fa.Name, fa.Tag.Get("json"), fb.Name, fb.Tag.Get("json"))
-			continue
-		}
-		sameFields(t, path+"."+fa.Name, fa.Type, fb.Type)
-	}
-}
 
 // flicker returns seconds of a 13 Hz response on 8 channels in noise, as float32le, sample-major.
 func flicker(seconds float64) []byte {

@@ -11,6 +11,7 @@ import (
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/catalog"
 	"github.com/neurod/neurod/decoders/decode"
+	"github.com/neurod/neurod/eeg"
 	"github.com/neurod/neurod/internal/service"
 	"github.com/neurod/neurod/internal/store"
 	"github.com/neurod/neurod/internal/training"
@@ -199,7 +200,7 @@ func (w *trainingRun) result(out *trainingOutput, err error) (Result, error) {
 
 func (w *trainingRun) train(ctx context.Context, req models.TrainRequest) (*trainingOutput, error) {
 	pipeline, ok := w.cfg.Catalog.Pipeline(req.Pipeline)
-	if !ok || string(pipeline.Paradigm()) != req.Paradigm { // accepted by another version of the program
+	if !ok || pipeline.Paradigm() != req.Paradigm { // accepted by another version of the program
 		return nil, decoders.Errorf(decoders.CodeModelIncompatible, map[string]any{"pipeline": req.Pipeline}, "there is no pipeline %q for %s", req.Pipeline, req.Paradigm)
 	}
 	ds, report, err := w.gather(ctx, req.LabelledTrials, pipeline.Paradigm(), req.Channels, sortedClasses(req.Classes))
@@ -249,7 +250,7 @@ func (w *trainingRun) calibrate(ctx context.Context, req models.CalibrateRequest
 	}
 	info := base.Info
 	classes := info.Classes
-	if len(classes) == 0 || info.Paradigm == string(decoders.P300) {
+	if len(classes) == 0 || info.Paradigm == eeg.P300 {
 		classes = sortedClasses(req.Classes)
 	}
 	ds, report, err := w.gather(ctx, req.LabelledTrials, first.Info().Paradigm, info.Channels, classes)

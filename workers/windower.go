@@ -15,6 +15,7 @@ import (
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/decode"
 	"github.com/neurod/neurod/decoders/features"
+	"github.com/neurod/neurod/eeg"
 	"github.com/neurod/neurod/internal/samples"
 	"github.com/neurod/neurod/models"
 )
@@ -115,21 +116,12 @@ func (w *windower) decode(ctx context.Context, ses models.Session, t *samples.St
 }
 
 // liveRequest is the decode request of a session's windows.
-func liveRequest(ses models.Session) *decode.Request {
+func liveRequest(ses models.Session) *eeg.Request {
 	d := ses.Decode
-	req := &decode.Request{Input: decode.Input{Type: "eeg", Paradigm: d.Paradigm, Model: d.Model, Alignment: d.Alignment, Device: ses.DeviceType,
-		Channels: &decode.Channels{Count: len(ses.Channels), Names: ses.Channels}, SampleRate: ses.SampleRateHz}}
-	if s := d.Stimulus; s != nil {
-		req.Input.Stimulus = &decode.Stimulus{Matrix: s.Matrix, Flashes: s.Flashes}
-		if s.Presence != nil {
-			req.Input.Stimulus.Presence = &decode.Presence{FalseAccept: s.Presence.FalseAccept}
-		}
-		for _, g := range s.Targets {
-			req.Input.Stimulus.Targets = append(req.Input.Stimulus.Targets, decode.Target{Label: g.Label, Frequency: g.Frequency, Phase: g.Phase})
-		}
-	}
+	req := &eeg.Request{Input: eeg.Input{Type: "eeg", Paradigm: d.Paradigm, Model: d.Model, Alignment: d.Alignment, Device: ses.DeviceType,
+		Channels: &eeg.Channels{Count: len(ses.Channels), Names: ses.Channels}, SampleRate: ses.SampleRateHz, Stimulus: d.Stimulus}}
 	if len(d.Intents) > 0 {
-		req.Context = &decode.Context{Intents: d.Intents}
+		req.Context = &eeg.Context{Intents: d.Intents}
 	}
 	return req
 }

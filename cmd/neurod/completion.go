@@ -8,8 +8,8 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/neurod/neurod/decoders/catalog"
-	"github.com/neurod/neurod/decoders/intent"
 	"github.com/neurod/neurod/decoders/recording"
+	"github.com/neurod/neurod/eeg"
 	"github.com/neurod/neurod/internal/evaluation"
 )
 
@@ -166,9 +166,9 @@ func values(f *kong.Flag) []string {
 	}
 	switch f.Name {
 	case "paradigm":
-		return []string{"auto", "motor_imagery", "p300", "seizure", "ssvep"}
+		return slices.Sorted(slices.Values(eeg.Names(eeg.Paradigms())))
 	case "ui-mode":
-		return []string{string(intent.WheelchairNav), string(intent.Cursor), string(intent.Speller), string(intent.SmartHome)}
+		return eeg.Names(eeg.UIModes())
 	case "device":
 		return recording.Devices()
 	case "only":

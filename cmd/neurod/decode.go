@@ -17,8 +17,8 @@ import (
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/catalog"
 	"github.com/neurod/neurod/decoders/decode"
-	"github.com/neurod/neurod/decoders/intent"
 	"github.com/neurod/neurod/decoders/recording"
+	"github.com/neurod/neurod/eeg"
 	"github.com/neurod/neurod/internal/nearest"
 	"github.com/neurod/neurod/internal/recordings"
 )
@@ -132,14 +132,14 @@ func (c decodeCmd) Run(ctx context.Context) error {
 
 // check refuses flags that would not do what they say.
 func (c decodeCmd) check() error {
-	modes := []string{string(intent.WheelchairNav), string(intent.Cursor), string(intent.Speller), string(intent.SmartHome)}
+	modes := eeg.Names(eeg.UIModes())
 	if c.UIMode != "" && !slices.Contains(modes, c.UIMode) {
 		return unknownName("--ui-mode", c.UIMode, modes)
 	}
 	if _, known := recording.Device(c.Device); c.Device != "" && !known {
 		return unknownName("--device", c.Device, recording.Devices())
 	}
-	paradigms := []string{"motor_imagery", "p300", "ssvep", "seizure", "auto"}
+	paradigms := eeg.Names(eeg.Paradigms())
 	if !slices.Contains(paradigms, c.Paradigm) {
 		return fmt.Errorf("paradigm %w", unknownName("", c.Paradigm, paradigms))
 	}
@@ -206,7 +206,7 @@ func (c decodeCmd) keep() func(string) bool {
 }
 
 // one decodes a recording. Times in the answer count from its beginning, wherever --start is.
-func (c decodeCmd) one(ctx context.Context, req decode.Request, rec *recording.Recording, cat *catalog.Catalog, trial func(done, of int)) (*decode.Output, *decode.Diagnostics, error) {
+func (c decodeCmd) one(ctx context.Context, req eeg.Request, rec *recording.Recording, cat *catalog.Catalog, trial func(done, of int)) (*decode.Output, *decode.Diagnostics, error) {
 	if err := recordings.SetRate(rec, c.Rate); err != nil {
 		return nil, nil, err
 	}
@@ -272,17 +272,17 @@ func nameChannels(rec *recording.Recording, device string) {
 }
 
 // request puts the flags into a decode request.
-func (c decodeCmd) request() (*decode.Request, error) {
-	req := &decode.Request{
-		Input:   decode.Input{Type: "eeg", Paradigm: c.Paradigm, Model: c.Model, Device: c.Device, Unit: c.Unit},
-		Context: &decode.Context{Locale: c.Locale, UIMode: c.UIMode, SessionHistory: c.History},
+func (c decodeCmd) request() (*eeg.Request, error) {
+	req := &eeg.Request{
+		Input:   eeg.Input{Type: "eeg", Paradigm: eeg.Paradigm(c.Paradigm), Model: c.Model, Device: c.Device, Unit: c.Unit},
+		Context: &eeg.Context{Locale: c.Locale, UIMode: eeg.UIMode(c.UIMode), SessionHistory: c.History},
 	}
 	req.Input.ChannelNames = c.Rename
 	if len(c.Channels) > 0 {
-		req.Input.Channels = &decode.Channels{Count: len(c.Channels), Names: c.Channels}
+		req.Input.Channels = &eeg.Channels{Count: len(c.Channels), Names: c.Channels}
 	}
 	if c.AllEvents {
-		req.Input.Trials = decode.TrialsAll
+		req.Input.Trials = eeg.TrialsAll
 	}
 	if len(c.Classes) > 0 {
 		req.Input.EventClasses = maps.Clone(c.Classes)
@@ -293,7 +293,7 @@ func (c decodeCmd) request() (*decode.Request, error) {
 		if err != nil {
 			return nil, fmt.Errorf("event %q: the onset is no number of seconds", e)
 		}
-		event := decode.Event{OnsetS: s} // a time alone is a cue that does not tell its class
+		event := eeg.Event{Onset: s} // a time alone is a cue that does not tell its class
 		if ok {
 			if event.Code, err = strconv.Atoi(code); err != nil {
 				return nil, fmt.Errorf("event %q: the code is no whole number", e)
@@ -304,9 +304,9 @@ func (c decodeCmd) request() (*decode.Request, error) {
 	if len(c.Target) == 0 && c.Matrix == "" && c.Accept == 0 {
 		return req, nil
 	}
-	req.Input.Stimulus = &decode.Stimulus{}
+	req.Input.Stimulus = &eeg.Stimulus{}
 	if c.Accept != 0 {
-		req.Input.Stimulus.Presence = &decode.Presence{FalseAccept: &c.Accept}
+		req.Input.Stimulus.Presence = &eeg.Presence{FalseAccept: &c.Accept}
 	}
 	for _, t := range c.Target {
 		hz, label, _ := strings.Cut(t, ":")
@@ -314,7 +314,7 @@ func (c decodeCmd) request() (*decode.Request, error) {
 		if err != nil {
 			return nil, fmt.Errorf("target %q: the frequency is no number", t)
 		}
-		req.Input.Stimulus.Targets = append(req.Input.Stimulus.Targets, decode.Target{Label: label, Frequency: f})
+		req.Input.Stimulus.Targets = append(req.Input.Stimulus.Targets, eeg.Target{Label: label, Frequency: f})
 	}
 	for _, row := range strings.Fields(c.Matrix) {
 		req.Input.Stimulus.Matrix = append(req.Input.Stimulus.Matrix, strings.Split(row, ""))

@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/neurod/neurod/decoders"
+	"github.com/neurod/neurod/eeg"
 )
 
 const (
@@ -30,10 +31,9 @@ const (
 	// CodeModelMalformed is the code of errors about model files.
 	CodeModelMalformed = "model_malformed"
 
-	// MaxChannels is how many channels a model may look at, and maxClasses how many classes it may have: bringing a model to life
-	// takes the cube of the former, and recordings have no more.
-	MaxChannels = 512
-	maxClasses  = 1024
+	// maxClasses is how many classes a model may have. It looks at eeg.MaxChannels at most: bringing it to life takes the cube of
+	// them, and recordings have no more.
+	maxClasses = 1024
 
 	maxNameLength = 128
 	maxDims       = 8
@@ -310,8 +310,8 @@ func (h *header) check() error {
 	default:
 		return malformed("the card requires the unknown licence %q", clip(h.Card.RequiresLicense))
 	}
-	if n := len(h.Channels); n > MaxChannels {
-		return malformed("the model has %d channels, more than %d", n, MaxChannels)
+	if n := len(h.Channels); n > eeg.MaxChannels {
+		return malformed("the model has %d channels, more than %d", n, eeg.MaxChannels)
 	}
 	if n := len(h.Classes); n > maxClasses {
 		return malformed("the model has %d classes, more than %d", n, maxClasses)

@@ -11,12 +11,7 @@ import (
 	"github.com/neurod/neurod/decoders/contact"
 	"github.com/neurod/neurod/decoders/motorimagery"
 	"github.com/neurod/neurod/decoders/quality"
-)
-
-// What Input.Alignment may say.
-const (
-	AlignmentAuto = "auto" // the default: a model that was trained with alignment is moved to the person's clips, where there are several
-	AlignmentNone = "none" // every model is taken as it is
+	"github.com/neurod/neurod/eeg"
 )
 
 // The values of Alignment.Kind.
@@ -140,12 +135,12 @@ func Cut(in *decoders.Input, r *motorimagery.Recentring) (clips []*decoders.Inpu
 	return clips, first
 }
 
-// alignment checks what a request wants.
-func (in *Input) alignment() error {
+// checkAlignment checks what a request wants.
+func checkAlignment(in *eeg.Input) error {
 	switch in.Alignment {
-	case "", AlignmentAuto, AlignmentNone:
+	case "", eeg.AlignmentAuto, eeg.AlignmentNone:
 		return nil
 	}
 	return decoders.Errorf(decoders.CodePayloadMalformed, map[string]any{"alignment": in.Alignment},
-		"alignment %q is unknown; there are auto and none", in.Alignment)
+		"alignment %q is unknown; there are %s", in.Alignment, and(eeg.Alignments()))
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/neurod/neurod/decoders/epoch"
 	"github.com/neurod/neurod/decoders/motorimagery"
 	"github.com/neurod/neurod/decoders/synthetic"
+	"github.com/neurod/neurod/eeg"
 )
 
 // another is a synthetic session of a person whose channels mix as nobody else's: electrodes a little off their places, and
@@ -129,27 +130,27 @@ func TestAlignmentOfARequest(t *testing.T) {
 	s := another(t, 200, 8)
 	whole := s.Seconds()
 	for name, tc := range map[string]struct {
-		change func(*decode.Request)
+		change func(*eeg.Request)
 		model  string
 		want   decode.Alignment
 	}{
-		"all events":           {func(*decode.Request) {}, "moved", decode.Alignment{Kind: decode.Recentred, Clips: 16}},
-		"auto":                 {func(r *decode.Request) { r.Input.Alignment = "auto" }, "moved", decode.Alignment{Kind: decode.Recentred, Clips: 16}},
-		"switched off":         {func(r *decode.Request) { r.Input.Alignment = "none" }, "single", decode.Alignment{Kind: decode.NotAligned}},
-		"off, by name":         {func(r *decode.Request) { r.Input.Alignment, r.Input.Model = "none", "moved" }, "moved", decode.Alignment{Kind: decode.NotAligned}},
-		"one event":            {func(r *decode.Request) { r.Input.Events = r.Input.Events[3:4] }, "single", decode.Alignment{Kind: decode.NotAligned}},
-		"one event, by name":   {func(r *decode.Request) { r.Input.Events, r.Input.Model = r.Input.Events[3:4], "moved" }, "moved", decode.Alignment{Kind: decode.NotAligned}},
-		"no event":             {func(r *decode.Request) { r.Input.Events = nil }, "single", decode.Alignment{Kind: decode.NotAligned}},
-		"another model, named": {func(r *decode.Request) { r.Input.Model = "single" }, "single", decode.Alignment{Kind: decode.NotAligned}},
-		"two marks of a trial": {func(r *decode.Request) {
+		"all events":           {func(*eeg.Request) {}, "moved", decode.Alignment{Kind: decode.Recentred, Clips: 16}},
+		"auto":                 {func(r *eeg.Request) { r.Input.Alignment = "auto" }, "moved", decode.Alignment{Kind: decode.Recentred, Clips: 16}},
+		"switched off":         {func(r *eeg.Request) { r.Input.Alignment = "none" }, "single", decode.Alignment{Kind: decode.NotAligned}},
+		"off, by name":         {func(r *eeg.Request) { r.Input.Alignment, r.Input.Model = "none", "moved" }, "moved", decode.Alignment{Kind: decode.NotAligned}},
+		"one event":            {func(r *eeg.Request) { r.Input.Events = r.Input.Events[3:4] }, "single", decode.Alignment{Kind: decode.NotAligned}},
+		"one event, by name":   {func(r *eeg.Request) { r.Input.Events, r.Input.Model = r.Input.Events[3:4], "moved" }, "moved", decode.Alignment{Kind: decode.NotAligned}},
+		"no event":             {func(r *eeg.Request) { r.Input.Events = nil }, "single", decode.Alignment{Kind: decode.NotAligned}},
+		"another model, named": {func(r *eeg.Request) { r.Input.Model = "single" }, "single", decode.Alignment{Kind: decode.NotAligned}},
+		"two marks of a trial": {func(r *eeg.Request) {
 			first := r.Input.Events[2]
-			r.Input.Events = []decode.Event{first, {OnsetS: first.OnsetS + 0.5, Code: 1}}
+			r.Input.Events = []eeg.Event{first, {Onset: first.Onset + 0.5, Code: 1}}
 		}, "single", decode.Alignment{Kind: decode.NotAligned}},
-		"auto paradigm": {func(r *decode.Request) { r.Input.Paradigm = "" }, "moved", decode.Alignment{Kind: decode.Recentred, Clips: 16}},
-		"auto paradigm, two marks": {func(r *decode.Request) {
+		"auto paradigm": {func(r *eeg.Request) { r.Input.Paradigm = "" }, "moved", decode.Alignment{Kind: decode.Recentred, Clips: 16}},
+		"auto paradigm, two marks": {func(r *eeg.Request) {
 			r.Input.Paradigm = ""
 			first := r.Input.Events[2]
-			r.Input.Events = []decode.Event{first, {OnsetS: first.OnsetS + 0.5, Code: first.Code}}
+			r.Input.Events = []eeg.Event{first, {Onset: first.Onset + 0.5, Code: first.Code}}
 		}, "single", decode.Alignment{Kind: decode.NotAligned}},
 	} {
 		req, payload := clip(s, 0, whole)

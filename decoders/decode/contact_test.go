@@ -15,6 +15,7 @@ import (
 	"github.com/neurod/neurod/decoders/decode"
 	"github.com/neurod/neurod/decoders/recording"
 	"github.com/neurod/neurod/decoders/synthetic"
+	"github.com/neurod/neurod/eeg"
 	"github.com/neurod/neurod/internal/testkit/eegdata"
 )
 
@@ -125,8 +126,8 @@ func TestDeadElectrodeOnPeople(t *testing.T) {
 							t.Fatal(err)
 						}
 					}
-					req := &decode.Request{Input: decode.Input{Type: "eeg", Paradigm: "motor_imagery", Channels: &decode.Channels{Count: 8, Names: channels}, SampleRate: sig.Rate,
-						Model: "motor_imagery-left_right-unicorn"}, Context: &decode.Context{UIMode: "wheelchair_nav"}}
+					req := &eeg.Request{Input: eeg.Input{Type: "eeg", Paradigm: "motor_imagery", Channels: &eeg.Channels{Count: 8, Names: channels}, SampleRate: sig.Rate,
+						Model: "motor_imagery-left_right-unicorn"}, Context: &eeg.Context{UIMode: "wheelchair_nav"}}
 					out, d, err := decode.Run(t.Context(), req, raw(mat.DenseCopyOf(x.Data)), cat, decode.Options{})
 					checkOutcome(t, out, d, err)
 					if err != nil {

@@ -17,6 +17,7 @@ import (
 	"github.com/neurod/neurod/decoders/epoch"
 	"github.com/neurod/neurod/decoders/motorimagery"
 	"github.com/neurod/neurod/decoders/synthetic"
+	"github.com/neurod/neurod/eeg"
 )
 
 var ultracortex = []string{"Fp1", "Fp2", "C3", "C4", "P7", "P8", "O1", "O2"}
@@ -73,20 +74,20 @@ func (fatal) Fatalf(format string, args ...any) {
 }
 
 // clip is the request and the bytes for a stretch of a session, from s on for seconds; events move with it.
-func clip(s synthetic.Session, from, seconds float64) (*decode.Request, []byte) {
+func clip(s synthetic.Session, from, seconds float64) (*eeg.Request, []byte) {
 	a := int(math.Round(from * s.Rate))
 	b := min(s.Samples(), a+int(math.Round(seconds*s.Rate)))
 	rows, _ := s.Data.Dims()
-	req := &decode.Request{Input: decode.Input{Type: "eeg", SampleRate: s.Rate, Channels: &decode.Channels{Count: rows, Names: s.Channels}}}
+	req := &eeg.Request{Input: eeg.Input{Type: "eeg", SampleRate: s.Rate, Channels: &eeg.Channels{Count: rows, Names: s.Channels}}}
 	for _, e := range s.Events {
 		if e.Onset >= from-1e-9 && e.Onset < from+seconds {
-			req.Input.Events = append(req.Input.Events, decode.Event{OnsetS: max(0, e.Onset-from), Code: e.Code})
+			req.Input.Events = append(req.Input.Events, eeg.Event{Onset: max(0, e.Onset-from), Code: e.Code})
 		}
 	}
 	if len(s.Stimulus.Targets)+len(s.Stimulus.Matrix) > 0 {
-		req.Input.Stimulus = &decode.Stimulus{Matrix: s.Stimulus.Matrix}
+		req.Input.Stimulus = &eeg.Stimulus{Matrix: s.Stimulus.Matrix}
 		for _, target := range s.Stimulus.Targets {
-			req.Input.Stimulus.Targets = append(req.Input.Stimulus.Targets, decode.Target{Label: target.Label, Frequency: target.Frequency, Phase: target.Phase})
+			req.Input.Stimulus.Targets = append(req.Input.Stimulus.Targets, eeg.Target{Label: target.Label, Frequency: target.Frequency, Phase: target.Phase})
 		}
 	}
 	return req, raw(mat.DenseCopyOf(s.Data.Slice(0, rows, a, b)))
@@ -104,9 +105,9 @@ func TestWheelchairSession(t *testing.T) {
 	for i, e := range s.Events {
 		req, payload := clip(s, e.Onset, 4)
 		req.Input.Paradigm = "motor_imagery"
-		req.Input.Device, req.Input.Channels = "OpenBCI Cyton", &decode.Channels{Count: 8} // the device's usual montage
+		req.Input.Device, req.Input.Channels = "OpenBCI Cyton", &eeg.Channels{Count: 8} // the device's usual montage
 		req.Input.Events = nil
-		req.Context = &decode.Context{Locale: "en", UIMode: "wheelchair_nav", SessionHistory: history}
+		req.Context = &eeg.Context{Locale: "en", UIMode: "wheelchair_nav", SessionHistory: history}
 		out, d, err := decode.Run(t.Context(), req, payload, cat, decode.Options{})
 		checkOutcome(t, out, d, err)
 		if err != nil {
@@ -152,7 +153,7 @@ func TestFlickerIsFoundByAuto(t *testing.T) {
 	for i, e := range s.Events {
 		req, payload := clip(s, e.Onset, 4)
 		req.Input.Events = nil
-		req.Context = &decode.Context{UIMode: "smart_home"}
+		req.Context = &eeg.Context{UIMode: "smart_home"}
 		out, d, err := decode.Run(t.Context(), req, payload, cat, decode.Options{})
 		checkOutcome(t, out, d, err)
 		if s.Labels[i] == synthetic.RestLabel {
@@ -187,7 +188,7 @@ func TestImageryIsFoundByAuto(t *testing.T) {
 	}
 	taken := 0
 	for i, e := range s.Events {
-		answer := func(change func(*decode.Input)) (*decode.Output, *decode.Diagnostics) {
+		answer := func(change func(*eeg.Input)) (*decode.Output, *decode.Diagnostics) {
 			req, payload := clip(s, e.Onset, 4)
 			change(&req.Input)
 			out, d, err := decode.Run(t.Context(), req, payload, cat, decode.Options{})
@@ -197,26 +198,26 @@ func TestImageryIsFoundByAuto(t *testing.T) {
 			}
 			return out, d
 		}
-		for name, events := range map[string][]decode.Event{
+		for name, events := range map[string][]eeg.Event{
 			"a GDF code": {{Code: e.Code}}, "a label": {{Code: 7, Label: "Left Hand"}}, "PhysioNet's": {{Code: 1, Label: "T1"}}, "OpenViBE's": {{Code: 3, Label: "OVTK_GDF_Right"}},
 		} {
-			out, d := answer(func(in *decode.Input) { in.Events = events })
+			out, d := answer(func(in *eeg.Input) { in.Events = events })
 			if out.ParadigmDetected != "motor_imagery" || len(d.Routing.Fallbacks) != 2 {
 				t.Errorf("trial %d, cued by %s: %s, fallbacks %+v", i, name, out.ParadigmDetected, d.Routing.Fallbacks)
 			}
 		}
-		for name, events := range map[string][]decode.Event{
+		for name, events := range map[string][]eeg.Event{
 			"nothing": nil, "a bare code": {{Code: 1}}, "rest": {{Label: "rest"}}, "PhysioNet's rest": {{Label: "T0"}}, "a button": {{Label: "left button"}},
-			"T1 among others": {{Code: 1, Label: "T1"}, {OnsetS: 2, Label: "artifact"}},
+			"T1 among others": {{Code: 1, Label: "T1"}, {Onset: 2, Label: "artifact"}},
 		} {
-			out, d := answer(func(in *decode.Input) { in.Events = events })
+			out, d := answer(func(in *eeg.Input) { in.Events = events })
 			if out.ParadigmDetected != "undetermined" || out.DecodedIntent != "undetermined" || len(d.Routing.Fallbacks) != 3 || d.Routing.Used != (decode.Route{}) {
 				t.Errorf("trial %d with %s: %s as %s, routing %+v", i, name, out.DecodedIntent, out.ParadigmDetected, d.Routing)
 			}
 		}
 		// Frequencies that nobody looks at are answered by what was declared, with or without a cue.
-		out, d := answer(func(in *decode.Input) {
-			in.Stimulus = &decode.Stimulus{Targets: []decode.Target{{Frequency: 14}, {Frequency: 17}, {Frequency: 23}}}
+		out, d := answer(func(in *eeg.Input) {
+			in.Stimulus = &eeg.Stimulus{Targets: []eeg.Target{{Frequency: 14}, {Frequency: 17}, {Frequency: 23}}}
 		})
 		if out.ParadigmDetected != "ssvep" || len(d.Routing.Fallbacks) != 1 {
 			t.Errorf("trial %d with flickers: %s, fallbacks %+v", i, out.ParadigmDetected, d.Routing.Fallbacks)
@@ -236,37 +237,37 @@ func TestImageryIsFoundByAuto(t *testing.T) {
 func TestDeclaredStimulusGoesBeforeEvents(t *testing.T) {
 	t.Parallel()
 	cat := trainedCatalog()
-	var train []decode.Event // as flashes, as the marks of an SSVEP session and as a stream of markers may come
+	var train []eeg.Event // as flashes, as the marks of an SSVEP session and as a stream of markers may come
 	for i := range 12 {
-		train = append(train, decode.Event{OnsetS: 0.2 + 0.2*float64(i), Code: 1 + i})
+		train = append(train, eeg.Event{Onset: 0.2 + 0.2*float64(i), Code: 1 + i})
 	}
-	targets := []decode.Target{{Label: "13 Hz", Frequency: 13}, {Label: "17 Hz", Frequency: 17}}
+	targets := []eeg.Target{{Label: "13 Hz", Frequency: 13}, {Label: "17 Hz", Frequency: 17}}
 	matrix := [][]string{{"A", "B", "C", "D", "E", "F"}, {"G", "H", "I", "J", "K", "L"}, {"M", "N", "O", "P", "Q", "R"}, {"S", "T", "U", "V", "W", "X"},
 		{"Y", "Z", "1", "2", "3", "4"}, {"5", "6", "7", "8", "9", "_"}}
 	for _, tc := range []struct {
 		name     string
 		channels []string
-		stimulus *decode.Stimulus
-		events   []decode.Event
+		stimulus *eeg.Stimulus
+		events   []eeg.Event
 		want     string
 	}{
-		{"flickers and a train of events", []string{"O1", "Oz", "O2"}, &decode.Stimulus{Targets: targets}, train, "ssvep"},
-		{"flickers and a train on a speller's montage", parietal, &decode.Stimulus{Targets: targets}, train, "ssvep"},
-		{"flickers and cues", ultracortex, &decode.Stimulus{Targets: targets}, []decode.Event{{Code: 769}}, "ssvep"},
+		{"flickers and a train of events", []string{"O1", "Oz", "O2"}, &eeg.Stimulus{Targets: targets}, train, "ssvep"},
+		{"flickers and a train on a speller's montage", parietal, &eeg.Stimulus{Targets: targets}, train, "ssvep"},
+		{"flickers and cues", ultracortex, &eeg.Stimulus{Targets: targets}, []eeg.Event{{Code: 769}}, "ssvep"},
 		{"a train, and a model", parietal, nil, train, "p300"},
 		{"a train, and no model", []string{"O1", "Oz", "O2"}, nil, train, "undetermined"},
 		{"five events", parietal, nil, train[:5], "undetermined"},
-		{"a matrix, and a model", parietal, &decode.Stimulus{Matrix: matrix}, train, "p300"},
-		{"a matrix, and no model", []string{"O1", "Oz", "O2"}, &decode.Stimulus{Matrix: matrix}, train, "undetermined"},
-		{"a matrix that never flashed", parietal, &decode.Stimulus{Matrix: matrix}, nil, "undetermined"},
-		{"a matrix over cues", parietal, &decode.Stimulus{Matrix: matrix}, train[:2], "p300"},
-		{"both, of which the flicker is not followed", parietal, &decode.Stimulus{Targets: targets, Matrix: matrix}, train, "p300"},
-		{"both, and no model for the speller", []string{"O1", "Oz", "O2"}, &decode.Stimulus{Targets: targets, Matrix: matrix}, train, "ssvep"},
-		{"cues, and no model", []string{"O1", "Oz", "O2"}, nil, []decode.Event{{Code: 769}}, "undetermined"},
-		{"cues that follow each other closely", ultracortex, nil, []decode.Event{{Code: 768}, {OnsetS: .1, Code: 769}, {OnsetS: .2, Code: 781}, {OnsetS: .9, Code: 768},
-			{OnsetS: 1, Code: 770}, {OnsetS: 1.1, Code: 781}}, "motor_imagery"},
+		{"a matrix, and a model", parietal, &eeg.Stimulus{Matrix: matrix}, train, "p300"},
+		{"a matrix, and no model", []string{"O1", "Oz", "O2"}, &eeg.Stimulus{Matrix: matrix}, train, "undetermined"},
+		{"a matrix that never flashed", parietal, &eeg.Stimulus{Matrix: matrix}, nil, "undetermined"},
+		{"a matrix over cues", parietal, &eeg.Stimulus{Matrix: matrix}, train[:2], "p300"},
+		{"both, of which the flicker is not followed", parietal, &eeg.Stimulus{Targets: targets, Matrix: matrix}, train, "p300"},
+		{"both, and no model for the speller", []string{"O1", "Oz", "O2"}, &eeg.Stimulus{Targets: targets, Matrix: matrix}, train, "ssvep"},
+		{"cues, and no model", []string{"O1", "Oz", "O2"}, nil, []eeg.Event{{Code: 769}}, "undetermined"},
+		{"cues that follow each other closely", ultracortex, nil, []eeg.Event{{Code: 768}, {Onset: .1, Code: 769}, {Onset: .2, Code: 781}, {Onset: .9, Code: 768},
+			{Onset: 1, Code: 770}, {Onset: 1.1, Code: 781}}, "motor_imagery"},
 	} {
-		req := &decode.Request{Input: decode.Input{Type: "eeg", Channels: &decode.Channels{Count: len(tc.channels), Names: tc.channels}, SampleRate: 250,
+		req := &eeg.Request{Input: eeg.Input{Type: "eeg", Channels: &eeg.Channels{Count: len(tc.channels), Names: tc.channels}, SampleRate: 250,
 			Events: tc.events, Stimulus: tc.stimulus}}
 		out, d, err := decode.Run(t.Context(), req, floats(noise(len(tc.channels), 2000, 17)), cat, decode.Options{})
 		checkOutcome(t, out, d, err)
@@ -291,7 +292,7 @@ func TestModelOfAutoIsTheCallers(t *testing.T) {
 	for i, e := range s.Events {
 		req, payload := clip(s, e.Onset-1, 5)
 		req.Input.Model = "test-hands_feet"
-		req.Context = &decode.Context{Intents: map[string]string{"feet": "brake"}}
+		req.Context = &eeg.Context{Intents: map[string]string{"feet": "brake"}}
 		out, d, err := decode.Run(t.Context(), req, payload, cat, decode.Options{})
 		checkOutcome(t, out, d, err)
 		if err != nil {
@@ -317,7 +318,7 @@ func TestSeizureCheck(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	verdict := func(paradigm string, from, seconds float64) (*decode.Output, *decode.Diagnostics) {
+	verdict := func(paradigm eeg.Paradigm, from, seconds float64) (*decode.Output, *decode.Diagnostics) {
 		req, payload := clip(s, from, seconds)
 		req.Input.Paradigm, req.Input.Events = paradigm, nil
 		out, d, err := decode.Run(t.Context(), req, payload, cat, decode.Options{})
@@ -327,7 +328,7 @@ func TestSeizureCheck(t *testing.T) {
 		}
 		return out, d
 	}
-	for _, paradigm := range []string{"seizure", "motor_imagery", "auto"} {
+	for _, paradigm := range []eeg.Paradigm{"seizure", "motor_imagery", "auto"} {
 		if out, _ := verdict(paradigm, 45, 20); out.SeizureDetected == nil || !*out.SeizureDetected || len(out.RedFlags) == 0 || out.RedFlags[0] != "possible_seizure" {
 			t.Errorf("%s during the seizure: %v, flags %v", paradigm, out.SeizureDetected, out.RedFlags)
 		}
@@ -354,7 +355,7 @@ func TestSameRequestSameAnswer(t *testing.T) {
 		t.Fatal(err)
 	}
 	req, payload := clip(s, s.Events[0].Onset, 4)
-	req.Context = &decode.Context{UIMode: "cursor", SessionHistory: []string{"rest"}}
+	req.Context = &eeg.Context{UIMode: "cursor", SessionHistory: []string{"rest"}}
 	before, _ := json.Marshal(req)
 	kept := slices.Clone(payload)
 	answer := func() string {
@@ -413,12 +414,12 @@ func TestLayoutsAndEncodingsAgree(t *testing.T) {
 	}
 	for _, tc := range []struct {
 		name      string
-		change    func(in *decode.Input)
+		change    func(in *eeg.Input)
 		payload   []byte
 		tolerance float64
 	}{
-		{"channel_major", func(in *decode.Input) { in.Layout = "channel_major" }, turned, 0},
-		{"int16le", func(in *decode.Input) { in.Encoding = "int16le"; v := scale; in.ScaleUV = &v }, ints, 0.01},
+		{"channel_major", func(in *eeg.Input) { in.Layout = "channel_major" }, turned, 0},
+		{"int16le", func(in *eeg.Input) { in.Encoding = "int16le"; v := scale; in.ScaleUV = &v }, ints, 0.01},
 	} {
 		changed := *req
 		tc.change(&changed.Input)
@@ -438,7 +439,11 @@ func BenchmarkRun(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	for _, bc := range []struct{ name, paradigm, model string }{
+	for _, bc := range []struct {
+		name     string
+		paradigm eeg.Paradigm
+		model    string
+	}{
 		{"built-in, resampled from 250 Hz", "motor_imagery", "motor_imagery-left_right-cyton"},
 		{"csp_lda 8 ch x 4 s", "motor_imagery", "test-left_right"},
 		{"ts_lr 8 ch x 4 s", "motor_imagery", "test-left_right-tangent"},
@@ -452,7 +457,7 @@ func BenchmarkRun(b *testing.B) {
 				req.Input.Events = nil
 			}
 			if bc.paradigm == "ssvep" {
-				req.Input.Stimulus = &decode.Stimulus{Targets: []decode.Target{{Frequency: 13}, {Frequency: 17}, {Frequency: 21}}}
+				req.Input.Stimulus = &eeg.Stimulus{Targets: []eeg.Target{{Frequency: 13}, {Frequency: 17}, {Frequency: 21}}}
 			}
 			b.ReportAllocs()
 			for b.Loop() {

@@ -15,6 +15,7 @@ import (
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/catalog"
 	"github.com/neurod/neurod/decoders/decode"
+	"github.com/neurod/neurod/eeg"
 )
 
 // floats writes channels × samples as the default encoding, float32le in sample-major order.
@@ -41,7 +42,7 @@ func noise(channels, samples int, seed uint64) [][]float64 {
 	return rows
 }
 
-func request(t testing.TB, text string) *decode.Request {
+func request(t testing.TB, text string) *eeg.Request {
 	t.Helper()
 	req, err := decode.ParseRequest([]byte(text))
 	if err != nil {
@@ -280,14 +281,14 @@ func FuzzPayload(f *testing.F) {
 	f.Add([]byte("test"), uint8(0), uint8(0), uint16(8), 250.0)
 	f.Add(floats(noise(2, 300, 4)), uint8(2), uint8(0), uint16(2), 128.0)
 	f.Add([]byte("0       X X X X"), uint8(4), uint8(2), uint16(0), 0.0)
-	encodings := []string{"", "int16le", "edf", "bdf", "gdf"}
-	paradigms := []string{"auto", "motor_imagery", "ssvep", "p300", "seizure"}
+	encodings := []eeg.Encoding{"", "int16le", "edf", "bdf", "gdf"}
+	paradigms := []eeg.Paradigm{"auto", "motor_imagery", "ssvep", "p300", "seizure"}
 	f.Fuzz(func(t *testing.T, payload []byte, paradigm, encoding uint8, channels uint16, rate float64) {
-		req := &decode.Request{Input: decode.Input{
+		req := &eeg.Request{Input: eeg.Input{
 			Type: "eeg", Paradigm: paradigms[int(paradigm)%len(paradigms)], Encoding: encodings[int(encoding)%len(encodings)],
-			Channels: &decode.Channels{Count: int(channels)}, SampleRate: rate,
-			Events:   []decode.Event{{OnsetS: 0.1, Code: 1}, {OnsetS: 0.3, Code: 2}},
-			Stimulus: &decode.Stimulus{Targets: []decode.Target{{Frequency: 13}, {Frequency: 17}}},
+			Channels: &eeg.Channels{Count: int(channels)}, SampleRate: rate,
+			Events:   []eeg.Event{{Onset: 0.1, Code: 1}, {Onset: 0.3, Code: 2}},
+			Stimulus: &eeg.Stimulus{Targets: []eeg.Target{{Frequency: 13}, {Frequency: 17}}},
 		}}
 		if payload == nil {
 			payload = []byte{}
@@ -354,8 +355,8 @@ func TestChannelsByOtherNames(t *testing.T) {
 	cat := trainedCatalog()
 	payload := floats(noise(8, 1000, 31))
 	with := func(channels []string, names map[string]string) (*decode.Output, error) {
-		out, d, err := decode.Run(t.Context(), &decode.Request{Input: decode.Input{Type: "eeg", Paradigm: "motor_imagery", Model: "test-left_right", SampleRate: 250,
-			Channels: &decode.Channels{Count: 8, Names: channels}, ChannelNames: names}}, payload, cat, decode.Options{})
+		out, d, err := decode.Run(t.Context(), &eeg.Request{Input: eeg.Input{Type: "eeg", Paradigm: "motor_imagery", Model: "test-left_right", SampleRate: 250,
+			Channels: &eeg.Channels{Count: 8, Names: channels}, ChannelNames: names}}, payload, cat, decode.Options{})
 		checkOutcome(t, out, d, err)
 		return out, err
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/neurod/neurod/decoders/epoch"
 	"github.com/neurod/neurod/decoders/p300"
 	"github.com/neurod/neurod/decoders/synthetic"
+	"github.com/neurod/neurod/eeg"
 )
 
 var parietal = []string{"Fz", "Cz", "P3", "Pz", "P4", "PO7", "Oz", "PO8"}
@@ -35,7 +36,7 @@ func trainP300(t testing.TB, cat *catalog.Catalog) {
 }
 
 // letterClip is the request for one letter of a spelling session.
-func letterClip(s synthetic.Session, letter, repetitions int, soa, pause float64) (*decode.Request, []byte) {
+func letterClip(s synthetic.Session, letter, repetitions int, soa, pause float64) (*eeg.Request, []byte) {
 	seconds := pause + float64(12*repetitions)*soa
 	return clip(s, float64(letter)*seconds, seconds+1)
 }
@@ -48,19 +49,19 @@ func TestSpelledWord(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, paradigm := range []string{"p300", "auto"} {
+	for _, paradigm := range []eeg.Paradigm{"p300", "auto"} {
 		var history []string
 		var last *decode.Output
 		for i := range word {
 			req, payload := letterClip(s, i, repetitions, soa, pause)
 			events := req.Input.Events[:0]
 			for _, e := range req.Input.Events {
-				if e.OnsetS < pause+12*repetitions*soa-1e-6 { // without the next letter's
+				if e.Onset < pause+12*repetitions*soa-1e-6 { // without the next letter's
 					events = append(events, e)
 				}
 			}
 			req.Input.Events, req.Input.Paradigm = events, paradigm
-			req.Context = &decode.Context{Locale: "en", UIMode: "speller", SessionHistory: history}
+			req.Context = &eeg.Context{Locale: "en", UIMode: "speller", SessionHistory: history}
 			out, d, err := decode.Run(t.Context(), req, payload, cat, decode.Options{})
 			checkOutcome(t, out, d, err)
 			if err != nil {
@@ -96,7 +97,7 @@ func TestLanguageModelDoesNotSpellAlone(t *testing.T) {
 	}
 	req, payload := clip(s, 0, s.Seconds())
 	with := func(locale string) *decode.Output {
-		req.Context = &decode.Context{Locale: locale, UIMode: "speller", SessionHistory: []string{"Q"}}
+		req.Context = &eeg.Context{Locale: locale, UIMode: "speller", SessionHistory: []string{"Q"}}
 		out, d, err := decode.Run(t.Context(), req, payload, cat, decode.Options{})
 		checkOutcome(t, out, d, err)
 		if err != nil {
@@ -142,7 +143,7 @@ func TestSingleFlashes(t *testing.T) {
 		}
 		req, payload := clip(s, e.Onset-0.5, 1.5)
 		req.Input.Paradigm, req.Input.Stimulus = "p300", nil
-		req.Input.Events = []decode.Event{{OnsetS: 0.5, Code: 1}}
+		req.Input.Events = []eeg.Event{{Onset: 0.5, Code: 1}}
 		out, d, err := decode.Run(t.Context(), req, payload, cat, decode.Options{})
 		checkOutcome(t, out, d, err)
 		if err != nil {

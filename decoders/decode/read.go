@@ -11,13 +11,13 @@ import (
 	"strings"
 
 	"github.com/neurod/neurod/decoders"
-	"github.com/neurod/neurod/decoders/epoch"
 	"github.com/neurod/neurod/decoders/intent"
 	"github.com/neurod/neurod/decoders/recording"
+	"github.com/neurod/neurod/eeg"
 )
 
 const (
-	maxChannels = 1024 // twice what the service takes; a claim beyond it is a mistake
+	maxChannels = 2 * eeg.MaxChannels // twice what the service takes; a claim beyond it is a mistake
 	formatRaw   = "raw"
 )
 
@@ -47,29 +47,24 @@ func (l *loaded) flag(code, format string, args ...any) {
 	l.flags = append(l.flags, f)
 }
 
-// isRaw tells whether an encoding is bare samples.
-func isRaw(encoding string) bool {
-	return recording.Encoding(encoding).Width() > 0
-}
-
 // open reads what a request says about its payload, and the payload itself where it is a file.
-func open(in *Input, payload []byte) (*loaded, error) {
-	if isRaw(in.Encoding) {
+func open(in *eeg.Input, payload []byte) (*loaded, error) {
+	if in.Encoding.Bare() {
 		return openRaw(in, payload)
 	}
-	read := map[string]func(*bytes.Reader, int64) (*recording.Recording, error){
-		"edf": func(r *bytes.Reader, n int64) (*recording.Recording, error) { return recording.ReadEDF(r, n) },
-		"bdf": func(r *bytes.Reader, n int64) (*recording.Recording, error) { return recording.ReadBDF(r, n) },
-		"gdf": func(r *bytes.Reader, n int64) (*recording.Recording, error) { return recording.ReadGDF(r, n) },
+	read := map[eeg.Encoding]func(*bytes.Reader, int64) (*recording.Recording, error){
+		eeg.EDF: func(r *bytes.Reader, n int64) (*recording.Recording, error) { return recording.ReadEDF(r, n) },
+		eeg.BDF: func(r *bytes.Reader, n int64) (*recording.Recording, error) { return recording.ReadBDF(r, n) },
+		eeg.GDF: func(r *bytes.Reader, n int64) (*recording.Recording, error) { return recording.ReadGDF(r, n) },
 	}[in.Encoding]
 	if read == nil {
 		return nil, decoders.Errorf(decoders.CodeUnsupportedFormat,
-			map[string]any{"encoding": in.Encoding, "supported": []string{"float32le", "float64le", "int16le", "edf", "bdf", "gdf"}},
-			"encoding %q is unknown; there are float32le, float64le, int16le, edf, bdf and gdf", in.Encoding)
+			map[string]any{"encoding": in.Encoding, "supported": eeg.Encodings()},
+			"encoding %q is unknown; there are %s", in.Encoding, and(eeg.Names(eeg.Encodings())))
 	}
 	if len(payload) == 0 {
 		return nil, decoders.Errorf(decoders.CodePayloadMalformed, map[string]any{"bytes": 0, "encoding": in.Encoding},
-			"the payload is empty; an %s file was expected", strings.ToUpper(in.Encoding))
+			"the payload is empty; an %s file was expected", strings.ToUpper(string(in.Encoding)))
 	}
 	rec, err := read(bytes.NewReader(payload), int64(len(payload)))
 	if err != nil {
@@ -84,12 +79,12 @@ func open(in *Input, payload []byte) (*loaded, error) {
 }
 
 // fromRecording picks the signal of a recording that a request asks for.
-func fromRecording(in *Input, rec *recording.Recording) (*loaded, error) {
+func fromRecording(in *eeg.Input, rec *recording.Recording) (*loaded, error) {
 	l := &loaded{format: string(rec.Format), warnings: rec.Warnings}
 	if in.SampleRate > 0 {
 		rec.SetRate(in.SampleRate)
 	}
-	scale, ok := recording.Microvolts(in.Unit)
+	scale, ok := eeg.Microvolts(in.Unit)
 	if !ok {
 		return nil, unknownUnit(in.Unit)
 	}
@@ -149,7 +144,7 @@ func fromRecording(in *Input, rec *recording.Recording) (*loaded, error) {
 }
 
 // openRaw checks what a request says about bare samples. The samples are read by pending.
-func openRaw(in *Input, payload []byte) (*loaded, error) {
+func openRaw(in *eeg.Input, payload []byte) (*loaded, error) {
 	l := &loaded{format: formatRaw, bytes: len(payload)}
 	device, known := recording.Device(in.Device)
 	names, err := rawChannels(l, in, device, known)
@@ -168,7 +163,7 @@ func openRaw(in *Input, payload []byte) (*loaded, error) {
 	if l.events, err = eventsOf(in); err != nil {
 		return nil, err
 	}
-	scale, ok := recording.Microvolts(in.Unit)
+	scale, ok := eeg.Microvolts(in.Unit)
 	if !ok {
 		return nil, unknownUnit(in.Unit)
 	}
@@ -179,7 +174,7 @@ func openRaw(in *Input, payload []byte) (*loaded, error) {
 		return nil, err
 	}
 	l.pending = func() error {
-		data, err := recording.ReadRaw(payload, recording.Encoding(in.Encoding), recording.Layout(in.Layout), len(names), scale)
+		data, err := recording.ReadRaw(payload, in.Encoding, in.Layout, len(names), scale)
 		if err != nil {
 			return err
 		}
@@ -194,11 +189,8 @@ func unknownUnit(unit string) error {
 }
 
 // checkEncoding refuses bytes that cannot be the samples which the request says they are, and says what they look like.
-func checkEncoding(in *Input, payload []byte, channels int) error {
-	enc := recording.Encoding(in.Encoding)
-	if enc == "" {
-		enc = recording.Float32LE
-	}
+func checkEncoding(in *eeg.Input, payload []byte, channels int) error {
+	enc := cmp.Or(in.Encoding, eeg.Float32LE)
 	looks := recording.Resembles(payload, enc, channels)
 	if looks == "" {
 		return nil
@@ -206,7 +198,7 @@ func checkEncoding(in *Input, payload []byte, channels int) error {
 	details := map[string]any{"encoding": string(enc), "looks_like": looks, "bytes": len(payload), "channels": channels}
 	remedy := "send them as bare samples"
 	switch {
-	case recording.Encoding(looks).Width() > 0 || looks == "EDF" || looks == "BDF" || looks == "GDF":
+	case eeg.Encoding(looks).Bare() || looks == "EDF" || looks == "BDF" || looks == "GDF":
 		remedy = "send encoding " + strings.ToLower(looks)
 	case looks == "float32be" || looks == "float64be":
 		remedy = "turn them to little-endian"
@@ -215,7 +207,7 @@ func checkEncoding(in *Input, payload []byte, channels int) error {
 }
 
 // rawChannels returns the names of the channels of bare samples.
-func rawChannels(l *loaded, in *Input, device recording.Montage, known bool) ([]string, error) {
+func rawChannels(l *loaded, in *eeg.Input, device recording.Montage, known bool) ([]string, error) {
 	if in.Channels == nil {
 		if !known {
 			return nil, decoders.Errorf(decoders.CodePayloadMalformed, map[string]any{"device": in.Device},
@@ -258,7 +250,7 @@ func rawChannels(l *loaded, in *Input, device recording.Montage, known bool) ([]
 }
 
 // checkDevice warns where channels or rate are not those of the device.
-func checkDevice(l *loaded, in *Input, names []string, device recording.Montage, known bool) {
+func checkDevice(l *loaded, in *eeg.Input, names []string, device recording.Montage, known bool) {
 	if !known {
 		return
 	}
@@ -304,37 +296,36 @@ func listed(names []string) string {
 }
 
 func checkRate(rate float64) error {
-	if rate > 0 && rate <= epoch.MaxRate {
+	if rate > 0 && rate <= eeg.MaxSampleRate {
 		return nil
 	}
-	details := map[string]any{"sample_rate_most": epoch.MaxRate}
+	details := map[string]any{"sample_rate_most": eeg.MaxSampleRate}
 	if !math.IsNaN(rate) && !math.IsInf(rate, 0) {
 		details["sample_rate"] = rate
 	}
-	return decoders.Errorf(decoders.CodeInvalidSignal, details, "the sample rate is %g Hz; it must be above 0 and at most %d Hz", rate, epoch.MaxRate)
+	return decoders.Errorf(decoders.CodeInvalidSignal, details, "the sample rate is %g Hz; it must be above 0 and at most %d Hz", rate, eeg.MaxSampleRate)
 }
 
 // eventsOf returns the events of a request in order of time.
-func eventsOf(in *Input) ([]decoders.Event, error) {
+func eventsOf(in *eeg.Input) ([]decoders.Event, error) {
 	if len(in.Events) == 0 {
 		return nil, nil
 	}
 	if in.Events.All() {
 		return nil, decoders.Errorf(decoders.CodeNoEvents, map[string]any{"events": "all"}, "bare samples hold no events of their own: list them, and ask for every one with trials")
 	}
-	events := make([]decoders.Event, len(in.Events))
 	for i, e := range in.Events {
-		if math.IsNaN(e.OnsetS) || math.IsInf(e.OnsetS, 0) {
+		if math.IsNaN(e.Onset) || math.IsInf(e.Onset, 0) {
 			return nil, decoders.Errorf(decoders.CodePayloadMalformed, map[string]any{"event": i}, "event %d has no finite onset", i)
 		}
-		events[i] = decoders.Event{Onset: e.OnsetS, Code: e.Code, Label: e.Label}
 	}
+	events := slices.Clone([]eeg.Event(in.Events))
 	sort.SliceStable(events, func(a, b int) bool { return events[a].Onset < events[b].Onset })
 	return events, nil
 }
 
 // stimulusOf returns the stimulus of a request in the decoders' terms.
-func stimulusOf(in *Input) (decoders.Stimulus, error) {
+func stimulusOf(in *eeg.Input) (decoders.Stimulus, error) {
 	var out decoders.Stimulus
 	if in.Stimulus == nil {
 		return out, nil
@@ -343,13 +334,12 @@ func stimulusOf(in *Input) (decoders.Stimulus, error) {
 		if math.IsNaN(t.Frequency) || math.IsInf(t.Frequency, 0) || math.IsNaN(t.Phase) || math.IsInf(t.Phase, 0) {
 			return out, decoders.Errorf(decoders.CodeInvalidStimulus, map[string]any{"target": i}, "target %d has no finite frequency or phase", i)
 		}
-		out.Targets = append(out.Targets, decoders.Target{Label: t.Label, Frequency: t.Frequency, Phase: t.Phase})
 	}
-	out.Matrix = in.Stimulus.Matrix
+	out.Targets, out.Matrix = in.Stimulus.Targets, in.Stimulus.Matrix
 	if p := in.Stimulus.Presence; p != nil && p.FalseAccept != nil {
-		if out.FalseAccept = *p.FalseAccept; !(out.FalseAccept >= 0.001 && out.FalseAccept <= 1) {
-			return out, decoders.Errorf(decoders.CodeInvalidStimulus, map[string]any{"false_accept_least": 0.001, "false_accept_most": 1},
-				"presence.false_accept is %v, it must be between 0.001 and 1", out.FalseAccept)
+		if out.FalseAccept = *p.FalseAccept; !(out.FalseAccept >= eeg.MinFalseAccept && out.FalseAccept <= 1) {
+			return out, decoders.Errorf(decoders.CodeInvalidStimulus, map[string]any{"false_accept_least": eeg.MinFalseAccept, "false_accept_most": 1},
+				"presence.false_accept is %v, it must be between %v and 1", out.FalseAccept, eeg.MinFalseAccept)
 		}
 	}
 	if len(in.Stimulus.Flashes) > 0 {
@@ -369,7 +359,7 @@ func stimulusOf(in *Input) (decoders.Stimulus, error) {
 }
 
 // load reads the samples of a raw payload, or refuses it where it has fewer than need samples a channel.
-func (l *loaded) load(in *Input, need int) error {
+func (l *loaded) load(in *eeg.Input, need int) error {
 	channels := len(l.Channels)
 	if l.pending == nil { // a file, which is read already
 		if got := l.Samples(); got < need {
@@ -377,8 +367,8 @@ func (l *loaded) load(in *Input, need int) error {
 		}
 		return nil
 	}
-	encoding := cmp.Or(in.Encoding, string(recording.Float32LE))
-	width := recording.Encoding(encoding).Width()
+	encoding := cmp.Or(in.Encoding, eeg.Float32LE)
+	width := encoding.Width()
 	if whole := width * channels; l.bytes < need*whole {
 		return tooShort(need, float64(l.bytes)/float64(whole), channels, l.Rate,
 			fmt.Sprintf(" × %d channels = %d bytes as %s", channels, need*whole, encoding))

@@ -20,6 +20,7 @@ import (
 	"github.com/neurod/neurod/decoders/intent"
 	"github.com/neurod/neurod/decoders/motorimagery"
 	"github.com/neurod/neurod/decoders/recording"
+	"github.com/neurod/neurod/eeg"
 	"github.com/neurod/neurod/internal/testkit/eegdata"
 )
 
@@ -55,7 +56,7 @@ func store(t testing.TB, cat *catalog.Catalog, name string, card catalog.ModelCa
 func TestExoskeletonTrialsAreRoutedAndDecoded(t *testing.T) {
 	t.Parallel()
 	cat := defaultCatalog(t)
-	targets := []decode.Target{{Label: "lamp", Frequency: 13}, {Label: "door", Frequency: 17}, {Label: "tv", Frequency: 21}}
+	targets := []eeg.Target{{Label: "lamp", Frequency: 13}, {Label: "door", Frequency: 17}, {Label: "tv", Frequency: 21}}
 	names := map[int]string{33024: "", 33025: "lamp", 33026: "tv", 33027: "door"}
 	var trials, routed, right, rest, invented int
 	for _, file := range eegdata.Glob(t, "ssvep/exoskeleton/*.gdf") {
@@ -78,10 +79,10 @@ func TestExoskeletonTrialsAreRoutedAndDecoded(t *testing.T) {
 			if e.Code != 32779 || !known || to > n {
 				continue
 			}
-			req := &decode.Request{
-				Input: decode.Input{Type: "eeg", Channels: &decode.Channels{Count: rows, Names: sig.Channels}, SampleRate: sig.Rate,
-					Stimulus: &decode.Stimulus{Targets: targets}},
-				Context: &decode.Context{UIMode: "smart_home"},
+			req := &eeg.Request{
+				Input: eeg.Input{Type: "eeg", Channels: &eeg.Channels{Count: rows, Names: sig.Channels}, SampleRate: sig.Rate,
+					Stimulus: &eeg.Stimulus{Targets: targets}},
+				Context: &eeg.Context{UIMode: "smart_home"},
 			}
 			out, d, err := decode.Run(t.Context(), req, raw(mat.DenseCopyOf(sig.Data.Slice(0, rows, from, to))), cat, decode.Options{})
 			checkOutcome(t, out, d, err)
@@ -171,10 +172,10 @@ func TestImageryOfARealPerson(t *testing.T) {
 	trials := epoch.Cut(sig, runs["R12"].Events, cue, 1, 4, "")
 	right := 0
 	for _, trial := range trials {
-		req := &decode.Request{
-			Input: decode.Input{Type: "eeg", Channels: &decode.Channels{Count: len(sig.Channels), Names: sig.Channels}, SampleRate: sig.Rate,
-				Events: []decode.Event{{OnsetS: 1, Code: 1, Label: "T1"}}}, // a cue of the recording's kind, whichever it was
-			Context: &decode.Context{UIMode: "wheelchair_nav", SessionHistory: []string{"rest"}},
+		req := &eeg.Request{
+			Input: eeg.Input{Type: "eeg", Channels: &eeg.Channels{Count: len(sig.Channels), Names: sig.Channels}, SampleRate: sig.Rate,
+				Events: []eeg.Event{{Onset: 1, Code: 1, Label: "T1"}}}, // a cue of the recording's kind, whichever it was
+			Context: &eeg.Context{UIMode: "wheelchair_nav", SessionHistory: []string{"rest"}},
 		}
 		out, d, err := decode.Run(t.Context(), req, raw(trial.Data), cat, decode.Options{})
 		checkOutcome(t, out, d, err)
@@ -207,7 +208,7 @@ func TestImageryOfARealPerson(t *testing.T) {
 			break
 		}
 	}
-	req := &decode.Request{Input: decode.Input{Type: "eeg", Encoding: "edf", Paradigm: "motor_imagery", Events: []decode.Event{{OnsetS: onset}}}}
+	req := &eeg.Request{Input: eeg.Input{Type: "eeg", Encoding: "edf", Paradigm: "motor_imagery", Events: []eeg.Event{{Onset: onset}}}}
 	out, d, err := decode.Run(t.Context(), req, file.Bytes(), cat, decode.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -220,8 +221,8 @@ func TestImageryOfARealPerson(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	req.Input = decode.Input{Type: "eeg", Paradigm: "motor_imagery", Events: []decode.Event{{OnsetS: onset}},
-		Channels: &decode.Channels{Count: 64, Names: clip.Channels}, SampleRate: clip.Rate}
+	req.Input = eeg.Input{Type: "eeg", Paradigm: "motor_imagery", Events: []eeg.Event{{Onset: onset}},
+		Channels: &eeg.Channels{Count: 64, Names: clip.Channels}, SampleRate: clip.Rate}
 	bare, _, err := decode.Run(t.Context(), req, raw(clip.Data), cat, decode.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -235,7 +236,7 @@ func TestImageryOfARealPerson(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	req.Input = decode.Input{Type: "eeg", Encoding: "edf", Paradigm: "motor_imagery", Events: []decode.Event{{OnsetS: onset}}}
+	req.Input = eeg.Input{Type: "eeg", Encoding: "edf", Paradigm: "motor_imagery", Events: []eeg.Event{{Onset: onset}}}
 	second, _, err := decode.Run(t.Context(), req, file.Bytes(), cat, decode.Options{})
 	if b, _ := json.Marshal(second); err != nil || !bytes.Equal(b, again) {
 		t.Errorf("the same request gives another answer: %v\n%s\n%s", err, again, b)
@@ -260,8 +261,8 @@ func TestBrokenFilesAreRefused(t *testing.T) {
 				payload = []byte{}
 			}
 			for _, encoding := range []string{"edf", "bdf", "gdf"} {
-				req := &decode.Request{Input: decode.Input{Type: "eeg", Encoding: encoding, Paradigm: "ssvep",
-					Stimulus: &decode.Stimulus{Targets: []decode.Target{{Frequency: 13}, {Frequency: 17}}}}}
+				req := &eeg.Request{Input: eeg.Input{Type: "eeg", Encoding: eeg.Encoding(encoding), Paradigm: "ssvep",
+					Stimulus: &eeg.Stimulus{Targets: []eeg.Target{{Frequency: 13}, {Frequency: 17}}}}}
 				out, d, err := decode.Run(t.Context(), req, payload, cat, decode.Options{})
 				t.Run(fmt.Sprintf("%s as %s", filepath.Base(file), encoding), func(t *testing.T) { checkOutcome(t, out, d, err) })
 			}
@@ -280,10 +281,10 @@ func TestAutoNeverGuesses(t *testing.T) {
 			if err != nil || rec.Seconds() > 3600 {
 				continue // what a reader refuses is its tests' business
 			}
-			req := &decode.Request{Input: decode.Input{Type: "eeg"}}
+			req := &eeg.Request{Input: eeg.Input{Type: "eeg"}}
 			screen := strings.Contains(file, "exoskeleton")
 			if screen {
-				req.Input.Stimulus = &decode.Stimulus{Targets: []decode.Target{{Frequency: 13}, {Frequency: 17}, {Frequency: 21}}}
+				req.Input.Stimulus = &eeg.Stimulus{Targets: []eeg.Target{{Frequency: 13}, {Frequency: 17}, {Frequency: 21}}}
 			}
 			out, d, err := decode.RunRecording(t.Context(), req, rec, cat, decode.Options{})
 			checkOutcome(t, out, d, err)

@@ -14,6 +14,7 @@ import (
 	"github.com/neurod/neurod/decoders/epoch"
 	"github.com/neurod/neurod/decoders/intent"
 	"github.com/neurod/neurod/decoders/ssvep"
+	"github.com/neurod/neurod/eeg"
 )
 
 const (
@@ -25,7 +26,7 @@ const (
 )
 
 // choose picks the model for a paradigm that is settled; clips tells that several clips of the person are at hand.
-func choose(cat catalog.Resolver, p decoders.Paradigm, in *Input, l *loaded, clips bool, d *Diagnostics) (*catalog.Choice, error) {
+func choose(cat catalog.Resolver, p decoders.Paradigm, in *eeg.Input, l *loaded, clips bool, d *Diagnostics) (*catalog.Choice, error) {
 	choice, err := cat.Resolve(catalog.Query{Model: in.Model, Paradigm: p, Channels: l.Channels, Rate: l.Rate, Clips: clips})
 	if err != nil {
 		return nil, err
@@ -36,7 +37,7 @@ func choose(cat catalog.Resolver, p decoders.Paradigm, in *Input, l *loaded, cli
 }
 
 // alone picks the model again for a clip of which there are no others.
-func alone(cat catalog.Resolver, first *catalog.Choice, in *Input, l *loaded, d *Diagnostics) (*catalog.Choice, error) {
+func alone(cat catalog.Resolver, first *catalog.Choice, in *eeg.Input, l *loaded, d *Diagnostics) (*catalog.Choice, error) {
 	choice, err := choose(cat, first.Entry.Paradigm, in, l, false, d)
 	if err != nil {
 		return nil, err
@@ -51,7 +52,7 @@ func alone(cat catalog.Resolver, first *catalog.Choice, in *Input, l *loaded, d 
 // auto settles the paradigm by what the request declares and by the evidence, in the order that the package comment gives. The
 // signal is loaded. The choice is nil where nothing tells the paradigm; d then says what was looked at. The result is not nil
 // where finding out took the whole decode.
-func auto(ctx context.Context, cat catalog.Resolver, in *Input, input *decoders.Input, l *loaded, clips bool, d *Diagnostics) (*catalog.Choice, *decoders.Result, error) {
+func auto(ctx context.Context, cat catalog.Resolver, in *eeg.Input, input *decoders.Input, l *loaded, clips bool, d *Diagnostics) (*catalog.Choice, *decoders.Result, error) {
 	f := &finder{ctx: ctx, cat: cat, in: in, input: input, l: l, clips: clips, d: d, train: flashTrain(l.events)}
 	d.Routing.Evidence = map[string]any{"events": f.train}
 	for _, look := range []func() (*catalog.Choice, *decoders.Result, error){f.flashes, f.flicker, f.imagery} {
@@ -73,7 +74,7 @@ func auto(ctx context.Context, cat catalog.Resolver, in *Input, input *decoders.
 type finder struct {
 	ctx   context.Context
 	cat   catalog.Resolver
-	in    *Input
+	in    *eeg.Input
 	input *decoders.Input
 	l     *loaded
 	clips bool

@@ -16,6 +16,7 @@ import (
 	"github.com/neurod/neurod/decoders/language"
 	"github.com/neurod/neurod/decoders/recording"
 	"github.com/neurod/neurod/decoders/seizure"
+	"github.com/neurod/neurod/eeg"
 )
 
 // Options are the caller's wishes about a run.
@@ -26,9 +27,9 @@ type Options struct {
 	// Clips knows other clips of the person and recording, for models that were trained with alignment. Defaults to the clips
 	// around the events of the request itself, where it has several.
 	Clips Clips
-	// MostTrials is how many trials are decoded where all are asked for. Defaults to MostTrials.
+	// MostTrials is how many trials are decoded where all are asked for. Defaults to eeg.MaxTrials.
 	MostTrials int
-	// MostWork bounds what the trials of a recording are decoded of together, in units of Work; those beyond it are left out
+	// MostWork bounds what the trials of a recording are decoded of together, in units of eeg.Work; those beyond it are left out
 	// and counted. Defaults to no bound beside MostTrials.
 	MostWork int64
 	// Trial, when not nil, is told each trial of several that is done.
@@ -47,11 +48,11 @@ func (o Options) step(name string) {
 //
 // Errors that are *decoders.Error are about the request or the recording and come again if it is repeated: the
 // codes of package decoders. Others are a canceled context or a fault of the program.
-func Run(ctx context.Context, req *Request, payload []byte, cat catalog.Resolver, opt Options) (*Output, *Diagnostics, error) {
+func Run(ctx context.Context, req *eeg.Request, payload []byte, cat catalog.Resolver, opt Options) (*Output, *Diagnostics, error) {
 	d := newDiagnostics(req)
 	if payload == nil {
 		var err error
-		if payload, err = req.Input.data(); err != nil {
+		if payload, err = dataOf(&req.Input); err != nil {
 			return nil, d, err
 		}
 	}
@@ -69,7 +70,7 @@ func Run(ctx context.Context, req *Request, payload []byte, cat catalog.Resolver
 
 // RunRecording is Run on a recording that was read before, of any format. The request's encoding, layout and data do
 // not count; its channels, where they are names, pick channels, and its events go before the recording's.
-func RunRecording(ctx context.Context, req *Request, rec *recording.Recording, cat catalog.Resolver, opt Options) (*Output, *Diagnostics, error) {
+func RunRecording(ctx context.Context, req *eeg.Request, rec *recording.Recording, cat catalog.Resolver, opt Options) (*Output, *Diagnostics, error) {
 	d := newDiagnostics(req)
 	l, err := fromRecording(&req.Input, rec)
 	if err != nil {
@@ -83,20 +84,20 @@ func RunRecording(ctx context.Context, req *Request, rec *recording.Recording, c
 	return out, d, err
 }
 
-func newDiagnostics(req *Request) *Diagnostics {
-	asked := Route{Paradigm: req.Input.Paradigm, Model: req.Input.Model}
+func newDiagnostics(req *eeg.Request) *Diagnostics {
+	asked := Route{Paradigm: string(req.Input.Paradigm), Model: req.Input.Model}
 	if asked.Paradigm == "" {
 		asked.Paradigm = string(decoders.Auto)
 	}
 	return &Diagnostics{Routing: Routing{Asked: asked, Fallbacks: []Fallback{}}}
 }
 
-func run(ctx context.Context, req *Request, l *loaded, cat catalog.Resolver, opt Options, d *Diagnostics) (*Output, error) {
+func run(ctx context.Context, req *eeg.Request, l *loaded, cat catalog.Resolver, opt Options, d *Diagnostics) (*Output, error) {
 	in := &req.Input
 	if in.Type != "" && in.Type != "eeg" {
 		return nil, decoders.Errorf(decoders.CodeUnsupportedFormat, map[string]any{"type": in.Type}, "input of type %q is not decoded, only eeg", in.Type)
 	}
-	paradigm, err := in.paradigm()
+	paradigm, err := paradigmOf(in)
 	if err != nil {
 		return nil, err
 	}
@@ -104,14 +105,14 @@ func run(ctx context.Context, req *Request, l *loaded, cat catalog.Resolver, opt
 	if err != nil {
 		return nil, err
 	}
-	if err := in.alignment(); err != nil {
+	if err := checkAlignment(in); err != nil {
 		return nil, err
 	}
 	clips := opt.Clips
 	if clips == nil {
 		clips = ownClips{}
 	}
-	several := in.Alignment != AlignmentNone && (opt.Clips != nil || len(l.events) > 1)
+	several := in.Alignment != eeg.AlignmentNone && (opt.Clips != nil || len(l.events) > 1)
 
 	// Route. Auto needs the samples for it; all else is settled before they are read.
 	var choice *catalog.Choice
@@ -280,7 +281,7 @@ func checkResult(r *decoders.Result) error {
 const priorShare = 0.5
 
 // prior returns the prior of a speller's symbols, nil for a flat one.
-func prior(c *Context, st decoders.Stimulus) func(string) float64 {
+func prior(c *eeg.Context, st decoders.Stimulus) func(string) float64 {
 	symbols := map[string]bool{}
 	for _, row := range st.Matrix {
 		for _, s := range row {
@@ -330,11 +331,11 @@ func checkSeizure(choice *catalog.Choice, result *decoders.Result, sig decoders.
 }
 
 // answer puts the output together.
-func answer(c *Context, choice *catalog.Choice, result *decoders.Result, l *loaded, f fitness, ictal *bool) *Output {
+func answer(c *eeg.Context, choice *catalog.Choice, result *decoders.Result, l *loaded, f fitness, ictal *bool) *Output {
 	if c == nil {
-		c = &Context{}
+		c = &eeg.Context{}
 	}
-	mode := intent.Mode(c.UIMode)
+	mode := c.UIMode
 	paradigm := choice.Entry.Paradigm
 	ranked := intent.Rank(mode, paradigm, result.Classes, c.Intents)
 	class := decodedClass(mode, paradigm, result.Classes, c.Intents, ranked[0].Intent)
@@ -405,9 +406,9 @@ func noAnswer(r *decoders.Result, f fitness) *Undetermined {
 
 // undetermined is the answer to a recording of which nothing tells what the person did: no intent that anything could act on,
 // but whether it looks like a seizure, how clean it is, and what was looked at.
-func undetermined(c *Context, l *loaded, opt Options, d *Diagnostics) *Output {
+func undetermined(c *eeg.Context, l *loaded, opt Options, d *Diagnostics) *Output {
 	if c == nil {
-		c = &Context{}
+		c = &eeg.Context{}
 	}
 	f := assess(l, nil)
 	opt.step("quality")
@@ -425,7 +426,7 @@ func undetermined(c *Context, l *loaded, opt Options, d *Diagnostics) *Output {
 		DecodedIntent:    intent.Undetermined,
 		ParadigmDetected: string(decoders.Undetermined),
 		Alternatives:     []intent.Ranked{},
-		SessionContext:   intent.SessionContext(intent.Mode(c.UIMode), decoders.Undetermined, c.SessionHistory, intent.Undetermined),
+		SessionContext:   intent.SessionContext(c.UIMode, decoders.Undetermined, c.SessionHistory, intent.Undetermined),
 		SeizureDetected:  ictal,
 		RedFlags:         []string{},
 		RedFlagDetails:   intent.Sort(append(flags, f.flags()...)),
@@ -459,7 +460,7 @@ func qualityOf(s *features.Summary) *Quality {
 }
 
 // decodedClass returns the most probable of the classes that mean the intent.
-func decodedClass(mode intent.Mode, paradigm decoders.Paradigm, classes []decoders.Class, own map[string]string, first string) string {
+func decodedClass(mode eeg.UIMode, paradigm decoders.Paradigm, classes []decoders.Class, own map[string]string, first string) string {
 	for _, class := range classes {
 		if intent.Of(mode, paradigm, class.Name, own) == first {
 			return class.Name
@@ -469,7 +470,7 @@ func decodedClass(mode intent.Mode, paradigm decoders.Paradigm, classes []decode
 }
 
 // predicted returns the running text with its last word completed where the intent spells, else a phrase for it.
-func predicted(c *Context, first string) string {
+func predicted(c *eeg.Context, first string) string {
 	if first == intent.Undetermined {
 		return ""
 	}

@@ -20,6 +20,7 @@ import (
 	"github.com/neurod/neurod/decoders/recording"
 	"github.com/neurod/neurod/decoders/seizure"
 	"github.com/neurod/neurod/decoders/synthetic"
+	"github.com/neurod/neurod/eeg"
 	"github.com/neurod/neurod/internal/testkit/eegdata"
 )
 
@@ -32,7 +33,7 @@ var gains = []float64{1e-4, 1e-3, 1e-2, 0.03, 0.1, 0.3, 0.5, 1, 2, 4, 10, 30, 10
 //   - the verdict on a seizure is that of the class, and where there is none no class is above chance;
 //   - at a ten-thousandth and at ten thousand times µV something is said;
 //   - the answer of a decoder for which gains mean nothing is the same wherever there is one.
-func holdScale(t *testing.T, name string, cat *catalog.Catalog, req *decode.Request, sig decoders.Signal, invariant bool) map[float64]*decode.Output {
+func holdScale(t *testing.T, name string, cat *catalog.Catalog, req *eeg.Request, sig decoders.Signal, invariant bool) map[float64]*decode.Output {
 	t.Helper()
 	out := map[float64]*decode.Output{}
 	some := gains
@@ -147,7 +148,7 @@ func TestScaleOfEveryDecoder(t *testing.T) {
 	speller := spelled(t, 203)
 	tried := map[decoders.Paradigm]int{}
 	for _, e := range cat.List() {
-		req := &decode.Request{Input: decode.Input{Type: "eeg", Model: e.ID()}}
+		req := &eeg.Request{Input: eeg.Input{Type: "eeg", Model: e.ID()}}
 		var sig decoders.Signal
 		switch e.Paradigm {
 		case decoders.MotorImagery:
@@ -166,23 +167,23 @@ func TestScaleOfEveryDecoder(t *testing.T) {
 			}
 			sig = speller.Signal
 			for _, ev := range speller.Events {
-				req.Input.Events = append(req.Input.Events, decode.Event{OnsetS: ev.Onset, Code: ev.Code})
+				req.Input.Events = append(req.Input.Events, eeg.Event{Onset: ev.Onset, Code: ev.Code})
 			}
-			req.Input.Stimulus = &decode.Stimulus{Matrix: speller.Stimulus.Matrix}
+			req.Input.Stimulus = &eeg.Stimulus{Matrix: speller.Stimulus.Matrix}
 		case decoders.SSVEP:
 			sig = flickering.Signal
 			rows, _ := sig.Data.Dims()
 			at := int(flickering.Events[0].Onset * sig.Rate)
 			sig.Data = mat.DenseCopyOf(sig.Data.Slice(0, rows, at, at+int(4*sig.Rate)))
-			req.Input.Stimulus = &decode.Stimulus{}
+			req.Input.Stimulus = &eeg.Stimulus{}
 			for _, target := range flickering.Stimulus.Targets {
-				req.Input.Stimulus.Targets = append(req.Input.Stimulus.Targets, decode.Target{Label: target.Label, Frequency: target.Frequency})
+				req.Input.Stimulus.Targets = append(req.Input.Stimulus.Targets, eeg.Target{Label: target.Label, Frequency: target.Frequency})
 			}
 		case decoders.Seizure:
 			sig = shaking.Signal
 		}
 		tried[e.Paradigm]++
-		req.Input.SampleRate, req.Input.Channels = sig.Rate, &decode.Channels{Count: len(sig.Channels), Names: sig.Channels}
+		req.Input.SampleRate, req.Input.Channels = sig.Rate, &eeg.Channels{Count: len(sig.Channels), Names: sig.Channels}
 		holdScale(t, e.ID(), cat, req, sig, e.Paradigm == decoders.SSVEP)
 		if e.Paradigm == decoders.SSVEP {
 			req.Input.Model = ""
@@ -207,9 +208,9 @@ func epochMissing(have, need []string) bool {
 func TestScaleOfRecordings(t *testing.T) {
 	t.Parallel()
 	cat := defaultCatalog(t)
-	ask := func(sig decoders.Signal) *decode.Request {
-		return &decode.Request{Input: decode.Input{Type: "eeg", Paradigm: "seizure", SampleRate: sig.Rate,
-			Channels: &decode.Channels{Count: len(sig.Channels), Names: sig.Channels}}}
+	ask := func(sig decoders.Signal) *eeg.Request {
+		return &eeg.Request{Input: eeg.Input{Type: "eeg", Paradigm: "seizure", SampleRate: sig.Rate,
+			Channels: &eeg.Channels{Count: len(sig.Channels), Names: sig.Channels}}}
 	}
 	cut := func(sig decoders.Signal, from, to float64) decoders.Signal {
 		rows, _ := sig.Data.Dims()
@@ -272,7 +273,7 @@ func TestScaleOfRecordings(t *testing.T) {
 		if err != nil || o.SeizureDetected != nil || o.Confidence > 0.5 || !slices.Contains(o.RedFlags, "units_suspect") {
 			t.Errorf("%s: %+v %v", filepath.Base(file), o, err)
 		}
-		if o, _, err = decode.RunRecording(t.Context(), &decode.Request{Input: decode.Input{Paradigm: "seizure"}}, rec, cat, decode.Options{}); err != nil ||
+		if o, _, err = decode.RunRecording(t.Context(), &eeg.Request{Input: eeg.Input{Paradigm: "seizure"}}, rec, cat, decode.Options{}); err != nil ||
 			o.SeizureDetected != nil || !slices.Contains(o.RedFlags, "units_suspect") {
 			t.Errorf("%s as a file: %+v %v", filepath.Base(file), o, err)
 		}

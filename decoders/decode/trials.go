@@ -13,38 +13,11 @@ import (
 	"github.com/neurod/neurod/decoders/contact"
 	"github.com/neurod/neurod/decoders/cue"
 	"github.com/neurod/neurod/decoders/intent"
+	"github.com/neurod/neurod/eeg"
 )
 
-// What Input.Trials may say.
-const (
-	TrialsFirst = "first" // the default: one answer, for the first trial that is there in full
-	TrialsAll   = "all"   // an answer for each trial
-)
-
-const (
-	// MostTrials is how many trials are decoded at most, unless Options say otherwise.
-	MostTrials = 1000
-	// mostOverlap bounds the samples of all trials together, in recordings: epochs of flashes overlap 16 times.
-	mostOverlap = 20
-	// mostConfused bounds the classes of a confusion matrix: a speller has 36.
-	mostConfused = 64
-)
-
-// Work estimates what decoding so many samples of all channels costs, in samples of a motor-imagery decode. SSVEP compares each
-// sample with every target, or without any with a grid of frequencies; and a decode of next to nothing costs something, too.
-func Work(p decoders.Paradigm, targets int, values int64) int64 {
-	const (
-		scan = 16
-		bare = 2048
-	)
-	weight := int64(1)
-	if p == decoders.SSVEP {
-		if weight = scan; targets > 0 {
-			weight = 1 + int64(targets)/4
-		}
-	}
-	return (values + bare) * weight
-}
+// mostConfused bounds the classes of a confusion matrix: a speller has 36.
+const mostConfused = 64
 
 // Clip says which part of the recording was decoded.
 type Clip struct {
@@ -111,14 +84,14 @@ type TrialsSummary struct {
 }
 
 // everyTrial tells whether a request wants an answer for each trial.
-func (in *Input) everyTrial() (bool, error) {
+func everyTrial(in *eeg.Input) (bool, error) {
 	switch in.Trials {
-	case "", TrialsFirst:
+	case "", eeg.TrialsFirst:
 		return in.Events.All(), nil
-	case TrialsAll:
+	case eeg.TrialsAll:
 		return true, nil
 	}
-	return false, decoders.Errorf(decoders.CodePayloadMalformed, map[string]any{"trials": in.Trials}, "trials %q is unknown; there are first and all", in.Trials)
+	return false, decoders.Errorf(decoders.CodePayloadMalformed, map[string]any{"trials": in.Trials}, "trials %q is unknown; there are %s", in.Trials, and(eeg.TrialChoices()))
 }
 
 // trialed is a recording as its trials for one model.
@@ -130,13 +103,13 @@ type trialed struct {
 }
 
 // findTrials finds what the recording asks of a model.
-func findTrials(in *Input, choice *catalog.Choice, st decoders.Stimulus, l *loaded) (*trialed, error) {
-	all, err := in.everyTrial()
+func findTrials(in *eeg.Input, choice *catalog.Choice, st decoders.Stimulus, l *loaded) (*trialed, error) {
+	all, err := everyTrial(in)
 	if err != nil {
 		return nil, err
 	}
 	if all && choice.Entry.Paradigm == decoders.Seizure {
-		return nil, decoders.Errorf(decoders.CodeModelIncompatible, map[string]any{"model": choice.Entry.ID(), "paradigm": choice.Entry.Paradigm, "trials": TrialsAll},
+		return nil, decoders.Errorf(decoders.CodeModelIncompatible, map[string]any{"model": choice.Entry.ID(), "paradigm": choice.Entry.Paradigm, "trials": eeg.TrialsAll},
 			"%s judges the recording as a whole: it has no trials to decode one by one", choice.Entry.ID())
 	}
 	trials, err := cue.Find(cue.Query{Paradigm: choice.Entry.Paradigm, Classes: choice.Entry.Classes, Known: choice.Entry.Events(), Given: in.EventClasses,
@@ -259,23 +232,23 @@ func (t *trialed) stretch(sig decoders.Signal, i int) (lo, hi int) {
 }
 
 // each decodes every trial, and returns the first that has an answer; -1 where none has.
-func (t *trialed) each(ctx context.Context, req *Request, choice *catalog.Choice, in *decoders.Input, l *loaded, opt Options) ([]TrialAnswer, *TrialsSummary, int, error) {
+func (t *trialed) each(ctx context.Context, req *eeg.Request, choice *catalog.Choice, in *decoders.Input, l *loaded, opt Options) ([]TrialAnswer, *TrialsSummary, int, error) {
 	var list []TrialAnswer
 	most := opt.MostTrials
 	if most <= 0 {
-		most = MostTrials
+		most = eeg.MaxTrials
 	}
 	s := &TrialsSummary{Trials: len(t.trials), Classes: []string{}, Confusion: [][]int{}}
 	c := req.Context
 	firstAnswered := -1
-	budget, work := mostOverlap*in.Samples(), int64(0)
+	budget, work := eeg.MaxTrialOverlap*in.Samples(), int64(0)
 	channels, _ := in.Data.Dims()
 	for i, trial := range t.trials {
 		if err := ctx.Err(); err != nil {
 			return nil, nil, -1, err
 		}
 		lo, hi := t.stretch(in.Signal, i)
-		work += Work(choice.Entry.Paradigm, len(in.Stimulus.Targets), int64(hi-lo)*int64(channels))
+		work += eeg.Work(choice.Entry.Paradigm, len(in.Stimulus.Targets), int64(hi-lo)*int64(channels))
 		if budget -= hi - lo; len(list) == most || budget < 0 || opt.MostWork > 0 && work > opt.MostWork && i > 0 {
 			s.LeftOut = len(t.trials) - len(list)
 			break
@@ -321,8 +294,8 @@ func (t *trialed) each(ctx context.Context, req *Request, choice *catalog.Choice
 }
 
 // spelled returns the context after one more letter.
-func spelled(c *Context, letter string) *Context {
-	next := Context{}
+func spelled(c *eeg.Context, letter string) *eeg.Context {
+	next := eeg.Context{}
 	if c != nil {
 		next = *c
 	}
@@ -331,7 +304,7 @@ func spelled(c *Context, letter string) *Context {
 }
 
 // one decodes one of several trials. What is wrong with it is in the answer; an error is of the program or the context.
-func (t *trialed) one(ctx context.Context, c *Context, choice *catalog.Choice, in *decoders.Input, l *loaded, i, lo, hi int) (TrialAnswer, error) {
+func (t *trialed) one(ctx context.Context, c *eeg.Context, choice *catalog.Choice, in *decoders.Input, l *loaded, i, lo, hi int) (TrialAnswer, error) {
 	a := TrialAnswer{Clip: t.clip(in.Signal, i, nil, 0), Alternatives: []intent.Ranked{}, RedFlags: []string{}}
 	onset := t.trials[i].Events[0].Onset
 	a.Clip.StartS, a.Clip.EndS = round3(float64(lo)/in.Rate), round3(float64(hi)/in.Rate)

@@ -10,6 +10,7 @@ import (
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/decode"
 	"github.com/neurod/neurod/decoders/synthetic"
+	"github.com/neurod/neurod/eeg"
 	"github.com/neurod/neurod/internal/recordings"
 	"github.com/neurod/neurod/internal/testkit/eegdata"
 )
@@ -30,7 +31,7 @@ func restful(t *testing.T, seed uint64) synthetic.Session {
 }
 
 // labelled is clip with the labels of events.
-func labelled(s synthetic.Session) (*decode.Request, []byte) {
+func labelled(s synthetic.Session) (*eeg.Request, []byte) {
 	req, payload := clip(s, 0, s.Seconds())
 	for i, e := range s.Events {
 		req.Input.Events[i].Label = e.Label
@@ -56,7 +57,7 @@ func TestRestIsNotDecoded(t *testing.T) {
 	if out.Trials != nil || out.TrialsSummary != nil {
 		t.Errorf("%d trials that nobody asked for", len(out.Trials))
 	}
-	req.Input.Events = slices.DeleteFunc(req.Input.Events, func(e decode.Event) bool { return e.Label != "T0" })
+	req.Input.Events = slices.DeleteFunc(req.Input.Events, func(e eeg.Event) bool { return e.Label != "T0" })
 	_, _, err = decode.Run(t.Context(), req, payload, trainedCatalog(), decode.Options{})
 	if fault := faultOf(t, err); fault.Code != decoders.CodeNoEvents || fault.Details["events"] != 13 || !strings.Contains(fault.Message, "T0 × 13") {
 		t.Errorf("rest alone: %v %v", err, fault.Details)
@@ -166,14 +167,14 @@ func TestTrialsAreBounded(t *testing.T) {
 		t.Fatalf("%v", err)
 	}
 	seconds := 12 * 10 * int64(s.Rate) * int64(len(s.Channels))
-	out, _, err = decode.Run(t.Context(), req, payload, trainedCatalog(), decode.Options{MostWork: decode.Work(decoders.MotorImagery, 0, seconds)})
+	out, _, err = decode.Run(t.Context(), req, payload, trainedCatalog(), decode.Options{MostWork: eeg.Work(decoders.MotorImagery, 0, seconds)})
 	if err != nil || len(out.Trials) != 12 {
 		t.Fatalf("%v: %d trials", err, len(out.Trials))
 	}
 	// A thousand trials in the same four seconds are not a thousand times the work.
 	req.Input.Events = nil
 	for range 1000 {
-		req.Input.Events = append(req.Input.Events, decode.Event{OnsetS: s.Events[1].Onset, Code: 769})
+		req.Input.Events = append(req.Input.Events, eeg.Event{Onset: s.Events[1].Onset, Code: 769})
 	}
 	payload = payload[:4*len(s.Channels)*int((s.Events[1].Onset+5)*s.Rate)]
 	out, _, err = decode.Run(t.Context(), req, payload, trainedCatalog(), decode.Options{})
@@ -186,16 +187,16 @@ func TestWhatTrialsNeed(t *testing.T) {
 	t.Parallel()
 	s := restful(t, 35)
 	for name, tc := range map[string]struct {
-		change func(*decode.Input)
+		change func(*eeg.Input)
 		code   string
 	}{
-		"no events":             {func(in *decode.Input) { in.Events = nil }, decoders.CodeNoEvents},
-		"all, of bare samples":  {func(in *decode.Input) { in.Events, in.Trials = decode.AllEvents(), "" }, decoders.CodeNoEvents},
-		"an unknown word":       {func(in *decode.Input) { in.Trials = "some" }, decoders.CodePayloadMalformed},
-		"a seizure":             {func(in *decode.Input) { in.Paradigm = "seizure" }, decoders.CodeModelIncompatible},
-		"a class that is none":  {func(in *decode.Input) { in.EventClasses = map[string]string{"T0": "lft"} }, decoders.CodeModelIncompatible},
-		"classes of no event":   {func(in *decode.Input) { in.EventClasses = map[string]string{"77": "left"} }, decoders.CodeNoEvents},
-		"rest alone, as a file": {func(in *decode.Input) { in.Events = in.Events[:1] }, decoders.CodeNoEvents},
+		"no events":             {func(in *eeg.Input) { in.Events = nil }, decoders.CodeNoEvents},
+		"all, of bare samples":  {func(in *eeg.Input) { in.Events, in.Trials = eeg.AllEvents(), "" }, decoders.CodeNoEvents},
+		"an unknown word":       {func(in *eeg.Input) { in.Trials = "some" }, decoders.CodePayloadMalformed},
+		"a seizure":             {func(in *eeg.Input) { in.Paradigm = "seizure" }, decoders.CodeModelIncompatible},
+		"a class that is none":  {func(in *eeg.Input) { in.EventClasses = map[string]string{"T0": "lft"} }, decoders.CodeModelIncompatible},
+		"classes of no event":   {func(in *eeg.Input) { in.EventClasses = map[string]string{"77": "left"} }, decoders.CodeNoEvents},
+		"rest alone, as a file": {func(in *eeg.Input) { in.Events = in.Events[:1] }, decoders.CodeNoEvents},
 	} {
 		req, payload := labelled(s)
 		req.Input.Trials = "all"
@@ -264,7 +265,7 @@ func TestTrialsOfRealRecordings(t *testing.T) {
 	if len(runs) == 0 {
 		t.Skipf("NEUROD_EEG_DATA lacks S007R04: NOT run; %v", problems)
 	}
-	req := &decode.Request{Input: decode.Input{Type: "eeg", Paradigm: "motor_imagery", Trials: "all"}}
+	req := &eeg.Request{Input: eeg.Input{Type: "eeg", Paradigm: "motor_imagery", Trials: "all"}}
 	out, _, err := decode.RunRecording(t.Context(), req, runs[0].Recording, defaultCatalog(t), decode.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -281,9 +282,9 @@ func TestTrialsOfRealRecordings(t *testing.T) {
 	if len(runs) == 0 {
 		t.Skipf("NEUROD_EEG_DATA lacks the exoskeleton set: NOT run; %v", problems)
 	}
-	req = &decode.Request{Input: decode.Input{Type: "eeg", Paradigm: "ssvep", Events: decode.AllEvents(),
+	req = &eeg.Request{Input: eeg.Input{Type: "eeg", Paradigm: "ssvep", Events: eeg.AllEvents(),
 		EventClasses: map[string]string{"33024": "no_target", "33025": "13", "33026": "21", "33027": "17"},
-		Stimulus:     &decode.Stimulus{Targets: []decode.Target{{Label: "13", Frequency: 13}, {Label: "21", Frequency: 21}, {Label: "17", Frequency: 17}}}}}
+		Stimulus:     &eeg.Stimulus{Targets: []eeg.Target{{Label: "13", Frequency: 13}, {Label: "21", Frequency: 21}, {Label: "17", Frequency: 17}}}}}
 	out, _, err = decode.RunRecording(t.Context(), req, runs[0].Recording, defaultCatalog(t), decode.Options{})
 	if err != nil {
 		t.Fatal(err)

@@ -14,6 +14,7 @@ import (
 	"github.com/neurod/neurod/decoders/decode"
 	"github.com/neurod/neurod/decoders/recording"
 	"github.com/neurod/neurod/decoders/synthetic"
+	"github.com/neurod/neurod/eeg"
 )
 
 // doubles writes channels × samples as float64, sample-major.
@@ -39,11 +40,11 @@ func TestUnits(t *testing.T) {
 	rows, _ := s.Data.Dims()
 	at := int(s.Events[0].Onset * s.Rate)
 	clip := mat.DenseCopyOf(s.Data.Slice(0, rows, at, at+int(4*s.Rate)))
-	ask := func(encoding, unit string) *decode.Request {
-		req := &decode.Request{Input: decode.Input{Type: "eeg", Paradigm: "ssvep", Encoding: encoding, Unit: unit, SampleRate: s.Rate,
-			Channels: &decode.Channels{Count: rows, Names: s.Channels}, Stimulus: &decode.Stimulus{}}}
+	ask := func(encoding, unit string) *eeg.Request {
+		req := &eeg.Request{Input: eeg.Input{Type: "eeg", Paradigm: "ssvep", Encoding: eeg.Encoding(encoding), Unit: unit, SampleRate: s.Rate,
+			Channels: &eeg.Channels{Count: rows, Names: s.Channels}, Stimulus: &eeg.Stimulus{}}}
 		for _, target := range s.Stimulus.Targets {
-			req.Input.Stimulus.Targets = append(req.Input.Stimulus.Targets, decode.Target{Label: target.Label, Frequency: target.Frequency})
+			req.Input.Stimulus.Targets = append(req.Input.Stimulus.Targets, eeg.Target{Label: target.Label, Frequency: target.Frequency})
 		}
 		return req
 	}
@@ -105,8 +106,8 @@ func TestBytesOfAnotherKind(t *testing.T) {
 		{"an EDF file as int16", "int16le", edf, "EDF"},
 		{"a CSV file", "", []byte(strings.Repeat("1.5,2.25,-7\n", 3000)), "text"},
 	} {
-		req := &decode.Request{Input: decode.Input{Type: "eeg", Paradigm: "seizure", Encoding: tc.encoding, SampleRate: s.Rate,
-			Channels: &decode.Channels{Count: rows, Names: s.Channels}}}
+		req := &eeg.Request{Input: eeg.Input{Type: "eeg", Paradigm: "seizure", Encoding: eeg.Encoding(tc.encoding), SampleRate: s.Rate,
+			Channels: &eeg.Channels{Count: rows, Names: s.Channels}}}
 		_, _, err := decode.Run(t.Context(), req, tc.payload, cat, decode.Options{})
 		fault := faultOf(t, err)
 		if fault.Code != decoders.CodePayloadMalformed || fault.Details["looks_like"] != tc.want || !strings.Contains(fault.Message, tc.want) {
@@ -145,7 +146,7 @@ func TestUnitOfARecording(t *testing.T) {
 	} {
 		rec := make(tc.stated, tc.scale)
 		for range 2 { // the recording is the caller's, and stays as it is
-			out, _, err := decode.RunRecording(t.Context(), &decode.Request{Input: decode.Input{Paradigm: "seizure", Unit: tc.said}}, rec, cat, decode.Options{})
+			out, _, err := decode.RunRecording(t.Context(), &eeg.Request{Input: eeg.Input{Paradigm: "seizure", Unit: tc.said}}, rec, cat, decode.Options{})
 			if tc.refused {
 				if faultOf(t, err).Details["unit"] != tc.said {
 					t.Error(err)

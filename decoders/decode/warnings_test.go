@@ -11,6 +11,7 @@ import (
 	"github.com/neurod/neurod/decoders/decode"
 	"github.com/neurod/neurod/decoders/recording"
 	"github.com/neurod/neurod/decoders/synthetic"
+	"github.com/neurod/neurod/eeg"
 )
 
 // TestWarningsOfTheReaderAreInTheAnswer: what a reader tolerated is told to whoever asked, with its place.
@@ -33,7 +34,7 @@ func TestWarningsOfTheReaderAreInTheAnswer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	req := &decode.Request{Input: decode.Input{Type: "eeg", Encoding: "edf", Data: base64.StdEncoding.EncodeToString(file.Bytes())}}
+	req := &eeg.Request{Input: eeg.Input{Type: "eeg", Encoding: "edf", Data: base64.StdEncoding.EncodeToString(file.Bytes())}}
 	out, _, err := decode.Run(t.Context(), req, nil, cat, decode.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -61,7 +62,7 @@ func TestPoorContactNamesElectrodes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, _, err := decode.RunRecording(t.Context(), &decode.Request{}, rec, cat, decode.Options{})
+	out, _, err := decode.RunRecording(t.Context(), &eeg.Request{}, rec, cat, decode.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

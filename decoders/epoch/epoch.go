@@ -18,19 +18,16 @@ import (
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/dsp"
 	"github.com/neurod/neurod/decoders/recording"
+	"github.com/neurod/neurod/eeg"
 )
 
-const (
-	// MaxAmplitude in µV is beyond any electrode and any amplifier's offset: BioSemi, with the widest range in use,
-	// ends at ±262,144 µV.
-	MaxAmplitude = 1e7
-	// MaxRate in Hz is above any EEG amplifier's; beyond it a rate is a mistake of units.
-	MaxRate = 20_000
-)
+// MaxAmplitude in µV is beyond any electrode and any amplifier's offset: BioSemi, with the widest range in use,
+// ends at ±262,144 µV.
+const MaxAmplitude = 1e7
 
 // Samples returns how many samples cover s seconds at rate Hz, at least 1. A rate that is not usable gives 1.
 func Samples(s, rate float64) int {
-	if !(rate > 0 && rate <= MaxRate) || !(s > 0) {
+	if !(rate > 0 && rate <= eeg.MaxSampleRate) || !(s > 0) {
 		return 1
 	}
 	return max(1, int(math.Ceil(s*rate-1e-9)))
@@ -52,10 +49,10 @@ func Check(sig decoders.Signal, minSamples int, minRate float64) error {
 	if !(sig.Rate > 0) || math.IsInf(sig.Rate, 0) {
 		return decoders.Errorf(decoders.CodePayloadMalformed, nil, "the sample rate %v Hz is not a positive number", sig.Rate)
 	}
-	if sig.Rate < minRate || sig.Rate > MaxRate {
+	if sig.Rate < minRate || sig.Rate > eeg.MaxSampleRate {
 		return decoders.Errorf(decoders.CodeInvalidSignal,
-			map[string]any{"sample_rate": sig.Rate, "sample_rate_needed": minRate, "sample_rate_most": MaxRate},
-			"the sample rate is %g Hz, it must be between %g and %d Hz", sig.Rate, minRate, MaxRate)
+			map[string]any{"sample_rate": sig.Rate, "sample_rate_needed": minRate, "sample_rate_most": eeg.MaxSampleRate},
+			"the sample rate is %g Hz, it must be between %g and %d Hz", sig.Rate, minRate, eeg.MaxSampleRate)
 	}
 	if n < minSamples {
 		return decoders.Errorf(decoders.CodePayloadTooShort, shortDetails(sig, minSamples, n, rows),

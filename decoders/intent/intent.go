@@ -10,18 +10,7 @@ import (
 
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/language"
-)
-
-// Mode is what the person is doing with the interface (context.ui_mode).
-type Mode string
-
-// The modes. Any other one is treated as Default.
-const (
-	Default       Mode = ""
-	WheelchairNav Mode = "wheelchair_nav"
-	Cursor        Mode = "cursor"
-	Speller       Mode = "speller"
-	SmartHome     Mode = "smart_home"
+	"github.com/neurod/neurod/eeg"
 )
 
 // Rest is the intent of doing nothing.
@@ -34,16 +23,16 @@ const NoTarget = "no_target"
 const Undetermined = "undetermined"
 
 // movements gives the intents of motor imagery, by mode and class. The table of the package comment.
-var movements = map[Mode]map[string]string{
-	Default: {"left": "move_left", "right": "move_right", "hands": "move_forward", "feet": "move_back",
+var movements = map[eeg.UIMode]map[string]string{
+	eeg.DefaultMode: {"left": "move_left", "right": "move_right", "hands": "move_forward", "feet": "move_back",
 		"tongue": "select", "rest": Rest},
-	WheelchairNav: {"left": "move_left", "right": "move_right", "hands": "move_forward", "feet": "stop",
+	eeg.WheelchairNav: {"left": "move_left", "right": "move_right", "hands": "move_forward", "feet": "stop",
 		"tongue": "move_back", "rest": Rest},
-	Cursor: {"left": "cursor_left", "right": "cursor_right", "hands": "cursor_up", "feet": "cursor_down",
+	eeg.Cursor: {"left": "cursor_left", "right": "cursor_right", "hands": "cursor_up", "feet": "cursor_down",
 		"tongue": "click", "rest": Rest},
-	Speller: {"left": "select_previous", "right": "select_next", "hands": "select", "feet": "backspace",
+	eeg.Speller: {"left": "select_previous", "right": "select_next", "hands": "select", "feet": "backspace",
 		"tongue": "space", "rest": Rest},
-	SmartHome: {"left": "select_previous", "right": "select_next", "hands": "turn_on", "feet": "turn_off",
+	eeg.SmartHome: {"left": "select_previous", "right": "select_next", "hands": "turn_on", "feet": "turn_off",
 		"tongue": "scene_next", "rest": Rest},
 }
 
@@ -66,7 +55,7 @@ func canonical(class string) string {
 }
 
 // Of returns the intent of one class. own is the caller's own map and may be nil.
-func Of(mode Mode, paradigm decoders.Paradigm, class string, own map[string]string) string {
+func Of(mode eeg.UIMode, paradigm decoders.Paradigm, class string, own map[string]string) string {
 	if class == string(decoders.Undetermined) {
 		return Undetermined // whoever wants something done on no answer does not get it
 	}
@@ -80,12 +69,12 @@ func Of(mode Mode, paradigm decoders.Paradigm, class string, own map[string]stri
 	return standard
 }
 
-func standardIntent(mode Mode, paradigm decoders.Paradigm, class, c string) string {
+func standardIntent(mode eeg.UIMode, paradigm decoders.Paradigm, class, c string) string {
 	switch paradigm {
 	case decoders.MotorImagery:
 		table, ok := movements[mode]
 		if !ok {
-			table = movements[Default]
+			table = movements[eeg.DefaultMode]
 		}
 		if v, ok := table[c]; ok {
 			return v
@@ -170,7 +159,7 @@ const unit = 1e-6
 // Rank maps the classes of a result to intents, adds up classes that mean the same, and ranks them. Confidences are
 // whole multiples of 1e-6 and sum to 1: what rounding leaves over goes to the largest remainders. Equal ones are
 // ordered by the rank of their classes.
-func Rank(mode Mode, paradigm decoders.Paradigm, classes []decoders.Class, own map[string]string) []Ranked {
+func Rank(mode eeg.UIMode, paradigm decoders.Paradigm, classes []decoders.Class, own map[string]string) []Ranked {
 	ranked := make([]Ranked, 0, len(classes))
 	at := make(map[string]int, len(classes))
 	var sum float64

@@ -7,6 +7,7 @@ import (
 
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/language"
+	"github.com/neurod/neurod/eeg"
 )
 
 const (
@@ -15,16 +16,16 @@ const (
 )
 
 // activity says what each mode is about.
-var activity = map[Mode]string{
-	WheelchairNav: "Steering a wheelchair",
-	Cursor:        "Moving a cursor",
-	Speller:       "Spelling",
-	SmartHome:     "Controlling the home",
+var activity = map[eeg.UIMode]string{
+	eeg.WheelchairNav: "Steering a wheelchair",
+	eeg.Cursor:        "Moving a cursor",
+	eeg.Speller:       "Spelling",
+	eeg.SmartHome:     "Controlling the home",
 }
 
 // SessionContext sums a session up in a sentence or two: what the person is doing, what came before, what came now.
 // history is the caller's, oldest first; now is the decoded intent.
-func SessionContext(mode Mode, paradigm decoders.Paradigm, history []string, now string) string {
+func SessionContext(mode eeg.UIMode, paradigm decoders.Paradigm, history []string, now string) string {
 	doing, ok := activity[mode]
 	if !ok {
 		switch paradigm {

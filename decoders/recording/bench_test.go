@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/neurod/neurod/decoders/recording"
+	"github.com/neurod/neurod/eeg"
 )
 
 // edfOf64 is a minute of 64 channels at 160 Hz, as the motor imagery recordings are.
@@ -48,7 +49,7 @@ func BenchmarkReadRaw(b *testing.B) {
 	payload := make([]byte, 4*8*1000) // 8 channels × 4 s at 250 Hz
 	b.SetBytes(int64(len(payload)))
 	for b.Loop() {
-		if _, err := recording.ReadRaw(payload, recording.Float32LE, recording.SampleMajor, 8, 1); err != nil {
+		if _, err := recording.ReadRaw(payload, eeg.Float32LE, eeg.SampleMajor, 8, 1); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -15,6 +15,7 @@ import (
 	"strings"
 
 	"github.com/neurod/neurod/decoders"
+	"github.com/neurod/neurod/eeg"
 )
 
 // Buffer is a raw float32 or int16 buffer (.f32) with its rate, channels and unit in a .json file and its events in
@@ -146,14 +147,14 @@ func readSmall(fsys fs.FS, name string, limit int64, format Format) ([]byte, err
 
 // bufferHeader is the .json file beside a buffer.
 type bufferHeader struct {
-	SampleRate float64  `json:"sample_rate"`
-	Channels   []string `json:"channels"`
-	Samples    int      `json:"samples"`
-	Units      string   `json:"units"`
-	Encoding   Encoding `json:"encoding"`
-	Layout     Layout   `json:"layout"`
-	ScaleUV    float64  `json:"scale_uv"`
-	Note       string   `json:"note"`
+	SampleRate float64      `json:"sample_rate"`
+	Channels   []string     `json:"channels"`
+	Samples    int          `json:"samples"`
+	Units      string       `json:"units"`
+	Encoding   eeg.Encoding `json:"encoding"`
+	Layout     eeg.Layout   `json:"layout"`
+	ScaleUV    float64      `json:"scale_uv"`
+	Note       string       `json:"note"`
 }
 
 func openBuffer(fsys fs.FS, stem, name string) (*Recording, error) {

@@ -5,38 +5,8 @@ import (
 	"math"
 
 	"gonum.org/v1/gonum/mat"
-)
 
-// Encoding is how a raw buffer holds one sample.
-type Encoding string
-
-// The encodings of raw buffers, all little-endian.
-const (
-	Float32LE Encoding = "float32le"
-	Float64LE Encoding = "float64le"
-	Int16LE   Encoding = "int16le"
-)
-
-// Width returns the bytes of one value, 0 for an encoding that is not known. An empty one is Float32LE.
-func (e Encoding) Width() int {
-	switch e {
-	case Float32LE, "":
-		return 4
-	case Float64LE:
-		return 8
-	case Int16LE:
-		return 2
-	}
-	return 0
-}
-
-// Layout is the order of the samples in a raw buffer.
-type Layout string
-
-// The layouts of raw buffers.
-const (
-	SampleMajor  Layout = "sample_major"  // all channels of the first sample, then of the second, ...
-	ChannelMajor Layout = "channel_major" // all samples of the first channel, then of the second, ...
+	"github.com/neurod/neurod/eeg"
 )
 
 const formatRaw Format = "raw"
@@ -47,12 +17,12 @@ const formatRaw Format = "raw"
 //
 // Errors: payload_malformed where the bytes do not make whole samples of the given channels, unsupported_format
 // where encoding or layout is unknown.
-func ReadRaw(b []byte, enc Encoding, layout Layout, channels int, scale float64) (*mat.Dense, error) {
+func ReadRaw(b []byte, enc eeg.Encoding, layout eeg.Layout, channels int, scale float64) (*mat.Dense, error) {
 	width := enc.Width()
 	if width == 0 {
 		return nil, unsupported(formatRaw, map[string]any{"encoding": string(enc)}, "encoding %q is unknown", enc)
 	}
-	if layout != SampleMajor && layout != ChannelMajor && layout != "" {
+	if layout != eeg.SampleMajor && layout != eeg.ChannelMajor && layout != "" {
 		return nil, unsupported(formatRaw, map[string]any{"layout": string(layout)}, "layout %q is unknown", layout)
 	}
 	if channels <= 0 {
@@ -75,10 +45,10 @@ func ReadRaw(b []byte, enc Encoding, layout Layout, channels int, scale float64)
 	for c := range channels {
 		row := out.RawRowView(c)
 		at, step := c*width, channels*width
-		if layout == ChannelMajor {
+		if layout == eeg.ChannelMajor {
 			at, step = c*samples*width, width
 		}
-		read := enc.reader()
+		read := valueReader(enc)
 		for i := range row {
 			row[i] = scale * read(b[at:])
 			at += step
@@ -87,12 +57,12 @@ func ReadRaw(b []byte, enc Encoding, layout Layout, channels int, scale float64)
 	return out, nil
 }
 
-// reader returns what reads one value of a known encoding.
-func (e Encoding) reader() func([]byte) float64 {
+// valueReader returns what reads one value of a known encoding.
+func valueReader(e eeg.Encoding) func([]byte) float64 {
 	switch e {
-	case Float64LE:
+	case eeg.Float64LE:
 		return func(b []byte) float64 { return math.Float64frombits(binary.LittleEndian.Uint64(b)) }
-	case Int16LE:
+	case eeg.Int16LE:
 		return func(b []byte) float64 { return float64(int16(binary.LittleEndian.Uint16(b))) }
 	}
 	return func(b []byte) float64 { return float64(math.Float32frombits(binary.LittleEndian.Uint32(b))) }

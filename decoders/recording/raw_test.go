@@ -10,6 +10,7 @@ import (
 
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/recording"
+	"github.com/neurod/neurod/eeg"
 )
 
 // codeOf returns the stable code of an error, "" when it has none.
@@ -24,17 +25,17 @@ func codeOf(err error) string {
 func TestReadRaw(t *testing.T) {
 	t.Parallel()
 	want := mat.NewDense(2, 3, []float64{1, -2, 3, 40, 50, -60})
-	for _, enc := range []recording.Encoding{recording.Float32LE, recording.Int16LE, ""} {
-		for _, layout := range []recording.Layout{recording.SampleMajor, recording.ChannelMajor, ""} {
+	for _, enc := range []eeg.Encoding{eeg.Float32LE, eeg.Int16LE, ""} {
+		for _, layout := range []eeg.Layout{eeg.SampleMajor, eeg.ChannelMajor, ""} {
 			var b []byte
 			put := func(v float64) {
-				if enc == recording.Int16LE {
+				if enc == eeg.Int16LE {
 					b = binary.LittleEndian.AppendUint16(b, uint16(int16(v*2)))
 					return
 				}
 				b = binary.LittleEndian.AppendUint32(b, math.Float32bits(float32(v*2)))
 			}
-			if layout == recording.ChannelMajor {
+			if layout == eeg.ChannelMajor {
 				for c := range 2 {
 					for s := range 3 {
 						put(want.At(c, s))
@@ -61,22 +62,22 @@ func TestReadRawRefuses(t *testing.T) {
 	for _, tt := range []struct {
 		name     string
 		b        []byte
-		enc      recording.Encoding
-		layout   recording.Layout
+		enc      eeg.Encoding
+		layout   eeg.Layout
 		channels int
 		scale    float64
 		code     string
 	}{
-		{"empty", nil, recording.Float32LE, "", 1, 1, decoders.CodePayloadMalformed},
-		{"half a value", b[:23], recording.Float32LE, "", 1, 1, decoders.CodePayloadMalformed},
-		{"half a sample", b, recording.Float32LE, "", 4, 1, decoders.CodePayloadMalformed},
-		{"no channels", b, recording.Float32LE, "", 0, 1, decoders.CodePayloadMalformed},
-		{"negative channels", b, recording.Int16LE, "", -3, 1, decoders.CodePayloadMalformed},
-		{"absurd channels", b, recording.Int16LE, "", math.MaxInt, 1, decoders.CodePayloadMalformed},
-		{"infinite scale", b, recording.Int16LE, "", 1, math.Inf(1), decoders.CodePayloadMalformed},
+		{"empty", nil, eeg.Float32LE, "", 1, 1, decoders.CodePayloadMalformed},
+		{"half a value", b[:23], eeg.Float32LE, "", 1, 1, decoders.CodePayloadMalformed},
+		{"half a sample", b, eeg.Float32LE, "", 4, 1, decoders.CodePayloadMalformed},
+		{"no channels", b, eeg.Float32LE, "", 0, 1, decoders.CodePayloadMalformed},
+		{"negative channels", b, eeg.Int16LE, "", -3, 1, decoders.CodePayloadMalformed},
+		{"absurd channels", b, eeg.Int16LE, "", math.MaxInt, 1, decoders.CodePayloadMalformed},
+		{"infinite scale", b, eeg.Int16LE, "", 1, math.Inf(1), decoders.CodePayloadMalformed},
 		{"encoding", b, "float64be", "", 1, 1, decoders.CodeUnsupportedFormat},
-		{"layout", b, recording.Float32LE, "diagonal", 1, 1, decoders.CodeUnsupportedFormat},
-		{"document's own example", []byte("test"), recording.Float32LE, "", 8, 1, decoders.CodePayloadMalformed},
+		{"layout", b, eeg.Float32LE, "diagonal", 1, 1, decoders.CodeUnsupportedFormat},
+		{"document's own example", []byte("test"), eeg.Float32LE, "", 8, 1, decoders.CodePayloadMalformed},
 	} {
 		got, err := recording.ReadRaw(tt.b, tt.enc, tt.layout, tt.channels, tt.scale)
 		if got != nil || codeOf(err) != tt.code {
@@ -89,12 +90,12 @@ func FuzzReadRaw(f *testing.F) {
 	f.Add([]byte("test"), 1, true, true)
 	f.Add(make([]byte, 64), 8, false, false)
 	f.Fuzz(func(t *testing.T, b []byte, channels int, wide, bySample bool) {
-		enc, layout, width := recording.Int16LE, recording.ChannelMajor, 2
+		enc, layout, width := eeg.Int16LE, eeg.ChannelMajor, 2
 		if wide {
-			enc, width = recording.Float32LE, 4
+			enc, width = eeg.Float32LE, 4
 		}
 		if bySample {
-			layout = recording.SampleMajor
+			layout = eeg.SampleMajor
 		}
 		m, err := recording.ReadRaw(b, enc, layout, channels, 1)
 		if err != nil {

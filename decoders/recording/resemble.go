@@ -6,6 +6,8 @@ import (
 	"math"
 	"slices"
 	"unicode/utf8"
+
+	"github.com/neurod/neurod/eeg"
 )
 
 // Resembles says what the bytes of a raw buffer are, other than the samples that a caller takes them for: the name of a file
@@ -15,23 +17,23 @@ import (
 // A file is known by its first bytes. Another encoding is named where a share of the values cannot be of EEG as the caller reads
 // them, or they lie wildly apart, and all can be as the other reads them. float64 values that are whole numbers are told by their lower halves, which
 // are all 0: every second float32 is 0, and the others lie near 2.
-func Resembles(b []byte, enc Encoding, channels int) string {
+func Resembles(b []byte, enc eeg.Encoding, channels int) string {
 	if f := fileOf(b); f != "" {
 		return f
 	}
 	if enc == "" {
-		enc = Float32LE
+		enc = eeg.Float32LE
 	}
-	if channels < 1 || enc.Width() == 0 || enc == Int16LE { // every pattern of bits is an int16
+	if channels < 1 || enc.Width() == 0 || enc == eeg.Int16LE { // every pattern of bits is an int16
 		return ""
 	}
 	b = b[:min(len(b), mostResembled)]
-	halves := enc == Float32LE && emptyHalves(b)
+	halves := enc == eeg.Float32LE && emptyHalves(b)
 	strange := impossible(b, enc) >= fewImpossible
-	if !halves && !strange && (enc == Float32LE || decades(b, enc) < wild) {
+	if !halves && !strange && (enc == eeg.Float32LE || decades(b, enc) < wild) {
 		return ""
 	}
-	for _, other := range []Encoding{Float64LE, Float32LE} {
+	for _, other := range []eeg.Encoding{eeg.Float64LE, eeg.Float32LE} {
 		w := other.Width()
 		if other == enc || len(b) < w || len(b)%w != 0 || impossible(b, other) > 0 {
 			continue
@@ -47,7 +49,7 @@ func Resembles(b []byte, enc Encoding, channels int) string {
 		return string(enc[:len(enc)-2]) + "be"
 	}
 	if runsOn(b, channels) {
-		return string(Int16LE)
+		return string(eeg.Int16LE)
 	}
 	return ""
 }
@@ -94,8 +96,8 @@ func isText(b []byte) bool {
 
 // impossible returns the share of values that no recording holds in any unit: not finite, larger than 10¹³, which is beyond any
 // amplifier in nV, or closer to 0 than 10⁻¹⁵ and not 0.
-func impossible(b []byte, enc Encoding) float64 {
-	read, w := enc.reader(), enc.Width()
+func impossible(b []byte, enc eeg.Encoding) float64 {
+	read, w := valueReader(enc), enc.Width()
 	n, bad := 0, 0
 	for ; len(b) >= w; b = b[w:] {
 		n++
@@ -110,8 +112,8 @@ func impossible(b []byte, enc Encoding) float64 {
 }
 
 // decades returns how many powers of ten the middle half of the values that are not 0 spans.
-func decades(b []byte, enc Encoding) float64 {
-	read, w := enc.reader(), enc.Width()
+func decades(b []byte, enc eeg.Encoding) float64 {
+	read, w := valueReader(enc), enc.Width()
 	var logs []float64
 	for ; len(b) >= w; b = b[w:] {
 		if v := math.Log10(math.Abs(read(b))); !math.IsInf(v, 0) && !math.IsNaN(v) {

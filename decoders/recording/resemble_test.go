@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/neurod/neurod/decoders/recording"
+	"github.com/neurod/neurod/eeg"
 )
 
 // eegLike returns channels × samples that go on as EEG does, in units of the given size.
@@ -64,29 +65,29 @@ func TestResembles(t *testing.T) {
 	for _, tc := range []struct {
 		name  string
 		bytes []byte
-		enc   recording.Encoding
+		enc   eeg.Encoding
 		want  string
 	}{
-		{"float64 as float32", as(float64le), recording.Float32LE, "float64le"},
+		{"float64 as float32", as(float64le), eeg.Float32LE, "float64le"},
 		{"by default", as(float64le), "", "float64le"},
-		{"float64 that was float32 once", single, recording.Float32LE, "float64le"},
-		{"float64 of whole numbers", whole, recording.Float32LE, "float64le"},
-		{"float64 in volts", interleave(eegLike(2, 3, 400, 1e-6), float64le), recording.Float32LE, "float64le"},
-		{"float32 as float64", as(float32le), recording.Float64LE, "float32le"},
-		{"big-endian", as(float32be), recording.Float32LE, "float32be"},
-		{"big-endian float64", as(float64be), recording.Float64LE, "float64be"},
-		{"int16 as float32", counts, recording.Float32LE, "int16le"},
-		{"EDF", append([]byte("0       X X X X Startdate"), make([]byte, 2000)...), recording.Float32LE, "EDF"},
-		{"BDF as int16", append([]byte("\xffBIOSEMI"), make([]byte, 2000)...), recording.Int16LE, "BDF"},
-		{"gzip", append([]byte{0x1f, 0x8b, 8, 0}, as(float32le)...), recording.Float32LE, "gzip"},
-		{"text", []byte(strings.Repeat("0.5,1.25,-3\n", 400)), recording.Float32LE, "text"},
-		{"base64 of base64", []byte(strings.Repeat("QUJDREVG", 400)), recording.Float32LE, "text"},
-		{"samples", as(float32le), recording.Float32LE, ""},
-		{"samples as float64", as(float64le), recording.Float64LE, ""},
-		{"counts", counts, recording.Int16LE, ""},
-		{"nothing", nil, recording.Float32LE, ""},
-		{"a word", []byte("test"), recording.Float32LE, ""},
-		{"zeros", make([]byte, 32000), recording.Float32LE, ""},
+		{"float64 that was float32 once", single, eeg.Float32LE, "float64le"},
+		{"float64 of whole numbers", whole, eeg.Float32LE, "float64le"},
+		{"float64 in volts", interleave(eegLike(2, 3, 400, 1e-6), float64le), eeg.Float32LE, "float64le"},
+		{"float32 as float64", as(float32le), eeg.Float64LE, "float32le"},
+		{"big-endian", as(float32be), eeg.Float32LE, "float32be"},
+		{"big-endian float64", as(float64be), eeg.Float64LE, "float64be"},
+		{"int16 as float32", counts, eeg.Float32LE, "int16le"},
+		{"EDF", append([]byte("0       X X X X Startdate"), make([]byte, 2000)...), eeg.Float32LE, "EDF"},
+		{"BDF as int16", append([]byte("\xffBIOSEMI"), make([]byte, 2000)...), eeg.Int16LE, "BDF"},
+		{"gzip", append([]byte{0x1f, 0x8b, 8, 0}, as(float32le)...), eeg.Float32LE, "gzip"},
+		{"text", []byte(strings.Repeat("0.5,1.25,-3\n", 400)), eeg.Float32LE, "text"},
+		{"base64 of base64", []byte(strings.Repeat("QUJDREVG", 400)), eeg.Float32LE, "text"},
+		{"samples", as(float32le), eeg.Float32LE, ""},
+		{"samples as float64", as(float64le), eeg.Float64LE, ""},
+		{"counts", counts, eeg.Int16LE, ""},
+		{"nothing", nil, eeg.Float32LE, ""},
+		{"a word", []byte("test"), eeg.Float32LE, ""},
+		{"zeros", make([]byte, 32000), eeg.Float32LE, ""},
 	} {
 		if got := recording.Resembles(tc.bytes, tc.enc, 8); got != tc.want {
 			t.Errorf("%s: looks like %q, want %q", tc.name, got, tc.want)
@@ -115,7 +116,7 @@ func TestSamplesResembleNothing(t *testing.T) {
 		if rapid.Bool().Draw(t, "bad") && channels*n > 200 {
 			rows[0][n/2] = rapid.SampledFrom([]float64{math.NaN(), math.Inf(1), 3e30}).Draw(t, "value")
 		}
-		for enc, put := range map[recording.Encoding]func([]byte, float64) []byte{recording.Float32LE: float32le, recording.Float64LE: float64le} {
+		for enc, put := range map[eeg.Encoding]func([]byte, float64) []byte{eeg.Float32LE: float32le, eeg.Float64LE: float64le} {
 			if got := recording.Resembles(interleave(rows, put), enc, channels); got != "" {
 				t.Errorf("%s of %d channels looks like %s", enc, channels, got)
 			}
@@ -129,7 +130,7 @@ func TestFloat64IsRecognized(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		rows := eegLike(rapid.Uint64().Draw(t, "seed"), rapid.IntRange(1, 9).Draw(t, "channels"), rapid.IntRange(64, 600).Draw(t, "samples"),
 			rapid.SampledFrom([]float64{1e-6, 1e-3, 1, 1e3}).Draw(t, "size"))
-		if got := recording.Resembles(interleave(rows, float64le), recording.Float32LE, len(rows)); got != "float64le" {
+		if got := recording.Resembles(interleave(rows, float64le), eeg.Float32LE, len(rows)); got != "float64le" {
 			t.Errorf("looks like %q", got)
 		}
 	})
@@ -140,7 +141,7 @@ func FuzzResembles(f *testing.F) {
 	f.Add([]byte("0       "), 1)
 	f.Add([]byte(strings.Repeat("1;2\n", 20)), 3)
 	f.Fuzz(func(t *testing.T, b []byte, channels int) {
-		for _, enc := range []recording.Encoding{"", recording.Float32LE, recording.Float64LE, recording.Int16LE, "other"} {
+		for _, enc := range []eeg.Encoding{"", eeg.Float32LE, eeg.Float64LE, eeg.Int16LE, "other"} {
 			if got := recording.Resembles(b, enc, channels); got == string(enc) && got != "" {
 				t.Errorf("%d bytes sent as %s look like %s", len(b), enc, got)
 			}

@@ -5,26 +5,6 @@ import "strings"
 // microvolt is the unit of every voltage after reading.
 const microvolt = "uV"
 
-// Units are the names of units of voltage that a caller may give, the µV of one of each beside them.
-var Units = []struct {
-	Name string
-	UV   float64
-}{{"V", 1e6}, {"mV", 1e3}, {"uV", 1}, {"µV", 1}, {"nV", 1e-3}}
-
-// Microvolts returns the µV of one unit that a caller names, and whether the unit is known. "" is µV. Names are taken as
-// they are written in Units, with either of the two micro signs: a caller's "MV" may be anything.
-func Microvolts(unit string) (float64, bool) {
-	if unit == "" {
-		return 1, true
-	}
-	for _, u := range Units {
-		if u.Name == strings.ReplaceAll(unit, "μ", "µ") {
-			return u.UV, true
-		}
-	}
-	return 0, false
-}
-
 // toMicrovolt returns the unit of the samples after conversion and the factor that converts them. Text that is
 // no unit of voltage comes back trimmed with the factor 1.
 func toMicrovolt(unit string) (string, float64) {

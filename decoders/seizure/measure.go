@@ -13,6 +13,7 @@ import (
 	"github.com/neurod/neurod/decoders/features"
 	"github.com/neurod/neurod/decoders/internal/vector"
 	"github.com/neurod/neurod/decoders/recording"
+	"github.com/neurod/neurod/eeg"
 )
 
 const (
@@ -81,9 +82,9 @@ type measurer struct {
 type span struct{ lo, hi int }
 
 func newMeasurer(rate float64) (*measurer, error) {
-	if !(rate >= minRate && rate <= epoch.MaxRate) {
-		return nil, decoders.Errorf(decoders.CodeInvalidSignal, map[string]any{"sample_rate_needed": minRate, "sample_rate_most": float64(epoch.MaxRate)},
-			"the seizure check needs a sampling rate between %g and %d Hz", minRate, epoch.MaxRate)
+	if !(rate >= minRate && rate <= eeg.MaxSampleRate) {
+		return nil, decoders.Errorf(decoders.CodeInvalidSignal, map[string]any{"sample_rate_needed": minRate, "sample_rate_most": float64(eeg.MaxSampleRate)},
+			"the seizure check needs a sampling rate between %g and %d Hz", minRate, eeg.MaxSampleRate)
 	}
 	n := int(math.Round(windowSeconds * rate))
 	sos, err := dsp.ButterBandPass(4, 1, 30, rate)

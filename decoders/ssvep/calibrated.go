@@ -19,6 +19,7 @@ import (
 	"github.com/neurod/neurod/decoders/dsp"
 	"github.com/neurod/neurod/decoders/epoch"
 	"github.com/neurod/neurod/decoders/internal/stored"
+	"github.com/neurod/neurod/eeg"
 )
 
 // The stable names of the pipelines with calibration data.
@@ -133,8 +134,8 @@ func parseTrainConfig(raw json.RawMessage, classes []string, rate float64) (Trai
 		}
 	}
 	switch {
-	case !(rate >= minRate) || rate > epoch.MaxRate:
-		return cfg, incompatible("sampling rate %v Hz is not between %v and %d", rate, minRate, epoch.MaxRate)
+	case !(rate >= minRate) || rate > eeg.MaxSampleRate:
+		return cfg, incompatible("sampling rate %v Hz is not between %v and %d", rate, minRate, eeg.MaxSampleRate)
 	case len(cfg.Frequencies) != len(classes):
 		return cfg, incompatible("%d frequencies for %d classes", len(cfg.Frequencies), len(classes))
 	case !(cfg.Skip >= 0) || cfg.Skip > 10:

@@ -13,6 +13,7 @@ import (
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/dsp"
 	"github.com/neurod/neurod/decoders/epoch"
+	"github.com/neurod/neurod/eeg"
 )
 
 // The methods.
@@ -92,7 +93,7 @@ func New(cfg Config) (*Decoder, error) {
 	}
 	cfg.Skip = max(cfg.Skip, 0)
 	if cfg.Seconds == 0 {
-		cfg.Seconds = 10
+		cfg.Seconds = eeg.SSVEPSeconds
 	}
 	if cfg.Low == 0 {
 		cfg.Low = 6

@@ -2,7 +2,7 @@
 // security headers, authentication, rate limits, and limits on bodies before and after decompression.
 //
 // Invariants: secrets (keys, tokens, query strings, bodies) are never logged; whatever a middleware refuses is
-// rendered in the family of the path; authentication and rate limits come before a byte of the body is read.
+// rendered in the family of the route; authentication and rate limits come before a byte of the body is read.
 package middleware
 
 import (
@@ -25,7 +25,30 @@ const (
 	requestIDKey = "neurod.request_id"
 	principalKey = "neurod.principal"
 	errorKey     = "neurod.error"
+	factsKey     = "neurod.facts"
 )
+
+// Facts are what middleware needs to know of the route that a request is for.
+type Facts struct {
+	Family render.Family // of its errors
+	Quiet  bool          // calls are logged at debug level unless they fail
+}
+
+// Know leaves the facts of a request's route to what comes behind. It comes first, because whatever fails has a family.
+func Know(of func(*gin.Context) Facts) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		c.Set(factsKey, of(c))
+		c.Next()
+	}
+}
+
+// factsOf returns the facts of a request's route.
+func factsOf(c *gin.Context) Facts {
+	if v, ok := c.Get(factsKey); ok {
+		return v.(Facts)
+	}
+	return Facts{Family: render.FamilyOf(c.Request.URL.Path)}
+}
 
 // RequestIDHeader carries the request id in both directions.
 const RequestIDHeader = "X-Request-Id"
@@ -67,16 +90,12 @@ func saneID(id string) bool {
 // ID returns the request's id.
 func ID(c *gin.Context) string { return c.GetString(requestIDKey) }
 
-// Fail renders an error in the family of the path and ends the request. Internal causes go to the log only.
-func Fail(c *gin.Context, err error) {
-	e := render.Error(c.Writer, c.Request, ID(c), err)
-	c.Set(errorKey, e)
-	c.Abort()
-}
+// Fail renders an error in the family of the route and ends the request. Internal causes go to the log only.
+func Fail(c *gin.Context, err error) { FailIn(c, factsOf(c).Family, err) }
 
-// FailIn is Fail in a family that does not follow from the path.
+// FailIn is Fail in a family that is not the route's.
 func FailIn(c *gin.Context, f render.Family, err error) {
-	e := render.ErrorIn(f, c.Writer, ID(c), err)
+	e := render.Error(f, c.Writer, ID(c), err)
 	c.Set(errorKey, e)
 	c.Abort()
 }
@@ -127,7 +146,7 @@ func AccessLog(log *slog.Logger, observe Observe) gin.HandlerFunc {
 		switch {
 		case status >= http.StatusInternalServerError:
 			level = slog.LevelError
-		case quietRoutes[c.FullPath()]:
+		case factsOf(c).Quiet:
 			level = slog.LevelDebug
 		}
 		ctx := c.Request.Context()
@@ -160,9 +179,6 @@ func AccessLog(log *slog.Logger, observe Observe) gin.HandlerFunc {
 		log.LogAttrs(ctx, level, "request", attrs...)
 	}
 }
-
-// quietRoutes are called every few seconds by machines; they are logged at debug level unless they fail.
-var quietRoutes = map[string]bool{"/healthz": true, "/readyz": true, "/metrics": true, "/api/health": true}
 
 // Recover turns a panic into internal_error and logs its stack. A panic after the answer has begun closes the
 // connection, because the client must not take half an answer for a whole one.

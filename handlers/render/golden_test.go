@@ -28,7 +28,7 @@ func TestErrorsOnTheWire(t *testing.T) {
 	show := func(name string, e *models.Error) {
 		for _, f := range families {
 			w := httptest.NewRecorder()
-			render.ErrorIn(f, w, "r1", e)
+			render.Error(f, w, "r1", e)
 			_, _, body := render.Body(f, e, "r1", now)
 			fmt.Fprintf(&got, "%s in %s: %d %s\n", name, f, w.Code, w.Header().Get("Content-Type"))
 			if challenge := w.Header().Get("WWW-Authenticate"); challenge != "" {

@@ -35,21 +35,10 @@ const (
 	Registry Family = "registry"
 )
 
-// registryPaths are the paths of the registry family that lie among those of other families.
-var registryPaths = map[string]bool{
-	"/v1/analytics/log": true,
-	"/v1/auth/validate": true,
-	"/v1/auth/refresh":  true,
-	"/v1/auth/revoke":   true,
-	"/api/health":       true,
-
-	"/v1/installer/github-token": true,
-}
-
-// FamilyOf returns the family of a URL path, whether or not a route exists there.
+// FamilyOf returns the family of a URL path that is no route's. A route says its own.
 func FamilyOf(path string) Family {
 	switch {
-	case registryPaths[strings.TrimSuffix(path, "/")], strings.HasPrefix(path, "/v1/models/"):
+	case strings.HasPrefix(path, "/v1/models/"):
 		return Registry
 	case path == "/v1" || strings.HasPrefix(path, "/v1/"):
 		return Problem
@@ -190,14 +179,9 @@ func summary(err *models.Error) string {
 	return text
 }
 
-// Error answers a request with an error in the family of its path and returns the error that was rendered.
+// Error answers a request with an error in a family and returns the error that was rendered.
 // Headers that belong to the status (Retry-After, WWW-Authenticate, X-RateLimit-…, X-Quota-…) are set here, so that no caller forgets them.
-func Error(w http.ResponseWriter, r *http.Request, requestID string, err error) *models.Error {
-	return ErrorIn(FamilyOf(r.URL.Path), w, requestID, err)
-}
-
-// ErrorIn is Error in a family that does not follow from the path.
-func ErrorIn(f Family, w http.ResponseWriter, requestID string, err error) *models.Error {
+func Error(f Family, w http.ResponseWriter, requestID string, err error) *models.Error {
 	e := models.AsError(err)
 	status, contentType, body := Body(f, e, requestID, time.Now())
 	h := w.Header()

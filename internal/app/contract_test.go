@@ -20,7 +20,6 @@ import (
 	"github.com/neurod/neurod/api"
 	"github.com/neurod/neurod/handlers"
 	"github.com/neurod/neurod/handlers/middleware"
-	"github.com/neurod/neurod/internal/service"
 	"github.com/neurod/neurod/internal/testkit"
 )
 
@@ -59,6 +58,9 @@ func TestContractNamesEveryRoute(t *testing.T) {
 			t.Errorf("%s is not in openapi.yaml", name)
 			continue
 		}
+		if op.OperationID != r.ID {
+			t.Errorf("%s: the document calls it %q, the table %q", name, op.OperationID, r.ID)
+		}
 		want := map[middleware.Auth][]string{middleware.AuthKey: {"ApiKey"}, middleware.AuthJWT: {"UserToken"},
 			middleware.AuthProject:  {"ApiKey", "UserToken"},
 			middleware.AuthQueryKey: {"ApiKey", "QueryKey"}, middleware.AuthBodyKey: {"ApiKey"}}[r.Auth]
@@ -90,7 +92,7 @@ func TestContractNamesEveryRoute(t *testing.T) {
 		if r.Body > 0 {
 			must = append(must, "400", "413", "415")
 		}
-		if _, limited := service.LimitRuleOf(r.Path); limited {
+		if r.Limit.Limits() {
 			must = append(must, "429")
 		}
 		if r.Operation != "" {

@@ -13,7 +13,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/neurod/neurod/handlers"
-	"github.com/neurod/neurod/internal/service"
 	"github.com/neurod/neurod/internal/testkit"
 	"github.com/neurod/neurod/models"
 )
@@ -29,14 +28,13 @@ var unlimited = map[string]string{
 	"/metrics":      "asked by machines every few seconds",
 	"/openapi.yaml": "a file",
 	"/openapi.json": "a file",
-	"/v1/ws":        "takes a signed token; the call that made it counted",
 }
 
 // TestEveryRouteHasALimit or says why it has none.
 func TestEveryRouteHasALimit(t *testing.T) {
 	t.Parallel()
 	for _, r := range handlers.New(handlers.Config{}).Routes() {
-		rule, limited := service.LimitRuleOf(r.Path)
+		rule, limited := r.Limit, r.Limit.Limits()
 		if why := unlimited[r.Path]; limited == (why != "") {
 			t.Errorf("%s %s: limited %v, %q", r.Method, r.Path, limited, why)
 		}

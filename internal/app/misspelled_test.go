@@ -14,7 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/neurod/neurod/api"
-	"github.com/neurod/neurod/decoders/intent"
+	"github.com/neurod/neurod/eeg"
 	"github.com/neurod/neurod/handlers"
 	"github.com/neurod/neurod/handlers/middleware"
 	"github.com/neurod/neurod/internal/testkit"
@@ -141,7 +141,7 @@ func TestMisspelledModesAreRefused(t *testing.T) {
 	with := func(mode string) answer {
 		return s.call(t, "POST", "/api/v1/neuro/decode", s.key, strings.Replace(documentBody, "wheelchair_nav", mode, 1))
 	}
-	for _, mode := range []intent.Mode{intent.WheelchairNav, intent.Cursor, intent.Speller, intent.SmartHome} {
+	for _, mode := range []eeg.UIMode{eeg.WheelchairNav, eeg.Cursor, eeg.Speller, eeg.SmartHome} {
 		if a := with(string(mode)); a.StatusCode != 202 {
 			t.Errorf("%s: %d %s", mode, a.StatusCode, a.body)
 		}

@@ -73,7 +73,7 @@ func infoOf(e catalog.Entry) (models.ModelInfo, error) {
 	if err != nil {
 		return models.ModelInfo{}, fmt.Errorf("app: card of %s: %w", e.ID(), err)
 	}
-	info := models.ModelInfo{Name: e.Name, Version: e.Version, Paradigm: string(e.Paradigm), Pipeline: e.Pipeline, Type: catalog.Kind(e.Pipeline),
+	info := models.ModelInfo{Name: e.Name, Version: e.Version, Paradigm: e.Paradigm, Pipeline: e.Pipeline, Type: catalog.Kind(e.Pipeline),
 		Classes: e.Classes, Channels: e.Channels, RateHz: e.Rate, License: models.License(e.Card.License()), Summary: e.Card.Summary,
 		IntendedUse: e.Card.IntendedUse, FeatureType: featureType(e.Pipeline), Subjects: e.Card.Subjects, Trials: e.Card.Trials, Card: card}
 	if e.Paradigm == decoders.P300 && len(info.Classes) == 0 {

@@ -16,7 +16,7 @@ func trainable() []service.PipelineInfo {
 	var out []service.PipelineInfo
 	for _, p := range catalog.Pipelines() {
 		if u, ok := usual[p.Paradigm()]; ok {
-			out = append(out, service.PipelineInfo{Name: p.Name(), Paradigm: string(p.Paradigm()), Usual: p.Name() == u, Adaptive: catalog.Adaptive(p.Name())})
+			out = append(out, service.PipelineInfo{Name: p.Name(), Paradigm: p.Paradigm(), Usual: p.Name() == u, Adaptive: catalog.Adaptive(p.Name())})
 		}
 	}
 	return out

@@ -637,7 +637,7 @@ func TestEveryPipelineTrainsOnSessions(t *testing.T) {
 		}
 	}
 	for _, p := range trainable() {
-		k := tasks[p.Paradigm]
+		k := tasks[string(p.Paradigm)]
 		var sessions []object
 		for _, r := range k.runs {
 			sessions = append(sessions, object{"session_id": r.id})

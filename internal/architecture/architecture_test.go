@@ -54,7 +54,7 @@ func under(path, dir string) bool {
 
 func standard(path string) bool { return !strings.Contains(strings.SplitN(path, "/", 2)[0], ".") }
 
-// TestImportsRunOneWay holds the rule "cmd → handlers, workers → internal/service → jobs, internal/store → models".
+// TestImportsRunOneWay holds the rule "cmd → handlers, workers → internal/service → jobs, internal/store → models → eeg".
 func TestImportsRunOneWay(t *testing.T) {
 	t.Parallel()
 	// forbidden lists, for code in a folder, the folders of ours it must not import.
@@ -83,7 +83,27 @@ func TestImportsRunOneWay(t *testing.T) {
 	}
 }
 
-// TestDecodersArePure holds decoders to the standard library, gonum and each other.
+// TestVocabularyIsALeaf holds package eeg, which everybody speaks, to the standard library.
+func TestVocabularyIsALeaf(t *testing.T) {
+	t.Parallel()
+	found := false
+	for _, p := range list(t) {
+		if !under(p.ImportPath, "eeg") {
+			continue
+		}
+		found = true
+		for _, imp := range p.Imports {
+			if !standard(imp) {
+				t.Errorf("%s imports %s: the vocabulary uses only the standard library", p.ImportPath, imp)
+			}
+		}
+	}
+	if !found {
+		t.Error("there is no package eeg")
+	}
+}
+
+// TestDecodersArePure holds decoders to the standard library, gonum, the vocabulary and each other.
 func TestDecodersArePure(t *testing.T) {
 	t.Parallel()
 	for _, p := range list(t) {
@@ -92,14 +112,14 @@ func TestDecodersArePure(t *testing.T) {
 		}
 		for _, imp := range p.Imports {
 			switch {
-			case under(imp, "decoders"), strings.HasPrefix(imp, "gonum.org/v1/gonum/"):
+			case under(imp, "decoders"), imp == module+"/eeg", strings.HasPrefix(imp, "gonum.org/v1/gonum/"):
 			case imp == "net" || strings.HasPrefix(imp, "net/") || strings.HasPrefix(imp, "database/") || imp == "os/exec":
 				t.Errorf("%s imports %s: decoders do no network, database or processes", p.ImportPath, imp)
 			case standard(imp):
 			case p.ImportPath == module+"/decoders/decodertest":
 				// The conformance suite is test code.
 			default:
-				t.Errorf("%s imports %s: decoders use only the standard library, gonum and decoders", p.ImportPath, imp)
+				t.Errorf("%s imports %s: decoders use only the standard library, gonum, eeg and decoders", p.ImportPath, imp)
 			}
 		}
 	}
@@ -110,7 +130,7 @@ func TestEachLibraryHasOneHome(t *testing.T) {
 	t.Parallel()
 	homes := map[string][]string{
 		"gorm.io/":                   {"internal/store"},
-		"github.com/glebarez/":       {"internal/store"},
+		"modernc.org/":               {"internal/store", "internal/testkit/powercut"},
 		"github.com/hibiken/asynq":   {"jobs", "workers"},
 		"github.com/gin-gonic/gin":   {"handlers", "tools/bench"},
 		"github.com/pressly/goose":   {"internal/store", "migrations"},

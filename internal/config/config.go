@@ -99,8 +99,8 @@ type Config struct {
 	// RateBurstRegistry is how many of them a key that has rested may make at once. Defaults to twice the rate.
 	RateBurstRegistry int `env:"NEUROD_RATE_BURST_REGISTRY"`
 	// RateLimitAddress is how many calls a minute an address may make to /v1/auth, and how many with a credential that is
-	// missing or not good to all else. 0 is no limit, also on /v1/auth/validate, which has 100 a minute otherwise, and
-	// /v1/auth/refresh and /v1/auth/revoke, which have 10. Defaults to 300.
+	// missing or not good to all else. 0 is no limit, also on /v1/ws, which has 600 a minute otherwise,
+	// /v1/auth/validate, which has 100, and /v1/auth/refresh and /v1/auth/revoke, which have 10. Defaults to 300.
 	RateLimitAddress int `env:"NEUROD_RATE_LIMIT_ADDRESS" envDefault:"300"`
 	// RateBurstAddress is how many of them an address that has rested may make at once. Defaults to twice the rate.
 	RateBurstAddress int `env:"NEUROD_RATE_BURST_ADDRESS"`
@@ -114,6 +114,12 @@ type Config struct {
 	ModelStorageMB int `env:"NEUROD_MODEL_STORAGE_MB" envDefault:"1024"`
 	// ModelCacheMB is how much room a worker's cache of projects' models has, in MiB of their files. Defaults to 256.
 	ModelCacheMB int `env:"NEUROD_MODEL_CACHE_MB" envDefault:"256"`
+	// StreamsPerKey is how many live streams (WebSockets and event streams) a key may have open at once in a process. 0 is no
+	// limit. Defaults to 250.
+	StreamsPerKey int `env:"NEUROD_STREAMS_PER_KEY" envDefault:"250"`
+	// StreamsPerProject is how many live streams the keys of a project may have open together in a process. 0 is no limit.
+	// Defaults to 500.
+	StreamsPerProject int `env:"NEUROD_STREAMS_PER_PROJECT" envDefault:"500"`
 	// QuotaStoredMB is how much a project may keep stored, in MiB: samples, recordings of jobs, uploads and models, as they are
 	// packed. 0 is no limit. Defaults to 102400, embedded to none.
 	QuotaStoredMB *int `env:"NEUROD_QUOTA_STORED_MB"`
@@ -278,6 +284,11 @@ func (c Config) finish() (Config, error) {
 	} {
 		if n < 0 || n > maxRate {
 			wrong(name, "must be from 0 to %d", maxRate)
+		}
+	}
+	for name, n := range map[string]int{"NEUROD_STREAMS_PER_KEY": c.StreamsPerKey, "NEUROD_STREAMS_PER_PROJECT": c.StreamsPerProject} {
+		if n < 0 {
+			wrong(name, "must not be negative; 0 is no limit")
 		}
 	}
 	if c.RateLimitMax < 1 || c.RateLimitMax > maxRate {

@@ -15,6 +15,7 @@ import (
 	"github.com/neurod/neurod/decoders/catalog"
 	"github.com/neurod/neurod/decoders/decode"
 	"github.com/neurod/neurod/decoders/seizure"
+	"github.com/neurod/neurod/eeg"
 	"github.com/neurod/neurod/internal/recordings"
 )
 
@@ -96,7 +97,7 @@ func (f fit) folder(ctx context.Context, folder string, files []string) error {
 						continue
 					}
 					for k, sig := range long {
-						out, err := f.ask(ctx, sig, decode.Input{Paradigm: "seizure", Model: ServedCheck})
+						out, err := f.ask(ctx, sig, eeg.Input{Paradigm: "seizure", Model: ServedCheck})
 						if err != nil {
 							return err
 						}
@@ -105,20 +106,20 @@ func (f fit) folder(ctx context.Context, folder string, files []string) error {
 						}
 						healthy[len(sig.Channels)].note(out)
 						if montage != nil && k == 0 && ictal.clips < sweepClips {
-							if err := f.sweep(ctx, &ictal, sig, decode.Input{Paradigm: "seizure"}); err != nil {
+							if err := f.sweep(ctx, &ictal, sig, eeg.Input{Paradigm: "seizure"}); err != nil {
 								return err
 							}
 						}
 					}
 				}
 				if imagery.clips < sweepClips {
-					if err := f.sweep(ctx, &imagery, clips[len(clips)/2], decode.Input{Paradigm: "motor_imagery"}); err != nil {
+					if err := f.sweep(ctx, &imagery, clips[len(clips)/2], eeg.Input{Paradigm: "motor_imagery"}); err != nil {
 						return err
 					}
 				}
 			case strings.HasPrefix(folder, "ssvep/"):
 				for _, sig := range clips[:min(4, len(clips))] {
-					in := decode.Input{Paradigm: "ssvep", Stimulus: &decode.Stimulus{Targets: []decode.Target{{Frequency: 13}, {Frequency: 17}, {Frequency: 21}}}}
+					in := eeg.Input{Paradigm: "ssvep", Stimulus: &eeg.Stimulus{Targets: []eeg.Target{{Frequency: 13}, {Frequency: 17}, {Frequency: 21}}}}
 					if flicker.clips < sweepClips {
 						if err := f.sweep(ctx, &flicker, sig, in); err != nil {
 							return err
@@ -141,7 +142,7 @@ func (f fit) folder(ctx context.Context, folder string, files []string) error {
 				if touches && !within {
 					continue
 				}
-				out, err := f.ask(ctx, sig, decode.Input{Paradigm: "seizure", Model: ServedCheck})
+				out, err := f.ask(ctx, sig, eeg.Input{Paradigm: "seizure", Model: ServedCheck})
 				if err != nil {
 					return err
 				}
@@ -158,7 +159,7 @@ func (f fit) folder(ctx context.Context, folder string, files []string) error {
 					marked.called += btoi(yes)
 				}
 				if within && ictal.clips < sweepClips || k%20 == 10 && ictal.clips < sweepClips {
-					if err := f.sweep(ctx, &ictal, sig, decode.Input{Paradigm: "seizure"}); err != nil {
+					if err := f.sweep(ctx, &ictal, sig, eeg.Input{Paradigm: "seizure"}); err != nil {
 						return err
 					}
 				}
@@ -190,9 +191,9 @@ func btoi(b bool) int {
 }
 
 // ask sends a clip as a client would, as float32. An answer that the data refuse is nil.
-func (f fit) ask(ctx context.Context, sig decoders.Signal, in decode.Input) (*decode.Output, error) {
+func (f fit) ask(ctx context.Context, sig decoders.Signal, in eeg.Input) (*decode.Output, error) {
 	in.Type, in.SampleRate = "eeg", sig.Rate
-	in.Channels = &decode.Channels{Count: len(sig.Channels), Names: sig.Channels}
+	in.Channels = &eeg.Channels{Count: len(sig.Channels), Names: sig.Channels}
 	rows, n := sig.Data.Dims()
 	payload := make([]byte, 0, 4*rows*n)
 	for j := range n {
@@ -200,7 +201,7 @@ func (f fit) ask(ctx context.Context, sig decoders.Signal, in decode.Input) (*de
 			payload = binary.LittleEndian.AppendUint32(payload, math.Float32bits(float32(sig.Data.At(i, j))))
 		}
 	}
-	out, _, err := decode.Run(ctx, &decode.Request{Input: in}, payload, f.cat, decode.Options{})
+	out, _, err := decode.Run(ctx, &eeg.Request{Input: in}, payload, f.cat, decode.Options{})
 	if errors.As(err, new(*decoders.Error)) {
 		return nil, nil
 	}
@@ -223,7 +224,7 @@ type refusals struct{ clips, low, units, refused int }
 
 // cost asks the decoder that takes any montage. Clips of 4 s get no verdict from it, so only the fitness of the clip is seen.
 func (f fit) cost(ctx context.Context, r *refusals, sig decoders.Signal) error {
-	out, err := f.ask(ctx, sig, decode.Input{Paradigm: "seizure", Model: "seizure-rules"})
+	out, err := f.ask(ctx, sig, eeg.Input{Paradigm: "seizure", Model: "seizure-rules"})
 	if err != nil {
 		return err
 	}
@@ -251,7 +252,7 @@ func (f fit) addCost(folder string, r refusals) {
 // sweep counts the answers to clips at every gain.
 type sweep struct{ clips, asked, answered, confident, contradictory, changed int }
 
-func (f fit) sweep(ctx context.Context, s *sweep, sig decoders.Signal, in decode.Input) error {
+func (f fit) sweep(ctx context.Context, s *sweep, sig decoders.Signal, in eeg.Input) error {
 	var at []*decode.Output
 	for _, gain := range gains {
 		x := mat.DenseCopyOf(sig.Data)

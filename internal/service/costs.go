@@ -1,6 +1,7 @@
 package service
 
 import (
+	"github.com/neurod/neurod/eeg"
 	"github.com/neurod/neurod/models"
 )
 
@@ -8,7 +9,8 @@ import (
 // hold what the bytes stand for, because a few bytes can stand for much: a session with dense windows at a low rate makes one
 // of each sample. Whoever adds a way to samples or windows goes through admitBatch and admitGrid.
 //
-// MaxChannels, MaxSampleRate, MaxEvents, MaxTargets, MaxContextLength, MaxBatchItems and MaxSharedBytes stand beside what they limit.
+// The limits of a decode request, and what decodes cost, are those of package eeg; MaxBatchItems and MaxSharedBytes stand beside
+// what they limit.
 const (
 	// MaxBatchValues is how many samples of all channels together a batch may hold: 4 min of 64 channels at 250 Hz.
 	MaxBatchValues = 4 << 20
@@ -22,63 +24,7 @@ const (
 	// MaxRecordingsBytes is how many bytes of samples the recordings of a batch may have together, whether they were sent or are
 	// stretches of sessions: what a body of BatchBodyLimit holds in base64.
 	MaxRecordingsBytes = 48 << 20
-	// MaxDecodeWork bounds what the recordings of a decode or of a batch are decoded of together, in samples of a motor-imagery
-	// decode: about a second of a processor. For each byte of a recording that was sent, decodeWorkPerByte is added.
-	MaxDecodeWork     = 32 << 20
-	decodeWorkPerByte = 16
 )
-
-// What decodes cost in units of MaxDecodeWork, as measured with tools/hostile.
-const (
-	bareDecode     = 2048    // of next to nothing
-	ssvepSeconds   = 10      // package ssvep reads so much of a recording
-	scanOverhead   = 28      // channels that the references of a frequency scan count for
-	targetOverhead = 6       // and those of targets
-	everyTrial     = 2 << 20 // at least that much is decoded where every trial of a recording is asked for
-	everyTrialByte = 32      // and so much for a byte: see workers.Decode
-	trialsOverlap  = 20      // times a sample is in a trial at most
-	mostTrials     = 1000
-)
-
-// decodeWork estimates what a recording of so many bytes costs to decode. Where the request does not tell its channels, a file
-// or a headset known by its name, it goes by the bytes.
-func decodeWork(in *models.DecodeInput, size int) int64 {
-	width := int64(4)
-	switch in.Encoding {
-	case "int16le", "edf", "gdf":
-		width = 2
-	case "bdf":
-		width = 3
-	case "float64le":
-		width = 8
-	}
-	values := int64(size) / width
-	channels := int64(0)
-	if c := in.Channels; c != nil && (isRaw(in.Encoding) || in.SessionID != "") {
-		channels = max(int64(c.Count), int64(len(c.Names)))
-	}
-	weight, work := int64(1), values
-	if in.Paradigm == "ssvep" {
-		weight = scanWeight
-		overhead := int64(scanOverhead)
-		if in.Stimulus != nil && len(in.Stimulus.Targets) > 0 {
-			weight, overhead = int64(1+len(in.Stimulus.Targets)/4), targetOverhead
-		}
-		if work = min(values*weight, int64(size)*decodeWorkPerByte); channels > 0 {
-			read := min(values/channels, int64(ssvepSeconds*in.SampleRate))
-			work = read * (channels + overhead) * weight
-		}
-	}
-	work += bareDecode * weight
-	if in.Events.All() || in.Trials == "all" {
-		trials := int64(mostTrials)
-		if n := len(in.Events); n > 0 && !in.Events.All() {
-			trials = min(trials, int64(n))
-		}
-		work += min(everyTrial+everyTrialByte*int64(size), (trialsOverlap*values+trials*bareDecode)*weight)
-	}
-	return work
-}
 
 // decodes adds up what the recordings of one call take, and holds it to what a call may. The zero value is an empty call.
 type decodes struct {
@@ -98,17 +44,17 @@ func (d *decodes) room(size int64) error {
 }
 
 // add counts a recording that was read.
-func (d *decodes) add(in *models.DecodeInput, size int) {
+func (d *decodes) add(in *eeg.Input, size int) {
 	if in.SessionID == "" {
 		d.sent += int64(size)
 		d.bytes += int64(size)
 	}
-	d.work += decodeWork(in, size)
+	d.work += in.Work(size)
 }
 
 // admit refuses a call whose decodes would cost too much.
 func (d *decodes) admit(pointer string) error {
-	limit := int64(MaxDecodeWork + decodeWorkPerByte*d.sent)
+	limit := int64(eeg.MaxDecodeWork + eeg.DecodeWorkPerByte*d.sent)
 	if d.work <= limit {
 		return nil
 	}
@@ -116,20 +62,14 @@ func (d *decodes) admit(pointer string) error {
 		d.work, limit)
 }
 
-// decodeWeight is what a sample costs in a live decode, in samples of a feature window. SSVEP compares it with each of its
-// targets; without any it looks at a grid of frequencies.
+// decodeWeight is what a sample costs in a live decode, in samples of a feature window.
 func decodeWeight(d *models.LiveDecode) int64 {
-	if d.Paradigm != "ssvep" {
-		return 1
+	targets := 0
+	if d.Stimulus != nil {
+		targets = len(d.Stimulus.Targets)
 	}
-	if d.Stimulus == nil || len(d.Stimulus.Targets) == 0 {
-		return scanWeight
-	}
-	return int64(1 + len(d.Stimulus.Targets)/4)
+	return eeg.WorkWeight(d.Paradigm, targets)
 }
-
-// scanWeight is decodeWeight of a frequency scan.
-const scanWeight = 16
 
 // admitGrid holds a session to windows that can be computed.
 func admitGrid(ses models.Session, wrong *fieldErrors) {

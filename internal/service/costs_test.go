@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/neurod/neurod/eeg"
 	"github.com/neurod/neurod/models"
 )
 
@@ -62,32 +63,32 @@ func TestBatchesCostWhatTheyMay(t *testing.T) {
 // TestDecodesCostWhatTheyMay holds what the recordings of a call take together to the bytes that came.
 func TestDecodesCostWhatTheyMay(t *testing.T) {
 	t.Parallel()
-	clip := func(paradigm string, channels, targets int) models.DecodeInput {
-		in := models.DecodeInput{Encoding: "int16le", Paradigm: paradigm, SampleRate: 250, Channels: &models.Channels{Count: channels}}
+	clip := func(paradigm eeg.Paradigm, channels, targets int) eeg.Input {
+		in := eeg.Input{Encoding: "int16le", Paradigm: paradigm, SampleRate: 250, Channels: &eeg.Channels{Count: channels}}
 		if targets > 0 {
-			in.Stimulus = &models.DecodeStimulus{Targets: make([]models.DecodeTarget, targets)}
+			in.Stimulus = &eeg.Stimulus{Targets: make([]eeg.Target, targets)}
 		}
 		return in
 	}
-	every := func(in models.DecodeInput, events int) models.DecodeInput {
-		in.Trials, in.Events = "all", make(models.DecodeEvents, events)
+	every := func(in eeg.Input, events int) eeg.Input {
+		in.Trials, in.Events = "all", make(eeg.Events, events)
 		return in
 	}
-	session := func(in models.DecodeInput) models.DecodeInput {
+	session := func(in eeg.Input) eeg.Input {
 		in.SessionID, in.Encoding = "s", "float32le"
 		return in
 	}
-	file := models.DecodeInput{Encoding: "edf", Events: nil, Trials: "all", Paradigm: "motor_imagery"}
+	file := eeg.Input{Encoding: "edf", Events: nil, Trials: "all", Paradigm: "motor_imagery"}
 	for _, tt := range []struct {
 		name  string
-		in    models.DecodeInput
+		in    eeg.Input
 		size  int
 		items int
 		fine  bool
 	}{
-		{"as much imagery as fits", clip("motor_imagery", 64, 0), MaxPayloadBytes, 1, true},
-		{"a scan of a long recording", clip("ssvep", 64, 0), MaxPayloadBytes, 1, true},
-		{"200 targets in a long recording", clip("ssvep", 512, 200), MaxPayloadBytes, 1, true},
+		{"as much imagery as fits", clip("motor_imagery", 64, 0), eeg.MaxPayloadBytes, 1, true},
+		{"a scan of a long recording", clip("ssvep", 64, 0), eeg.MaxPayloadBytes, 1, true},
+		{"200 targets in a long recording", clip("ssvep", 512, 200), eeg.MaxPayloadBytes, 1, true},
 		{"a hundred clips of imagery", clip("motor_imagery", 22, 0), 22 * 2 * 1000, 100, true},
 		{"a hundred clips of 40 targets", clip("ssvep", 9, 40), 9 * 2 * 1250, 100, true},
 		{"a hundred scans of a second", clip("ssvep", 1, 0), 2 * 250, 100, true},

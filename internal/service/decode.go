@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 
+	"github.com/neurod/neurod/eeg"
 	"github.com/neurod/neurod/jobs"
 	"github.com/neurod/neurod/models"
 )
@@ -53,9 +54,9 @@ type SessionSamples struct {
 	SessionID string
 	Data      []byte // float32 little-endian, sample-major, µV
 	Channels  []string
-	Rate      float64              // Hz
-	Events    []models.DecodeEvent // in order, onsets from the beginning of Data
-	Place     models.SessionPlace  // where Data lies, and what of the session comes before it
+	Rate      float64             // Hz
+	Events    []eeg.Event         // in order, onsets from the beginning of Data
+	Place     models.SessionPlace // where Data lies, and what of the session comes before it
 }
 
 // DecodeConfig is what Decode is made of.
@@ -89,7 +90,7 @@ type Idempotency struct {
 // Recording is one decode request. Data is the base64 text of input.data where the adapter has taken it out of
 // Request; it is read before Submit returns and not kept.
 type Recording struct {
-	Request models.DecodeRequest
+	Request eeg.Request
 	Data    []byte
 	// Err is the fault of a batch item that could not even be read.
 	Err error
@@ -245,7 +246,7 @@ func (d *Decode) prepare(ctx context.Context, p models.Principal, rec *Recording
 		}
 	}
 	all.add(&req.Input, len(payload))
-	request, err := json.Marshal(models.AcceptedDecode{DecodeRequest: *req, Place: place})
+	request, err := json.Marshal(models.AcceptedDecode{Request: *req, Place: place})
 	if err != nil {
 		return jobs.NewJob{}, fmt.Errorf("service: serialize an accepted request: %w", err)
 	}
@@ -253,7 +254,7 @@ func (d *Decode) prepare(ctx context.Context, p models.Principal, rec *Recording
 }
 
 // isBlank reports whether nothing of the input was given.
-func isBlank(in *models.DecodeInput) bool {
+func isBlank(in *eeg.Input) bool {
 	return in.Type == "" && in.Encoding == "" && in.Layout == "" && in.ScaleUV == nil && in.Unit == "" && in.Paradigm == "" &&
 		in.Device == "" && in.Channels == nil && in.ChannelNames == nil && in.SampleRate == 0 && in.Events == nil && in.EventClasses == nil && in.Trials == "" && in.Stimulus == nil &&
 		in.Model == "" && in.Alignment == "" && in.SessionID == "" && in.StartMS == nil && in.EndMS == nil
@@ -261,7 +262,7 @@ func isBlank(in *models.DecodeInput) bool {
 
 // payload returns the recording's bytes, from input.data or from a session, and then where they lie in it. What is wrong with the field goes to
 // wrong; errors are for what ends the request at once.
-func (d *Decode) payload(ctx context.Context, p models.Principal, req *models.DecodeRequest, text []byte, ask Room, wrong *fieldErrors) ([]byte, *models.SessionPlace, error) {
+func (d *Decode) payload(ctx context.Context, p models.Principal, req *eeg.Request, text []byte, ask Room, wrong *fieldErrors) ([]byte, *models.SessionPlace, error) {
 	in := &req.Input
 	switch {
 	case in.SessionID != "" && len(text) > 0:
@@ -281,12 +282,12 @@ func (d *Decode) payload(ctx context.Context, p models.Principal, req *models.De
 		if err != nil {
 			return nil, nil, err
 		}
-		if len(s.Data) > MaxPayloadBytes {
+		if len(s.Data) > eeg.MaxPayloadBytes {
 			return nil, nil, tooLarge(len(s.Data))
 		}
 		in.SessionID = s.SessionID
 		in.Encoding, in.Layout, in.ScaleUV, in.Unit = "float32le", "sample_major", nil, ""
-		in.Channels = &models.Channels{Count: len(s.Channels), Names: s.Channels}
+		in.Channels = &eeg.Channels{Count: len(s.Channels), Names: s.Channels}
 		in.SampleRate = s.Rate
 		if in.Events.All() {
 			in.Events, in.Trials = nil, "all"
@@ -298,7 +299,7 @@ func (d *Decode) payload(ctx context.Context, p models.Principal, req *models.De
 	case len(text) == 0:
 		wrong.add("/input/data", "required", "is required: the recording in base64")
 		return nil, nil, nil
-	case len(text)/4*3 > MaxPayloadBytes+3: // before anything of that size is allocated
+	case len(text)/4*3 > eeg.MaxPayloadBytes+3: // before anything of that size is allocated
 		return nil, nil, tooLarge(len(text) / 4 * 3)
 	}
 	payload, bad := decodeBase64(text)
@@ -310,7 +311,7 @@ func (d *Decode) payload(ctx context.Context, p models.Principal, req *models.De
 			bad.position, strconv.QuoteToASCII(string(runeAt(text, bad.position))), bad.reason)
 	case len(payload) == 0:
 		wrong.add("/input/data", "required", "decodes to nothing")
-	case len(payload) > MaxPayloadBytes:
+	case len(payload) > eeg.MaxPayloadBytes:
 		return nil, nil, tooLarge(len(payload))
 	}
 	return payload, nil, nil
@@ -325,8 +326,8 @@ func runeAt(b []byte, i int) rune {
 }
 
 func tooLarge(size int) error {
-	e := models.Errorf(models.PayloadTooLarge, "The recording has %d bytes; at most %d are allowed.", size, MaxPayloadBytes)
-	e.Details = map[string]any{"payload_bytes": size, "limit_bytes": MaxPayloadBytes}
+	e := models.Errorf(models.PayloadTooLarge, "The recording has %d bytes; at most %d are allowed.", size, eeg.MaxPayloadBytes)
+	e.Details = map[string]any{"payload_bytes": size, "limit_bytes": eeg.MaxPayloadBytes}
 	return e
 }
 

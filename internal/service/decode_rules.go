@@ -11,38 +11,25 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/neurod/neurod/eeg"
 	"github.com/neurod/neurod/internal/nearest"
 	"github.com/neurod/neurod/internal/strictjson"
 	"github.com/neurod/neurod/models"
 )
 
-// Limits of a decode request. They bound what one request can make the service hold and the decoders compute.
-const (
-	MaxPayloadBytes  = 32 << 20 // decoded recording
-	MaxChannels      = 512      // the largest EEG caps have 256 electrodes; twice that leaves room for auxiliaries
-	MaxSampleRate    = 20000    // Hz; amplifiers for high-frequency oscillations reach 20 kHz
-	MaxEvents        = 100_000
-	MaxTargets       = 200    // the largest published SSVEP spellers have 160 targets
-	MaxMatrixSide    = 20     // rows and columns of a P300 matrix
-	MaxContextLength = 16_000 // characters, as the decode document says
-	maxFlashCodes    = 1000
-	maxNameLength    = 64  // of a channel, symbol or target, in characters
-	maxLabelLength   = 200 // of a device or an event, in characters
-	maxFieldErrors   = 20
-)
+// maxFieldErrors is how many wrong fields of a request are named.
+const maxFieldErrors = 20
 
 // What the enumerated fields may hold. The order is that of the messages.
 var (
-	encodings = []string{"float32le", "float64le", "int16le", "edf", "bdf", "gdf"}
-	units     = models.UnitNames()
-	layouts   = []string{"sample_major", "channel_major"}
-	paradigms = []string{"motor_imagery", "p300", "ssvep", "seizure", "auto"}
-	// trials says which of a recording's trials are decoded.
-	trials = []string{"first", "all"}
-	// alignments says whether a model that was trained with alignment is moved to the person's other clips.
-	alignments = []string{"auto", "none"}
+	encodings  = eeg.Names(eeg.Encodings())
+	units      = eeg.Units()
+	layouts    = eeg.Names(eeg.Layouts())
+	paradigms  = eeg.Names(eeg.Paradigms())
+	trials     = eeg.TrialChoices()
+	alignments = eeg.Alignments()
 	// uiModes are those for which intents have names of their own; callers may have others.
-	uiModes = []string{"wheelchair_nav", "cursor", "speller", "smart_home"}
+	uiModes = eeg.Names(eeg.UIModes())
 )
 
 var (
@@ -99,18 +86,8 @@ func short(s string) string {
 	return string([]rune(s)[:most]) + "…"
 }
 
-// isRaw reports whether an encoding is bare samples, of which only the request tells rate and channels.
-func isRaw(encoding string) bool {
-	return isFloat(encoding) || encoding == "int16le"
-}
-
-// isFloat reports whether an encoding is bare floats, whose unit the request may name.
-func isFloat(encoding string) bool {
-	return encoding == "" || encoding == "float32le" || encoding == "float64le"
-}
-
 // checkDecode applies every rule that needs no decoder. The recording itself is checkPayload's.
-func checkDecode(req *models.DecodeRequest) fieldErrors {
+func checkDecode(req *eeg.Request) fieldErrors {
 	var f fieldErrors
 	checkInput(&req.Input, &f)
 	checkContext(req.Context, &f)
@@ -120,7 +97,7 @@ func checkDecode(req *models.DecodeRequest) fieldErrors {
 	return f
 }
 
-func checkInput(in *models.DecodeInput, f *fieldErrors) {
+func checkInput(in *eeg.Input, f *fieldErrors) {
 	switch in.Type {
 	case "":
 		f.add("/input/type", "required", `is required; must be "eeg"`)
@@ -128,11 +105,11 @@ func checkInput(in *models.DecodeInput, f *fieldErrors) {
 	default:
 		f.oneOf("/input/type", in.Type, []string{"eeg"})
 	}
-	f.oneOf("/input/encoding", in.Encoding, encodings)
-	f.oneOf("/input/layout", in.Layout, layouts)
-	f.oneOf("/input/paradigm", in.Paradigm, paradigms)
+	f.oneOf("/input/encoding", string(in.Encoding), encodings)
+	f.oneOf("/input/layout", string(in.Layout), layouts)
+	f.oneOf("/input/paradigm", string(in.Paradigm), paradigms)
 	f.oneOf("/input/alignment", in.Alignment, alignments)
-	f.text("/input/device", in.Device, maxLabelLength)
+	f.text("/input/device", in.Device, eeg.MaxLabelLength)
 	checkScale(in, f)
 	checkUnit(in, f)
 	checkChannels(in, f)
@@ -152,7 +129,7 @@ func checkInput(in *models.DecodeInput, f *fieldErrors) {
 		}
 		return
 	}
-	f.text("/input/session_id", in.SessionID, maxLabelLength)
+	f.text("/input/session_id", in.SessionID, eeg.MaxLabelLength)
 	f.time("/input/start_ms", in.StartMS)
 	f.time("/input/end_ms", in.EndMS)
 	if in.StartMS != nil && in.EndMS != nil && *in.EndMS <= *in.StartMS {
@@ -160,50 +137,50 @@ func checkInput(in *models.DecodeInput, f *fieldErrors) {
 	}
 }
 
-func checkScale(in *models.DecodeInput, f *fieldErrors) {
+func checkScale(in *eeg.Input, f *fieldErrors) {
 	switch {
-	case in.Encoding == "int16le" && in.ScaleUV == nil:
+	case in.Encoding == eeg.Int16LE && in.ScaleUV == nil:
 		f.add("/input/scale_uv", "required", "is required with encoding int16le: µV a unit")
 	case in.ScaleUV == nil:
-	case in.Encoding != "int16le":
+	case in.Encoding != eeg.Int16LE:
 		f.add("/input/scale_uv", "not_applicable", "goes only with encoding int16le")
 	case !(*in.ScaleUV > 0 && *in.ScaleUV <= 1e6): // 1 V a unit is beyond any amplifier
 		f.add("/input/scale_uv", "out_of_range", "is %v; must be greater than 0 and at most 1e6 µV a unit", *in.ScaleUV)
 	}
 }
 
-func checkUnit(in *models.DecodeInput, f *fieldErrors) {
+func checkUnit(in *eeg.Input, f *fieldErrors) {
 	switch {
 	case in.Unit == "":
 	case in.SessionID != "":
 		f.add("/input/unit", "not_applicable", "goes only with data: the samples of a session are µV")
-	case in.Encoding == "int16le":
+	case in.Encoding == eeg.Int16LE:
 		f.add("/input/unit", "not_applicable", "goes not with int16le: scale_uv tells the µV a unit")
-	case !isFloat(in.Encoding):
+	case !in.Encoding.Float():
 		f.add("/input/unit", "not_applicable", "goes only with bare samples: a file states the units of its channels")
 	default:
-		if _, ok := models.Microvolts(in.Unit); !ok {
+		if _, ok := eeg.Microvolts(in.Unit); !ok {
 			f.oneOf("/input/unit", in.Unit, units)
 		}
 	}
 }
 
-func checkChannels(in *models.DecodeInput, f *fieldErrors) {
+func checkChannels(in *eeg.Input, f *fieldErrors) {
 	c := in.Channels
 	switch {
 	case c == nil:
-		if isRaw(in.Encoding) && in.Device == "" && in.SessionID == "" {
+		if in.Encoding.Bare() && in.Device == "" && in.SessionID == "" {
 			f.add("/input/channels", "required", "is required for bare samples unless device names a headset: a count, or the names")
 		}
 	case c.Names == nil:
 		switch {
 		case c.Count == math.MinInt32 || c.Count == math.MaxInt32: // what was sent lies beyond it
-			f.add("/input/channels", "out_of_range", "must be from 1 to %d", MaxChannels)
-		case c.Count < 1 || c.Count > MaxChannels:
-			f.add("/input/channels", "out_of_range", "is %d; must be from 1 to %d", c.Count, MaxChannels)
+			f.add("/input/channels", "out_of_range", "must be from 1 to %d", eeg.MaxChannels)
+		case c.Count < 1 || c.Count > eeg.MaxChannels:
+			f.add("/input/channels", "out_of_range", "is %d; must be from 1 to %d", c.Count, eeg.MaxChannels)
 		}
-	case len(c.Names) == 0 || len(c.Names) > MaxChannels:
-		f.add("/input/channels", "out_of_range", "has %d names; must have 1 to %d", len(c.Names), MaxChannels)
+	case len(c.Names) == 0 || len(c.Names) > eeg.MaxChannels:
+		f.add("/input/channels", "out_of_range", "has %d names; must have 1 to %d", len(c.Names), eeg.MaxChannels)
 	default:
 		first := make(map[string]int, len(c.Names))
 		for i, name := range c.Names {
@@ -213,7 +190,7 @@ func checkChannels(in *models.DecodeInput, f *fieldErrors) {
 				f.add(p, "required", "is empty; every channel needs a name")
 				continue
 			}
-			f.text(p, name, maxNameLength)
+			f.text(p, name, eeg.MaxNameLength)
 			if j, seen := first[key]; seen {
 				f.add(p, "duplicate", "%q stands at %d already", short(name), j)
 				continue
@@ -226,8 +203,8 @@ func checkChannels(in *models.DecodeInput, f *fieldErrors) {
 // checkChannelNames holds a map of names to what the channels themselves are held to.
 func checkChannelNames(names map[string]string, f *fieldErrors) {
 	const base = "/input/channel_names"
-	if len(names) > MaxChannels {
-		f.add(base, "too_many", "renames %d channels; at most %d are allowed", len(names), MaxChannels)
+	if len(names) > eeg.MaxChannels {
+		f.add(base, "too_many", "renames %d channels; at most %d are allowed", len(names), eeg.MaxChannels)
 		return
 	}
 	taken := make(map[string]string, len(names))
@@ -237,8 +214,8 @@ func checkChannelNames(names map[string]string, f *fieldErrors) {
 			f.add(p, "required", "is empty; a channel and its new name are needed")
 			continue
 		}
-		f.text(p, from, maxNameLength)
-		f.text(p, to, maxNameLength)
+		f.text(p, from, eeg.MaxNameLength)
+		f.text(p, to, eeg.MaxNameLength)
 		if other, twice := taken[strings.ToLower(to)]; twice {
 			f.add(p, "duplicate", "%q is the new name of %q already", short(to), short(other))
 		}
@@ -249,21 +226,21 @@ func checkChannelNames(names map[string]string, f *fieldErrors) {
 	}
 }
 
-func checkRate(in *models.DecodeInput, f *fieldErrors) {
+func checkRate(in *eeg.Input, f *fieldErrors) {
 	switch r := in.SampleRate; {
 	case r == 0:
-		if isRaw(in.Encoding) && in.SessionID == "" {
-			f.add("/input/sample_rate", "required", "is required for bare samples: Hz, from 1 to %d", MaxSampleRate)
+		if in.Encoding.Bare() && in.SessionID == "" {
+			f.add("/input/sample_rate", "required", "is required for bare samples: Hz, from 1 to %d", eeg.MaxSampleRate)
 		}
-	case !(r >= 1 && r <= MaxSampleRate):
-		f.add("/input/sample_rate", "out_of_range", "is %v; must be from 1 to %d Hz", r, MaxSampleRate)
+	case !(r >= 1 && r <= eeg.MaxSampleRate):
+		f.add("/input/sample_rate", "out_of_range", "is %v; must be from 1 to %d Hz", r, eeg.MaxSampleRate)
 	}
 }
 
-func checkEvents(in *models.DecodeInput, f *fieldErrors) {
+func checkEvents(in *eeg.Input, f *fieldErrors) {
 	f.oneOf("/input/trials", in.Trials, trials)
-	if len(in.EventClasses) > maxFlashCodes {
-		f.add("/input/event_classes", "too_many", "has %d events; at most %d are allowed", len(in.EventClasses), maxFlashCodes)
+	if len(in.EventClasses) > eeg.MaxFlashCodes {
+		f.add("/input/event_classes", "too_many", "has %d events; at most %d are allowed", len(in.EventClasses), eeg.MaxFlashCodes)
 		return
 	}
 	for _, event := range slices.Sorted(maps.Keys(in.EventClasses)) {
@@ -274,8 +251,8 @@ func checkEvents(in *models.DecodeInput, f *fieldErrors) {
 		case strings.TrimSpace(class) == "":
 			f.add(p, "required", `is empty; must be a class of the model, or "cue"`)
 		default:
-			f.text(p, event, maxLabelLength)
-			f.text(p, class, maxLabelLength)
+			f.text(p, event, eeg.MaxLabelLength)
+			f.text(p, class, eeg.MaxLabelLength)
 		}
 		if f.full() {
 			return
@@ -283,22 +260,22 @@ func checkEvents(in *models.DecodeInput, f *fieldErrors) {
 	}
 	events := in.Events
 	if events.All() {
-		if isRaw(in.Encoding) && in.SessionID == "" {
+		if in.Encoding.Bare() && in.SessionID == "" {
 			f.add("/input/events", "not_applicable", `is "all", but bare samples hold no events; list them here and ask for every one with trials "all"`)
 		}
 		return
 	}
-	if len(events) > MaxEvents {
-		f.add("/input/events", "too_many", "has %d events; at most %d are allowed", len(events), MaxEvents)
+	if len(events) > eeg.MaxEvents {
+		f.add("/input/events", "too_many", "has %d events; at most %d are allowed", len(events), eeg.MaxEvents)
 		return
 	}
 	for i := range events {
 		e := &events[i]
-		if !(e.OnsetS >= 0) || math.IsInf(e.OnsetS, 0) {
-			f.add("/input/events/"+strconv.Itoa(i)+"/onset_s", "out_of_range", "is %v; must be finite and not negative", e.OnsetS)
+		if !(e.Onset >= 0) || math.IsInf(e.Onset, 0) {
+			f.add("/input/events/"+strconv.Itoa(i)+"/onset_s", "out_of_range", "is %v; must be finite and not negative", e.Onset)
 		}
-		if len(e.Label) > maxLabelLength {
-			f.text("/input/events/"+strconv.Itoa(i)+"/label", e.Label, maxLabelLength)
+		if len(e.Label) > eeg.MaxLabelLength {
+			f.text("/input/events/"+strconv.Itoa(i)+"/label", e.Label, eeg.MaxLabelLength)
 		}
 		if f.full() {
 			return
@@ -306,18 +283,15 @@ func checkEvents(in *models.DecodeInput, f *fieldErrors) {
 	}
 }
 
-// minFalseAccept is the least level of false accepts: rarer ones were not counted.
-const minFalseAccept = 0.001
-
-func checkStimulus(st *models.DecodeStimulus, rate float64, f *fieldErrors) {
+func checkStimulus(st *eeg.Stimulus, rate float64, f *fieldErrors) {
 	if st == nil {
 		return
 	}
 	if st.Targets != nil {
 		checkTargets(st.Targets, rate, f)
 	}
-	if p := st.Presence; p != nil && p.FalseAccept != nil && !(*p.FalseAccept >= minFalseAccept && *p.FalseAccept <= 1) {
-		f.add("/input/stimulus/presence/false_accept", "out_of_range", "is %v; must be from %v to 1", *p.FalseAccept, minFalseAccept)
+	if p := st.Presence; p != nil && p.FalseAccept != nil && !(*p.FalseAccept >= eeg.MinFalseAccept && *p.FalseAccept <= 1) {
+		f.add("/input/stimulus/presence/false_accept", "out_of_range", "is %v; must be from %v to 1", *p.FalseAccept, eeg.MinFalseAccept)
 	}
 	symbols := checkMatrix(st.Matrix, f)
 	if len(st.Flashes) == 0 {
@@ -327,8 +301,8 @@ func checkStimulus(st *models.DecodeStimulus, rate float64, f *fieldErrors) {
 		f.add("/input/stimulus/flashes", "not_applicable", "goes only with matrix")
 		return
 	}
-	if len(st.Flashes) > maxFlashCodes {
-		f.add("/input/stimulus/flashes", "too_many", "has %d codes; at most %d are allowed", len(st.Flashes), maxFlashCodes)
+	if len(st.Flashes) > eeg.MaxFlashCodes {
+		f.add("/input/stimulus/flashes", "too_many", "has %d codes; at most %d are allowed", len(st.Flashes), eeg.MaxFlashCodes)
 		return
 	}
 	codes := make([]string, 0, len(st.Flashes))
@@ -346,8 +320,8 @@ func checkStimulus(st *models.DecodeStimulus, rate float64, f *fieldErrors) {
 		if len(lit) == 0 {
 			f.add(p, "required", "names no symbol")
 		}
-		if len(lit) > MaxMatrixSide*MaxMatrixSide {
-			f.add(p, "too_many", "has %d symbols; at most %d are allowed", len(lit), MaxMatrixSide*MaxMatrixSide)
+		if len(lit) > eeg.MaxMatrixSide*eeg.MaxMatrixSide {
+			f.add(p, "too_many", "has %d symbols; at most %d are allowed", len(lit), eeg.MaxMatrixSide*eeg.MaxMatrixSide)
 			continue
 		}
 		for i, s := range lit {
@@ -361,17 +335,17 @@ func checkStimulus(st *models.DecodeStimulus, rate float64, f *fieldErrors) {
 	}
 }
 
-func checkTargets(targets []models.DecodeTarget, rate float64, f *fieldErrors) {
+func checkTargets(targets []eeg.Target, rate float64, f *fieldErrors) {
 	const base = "/input/stimulus/targets"
-	if len(targets) < 1 || len(targets) > MaxTargets {
-		f.add(base, "out_of_range", "has %d targets; must have 1 to %d, or be left out for a frequency scan", len(targets), MaxTargets)
+	if len(targets) < 1 || len(targets) > eeg.MaxTargets {
+		f.add(base, "out_of_range", "has %d targets; must have 1 to %d, or be left out for a frequency scan", len(targets), eeg.MaxTargets)
 		return
 	}
 	// Half the rate is the highest frequency that the samples can hold. Without a rate (files) the largest rate
 	// that is accepted bounds it, and the decoder judges the rest.
 	limit, of := rate/2, "half the sample rate"
-	if !(rate >= 1 && rate <= MaxSampleRate) {
-		limit, of = MaxSampleRate/2, "half the largest sample rate"
+	if !(rate >= 1 && rate <= eeg.MaxSampleRate) {
+		limit, of = eeg.MaxSampleRate/2, "half the largest sample rate"
 	}
 	type flicker struct{ frequency, phase float64 }
 	labels, flickers := make(map[string]int), make(map[flicker]int)
@@ -380,7 +354,7 @@ func checkTargets(targets []models.DecodeTarget, rate float64, f *fieldErrors) {
 		if !(t.Frequency > 0 && t.Frequency < limit) {
 			f.add(p+"/frequency", "out_of_range", "is %v; must be greater than 0 and less than %v Hz, %s", t.Frequency, limit, of)
 		}
-		f.text(p+"/label", t.Label, maxNameLength)
+		f.text(p+"/label", t.Label, eeg.MaxNameLength)
 		if t.Label != "" {
 			if j, seen := labels[t.Label]; seen {
 				f.add(p+"/label", "duplicate", "%q is the label of target %d already", short(t.Label), j)
@@ -403,16 +377,16 @@ func checkMatrix(matrix [][]string, f *fieldErrors) map[string]bool {
 	if matrix == nil {
 		return nil
 	}
-	if len(matrix) < 1 || len(matrix) > MaxMatrixSide {
-		f.add(base, "out_of_range", "has %d rows; must have 1 to %d", len(matrix), MaxMatrixSide)
+	if len(matrix) < 1 || len(matrix) > eeg.MaxMatrixSide {
+		f.add(base, "out_of_range", "has %d rows; must have 1 to %d", len(matrix), eeg.MaxMatrixSide)
 		return nil
 	}
 	symbols := make(map[string]bool)
 	for i, row := range matrix {
 		p := base + "/" + strconv.Itoa(i)
 		switch {
-		case len(row) < 1 || len(row) > MaxMatrixSide:
-			f.add(p, "out_of_range", "has %d symbols; must have 1 to %d", len(row), MaxMatrixSide)
+		case len(row) < 1 || len(row) > eeg.MaxMatrixSide:
+			f.add(p, "out_of_range", "has %d symbols; must have 1 to %d", len(row), eeg.MaxMatrixSide)
 			continue
 		case len(row) != len(matrix[0]):
 			f.add(p, "not_rectangular", "has %d symbols where the first row has %d", len(row), len(matrix[0]))
@@ -425,25 +399,25 @@ func checkMatrix(matrix [][]string, f *fieldErrors) map[string]bool {
 			case symbols[s]:
 				f.add(q, "duplicate", "%q stands in the matrix twice", short(s))
 			}
-			f.text(q, s, maxNameLength)
+			f.text(q, s, eeg.MaxNameLength)
 			symbols[s] = true
 		}
 	}
 	return symbols
 }
 
-func checkContext(c *models.DecodeContext, f *fieldErrors) {
+func checkContext(c *eeg.Context, f *fieldErrors) {
 	if c == nil {
 		return
 	}
 	if c.Locale != "" && !localeName.MatchString(c.Locale) {
 		f.add("/context/locale", "invalid", "is %q; must be a language tag such as en or en-GB", short(c.Locale))
 	}
-	if c.UIMode != "" && !uiModeName.MatchString(c.UIMode) {
-		f.add("/context/ui_mode", "invalid", "is %q; must be 1 to 64 letters, digits, _ or -, and begin with a letter", short(c.UIMode))
+	if c.UIMode != "" && !uiModeName.MatchString(string(c.UIMode)) {
+		f.add("/context/ui_mode", "invalid", "is %q; must be 1 to 64 letters, digits, _ or -, and begin with a letter", short(string(c.UIMode)))
 	}
-	if near := nearest.Name(c.UIMode, uiModes); near != "" && c.UIMode != near {
-		f.add("/context/ui_mode", "not_allowed", "is %q; did you mean %q? A mode of your own must not be so like one of %s", short(c.UIMode), near, strings.Join(uiModes, ", "))
+	if near := nearest.Name(string(c.UIMode), uiModes); near != "" && string(c.UIMode) != near {
+		f.add("/context/ui_mode", "not_allowed", "is %q; did you mean %q? A mode of your own must not be so like one of %s", short(string(c.UIMode)), near, strings.Join(uiModes, ", "))
 	}
 	for _, class := range slices.Sorted(maps.Keys(c.Intents)) {
 		if strings.TrimSpace(c.Intents[class]) == "" {
@@ -455,8 +429,8 @@ func checkContext(c *models.DecodeContext, f *fieldErrors) {
 		f.add("/context", "invalid", "cannot be serialized")
 		return
 	}
-	if n := jsonLength(text); n > MaxContextLength {
-		f.add("/context", "too_long", "serializes to %d characters; at most %d are allowed", n, MaxContextLength)
+	if n := jsonLength(text); n > eeg.MaxContextLength {
+		f.add("/context", "too_long", "serializes to %d characters; at most %d are allowed", n, eeg.MaxContextLength)
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"github.com/neurod/neurod/eeg"
 	"github.com/neurod/neurod/internal/service"
 	"github.com/neurod/neurod/jobs"
 	"github.com/neurod/neurod/models"
@@ -287,7 +288,7 @@ func TestEveryWrongFieldIsNamed(t *testing.T) {
 func TestRangesBeyondAll(t *testing.T) {
 	t.Parallel()
 	for _, ms := range []int64{math.MinInt64, -1 << 61, -1, 253_402_300_800_000, 1 << 61, math.MaxInt64} {
-		rec := service.Recording{Request: models.DecodeRequest{Input: models.DecodeInput{Type: "eeg", SessionID: "x", StartMS: &ms, EndMS: &ms}}}
+		rec := service.Recording{Request: eeg.Request{Input: eeg.Input{Type: "eeg", SessionID: "x", StartMS: &ms, EndMS: &ms}}}
 		var l ledger
 		_, err := service.NewDecode(service.DecodeConfig{Jobs: &l, Sessions: noSession{}}).Submit(t.Context(), caller, rec, service.Idempotency{}, respond)
 		var pointers []string
@@ -318,11 +319,11 @@ func TestFieldErrorsAreBounded(t *testing.T) {
 func TestEventLimit(t *testing.T) {
 	t.Parallel()
 	rec := request(t, nil)
-	rec.Request.Input.Events = make([]models.DecodeEvent, service.MaxEvents)
+	rec.Request.Input.Events = make([]eeg.Event, eeg.MaxEvents)
 	if _, e := submit(t, rec); e != nil {
 		t.Errorf("100,000 events refused: %v", e)
 	}
-	rec.Request.Input.Events = append(rec.Request.Input.Events, models.DecodeEvent{})
+	rec.Request.Input.Events = append(rec.Request.Input.Events, eeg.Event{})
 	rec.Request.Input.Data = "dGVzdA=="
 	if _, e := submit(t, rec); e == nil || e.Fields[0].Pointer != "/input/events" || e.Fields[0].Code != "too_many" {
 		t.Errorf("100,001 events: %v", e)
@@ -334,7 +335,7 @@ func TestEventLimit(t *testing.T) {
 func TestContextLength(t *testing.T) {
 	t.Parallel()
 	frame := len(`{"note":""}`)
-	fill := service.MaxContextLength - frame
+	fill := eeg.MaxContextLength - frame
 	tests := []struct {
 		name string
 		note string // as it stands between the quotes
@@ -362,7 +363,7 @@ func TestContextLength(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			rec := request(t, nil)
-			rec.Request.Context = &models.DecodeContext{}
+			rec.Request.Context = &eeg.Context{}
 			text := `{ "note" : "` + tt.note + `" }` // white space is not counted
 			if err := json.Unmarshal([]byte(text), rec.Request.Context); err != nil {
 				t.Fatal(err)
@@ -454,11 +455,11 @@ func TestPayloadLimit(t *testing.T) {
 		rec.Data = []byte(base64.StdEncoding.EncodeToString(make([]byte, n)))
 		return rec
 	}
-	if _, e := submit(t, at(service.MaxPayloadBytes)); e != nil {
+	if _, e := submit(t, at(eeg.MaxPayloadBytes)); e != nil {
 		t.Errorf("exactly 32 MiB refused: %v", e)
 	}
 	for _, over := range []int{1, 4096} {
-		if _, e := submit(t, at(service.MaxPayloadBytes+over)); e == nil || e.Code != models.PayloadTooLarge || e.Class() != models.ClassTooLarge {
+		if _, e := submit(t, at(eeg.MaxPayloadBytes+over)); e == nil || e.Code != models.PayloadTooLarge || e.Class() != models.ClassTooLarge {
 			t.Errorf("%d bytes above: %v", over, e)
 		}
 	}
@@ -480,7 +481,7 @@ func TestWhatIsStored(t *testing.T) {
 	if strings.Contains(string(s.Job.Request), "dGVzdA") {
 		t.Errorf("the stored request carries the recording: %s", s.Job.Request)
 	}
-	var stored, sent models.DecodeRequest
+	var stored, sent eeg.Request
 	if err := json.Unmarshal(s.Job.Request, &stored); err != nil {
 		t.Fatal(err)
 	}
@@ -658,7 +659,7 @@ func TestBatch(t *testing.T) {
 	t.Run("an item that is too large", func(t *testing.T) {
 		t.Parallel()
 		large := request(t, object{"input.data": nil})
-		large.Data = []byte(strings.Repeat("AAAA", service.MaxPayloadBytes/3+2))
+		large.Data = []byte(strings.Repeat("AAAA", eeg.MaxPayloadBytes/3+2))
 		s, e := run(good(), large)
 		if e != nil || s.Items[1].Failed == nil || s.Items[1].Failed.Code != "payload_too_large" {
 			t.Fatalf("%v, %+v", e, s)
@@ -694,30 +695,30 @@ func TestDecodeNeverPanics(t *testing.T) {
 	number := rapid.OneOf(rapid.Float64(), rapid.Float64Range(0, 300))
 	text := rapid.OneOf(rapid.String(), rapid.SampledFrom([]string{"", "eeg", "int16le", "edf", "p300", "A", "dGVzdA=="}))
 	rapid.Check(t, func(rt *rapid.T) {
-		in := models.DecodeInput{
-			Type: text.Draw(rt, "type"), Data: text.Draw(rt, "data"), Encoding: text.Draw(rt, "encoding"),
-			Layout: text.Draw(rt, "layout"), Paradigm: text.Draw(rt, "paradigm"), Device: text.Draw(rt, "device"),
+		in := eeg.Input{
+			Type: text.Draw(rt, "type"), Data: text.Draw(rt, "data"), Encoding: eeg.Encoding(text.Draw(rt, "encoding")),
+			Layout: eeg.Layout(text.Draw(rt, "layout")), Paradigm: eeg.Paradigm(text.Draw(rt, "paradigm")), Device: text.Draw(rt, "device"),
 			SampleRate: number.Draw(rt, "rate"), Model: text.Draw(rt, "model"), SessionID: text.Draw(rt, "session"),
 		}
 		if rapid.Bool().Draw(rt, "names") {
-			in.Channels = &models.Channels{Names: rapid.SliceOf(text).Draw(rt, "channels")}
+			in.Channels = &eeg.Channels{Names: rapid.SliceOf(text).Draw(rt, "channels")}
 		} else {
-			in.Channels = &models.Channels{Count: rapid.Int().Draw(rt, "count")}
+			in.Channels = &eeg.Channels{Count: rapid.Int().Draw(rt, "count")}
 		}
 		scale := number.Draw(rt, "scale")
 		in.ScaleUV = &scale
-		in.Events = rapid.SliceOf(rapid.Custom(func(rt *rapid.T) models.DecodeEvent {
-			return models.DecodeEvent{OnsetS: number.Draw(rt, "onset"), Code: rapid.Int().Draw(rt, "code"), Label: text.Draw(rt, "label")}
+		in.Events = rapid.SliceOf(rapid.Custom(func(rt *rapid.T) eeg.Event {
+			return eeg.Event{Onset: number.Draw(rt, "onset"), Code: rapid.Int().Draw(rt, "code"), Label: text.Draw(rt, "label")}
 		})).Draw(rt, "events")
-		in.Stimulus = &models.DecodeStimulus{
+		in.Stimulus = &eeg.Stimulus{
 			Matrix:  rapid.SliceOf(rapid.SliceOf(text)).Draw(rt, "matrix"),
 			Flashes: rapid.MapOf(text, rapid.SliceOf(text)).Draw(rt, "flashes"),
-			Targets: rapid.SliceOf(rapid.Custom(func(rt *rapid.T) models.DecodeTarget {
-				return models.DecodeTarget{Label: text.Draw(rt, "label"), Frequency: number.Draw(rt, "frequency"), Phase: number.Draw(rt, "phase")}
+			Targets: rapid.SliceOf(rapid.Custom(func(rt *rapid.T) eeg.Target {
+				return eeg.Target{Label: text.Draw(rt, "label"), Frequency: number.Draw(rt, "frequency"), Phase: number.Draw(rt, "phase")}
 			})).Draw(rt, "targets"),
 		}
-		rec := service.Recording{Request: models.DecodeRequest{Input: in, Context: &models.DecodeContext{
-			Locale: text.Draw(rt, "locale"), UIMode: text.Draw(rt, "ui_mode"), SessionHistory: rapid.SliceOf(text).Draw(rt, "history"),
+		rec := service.Recording{Request: eeg.Request{Input: in, Context: &eeg.Context{
+			Locale: text.Draw(rt, "locale"), UIMode: eeg.UIMode(text.Draw(rt, "ui_mode")), SessionHistory: rapid.SliceOf(text).Draw(rt, "history"),
 			Intents: maps.Clone(rapid.MapOf(text, text).Draw(rt, "intents")),
 		}}}
 		var l ledger

@@ -2,56 +2,47 @@ package service
 
 import (
 	"context"
-	"strings"
 	"time"
 
 	"github.com/neurod/neurod/internal/limit"
 	"github.com/neurod/neurod/models"
 )
 
-// LimitRule says what calls of a route count against.
+// LimitRule says what calls count against. The zero LimitRule is no limit.
 type LimitRule struct {
-	// Path is a route's pattern, or the beginning of several when it ends in a slash.
-	Path   string
+	// Family is the group of calls that share a rate, which is a setting. Who is counted follows from the credential that a call
+	// takes: a key, a user, or, without one, the client's address.
 	Family models.LimitFamily
-	// Rate is the route's own, counted apart from its family's. Defaults to the family's rate, counted with it. A
-	// family without a limit switches it off as well.
+	// Name is that of a limit of its own within the family. Defaults to being counted with the family.
+	Name string
+	// Rate is that of the Name. A family without a limit switches it off as well.
 	Rate limit.Rate
 }
 
-// limitRules is the table of everything that is limited; the first rule that fits counts. Who is counted follows from
-// the credential a route takes: a key, a user, or, without one, the client's address. The rates of families are
-// settings.
-var limitRules = []LimitRule{
-	{Path: "/api/v1/", Family: models.LimitDecode},
-	{Path: "/v1/sessions", Family: models.LimitSessions},
-	{Path: "/v1/sessions/", Family: models.LimitSessions},
-	{Path: "/v1/users/", Family: models.LimitSessions},
-	{Path: "/v1/projects", Family: models.LimitAccounts},
-	{Path: "/v1/projects/", Family: models.LimitAccounts},
-	{Path: "/v1/audit", Family: models.LimitAccounts},
-	{Path: "/v1/account", Family: models.LimitAccounts},
-	{Path: "/v1/account/", Family: models.LimitAccounts},
-	// Those with a rate of their own are stated by the registry's document.
-	{Path: "/v1/models/list", Family: models.LimitRegistry, Rate: limit.Rate{Requests: 60, Per: time.Minute}},
-	{Path: "/v1/models/", Family: models.LimitRegistry},
-	{Path: "/v1/analytics/log", Family: models.LimitRegistry, Rate: limit.Rate{Requests: 1000, Per: time.Minute}},
-	{Path: "/v1/auth/validate", Family: models.LimitAddress, Rate: limit.Rate{Requests: 100, Per: time.Minute}},
-	{Path: "/v1/auth/refresh", Family: models.LimitAddress, Rate: limit.Rate{Requests: 10, Per: time.Minute}},
-	{Path: "/v1/auth/revoke", Family: models.LimitAddress, Rate: limit.Rate{Requests: 10, Per: time.Minute}},
-	{Path: "/v1/installer/github-token", Family: models.LimitAddress, Rate: limit.Rate{Requests: 20, Per: time.Minute}},
-	{Path: "/v1/auth/", Family: models.LimitAddress},
-}
+// Limits reports whether there is anything to count against.
+func (r LimitRule) Limits() bool { return r.Family != "" }
 
-// LimitRuleOf returns the rule for a route's pattern; false where there is no limit.
-func LimitRuleOf(path string) (LimitRule, bool) {
-	for _, r := range limitRules {
-		if r.Path == path || strings.HasSuffix(r.Path, "/") && strings.HasPrefix(path, r.Path) {
-			return r, true
-		}
-	}
-	return LimitRule{}, false
-}
+// The limits that calls name.
+var (
+	LimitDecode   = LimitRule{Family: models.LimitDecode}
+	LimitSessions = LimitRule{Family: models.LimitSessions}
+	LimitAccounts = LimitRule{Family: models.LimitAccounts}
+	LimitRegistry = LimitRule{Family: models.LimitRegistry}
+	LimitAddress  = LimitRule{Family: models.LimitAddress}
+
+	// LimitStreams: a stream token is asked for once and opens many streams.
+	LimitStreams = LimitRule{models.LimitAddress, "streams", perMinute(600)}
+
+	// Those with a rate of their own are stated by the registry's document.
+	LimitRegistryList  = LimitRule{models.LimitRegistry, "registry_list", perMinute(60)}
+	LimitAnalyticsLog  = LimitRule{models.LimitRegistry, "analytics_log", perMinute(1000)}
+	LimitKeyValidation = LimitRule{models.LimitAddress, "key_validation", perMinute(100)}
+	LimitRefresh       = LimitRule{models.LimitAddress, "refresh", perMinute(10)}
+	LimitKeyRevocation = LimitRule{models.LimitAddress, "key_revocation", perMinute(10)}
+	LimitInstaller     = LimitRule{models.LimitAddress, "installer", perMinute(20)}
+)
+
+func perMinute(n int) limit.Rate { return limit.Rate{Requests: n, Per: time.Minute} }
 
 // LimitsConfig is what limits stand on.
 type LimitsConfig struct {
@@ -76,7 +67,7 @@ func NewLimits(cfg LimitsConfig) *Limits {
 	return &Limits{cfg}
 }
 
-// Take counts a call under a rule, and returns what it leaves to whoever made it. Error: RateLimited, and then the call
+// Take counts a call under a rule that limits, and returns what it leaves to whoever made it. Error: RateLimited, and then the call
 // must not go on. Calls with a principal count for its key or its user, others for the address.
 func (l *Limits) Take(ctx context.Context, rule LimitRule, p models.Principal, remote string) (models.Quota, error) {
 	if l == nil {
@@ -87,7 +78,7 @@ func (l *Limits) Take(ctx context.Context, rule LimitRule, p models.Principal, r
 		rate = limit.Rate{Requests: own.PerMinute, Per: time.Minute, Burst: own.Burst}
 	}
 	if !rate.Unlimited() && !rule.Rate.Unlimited() {
-		rate, what = rule.Rate, rule.Path
+		rate, what = rule.Rate, rule.Name
 	}
 	return l.take(ctx, what, rate, p, remote)
 }

@@ -27,8 +27,8 @@ func TestLimitsStateWhatTheDocumentsState(t *testing.T) {
 		devices:  {Requests: 1000, Per: time.Hour},
 	})
 	key, user := models.Principal{ProjectID: "p", KeyID: "k"}, models.Principal{UserID: "u"}
-	own := func(path string, n int) service.LimitRule {
-		return service.LimitRule{Path: path, Family: registry, Rate: limit.Rate{Requests: n, Per: time.Minute}}
+	own := func(name string, n int) service.LimitRule {
+		return service.LimitRule{Name: name, Family: registry, Rate: limit.Rate{Requests: n, Per: time.Minute}}
 	}
 	for _, tt := range []struct {
 		rule  service.LimitRule
@@ -36,16 +36,16 @@ func TestLimitsStateWhatTheDocumentsState(t *testing.T) {
 		limit int
 		retry time.Duration
 	}{
-		{own("/v1/auth/validate", 100), key, 100, time.Second},
-		{own("/v1/auth/revoke", 10), key, 10, 6 * time.Second},
-		{service.LimitRule{Path: "/v1/models/list", Family: registry}, key, 60, time.Second},
-		{own("/v1/analytics/log", 1000), key, 1000, time.Second},
-		{service.LimitRule{Path: "/v2/", Family: devices}, user, 1000, 4 * time.Second}, // 3.6 s
+		{own("validate", 100), key, 100, time.Second},
+		{own("revoke", 10), key, 10, 6 * time.Second},
+		{service.LimitRule{Family: registry}, key, 60, time.Second},
+		{own("log", 1000), key, 1000, time.Second},
+		{service.LimitRule{Family: devices}, user, 1000, 4 * time.Second}, // 3.6 s
 	} {
 		for left := tt.limit - 1; left >= 0; left-- {
 			q, err := l.Take(t.Context(), tt.rule, tt.p, "192.0.2.1")
 			if err != nil || q.Limit != tt.limit || q.Remaining != left {
-				t.Fatalf("%s: %+v, %v; want %d of %d", tt.rule.Path, q, err, left, tt.limit)
+				t.Fatalf("%+v: %+v, %v; want %d of %d", tt.rule, q, err, left, tt.limit)
 			}
 		}
 		_, err := l.Take(t.Context(), tt.rule, tt.p, "192.0.2.1")
@@ -56,10 +56,10 @@ func TestLimitsStateWhatTheDocumentsState(t *testing.T) {
 			whole = time.Hour
 		}
 		if want := time.Unix(1_700_000_001, 0).Add(whole); e.RetryAfter != tt.retry || e.Quota.Limit != tt.limit || e.Quota.Remaining != 0 || !e.Quota.Reset.Equal(want) {
-			t.Errorf("%s: retry after %v, %+v; want %v and %v", tt.rule.Path, e.RetryAfter, e.Quota, tt.retry, want)
+			t.Errorf("%+v: retry after %v, %+v; want %v and %v", tt.rule, e.RetryAfter, e.Quota, tt.retry, want)
 		}
 	}
-	if q, err := l.Take(t.Context(), service.LimitRule{Path: "/x", Family: "other", Rate: limit.Rate{Requests: 1, Per: time.Hour}}, key, ""); err != nil || q != (models.Quota{}) {
+	if q, err := l.Take(t.Context(), service.LimitRule{Name: "x", Family: "other", Rate: limit.Rate{Requests: 1, Per: time.Hour}}, key, ""); err != nil || q != (models.Quota{}) {
 		t.Errorf("a family without a rate: %+v, %v", q, err)
 	}
 }
@@ -68,8 +68,7 @@ func TestLimitsStateWhatTheDocumentsState(t *testing.T) {
 func TestLimitsTellCallersApart(t *testing.T) {
 	t.Parallel()
 	l := newLimits(map[models.LimitFamily]limit.Rate{models.LimitDecode: {Requests: 1, Per: time.Hour}, models.LimitAddress: {Requests: 1, Per: time.Hour}})
-	decode, _ := service.LimitRuleOf("/api/v1/jobs/:id")
-	login, _ := service.LimitRuleOf("/v1/auth/login")
+	decode, login := service.LimitDecode, service.LimitAddress
 	take := func(rule service.LimitRule, p models.Principal, remote string) bool {
 		_, err := l.Take(t.Context(), rule, p, remote)
 		return err == nil

@@ -4,37 +4,38 @@ import (
 	"context"
 	"strings"
 
+	"github.com/neurod/neurod/eeg"
 	"github.com/neurod/neurod/internal/store"
 	"github.com/neurod/neurod/models"
 )
 
 // NewLiveDecode describes how a session is to be decoded as it runs.
 type NewLiveDecode struct {
-	Paradigm string                 `json:"paradigm"`
-	Model    string                 `json:"model"`
-	WindowS  *float64               `json:"window_s"` // defaults to 4
-	HopS     *float64               `json:"hop_s"`    // defaults to 1
-	Stimulus *models.DecodeStimulus `json:"stimulus"`
-	Intents  map[string]string      `json:"intents"`
+	Paradigm eeg.Paradigm      `json:"paradigm"`
+	Model    string            `json:"model"`
+	WindowS  *float64          `json:"window_s"` // defaults to 4
+	HopS     *float64          `json:"hop_s"`    // defaults to 1
+	Stimulus *eeg.Stimulus     `json:"stimulus"`
+	Intents  map[string]string `json:"intents"`
 	// Alignment is that of a decode request.
 	Alignment string `json:"alignment"`
 }
 
 // liveParadigms can be decoded from a window that begins anywhere. P300 cannot: it needs its flashes.
-var liveParadigms = []string{"motor_imagery", "ssvep", "seizure", "auto"}
+var liveParadigms = eeg.Names(eeg.LiveParadigms())
 
 // check returns the description as it is kept; its errors go under /decode.
 func (n *NewLiveDecode) check(rateHz float64, wrong *fieldErrors) *models.LiveDecode {
 	d := &models.LiveDecode{Paradigm: n.Paradigm, Model: n.Model, Stimulus: n.Stimulus, Intents: n.Intents, Alignment: n.Alignment}
 	switch {
 	case n.Paradigm == "":
-		wrong.add("/decode/paradigm", "required", "is required: one of motor_imagery, ssvep, seizure, auto")
-	case n.Paradigm == "p300":
+		wrong.add("/decode/paradigm", "required", "is required: one of %s", strings.Join(liveParadigms, ", "))
+	case n.Paradigm == eeg.P300:
 		wrong.add("/decode/paradigm", "not_allowed", "p300 needs the times of its flashes: decode a stretch of the session with its events instead")
-	case n.Paradigm == "auto" && n.Model == "" && (n.Stimulus == nil || len(n.Stimulus.Targets) == 0):
+	case n.Paradigm == eeg.Auto && n.Model == "" && (n.Stimulus == nil || len(n.Stimulus.Targets) == 0):
 		wrong.add("/decode/paradigm", "not_applicable", "is auto, and nothing tells the paradigm: a window has no cues; name the paradigm, a model or stimulus.targets")
 	default:
-		wrong.oneOf("/decode/paradigm", n.Paradigm, liveParadigms)
+		wrong.oneOf("/decode/paradigm", string(n.Paradigm), liveParadigms)
 	}
 	d.WindowMS = wrong.seconds("/decode/window_s", n.WindowS, defaultDecodeS*1000, minDecodeMS, maxDecodeMS, rateHz)
 	d.HopMS = wrong.seconds("/decode/hop_s", n.HopS, defaultEveryS*1000, minHopMS, maxHopMS, rateHz)
@@ -45,7 +46,7 @@ func (n *NewLiveDecode) check(rateHz float64, wrong *fieldErrors) *models.LiveDe
 	// The rules of a decode request are those of a live one; its fields stand elsewhere.
 	var inner fieldErrors
 	checkStimulus(n.Stimulus, rateHz, &inner)
-	checkContext(&models.DecodeContext{Intents: n.Intents}, &inner)
+	checkContext(&eeg.Context{Intents: n.Intents}, &inner)
 	place := strings.NewReplacer("/input/", "/decode/", "/context/", "/decode/")
 	for _, e := range inner {
 		wrong.add(place.Replace(e.Pointer), e.Code, "%s", e.Message)

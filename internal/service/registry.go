@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/neurod/neurod/eeg"
 	"github.com/neurod/neurod/internal/auth"
 	"github.com/neurod/neurod/internal/store"
 	"github.com/neurod/neurod/models"
@@ -83,12 +84,12 @@ type ListedModel struct {
 
 // ModelFilter selects models.
 type ModelFilter struct {
-	Paradigm string // "" for all
-	Type     string // "" for all
+	Paradigm eeg.Paradigm // "" for all
+	Type     string       // "" for all
 }
 
 // registryParadigms are those that models decode.
-var registryParadigms = []string{"motor_imagery", "p300", "ssvep", "seizure"}
+var registryParadigms = eeg.Names(eeg.DecodedParadigms())
 
 // Available returns the models that the key may download: of the project's own the active versions, then those of nobody
 // that the key's licence covers and no own model of the name hides. Error: InvalidParameter.
@@ -96,9 +97,9 @@ func (r *Registry) Available(ctx context.Context, p models.Principal, f ModelFil
 	if err := Authorize(p, models.ScopeCatalogRead); err != nil {
 		return nil, err
 	}
-	if f.Paradigm != "" && !slices.Contains(registryParadigms, f.Paradigm) {
+	if f.Paradigm != "" && !slices.Contains(registryParadigms, string(f.Paradigm)) {
 		return nil, &models.Error{Code: models.InvalidParameter, Fields: []models.FieldError{{Pointer: "paradigm", Code: "not_allowed",
-			Message: fmt.Sprintf("is %q; must be one of %s", short(f.Paradigm), strings.Join(registryParadigms, ", "))}}}
+			Message: fmt.Sprintf("is %q; must be one of %s", short(string(f.Paradigm)), strings.Join(registryParadigms, ", "))}}}
 	}
 	own, err := r.cfg.Store.ProjectModels(ctx, p.ProjectID, "")
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/neurod/neurod/eeg"
 	"github.com/neurod/neurod/internal/samples"
 	"github.com/neurod/neurod/internal/store"
 	"github.com/neurod/neurod/models"
@@ -40,7 +41,7 @@ func (s *Sessions) Samples(ctx context.Context, projectID, sessionID string, sta
 		return SessionSamples{}, models.InvalidField("/input/start_ms", "out_of_range", "is not before the end of the range, %d", ses.TimeOf(to))
 	}
 	channels := len(ses.Channels)
-	if n := (to - from) * int64(channels) * 4; n > MaxPayloadBytes { // a product of numbers of SampleAt and 512: it fits
+	if n := (to - from) * int64(channels) * 4; n > eeg.MaxPayloadBytes { // a product of numbers of SampleAt and 512: it fits
 		return SessionSamples{}, tooLarge(int(n))
 	}
 	out := SessionSamples{SessionID: ses.ID, Channels: ses.Channels, Rate: ses.SampleRateHz}
@@ -86,11 +87,11 @@ func (s *Sessions) Samples(ctx context.Context, projectID, sessionID string, sta
 
 // eventsOf returns the events of a session in a range of its samples, the first as many as a decode may have, and the
 // samples of the latest before the range.
-func (s *Sessions) eventsOf(ctx context.Context, ses models.Session, from, to int64) ([]models.DecodeEvent, []int64, error) {
+func (s *Sessions) eventsOf(ctx context.Context, ses models.Session, from, to int64) ([]eeg.Event, []int64, error) {
 	if s.cfg.Events == nil {
 		return nil, nil, nil
 	}
-	var out []models.DecodeEvent
+	var out []eeg.Event
 	var before []int64
 	keep := func() { // the latest
 		slices.Sort(before)
@@ -102,13 +103,13 @@ func (s *Sessions) eventsOf(ctx context.Context, ses models.Session, from, to in
 			if before = append(before, e.Sample); len(before) >= 20*models.MaxPlaceCues {
 				keep()
 			}
-		case e.Sample < to && len(out) < MaxEvents:
-			out = append(out, models.DecodeEvent{OnsetS: float64(e.Sample-from) / ses.SampleRateHz, Code: e.Code, Label: e.Label})
+		case e.Sample < to && len(out) < eeg.MaxEvents:
+			out = append(out, eeg.Event{Onset: float64(e.Sample-from) / ses.SampleRateHz, Code: e.Code, Label: e.Label})
 		}
 		return nil
 	})
 	keep()
-	slices.SortStableFunc(out, func(a, b models.DecodeEvent) int { return cmp.Compare(a.OnsetS, b.OnsetS) })
+	slices.SortStableFunc(out, func(a, b eeg.Event) int { return cmp.Compare(a.Onset, b.Onset) })
 	return out, before, err
 }
 

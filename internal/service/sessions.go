@@ -14,6 +14,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/neurod/neurod/eeg"
 	"github.com/neurod/neurod/internal/auth"
 	"github.com/neurod/neurod/internal/store"
 	"github.com/neurod/neurod/internal/strictjson"
@@ -33,7 +34,6 @@ const (
 	MaxFeaturePage = 1000 // windows in one answer
 	MaxExportPage  = 5000 // windows in one export
 	maxSessionName = 255  // characters of a user, a device or a batch
-	maxChannels    = MaxChannels
 	maxChannelName = 64
 	minRateHz      = 8     // 16 samples a window, the least a spectrum can be made of
 	maxRateHz      = 20000 // as for decodes
@@ -86,6 +86,9 @@ type SessionsConfig struct {
 	Events SessionEvents
 	// Quotas holds projects to what they may use. Defaults to none.
 	Quotas *Quotas
+	// StreamsPerKey and StreamsPerProject are how many live streams this process keeps open for a key or a user, and for a
+	// project. Default to no limit.
+	StreamsPerKey, StreamsPerProject int
 	// Survey looks into uploaded files. Required for imports.
 	Survey Survey
 	// Now is the clock. Defaults to time.Now.
@@ -96,6 +99,7 @@ type SessionsConfig struct {
 type Sessions struct {
 	cfg      SessionsConfig
 	watch    watch
+	streams  streams
 	montages montages
 }
 
@@ -104,7 +108,7 @@ func NewSessions(cfg SessionsConfig) *Sessions {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	return &Sessions{cfg: cfg}
+	return &Sessions{cfg: cfg, streams: streams{perKey: cfg.StreamsPerKey, perProject: cfg.StreamsPerProject}}
 }
 
 // NewSession describes a session to be made.
@@ -181,8 +185,8 @@ func (n NewSession) check(now time.Time) (models.Session, fieldErrors) {
 	switch {
 	case len(n.Channels) == 0:
 		wrong.add("/channels", "required", "is required: the names of the channels in order")
-	case len(n.Channels) > maxChannels:
-		wrong.add("/channels", "too_many", "has %d channels; at most %d are allowed", len(n.Channels), maxChannels)
+	case len(n.Channels) > eeg.MaxChannels:
+		wrong.add("/channels", "too_many", "has %d channels; at most %d are allowed", len(n.Channels), eeg.MaxChannels)
 	default:
 		seen := make(map[string]int, len(n.Channels))
 		for i, c := range n.Channels {
@@ -551,12 +555,12 @@ func (b *Batch) check(ses models.Session, now time.Time) ([]byte, error) {
 	} else if fault := timeFault(*b.StartMS, now); fault != "" {
 		wrong.add("/t0_unix_ms", "out_of_range", "%s", fault)
 	}
-	uv, known := models.Microvolts(b.Unit)
+	uv, known := eeg.Microvolts(b.Unit)
 	if !known {
 		wrong.oneOf("/unit", b.Unit, units)
 	}
 	if b.Raw != nil {
-		wrong.oneOf("/encoding", b.Encoding, []string{"float32le", "float64le"})
+		wrong.oneOf("/encoding", b.Encoding, eeg.Names(eeg.FloatEncodings()))
 	}
 	if len(wrong) > 0 {
 		return nil, &models.Error{Code: models.InvalidRequestBody, Fields: wrong}

@@ -19,8 +19,20 @@ import (
 // streams within it, and a lost signal delays a window by no more.
 const streamTick = 2 * time.Second
 
-// streamPage is how many windows and decodes a stream reads at once.
-const streamPage = 100
+// A stream reads at most streamPage windows and decodes at once, and fewer of many channels: what it has read and a slow
+// client has not yet taken is held in memory, some 300 bytes a channel and window.
+const (
+	streamPage         = 100
+	streamPageChannels = 256 // of all windows of a page together
+)
+
+// pageOf is how many windows of so many channels a stream reads at once.
+func pageOf(channels int) int {
+	return max(1, min(streamPage, streamPageChannels/max(1, channels)))
+}
+
+// streamsRetry is when a client whose key or project follows too many sessions should try again.
+const streamsRetry = 5 * time.Second
 
 // ErrDraining ends a stream because the process stops; the client may connect again at once.
 var ErrDraining = errors.New("service: the process stops")
@@ -39,16 +51,74 @@ func streamGrant(p models.Principal, sessionID string) auth.StreamGrant {
 	return auth.StreamGrant{SessionID: sessionID, ProjectID: p.ProjectID, KeyID: p.KeyID, UserID: p.UserID}
 }
 
-// Stream is the right to follow one session.
+// streams counts the streams of a process that are open, for each key or user and for each project, and holds them to
+// limits: a stream is a connection with its buffers, and a client may open one after another with the same token.
+type streams struct {
+	mu         sync.Mutex
+	of         map[string]int // by key or user, and by project
+	perKey     int            // 0 for no limit
+	perProject int
+}
+
+// take counts one more stream, until leave. Error: TooManyStreams.
+func (s *streams) take(g auth.StreamGrant) error {
+	holder, what := "key "+g.KeyID, "key"
+	if g.KeyID == "" {
+		holder, what = "user "+g.UserID, "user"
+	}
+	project := "project " + g.ProjectID
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.perKey > 0 && s.of[holder] >= s.perKey:
+		return tooManyStreams(what, s.perKey)
+	case s.perProject > 0 && s.of[project] >= s.perProject:
+		return tooManyStreams("project", s.perProject)
+	}
+	if s.of == nil {
+		s.of = map[string]int{}
+	}
+	s.of[holder]++
+	s.of[project]++
+	return nil
+}
+
+func tooManyStreams(of string, limit int) error {
+	e := models.Errorf(models.TooManyStreams, "The %s has %d live streams open here; no more are allowed: end some.", of, limit)
+	e.Details = map[string]any{"limit_of": of, "limit": limit}
+	e.RetryAfter = streamsRetry
+	return e
+}
+
+func (s *streams) leave(g auth.StreamGrant) {
+	holder := "key " + g.KeyID
+	if g.KeyID == "" {
+		holder = "user " + g.UserID
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, who := range []string{holder, "project " + g.ProjectID} {
+		if s.of[who]--; s.of[who] <= 0 {
+			delete(s.of, who)
+		}
+	}
+}
+
+// Stream is the right to follow one session. Close gives it back.
 type Stream struct {
 	sessions *Sessions
 	grant    auth.StreamGrant
 	after    int // number of the last message that the client has
+	page     int // how many windows are read at once
+	closed   sync.Once
 }
 
+// Close ends the stream's right; a second call does nothing.
+func (st *Stream) Close() { st.closed.Do(func() { st.sessions.streams.leave(st.grant) }) }
+
 // OpenStream checks a stream token. sessionID may be empty; otherwise the token must be for it. after is the number of the
-// last message that the client has, nil for what comes from now on. Errors: MissingCredentials, InvalidToken, ExpiredToken,
-// SessionNotFound.
+// last message that the client has, nil for what comes from now on. The caller closes the stream. Errors: MissingCredentials,
+// InvalidToken, ExpiredToken, SessionNotFound, TooManyStreams.
 func (s *Sessions) OpenStream(ctx context.Context, token, sessionID string, after *int) (*Stream, error) {
 	if token == "" {
 		return nil, models.Errorf(models.MissingCredentials, "This call needs a ws_token.")
@@ -83,9 +153,12 @@ func (s *Sessions) open(ctx context.Context, g auth.StreamGrant, after *int) (*S
 	if err != nil {
 		return nil, err
 	}
-	st.after = ses.LastSeq
+	st.page, st.after = pageOf(len(ses.Channels)), ses.LastSeq
 	if after != nil {
 		st.after = *after
+	}
+	if err := s.streams.take(g); err != nil {
+		return nil, err
 	}
 	return st, nil
 }
@@ -193,11 +266,11 @@ func (st *Stream) Run(ctx context.Context, send func(StreamEvent) error) error {
 // sendNews sends what was written since the last message, and the end of the session when there is no more.
 func (st *Stream) sendNews(ctx context.Context, send func(StreamEvent) error) (over bool, err error) {
 	for {
-		n, err := st.sessions.cfg.Store.News(ctx, st.grant.ProjectID, st.grant.SessionID, st.after, streamPage)
+		n, err := st.sessions.cfg.Store.News(ctx, st.grant.ProjectID, st.grant.SessionID, st.after, st.page)
 		if err != nil {
 			return false, absent(err, models.SessionNotFound)
 		}
-		events, more := merge(n)
+		events, more := merge(n, st.page)
 		for _, e := range events {
 			if err := send(e); err != nil {
 				return false, err
@@ -225,14 +298,14 @@ func (st *Stream) sendNews(ctx context.Context, send func(StreamEvent) error) (o
 	}
 }
 
-// merge returns windows and decodes in the order of writing, and whether there may be more. Where one list is full, the
+// merge returns windows and decodes, at most a page of each, in the order of writing, and whether there may be more. Where one list is full, the
 // other may have more before its end than was read.
-func merge(n store.News) (events []StreamEvent, more bool) {
+func merge(n store.News, page int) (events []StreamEvent, more bool) {
 	upTo := math.MaxInt
-	if k := len(n.Windows); k == streamPage {
+	if k := len(n.Windows); k == page {
 		upTo, more = n.Windows[k-1].Seq, true
 	}
-	if k := len(n.Decodes); k == streamPage {
+	if k := len(n.Decodes); k == page {
 		upTo, more = min(upTo, n.Decodes[k-1].Seq), true
 	}
 	for i := range n.Windows {

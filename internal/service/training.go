@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/neurod/neurod/eeg"
 	"github.com/neurod/neurod/internal/store"
 	"github.com/neurod/neurod/jobs"
 	"github.com/neurod/neurod/models"
@@ -30,7 +31,7 @@ const (
 	maxModelName        = 128
 	maxTrialSeconds     = 60
 	maxLeadSeconds      = 10
-	maxTrainingChannels = MaxChannels
+	maxTrainingChannels = eeg.MaxChannels
 	maxCardText         = 1000
 	maxOptionsBytes     = 16 << 10
 )
@@ -41,7 +42,7 @@ var modelNameForm = regexp.MustCompile(`^[a-z0-9][a-z0-9_.-]*$`)
 // PipelineInfo is an algorithm that models can be trained with.
 type PipelineInfo struct {
 	Name     string
-	Paradigm string
+	Paradigm eeg.Paradigm
 	Usual    bool // taken where a request names none
 	Adaptive bool // its models go on learning
 }
@@ -80,7 +81,7 @@ func (t *Training) Train(ctx context.Context, p models.Principal, req models.Tra
 	checkTrials(req.LabelledTrials, &wrong)
 	if classes := classNames(req.Classes); len(req.Classes) > 0 && len(classes) < 2 {
 		wrong.add("/classes", "too_few", "has %d class, %q; a model tells at least 2 apart", len(classes), short(classes[0]))
-	} else if req.Paradigm == "p300" && len(classes) > 0 && !slices.Equal(classes, []string{"non_target", "target"}) {
+	} else if req.Paradigm == eeg.P300 && len(classes) > 0 && !slices.Equal(classes, []string{"non_target", "target"}) {
 		wrong.add("/classes", "not_allowed", "has the classes %s; those of p300 are target and non_target", short(strings.Join(classes, ", ")))
 	}
 	if len(req.Channels) > maxTrainingChannels {
@@ -137,7 +138,7 @@ func (t *Training) Calibrate(ctx context.Context, p models.Principal, req models
 		return Accepted{}, e
 	}
 	for _, c := range classNames(req.Classes) {
-		if !slices.Contains(own.Info.Classes, c) && (own.Paradigm != "p300" || c != "target" && c != "non_target") {
+		if !slices.Contains(own.Info.Classes, c) && (own.Paradigm != eeg.P300 || c != "target" && c != "non_target") {
 			wrong.add("/classes", "not_allowed", "has the class %q; those of %s are %s", short(c), own.Ref(), strings.Join(own.Info.Classes, ", "))
 		}
 	}
@@ -186,17 +187,17 @@ func (t *Training) checkPipeline(req *models.TrainRequest, wrong *fieldErrors) {
 	of := func(i PipelineInfo) bool { return i.Paradigm == req.Paradigm }
 	paradigms := slices.Compact(slices.Sorted(func(yield func(string) bool) {
 		for _, i := range t.cfg.Pipelines {
-			if !yield(i.Paradigm) {
+			if !yield(string(i.Paradigm)) {
 				return
 			}
 		}
 	}))
-	if !slices.Contains(paradigms, req.Paradigm) {
+	if !slices.Contains(paradigms, string(req.Paradigm)) {
 		code := "not_allowed"
 		if req.Paradigm == "" {
 			code = "required"
 		}
-		wrong.add("/paradigm", code, "is %q; must be one of %s", short(req.Paradigm), strings.Join(paradigms, ", "))
+		wrong.add("/paradigm", code, "is %q; must be one of %s", short(string(req.Paradigm)), strings.Join(paradigms, ", "))
 		return
 	}
 	if req.Pipeline == "" {

@@ -83,11 +83,15 @@ func (s *Store) status(ctx context.Context, p *goose.Provider) ([]Migration, err
 	const table = "goose_db_version"
 	applied := map[int64]time.Time{}
 	db := s.write(ctx)
-	// HasTable swallows errors: ask the database first whether it answers.
-	if err := s.Ping(ctx); err != nil {
-		return nil, err
+	exists := "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = ?"
+	if s.dialect == PostgreSQL {
+		exists = "SELECT count(*) FROM pg_tables WHERE schemaname = current_schema() AND tablename = ?"
 	}
-	if db.Migrator().HasTable(table) {
+	var tables int64
+	if err := db.Raw(exists, table).Scan(&tables).Error; err != nil {
+		return nil, fmt.Errorf("store: migration status: %w", err)
+	}
+	if tables > 0 {
 		var rows []struct {
 			VersionID int64
 			Tstamp    time.Time

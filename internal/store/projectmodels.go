@@ -15,6 +15,7 @@ import (
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
 
+	"github.com/neurod/neurod/eeg"
 	"github.com/neurod/neurod/models"
 )
 
@@ -44,7 +45,7 @@ type projectModelRow struct {
 	Name      string
 	Number    int
 	Version   string
-	Paradigm  string
+	Paradigm  eeg.Paradigm
 	Pipeline  string
 	State     models.ModelState
 	Size      int64

@@ -25,7 +25,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/glebarez/sqlite"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/stdlib"
@@ -256,9 +255,9 @@ func openSQLite(ctx context.Context, cfg Config) (*Store, error) {
 
 	s := &Store{dialect: SQLite}
 	open := func(conns int, params url.Values) (*gorm.DB, error) {
-		pool, err := sql.Open(sqlite.DriverName, path+"?"+params.Encode())
+		pool, err := openLitePool(path, params)
 		if err != nil {
-			return nil, fmt.Errorf("store: %w", err)
+			return nil, err
 		}
 		pool.SetMaxOpenConns(conns)
 		pool.SetMaxIdleConns(conns)
@@ -266,7 +265,7 @@ func openSQLite(ctx context.Context, cfg Config) (*Store, error) {
 		if err := pool.PingContext(ctx); err != nil {
 			return nil, fmt.Errorf("store: open %s: %w", path, err)
 		}
-		db, err := gorm.Open(&sqlite.Dialector{Conn: pool}, gormConfig())
+		db, err := gorm.Open(liteDialect{pool}, gormConfig())
 		if err != nil {
 			return nil, fmt.Errorf("store: %w", err)
 		}

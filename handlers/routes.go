@@ -1,0 +1,292 @@
+package handlers
+
+import (
+	"net/http"
+
+	"github.com/gin-gonic/gin"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/neurod/neurod/handlers/middleware"
+	"github.com/neurod/neurod/handlers/render"
+	"github.com/neurod/neurod/internal/service"
+	"github.com/neurod/neurod/models"
+)
+
+// Route is a row of the route table: all that is known of a route before its handler runs. Whatever else says something about
+// routes, the server, the document, the access log, the families of errors, derives it from here or is held to it by a test.
+type Route struct {
+	Method string
+	Path   string // gin pattern
+	ID     string // operationId in api/openapi.yaml
+	Handle gin.HandlerFunc
+
+	Access                   // who may call
+	Limit  service.LimitRule // what calls count against. Defaults to nothing
+	Cost                     // what a call may cost
+	Media  []string          // media types that the body may have beside JSON. Defaults to none
+	Repeat                   // what a repetition of a call does
+
+	// Params are the query parameters that the route takes; see takes. One of another name is refused, because the answer
+	// without it would be another one than was asked for. Defaults to not looking at them: what an import takes stands in its
+	// form, and some routes are called by machines that may add what they like.
+	Params []string
+	// Family is the shape of the route's errors. Required.
+	Family render.Family
+	// Compressed answers go with gzip to clients that take it: long lists and documents. Left out are answers that hold a
+	// secret (keys, tokens, signed links), whose length would tell of it beside what a caller chooses (Gluck, Harris, Prado,
+	// "BREACH: reviving the CRIME attack", 2013); streams, whose messages must not wait; downloads, which come in ranges and
+	// under their checksum; and exports, which tell a break in the middle from the end.
+	Compressed bool
+	// Quiet routes are called every few seconds by machines; calls are logged at debug level unless they fail.
+	Quiet bool
+}
+
+// Access says which credential a route takes and which right it needs.
+type Access struct {
+	Auth  middleware.Auth
+	Scope models.Scope // of an API key; "" with other credentials
+}
+
+// The ways to be let in.
+var (
+	open    = Access{Auth: middleware.AuthNone}
+	user    = Access{Auth: middleware.AuthJWT}
+	bodyKey = Access{Auth: middleware.AuthBodyKey}
+)
+
+func key(s models.Scope) Access      { return Access{middleware.AuthKey, s} }
+func project(s models.Scope) Access  { return Access{middleware.AuthProject, s} }
+func queryKey(s models.Scope) Access { return Access{middleware.AuthQueryKey, s} }
+
+// Repeat says what a call does that is sent a second time with the Idempotency-Key of the first. Every POST says one of the
+// two, or is not mounted.
+type Repeat struct {
+	// Operation is the scope of the key beside the project or user: the second call gets the answer of the first.
+	Operation string
+	// Harmless is why the key is not looked at.
+	Harmless string
+}
+
+// once is for a call that makes something. Its handler runs it in API.once, or hands the key to a use case that stores it.
+func once(operation string) Repeat { return Repeat{Operation: operation} }
+
+// harmless is for a call of which a repetition makes nothing twice, and why.
+func harmless(why string) Repeat { return Repeat{Harmless: why} }
+
+// safe is for methods that are idempotent by themselves (RFC 9110, section 9.2.2).
+var safe = harmless("GET and DELETE")
+
+// severalValues marks, behind its name, a parameter that may stand in a query more than once.
+const severalValues = "..."
+
+// takes lists the parameters of a query; none where the list is empty.
+func takes(list ...string) []string { return append([]string{}, list...) }
+
+// complete reports whether the row says what a repetition does.
+func (r Route) complete() bool {
+	return (r.Operation == "") != (r.Harmless == "") && (r.Method != http.MethodPost || r.Repeat != safe)
+}
+
+// Parameters returns the query parameters that a route takes, and false where it does not look at them.
+func (r Route) Parameters() ([]string, bool) { return r.Params, r.Params != nil }
+
+// routeKey is where the row of a request's route stands in the gin context.
+const routeKey = "neurod.route"
+
+// routeOf returns the row of the route that a request is for.
+func routeOf(c *gin.Context) *Route {
+	v, _ := c.Get(routeKey)
+	r, ok := v.(*Route)
+	if !ok {
+		return &Route{}
+	}
+	return r
+}
+
+const get, post, del = http.MethodGet, http.MethodPost, http.MethodDelete
+
+// The families of errors, see package render.
+const envelope, problem, registry = render.Envelope, render.Problem, render.Registry
+
+// probes are the routes by which whoever runs a process sees how it does.
+func (a *API) probes() []Route {
+	metrics := gin.WrapH(promhttp.HandlerFor(a.cfg.Metrics, promhttp.HandlerOpts{}))
+	return []Route{
+		{Method: get, Path: "/healthz", ID: "healthz", Handle: a.healthz,
+			Access: open, Cost: bareCost, Repeat: safe, Family: envelope, Quiet: true},
+		{Method: get, Path: "/readyz", ID: "readyz", Handle: a.readyz,
+			Access: open, Cost: bareCost, Repeat: safe, Family: envelope, Quiet: true},
+		{Method: get, Path: "/metrics", ID: "metrics", Handle: metrics,
+			Access: open, Cost: bareCost, Repeat: safe, Family: envelope, Quiet: true},
+	}
+}
+
+// Routes is the table of every route there is.
+func (a *API) Routes() []Route {
+	return append([]Route{
+		{Method: post, Path: "/api/v1/neuro/decode", ID: "decode", Handle: a.decode,
+			Access: key(models.ScopeDecode), Limit: service.LimitDecode, Cost: decodeCost, Repeat: once(service.OperationDecode),
+			Params: takes(), Family: envelope},
+		{Method: post, Path: "/api/v1/neuro/decode/batch", ID: "decodeBatch", Handle: a.decodeBatch,
+			Access: key(models.ScopeDecode), Limit: service.LimitDecode, Cost: batchCost, Repeat: once(service.OperationDecodeBatch),
+			Params: takes(), Family: envelope},
+		{Method: get, Path: "/api/v1/jobs", ID: "listJobs", Handle: a.listJobs,
+			Access: key(models.ScopeJobsRead), Limit: service.LimitDecode, Cost: bareCost, Repeat: safe,
+			Params: takes("state...", "kind...", "limit", "cursor", "parent_id"), Family: envelope, Compressed: true},
+		{Method: get, Path: "/api/v1/jobs/:id", ID: "getJob", Handle: a.getJob,
+			Access: key(models.ScopeJobsRead), Limit: service.LimitDecode, Cost: bareCost, Repeat: safe,
+			Params: takes("wait_for_completion", "timeout_seconds", "include..."), Family: envelope, Compressed: true},
+		{Method: post, Path: "/api/v1/jobs/:id/cancel", ID: "cancelJob", Handle: a.cancelJob,
+			Access: key(models.ScopeJobsWrite), Limit: service.LimitDecode, Cost: bareCost, Repeat: harmless("a canceled job stays canceled"),
+			Params: takes(), Family: envelope},
+
+		{Method: post, Path: "/v1/auth/signup", ID: "signup", Handle: a.signup,
+			Access: open, Limit: service.LimitAddress, Cost: smallCost, Repeat: harmless("an e-mail has one account"),
+			Family: problem},
+		{Method: post, Path: "/v1/auth/login", ID: "login", Handle: a.login,
+			Access: open, Limit: service.LimitAddress, Cost: smallCost, Repeat: harmless("a login is thrown away, and its tokens are not to be kept"),
+			Family: problem},
+		{Method: post, Path: "/v1/auth/refresh", ID: "refresh", Handle: a.refresh,
+			Access: open, Limit: service.LimitRefresh, Cost: smallCost, Repeat: once(service.OperationKeyRefresh),
+			Family: registry},
+		{Method: post, Path: "/v1/auth/logout", ID: "logout", Handle: a.logout,
+			Access: open, Limit: service.LimitAddress, Cost: smallCost, Repeat: harmless("a login ends once"),
+			Family: problem},
+		{Method: post, Path: "/v1/projects", ID: "createProject", Handle: a.createProject,
+			Access: user, Limit: service.LimitAccounts, Cost: smallCost, Repeat: once(service.OperationProject),
+			Family: problem},
+		{Method: get, Path: "/v1/projects", ID: "listProjects", Handle: a.listProjects,
+			Access: user, Limit: service.LimitAccounts, Cost: bareCost, Repeat: safe,
+			Params: takes(), Family: problem},
+		{Method: get, Path: "/v1/projects/:id", ID: "getProject", Handle: a.getProject,
+			Access: user, Limit: service.LimitAccounts, Cost: bareCost, Repeat: safe,
+			Params: takes(), Family: problem},
+		{Method: post, Path: "/v1/projects/:id/keys", ID: "createKey", Handle: a.createKey,
+			Access: user, Limit: service.LimitAccounts, Cost: smallCost, Repeat: once(service.OperationKey),
+			Family: problem},
+		{Method: get, Path: "/v1/projects/:id/keys", ID: "listKeys", Handle: a.listKeys,
+			Access: user, Limit: service.LimitAccounts, Cost: bareCost, Repeat: safe,
+			Params: takes(), Family: problem},
+		{Method: get, Path: "/v1/projects/:id/usage", ID: "projectUsage", Handle: a.projectUsage,
+			Access: user, Limit: service.LimitAccounts, Cost: bareCost, Repeat: safe,
+			Params: takes(), Family: problem},
+		{Method: del, Path: "/v1/projects/:id/keys/:key_id", ID: "revokeKey", Handle: a.revokeKey,
+			Access: user, Limit: service.LimitAccounts, Cost: bareCost, Repeat: safe,
+			Params: takes(), Family: problem},
+
+		{Method: del, Path: "/v1/projects/:id", ID: "deleteProject", Handle: a.deleteProject,
+			Access: user, Limit: service.LimitAccounts, Cost: bareCost, Repeat: safe,
+			Params: takes(), Family: problem},
+		{Method: post, Path: "/v1/account/password", ID: "changePassword", Handle: a.changePassword,
+			Access: user, Limit: service.LimitAccounts, Cost: smallCost, Repeat: harmless("the old password is good once"),
+			Family: problem},
+		{Method: post, Path: "/v1/account/delete", ID: "deleteAccount", Handle: a.deleteAccount,
+			Access: user, Limit: service.LimitAccounts, Cost: smallCost, Repeat: harmless("an account goes once"),
+			Family: problem},
+
+		{Method: get, Path: "/v1/audit", ID: "listAudit", Handle: a.listAudit,
+			Access: user, Limit: service.LimitAccounts, Cost: bareCost, Repeat: safe,
+			Params: takes("action", "limit", "cursor"), Family: problem, Compressed: true},
+
+		{Method: post, Path: "/v1/sessions", ID: "createSession", Handle: a.createSession,
+			Access: project(models.ScopeSessions), Limit: service.LimitSessions, Cost: smallCost, Repeat: once(service.OperationSession),
+			Params: takes(), Family: problem},
+		{Method: post, Path: "/v1/sessions/import", ID: "importSession", Handle: a.importSession,
+			Access: project(models.ScopeSessions), Limit: service.LimitSessions, Cost: importCost, Media: importMedia, Repeat: once(service.OperationImport),
+			Family: problem},
+		{Method: get, Path: "/v1/sessions", ID: "listSessions", Handle: a.listSessions,
+			Access: project(models.ScopeSessions), Limit: service.LimitSessions, Cost: bareCost, Repeat: safe,
+			Params: takes("ingestion_mode", "external_user_id", "limit", "cursor"), Family: problem, Compressed: true},
+		{Method: get, Path: "/v1/sessions/:id", ID: "getSession", Handle: a.getSession,
+			Access: project(models.ScopeSessions), Limit: service.LimitSessions, Cost: bareCost, Repeat: safe,
+			Params: takes(), Family: problem},
+		{Method: post, Path: "/v1/sessions/:id/ingest", ID: "ingest", Handle: a.ingest,
+			Access: project(models.ScopeSessions), Limit: service.LimitSessions, Cost: ingestCost, Media: []string{octets}, Repeat: once(service.OperationIngest),
+			Params: takes("batch_id", "t0_unix_ms", "unit", "encoding"), Family: problem},
+		{Method: post, Path: "/v1/sessions/:id/end", ID: "endSession", Handle: a.endSession,
+			Access: project(models.ScopeSessions), Limit: service.LimitSessions, Cost: smallCost, Repeat: once(service.OperationEndSession),
+			Params: takes(), Family: problem},
+		{Method: get, Path: "/v1/sessions/:id/status", ID: "sessionStatus", Handle: a.sessionStatus,
+			Access: project(models.ScopeSessions), Limit: service.LimitSessions, Cost: bareCost, Repeat: safe,
+			Params: takes(), Family: problem, Compressed: true},
+		{Method: get, Path: "/v1/sessions/:id/events", ID: "listEvents", Handle: a.listEvents,
+			Access: project(models.ScopeSessions), Limit: service.LimitSessions, Cost: bareCost, Repeat: safe,
+			Params: takes("limit", "after"), Family: problem, Compressed: true},
+		{Method: post, Path: "/v1/sessions/:id/events", ID: "addEvents", Handle: a.addEvents,
+			Access: project(models.ScopeSessions), Limit: service.LimitSessions, Cost: eventsCost, Repeat: once(service.OperationEvents),
+			Params: takes(), Family: problem},
+		{Method: get, Path: "/v1/sessions/:id/features", ID: "features", Handle: a.features,
+			Access: project(models.ScopeSessions), Limit: service.LimitSessions, Cost: bareCost, Repeat: safe,
+			Params: takes("limit", "after_ms", "only_passed", "order"), Family: problem, Compressed: true},
+		{Method: get, Path: "/v1/sessions/:id/features/stream", ID: "featureStream", Handle: a.featureStream,
+			Access: project(models.ScopeSessions), Limit: service.LimitSessions, Cost: bareCost, Repeat: safe,
+			Params: takes("after_seq"), Family: problem},
+		{Method: get, Path: "/v1/sessions/:id/decodes", ID: "decodes", Handle: a.decodes,
+			Access: project(models.ScopeSessions), Limit: service.LimitSessions, Cost: bareCost, Repeat: safe,
+			Params: takes("limit", "after_ms", "order"), Family: problem, Compressed: true},
+		{Method: post, Path: "/v1/sessions/:id/ws-token", ID: "wsToken", Handle: a.wsToken,
+			Access: project(models.ScopeSessions), Limit: service.LimitSessions, Cost: bareCost, Repeat: harmless("nothing is stored; a fresh token is better than an old one"),
+			Params: takes(), Family: problem},
+		{Method: get, Path: "/v1/ws", ID: "followSession", Handle: a.ws,
+			Access: open, Limit: service.LimitStreams, Cost: bareCost, Repeat: safe,
+			Params: takes("session_id", "ws_token", "after_seq"), Family: problem}, // its credential is the stream token
+		{Method: get, Path: "/v1/sessions/:id/export", ID: "export", Handle: a.export,
+			Access: project(models.ScopeSessions), Limit: service.LimitSessions, Cost: bareCost, Repeat: safe,
+			Params: takes("format", "limit", "offset", "include_raw", "only_passed"), Family: problem},
+
+		{Method: del, Path: "/v1/users/:external_user_id", ID: "eraseUser", Handle: a.eraseUser,
+			Access: key(models.ScopeErase), Limit: service.LimitSessions, Cost: bareCost, Repeat: safe,
+			Params: takes(), Family: problem},
+
+		{Method: get, Path: "/v1/models/list", ID: "listRegistry", Handle: a.listRegistry,
+			Access: queryKey(models.ScopeCatalogRead), Limit: service.LimitRegistryList, Cost: bareCost, Repeat: safe,
+			Params: takes("api_key", "paradigm", "type"), Family: registry},
+		{Method: get, Path: "/v1/models/:name/versions/:version/download", ID: "downloadModel", Handle: a.downloadModel,
+			Access: queryKey(models.ScopeCatalogRead), Limit: service.LimitRegistry, Cost: bareCost, Repeat: safe,
+			Params: takes("api_key", "token"), Family: registry},
+		{Method: post, Path: "/v1/analytics/log", ID: "logEvent", Handle: a.logEvent,
+			Access: bodyKey, Limit: service.LimitAnalyticsLog, Cost: smallCost, Repeat: once(service.OperationEvent),
+			Family: registry},
+		{Method: post, Path: "/v1/auth/validate", ID: "validateKey", Handle: a.validateKey,
+			Access: open, Limit: service.LimitKeyValidation, Cost: smallCost, Repeat: harmless("it only reads"),
+			Family: registry}, // what these three are about is the key they are sent
+		{Method: post, Path: "/v1/auth/revoke", ID: "revokeOwnKey", Handle: a.revokeOwnKey,
+			Access: open, Limit: service.LimitKeyRevocation, Cost: smallCost, Repeat: harmless("a key is revoked once"),
+			Family: registry},
+		{Method: post, Path: "/v1/installer/github-token", ID: "installerToken", Handle: a.installerToken,
+			Access: open, Limit: service.LimitInstaller, Cost: smallCost, Repeat: harmless("there is none to be given"),
+			Family: registry},
+
+		{Method: post, Path: "/api/v1/models", ID: "uploadModel", Handle: a.uploadModel,
+			Access: key(models.ScopeCatalogWrite), Limit: service.LimitDecode, Cost: modelCost, Media: []string{octets}, Repeat: once(service.OperationModel),
+			Family: envelope},
+		{Method: get, Path: "/api/v1/models", ID: "listModels", Handle: a.listModels,
+			Access: key(models.ScopeCatalogRead), Limit: service.LimitDecode, Cost: bareCost, Repeat: safe,
+			Params: takes(), Family: envelope, Compressed: true},
+		{Method: get, Path: "/api/v1/models/:name", ID: "getModel", Handle: a.getModel,
+			Access: key(models.ScopeCatalogRead), Limit: service.LimitDecode, Cost: bareCost, Repeat: safe,
+			Params: takes(), Family: envelope, Compressed: true},
+		{Method: del, Path: "/api/v1/models/:name", ID: "deleteModel", Handle: a.deleteModel,
+			Access: key(models.ScopeCatalogWrite), Limit: service.LimitDecode, Cost: bareCost, Repeat: safe,
+			Params: takes(), Family: envelope},
+		{Method: post, Path: "/api/v1/models/:name/rollback", ID: "rollbackModel", Handle: a.rollbackModel,
+			Access: key(models.ScopeCatalogWrite), Limit: service.LimitDecode, Cost: smallCost, Repeat: once(service.OperationRollback),
+			Family: envelope},
+		{Method: post, Path: "/api/v1/models/train", ID: "trainModel", Handle: a.trainModel,
+			Access: key(models.ScopeCatalogWrite), Limit: service.LimitDecode, Cost: smallCost, Repeat: once(service.OperationTrain),
+			Family: envelope},
+		{Method: post, Path: "/api/v1/models/:name/calibrate", ID: "calibrateModel", Handle: a.calibrateModel,
+			Access: key(models.ScopeCatalogWrite), Limit: service.LimitDecode, Cost: smallCost, Repeat: once(service.OperationCalibrate),
+			Family: envelope},
+
+		{Method: get, Path: "/api/health", ID: "apiHealth", Handle: a.apiHealth,
+			Access: open, Cost: bareCost, Repeat: safe,
+			Family: registry, Quiet: true},
+		{Method: get, Path: "/openapi.yaml", ID: "openapi", Handle: a.openAPI,
+			Access: open, Cost: bareCost, Repeat: safe,
+			Family: envelope, Compressed: true},
+		{Method: get, Path: "/openapi.json", ID: "openapiJSON", Handle: a.openAPIJSON,
+			Access: open, Cost: bareCost, Repeat: safe,
+			Family: envelope, Compressed: true},
+	}, a.probes()...)
+}
