@@ -1,4 +1,4 @@
-// Package eeg is the vocabulary of neurod: the decode request and its result, paradigms, encodings, units, and the limits that hold
+// Package eeg is the vocabulary of neurod: the decode request, its result and diagnostics, paradigms, encodings, units, and the limits that hold
 // for them. The API, the jobs, the workers and the decoders all speak it; each way in reads and writes the same JSON.
 //
 // Invariants:

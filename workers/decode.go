@@ -57,7 +57,7 @@ func placeOf(request json.RawMessage) (*models.SessionPlace, error) {
 
 // encodeDiagnostics writes the diagnostics. Evidence that cannot be JSON, such as an infinite score, must not cost the
 // answer: it is left out, and named.
-func encodeDiagnostics(d *decode.Diagnostics) json.RawMessage {
+func encodeDiagnostics(d *eeg.Diagnostics) json.RawMessage {
 	b, err := json.Marshal(d)
 	if err == nil {
 		return b
@@ -70,10 +70,10 @@ func encodeDiagnostics(d *decode.Diagnostics) json.RawMessage {
 // stopwatch measures the steps of one job. A step that ends twice is added up.
 type stopwatch struct {
 	last time.Time
-	list []decode.Step
+	list []eeg.Step
 }
 
-func newStopwatch() *stopwatch { return &stopwatch{last: time.Now(), list: make([]decode.Step, 0, 12)} }
+func newStopwatch() *stopwatch { return &stopwatch{last: time.Now(), list: make([]eeg.Step, 0, 12)} }
 
 // end ends the step that runs and begins the next.
 func (s *stopwatch) end(name string) {
@@ -86,5 +86,5 @@ func (s *stopwatch) end(name string) {
 			return
 		}
 	}
-	s.list = append(s.list, decode.Step{Name: name, MS: ms})
+	s.list = append(s.list, eeg.Step{Name: name, MS: ms})
 }

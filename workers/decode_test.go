@@ -13,9 +13,9 @@ import (
 
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/catalog"
-	"github.com/neurod/neurod/decoders/decode"
 	"github.com/neurod/neurod/decoders/recording"
 	"github.com/neurod/neurod/decoders/synthetic"
+	"github.com/neurod/neurod/eeg"
 	"github.com/neurod/neurod/models"
 	"github.com/neurod/neurod/workers"
 )
@@ -51,7 +51,7 @@ func TestDecodeHandlerAnswers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var out decode.Output
+	var out eeg.Result
 	if err := json.Unmarshal(result.Output, &out); err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +61,7 @@ func TestDecodeHandlerAnswers(t *testing.T) {
 	if !strings.Contains(string(result.Output), `"seizure_detected":null`) {
 		t.Errorf("a clip of 4 s cannot tell a seizure: %s", result.Output)
 	}
-	var d decode.Diagnostics
+	var d eeg.Diagnostics
 	if err := json.Unmarshal(result.Diagnostics, &d); err != nil {
 		t.Fatal(err)
 	}
@@ -152,7 +152,7 @@ func TestDecodeHandlerAnswersEveryTrial(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var out decode.Output
+	var out eeg.Result
 	if err := json.Unmarshal(result.Output, &out); err != nil {
 		t.Fatal(err)
 	}

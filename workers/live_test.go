@@ -20,6 +20,7 @@ import (
 	"github.com/neurod/neurod/decoders/catalog"
 	"github.com/neurod/neurod/decoders/motorimagery"
 	"github.com/neurod/neurod/decoders/synthetic"
+	"github.com/neurod/neurod/eeg"
 	"github.com/neurod/neurod/internal/store"
 	"github.com/neurod/neurod/models"
 	"github.com/neurod/neurod/workers"
@@ -75,7 +76,7 @@ var alignedCatalog = sync.OnceValues(func() (*catalog.Catalog, error) {
 	if err != nil {
 		return nil, err
 	}
-	return cat, cat.AddModel(file, catalog.Added)
+	return cat, cat.AddModel(file, eeg.SourceAdded)
 })
 
 // memory is the part of the database that a session's job needs, for one session.

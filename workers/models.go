@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"github.com/neurod/neurod/decoders/catalog"
+	"github.com/neurod/neurod/eeg"
 	"github.com/neurod/neurod/internal/store"
 	"github.com/neurod/neurod/models"
 )
@@ -97,7 +98,7 @@ func (m *Models) load(ctx context.Context, own models.ProjectModel) (*catalog.Lo
 		if err != nil {
 			return nil, err
 		}
-		l, err := m.cat.Load(file, catalog.Project)
+		l, err := m.cat.Load(file, eeg.SourceProject)
 		if err != nil {
 			return nil, err
 		}

@@ -10,7 +10,6 @@ import (
 
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/catalog"
-	"github.com/neurod/neurod/decoders/decode"
 	"github.com/neurod/neurod/eeg"
 	"github.com/neurod/neurod/internal/service"
 	"github.com/neurod/neurod/internal/store"
@@ -184,7 +183,7 @@ func (w *trainingRun) tell(now bool) {
 func (w *trainingRun) diagnostics() json.RawMessage {
 	b, _ := json.Marshal(struct { // cannot fail: texts and finite numbers
 		Progress trainingProgress `json:"progress"`
-		Steps    []decode.Step    `json:"steps"`
+		Steps    []eeg.Step       `json:"steps"`
 	}{w.progress, w.steps.list})
 	return b
 }

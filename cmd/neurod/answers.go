@@ -11,8 +11,8 @@ import (
 	"text/tabwriter"
 
 	"github.com/neurod/neurod/decoders"
-	"github.com/neurod/neurod/decoders/decode"
 	"github.com/neurod/neurod/decoders/intent"
+	"github.com/neurod/neurod/eeg"
 )
 
 // document is a recording's answer, or why there is none, as JSON.
@@ -59,7 +59,7 @@ func documents(list []decoded, diagnostics bool) map[string]any {
 }
 
 // together adds up what the labels of several recordings tell.
-func together(list []decoded) (sum decode.TrialsSummary, ok bool) {
+func together(list []decoded) (sum eeg.TrialsSummary, ok bool) {
 	for _, d := range list {
 		if d.output == nil || d.output.TrialsSummary == nil {
 			continue
@@ -81,7 +81,7 @@ func together(list []decoded) (sum decode.TrialsSummary, ok bool) {
 }
 
 // clipText says what was decoded, such as "4.2-8.2 s, event T1, 2 of 30; trial 1 of 15". Where part is set a part of the file was asked for.
-func clipText(c decode.Clip, part bool) string {
+func clipText(c eeg.Clip, part bool) string {
 	text := fmt.Sprintf("%s-%s s", seconds(c.StartS), seconds(c.EndS))
 	if c.Event == nil {
 		if part {
@@ -97,7 +97,7 @@ func clipText(c decode.Clip, part bool) string {
 	return text + fmt.Sprintf(", event %s, %d of %d; trial %d of %d", eventText(c.Event), c.Event.Number, c.Events, c.Trial, c.Trials)
 }
 
-func eventText(e *decode.ClipEvent) string {
+func eventText(e *eeg.ClipEvent) string {
 	text := e.Label
 	switch {
 	case text == "":
@@ -113,7 +113,7 @@ func eventText(e *decode.ClipEvent) string {
 
 func seconds(s float64) string { return strconv.FormatFloat(s, 'f', -1, 64) }
 
-func writeAnswer(w io.Writer, out *decode.Output, part bool) error {
+func writeAnswer(w io.Writer, out *eeg.Result, part bool) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(t, "intent\t%s\n", out.DecodedIntent)
 	fmt.Fprintf(t, "confidence\t%.2f\n", out.Confidence)
@@ -152,7 +152,7 @@ func writeAnswer(w io.Writer, out *decode.Output, part bool) error {
 }
 
 // writeTrials prints every trial and what they come to; nothing where one answer was asked for.
-func writeTrials(w io.Writer, out *decode.Output) error {
+func writeTrials(w io.Writer, out *eeg.Result) error {
 	if out.TrialsSummary == nil {
 		return nil
 	}
@@ -168,7 +168,7 @@ func writeTrials(w io.Writer, out *decode.Output) error {
 	return writeSummary(w, *out.TrialsSummary)
 }
 
-func trialRow(a decode.TrialAnswer) string {
+func trialRow(a eeg.TrialAnswer) string {
 	event, label, verdict := "", "", ""
 	if a.Clip.Event != nil {
 		event = eventText(a.Clip.Event)
@@ -187,7 +187,7 @@ func trialRow(a decode.TrialAnswer) string {
 }
 
 // writeSummary prints what trials come to, with a confusion matrix where there are labels.
-func writeSummary(w io.Writer, s decode.TrialsSummary) error {
+func writeSummary(w io.Writer, s eeg.TrialsSummary) error {
 	fmt.Fprintf(w, "\n%d of %d trials answered", s.Answered, s.Trials)
 	if s.Failed > 0 {
 		fmt.Fprintf(w, ", %d could not be decoded", s.Failed)
@@ -287,7 +287,7 @@ func writeRows(w io.Writer, list []decoded) error {
 			model = out.Model.Name + "@" + out.Model.Version
 		}
 		if out.TrialsSummary == nil {
-			one := decode.TrialAnswer{Clip: out.Clip, DecodedIntent: out.DecodedIntent, DecodedClass: out.DecodedClass, Confidence: out.Confidence, Alternatives: out.Alternatives, RedFlags: out.RedFlags}
+			one := eeg.TrialAnswer{Clip: out.Clip, DecodedIntent: out.DecodedIntent, DecodedClass: out.DecodedClass, Confidence: out.Confidence, Alternatives: out.Alternatives, RedFlags: out.RedFlags}
 			if out.Quality != nil {
 				one.QualityOverall = &out.Quality.Overall
 			}
@@ -301,7 +301,7 @@ func writeRows(w io.Writer, list []decoded) error {
 	return c.WriteAll(rows)
 }
 
-func csvRow(file string, a decode.TrialAnswer, model string) []string {
+func csvRow(file string, a eeg.TrialAnswer, model string) []string {
 	event, code, label, right, quality, fault := "", "", "", "", "", ""
 	if e := a.Clip.Event; e != nil {
 		event, code = e.Label, strconv.Itoa(e.Code)

@@ -58,8 +58,8 @@ type decodeCmd struct {
 // decoded is what became of one recording.
 type decoded struct {
 	file        string // as given, with the archive member's name behind it
-	output      *decode.Output
-	diagnostics *decode.Diagnostics
+	output      *eeg.Result
+	diagnostics *eeg.Diagnostics
 	err         error
 	part        bool // not all of the file was to be decoded
 }
@@ -206,7 +206,7 @@ func (c decodeCmd) keep() func(string) bool {
 }
 
 // one decodes a recording. Times in the answer count from its beginning, wherever --start is.
-func (c decodeCmd) one(ctx context.Context, req eeg.Request, rec *recording.Recording, cat *catalog.Catalog, trial func(done, of int)) (*decode.Output, *decode.Diagnostics, error) {
+func (c decodeCmd) one(ctx context.Context, req eeg.Request, rec *recording.Recording, cat *catalog.Catalog, trial func(done, of int)) (*eeg.Result, *eeg.Diagnostics, error) {
 	if err := recordings.SetRate(rec, c.Rate); err != nil {
 		return nil, nil, err
 	}
@@ -223,11 +223,11 @@ func (c decodeCmd) one(ctx context.Context, req eeg.Request, rec *recording.Reco
 		}
 		rec = part
 	}
-	var steps []decode.Step
+	var steps []eeg.Step
 	last := time.Now()
 	out, diagnostics, err := decode.RunRecording(ctx, &req, rec, cat, decode.Options{MostTrials: mostTrials, Trial: trial, Trace: func(step string) {
 		now := time.Now()
-		steps = append(steps, decode.Step{Name: step, MS: float64(now.Sub(last).Microseconds()) / 1000})
+		steps = append(steps, eeg.Step{Name: step, MS: float64(now.Sub(last).Microseconds()) / 1000})
 		last = now
 	}})
 	diagnostics.Steps = steps
@@ -243,7 +243,7 @@ func (c decodeCmd) one(ctx context.Context, req eeg.Request, rec *recording.Reco
 // mostTrials is more than anybody reads; a server answers fewer.
 const mostTrials = 100_000
 
-func shift(clip *decode.Clip, s float64) {
+func shift(clip *eeg.Clip, s float64) {
 	clip.StartS += s
 	clip.EndS += s
 	if clip.Event != nil {
@@ -328,7 +328,7 @@ func openCatalog(dir string) (*catalog.Catalog, error) {
 	if err != nil || dir == "" {
 		return cat, err
 	}
-	if _, err := cat.AddFS(os.DirFS(dir), catalog.Directory); err != nil {
+	if _, err := cat.AddFS(os.DirFS(dir), eeg.SourceDirectory); err != nil {
 		return nil, err
 	}
 	return cat, nil

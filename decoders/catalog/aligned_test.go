@@ -5,6 +5,7 @@ import (
 
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/catalog"
+	"github.com/neurod/neurod/eeg"
 )
 
 // aligned is a decoder that was trained with alignment.
@@ -45,7 +46,7 @@ func TestResolveKnowsWhetherThereAreClips(t *testing.T) {
 			if x.aligned {
 				decoder = aligned{d}
 			}
-			if err := c.AddDecoder(decoder, catalog.ModelCard{Priority: x.priority}, catalog.Added); err != nil {
+			if err := c.AddDecoder(decoder, catalog.ModelCard{Priority: x.priority}, eeg.SourceAdded); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -13,25 +13,14 @@ import (
 	"sync"
 
 	"github.com/neurod/neurod/decoders"
-)
-
-// Source says where a model of the catalog came from.
-type Source string
-
-// The sources of models.
-const (
-	BuiltIn      Source = "builtin"       // inside the program
-	TrainingFree Source = "training_free" // a method that needs no training
-	Directory    Source = "directory"     // the operator's folder of models
-	Project      Source = "project"       // a project's own, beside the catalog
-	Added        Source = "added"         // by a call
+	"github.com/neurod/neurod/eeg"
 )
 
 // Entry is one model of the catalog.
 type Entry struct {
 	decoders.Info
 	Card   ModelCard
-	Source Source
+	Source eeg.ModelSource
 	SHA256 string // checksum of the model file, hex; "" where there is none
 	Size   int64  // bytes of the model file
 }
@@ -39,7 +28,7 @@ type Entry struct {
 // Events returns the labels and codes of the events that stand for each class; nil where nothing tells. The built-in models of
 // imagery were trained on EEGMMIDB, where T1 cues the first class and T2 the second.
 func (e Entry) Events() map[string][]string {
-	if e.Card.Events != nil || e.Source != BuiltIn || e.Paradigm != decoders.MotorImagery {
+	if e.Card.Events != nil || e.Source != eeg.SourceBuiltIn || e.Paradigm != decoders.MotorImagery {
 		return e.Card.Events
 	}
 	out := map[string][]string{}
@@ -124,7 +113,7 @@ func (c *Catalog) Pipelines() []decoders.Pipeline {
 
 // AddDecoder adds a decoder that is ready, such as one that needs no training.
 // A name@version that is taken is refused.
-func (c *Catalog) AddDecoder(d decoders.Decoder, card ModelCard, source Source) error {
+func (c *Catalog) AddDecoder(d decoders.Decoder, card ModelCard, source eeg.ModelSource) error {
 	return c.add(Entry{Info: d.Info(), Card: card, Source: source}, d, nil)
 }
 
@@ -133,9 +122,9 @@ func (c *Catalog) AddDecoder(d decoders.Decoder, card ModelCard, source Source) 
 //
 // Errors: model_incompatible where the pipeline is unknown or of another paradigm; whatever the pipeline says of
 // a state that does not fit.
-func (c *Catalog) AddModel(m *Model, source Source) error { return c.addModel(m, source, nil) }
+func (c *Catalog) AddModel(m *Model, source eeg.ModelSource) error { return c.addModel(m, source, nil) }
 
-func (c *Catalog) addModel(m *Model, source Source, file func() ([]byte, error)) error {
+func (c *Catalog) addModel(m *Model, source eeg.ModelSource, file func() ([]byte, error)) error {
 	d, err := c.Restore(m)
 	if err != nil {
 		return err
@@ -207,7 +196,7 @@ func parseVersion(s string) []int {
 
 // AddFS adds every model file in the root of fsys. Files that cannot be used are left out and named in the error;
 // the others are added all the same. A folder without model files is no error.
-func (c *Catalog) AddFS(fsys fs.FS, source Source) (added int, err error) {
+func (c *Catalog) AddFS(fsys fs.FS, source eeg.ModelSource) (added int, err error) {
 	list, err := fs.Glob(fsys, "*"+Extension)
 	if err != nil {
 		return 0, fmt.Errorf("catalog: list models: %w", err)
@@ -223,7 +212,7 @@ func (c *Catalog) AddFS(fsys fs.FS, source Source) (added int, err error) {
 	return added, errors.Join(faults...)
 }
 
-func (c *Catalog) addFile(fsys fs.FS, name string, source Source) error {
+func (c *Catalog) addFile(fsys fs.FS, name string, source eeg.ModelSource) error {
 	read := func() ([]byte, error) {
 		info, err := fs.Stat(fsys, name)
 		if err != nil {
@@ -259,7 +248,7 @@ func (c *Catalog) File(name, version string) ([]byte, error) {
 	switch {
 	case found != nil && found.file != nil:
 		return found.file()
-	case found != nil && found.Source == TrainingFree:
+	case found != nil && found.Source == eeg.SourceTrainingFree:
 		var b bytes.Buffer
 		err := Write(&b, found.Paradigm, name, version, found.Card, decoders.State{Pipeline: found.Pipeline, Classes: found.Classes,
 			Channels: found.Channels, Rate: found.Rate})

@@ -13,6 +13,7 @@ import (
 
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/catalog"
+	"github.com/neurod/neurod/eeg"
 )
 
 // meanThreshold is the smallest pipeline there can be: right when the mean of the first channel is above a threshold.
@@ -64,7 +65,7 @@ func newCatalog(t *testing.T, specs ...spec) *catalog.Catalog {
 		t.Fatal(err)
 	}
 	for _, s := range specs {
-		if err := c.AddModel(model(t, s), catalog.Added); err != nil {
+		if err := c.AddModel(model(t, s), eeg.SourceAdded); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -194,10 +195,10 @@ func TestResolveSaysWhyThereIsNone(t *testing.T) {
 func TestPublishedVersionNeverChanges(t *testing.T) {
 	t.Parallel()
 	c := newCatalog(t, spec{name: "a", version: "1", channels: []string{"C3"}})
-	if err := c.AddModel(model(t, spec{name: "a", version: "1", channels: []string{"C3"}}), catalog.Added); err != nil {
+	if err := c.AddModel(model(t, spec{name: "a", version: "1", channels: []string{"C3"}}), eeg.SourceAdded); err != nil {
 		t.Errorf("the same file again: %v", err)
 	}
-	err := c.AddModel(model(t, spec{name: "a", version: "1", channels: []string{"C4"}}), catalog.Added)
+	err := c.AddModel(model(t, spec{name: "a", version: "1", channels: []string{"C4"}}), eeg.SourceAdded)
 	if codeOf(err) != decoders.CodeModelIncompatible {
 		t.Errorf("another file of the same version: %v", err)
 	}
@@ -222,15 +223,15 @@ func TestFolderOfModels(t *testing.T) {
 		"deep/more.nrdm": {Data: good},
 	}
 	c := newCatalog(t)
-	added, err := c.AddFS(folder, catalog.Directory)
+	added, err := c.AddFS(folder, eeg.SourceDirectory)
 	if added != 2 || err == nil || !strings.Contains(err.Error(), "damaged.nrdm") || !strings.Contains(err.Error(), `"unknown"`) {
 		t.Errorf("added %d, error %v", added, err)
 	}
 	list := c.List()
-	if len(list) != 2 || list[0].ID() != "a@2" || list[1].ID() != "a@1" || list[0].Source != catalog.Directory || list[0].SHA256 == "" {
+	if len(list) != 2 || list[0].ID() != "a@2" || list[1].ID() != "a@1" || list[0].Source != eeg.SourceDirectory || list[0].SHA256 == "" {
 		t.Errorf("list %+v", list)
 	}
-	if added, err := newCatalog(t).AddFS(fstest.MapFS{}, catalog.Directory); added != 0 || err != nil {
+	if added, err := newCatalog(t).AddFS(fstest.MapFS{}, eeg.SourceDirectory); added != 0 || err != nil {
 		t.Errorf("empty folder: %d, %v", added, err)
 	}
 }
@@ -252,7 +253,7 @@ func TestCatalogIsSharedByGoroutines(t *testing.T) {
 	var wg sync.WaitGroup
 	for _, m := range models {
 		wg.Go(func() {
-			if err := c.AddModel(m, catalog.Added); err != nil {
+			if err := c.AddModel(m, eeg.SourceAdded); err != nil {
 				t.Error(err)
 			}
 		})

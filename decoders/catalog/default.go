@@ -10,6 +10,7 @@ import (
 	"github.com/neurod/neurod/decoders/p300"
 	"github.com/neurod/neurod/decoders/seizure"
 	"github.com/neurod/neurod/decoders/ssvep"
+	"github.com/neurod/neurod/eeg"
 )
 
 //go:embed builtin
@@ -65,18 +66,18 @@ var whatIsBuiltIn = sync.OnceValues(func() (*Catalog, error) {
 		if err != nil {
 			return nil, err
 		}
-		if err := c.AddDecoder(d, free.card, TrainingFree); err != nil {
+		if err := c.AddDecoder(d, free.card, eeg.SourceTrainingFree); err != nil {
 			return nil, err
 		}
 	}
-	if err := c.AddDecoder(seizure.New(), seizureCard(), TrainingFree); err != nil {
+	if err := c.AddDecoder(seizure.New(), seizureCard(), eeg.SourceTrainingFree); err != nil {
 		return nil, err
 	}
 	files, err := fs.Sub(builtin, "builtin")
 	if err != nil {
 		return nil, err
 	}
-	if _, err := c.AddFS(files, BuiltIn); err != nil {
+	if _, err := c.AddFS(files, eeg.SourceBuiltIn); err != nil {
 		return nil, err
 	}
 	return c, nil

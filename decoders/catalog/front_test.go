@@ -10,6 +10,7 @@ import (
 
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/catalog"
+	"github.com/neurod/neurod/eeg"
 )
 
 // TestFilesOfModels: every model of the program has its file, and so has one of a folder, as it lies there now.
@@ -39,7 +40,7 @@ func TestFilesOfModels(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := newCatalog(t, spec{name: "added", version: "1"})
-	if _, err := c.AddFS(os.DirFS(dir), catalog.Directory); err != nil {
+	if _, err := c.AddFS(os.DirFS(dir), eeg.SourceDirectory); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(path, []byte("changed"), 0o600); err != nil {
@@ -60,7 +61,7 @@ func TestFilesOfModels(t *testing.T) {
 func TestModelInFront(t *testing.T) {
 	t.Parallel()
 	c := newCatalog(t, spec{name: "a", version: "1", channels: []string{"C3"}}, spec{name: "b", version: "1", channels: []string{"C3"}})
-	own, err := c.Load(model(t, spec{name: "a", version: "7", channels: []string{"C3", "C4"}}), catalog.Project)
+	own, err := c.Load(model(t, spec{name: "a", version: "7", channels: []string{"C3", "C4"}}), eeg.SourceProject)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,7 +117,7 @@ func TestLicensedModelsMustBeNamed(t *testing.T) {
 	if m.Card.License() != "research" || exampleCard().License() != catalog.LicenseFree {
 		t.Errorf("licences %s, %s", m.Card.License(), exampleCard().License())
 	}
-	if err := c.AddModel(m, catalog.Added); err != nil {
+	if err := c.AddModel(m, eeg.SourceAdded); err != nil {
 		t.Fatal(err)
 	}
 	choice, err := c.Resolve(catalog.Query{Paradigm: decoders.MotorImagery, Channels: []string{"C3"}})

@@ -8,6 +8,7 @@ import (
 
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/recording"
+	"github.com/neurod/neurod/eeg"
 )
 
 // Query is what a request needs of a model.
@@ -28,13 +29,7 @@ type Choice struct {
 	// Why tells in one sentence why this model.
 	Why string
 	// Passed names models of the paradigm that were not taken, each with the reason.
-	Passed []Passed
-}
-
-// Passed is a model that was considered and not taken.
-type Passed struct {
-	Model string `json:"model"`
-	Why   string `json:"why"`
+	Passed []eeg.PassedOver
 }
 
 // Resolver picks the model for a request: a *Catalog, or one with a model of somebody's own beside it (Catalog.With).
@@ -48,7 +43,7 @@ var _ Resolver = (*Catalog)(nil)
 type Loaded struct{ e *entry }
 
 // Load brings a model file to life without adding it. Errors are those of AddModel.
-func (c *Catalog) Load(m *Model, source Source) (*Loaded, error) {
+func (c *Catalog) Load(m *Model, source eeg.ModelSource) (*Loaded, error) {
 	d, err := c.Restore(m)
 	if err != nil {
 		return nil, err
@@ -133,7 +128,7 @@ func (c *Catalog) best(q Query) (*Choice, error) {
 			continue
 		}
 		if e.Card.License() != LicenseFree {
-			choice.Passed = append(choice.Passed, Passed{e.ID(), "requires a licence, so it must be named"})
+			choice.Passed = append(choice.Passed, eeg.PassedOver{Model: e.ID(), Why: "requires a licence, so it must be named"})
 			continue
 		}
 		all = append(all, e)
@@ -142,7 +137,7 @@ func (c *Catalog) best(q Query) (*Choice, error) {
 			fits = append(fits, e)
 			continue
 		}
-		choice.Passed = append(choice.Passed, Passed{e.ID(), "montage lacks " + strings.Join(missing, ", ")})
+		choice.Passed = append(choice.Passed, eeg.PassedOver{Model: e.ID(), Why: "montage lacks " + strings.Join(missing, ", ")})
 		if nearest == nil || len(missing) < len(nearestMissing) {
 			nearest, nearestMissing = e, missing
 		}
@@ -168,7 +163,7 @@ func (c *Catalog) best(q Query) (*Choice, error) {
 	e := fits[0]
 	choice.Entry, choice.Decoder = e.Entry, e.decoder
 	for _, other := range fits[1:] {
-		choice.Passed = append(choice.Passed, Passed{other.ID(), "fits, but " + e.ID() + " comes first: " + q.because(e, other)})
+		choice.Passed = append(choice.Passed, eeg.PassedOver{Model: other.ID(), Why: "fits, but " + e.ID() + " comes first: " + q.because(e, other)})
 	}
 	switch {
 	case len(all) == 1:

@@ -12,18 +12,7 @@ import (
 	"github.com/neurod/neurod/decoders/features"
 	"github.com/neurod/neurod/decoders/internal/head"
 	"github.com/neurod/neurod/decoders/internal/vector"
-)
-
-// Fault is what is wrong with a channel, "" for a good one.
-type Fault string
-
-// The faults.
-const (
-	Flat    Fault = "flat"    // constant for a quarter of the clip or more, or without activity next to the other channels
-	Clipped Fault = "clipped" // on the amplifier's rails
-	Line    Fault = "line"    // drowned in the power line, next to the other channels
-	Noise   Fault = "noise"   // shares nothing with any other channel, as no two electrodes on a head do
-	Loud    Fault = "loud"    // far larger than the other channels
+	"github.com/neurod/neurod/eeg"
 )
 
 const (
@@ -48,13 +37,13 @@ const (
 // and gain that all share; of a single channel only flat, clipped and line can be told. expected, where not nil, is the covariance that a
 // model expects of the first rows: where only two channels are alive that should covary and do not, both are noise, since nobody can say which. Rows with samples that
 // are no numbers are left to the decoders, which refuse them.
-func Assess(sig decoders.Signal, expected *mat.SymDense) []Fault {
+func Assess(sig decoders.Signal, expected *mat.SymDense) []eeg.ChannelFault {
 	n := sig.Samples()
 	if n == 0 || !(sig.Rate > 0) || math.IsInf(sig.Rate, 0) {
 		return nil
 	}
 	rows, _ := sig.Data.Dims()
-	faults := make([]Fault, rows)
+	faults := make([]eeg.ChannelFault, rows)
 	a := assessor{sig: sig, n: n, activity: make([]float64, rows), line: make([]float64, rows), band: make([][]float64, rows)}
 	wave := a.filter()
 	var alive []int
@@ -66,9 +55,9 @@ func Assess(sig decoders.Signal, expected *mat.SymDense) []Fault {
 		}
 		switch {
 		case a.constant(x) >= flatShare:
-			faults[i] = Flat
+			faults[i] = eeg.FaultFlat
 		case features.Clipped(x, lo, hi, sig.Rate), held(x, lo, hi) > heldShare:
-			faults[i] = Clipped
+			faults[i] = eeg.FaultClipped
 		default:
 			alive = append(alive, i)
 		}
@@ -226,10 +215,10 @@ func mains(x []float64, lines []phasor) float64 {
 }
 
 // amplitude compares channel i with the others.
-func (a *assessor) amplitude(i int, alive []int) Fault {
+func (a *assessor) amplitude(i int, alive []int) eeg.ChannelFault {
 	if len(alive) < 2 {
 		if a.line[i] > lineAlone*a.activity[i] {
-			return Line
+			return eeg.FaultLine
 		}
 		return ""
 	}
@@ -248,11 +237,11 @@ func (a *assessor) amplitude(i int, alive []int) Fault {
 	case a.line[i] > lineShare*a.activity[i] && a.line[i] > lineRatio*line[len(line)/2],
 		a.line[i] > lineLarge*a.activity[i] && a.line[i] > lineTwice*line[len(line)/2],
 		a.line[i] > lineAlone*a.activity[i]:
-		return Line
+		return eeg.FaultLine
 	case a.activity[i] < weak*lower:
-		return Flat
+		return eeg.FaultFlat
 	case a.activity[i] > loud*upper:
-		return Loud
+		return eeg.FaultLoud
 	}
 	return ""
 }
@@ -260,7 +249,7 @@ func (a *assessor) amplitude(i int, alive []int) Fault {
 // strangers finds the channels that share nothing with the others. Differences from sample to sample make the spectrum of EEG flat, so
 // that a few seconds hold many independent values: 2·(30-2) a second, and correlations of noise have a standard
 // deviation of 1/√ of their number.
-func (a *assessor) strangers(left []int, faults []Fault, expected *mat.SymDense) {
+func (a *assessor) strangers(left []int, faults []eeg.ChannelFault, expected *mat.SymDense) {
 	if len(left) < 2 {
 		return
 	}
@@ -305,10 +294,10 @@ func (a *assessor) strangers(left []int, faults []Fault, expected *mat.SymDense)
 		case strangest < 0:
 			return
 		case len(alive) == 2: // they are as strange to each other
-			faults[left[alive[0]]], faults[left[alive[1]]] = Noise, Noise
+			faults[left[alive[0]]], faults[left[alive[1]]] = eeg.FaultNoise, eeg.FaultNoise
 			return
 		}
-		faults[left[alive[strangest]]] = Noise
+		faults[left[alive[strangest]]] = eeg.FaultNoise
 		alive = slices.Delete(alive, strangest, strangest+1)
 	}
 }

@@ -13,23 +13,24 @@ import (
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/contact"
 	"github.com/neurod/neurod/decoders/synthetic"
+	"github.com/neurod/neurod/eeg"
 )
 
 // faults are the ways a channel can be lost, and what each is called.
 var faults = []struct {
 	name     string
 	artifact synthetic.Artifact
-	is       []contact.Fault
+	is       []eeg.ChannelFault
 }{
-	{"flat", synthetic.Artifact{Kind: synthetic.Flat}, []contact.Fault{contact.Flat}},
-	{"railed", synthetic.Artifact{Kind: synthetic.Rail}, []contact.Fault{contact.Flat}},
-	{"clipped", synthetic.Artifact{Kind: synthetic.Clipping, Share: 0.2}, []contact.Fault{contact.Clipped}},
-	{"line-swamped", synthetic.Artifact{Kind: synthetic.Mains, PeakUV: 200}, []contact.Fault{contact.Line}},
-	{"disconnected", synthetic.Artifact{Kind: synthetic.Disconnected}, []contact.Fault{contact.Line, contact.Flat}},
-	{"disconnected at 60 Hz", synthetic.Artifact{Kind: synthetic.Disconnected, Frequency: 60, PeakUV: 15}, []contact.Fault{contact.Line, contact.Flat, contact.Noise}},
-	{"noise", synthetic.Artifact{Kind: synthetic.Noise}, []contact.Fault{contact.Noise}},
-	{"loud noise", synthetic.Artifact{Kind: synthetic.Noise, PeakUV: 1000}, []contact.Fault{contact.Loud}},
-	{"faint noise", synthetic.Artifact{Kind: synthetic.Noise, PeakUV: 0.3}, []contact.Fault{contact.Flat}},
+	{"flat", synthetic.Artifact{Kind: synthetic.Flat}, []eeg.ChannelFault{eeg.FaultFlat}},
+	{"railed", synthetic.Artifact{Kind: synthetic.Rail}, []eeg.ChannelFault{eeg.FaultFlat}},
+	{"clipped", synthetic.Artifact{Kind: synthetic.Clipping, Share: 0.2}, []eeg.ChannelFault{eeg.FaultClipped}},
+	{"line-swamped", synthetic.Artifact{Kind: synthetic.Mains, PeakUV: 200}, []eeg.ChannelFault{eeg.FaultLine}},
+	{"disconnected", synthetic.Artifact{Kind: synthetic.Disconnected}, []eeg.ChannelFault{eeg.FaultLine, eeg.FaultFlat}},
+	{"disconnected at 60 Hz", synthetic.Artifact{Kind: synthetic.Disconnected, Frequency: 60, PeakUV: 15}, []eeg.ChannelFault{eeg.FaultLine, eeg.FaultFlat, eeg.FaultNoise}},
+	{"noise", synthetic.Artifact{Kind: synthetic.Noise}, []eeg.ChannelFault{eeg.FaultNoise}},
+	{"loud noise", synthetic.Artifact{Kind: synthetic.Noise, PeakUV: 1000}, []eeg.ChannelFault{eeg.FaultLoud}},
+	{"faint noise", synthetic.Artifact{Kind: synthetic.Noise, PeakUV: 0.3}, []eeg.ChannelFault{eeg.FaultFlat}},
 }
 
 var montages = map[string]string{
@@ -90,8 +91,8 @@ func TestPartsOfAClip(t *testing.T) {
 	sig := rest(t, montages["unicorn"], 250, 4, 7)
 	for _, f := range []struct {
 		seconds float64
-		want    contact.Fault
-	}{{0.4, ""}, {1.6, contact.Flat}, {3, contact.Flat}} {
+		want    eeg.ChannelFault
+	}{{0.4, ""}, {1.6, eeg.FaultFlat}, {3, eeg.FaultFlat}} {
 		if got := contact.Assess(spoiled(t, sig, synthetic.Artifact{Kind: synthetic.Flat, Start: 0.5, Seconds: f.seconds}, "Cz", 1), nil)[2]; got != f.want {
 			t.Errorf("%g of 4 s: %q, want %q", f.seconds, got, f.want)
 		}
@@ -133,7 +134,7 @@ func TestTwoChannels(t *testing.T) {
 	if got := contact.Assess(sig, nil); got[0] != "" || got[1] != "" {
 		t.Errorf("without a model: %q", got)
 	}
-	if got := contact.Assess(sig, mat.NewSymDense(2, []float64{4, 6, 6, 16})); got[0] != contact.Noise || got[1] != contact.Noise {
+	if got := contact.Assess(sig, mat.NewSymDense(2, []float64{4, 6, 6, 16})); got[0] != eeg.FaultNoise || got[1] != eeg.FaultNoise {
 		t.Errorf("with a model that expects 0.75: %q", got)
 	}
 	if got := contact.Assess(sig, mat.NewSymDense(2, []float64{4, 1, 1, 16})); got[0] != "" || got[1] != "" {

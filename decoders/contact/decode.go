@@ -15,6 +15,7 @@ import (
 	"github.com/neurod/neurod/decoders/epoch"
 	"github.com/neurod/neurod/decoders/internal/head"
 	"github.com/neurod/neurod/decoders/recording"
+	"github.com/neurod/neurod/eeg"
 )
 
 const (
@@ -33,18 +34,12 @@ const (
 	mostCompared = 64
 )
 
-// Channel is a bad channel.
-type Channel struct {
-	Name  string `json:"channel"`
-	Fault Fault  `json:"fault"`
-}
-
 // Report says what became of bad channels.
 type Report struct {
 	// Bad are those that the decoder reads, Unread the others of the recording.
-	Bad    []Channel `json:"bad"`
-	Unread []Channel `json:"unread,omitempty"`
-	Method Method    `json:"method"`
+	Bad    []eeg.BadChannel `json:"bad"`
+	Unread []eeg.BadChannel `json:"unread,omitempty"`
+	Method Method           `json:"method"`
 	// Margin is by how many of its standard deviations over the draws the logarithm of the odds of the answer against the next one is above
 	// even odds, at most 100; 0 without draws.
 	Margin       float64 `json:"margin,omitempty"`
@@ -165,7 +160,7 @@ type clip struct {
 	own      []int // rows that the decoder reads
 	rows     []int // own, then those that are compared with them
 	from, to int   // samples that the answer rests on
-	faults   []Fault
+	faults   []eeg.ChannelFault
 	expected *mat.SymDense // of the rows of own; nil where the decoder does not tell
 	band     *band         // that the decoder reads
 }
@@ -221,9 +216,9 @@ func (c *clip) assess() Report {
 		switch {
 		case c.faults[i] == "":
 		case i < len(c.own):
-			report.Bad = append(report.Bad, Channel{c.in.Channels[r], c.faults[i]})
+			report.Bad = append(report.Bad, eeg.BadChannel{Name: c.in.Channels[r], Fault: c.faults[i]})
 		default:
-			report.Unread = append(report.Unread, Channel{c.in.Channels[r], c.faults[i]})
+			report.Unread = append(report.Unread, eeg.BadChannel{Name: c.in.Channels[r], Fault: c.faults[i]})
 		}
 	}
 	return report

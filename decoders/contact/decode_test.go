@@ -20,6 +20,7 @@ import (
 	"github.com/neurod/neurod/decoders/seizure"
 	"github.com/neurod/neurod/decoders/ssvep"
 	"github.com/neurod/neurod/decoders/synthetic"
+	"github.com/neurod/neurod/eeg"
 )
 
 // question is a clip whose answer is known, and how sure the decoder was of the clean one.
@@ -273,7 +274,7 @@ func TestReport(t *testing.T) {
 		one.Signal = spoiled(t, in.Signal, synthetic.Artifact{Kind: synthetic.Flat}, "Oz", 1)
 		r := must(contact.Decode(t.Context(), s.decoder, &one))
 		report := contact.Of(r)
-		if report == nil || !reflect.DeepEqual(report.Bad, []contact.Channel{{Name: "Oz", Fault: contact.Flat}}) || report.Method == contact.Untouched {
+		if report == nil || !reflect.DeepEqual(report.Bad, []eeg.BadChannel{{Name: "Oz", Fault: eeg.FaultFlat}}) || report.Method == contact.Untouched {
 			t.Fatalf("%s without Oz: %+v", s.name, report)
 		}
 		if _, err := json.Marshal(r.Evidence); err != nil {

@@ -14,18 +14,6 @@ import (
 	"github.com/neurod/neurod/eeg"
 )
 
-// The values of Alignment.Kind.
-const (
-	NotAligned = "none"
-	Recentred  = "recentred"
-)
-
-// Alignment says what the model was moved to before it decoded.
-type Alignment struct {
-	Kind  string `json:"kind"`  // "none", "recentred"
-	Clips int    `json:"clips"` // of the person, around whose mean the model was moved; no labels were used
-}
-
 // Clips knows other clips of the person and recording than the one that is decoded.
 type Clips interface {
 	// Recentring returns the mean that a model trained with alignment is to be moved to before it decodes in, nil where there

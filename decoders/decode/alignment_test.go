@@ -96,7 +96,7 @@ func TestManyClipsMoveTheModel(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if out.Model.Name != "moved" || out.Alignment != (decode.Alignment{Kind: decode.Recentred, Clips: trials}) || d.Evidence["alignment"] != out.Alignment {
+			if out.Model.Name != "moved" || out.Alignment != (eeg.Alignment{Kind: eeg.Recentred, Clips: trials}) || d.Evidence["alignment"] != out.Alignment {
 				t.Fatalf("%s, %+v, evidence %v", out.Model.Name, out.Alignment, d.Evidence["alignment"])
 			}
 			if out.DecodedClass == s.Labels[i] {
@@ -109,7 +109,7 @@ func TestManyClipsMoveTheModel(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if out.Model.Name != "single" || out.Alignment != (decode.Alignment{Kind: decode.NotAligned}) {
+			if out.Model.Name != "single" || out.Alignment != (eeg.Alignment{Kind: eeg.NotAligned}) {
 				t.Fatalf("alone: %s, %+v", out.Model.Name, out.Alignment)
 			}
 			if out.DecodedClass == s.Labels[i] {
@@ -132,26 +132,26 @@ func TestAlignmentOfARequest(t *testing.T) {
 	for name, tc := range map[string]struct {
 		change func(*eeg.Request)
 		model  string
-		want   decode.Alignment
+		want   eeg.Alignment
 	}{
-		"all events":           {func(*eeg.Request) {}, "moved", decode.Alignment{Kind: decode.Recentred, Clips: 16}},
-		"auto":                 {func(r *eeg.Request) { r.Input.Alignment = "auto" }, "moved", decode.Alignment{Kind: decode.Recentred, Clips: 16}},
-		"switched off":         {func(r *eeg.Request) { r.Input.Alignment = "none" }, "single", decode.Alignment{Kind: decode.NotAligned}},
-		"off, by name":         {func(r *eeg.Request) { r.Input.Alignment, r.Input.Model = "none", "moved" }, "moved", decode.Alignment{Kind: decode.NotAligned}},
-		"one event":            {func(r *eeg.Request) { r.Input.Events = r.Input.Events[3:4] }, "single", decode.Alignment{Kind: decode.NotAligned}},
-		"one event, by name":   {func(r *eeg.Request) { r.Input.Events, r.Input.Model = r.Input.Events[3:4], "moved" }, "moved", decode.Alignment{Kind: decode.NotAligned}},
-		"no event":             {func(r *eeg.Request) { r.Input.Events = nil }, "single", decode.Alignment{Kind: decode.NotAligned}},
-		"another model, named": {func(r *eeg.Request) { r.Input.Model = "single" }, "single", decode.Alignment{Kind: decode.NotAligned}},
+		"all events":           {func(*eeg.Request) {}, "moved", eeg.Alignment{Kind: eeg.Recentred, Clips: 16}},
+		"auto":                 {func(r *eeg.Request) { r.Input.Alignment = "auto" }, "moved", eeg.Alignment{Kind: eeg.Recentred, Clips: 16}},
+		"switched off":         {func(r *eeg.Request) { r.Input.Alignment = "none" }, "single", eeg.Alignment{Kind: eeg.NotAligned}},
+		"off, by name":         {func(r *eeg.Request) { r.Input.Alignment, r.Input.Model = "none", "moved" }, "moved", eeg.Alignment{Kind: eeg.NotAligned}},
+		"one event":            {func(r *eeg.Request) { r.Input.Events = r.Input.Events[3:4] }, "single", eeg.Alignment{Kind: eeg.NotAligned}},
+		"one event, by name":   {func(r *eeg.Request) { r.Input.Events, r.Input.Model = r.Input.Events[3:4], "moved" }, "moved", eeg.Alignment{Kind: eeg.NotAligned}},
+		"no event":             {func(r *eeg.Request) { r.Input.Events = nil }, "single", eeg.Alignment{Kind: eeg.NotAligned}},
+		"another model, named": {func(r *eeg.Request) { r.Input.Model = "single" }, "single", eeg.Alignment{Kind: eeg.NotAligned}},
 		"two marks of a trial": {func(r *eeg.Request) {
 			first := r.Input.Events[2]
 			r.Input.Events = []eeg.Event{first, {Onset: first.Onset + 0.5, Code: 1}}
-		}, "single", decode.Alignment{Kind: decode.NotAligned}},
-		"auto paradigm": {func(r *eeg.Request) { r.Input.Paradigm = "" }, "moved", decode.Alignment{Kind: decode.Recentred, Clips: 16}},
+		}, "single", eeg.Alignment{Kind: eeg.NotAligned}},
+		"auto paradigm": {func(r *eeg.Request) { r.Input.Paradigm = "" }, "moved", eeg.Alignment{Kind: eeg.Recentred, Clips: 16}},
 		"auto paradigm, two marks": {func(r *eeg.Request) {
 			r.Input.Paradigm = ""
 			first := r.Input.Events[2]
 			r.Input.Events = []eeg.Event{first, {Onset: first.Onset + 0.5, Code: first.Code}}
-		}, "single", decode.Alignment{Kind: decode.NotAligned}},
+		}, "single", eeg.Alignment{Kind: eeg.NotAligned}},
 	} {
 		req, payload := clip(s, 0, whole)
 		req.Input.Paradigm = "motor_imagery"
@@ -197,7 +197,7 @@ func TestBadClipsDoNotMoveTheModel(t *testing.T) {
 			}
 		}
 	}
-	answer := func(s synthetic.Session, events []decoders.Event) *decode.Output {
+	answer := func(s synthetic.Session, events []decoders.Event) *eeg.Result {
 		s.Events = events
 		req, payload := clip(s, 0, s.Seconds())
 		req.Input.Paradigm = "motor_imagery"
@@ -208,7 +208,7 @@ func TestBadClipsDoNotMoveTheModel(t *testing.T) {
 		return out
 	}
 	got, want := answer(spoiled, spoiled.Events), answer(spoiled, good)
-	if got.Alignment != (decode.Alignment{Kind: decode.Recentred, Clips: 8}) || got.Confidence != want.Confidence || !slices.Equal(got.Alternatives, want.Alternatives) {
+	if got.Alignment != (eeg.Alignment{Kind: eeg.Recentred, Clips: 8}) || got.Confidence != want.Confidence || !slices.Equal(got.Alternatives, want.Alternatives) {
 		t.Errorf("%+v with %v; without the spoiled clips %+v with %v", got.Alignment, got.Confidence, want.Alignment, want.Confidence)
 	}
 }

@@ -6,10 +6,11 @@ import (
 	"strings"
 
 	"github.com/neurod/neurod/decoders/contact"
+	"github.com/neurod/neurod/eeg"
 )
 
 // addContact names the channels of an answer that hold no EEG; report is nil where all hold some.
-func addContact(out *Output, report *contact.Report) {
+func addContact(out *eeg.Result, report *contact.Report) {
 	if report != nil && out.Quality != nil {
 		out.Quality.BadChannels = slices.Concat(report.Bad, report.Unread)
 	}
@@ -38,7 +39,7 @@ func badChannels(r *contact.Report) string {
 }
 
 // faults lists channels with what is wrong with each.
-func faults(list []contact.Channel) string {
+func faults(list []eeg.BadChannel) string {
 	texts := make([]string, len(list))
 	for i, c := range list {
 		texts[i] = fmt.Sprintf("%s (%s)", c.Name, c.Fault)

@@ -11,7 +11,6 @@ import (
 	"gonum.org/v1/gonum/mat"
 
 	"github.com/neurod/neurod/decoders"
-	"github.com/neurod/neurod/decoders/contact"
 	"github.com/neurod/neurod/decoders/decode"
 	"github.com/neurod/neurod/decoders/recording"
 	"github.com/neurod/neurod/decoders/synthetic"
@@ -32,7 +31,7 @@ func TestDeadElectrodeMovesNothing(t *testing.T) {
 		for _, kind := range []synthetic.ArtifactKind{synthetic.Flat, synthetic.Rail, synthetic.Disconnected, synthetic.Noise} {
 			var clean, lost float64
 			for _, e := range s.Events {
-				answer := func(s synthetic.Session) *decode.Output {
+				answer := func(s synthetic.Session) *eeg.Result {
 					req, payload := clip(s, e.Onset, 4)
 					req.Input.Paradigm, req.Input.Events = "motor_imagery", nil
 					out, d, err := decode.Run(t.Context(), req, payload, cat, decode.Options{})
@@ -49,7 +48,7 @@ func TestDeadElectrodeMovesNothing(t *testing.T) {
 				}
 				out := answer(dead)
 				clean, lost = clean+whole.Confidence, lost+out.Confidence
-				if !slices.Contains(out.RedFlags, "poor_contact") || !slices.ContainsFunc(out.Quality.BadChannels, func(c contact.Channel) bool { return c.Name == electrode }) ||
+				if !slices.Contains(out.RedFlags, "poor_contact") || !slices.ContainsFunc(out.Quality.BadChannels, func(c eeg.BadChannel) bool { return c.Name == electrode }) ||
 					!strings.Contains(flagText(out, "poor_contact"), electrode) {
 					t.Errorf("%s %s is not named: %v, %v", electrode, kind, out.RedFlags, out.Quality.BadChannels)
 				}
@@ -65,7 +64,7 @@ func TestDeadElectrodeMovesNothing(t *testing.T) {
 }
 
 // flagText is the message of a flag.
-func flagText(out *decode.Output, code string) string {
+func flagText(out *eeg.Result, code string) string {
 	for _, f := range out.RedFlagDetails {
 		if f.Code == code {
 			return f.Message

@@ -21,14 +21,14 @@
 //
 // # Trials
 //
-// A recording with events is decoded at the first that begins a trial of the model, see package cue, and Output.Clip says which;
-// where every trial is asked for, Output.Trials has them all.
+// A recording with events is decoded at the first that begins a trial of the model, see package cue, and eeg.Result.Clip says which;
+// where every trial is asked for, Result.Trials has them all.
 //
 // # Alignment
 //
 // Where several clips of the person are at hand (Options.Clips, or the events of the request), models that were trained with
 // alignment are preferred, and the one taken is moved to the mean of the clips before it decodes, see package motorimagery.
-// Otherwise models for single clips are preferred, and every model is taken as it is. Output.Alignment says what was done.
+// Otherwise models for single clips are preferred, and every model is taken as it is. Result.Alignment says what was done.
 //
 // # Invariants
 //

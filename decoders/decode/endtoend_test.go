@@ -188,7 +188,7 @@ func TestImageryIsFoundByAuto(t *testing.T) {
 	}
 	taken := 0
 	for i, e := range s.Events {
-		answer := func(change func(*eeg.Input)) (*decode.Output, *decode.Diagnostics) {
+		answer := func(change func(*eeg.Input)) (*eeg.Result, *eeg.Diagnostics) {
 			req, payload := clip(s, e.Onset, 4)
 			change(&req.Input)
 			out, d, err := decode.Run(t.Context(), req, payload, cat, decode.Options{})
@@ -211,7 +211,7 @@ func TestImageryIsFoundByAuto(t *testing.T) {
 			"T1 among others": {{Code: 1, Label: "T1"}, {Onset: 2, Label: "artifact"}},
 		} {
 			out, d := answer(func(in *eeg.Input) { in.Events = events })
-			if out.ParadigmDetected != "undetermined" || out.DecodedIntent != "undetermined" || len(d.Routing.Fallbacks) != 3 || d.Routing.Used != (decode.Route{}) {
+			if out.ParadigmDetected != "undetermined" || out.DecodedIntent != "undetermined" || len(d.Routing.Fallbacks) != 3 || d.Routing.Used != (eeg.Route{}) {
 				t.Errorf("trial %d with %s: %s as %s, routing %+v", i, name, out.DecodedIntent, out.ParadigmDetected, d.Routing)
 			}
 		}
@@ -318,7 +318,7 @@ func TestSeizureCheck(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	verdict := func(paradigm eeg.Paradigm, from, seconds float64) (*decode.Output, *decode.Diagnostics) {
+	verdict := func(paradigm eeg.Paradigm, from, seconds float64) (*eeg.Result, *eeg.Diagnostics) {
 		req, payload := clip(s, from, seconds)
 		req.Input.Paradigm, req.Input.Events = paradigm, nil
 		out, d, err := decode.Run(t.Context(), req, payload, cat, decode.Options{})

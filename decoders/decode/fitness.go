@@ -12,6 +12,7 @@ import (
 	"github.com/neurod/neurod/decoders/intent"
 	"github.com/neurod/neurod/decoders/quality"
 	"github.com/neurod/neurod/decoders/recording"
+	"github.com/neurod/neurod/eeg"
 )
 
 // fitness is what a recording is good for. Where it is unfit no decoder's answer is passed on: the one place in which failed quality
@@ -89,8 +90,8 @@ func (f fitness) reason() string {
 }
 
 // flags are the warnings about the recording itself.
-func (f fitness) flags() []intent.Flag {
-	var flags []intent.Flag
+func (f fitness) flags() []eeg.Flag {
+	var flags []eeg.Flag
 	switch {
 	case f.unit != "":
 		w := intent.FlagOf(intent.FlagUnitsSuspect)

@@ -204,7 +204,7 @@ func TestMontageAndRateAreSaid(t *testing.T) {
 }
 
 // checkOutput holds any output to what callers rely on.
-func checkOutput(t testing.TB, out *decode.Output) {
+func checkOutput(t testing.TB, out *eeg.Result) {
 	t.Helper()
 	sum := out.Confidence
 	last := out.Confidence
@@ -258,7 +258,7 @@ func checkOutput(t testing.TB, out *decode.Output) {
 }
 
 // checkOutcome holds whatever a run ends in to the contract: an answer, or an error about the data.
-func checkOutcome(t testing.TB, out *decode.Output, d *decode.Diagnostics, err error) {
+func checkOutcome(t testing.TB, out *eeg.Result, d *eeg.Diagnostics, err error) {
 	t.Helper()
 	if d == nil {
 		t.Fatal("no diagnostics")
@@ -354,7 +354,7 @@ func TestChannelsByOtherNames(t *testing.T) {
 	t.Parallel()
 	cat := trainedCatalog()
 	payload := floats(noise(8, 1000, 31))
-	with := func(channels []string, names map[string]string) (*decode.Output, error) {
+	with := func(channels []string, names map[string]string) (*eeg.Result, error) {
 		out, d, err := decode.Run(t.Context(), &eeg.Request{Input: eeg.Input{Type: "eeg", Paradigm: "motor_imagery", Model: "test-left_right", SampleRate: 250,
 			Channels: &eeg.Channels{Count: 8, Names: channels}, ChannelNames: names}}, payload, cat, decode.Options{})
 		checkOutcome(t, out, d, err)

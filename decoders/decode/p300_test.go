@@ -51,7 +51,7 @@ func TestSpelledWord(t *testing.T) {
 	}
 	for _, paradigm := range []eeg.Paradigm{"p300", "auto"} {
 		var history []string
-		var last *decode.Output
+		var last *eeg.Result
 		for i := range word {
 			req, payload := letterClip(s, i, repetitions, soa, pause)
 			events := req.Input.Events[:0]
@@ -96,7 +96,7 @@ func TestLanguageModelDoesNotSpellAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	req, payload := clip(s, 0, s.Seconds())
-	with := func(locale string) *decode.Output {
+	with := func(locale string) *eeg.Result {
 		req.Context = &eeg.Context{Locale: locale, UIMode: "speller", SessionHistory: []string{"Q"}}
 		out, d, err := decode.Run(t.Context(), req, payload, cat, decode.Options{})
 		checkOutcome(t, out, d, err)
@@ -105,7 +105,7 @@ func TestLanguageModelDoesNotSpellAlone(t *testing.T) {
 		}
 		return out
 	}
-	probability := func(out *decode.Output) float64 {
+	probability := func(out *eeg.Result) float64 {
 		if out.DecodedIntent == "letter_U" {
 			return out.Confidence
 		}

@@ -29,7 +29,7 @@ type loaded struct {
 	events []decoders.Event
 	// targets tells of each event whether it was a target; nil where the recording does not.
 	targets []bool
-	flags   []intent.Flag
+	flags   []eeg.Flag
 	// strangeUnit is the unit that a file states for the channels, where it is no voltage.
 	strangeUnit string
 	// warnings are what the file's reader says was wrong with it, each with its place.

@@ -45,7 +45,7 @@ func store(t testing.TB, cat *catalog.Catalog, name string, card catalog.ModelCa
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := cat.AddModel(m, catalog.Added); err != nil {
+	if err := cat.AddModel(m, eeg.SourceAdded); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -26,24 +26,24 @@ const (
 )
 
 // choose picks the model for a paradigm that is settled; clips tells that several clips of the person are at hand.
-func choose(cat catalog.Resolver, p decoders.Paradigm, in *eeg.Input, l *loaded, clips bool, d *Diagnostics) (*catalog.Choice, error) {
+func choose(cat catalog.Resolver, p decoders.Paradigm, in *eeg.Input, l *loaded, clips bool, d *eeg.Diagnostics) (*catalog.Choice, error) {
 	choice, err := cat.Resolve(catalog.Query{Model: in.Model, Paradigm: p, Channels: l.Channels, Rate: l.Rate, Clips: clips})
 	if err != nil {
 		return nil, err
 	}
-	d.Routing.Used = Route{Paradigm: string(choice.Entry.Paradigm), Model: choice.Entry.ID()}
+	d.Routing.Used = eeg.Route{Paradigm: string(choice.Entry.Paradigm), Model: choice.Entry.ID()}
 	d.Routing.Passed = choice.Passed
 	return choice, nil
 }
 
 // alone picks the model again for a clip of which there are no others.
-func alone(cat catalog.Resolver, first *catalog.Choice, in *eeg.Input, l *loaded, d *Diagnostics) (*catalog.Choice, error) {
+func alone(cat catalog.Resolver, first *catalog.Choice, in *eeg.Input, l *loaded, d *eeg.Diagnostics) (*catalog.Choice, error) {
 	choice, err := choose(cat, first.Entry.Paradigm, in, l, false, d)
 	if err != nil {
 		return nil, err
 	}
 	if choice.Entry.ID() != first.Entry.ID() {
-		d.Routing.Fallbacks = append(d.Routing.Fallbacks, Fallback{From: first.Entry.ID(), Why: "there are no other clips of the person to move it to"})
+		d.Routing.Fallbacks = append(d.Routing.Fallbacks, eeg.Fallback{From: first.Entry.ID(), Why: "there are no other clips of the person to move it to"})
 		d.Routing.Why = strings.TrimSuffix(d.Routing.Why, first.Why) + choice.Why
 	}
 	return choice, nil
@@ -52,7 +52,7 @@ func alone(cat catalog.Resolver, first *catalog.Choice, in *eeg.Input, l *loaded
 // auto settles the paradigm by what the request declares and by the evidence, in the order that the package comment gives. The
 // signal is loaded. The choice is nil where nothing tells the paradigm; d then says what was looked at. The result is not nil
 // where finding out took the whole decode.
-func auto(ctx context.Context, cat catalog.Resolver, in *eeg.Input, input *decoders.Input, l *loaded, clips bool, d *Diagnostics) (*catalog.Choice, *decoders.Result, error) {
+func auto(ctx context.Context, cat catalog.Resolver, in *eeg.Input, input *decoders.Input, l *loaded, clips bool, d *eeg.Diagnostics) (*catalog.Choice, *decoders.Result, error) {
 	f := &finder{ctx: ctx, cat: cat, in: in, input: input, l: l, clips: clips, d: d, train: flashTrain(l.events)}
 	d.Routing.Evidence = map[string]any{"events": f.train}
 	for _, look := range []func() (*catalog.Choice, *decoders.Result, error){f.flashes, f.flicker, f.imagery} {
@@ -63,7 +63,7 @@ func auto(ctx context.Context, cat catalog.Resolver, in *eeg.Input, input *decod
 		if err != nil || choice != nil {
 			return choice, result, err
 		}
-		d.Routing.Used, d.Routing.Passed = Route{}, nil
+		d.Routing.Used, d.Routing.Passed = eeg.Route{}, nil
 	}
 	d.Routing.Why = f.reason()
 	return nil, nil, nil
@@ -78,14 +78,14 @@ type finder struct {
 	input *decoders.Input
 	l     *loaded
 	clips bool
-	d     *Diagnostics
+	d     *eeg.Diagnostics
 	train train
 
 	screen *screen // once it was asked for
 }
 
 func (f *finder) pass(p decoders.Paradigm, format string, args ...any) (*catalog.Choice, *decoders.Result, error) {
-	f.d.Routing.Fallbacks = append(f.d.Routing.Fallbacks, Fallback{From: string(p), Why: fmt.Sprintf(format, args...)})
+	f.d.Routing.Fallbacks = append(f.d.Routing.Fallbacks, eeg.Fallback{From: string(p), Why: fmt.Sprintf(format, args...)})
 	return nil, nil, nil
 }
 
@@ -159,7 +159,7 @@ func (f *finder) flicker() (*catalog.Choice, *decoders.Result, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	f.d.Routing.Used, f.d.Routing.Passed = Route{Paradigm: string(decoders.SSVEP), Model: s.choice.Entry.ID()}, s.choice.Passed
+	f.d.Routing.Used, f.d.Routing.Passed = eeg.Route{Paradigm: string(decoders.SSVEP), Model: s.choice.Entry.ID()}, s.choice.Passed
 	f.d.Routing.Evidence["ssvep"] = s.found
 	why := "the request declares flickers, of which none stands out"
 	if s.speaks() {

@@ -48,7 +48,7 @@ func (o Options) step(name string) {
 //
 // Errors that are *decoders.Error are about the request or the recording and come again if it is repeated: the
 // codes of package decoders. Others are a canceled context or a fault of the program.
-func Run(ctx context.Context, req *eeg.Request, payload []byte, cat catalog.Resolver, opt Options) (*Output, *Diagnostics, error) {
+func Run(ctx context.Context, req *eeg.Request, payload []byte, cat catalog.Resolver, opt Options) (*eeg.Result, *eeg.Diagnostics, error) {
 	d := newDiagnostics(req)
 	if payload == nil {
 		var err error
@@ -70,7 +70,7 @@ func Run(ctx context.Context, req *eeg.Request, payload []byte, cat catalog.Reso
 
 // RunRecording is Run on a recording that was read before, of any format. The request's encoding, layout and data do
 // not count; its channels, where they are names, pick channels, and its events go before the recording's.
-func RunRecording(ctx context.Context, req *eeg.Request, rec *recording.Recording, cat catalog.Resolver, opt Options) (*Output, *Diagnostics, error) {
+func RunRecording(ctx context.Context, req *eeg.Request, rec *recording.Recording, cat catalog.Resolver, opt Options) (*eeg.Result, *eeg.Diagnostics, error) {
 	d := newDiagnostics(req)
 	l, err := fromRecording(&req.Input, rec)
 	if err != nil {
@@ -84,15 +84,15 @@ func RunRecording(ctx context.Context, req *eeg.Request, rec *recording.Recordin
 	return out, d, err
 }
 
-func newDiagnostics(req *eeg.Request) *Diagnostics {
-	asked := Route{Paradigm: string(req.Input.Paradigm), Model: req.Input.Model}
+func newDiagnostics(req *eeg.Request) *eeg.Diagnostics {
+	asked := eeg.Route{Paradigm: string(req.Input.Paradigm), Model: req.Input.Model}
 	if asked.Paradigm == "" {
 		asked.Paradigm = string(decoders.Auto)
 	}
-	return &Diagnostics{Routing: Routing{Asked: asked, Fallbacks: []Fallback{}}}
+	return &eeg.Diagnostics{Routing: eeg.Routing{Asked: asked, Fallbacks: []eeg.Fallback{}}}
 }
 
-func run(ctx context.Context, req *eeg.Request, l *loaded, cat catalog.Resolver, opt Options, d *Diagnostics) (*Output, error) {
+func run(ctx context.Context, req *eeg.Request, l *loaded, cat catalog.Resolver, opt Options, d *eeg.Diagnostics) (*eeg.Result, error) {
 	in := &req.Input
 	if in.Type != "" && in.Type != "eeg" {
 		return nil, decoders.Errorf(decoders.CodeUnsupportedFormat, map[string]any{"type": in.Type}, "input of type %q is not decoded, only eeg", in.Type)
@@ -130,7 +130,7 @@ func run(ctx context.Context, req *eeg.Request, l *loaded, cat catalog.Resolver,
 	if err := checkValues(l.Signal); err != nil {
 		return nil, err
 	}
-	d.Signal = &SignalInfo{Format: l.format, Bytes: l.bytes, Channels: l.Channels, Rate: l.Rate, Samples: l.Samples(),
+	d.Signal = &eeg.SignalInfo{Format: l.format, Bytes: l.bytes, Channels: l.Channels, Rate: l.Rate, Samples: l.Samples(),
 		Seconds: round3(l.Seconds()), Events: len(l.events)}
 	opt.step("read")
 
@@ -153,7 +153,7 @@ func run(ctx context.Context, req *eeg.Request, l *loaded, cat catalog.Resolver,
 	if choice == nil {
 		opt.step("route")
 		out := undetermined(req.Context, l, opt, d)
-		out.Clip = Clip{EndS: round3(l.Seconds()), Trial: 1, Trials: 1, Events: len(l.events)}
+		out.Clip = eeg.Clip{EndS: round3(l.Seconds()), Trial: 1, Trials: 1, Events: len(l.events)}
 		return out, nil
 	}
 	parts, err := findTrials(in, choice, stimulus, l)
@@ -163,7 +163,7 @@ func run(ctx context.Context, req *eeg.Request, l *loaded, cat catalog.Resolver,
 	if len(parts.trials) > 0 {
 		input.Events = parts.cues()
 	}
-	decoder, alignment := choice.Decoder, Alignment{Kind: NotAligned}
+	decoder, alignment := choice.Decoder, eeg.Alignment{Kind: eeg.NotAligned}
 	if several && choice.Entry.Aligned {
 		r, err := clips.Recentring(ctx, choice, input)
 		switch {
@@ -173,7 +173,7 @@ func run(ctx context.Context, req *eeg.Request, l *loaded, cat catalog.Resolver,
 			if decoder, err = r.Decoder(); err != nil {
 				return nil, err
 			}
-			alignment = Alignment{Kind: Recentred, Clips: r.Seen()}
+			alignment = eeg.Alignment{Kind: eeg.Recentred, Clips: r.Seen()}
 		case in.Model == "": // alone, another may do better
 			if choice, err = alone(cat, choice, in, l, d); err != nil {
 				return nil, err
@@ -196,8 +196,8 @@ func run(ctx context.Context, req *eeg.Request, l *loaded, cat catalog.Resolver,
 	opt.step("route")
 
 	// Decode before the quality is measured: what fails, fails early.
-	var list []TrialAnswer
-	var summary *TrialsSummary
+	var list []eeg.TrialAnswer
+	var summary *eeg.TrialsSummary
 	at := parts.first(l.Signal)
 	if parts.all {
 		if list, summary, at, err = parts.each(ctx, req, choice, input, l, opt); err != nil {
@@ -314,7 +314,7 @@ func prior(c *eeg.Context, st decoders.Stimulus) func(string) float64 {
 // checkSeizure returns whether the recording looks like a seizure, nil where that cannot be said. A request for the
 // paradigm seizure has its answer; beside every other paradigm the rules of package seizure run. That nothing was found says
 // nothing where nothing could be read.
-func checkSeizure(choice *catalog.Choice, result *decoders.Result, sig decoders.Signal, f fitness, d *Diagnostics) *bool {
+func checkSeizure(choice *catalog.Choice, result *decoders.Result, sig decoders.Signal, f fitness, d *eeg.Diagnostics) *bool {
 	if choice != nil && choice.Entry.Paradigm == decoders.Seizure {
 		return result.Seizure
 	}
@@ -331,7 +331,7 @@ func checkSeizure(choice *catalog.Choice, result *decoders.Result, sig decoders.
 }
 
 // answer puts the output together.
-func answer(c *eeg.Context, choice *catalog.Choice, result *decoders.Result, l *loaded, f fitness, ictal *bool) *Output {
+func answer(c *eeg.Context, choice *catalog.Choice, result *decoders.Result, l *loaded, f fitness, ictal *bool) *eeg.Result {
 	if c == nil {
 		c = &eeg.Context{}
 	}
@@ -341,10 +341,10 @@ func answer(c *eeg.Context, choice *catalog.Choice, result *decoders.Result, l *
 	class := decodedClass(mode, paradigm, result.Classes, c.Intents, ranked[0].Intent)
 	none := noAnswer(result, f)
 	if none != nil {
-		ranked, class = []intent.Ranked{{Intent: intent.Undetermined}}, string(decoders.Undetermined)
+		ranked, class = []eeg.Ranked{{Intent: intent.Undetermined}}, string(decoders.Undetermined)
 	}
 	first := ranked[0]
-	out := &Output{
+	out := &eeg.Result{
 		DecodedIntent:    first.Intent,
 		Confidence:       first.Confidence,
 		ParadigmDetected: string(paradigm),
@@ -357,7 +357,7 @@ func answer(c *eeg.Context, choice *catalog.Choice, result *decoders.Result, l *
 		Disclaimer:       intent.Disclaimer,
 		DecodedClass:     class,
 		Undetermined:     none,
-		Model: &Model{Name: choice.Entry.Name, Version: choice.Entry.Version, Pipeline: choice.Entry.Pipeline,
+		Model: &eeg.ModelUsed{Name: choice.Entry.Name, Version: choice.Entry.Version, Pipeline: choice.Entry.Pipeline,
 			Source: choice.Entry.Source, SHA256: choice.Entry.SHA256},
 	}
 	for _, f := range out.RedFlagDetails {
@@ -369,11 +369,11 @@ func answer(c *eeg.Context, choice *catalog.Choice, result *decoders.Result, l *
 }
 
 // noAnswer says why a result has none; nil where it has one.
-func noAnswer(r *decoders.Result, f fitness) *Undetermined {
+func noAnswer(r *decoders.Result, f fitness) *eeg.WhyUndetermined {
 	if r.Classes[0].Name != string(decoders.Undetermined) {
 		return nil
 	}
-	why := &Undetermined{Tried: []Fallback{}, Evidence: map[string]any{}}
+	why := &eeg.WhyUndetermined{Tried: []eeg.Fallback{}, Evidence: map[string]any{}}
 	report := contact.Of(r)
 	switch {
 	case f.unfit():
@@ -406,7 +406,7 @@ func noAnswer(r *decoders.Result, f fitness) *Undetermined {
 
 // undetermined is the answer to a recording of which nothing tells what the person did: no intent that anything could act on,
 // but whether it looks like a seizure, how clean it is, and what was looked at.
-func undetermined(c *eeg.Context, l *loaded, opt Options, d *Diagnostics) *Output {
+func undetermined(c *eeg.Context, l *loaded, opt Options, d *eeg.Diagnostics) *eeg.Result {
 	if c == nil {
 		c = &eeg.Context{}
 	}
@@ -422,19 +422,19 @@ func undetermined(c *eeg.Context, l *loaded, opt Options, d *Diagnostics) *Outpu
 		flags = append(flags, intent.FlagOf(intent.FlagShortRecording))
 	}
 	flags = append(flags, intent.FlagOf(intent.FlagUndetermined))
-	out := &Output{
+	out := &eeg.Result{
 		DecodedIntent:    intent.Undetermined,
 		ParadigmDetected: string(decoders.Undetermined),
-		Alternatives:     []intent.Ranked{},
+		Alternatives:     []eeg.Ranked{},
 		SessionContext:   intent.SessionContext(c.UIMode, decoders.Undetermined, c.SessionHistory, intent.Undetermined),
 		SeizureDetected:  ictal,
 		RedFlags:         []string{},
 		RedFlagDetails:   intent.Sort(append(flags, f.flags()...)),
 		Disclaimer:       intent.Disclaimer,
 		DecodedClass:     string(decoders.Undetermined),
-		Alignment:        Alignment{Kind: NotAligned},
+		Alignment:        eeg.Alignment{Kind: eeg.NotAligned},
 		Quality:          qualityOf(f.summary),
-		Undetermined:     &Undetermined{Reason: d.Routing.Why, Tried: slices.Clone(d.Routing.Fallbacks), Evidence: d.Routing.Evidence},
+		Undetermined:     &eeg.WhyUndetermined{Reason: d.Routing.Why, Tried: slices.Clone(d.Routing.Fallbacks), Evidence: d.Routing.Evidence},
 	}
 	for _, f := range out.RedFlagDetails {
 		out.RedFlags = append(out.RedFlags, f.Code)
@@ -444,15 +444,15 @@ func undetermined(c *eeg.Context, l *loaded, opt Options, d *Diagnostics) *Outpu
 }
 
 // qualityOf is the quality as an answer has it.
-func qualityOf(s *features.Summary) *Quality {
+func qualityOf(s *features.Summary) *eeg.Quality {
 	if s == nil {
 		return nil
 	}
-	q := &Quality{Overall: round3(s.Overall), Confidence: round3(s.Confidence), Windows: s.Windows, Passed: s.Passed,
-		Artifacts: features.Scores{BlinkLike: round3(s.Artifacts.BlinkLike), MotionLike: round3(s.Artifacts.MotionLike),
+	q := &eeg.Quality{Overall: round3(s.Overall), Confidence: round3(s.Confidence), Windows: s.Windows, Passed: s.Passed,
+		Artifacts: eeg.ArtifactScores{BlinkLike: round3(s.Artifacts.BlinkLike), MotionLike: round3(s.Artifacts.MotionLike),
 			EMGLike: round3(s.Artifacts.EMGLike), BadContact: round3(s.Artifacts.BadContact)},
-		PerChannel:  features.ByChannel[float64]{Names: s.PerChannel.Names, Values: slices.Clone(s.PerChannel.Values)},
-		BadChannels: []contact.Channel{}}
+		PerChannel:  eeg.ByChannel[float64]{Names: s.PerChannel.Names, Values: slices.Clone(s.PerChannel.Values)},
+		BadChannels: []eeg.BadChannel{}}
 	for i, v := range q.PerChannel.Values {
 		q.PerChannel.Values[i] = round3(v)
 	}
@@ -481,7 +481,7 @@ func predicted(c *eeg.Context, first string) string {
 }
 
 // redFlags collects the warnings of an answer, gravest first.
-func redFlags(choice *catalog.Choice, result *decoders.Result, ranked []intent.Ranked, none *Undetermined, l *loaded, f fitness, ictal *bool) []intent.Flag {
+func redFlags(choice *catalog.Choice, result *decoders.Result, ranked []eeg.Ranked, none *eeg.WhyUndetermined, l *loaded, f fitness, ictal *bool) []eeg.Flag {
 	flags := slices.Clone(l.flags)
 	add := func(code, format string, args ...any) {
 		f := intent.FlagOf(code)

@@ -33,9 +33,9 @@ var gains = []float64{1e-4, 1e-3, 1e-2, 0.03, 0.1, 0.3, 0.5, 1, 2, 4, 10, 30, 10
 //   - the verdict on a seizure is that of the class, and where there is none no class is above chance;
 //   - at a ten-thousandth and at ten thousand times µV something is said;
 //   - the answer of a decoder for which gains mean nothing is the same wherever there is one.
-func holdScale(t *testing.T, name string, cat *catalog.Catalog, req *eeg.Request, sig decoders.Signal, invariant bool) map[float64]*decode.Output {
+func holdScale(t *testing.T, name string, cat *catalog.Catalog, req *eeg.Request, sig decoders.Signal, invariant bool) map[float64]*eeg.Result {
 	t.Helper()
-	out := map[float64]*decode.Output{}
+	out := map[float64]*eeg.Result{}
 	some := gains
 	if slow {
 		some = []float64{1e-4, 0.3, 1, 10, 1e4} // the rest is run without the race detector
@@ -87,7 +87,7 @@ func holdScale(t *testing.T, name string, cat *catalog.Catalog, req *eeg.Request
 	return out
 }
 
-func said(o *decode.Output) string {
+func said(o *eeg.Result) string {
 	if o.SeizureDetected == nil {
 		return "null"
 	}

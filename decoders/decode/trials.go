@@ -19,70 +19,6 @@ import (
 // mostConfused bounds the classes of a confusion matrix: a speller has 36.
 const mostConfused = 64
 
-// Clip says which part of the recording was decoded.
-type Clip struct {
-	StartS float64 `json:"start_s"` // from the first sample
-	EndS   float64 `json:"end_s"`
-	// Event is what the clip was cut around; null where the whole recording is the clip.
-	Event *ClipEvent `json:"event"`
-	// Trial is the number of the trial, from 1, of Trials in the recording; Events are all that is marked in it.
-	Trial  int `json:"trial"`
-	Trials int `json:"trials"`
-	Events int `json:"events"`
-	// EventsPassedOver are those that begin no trial of this model: rest, and what stands for none of its classes.
-	EventsPassedOver int `json:"events_passed_over"`
-}
-
-// ClipEvent is an event of the recording.
-type ClipEvent struct {
-	Number int     `json:"number"` // among the events, from 1
-	OnsetS float64 `json:"onset_s"`
-	Code   int     `json:"code"`
-	Label  string  `json:"label"`
-	// Announced is what was shown before the event to tell what comes.
-	Announced string `json:"announced,omitempty"`
-}
-
-// TrialAnswer is the answer for one of several trials.
-type TrialAnswer struct {
-	Clip Clip `json:"clip"`
-	// Label is the class that the recording tells; null where it does not.
-	Label *string `json:"label"`
-	// Right tells whether the decoded class is the label; null without one, and where there is no answer.
-	Right          *bool           `json:"right"`
-	DecodedIntent  string          `json:"decoded_intent"`
-	DecodedClass   string          `json:"decoded_class"`
-	Confidence     float64         `json:"confidence"`
-	Alternatives   []intent.Ranked `json:"alternatives"`
-	QualityOverall *float64        `json:"quality_overall"` // 0..1 of the clip; null where it is too short to say
-	RedFlags       []string        `json:"red_flags"`
-	// Error says why the trial has no answer; the other fields are then empty.
-	Error *TrialError `json:"error,omitempty"`
-}
-
-// TrialError is a *decoders.Error as an answer has it.
-type TrialError struct {
-	Code    string         `json:"code"`
-	Message string         `json:"message"`
-	Details map[string]any `json:"details,omitempty"`
-}
-
-// TrialsSummary counts the trials of a recording.
-type TrialsSummary struct {
-	Trials   int `json:"trials"`
-	Answered int `json:"answered"`
-	Failed   int `json:"failed"`
-	LeftOut  int `json:"left_out"` // beyond the limits of one answer
-	Labelled int `json:"labelled"` // of those answered
-	Right    int `json:"right"`
-	// Accuracy is Right of Labelled, and Chance that of always answering the most frequent label; null without labels.
-	Accuracy *float64 `json:"accuracy"`
-	Chance   *float64 `json:"chance"`
-	// Confusion counts, for the class of each row, how often each class was decoded; both in the order of Classes.
-	Classes   []string `json:"classes"`
-	Confusion [][]int  `json:"confusion"`
-}
-
 // everyTrial tells whether a request wants an answer for each trial.
 func everyTrial(in *eeg.Input) (bool, error) {
 	switch in.Trials {
@@ -199,8 +135,8 @@ func (t *trialed) input(in *decoders.Input, i int, from float64) *decoders.Input
 }
 
 // clip describes what a result rests on; from in s is where its input begins.
-func (t *trialed) clip(sig decoders.Signal, i int, result *decoders.Result, from float64) Clip {
-	c := Clip{EndS: round3(sig.Seconds()), Trial: 1, Trials: max(1, len(t.trials)), Events: t.events}
+func (t *trialed) clip(sig decoders.Signal, i int, result *decoders.Result, from float64) eeg.Clip {
+	c := eeg.Clip{EndS: round3(sig.Seconds()), Trial: 1, Trials: max(1, len(t.trials)), Events: t.events}
 	if result != nil && result.To > 0 {
 		c.StartS, c.EndS = round3(from+result.From), round3(from+result.To)
 	}
@@ -210,7 +146,7 @@ func (t *trialed) clip(sig decoders.Signal, i int, result *decoders.Result, from
 	if i >= 0 && i < len(t.trials) {
 		trial := t.trials[i]
 		c.Trial = i + 1
-		c.Event = &ClipEvent{Number: trial.Index + 1, OnsetS: round3(trial.Event.Onset), Code: trial.Event.Code, Label: trial.Event.Label, Announced: trial.Announced}
+		c.Event = &eeg.ClipEvent{Number: trial.Index + 1, OnsetS: round3(trial.Event.Onset), Code: trial.Event.Code, Label: trial.Event.Label, Announced: trial.Announced}
 	}
 	return c
 }
@@ -232,13 +168,13 @@ func (t *trialed) stretch(sig decoders.Signal, i int) (lo, hi int) {
 }
 
 // each decodes every trial, and returns the first that has an answer; -1 where none has.
-func (t *trialed) each(ctx context.Context, req *eeg.Request, choice *catalog.Choice, in *decoders.Input, l *loaded, opt Options) ([]TrialAnswer, *TrialsSummary, int, error) {
-	var list []TrialAnswer
+func (t *trialed) each(ctx context.Context, req *eeg.Request, choice *catalog.Choice, in *decoders.Input, l *loaded, opt Options) ([]eeg.TrialAnswer, *eeg.TrialsSummary, int, error) {
+	var list []eeg.TrialAnswer
 	most := opt.MostTrials
 	if most <= 0 {
 		most = eeg.MaxTrials
 	}
-	s := &TrialsSummary{Trials: len(t.trials), Classes: []string{}, Confusion: [][]int{}}
+	s := &eeg.TrialsSummary{Trials: len(t.trials), Classes: []string{}, Confusion: [][]int{}}
 	c := req.Context
 	firstAnswered := -1
 	budget, work := eeg.MaxTrialOverlap*in.Samples(), int64(0)
@@ -289,7 +225,7 @@ func (t *trialed) each(ctx context.Context, req *eeg.Request, choice *catalog.Ch
 		}
 		return nil, nil, -1, decoders.Errorf(e.Code, details, "none of the %d trials has an answer; the first: %s", len(list), e.Message)
 	}
-	s.count(choice.Entry.Classes, list)
+	countLabels(s, choice.Entry.Classes, list)
 	return list, s, firstAnswered, nil
 }
 
@@ -304,16 +240,16 @@ func spelled(c *eeg.Context, letter string) *eeg.Context {
 }
 
 // one decodes one of several trials. What is wrong with it is in the answer; an error is of the program or the context.
-func (t *trialed) one(ctx context.Context, c *eeg.Context, choice *catalog.Choice, in *decoders.Input, l *loaded, i, lo, hi int) (TrialAnswer, error) {
-	a := TrialAnswer{Clip: t.clip(in.Signal, i, nil, 0), Alternatives: []intent.Ranked{}, RedFlags: []string{}}
+func (t *trialed) one(ctx context.Context, c *eeg.Context, choice *catalog.Choice, in *decoders.Input, l *loaded, i, lo, hi int) (eeg.TrialAnswer, error) {
+	a := eeg.TrialAnswer{Clip: t.clip(in.Signal, i, nil, 0), Alternatives: []eeg.Ranked{}, RedFlags: []string{}}
 	onset := t.trials[i].Events[0].Onset
 	a.Clip.StartS, a.Clip.EndS = round3(float64(lo)/in.Rate), round3(float64(hi)/in.Rate)
-	fail := func(err error) (TrialAnswer, error) {
+	fail := func(err error) (eeg.TrialAnswer, error) {
 		var fault *decoders.Error
 		if !errors.As(err, &fault) {
 			return a, err
 		}
-		a.Error = &TrialError{Code: fault.Code, Message: fault.Message, Details: fault.Details}
+		a.Error = &eeg.TrialError{Code: fault.Code, Message: fault.Message, Details: fault.Details}
 		return a, nil
 	}
 	if !(onset >= 0 && onset < in.Seconds()) || hi-lo < 1 {
@@ -353,8 +289,8 @@ func (t *trialed) one(ctx context.Context, c *eeg.Context, choice *catalog.Choic
 	return a, nil
 }
 
-// count fills in what the labels tell.
-func (s *TrialsSummary) count(classes []string, list []TrialAnswer) {
+// countLabels fills in what the labels tell.
+func countLabels(s *eeg.TrialsSummary, classes []string, list []eeg.TrialAnswer) {
 	labels := map[string]int{}
 	names := slices.Clone(classes)
 	note := func(name string) {

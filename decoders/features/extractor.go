@@ -13,6 +13,7 @@ import (
 	"github.com/neurod/neurod/decoders/dsp"
 	"github.com/neurod/neurod/decoders/epoch"
 	"github.com/neurod/neurod/decoders/recording"
+	"github.com/neurod/neurod/eeg"
 )
 
 // GoodSQI is the quality from which a channel counts as usable.
@@ -410,13 +411,13 @@ func (e *Extractor) combine(w *Window) {
 			frontal++
 		}
 	}
-	a := Scores{
-		MotionLike: e.worst(w.Channels, quarter, func(s *Scores) float64 { return s.MotionLike }),
-		EMGLike:    e.worst(w.Channels, quarter, func(s *Scores) float64 { return s.EMGLike }),
-		BadContact: e.worst(w.Channels, quarter, func(s *Scores) float64 { return s.BadContact }),
-		BlinkLike:  e.worst(w.Channels, min(2, frontal), func(s *Scores) float64 { return s.BlinkLike }),
+	a := eeg.ArtifactScores{
+		MotionLike: e.worst(w.Channels, quarter, func(s *eeg.ArtifactScores) float64 { return s.MotionLike }),
+		EMGLike:    e.worst(w.Channels, quarter, func(s *eeg.ArtifactScores) float64 { return s.EMGLike }),
+		BadContact: e.worst(w.Channels, quarter, func(s *eeg.ArtifactScores) float64 { return s.BadContact }),
+		BlinkLike:  e.worst(w.Channels, min(2, frontal), func(s *eeg.ArtifactScores) float64 { return s.BlinkLike }),
 	}
-	w.Artifacts.Scores = a
+	w.Artifacts.ArtifactScores = a
 	w.Quality.Overall = quality
 	w.Confidence.Overall = usable * (1 - 0.5*max(a.MotionLike, a.EMGLike, a.BlinkLike))
 
@@ -437,7 +438,7 @@ func (e *Extractor) combine(w *Window) {
 }
 
 // worst returns the mean of the k largest scores.
-func (e *Extractor) worst(channels []Channel, k int, score func(*Scores) float64) float64 {
+func (e *Extractor) worst(channels []Channel, k int, score func(*eeg.ArtifactScores) float64) float64 {
 	if k == 0 {
 		return 0
 	}

@@ -6,6 +6,7 @@ import (
 	"gonum.org/v1/gonum/mat"
 
 	"github.com/neurod/neurod/decoders"
+	"github.com/neurod/neurod/eeg"
 )
 
 // Flags of a Summary: stable codes of what is wrong with a clip as a whole.
@@ -23,13 +24,13 @@ type Summary struct {
 	Windows int `json:"windows"` // how many windows were looked at
 	Passed  int `json:"passed"`  // how many of them passed the gate
 	// Overall is the mean quality over windows and channels, PerChannel the mean over windows, 0..1.
-	Overall    float64            `json:"overall"`
-	PerChannel ByChannel[float64] `json:"per_channel"`
-	Confidence float64            `json:"confidence"` // mean over windows
-	Artifacts  Scores             `json:"artifacts"`  // mean over windows
+	Overall    float64                `json:"overall"`
+	PerChannel eeg.ByChannel[float64] `json:"per_channel"`
+	Confidence float64                `json:"confidence"` // mean over windows
+	Artifacts  eeg.ArtifactScores     `json:"artifacts"`  // mean over windows
 	// Channels holds the mean scores of each channel.
-	Channels ByChannel[Scores] `json:"artifacts_per_channel"`
-	Flags    []string          `json:"flags"`
+	Channels eeg.ByChannel[eeg.ArtifactScores] `json:"artifacts_per_channel"`
+	Flags    []string                          `json:"flags"`
 }
 
 // Summarize judges a clip by its 2-s windows, one after another; the last one ends with the clip and may overlap the
@@ -58,8 +59,8 @@ func SummarizeConfig(sig decoders.Signal, cfg Config) (*Summary, error) {
 	defer giveBack(cfg, e)
 	rows, _ := sig.Data.Dims()
 	s := &Summary{
-		PerChannel: ByChannel[float64]{Names: cfg.Channels, Values: make([]float64, rows)},
-		Channels:   ByChannel[Scores]{Names: cfg.Channels, Values: make([]Scores, rows)},
+		PerChannel: eeg.ByChannel[float64]{Names: cfg.Channels, Values: make([]float64, rows)},
+		Channels:   eeg.ByChannel[eeg.ArtifactScores]{Names: cfg.Channels, Values: make([]eeg.ArtifactScores, rows)},
 		Flags:      []string{},
 	}
 	line := make([]float64, rows)
@@ -75,10 +76,10 @@ func SummarizeConfig(sig decoders.Signal, cfg Config) (*Summary, error) {
 		}
 		s.Overall += w.Quality.Overall
 		s.Confidence += w.Confidence.Overall
-		s.Artifacts.add(w.Artifacts.Scores)
+		addScores(&s.Artifacts, w.Artifacts.ArtifactScores)
 		for i := range w.Channels {
 			s.PerChannel.Values[i] += w.Channels[i].SQI
-			s.Channels.Values[i].add(w.Channels[i].Scores)
+			addScores(&s.Channels.Values[i], w.Channels[i].Scores)
 			line[i] += w.Channels[i].LineShare
 		}
 		blinks += above(w.Artifacts.BlinkLike)
@@ -92,11 +93,11 @@ func SummarizeConfig(sig decoders.Signal, cfg Config) (*Summary, error) {
 	k := 1 / float64(s.Windows)
 	s.Overall *= k
 	s.Confidence *= k
-	s.Artifacts.scale(k)
+	scaleScores(&s.Artifacts, k)
 	poor, humming := 0, 0
 	for i := range rows {
 		s.PerChannel.Values[i] *= k
-		s.Channels.Values[i].scale(k)
+		scaleScores(&s.Channels.Values[i], k)
 		poor += above(s.Channels.Values[i].BadContact)
 		humming += above(line[i] * k)
 	}
@@ -179,14 +180,14 @@ func names(sig decoders.Signal) []string {
 	return out
 }
 
-func (s *Scores) add(o Scores) {
+func addScores(s *eeg.ArtifactScores, o eeg.ArtifactScores) {
 	s.BlinkLike += o.BlinkLike
 	s.MotionLike += o.MotionLike
 	s.EMGLike += o.EMGLike
 	s.BadContact += o.BadContact
 }
 
-func (s *Scores) scale(k float64) {
+func scaleScores(s *eeg.ArtifactScores, k float64) {
 	s.BlinkLike *= k
 	s.MotionLike *= k
 	s.EMGLike *= k

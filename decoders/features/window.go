@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"math"
 	"strconv"
+
+	"github.com/neurod/neurod/eeg"
 )
 
 // Number is a float64 that may be unknown: NaN is null in JSON.
@@ -70,26 +72,18 @@ type Ratios struct {
 	ThetaBeta Number `json:"theta_beta"`
 }
 
-// Scores are the artifact scores of a channel or a window, each 0 (none) .. 1 (certain).
-type Scores struct {
-	BlinkLike  float64 `json:"blink_like"`
-	MotionLike float64 `json:"motion_like"`
-	EMGLike    float64 `json:"emg_like"`
-	BadContact float64 `json:"bad_contact"`
-}
-
 // Artifacts are the scores of the window as a whole. Motion, EMG and contact are the mean over the worst quarter of
 // the channels, so that what touches a few of them is seen and a single loose electrode does not stand for all;
 // blinks are the mean of the two strongest frontal channels, because both eyes close together.
 type Artifacts struct {
-	Scores
-	PerChannel ByChannel[Scores] `json:"per_channel"`
+	eeg.ArtifactScores
+	PerChannel eeg.ByChannel[eeg.ArtifactScores] `json:"per_channel"`
 }
 
 // Quality is the signal quality index (SQI), 0..1: of each channel, and their mean.
 type Quality struct {
-	Overall    float64            `json:"overall"`
-	PerChannel ByChannel[float64] `json:"per_channel"`
+	Overall    float64                `json:"overall"`
+	PerChannel eeg.ByChannel[float64] `json:"per_channel"`
 }
 
 // Confidence says how far the window's features can be relied on, 0..1: the mean over all channels of the SQI of
@@ -110,70 +104,9 @@ type Channel struct {
 	Name            string
 	BandPower       BandPower
 	SpectralEntropy Number
-	Scores          Scores
+	Scores          eeg.ArtifactScores
 	SQI             float64
 	LineShare       float64 // power within 1 Hz of the stronger line frequency over the power above 0.5 Hz
 	SD              float64 // µV, after detrending
 	PeakToPeak      float64 // µV, after detrending
-}
-
-// ByChannel is a list of values, one a channel in montage order, that JSON shows as an object keyed by channel name.
-type ByChannel[T any] struct {
-	Names  []string
-	Values []T
-}
-
-// Get returns the value of a channel.
-func (b ByChannel[T]) Get(name string) (v T, ok bool) {
-	for i, n := range b.Names {
-		if n == name {
-			return b.Values[i], true
-		}
-	}
-	return v, false
-}
-
-// MarshalJSON writes an object in montage order.
-func (b ByChannel[T]) MarshalJSON() ([]byte, error) {
-	out := []byte{'{'}
-	for i, n := range b.Names {
-		if i > 0 {
-			out = append(out, ',')
-		}
-		k, err := json.Marshal(n)
-		if err != nil {
-			return nil, err
-		}
-		v, err := json.Marshal(b.Values[i])
-		if err != nil {
-			return nil, err
-		}
-		out = append(append(append(out, k...), ':'), v...)
-	}
-	return append(out, '}'), nil
-}
-
-// UnmarshalJSON reads an object, keeping its order.
-func (b *ByChannel[T]) UnmarshalJSON(data []byte) error {
-	d := json.NewDecoder(bytes.NewReader(data))
-	*b = ByChannel[T]{}
-	if tok, err := d.Token(); err != nil || tok == nil {
-		return err
-	} else if tok != json.Delim('{') {
-		return &json.UnmarshalTypeError{Value: "non-object", Offset: 0}
-	}
-	for d.More() {
-		tok, err := d.Token()
-		if err != nil {
-			return err
-		}
-		var v T
-		if err := d.Decode(&v); err != nil {
-			return err
-		}
-		b.Names = append(b.Names, tok.(string))
-		b.Values = append(b.Values, v)
-	}
-	_, err := d.Token()
-	return err
 }

@@ -1,15 +1,9 @@
 package intent
 
-import "slices"
+import (
+	"slices"
 
-// Severity says what an interface should do about a flag.
-type Severity string
-
-// The severities.
-const (
-	Info     Severity = "info"     // show it where there is room
-	Warning  Severity = "warning"  // show it; do not act without the person confirming
-	Critical Severity = "critical" // stop what is moving and call a person
+	"github.com/neurod/neurod/eeg"
 )
 
 // Codes of red flags.
@@ -36,61 +30,54 @@ const (
 	FlagUndetermined    = "undetermined"
 )
 
-// Flag is one warning about an answer.
-type Flag struct {
-	Code     string   `json:"code"`
-	Severity Severity `json:"severity"`
-	Message  string   `json:"message"`
-}
-
 // table lists the flags in the order in which an answer shows them, gravest first.
-var table = []Flag{
-	{FlagPossibleSeizure, Critical, "The recording looks like a seizure. This is no diagnosis; have a person look at once."},
-	{FlagUnitsSuspect, Warning, "The samples are not in microvolts, or not EEG, by their amplitude; nothing was decoded."},
-	{FlagUndetermined, Warning, "What the person meant cannot be told from this recording; no intent was decoded."},
-	{FlagLowConfidence, Warning, "The answer is hardly more probable than guessing."},
-	{FlagAmbiguous, Warning, "The two most probable intents are close to each other."},
-	{FlagLowQuality, Warning, "Most of the recording is too noisy to rely on; nothing was decoded."},
-	{FlagPoorContact, Warning, "Electrodes have poor contact; the message names them."},
-	{FlagArtifact, Warning, "Blinks, movement or muscle activity cover the brain's signal."},
-	{FlagMontageMismatch, Warning, "The channels are not those that the device has."},
-	{FlagGapInRecording, Warning, "The recording has gaps; what follows one is joined to what was before it."},
-	{FlagSeizureUnknown, Warning, "The recording is too short, too noisy or in a wrong unit to tell whether it looks like a seizure."},
-	{FlagAmplitudeOnly, Warning, "The trained model finds the clip ictal-like, the rules do not, so the answer does not: its amplitude alone may be the reason."},
-	{FlagAlphaLike, Warning, "The strongest frequency looks like the alpha rhythm of closed eyes, not like a flicker."},
-	{FlagEventsIgnored, Warning, "No event leaves enough signal behind it; the recording was decoded from its start."},
-	{FlagNoTarget, Info, "The person seems to look at none of the targets."},
-	{FlagLineNoise, Info, "The power line is strong in the signal."},
-	{FlagMontageAssumed, Info, "Only a channel count was given; the device's usual electrode positions were assumed."},
-	{FlagRateUnusual, Info, "The device is not known to sample at this rate."},
-	{FlagRateResampled, Info, "The recording was sampled more slowly than the model works; the upper part of its band is missing."},
-	{FlagShortRecording, Info, "The recording is shorter than the 2 s that the quality measures need."},
+var table = []eeg.Flag{
+	{Code: FlagPossibleSeizure, Severity: eeg.SeverityCritical, Message: "The recording looks like a seizure. This is no diagnosis; have a person look at once."},
+	{Code: FlagUnitsSuspect, Severity: eeg.SeverityWarning, Message: "The samples are not in microvolts, or not EEG, by their amplitude; nothing was decoded."},
+	{Code: FlagUndetermined, Severity: eeg.SeverityWarning, Message: "What the person meant cannot be told from this recording; no intent was decoded."},
+	{Code: FlagLowConfidence, Severity: eeg.SeverityWarning, Message: "The answer is hardly more probable than guessing."},
+	{Code: FlagAmbiguous, Severity: eeg.SeverityWarning, Message: "The two most probable intents are close to each other."},
+	{Code: FlagLowQuality, Severity: eeg.SeverityWarning, Message: "Most of the recording is too noisy to rely on; nothing was decoded."},
+	{Code: FlagPoorContact, Severity: eeg.SeverityWarning, Message: "Electrodes have poor contact; the message names them."},
+	{Code: FlagArtifact, Severity: eeg.SeverityWarning, Message: "Blinks, movement or muscle activity cover the brain's signal."},
+	{Code: FlagMontageMismatch, Severity: eeg.SeverityWarning, Message: "The channels are not those that the device has."},
+	{Code: FlagGapInRecording, Severity: eeg.SeverityWarning, Message: "The recording has gaps; what follows one is joined to what was before it."},
+	{Code: FlagSeizureUnknown, Severity: eeg.SeverityWarning, Message: "The recording is too short, too noisy or in a wrong unit to tell whether it looks like a seizure."},
+	{Code: FlagAmplitudeOnly, Severity: eeg.SeverityWarning, Message: "The trained model finds the clip ictal-like, the rules do not, so the answer does not: its amplitude alone may be the reason."},
+	{Code: FlagAlphaLike, Severity: eeg.SeverityWarning, Message: "The strongest frequency looks like the alpha rhythm of closed eyes, not like a flicker."},
+	{Code: FlagEventsIgnored, Severity: eeg.SeverityWarning, Message: "No event leaves enough signal behind it; the recording was decoded from its start."},
+	{Code: FlagNoTarget, Severity: eeg.SeverityInfo, Message: "The person seems to look at none of the targets."},
+	{Code: FlagLineNoise, Severity: eeg.SeverityInfo, Message: "The power line is strong in the signal."},
+	{Code: FlagMontageAssumed, Severity: eeg.SeverityInfo, Message: "Only a channel count was given; the device's usual electrode positions were assumed."},
+	{Code: FlagRateUnusual, Severity: eeg.SeverityInfo, Message: "The device is not known to sample at this rate."},
+	{Code: FlagRateResampled, Severity: eeg.SeverityInfo, Message: "The recording was sampled more slowly than the model works; the upper part of its band is missing."},
+	{Code: FlagShortRecording, Severity: eeg.SeverityInfo, Message: "The recording is shorter than the 2 s that the quality measures need."},
 }
 
 // Flags returns the table of red flags: every code with its severity and usual message, gravest first.
-func Flags() []Flag { return slices.Clone(table) }
+func Flags() []eeg.Flag { return slices.Clone(table) }
 
 // FlagOf returns the flag of a code. A code that a decoder made up itself is a warning with its own name.
-func FlagOf(code string) Flag {
+func FlagOf(code string) eeg.Flag {
 	for _, f := range table {
 		if f.Code == code {
 			return f
 		}
 	}
-	return Flag{Code: code, Severity: Warning, Message: "The decoder warns: " + code + "."}
+	return eeg.Flag{Code: code, Severity: eeg.SeverityWarning, Message: "The decoder warns: " + code + "."}
 }
 
 // Sort removes repeated flags, the first of a code stays, and orders them as the table does; unknown codes come
 // after the warnings they are.
-func Sort(flags []Flag) []Flag {
-	rank := func(f Flag) int {
+func Sort(flags []eeg.Flag) []eeg.Flag {
+	rank := func(f eeg.Flag) int {
 		for i, t := range table {
 			if t.Code == f.Code {
 				return 2 * i
 			}
 		}
 		for i, t := range table {
-			if t.Severity == Info {
+			if t.Severity == eeg.SeverityInfo {
 				return 2*i - 1
 			}
 		}
@@ -98,11 +85,11 @@ func Sort(flags []Flag) []Flag {
 	}
 	out := flags[:0:0]
 	for _, f := range flags {
-		if !slices.ContainsFunc(out, func(o Flag) bool { return o.Code == f.Code }) {
+		if !slices.ContainsFunc(out, func(o eeg.Flag) bool { return o.Code == f.Code }) {
 			out = append(out, f)
 		}
 	}
-	slices.SortStableFunc(out, func(a, b Flag) int { return rank(a) - rank(b) })
+	slices.SortStableFunc(out, func(a, b eeg.Flag) int { return rank(a) - rank(b) })
 	return out
 }
 
@@ -121,6 +108,6 @@ func LowConfidence(confidence float64, n int) bool {
 }
 
 // Ambiguous tells whether the first two intents lie within 0.1 of each other.
-func Ambiguous(ranked []Ranked) bool {
+func Ambiguous(ranked []eeg.Ranked) bool {
 	return len(ranked) > 1 && ranked[0].Confidence-ranked[1].Confidence < 0.1
 }

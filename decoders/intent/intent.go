@@ -147,20 +147,14 @@ func slug(s string) string {
 	return strings.Join(parts, "_")
 }
 
-// Ranked is one intent with its confidence.
-type Ranked struct {
-	Intent     string  `json:"intent"`
-	Confidence float64 `json:"confidence"`
-}
-
 // unit is the smallest step of a confidence: finer than any calibration, coarse enough to read.
 const unit = 1e-6
 
 // Rank maps the classes of a result to intents, adds up classes that mean the same, and ranks them. Confidences are
 // whole multiples of 1e-6 and sum to 1: what rounding leaves over goes to the largest remainders. Equal ones are
 // ordered by the rank of their classes.
-func Rank(mode eeg.UIMode, paradigm decoders.Paradigm, classes []decoders.Class, own map[string]string) []Ranked {
-	ranked := make([]Ranked, 0, len(classes))
+func Rank(mode eeg.UIMode, paradigm decoders.Paradigm, classes []decoders.Class, own map[string]string) []eeg.Ranked {
+	ranked := make([]eeg.Ranked, 0, len(classes))
 	at := make(map[string]int, len(classes))
 	var sum float64
 	for _, c := range classes {
@@ -169,7 +163,7 @@ func Rank(mode eeg.UIMode, paradigm decoders.Paradigm, classes []decoders.Class,
 		if !ok {
 			i = len(ranked)
 			at[name] = i
-			ranked = append(ranked, Ranked{Intent: name})
+			ranked = append(ranked, eeg.Ranked{Intent: name})
 		}
 		ranked[i].Confidence += c.Probability
 		sum += c.Probability
@@ -183,12 +177,12 @@ func Rank(mode eeg.UIMode, paradigm decoders.Paradigm, classes []decoders.Class,
 			ranked[i].Confidence = sum / float64(len(ranked))
 		}
 	}
-	slices.SortStableFunc(ranked, func(a, b Ranked) int { return cmp.Compare(b.Confidence, a.Confidence) })
+	slices.SortStableFunc(ranked, func(a, b eeg.Ranked) int { return cmp.Compare(b.Confidence, a.Confidence) })
 	round(ranked, sum)
 	return ranked
 }
 
-func round(ranked []Ranked, sum float64) {
+func round(ranked []eeg.Ranked, sum float64) {
 	units := make([]float64, len(ranked))
 	order := make([]int, len(ranked))
 	left := 1 / unit
@@ -208,5 +202,5 @@ func round(ranked []Ranked, sum float64) {
 		ranked[i].Confidence = n / math.Round(1/unit)
 	}
 	// A remainder can lift an equal one above its better; they differ by one unit at most.
-	slices.SortStableFunc(ranked, func(a, b Ranked) int { return cmp.Compare(b.Confidence, a.Confidence) })
+	slices.SortStableFunc(ranked, func(a, b eeg.Ranked) int { return cmp.Compare(b.Confidence, a.Confidence) })
 }

@@ -136,7 +136,7 @@ func TestRankMergesAndRounds(t *testing.T) {
 	got := intent.Rank(eeg.DefaultMode, decoders.MotorImagery, []decoders.Class{
 		{Name: "left", Probability: 0.4}, {Name: "feet", Probability: 0.35}, {Name: "rest", Probability: 0.25},
 	}, map[string]string{"feet": "halt", "rest": "halt"})
-	want := []intent.Ranked{{Intent: "halt", Confidence: 0.6}, {Intent: "move_left", Confidence: 0.4}}
+	want := []eeg.Ranked{{Intent: "halt", Confidence: 0.6}, {Intent: "move_left", Confidence: 0.4}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
@@ -233,7 +233,7 @@ func TestFlags(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}
 	for _, f := range intent.Flags() {
-		if seen[f.Code] || f.Message == "" || f.Severity != intent.Info && f.Severity != intent.Warning && f.Severity != intent.Critical {
+		if seen[f.Code] || f.Message == "" || f.Severity != eeg.SeverityInfo && f.Severity != eeg.SeverityWarning && f.Severity != eeg.SeverityCritical {
 			t.Errorf("bad row %+v", f)
 		}
 		seen[f.Code] = true
@@ -247,7 +247,7 @@ func TestFlags(t *testing.T) {
 		}
 	}
 	var codes []string
-	for _, f := range intent.Sort([]intent.Flag{intent.FlagOf("montage_assumed"), intent.FlagOf("own_warning"), intent.FlagOf("low_confidence"),
+	for _, f := range intent.Sort([]eeg.Flag{intent.FlagOf("montage_assumed"), intent.FlagOf("own_warning"), intent.FlagOf("low_confidence"),
 		intent.FlagOf("montage_assumed"), intent.FlagOf("possible_seizure")}) {
 		codes = append(codes, f.Code)
 	}
@@ -267,7 +267,7 @@ func TestLowConfidenceKnowsChance(t *testing.T) {
 			t.Errorf("%v of %d: %v", tc.p, tc.n, got)
 		}
 	}
-	if !intent.Ambiguous([]intent.Ranked{{"a", 0.54}, {"b", 0.46}}) || intent.Ambiguous([]intent.Ranked{{"a", 0.56}, {"b", 0.44}}) || intent.Ambiguous([]intent.Ranked{{"a", 1}}) {
+	if !intent.Ambiguous([]eeg.Ranked{{Intent: "a", Confidence: 0.54}, {Intent: "b", Confidence: 0.46}}) || intent.Ambiguous([]eeg.Ranked{{Intent: "a", Confidence: 0.56}, {Intent: "b", Confidence: 0.44}}) || intent.Ambiguous([]eeg.Ranked{{Intent: "a", Confidence: 1}}) {
 		t.Error("ambiguous")
 	}
 	if !strings.HasPrefix(intent.Disclaimer, "BCI outputs are probabilistic") {

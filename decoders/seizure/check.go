@@ -10,6 +10,7 @@ import (
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/epoch"
 	"github.com/neurod/neurod/decoders/recording"
+	"github.com/neurod/neurod/eeg"
 )
 
 // Reasons why there is no verdict.
@@ -37,34 +38,10 @@ const (
 	minUsable = 0.5
 )
 
-// Evidence is what the check measured. Its JSON is finite.
-type Evidence struct {
-	// Score is the ictal_like_score, 0..1: the strongest 10 s of the clip by the rules; from 0.5 on they call it ictal-like.
-	Score   float64 `json:"ictal_like_score"`
-	Reason  string  `json:"reason,omitempty"` // why there is no verdict
-	Seconds float64 `json:"seconds"`
-	// From and To are the strongest 10 s, in s of the clip; the measures below are the medians over its windows and
-	// the channels that show it most.
-	From       float64 `json:"from_s"`
-	To         float64 `json:"to_s"`
-	LineLength float64 `json:"line_length_uv_s"`
-	Limit      float64 `json:"line_length_limit_uv_s"` // that the rhythmicity asks for
-	Rhythm     float64 `json:"rhythmicity"`
-	Frequency  float64 `json:"rhythm_hz"`
-	Slow       float64 `json:"power_ratio_2_12"`
-	Alpha      float64 `json:"alpha_share"`
-	Muscle     float64 `json:"log_muscle_ratio"`
-	Mobility   float64 `json:"hjorth_mobility_hz"`
-	Complexity float64 `json:"hjorth_complexity"`
-	// Channels show the pattern themselves; Usable is the number of channels that could be read.
-	Channels []string `json:"channels"`
-	Usable   int      `json:"usable_channels"`
-}
-
 // Check judges a clip (channels × samples, µV) by rules that need no training. The verdict is nil where the clip is
 // shorter than 10 s, where less than half of it can be read, where its amplitude is none of EEG in µV, or where the samples are no EEG;
 // the evidence says why. A true verdict is a reason to look, not a diagnosis.
-func Check(sig decoders.Signal) (verdict *bool, evidence Evidence) {
+func Check(sig decoders.Signal) (verdict *bool, evidence eeg.SeizureEvidence) {
 	a, err := check(sig)
 	if err != nil {
 		a = unknown(sig, ReasonInvalid)
@@ -73,7 +50,7 @@ func Check(sig decoders.Signal) (verdict *bool, evidence Evidence) {
 			a.Reason = ReasonTooShort
 		}
 	}
-	return a.verdict(), a.Evidence
+	return a.verdict(), a.SeizureEvidence
 }
 
 // check is Check with the reason as an error where the data cannot be judged at all.
@@ -94,13 +71,13 @@ func check(sig decoders.Signal) (assessment, error) {
 // assessment is what is found of a clip. Verdict, classes and confidence all follow from it, so that they cannot contradict each
 // other: where there is a reason against a verdict there is none, and nothing is more probable than something else.
 type assessment struct {
-	Evidence
+	eeg.SeizureEvidence
 	probability float64 // of ictal-like, from one half on it is called so; without meaning where there is a reason
 	leaning     bool    // whether a model would call a clip so that is too short for a verdict
 }
 
 func unknown(sig decoders.Signal, reason string) assessment {
-	a := assessment{Evidence: newEvidence(sig)}
+	a := assessment{SeizureEvidence: newEvidence(sig)}
 	a.Reason = reason
 	return a
 }
@@ -114,8 +91,8 @@ func (a *assessment) verdict() *bool {
 	return &v
 }
 
-func newEvidence(sig decoders.Signal) Evidence {
-	ev := Evidence{Channels: []string{}}
+func newEvidence(sig decoders.Signal) eeg.SeizureEvidence {
+	ev := eeg.SeizureEvidence{Channels: []string{}}
 	if s := sig.Seconds(); s < 1e9 { // a rate near 0 makes it absurd or infinite
 		ev.Seconds = s
 	}
@@ -165,8 +142,8 @@ func (w *measure) notMuscle() float64 { return 1 - ramp(w.Muscle, -0.5, 0.3) }
 
 // judge applies rules, given as the score of a window, 0..1.
 func (c *clip) judge(rules func(*measure) float64) assessment {
-	a := assessment{Evidence: Evidence{Channels: []string{}, Seconds: c.seconds}}
-	ev := &a.Evidence
+	a := assessment{SeizureEvidence: eeg.SeizureEvidence{Channels: []string{}, Seconds: c.seconds}}
+	ev := &a.SeizureEvidence
 	if len(c.windows[0]) < stretch {
 		ev.Reason = ReasonTooShort
 		return a

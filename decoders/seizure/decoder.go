@@ -51,7 +51,7 @@ func (*Rules) Decode(ctx context.Context, in *decoders.Input) (*decoders.Result,
 		return nil, err
 	}
 	in.Step("rules")
-	return a.answer(NoPattern, map[string]any{"rules": a.Evidence}), nil
+	return a.answer(NoPattern, map[string]any{"rules": a.SeizureEvidence}), nil
 }
 
 // doubt is what is left for the other class however clear a clip is: of 350 clips of Bonn that were held out 9 are called wrongly,

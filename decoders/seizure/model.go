@@ -386,7 +386,7 @@ func (m *model) Decode(ctx context.Context, in *decoders.Input) (*decoders.Resul
 	in.Step("measure")
 	a := c.judge(m.cfg.ictalLike)
 	in.Step("rules")
-	evidence := map[string]any{"amplitude": m.cfg.Amplitude, "rules": a.Evidence}
+	evidence := map[string]any{"amplitude": m.cfg.Amplitude, "rules": a.SeizureEvidence}
 	p, ok := m.probability(c)
 	if ok {
 		evidence["model_probability"] = p

@@ -29,6 +29,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/neurod/neurod/decoders/catalog"
+	"github.com/neurod/neurod/eeg"
 	"github.com/neurod/neurod/handlers"
 	"github.com/neurod/neurod/internal/auth"
 	"github.com/neurod/neurod/internal/build"
@@ -281,7 +282,7 @@ func (a *App) loadModels() error {
 		if _, err := os.ReadDir(dir); err != nil { // a folder that is not there would pass for an empty one
 			return fmt.Errorf("app: models: %w", err)
 		}
-		n, err := cat.AddFS(os.DirFS(dir), catalog.Directory)
+		n, err := cat.AddFS(os.DirFS(dir), eeg.SourceDirectory)
 		if err != nil {
 			return fmt.Errorf("app: models in %s: %w", dir, err)
 		}

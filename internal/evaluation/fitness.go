@@ -191,7 +191,7 @@ func btoi(b bool) int {
 }
 
 // ask sends a clip as a client would, as float32. An answer that the data refuse is nil.
-func (f fit) ask(ctx context.Context, sig decoders.Signal, in eeg.Input) (*decode.Output, error) {
+func (f fit) ask(ctx context.Context, sig decoders.Signal, in eeg.Input) (*eeg.Result, error) {
 	in.Type, in.SampleRate = "eeg", sig.Rate
 	in.Channels = &eeg.Channels{Count: len(sig.Channels), Names: sig.Channels}
 	rows, n := sig.Data.Dims()
@@ -209,7 +209,7 @@ func (f fit) ask(ctx context.Context, sig decoders.Signal, in eeg.Input) (*decod
 }
 
 // note counts the answer of the seizure check to a clip without a seizure.
-func (v *verdicts) note(out *decode.Output) {
+func (v *verdicts) note(out *eeg.Result) {
 	v.clips++
 	switch {
 	case out == nil || out.SeizureDetected == nil:
@@ -253,7 +253,7 @@ func (f fit) addCost(folder string, r refusals) {
 type sweep struct{ clips, asked, answered, confident, contradictory, changed int }
 
 func (f fit) sweep(ctx context.Context, s *sweep, sig decoders.Signal, in eeg.Input) error {
-	var at []*decode.Output
+	var at []*eeg.Result
 	for _, gain := range gains {
 		x := mat.DenseCopyOf(sig.Data)
 		x.Scale(gain, x)

@@ -11,6 +11,7 @@ import (
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/features"
 	"github.com/neurod/neurod/decoders/recording"
+	"github.com/neurod/neurod/eeg"
 	"github.com/neurod/neurod/internal/recordings"
 )
 
@@ -56,7 +57,7 @@ func (e *evaluator) artifacts(context.Context) error {
 				continue
 			}
 			n, passed := 0, 0
-			var sum features.Scores
+			var sum eeg.ArtifactScores
 			err = eachWindow(sig, func(w *window, _ *mat.Dense) {
 				n++
 				if w.Gate.Passed {

@@ -17,6 +17,7 @@ import (
 	"github.com/neurod/neurod/decoders/catalog"
 	"github.com/neurod/neurod/decoders/decodertest"
 	"github.com/neurod/neurod/decoders/synthetic"
+	"github.com/neurod/neurod/eeg"
 	"github.com/neurod/neurod/internal/crossval"
 	"github.com/neurod/neurod/internal/recordings"
 	"github.com/neurod/neurod/internal/results"
@@ -36,7 +37,7 @@ func builtin(t testing.TB) (*catalog.Catalog, map[string]catalog.Entry) {
 	}
 	models := map[string]catalog.Entry{}
 	for _, e := range cat.List() {
-		if e.Source == catalog.BuiltIn {
+		if e.Source == eeg.SourceBuiltIn {
 			models[e.Name] = e
 		}
 	}

@@ -25,6 +25,7 @@ import (
 	"github.com/neurod/neurod/decoders/seizure"
 	"github.com/neurod/neurod/decoders/ssvep"
 	"github.com/neurod/neurod/decoders/synthetic"
+	"github.com/neurod/neurod/eeg"
 )
 
 // decoderCase is one timed piece of the science and the longest it may take.
@@ -321,7 +322,7 @@ func windowNumbers(w *features.Window) []float64 {
 			out = append(out, of(&w.Channels[i]))
 		}
 	}
-	b, a := w.Features.BandPower, w.Artifacts.Scores
+	b, a := w.Features.BandPower, w.Artifacts.ArtifactScores
 	passed := 0.0
 	if w.Gate.Passed {
 		passed = 1
@@ -427,7 +428,7 @@ func check(context.Context) (*trial, error) {
 			behind[i] = 1
 		}
 	}
-	var ev seizure.Evidence
+	var ev eeg.SeizureEvidence
 	return &trial{
 		call: func() error {
 			var verdict *bool
