@@ -14,8 +14,6 @@ import (
 // Core Data Format", 1.0 and 2.0.
 const BrainVision Format = "BrainVision"
 
-const mostHeader = 8 << 20 // bytes of a .vhdr or .vmrk; those of 256 channels have 30 kB
-
 // brainVisionHeader is what a .vhdr says.
 type brainVisionHeader struct {
 	dataFile, markerFile string
@@ -46,27 +44,27 @@ func ReadBrainVision(header io.Reader, samples io.ReaderAt, size int64, marker i
 	if h.trigger {
 		c := &rec.Channels[len(rec.Channels)-1]
 		c.Kind, c.Unit = Trigger, ""
-		var state triggerState
-		rec.Events = state.add(rec.Events, c.Samples, c.Rate, false, rec)
-		rec.warn("the last column is not declared by the header: it is taken for the V-Amp's trigger inputs")
+		var state Triggers
+		rec.Events = state.Add(rec.Events, c.Samples, c.Rate, false, rec)
+		rec.Warnf("the last column is not declared by the header: it is taken for the V-Amp's trigger inputs")
 	}
 	if marker != nil {
 		if err := readBrainVisionMarkers(marker, 1e6/h.interval, rec); err != nil {
 			return nil, err
 		}
 	}
-	rec.annotationEvents()
-	return rec.finish(), nil
+	rec.AddAnnotationEvents()
+	return rec.Finish(), nil
 }
 
 // ini walks over the key=value lines of a BrainVision text file; section names come in lower case, since writers
 // differ in theirs.
 func ini(r io.Reader, visit func(section, key, value string) error) error {
-	b, err := readLimited(r, mostHeader, BrainVision)
+	b, err := ReadLimited(r, MostHeader, BrainVision)
 	if err != nil {
 		return err
 	}
-	s := strings.TrimPrefix(validText(string(b)), "\ufeff")
+	s := strings.TrimPrefix(ValidText(string(b)), "\ufeff")
 	section := ""
 	for line := range strings.Lines(s) {
 		line = strings.TrimSpace(line)
@@ -89,7 +87,7 @@ func ini(r io.Reader, visit func(section, key, value string) error) error {
 }
 
 func readBrainVisionHeader(r io.Reader) (*brainVisionHeader, error) {
-	b, err := readLimited(r, mostHeader, BrainVision)
+	b, err := ReadLimited(r, MostHeader, BrainVision)
 	if err != nil {
 		return nil, err
 	}
@@ -112,18 +110,18 @@ func readBrainVisionHeader(r io.Reader) (*brainVisionHeader, error) {
 				h.vectorized = strings.EqualFold(value, "VECTORIZED")
 			case "datatype":
 				if !strings.EqualFold(value, "TIMEDOMAIN") {
-					return unsupported(BrainVision, map[string]any{"data_type": value}, "data of type %s are no recording", value)
+					return Unsupported(BrainVision, map[string]any{"data_type": value}, "data of type %s are no recording", value)
 				}
 			case "numberofchannels":
 				n, err := strconv.Atoi(value)
-				if err != nil || n < 1 || n > mostColumns {
-					return malformed(BrainVision, map[string]any{"channels": value}, "NumberOfChannels is %q", value)
+				if err != nil || n < 1 || n > MostColumns {
+					return Malformed(BrainVision, map[string]any{"channels": value}, "NumberOfChannels is %q", value)
 				}
 				count = n
 			case "samplinginterval":
 				v, err := strconv.ParseFloat(strings.Replace(value, ",", ".", 1), 64)
 				if err != nil || !(v > 0) || math.IsInf(v, 0) {
-					return malformed(BrainVision, map[string]any{"sampling_interval": value}, "SamplingInterval is %q", value)
+					return Malformed(BrainVision, map[string]any{"sampling_interval": value}, "SamplingInterval is %q", value)
 				}
 				h.interval = v
 			}
@@ -136,11 +134,11 @@ func readBrainVisionHeader(r io.Reader) (*brainVisionHeader, error) {
 			}
 		case "channel infos":
 			n, err := strconv.Atoi(strings.TrimPrefix(strings.ToLower(key), "ch"))
-			if err != nil || n < 1 || n > mostColumns {
-				return malformed(BrainVision, map[string]any{"key": key}, "%q is no channel", key)
+			if err != nil || n < 1 || n > MostColumns {
+				return Malformed(BrainVision, map[string]any{"key": key}, "%q is no channel", key)
 			}
 			for len(h.channels) < n {
-				h.channels = append(h.channels, brainVisionChannel{gain: 1, unit: microvolt})
+				h.channels = append(h.channels, brainVisionChannel{gain: 1, unit: Microvolt})
 			}
 			return h.channels[n-1].parse(value)
 		}
@@ -150,13 +148,13 @@ func readBrainVisionHeader(r io.Reader) (*brainVisionHeader, error) {
 		return nil, err
 	}
 	if format != "BINARY" {
-		return nil, unsupported(BrainVision, map[string]any{"data_format": format}, "data written as %s are not read, only BINARY", format)
+		return nil, Unsupported(BrainVision, map[string]any{"data_format": format}, "data written as %s are not read, only BINARY", format)
 	}
 	if count == 0 || h.interval == 0 {
-		return nil, malformed(BrainVision, nil, "the header lacks NumberOfChannels or SamplingInterval")
+		return nil, Malformed(BrainVision, nil, "the header lacks NumberOfChannels or SamplingInterval")
 	}
 	if len(h.channels) != count {
-		return nil, malformed(BrainVision, map[string]any{"channels": count, "channels_described": len(h.channels)},
+		return nil, Malformed(BrainVision, map[string]any{"channels": count, "channels_described": len(h.channels)},
 			"the header says %d channels and describes %d", count, len(h.channels))
 	}
 	return h, nil
@@ -173,15 +171,15 @@ func (c *brainVisionChannel) parse(value string) error {
 	if res := strings.TrimSpace(f[2]); res != "" {
 		v, err := strconv.ParseFloat(res, 64)
 		if err != nil || math.IsNaN(v) || math.IsInf(v, 0) {
-			return malformed(BrainVision, map[string]any{"channel": c.label, "resolution": res}, "the resolution of channel %s is %q", c.label, res)
+			return Malformed(BrainVision, map[string]any{"channel": c.label, "resolution": res}, "the resolution of channel %s is %q", c.label, res)
 		}
 		c.gain = v
 	}
 	unit := strings.TrimSpace(f[3])
 	if unit == "" {
-		unit = microvolt
+		unit = Microvolt
 	}
-	u, factor := toMicrovolt(unit)
+	u, factor := ToMicrovolt(unit)
 	c.unit = u
 	c.gain *= factor
 	return nil
@@ -206,24 +204,24 @@ func (h *brainVisionHeader) readSamples(r io.ReaderAt, size int64, rec *Recordin
 	case "IEEE_FLOAT_64":
 		width, value = 8, func(b []byte) float64 { return math.Float64frombits(order.Uint64(b)) }
 	default:
-		return unsupported(BrainVision, map[string]any{"binary_format": h.sample}, "samples written as %q are not read", h.sample)
+		return Unsupported(BrainVision, map[string]any{"binary_format": h.sample}, "samples written as %q are not read", h.sample)
 	}
 	columns := len(h.channels)
 	if h.trigger {
 		if undeclared := int64(width * (columns + 1)); size%undeclared == 0 || size%int64(width*columns) != 0 {
 			h.channels = append(h.channels, brainVisionChannel{label: "Trigger", gain: 1})
 		} else {
-			rec.warn("the header is of a V-Amp, whose files have a trigger column behind the channels; %d bytes hold none", size)
+			rec.Warnf("the header is of a V-Amp, whose files have a trigger column behind the channels; %d bytes hold none", size)
 			h.trigger = false
 		}
 	}
 	frame := int64(width * len(h.channels))
 	n := size / frame
 	if n == 0 {
-		return malformed(BrainVision, map[string]any{"bytes": size, "bytes_per_sample": frame}, "the data file holds no sample of all channels")
+		return Malformed(BrainVision, map[string]any{"bytes": size, "bytes_per_sample": frame}, "the data file holds no sample of all channels")
 	}
 	if extra := size - n*frame; extra > 0 {
-		rec.warn("%d bytes after the last sample were ignored", extra)
+		rec.Warnf("%d bytes after the last sample were ignored", extra)
 	}
 	for _, c := range h.channels {
 		rec.Channels = append(rec.Channels, Channel{Label: c.label, Unit: c.unit, Rate: 1e6 / h.interval, Samples: make([]float64, n)})
@@ -237,7 +235,7 @@ func (h *brainVisionHeader) readSamples(r io.ReaderAt, size int64, rec *Recordin
 			at := int64(k) * n * int64(width)
 			for len(dst) > 0 {
 				m := min(len(dst), len(buf)/width)
-				if err := readFull(r, buf[:m*width], at, BrainVision, "samples"); err != nil {
+				if err := ReadFull(r, buf[:m*width], at, BrainVision, "samples"); err != nil {
 					return err
 				}
 				for i := range m {
@@ -250,7 +248,7 @@ func (h *brainVisionHeader) readSamples(r io.ReaderAt, size int64, rec *Recordin
 	}
 	for done := int64(0); done < n; {
 		m := min(n-done, int64(len(buf))/frame)
-		if err := readFull(r, buf[:m*frame], done*frame, BrainVision, "samples"); err != nil {
+		if err := ReadFull(r, buf[:m*frame], done*frame, BrainVision, "samples"); err != nil {
 			return err
 		}
 		b := buf
@@ -273,7 +271,7 @@ func readBrainVisionMarkers(r io.Reader, rate float64, rec *Recording) error {
 			return nil
 		}
 		f := strings.Split(value, ",")
-		if len(f) < 3 || len(rec.Annotations) >= mostEvents {
+		if len(f) < 3 || len(rec.Annotations) >= MostEvents {
 			bad++
 			return nil
 		}
@@ -307,10 +305,10 @@ func readBrainVisionMarkers(r io.Reader, rate float64, rec *Recording) error {
 		return nil
 	})
 	if bad > 0 {
-		rec.warn("%d markers cannot be read and were left out", bad)
+		rec.Warnf("%d markers cannot be read and were left out", bad)
 	}
 	if segments > 1 {
-		rec.warn("the recording was paused %d times: the samples on both sides are adjacent", segments-1)
+		rec.Warnf("the recording was paused %d times: the samples on both sides are adjacent", segments-1)
 	}
 	return err
 }

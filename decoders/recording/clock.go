@@ -45,7 +45,7 @@ type rowClock struct {
 	pushed      int     // rows that are in ahead, or were
 	adjust      float64 // s of e that are explained, by whole cycles, losses without a counter, and disagreements
 	lost        int64   // samples so far
-	gaps        []rowGap
+	gaps        []RowGap
 	disagree    []clockFault
 	faults      int
 	unexplained int // steps of the counter that cannot be told, without stamps
@@ -76,8 +76,8 @@ type clockRow struct {
 	step     int64 // of it from the row before
 }
 
-// rowGap is a loss before a row.
-type rowGap struct {
+// RowGap is a loss before a row.
+type RowGap struct {
 	Row  int   `json:"row"`  // samples before it
 	Lost int64 `json:"lost"` // samples
 }
@@ -86,6 +86,12 @@ type rowGap struct {
 type clockFault struct {
 	line             int
 	counter, stamped float64 // samples missing by the one and by the other
+}
+
+// ratesOf are the rates of a device, Hz, the usual one first.
+func ratesOf(device string) []float64 {
+	m, _ := Device(device)
+	return m.Rates
 }
 
 // slowest is below the rate of any headset, Hz: rows that are rarer are picked out of its samples.
@@ -543,7 +549,7 @@ func (c *rowClock) row(i int) {
 	}
 	if missing > 0 {
 		if len(c.gaps) < mostGaps {
-			c.gaps = append(c.gaps, rowGap{Row: at, Lost: missing})
+			c.gaps = append(c.gaps, RowGap{Row: at, Lost: missing})
 			c.lost += missing
 		} else {
 			c.beyond = true
@@ -656,7 +662,7 @@ func (c *rowClock) fault(i int, counter, stamped float64) {
 type clock struct {
 	rate      float64 // Hz
 	irregular bool
-	gaps      []rowGap
+	gaps      []RowGap
 }
 
 // finish judges the last rows. ok is false where nothing tells the rate.
@@ -702,10 +708,10 @@ func (c *rowClock) finish(rec *Recording) (out clock, ok bool) {
 	case out.rate == 0:
 		out.rate = measured
 	case !agrees(out.rate) && isNear && slices.Contains(c.device, near) && !slices.Contains(c.device, out.rate):
-		rec.warn("the header says %g Hz; the device samples at %g Hz, and so say the time stamps: %g Hz is used", out.rate, near, near)
+		rec.Warnf("the header says %g Hz; the device samples at %g Hz, and so say the time stamps: %g Hz is used", out.rate, near, near)
 		out.rate = near
 	case !agrees(out.rate) && c.last.stamp-c.first.stamp > 2:
-		rec.warn("the clocks disagree: the header says %g Hz, the time stamps %.6g Hz; %g Hz is used", out.rate, measured, out.rate)
+		rec.Warnf("the clocks disagree: the header says %g Hz, the time stamps %.6g Hz; %g Hz is used", out.rate, measured, out.rate)
 	}
 	c.warnings(rec, out)
 	return out, out.rate > 0
@@ -717,34 +723,34 @@ func (c *rowClock) warnings(rec *Recording, out clock) {
 		if c.stamped {
 			how = "the time stamps alone tell what was lost"
 		}
-		rec.warn("the sample index counts in no way that is known: %s", how)
+		rec.Warnf("the sample index counts in no way that is known: %s", how)
 	}
 	for _, f := range c.disagree {
 		switch {
 		case f.stamped < 0:
-			rec.warn("the clocks disagree at line %d: the time stamps go back by %.4g s; the samples are taken as adjacent", f.line, -f.stamped/c.rate)
+			rec.Warnf("the clocks disagree at line %d: the time stamps go back by %.4g s; the samples are taken as adjacent", f.line, -f.stamped/c.rate)
 		default:
-			rec.warn("the clocks disagree at line %d: %.0f samples are missing by the sample index, %.0f by the time stamps", f.line, f.counter, f.stamped)
+			rec.Warnf("the clocks disagree at line %d: %.0f samples are missing by the sample index, %.0f by the time stamps", f.line, f.counter, f.stamped)
 		}
 	}
 	if more := c.faults - len(c.disagree); more > 0 {
-		rec.warn("the clocks disagree in %d more places", more)
+		rec.Warnf("the clocks disagree in %d more places", more)
 	}
 	if c.unexplained > 0 {
-		rec.warn("the sample index begins anew %d times: what is missing there cannot be told", c.unexplained)
+		rec.Warnf("the sample index begins anew %d times: what is missing there cannot be told", c.unexplained)
 	}
 	if c.beyond {
-		rec.warn("only the first %d gaps were kept", mostGaps)
+		rec.Warnf("only the first %d gaps were kept", mostGaps)
 	}
 	if out.irregular {
-		rec.warn("the rows are not evenly spaced: %.4g Hz is only their average", out.rate)
+		rec.Warnf("the rows are not evenly spaced: %.4g Hz is only their average", out.rate)
 	}
 	if n := len(out.gaps); n > 0 && !out.irregular {
 		lost := decoders.Counted(int(c.lost), "sample") + " were"
 		if c.lost == 1 {
 			lost = "1 sample was"
 		}
-		rec.warn("%s lost, in %s, the first after %.6g s", lost, decoders.Counted(n, "place"), float64(out.gaps[0].Row)/out.rate)
+		rec.Warnf("%s lost, in %s, the first after %.6g s", lost, decoders.Counted(n, "place"), float64(out.gaps[0].Row)/out.rate)
 	}
 }
 

@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 )
 
 // EDF: Kemp et al. 1992, "A simple format for exchange of digitized polygraphic recordings". EDF+: Kemp and Olivan
@@ -33,9 +32,6 @@ type edfSignal struct {
 	trigger                 bool
 	channel                 int // index into Recording.Channels, -1 for annotations
 }
-
-// signalMemory is more than a signal takes in memory beside its samples: its header, its channel and their names.
-const signalMemory = 1 << 10
 
 // edfHeader is what the header says, checked against the size of the file.
 type edfHeader struct {
@@ -62,7 +58,7 @@ func ReadEDF(r io.ReaderAt, size int64) (*Recording, error) { return readWhole(E
 func ReadBDF(r io.ReaderAt, size int64) (*Recording, error) { return readWhole(BDF, "", r, size) }
 
 // openEDF reads the header of a source of size bytes.
-func openEDF(src *source, size int64, format Format) (*Stream, error) {
+func openEDF(src *Source, size int64, format Format) (*Stream, error) {
 	rec := &Recording{Format: format}
 	h, err := readEDFHeader(src, size, format, rec)
 	if err != nil {
@@ -72,41 +68,43 @@ func openEDF(src *source, size int64, format Format) (*Stream, error) {
 		return nil, err
 	}
 	h.describe(rec)
-	s := &edfStream{src: src, h: h, rec: rec, skip: make([]bool, len(rec.Channels)), triggers: make([]triggerState, len(h.signals))}
+	s := &edfStream{src: src, h: h, rec: rec, skip: make([]bool, len(rec.Channels)), triggers: make([]Triggers, len(h.signals))}
 	expect := make([]int, len(rec.Channels))
 	for i := range h.signals {
 		if c := h.signals[i].channel; c >= 0 {
 			expect[c] = int(h.records * h.signals[i].perRecord)
 		}
 	}
-	return &Stream{src: src, rec: rec, expect: expect, skip: s.skip, source: s}, nil
+	stream := NewStream(src, rec, s, s.skip)
+	stream.Expect(expect)
+	return stream, nil
 }
 
 // surveyEDF is Survey for EDF and BDF.
-func surveyEDF(src *source, format Format) (*Recording, error) {
+func surveyEDF(src *Source, format Format) (*Recording, error) {
 	rec := &Recording{Format: format}
-	h, err := readEDFHeader(src, unknownSize, format, rec)
+	h, err := readEDFHeader(src, UnknownSize, format, rec)
 	if err != nil {
 		return nil, err
 	}
-	if err := src.hold(h.perRecord*(h.width+8), format, "samples of a data record"); err != nil {
+	if err := src.Hold(h.perRecord*(h.width+8), format, "samples of a data record"); err != nil {
 		return nil, err // before the file has been read
 	}
 	// The first record may tell that the recording began within the second.
-	record, err := src.bytes(h.perRecord*h.width, format, "first data record")
+	record, err := src.Bytes(h.perRecord*h.width, format, "first data record")
 	switch {
 	case err == nil:
 		s := edfStream{h: h}
 		if start := s.readLists(record); start > 0 && start < 1 && !h.start.IsZero() {
 			h.start = h.start.Add(time.Duration(math.Round(start * 1e9)))
 		}
-	case !endsEarly(err): // a file without a whole record is for countRecords
+	case !EndsEarly(err): // a file without a whole record is for countRecords
 		return nil, err
 	}
-	if err := src.end(); err != nil {
+	if err := src.End(); err != nil {
 		return nil, err
 	}
-	if err := h.countRecords(src.at, rec); err != nil {
+	if err := h.countRecords(src.At(), rec); err != nil {
 		return nil, err
 	}
 	h.describe(rec)
@@ -122,34 +120,26 @@ func (h *edfHeader) describe(rec *Recording) {
 			s.channel = -1
 			continue
 		}
-		c := Channel{Label: s.label, Unit: s.unit, Rate: cleanRate(float64(s.perRecord) / h.duration)}
+		c := Channel{Label: s.label, Unit: s.unit, Rate: CleanRate(float64(s.perRecord) / h.duration)}
 		if s.trigger {
 			c.Kind, c.Unit = Trigger, ""
 		}
 		s.channel = len(rec.Channels)
 		rec.Channels = append(rec.Channels, c)
 	}
-	rec.nameChannels()
-}
-
-// cleanRate removes the rounding of a division: 59 samples in 0.236 s are 250 Hz.
-func cleanRate(hz float64) float64 {
-	if near := math.Round(hz*1e6) / 1e6; math.Abs(near-hz) < 1e-12*hz {
-		return near
-	}
-	return hz
+	rec.NameChannels()
 }
 
 // readEDFHeader reads and checks the header of a source of size bytes; what it tolerates it says in rec. The number of
 // records is left to countRecords.
-func readEDFHeader(src *source, size int64, format Format, rec *Recording) (*edfHeader, error) {
+func readEDFHeader(src *Source, size int64, format Format, rec *Recording) (*edfHeader, error) {
 	const block = 256 // bytes of the fixed part and of each signal's part
 	if size < block {
-		return nil, malformed(format, map[string]any{"bytes": size, "bytes_needed": block},
+		return nil, Malformed(format, map[string]any{"bytes": size, "bytes_needed": block},
 			"%d bytes are too few for a header of %d", size, block)
 	}
 	fixed := make([]byte, block)
-	if err := src.full(fixed, format, "header"); err != nil {
+	if err := src.Full(fixed, format, "header"); err != nil {
 		return nil, err
 	}
 	h := &edfHeader{format: format, width: 2, continuous: true}
@@ -157,8 +147,8 @@ func readEDFHeader(src *source, size int64, format Format, rec *Recording) (*edf
 	if format == BDF {
 		h.width, plusC, plusD = 3, BDFPlusC, BDFPlusD
 	}
-	h.patient, h.recording = text(fixed[8:88]), text(fixed[88:168])
-	reserved := text(fixed[192:236])
+	h.patient, h.recording = HeaderText(fixed[8:88]), HeaderText(fixed[88:168])
+	reserved := HeaderText(fixed[192:236])
 	// Exports by converters carry "EDF+C" in BDF too; the version byte decides the width, this the rest.
 	switch {
 	case strings.HasPrefix(reserved, "EDF+C"), strings.HasPrefix(reserved, "BDF+C"):
@@ -166,21 +156,21 @@ func readEDFHeader(src *source, size int64, format Format, rec *Recording) (*edf
 	case strings.HasPrefix(reserved, "EDF+D"), strings.HasPrefix(reserved, "BDF+D"):
 		h.format, h.continuous = plusD, false
 	}
-	h.start = edfStart(text(fixed[168:176]), text(fixed[176:184]), h.recording, rec)
+	h.start = edfStart(HeaderText(fixed[168:176]), HeaderText(fixed[176:184]), h.recording, rec)
 	count, err := edfInt(fixed[252:256], format, "number of signals")
 	if err != nil {
 		return nil, err
 	}
 	if count < 1 {
-		return nil, malformed(format, map[string]any{"signals": count}, "the header names %d signals", count)
+		return nil, Malformed(format, map[string]any{"signals": count}, "the header names %d signals", count)
 	}
 	h.length = (count + 1) * block
 	if h.length > size {
-		return nil, malformed(format, map[string]any{"signals": count, "bytes": size, "bytes_needed": h.length},
+		return nil, Malformed(format, map[string]any{"signals": count, "bytes": size, "bytes_needed": h.length},
 			"%d signals need a header of %d bytes, the file has %d", count, h.length, size)
 	}
 	if stated, err := edfInt(fixed[184:192], format, "header length"); err != nil || stated != h.length {
-		rec.warn("the header length field says %q; %d signals make %d bytes", text(fixed[184:192]), count, h.length)
+		rec.Warnf("the header length field says %q; %d signals make %d bytes", HeaderText(fixed[184:192]), count, h.length)
 	}
 	if h.claimed, err = edfInt(fixed[236:244], format, "number of data records"); err != nil {
 		return nil, err
@@ -189,20 +179,20 @@ func readEDFHeader(src *source, size int64, format Format, rec *Recording) (*edf
 		return nil, err
 	}
 	if h.duration < 0 {
-		return nil, malformed(format, map[string]any{"record_duration": h.duration}, "a data record lasts %g s", h.duration)
+		return nil, Malformed(format, map[string]any{"record_duration": h.duration}, "a data record lasts %g s", h.duration)
 	}
-	body, err := src.bytes(h.length-block, format, fmt.Sprintf("header of %d signals", count))
+	body, err := src.Bytes(h.length-block, format, fmt.Sprintf("header of %d signals", count))
 	if err != nil {
 		return nil, err
 	}
-	if err := src.hold(int64(count)*signalMemory, format, "signals"); err != nil {
+	if err := src.Hold(int64(count)*SignalMemory, format, "signals"); err != nil {
 		return nil, err
 	}
 	if err := h.readSignals(body, count, format, rec); err != nil {
 		return nil, err
 	}
 	if h.perRecord == 0 {
-		return nil, malformed(h.format, nil, "the header names signals without samples")
+		return nil, Malformed(h.format, nil, "the header names signals without samples")
 	}
 	return h, nil
 }
@@ -222,14 +212,14 @@ func (h *edfHeader) readSignals(body []byte, count int64, format Format, rec *Re
 	waves := false
 	for i := range h.signals {
 		s := &h.signals[i]
-		s.label, s.transducer = text(field(0, i)), text(field(1, i))
+		s.label, s.transducer = HeaderText(field(0, i)), HeaderText(field(1, i))
 		what := func(name string) string { return fmt.Sprintf("%s of signal %d (%s)", name, i+1, s.label) }
 		var err error
 		if s.perRecord, err = edfInt(field(8, i), format, what("samples per record")); err != nil {
 			return err
 		}
 		if s.perRecord < 0 || s.perRecord > math.MaxInt32 {
-			return malformed(format, map[string]any{"signal": i + 1, "samples_per_record": s.perRecord},
+			return Malformed(format, map[string]any{"signal": i + 1, "samples_per_record": s.perRecord},
 				"signal %d (%s) has %d samples a record", i+1, s.label, s.perRecord)
 		}
 		s.first = h.perRecord
@@ -239,14 +229,14 @@ func (h *edfHeader) readSignals(body []byte, count int64, format Format, rec *Re
 			continue
 		}
 		waves = waves || s.perRecord > 0
-		s.trigger = isTrigger(s.label)
+		s.trigger = IsTrigger(s.label)
 		if err := s.scale(field(2, i), field(3, i), field(4, i), field(5, i), field(6, i), format, what, rec); err != nil {
 			return err
 		}
 	}
 	if h.duration == 0 {
 		if waves {
-			rec.warn("the header says that a data record lasts 0 s: 1 s is assumed")
+			rec.Warnf("the header says that a data record lasts 0 s: 1 s is assumed")
 		}
 		h.duration = 1 // also for files of annotations alone, where EDF+ asks for 0
 	}
@@ -267,7 +257,7 @@ func (s *edfSignal) scale(unit, pmin, pmax, dmin, dmax []byte, format Format, wh
 		v[i] = x
 	}
 	var factor float64
-	s.unit, factor = toMicrovolt(text(unit))
+	s.unit, factor = ToMicrovolt(HeaderText(unit))
 	if s.trigger {
 		s.gain, s.offset = 1, 0 // codes, not a waveform: a calibration would only spoil them
 		if format != EDF || v[3] == v[2] {
@@ -278,15 +268,15 @@ func (s *edfSignal) scale(unit, pmin, pmax, dmin, dmax []byte, format Format, wh
 		gain := (v[1] - v[0]) / (v[3] - v[2])
 		switch {
 		case gain == 1 && v[0] == v[2]:
-		case s.unit == microvolt, v[0] != math.Trunc(v[0]), v[1] != math.Trunc(v[1]):
-			rec.warn("%s: the calibration %g..%g %s is one of waveforms: the codes are read as they are stored", what("calibration"), v[0], v[1], text(unit))
+		case s.unit == Microvolt, v[0] != math.Trunc(v[0]), v[1] != math.Trunc(v[1]):
+			rec.Warnf("%s: the calibration %g..%g %s is one of waveforms: the codes are read as they are stored", what("calibration"), v[0], v[1], HeaderText(unit))
 		default:
 			s.gain, s.offset = gain, v[0]-gain*v[2]
 		}
 		return nil
 	}
 	if v[3] == v[2] || v[1] == v[0] {
-		rec.warn("%s: equal minimum and maximum give no calibration: values are digital", what("calibration"))
+		rec.Warnf("%s: equal minimum and maximum give no calibration: values are digital", what("calibration"))
 		s.gain, s.offset, s.unit = 1, 0, ""
 		return nil
 	}
@@ -308,20 +298,20 @@ func (h *edfHeader) countRecords(size int64, rec *Recording) error {
 	details := map[string]any{"records_claimed": h.claimed, "records_present": present,
 		"bytes_per_record": bytesPerRecord, "bytes_of_data": rest}
 	if present == 0 {
-		return malformed(h.format, details, "the header says %d data records and the file holds none", h.claimed)
+		return Malformed(h.format, details, "the header says %d data records and the file holds none", h.claimed)
 	}
 	switch {
 	case h.claimed < 0:
-		rec.warn("the header gives no number of data records (%d): the file holds %d", h.claimed, present)
+		rec.Warnf("the header gives no number of data records (%d): the file holds %d", h.claimed, present)
 	case h.claimed > present:
-		rec.warn("the header says %d data records and the file holds %d", h.claimed, present)
+		rec.Warnf("the header says %d data records and the file holds %d", h.claimed, present)
 	case h.claimed == 0:
-		rec.warn("the header says 0 data records: the file holds %d", present)
+		rec.Warnf("the header says 0 data records: the file holds %d", present)
 	default:
 		present = h.claimed
 	}
 	if extra := rest - present*bytesPerRecord; extra > 0 {
-		rec.warn("%d bytes after the last data record were ignored", extra)
+		rec.Warnf("%d bytes after the last data record were ignored", extra)
 	}
 	h.records = present
 	return nil
@@ -329,11 +319,11 @@ func (h *edfHeader) countRecords(size int64, rec *Recording) error {
 
 // edfStream reads the data records.
 type edfStream struct {
-	src      *source
+	src      *Source
 	h        *edfHeader
 	rec      *Recording
 	skip     []bool
-	triggers []triggerState // one a signal
+	triggers []Triggers // one a signal
 
 	buf        []byte
 	have, used int64 // records in buf, and how many of them are read
@@ -342,7 +332,7 @@ type edfStream struct {
 	gap        float64
 	closed     bool
 
-	beyond []outside // one a signal, nil while no sample lies outside its range
+	beyond []Outside // one a signal, nil while no sample lies outside its range
 
 	lists   talReader
 	first   float64 // start of the first record in the file's time
@@ -350,7 +340,7 @@ type edfStream struct {
 	shifts  int
 }
 
-func (s *edfStream) next(b *Block) error {
+func (s *edfStream) Next(b *Block) error {
 	h := s.h
 	size := h.perRecord * h.width
 	if s.used == s.have {
@@ -360,12 +350,12 @@ func (s *edfStream) next(b *Block) error {
 			return io.EOF
 		}
 		if s.buf == nil {
-			if err := s.src.hold(n*(size+8*h.perRecord), h.format, "data records"); err != nil {
+			if err := s.src.Hold(n*(size+8*h.perRecord), h.format, "data records"); err != nil {
 				return err
 			}
 			s.buf = make([]byte, n*size)
 		}
-		if err := s.src.full(s.buf[:n*size], h.format, "data records"); err != nil {
+		if err := s.src.Full(s.buf[:n*size], h.format, "data records"); err != nil {
 			return err
 		}
 		s.have, s.used = n, 0
@@ -399,7 +389,7 @@ func (s *edfStream) next(b *Block) error {
 				s.checkRange(i, row[from:])
 			}
 			if sig.trigger {
-				b.Events = s.triggers[i].add(b.Events, row[from:], s.rec.Channels[sig.channel].Rate, h.width == 3, s.rec)
+				b.Events = s.triggers[i].Add(b.Events, row[from:], s.rec.Channels[sig.channel].Rate, h.width == 3, s.rec)
 				if s.skip[sig.channel] {
 					row = row[:from]
 				}
@@ -461,51 +451,14 @@ func (s *edfStream) place(start float64) float64 {
 	return gap
 }
 
-// outside counts the samples of a channel beyond the digital range that the header states.
-type outside struct {
-	count int64
-	first int64
-	seen  int64
-	most  float64
-}
-
-// check looks at samples, and puts NaN in place of those outside where clear says so.
-func (o *outside) check(row []float64, low, high float64, clear bool) {
-	for i, v := range row {
-		if v < low || v > high {
-			if o.count++; o.count == 1 {
-				o.first = o.seen + int64(i)
-			}
-			o.most = max(o.most, math.Abs(v))
-			if clear {
-				row[i] = math.NaN()
-			}
-		}
-	}
-	o.seen += int64(len(row))
-}
-
-// warnings tells of them.
-func (o *outside) warnings(rec *Recording, label, what string) {
-	if o.count > 0 {
-		rec.warn("channel %s: %d samples lie outside the digital range that the header states, up to %.6g, the first is sample %d; %s", label, o.count, o.most, o.first, what)
-	}
-}
-
-// limits are the ends of the physical range of samples as they are scaled, with half a digital step around.
-func limits(low, high, gain, offset float64) (float64, float64) {
-	a, b := gain*(low-0.5)+offset, gain*(high+0.5)+offset
-	return min(a, b), max(a, b)
-}
-
 // checkRange checks the samples of a signal.
 func (s *edfStream) checkRange(i int, row []float64) {
 	if s.beyond == nil {
-		s.beyond = make([]outside, len(s.h.signals))
+		s.beyond = make([]Outside, len(s.h.signals))
 	}
 	sig := &s.h.signals[i]
-	low, high := limits(float64(sig.low), float64(sig.high), sig.gain, sig.offset)
-	s.beyond[i].check(row, low, high, false)
+	low, high := DigitalLimits(float64(sig.low), float64(sig.high), sig.gain, sig.offset)
+	s.beyond[i].Check(row, low, high, false)
 }
 
 // close says what the records had wrong.
@@ -515,11 +468,11 @@ func (s *edfStream) close() {
 	}
 	s.closed = true
 	for i := range s.beyond {
-		s.beyond[i].warnings(s.rec, s.h.signals[i].label, "they are read as they are")
+		s.beyond[i].Warn(s.rec, s.h.signals[i].label, "they are read as they are")
 	}
 	s.lists.close(s.rec)
 	if s.shifts > 0 {
-		s.rec.warn("%d data records do not start where the one before ends; they are read as if they did", s.shifts)
+		s.rec.Warnf("%d data records do not start where the one before ends; they are read as if they did", s.shifts)
 	}
 }
 
@@ -544,29 +497,12 @@ func appendSamples(dst []float64, b []byte, width int, gain, offset float64) []f
 	return dst
 }
 
-// text returns a header field without its padding. Fields are ASCII; what is not is taken for Latin-1.
-func text(b []byte) string {
-	s := strings.Trim(string(b), "\x00 \t\r\n")
-	if utf8.ValidString(s) {
-		return s
-	}
-	return latin1(s)
-}
-
-func latin1(s string) string {
-	runes := make([]rune, len(s))
-	for i := range len(s) {
-		runes[i] = rune(s[i])
-	}
-	return string(runes)
-}
-
 // edfFloat reads a number of the header. A decimal comma is common enough to be understood.
 func edfFloat(b []byte, format Format, what string) (float64, error) {
-	s := text(b)
+	s := HeaderText(b)
 	v, err := strconv.ParseFloat(strings.Replace(s, ",", ".", 1), 64)
 	if err != nil || math.IsNaN(v) || math.IsInf(v, 0) {
-		return 0, malformed(format, map[string]any{"field": what, "value": s}, "the %s is no number: %q", what, s)
+		return 0, Malformed(format, map[string]any{"field": what, "value": s}, "the %s is no number: %q", what, s)
 	}
 	return v, nil
 }
@@ -577,7 +513,7 @@ func edfInt(b []byte, format Format, what string) (int64, error) {
 		return 0, err
 	}
 	if v != math.Trunc(v) || math.Abs(v) > math.MaxInt32 {
-		return 0, malformed(format, map[string]any{"field": what, "value": text(b)}, "the %s is no integer: %q", what, text(b))
+		return 0, Malformed(format, map[string]any{"field": what, "value": HeaderText(b)}, "the %s is no integer: %q", what, HeaderText(b))
 	}
 	return int64(v), nil
 }
@@ -595,7 +531,7 @@ func edfStart(date, clock, recording string, rec *Recording) time.Time {
 	}
 	if !long {
 		if n, _ := fmt.Sscanf(sep.Replace(date), "%d.%d.%d", &d, &m, &y); n != 3 {
-			rec.warn("the start date %q cannot be read", date)
+			rec.Warnf("the start date %q cannot be read", date)
 			return time.Time{}
 		}
 		switch {
@@ -606,12 +542,12 @@ func edfStart(date, clock, recording string, rec *Recording) time.Time {
 		}
 	}
 	if n, _ := fmt.Sscanf(sep.Replace(clock), "%d.%d.%d", &hh, &mm, &ss); n < 2 {
-		rec.warn("the start time %q cannot be read", clock)
+		rec.Warnf("the start time %q cannot be read", clock)
 		return time.Time{}
 	}
 	t := time.Date(y, time.Month(m), d, hh, mm, ss, 0, time.UTC)
 	if t.Day() != d || int(t.Month()) != m || hh < 0 || hh > 23 || mm < 0 || mm > 59 || ss < 0 || ss > 59 {
-		rec.warn("the start %s %s is no date", date, clock)
+		rec.Warnf("the start %s %s is no date", date, clock)
 		return time.Time{}
 	}
 	return t

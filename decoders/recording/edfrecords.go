@@ -73,11 +73,11 @@ func (e *edfWriter) layOut() error {
 	for i := range e.channels {
 		c := &e.channels[i]
 		if !(c.rate > 0) || math.IsInf(c.rate, 0) {
-			return unsupported(e.format(), map[string]any{"channel": c.label, "rate": fmt.Sprint(c.rate)},
+			return Unsupported(e.format(), map[string]any{"channel": c.label, "rate": fmt.Sprint(c.rate)},
 				"channel %s has the rate %g Hz", c.label, c.rate)
 		}
 		if c.samples == 0 {
-			return malformed(e.format(), map[string]any{"channel": c.label}, "channel %s has no samples", c.label)
+			return Malformed(e.format(), map[string]any{"channel": c.label}, "channel %s has no samples", c.label)
 		}
 		rates[c.rate] = true
 	}
@@ -97,7 +97,7 @@ func (e *edfWriter) layOut() error {
 		padded += c.perRecord * e.records
 	}
 	if padded > 4*held+1<<16 {
-		return unsupported(e.format(), map[string]any{"samples": held, "samples_padded": padded},
+		return Unsupported(e.format(), map[string]any{"samples": held, "samples_padded": padded},
 			"the channels differ so much in length that %d samples would become %d", held, padded)
 	}
 	e.split = len(e.gaps) > 0
@@ -145,7 +145,7 @@ func (e *edfWriter) layOutSingle(rate float64, samples int) error {
 		}
 	}
 	if best == 0 {
-		return unsupported(e.format(), map[string]any{"rate": fmt.Sprint(rate)}, "no record length fits a rate of %g Hz", rate)
+		return Unsupported(e.format(), map[string]any{"rate": fmt.Sprint(rate)}, "no record length fits a rate of %g Hz", rate)
 	}
 	e.duration = field8(float64(best) / rate)
 	// Readers hold the starts of the records to the length that the header states, rounded as it may be.
@@ -171,7 +171,7 @@ func (e *edfWriter) layOutMixed() error {
 			return nil
 		}
 	}
-	return unsupported(e.format(), nil, "the rates of the channels do not fit into common records of up to 60 s")
+	return Unsupported(e.format(), nil, "the rates of the channels do not fit into common records of up to 60 s")
 }
 
 // fileTime turns s of samples into s after the header's start.

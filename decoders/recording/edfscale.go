@@ -226,7 +226,7 @@ func (c *edfChannel) calibrate(r *edfRange, format Format) error {
 	}
 	s, ok := r.scale()
 	if !ok {
-		return unsupported(format, map[string]any{"channel": c.label, "largest": r.largest},
+		return Unsupported(format, map[string]any{"channel": c.label, "largest": r.largest},
 			"channel %s has values of %g, which the header cannot state", c.label, r.largest)
 	}
 	c.scale = s

@@ -56,10 +56,10 @@ type EDFAbout struct {
 // NewEDFStream prepares a file of bits 16 (EDF+) or 24 (BDF+). Error: unsupported_format for any other.
 func NewEDFStream(bits int, labels []string, unit string, rate float64) (*EDFStream, error) {
 	if bits != 16 && bits != 24 {
-		return nil, unsupported(EDFPlusC, map[string]any{"bits": bits}, "samples of %d bits are not written", bits)
+		return nil, Unsupported(EDFPlusC, map[string]any{"bits": bits}, "samples of %d bits are not written", bits)
 	}
 	if len(labels) == 0 {
-		return nil, unsupported(EDFPlusC, nil, "there are no channels to write")
+		return nil, Unsupported(EDFPlusC, nil, "there are no channels to write")
 	}
 	s := &EDFStream{e: &edfWriter{width: bits / 8}, rate: rate, fill: make([][]float64, len(labels))}
 	for _, l := range labels {
@@ -130,7 +130,7 @@ func (s *EDFStream) Plan(about EDFAbout) (int64, error) {
 		s.records = s.occupied(per)
 	}
 	if s.count() > mostRecords {
-		return 0, unsupported(e.format(), map[string]any{"records": s.count()}, "the recording does not fit into data records")
+		return 0, Unsupported(e.format(), map[string]any{"records": s.count()}, "the recording does not fit into data records")
 	}
 	e.records = int(s.count())
 	for i := range e.channels {

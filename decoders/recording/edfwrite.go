@@ -112,14 +112,3 @@ func notesOf(rec *Recording, e *edfWriter) []edfNote {
 	}
 	return notes
 }
-
-// EventLabel returns a text from which the code of an event can be read back.
-func EventLabel(ev decoders.Event) string {
-	switch {
-	case ev.Label == "":
-		return strconv.Itoa(ev.Code)
-	case codeIn(ev.Label) == ev.Code:
-		return ev.Label
-	}
-	return ev.Label + "/" + strconv.Itoa(ev.Code)
-}

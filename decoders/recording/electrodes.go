@@ -146,7 +146,7 @@ func nameChannels(channels []Channel) {
 		case IsElectrode(c.Label):
 			c.Kind, c.Name = EEG, CanonicalName(c.Label)
 		default:
-			c.Kind = kindOf(c.Label)
+			c.Kind = KindOf(c.Label)
 		}
 		known = known || c.Kind == EEG
 		if taken[c.Name] { // "T3" and "T7", or one electrode against two references
@@ -164,7 +164,7 @@ func nameChannels(channels []Channel) {
 		}
 		// Where nothing says what is EEG, everything of a voltage or of no stated unit may be.
 		c.Kind = Other
-		if !known && (c.Unit == microvolt || c.Unit == "") {
+		if !known && (c.Unit == Microvolt || c.Unit == "") {
 			c.Kind = EEG
 		}
 	}
@@ -190,14 +190,14 @@ func isLetter(label string) bool {
 	return err == nil && n >= 1 && n <= 32 && label[1] != '0' && label[1] != '+'
 }
 
-// kindOf tells the kind from a label that is no electrode; "" where it does not.
-func kindOf(label string) Kind {
+// KindOf tells the kind from a label that is no electrode; "" where it does not.
+func KindOf(label string) Kind {
 	l := strings.ToLower(strings.TrimSpace(label))
 	has := func(prefixes ...string) bool {
 		return slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(l, p) })
 	}
 	switch {
-	case isTrigger(label):
+	case IsTrigger(label):
 		return Trigger
 	case has("eeg"):
 		return EEG
@@ -216,8 +216,8 @@ func kindOf(label string) Kind {
 	return ""
 }
 
-// isTrigger recognizes the names that vendors give the channel with trigger codes.
-func isTrigger(label string) bool {
+// IsTrigger recognizes the names that vendors give the channel with trigger codes.
+func IsTrigger(label string) bool {
 	switch strings.ToLower(strings.TrimSpace(label)) {
 	case "status", "trigger", "trig", "trg", "sti 014", "sti014", "stim", "marker", "event", "dig dtrig", "dtrig":
 		return true

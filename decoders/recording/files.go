@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"math"
@@ -41,49 +40,16 @@ func OpenFS(fsys fs.FS, name string) (*Recording, error) {
 			return openBuffer(fsys, stem, name)
 		}
 	}
-	f, err := openReaderAt(fsys, name)
+	f, err := OpenFile(fsys, name)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	return Open(path.Base(name), f, f.size)
-}
-
-// file is an open file of any file system as a ReaderAt.
-type file struct {
-	io.ReaderAt
-	size  int64
-	close func() error
-}
-
-func (f *file) Close() error { return f.close() }
-
-// openReaderAt opens a file. What cannot be read at any place, such as a member of an archive, is read into memory,
-// no more than the size that it was listed with.
-func openReaderAt(fsys fs.FS, name string) (*file, error) {
-	opened, err := fsys.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	info, err := opened.Stat()
-	if err != nil {
-		return nil, errors.Join(err, opened.Close())
-	}
-	if info.IsDir() {
-		return nil, errors.Join(fmt.Errorf("%s is a folder", name), opened.Close())
-	}
-	if at, ok := opened.(io.ReaderAt); ok {
-		return &file{ReaderAt: at, size: info.Size(), close: opened.Close}, nil
-	}
-	b, err := readLimited(opened, info.Size(), Unknown)
-	if err = errors.Join(err, opened.Close()); err != nil {
-		return nil, err
-	}
-	return &file{ReaderAt: bytes.NewReader(b), size: int64(len(b)), close: func() error { return nil }}, nil
+	return Open(path.Base(name), f, f.Size)
 }
 
 func openBrainVision(fsys fs.FS, name string) (*Recording, error) {
-	b, err := readSmall(fsys, name, mostHeader, BrainVision)
+	b, err := ReadSmall(fsys, name, MostHeader, BrainVision)
 	if err != nil {
 		return nil, err
 	}
@@ -99,7 +65,7 @@ func openBrainVision(fsys fs.FS, name string) (*Recording, error) {
 			stated = strings.TrimPrefix(stated, here)
 		}
 		if stated == "" || strings.ContainsAny(stated, `/\`) || stated == ".." {
-			return "", malformed(BrainVision, map[string]any{"file": stated}, "the header names the file %q, which does not lie beside it", stated)
+			return "", Malformed(BrainVision, map[string]any{"file": stated}, "the header names the file %q, which does not lie beside it", stated)
 		}
 		return path.Join(path.Dir(name), stated), nil
 	}
@@ -107,42 +73,33 @@ func openBrainVision(fsys fs.FS, name string) (*Recording, error) {
 	if err != nil {
 		return nil, err
 	}
-	data, err := openReaderAt(fsys, dataName)
+	data, err := OpenFile(fsys, dataName)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, malformed(BrainVision, map[string]any{"file": path.Base(dataName)}, "the data file %s is missing", path.Base(dataName))
+		return nil, Malformed(BrainVision, map[string]any{"file": path.Base(dataName)}, "the data file %s is missing", path.Base(dataName))
 	}
 	if err != nil {
 		return nil, err
 	}
 	defer data.Close()
 	if h.markerFile == "" {
-		return ReadBrainVision(bytes.NewReader(b), data, data.size, nil)
+		return ReadBrainVision(bytes.NewReader(b), data, data.Size, nil)
 	}
 	markerName, err := sibling(h.markerFile)
 	if err != nil {
 		return nil, err
 	}
-	markers, err := readSmall(fsys, markerName, mostHeader, BrainVision)
+	markers, err := ReadSmall(fsys, markerName, MostHeader, BrainVision)
 	if errors.Is(err, fs.ErrNotExist) {
-		rec, err := ReadBrainVision(bytes.NewReader(b), data, data.size, nil)
+		rec, err := ReadBrainVision(bytes.NewReader(b), data, data.Size, nil)
 		if err == nil {
-			rec.warn("the marker file %s is missing", path.Base(markerName))
+			rec.Warnf("the marker file %s is missing", path.Base(markerName))
 		}
 		return rec, err
 	}
 	if err != nil {
 		return nil, err
 	}
-	return ReadBrainVision(bytes.NewReader(b), data, data.size, bytes.NewReader(markers))
-}
-
-func readSmall(fsys fs.FS, name string, limit int64, format Format) ([]byte, error) {
-	f, err := fsys.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	b, err := readLimited(f, limit, format)
-	return b, errors.Join(err, f.Close())
+	return ReadBrainVision(bytes.NewReader(b), data, data.Size, bytes.NewReader(markers))
 }
 
 // bufferHeader is the .json file beside a buffer.
@@ -158,57 +115,57 @@ type bufferHeader struct {
 }
 
 func openBuffer(fsys fs.FS, stem, name string) (*Recording, error) {
-	header, err := readSmall(fsys, stem+".json", mostHeader, Buffer)
+	header, err := ReadSmall(fsys, stem+".json", MostHeader, Buffer)
 	if err != nil {
 		return nil, err
 	}
-	f, err := openReaderAt(fsys, name)
+	f, err := OpenFile(fsys, name)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
 	events, err := fsys.Open(stem + ".events.csv")
 	if errors.Is(err, fs.ErrNotExist) {
-		return ReadBuffer(bytes.NewReader(header), f, f.size, nil)
+		return ReadBuffer(bytes.NewReader(header), f, f.Size, nil)
 	}
 	if err != nil {
 		return nil, err
 	}
 	defer events.Close()
-	return ReadBuffer(bytes.NewReader(header), f, f.size, events)
+	return ReadBuffer(bytes.NewReader(header), f, f.Size, events)
 }
 
 // ReadBuffer reads a raw buffer of size bytes with its JSON header (sample_rate, channels, units, encoding, layout,
 // scale_uv) and its events (CSV with the columns sample or onset_s, code, label, target; nil for none).
 func ReadBuffer(header io.Reader, data io.ReaderAt, size int64, events io.Reader) (*Recording, error) {
 	rec := &Recording{Format: Buffer}
-	b, err := readLimited(header, mostHeader, Buffer)
+	b, err := ReadLimited(header, MostHeader, Buffer)
 	if err != nil {
 		return nil, err
 	}
 	var h bufferHeader
 	if err := json.Unmarshal(b, &h); err != nil {
-		return nil, malformed(Buffer, nil, "the JSON header: %v", err)
+		return nil, Malformed(Buffer, nil, "the JSON header: %v", err)
 	}
 	if !(h.SampleRate > 0) || h.SampleRate > 1e7 {
-		return nil, malformed(Buffer, map[string]any{"sample_rate": h.SampleRate}, "the JSON header has the sample_rate %g", h.SampleRate)
+		return nil, Malformed(Buffer, map[string]any{"sample_rate": h.SampleRate}, "the JSON header has the sample_rate %g", h.SampleRate)
 	}
-	if err := checkColumns(Buffer, len(h.Channels)); err != nil {
+	if err := CheckColumns(Buffer, len(h.Channels)); err != nil {
 		return nil, err
 	}
 	raw := make([]byte, size)
-	if err := readFull(data, raw, 0, Buffer, "samples"); err != nil {
+	if err := ReadFull(data, raw, 0, Buffer, "samples"); err != nil {
 		return nil, err
 	}
 	m, err := ReadRaw(raw, h.Encoding, h.Layout, len(h.Channels), h.ScaleUV)
 	if err != nil {
 		return nil, err
 	}
-	unit, factor := toMicrovolt(h.Units)
+	unit, factor := ToMicrovolt(h.Units)
 	rec.Device = h.Note
 	_, n := m.Dims()
 	if h.Samples != 0 && h.Samples != n {
-		rec.warn("the JSON header says %d samples and the buffer holds %d", h.Samples, n)
+		rec.Warnf("the JSON header says %d samples and the buffer holds %d", h.Samples, n)
 	}
 	for i, label := range h.Channels {
 		row := m.RawRowView(i)
@@ -220,20 +177,20 @@ func ReadBuffer(header io.Reader, data io.ReaderAt, size int64, events io.Reader
 		rec.Channels = append(rec.Channels, Channel{Label: label, Unit: unit, Rate: h.SampleRate, Samples: row})
 	}
 	if events != nil {
-		if err := rec.readEventTable(events, h.SampleRate); err != nil {
+		if err := readEventTable(rec, events, h.SampleRate); err != nil {
 			return nil, err
 		}
 	}
-	return rec.finish(), nil
+	return rec.Finish(), nil
 }
 
 // readEventTable reads events as CSV with named columns. The column sample is exact where onset_s may be rounded.
-func (r *Recording) readEventTable(src io.Reader, rate float64) error {
-	b, err := readLimited(src, mostEvents*32, r.Format)
+func readEventTable(r *Recording, src io.Reader, rate float64) error {
+	b, err := ReadLimited(src, MostEvents*32, r.Format)
 	if err != nil {
 		return err
 	}
-	lines := strings.Split(strings.ReplaceAll(validText(string(b)), "\r", ""), "\n")
+	lines := strings.Split(strings.ReplaceAll(ValidText(string(b)), "\r", ""), "\n")
 	column := map[string]int{}
 	names := strings.Split(lines[0], ",")
 	for i, name := range names {
@@ -242,7 +199,7 @@ func (r *Recording) readEventTable(src io.Reader, rate float64) error {
 	_, bySample := column["sample"]
 	_, bySecond := column["onset_s"]
 	if !bySample && !bySecond {
-		return malformed(r.Format, map[string]any{"line": 1}, "the events have neither a column sample nor onset_s")
+		return Malformed(r.Format, map[string]any{"line": 1}, "the events have neither a column sample nor onset_s")
 	}
 	targetColumn, hasTarget := column["target"]
 	type row struct {
@@ -254,19 +211,19 @@ func (r *Recording) readEventTable(src io.Reader, rate float64) error {
 		if strings.TrimSpace(line) == "" {
 			continue
 		}
-		if len(rows) >= mostEvents {
-			r.warn("only the first %d events were read", mostEvents)
+		if len(rows) >= MostEvents {
+			r.Warnf("only the first %d events were read", MostEvents)
 			break
 		}
 		f := strings.Split(line, ",")
 		if len(f) < len(names) {
-			return malformed(r.Format, map[string]any{"line": i + 2}, "line %d of the events has %d columns of %d", i+2, len(f), len(names))
+			return Malformed(r.Format, map[string]any{"line": i + 2}, "line %d of the events has %d columns of %d", i+2, len(f), len(names))
 		}
 		var e row
 		value := func(name string) (float64, error) {
 			v, err := strconv.ParseFloat(strings.TrimSpace(f[column[name]]), 64)
 			if err != nil || math.IsNaN(v) || math.Abs(v) > math.MaxInt32 {
-				return 0, malformed(r.Format, map[string]any{"line": i + 2, "column": name}, "line %d of the events: %s is %q", i+2, name, f[column[name]])
+				return 0, Malformed(r.Format, map[string]any{"line": i + 2, "column": name}, "line %d of the events: %s is %q", i+2, name, f[column[name]])
 			}
 			return v, nil
 		}

@@ -2,13 +2,10 @@ package recording
 
 import (
 	"bytes"
-	"compress/gzip"
-	"errors"
 	"fmt"
 	"io"
 	"path"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/neurod/neurod/decoders"
 )
@@ -148,10 +145,10 @@ func sniffText(head []byte) Format {
 // what breaks its format. Only a failing reader gives another error.
 func Open(name string, r io.ReaderAt, size int64) (*Recording, error) {
 	if size <= 0 {
-		return nil, malformed(Unknown, map[string]any{"bytes": size}, "the file is empty")
+		return nil, Malformed(Unknown, map[string]any{"bytes": size}, "the file is empty")
 	}
 	head := make([]byte, min(size, headBytes))
-	if err := readFull(r, head, 0, Unknown, "first bytes"); err != nil {
+	if err := ReadFull(r, head, 0, Unknown, "first bytes"); err != nil {
 		return nil, err
 	}
 	format := Sniff(name, head)
@@ -167,16 +164,16 @@ func Open(name string, r io.ReaderAt, size int64) (*Recording, error) {
 // refusal is the error of a file of a format that Open does not read.
 func refusal(f Format, name string, head []byte) error {
 	if f == BrainVision {
-		return unsupported(f, nil, "a BrainVision header alone holds no samples: its .eeg and .vmrk files are needed too, for an import in one ZIP archive")
+		return Unsupported(f, nil, "a BrainVision header alone holds no samples: its .eeg and .vmrk files are needed too, for an import in one ZIP archive")
 	}
 	if reason, known := refusals[f]; known {
-		return unsupported(f, nil, "%s", reason)
+		return Unsupported(f, nil, "%s", reason)
 	}
 	switch strings.ToLower(path.Ext(name)) {
 	case ".f32", ".raw", ".bin":
-		return unsupported(formatRaw, nil, "a raw buffer tells neither rate nor channels: a .json file beside it must")
+		return Unsupported(formatRaw, nil, "a raw buffer tells neither rate nor channels: a .json file beside it must")
 	case ".eeg":
-		return unsupported(BrainVision, nil, "the samples of a BrainVision recording cannot be read without its .vhdr file")
+		return Unsupported(BrainVision, nil, "the samples of a BrainVision recording cannot be read without its .vhdr file")
 	}
 	return decoders.Errorf(decoders.CodeUnsupportedFormat, map[string]any{"format": string(Unknown), "first_bytes": fmt.Sprintf("%.16q", head[:min(16, len(head))]),
 		"supported": Supported()}, "the content is none of the formats that are read (%s)", strings.Join(Supported(), ", "))
@@ -186,53 +183,4 @@ func refusal(f Format, name string, head []byte) error {
 func Supported() []string {
 	return []string{"EDF", "EDF+", "BDF", "BDF+", "GDF 1.x and 2.x", "BrainVision", "XDF", "Muse CSV", "Mind Monitor CSV", "OpenBCI text",
 		"tables of numbers", "raw float32 or int16 with JSON"}
-}
-
-// Unpacking may not turn a small upload into a large allocation: recordings of noise pack to a fifth at best, and
-// no text of numbers packs beyond a 64th unless it is made for that.
-const (
-	mostRatio  = 64
-	ratioFloor = 1 << 20 // bytes that are unpacked whatever the ratio
-)
-
-func unpackLimit(packed int64) int64 { return max(ratioFloor, packed*mostRatio) }
-
-func openGzip(name string, r io.ReaderAt, size int64) (*Recording, error) {
-	z, err := gzip.NewReader(io.NewSectionReader(r, 0, size))
-	if err != nil {
-		return nil, malformed(Gzip, nil, "%v", err)
-	}
-	b, err := readLimited(z, unpackLimit(size), Gzip)
-	if err != nil {
-		return nil, err
-	}
-	inner := strings.TrimSuffix(name, path.Ext(name))
-	if bytes.HasPrefix(b, []byte("\x1f\x8b")) {
-		return nil, unsupported(Gzip, nil, "gzip within gzip is not unpacked")
-	}
-	return Open(inner, bytes.NewReader(b), int64(len(b)))
-}
-
-// readLimited reads all of r, and refuses what is longer than limit bytes.
-func readLimited(r io.Reader, limit int64, format Format) ([]byte, error) {
-	b, err := io.ReadAll(io.LimitReader(r, limit+1))
-	if err != nil {
-		var known *decoders.Error
-		if errors.As(err, &known) {
-			return nil, err
-		}
-		return nil, malformed(format, nil, "cannot be unpacked: %v", err)
-	}
-	if int64(len(b)) > limit {
-		return nil, malformed(format, map[string]any{"bytes_limit": limit}, "unpacks to more than %d bytes", limit)
-	}
-	return b, nil
-}
-
-// validText returns s as UTF-8, taking what is not for Latin-1.
-func validText(s string) string {
-	if utf8.ValidString(s) {
-		return s
-	}
-	return latin1(s)
 }

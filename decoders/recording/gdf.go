@@ -116,7 +116,7 @@ type gdfChannel struct {
 	label, unit  string
 	gain, offset float64
 	low, high    float64 // physical range, of integers; equal where none is stated
-	beyond       outside
+	beyond       Outside
 	perRecord    int
 	typ          gdfType
 }
@@ -139,7 +139,7 @@ type gdfHeader struct {
 }
 
 // openGDF reads the header of a source of size bytes.
-func openGDF(src *source, size int64) (*Stream, error) {
+func openGDF(src *Source, size int64) (*Stream, error) {
 	rec := &Recording{Format: GDF1}
 	h, err := readGDFHeader(src, size, rec)
 	if err != nil {
@@ -148,7 +148,7 @@ func openGDF(src *source, size int64) (*Stream, error) {
 	if err := h.countRecords(size, rec); err != nil {
 		return nil, err
 	}
-	if err := src.skip(h.length-src.at, rec.Format, "header"); err != nil {
+	if err := src.Skip(h.length-src.At(), rec.Format, "header"); err != nil {
 		return nil, err
 	}
 	expect := make([]int, len(h.channels))
@@ -157,23 +157,25 @@ func openGDF(src *source, size int64) (*Stream, error) {
 	}
 	h.describe(rec)
 	s := &gdfStream{src: src, h: h, rec: rec, skip: make([]bool, len(h.channels))}
-	return &Stream{src: src, rec: rec, expect: expect, skip: s.skip, source: s}, nil
+	stream := NewStream(src, rec, s, s.skip)
+	stream.Expect(expect)
+	return stream, nil
 }
 
 // surveyGDF is Survey for GDF.
-func surveyGDF(src *source) (*Recording, error) {
+func surveyGDF(src *Source) (*Recording, error) {
 	rec := &Recording{Format: GDF1}
-	h, err := readGDFHeader(src, unknownSize, rec)
+	h, err := readGDFHeader(src, UnknownSize, rec)
 	if err != nil {
 		return nil, err
 	}
 	if err := h.holdRecord(src, rec.Format); err != nil {
 		return nil, err
 	}
-	if err := src.end(); err != nil {
+	if err := src.End(); err != nil {
 		return nil, err
 	}
-	if err := h.countRecords(src.at, rec); err != nil {
+	if err := h.countRecords(src.At(), rec); err != nil {
 		return nil, err
 	}
 	h.describe(rec)
@@ -185,25 +187,25 @@ const mostGDFChannels = math.MaxUint16
 
 // readGDFHeader reads and checks the header of a source of size bytes; what it tolerates it says in rec. The number of
 // records is left to countRecords.
-func readGDFHeader(src *source, size int64, rec *Recording) (*gdfHeader, error) {
+func readGDFHeader(src *Source, size int64, rec *Recording) (*gdfHeader, error) {
 	const block = 256
 	fixed := make([]byte, block)
 	if size < block {
-		return nil, malformed(GDF1, map[string]any{"bytes": size, "bytes_needed": block},
+		return nil, Malformed(GDF1, map[string]any{"bytes": size, "bytes_needed": block},
 			"%d bytes are too few for a header of %d", size, block)
 	}
-	if err := src.full(fixed, GDF1, "header"); err != nil {
+	if err := src.Full(fixed, GDF1, "header"); err != nil {
 		return nil, err
 	}
 	h := &gdfHeader{}
-	stated := text(fixed[4:8])
+	stated := HeaderText(fixed[4:8])
 	var err error
 	h.version, err = strconv.ParseFloat(strings.TrimSpace(stated), 64)
 	if string(fixed[:4]) != "GDF " || err != nil || math.IsNaN(h.version) {
-		return nil, malformed(GDF1, map[string]any{"version": text(fixed[:8])}, "the version %q is no GDF version", text(fixed[:8]))
+		return nil, Malformed(GDF1, map[string]any{"version": HeaderText(fixed[:8])}, "the version %q is no GDF version", HeaderText(fixed[:8]))
 	}
 	if h.version < 1 || h.version >= 3 {
-		return nil, unsupported(GDF1, map[string]any{"version": h.version}, "version %s is not 1.x or 2.x", stated)
+		return nil, Unsupported(GDF1, map[string]any{"version": h.version}, "version %s is not 1.x or 2.x", stated)
 	}
 	if h.version >= 1.9 { // the drafts of 2.0 count from 1.90
 		rec.Format = GDF2
@@ -214,28 +216,28 @@ func readGDFHeader(src *source, size int64, rec *Recording) (*gdfHeader, error) 
 	if format == GDF1 {
 		h.length = int64(le.Uint64(fixed[184:]))
 		count = int(min(le.Uint32(fixed[252:]), math.MaxInt32))
-		rec.Subject, rec.Device = text(fixed[8:88]), text(fixed[88:168])
-		rec.StartTime = gdf1Start(text(fixed[168:184]))
+		rec.Subject, rec.Device = HeaderText(fixed[8:88]), HeaderText(fixed[88:168])
+		rec.StartTime = gdf1Start(HeaderText(fixed[168:184]))
 	} else {
 		h.length = int64(le.Uint16(fixed[184:])) * block
 		count = int(le.Uint16(fixed[252:]))
-		rec.Subject, rec.Device = text(fixed[8:74]), text(fixed[88:152])
+		rec.Subject, rec.Device = HeaderText(fixed[8:74]), HeaderText(fixed[88:152])
 		rec.StartTime = gdf2Start(le.Uint64(fixed[168:]))
 	}
 	needed := int64(count+1) * block
 	if count < 1 || needed > size || count > mostGDFChannels {
-		return nil, malformed(format, map[string]any{"channels": count, "bytes": size},
+		return nil, Malformed(format, map[string]any{"channels": count, "bytes": size},
 			"%d channels do not fit a file of %d bytes", count, size)
 	}
 	h.claimed = int64(le.Uint64(fixed[236:]))
 	if h.duration, err = gdfDuration(fixed[244:252], h.version, rec); err != nil {
 		return nil, err
 	}
-	body, err := src.bytes(int64(count)*block, format, fmt.Sprintf("header of %d channels", count))
+	body, err := src.Bytes(int64(count)*block, format, fmt.Sprintf("header of %d channels", count))
 	if err != nil {
 		return nil, err
 	}
-	if err := src.hold(int64(count)*signalMemory, format, "channels"); err != nil {
+	if err := src.Hold(int64(count)*SignalMemory, format, "channels"); err != nil {
 		return nil, err
 	}
 	h.channels, h.perRecord, err = gdfChannels(body, count, format, rec)
@@ -243,18 +245,18 @@ func readGDFHeader(src *source, size int64, rec *Recording) (*gdfHeader, error) 
 }
 
 // holdRecord takes the memory for one data record and its samples.
-func (h *gdfHeader) holdRecord(src *source, format Format) error {
+func (h *gdfHeader) holdRecord(src *Source, format Format) error {
 	samples := int64(0)
 	for i := range h.channels {
 		samples += int64(h.channels[i].perRecord)
 	}
-	return src.hold(h.perRecord+8*samples, format, "samples of a data record")
+	return src.Hold(h.perRecord+8*samples, format, "samples of a data record")
 }
 
 // countRecords reconciles what the header claims with the bytes that are there.
 func (h *gdfHeader) countRecords(size int64, rec *Recording) error {
 	if needed := int64(len(h.channels)+1) * 256; h.length < needed || h.length > size {
-		rec.warn("the header length field says %d bytes; %d channels make %d", h.length, len(h.channels), needed)
+		rec.Warnf("the header length field says %d bytes; %d channels make %d", h.length, len(h.channels), needed)
 		h.length = needed
 	}
 	h.size = size
@@ -262,13 +264,13 @@ func (h *gdfHeader) countRecords(size int64, rec *Recording) error {
 	h.records = h.claimed
 	switch {
 	case present == 0:
-		return malformed(rec.Format, map[string]any{"records_claimed": h.claimed, "records_present": 0, "bytes_per_record": h.perRecord},
+		return Malformed(rec.Format, map[string]any{"records_claimed": h.claimed, "records_present": 0, "bytes_per_record": h.perRecord},
 			"the header says %d data records and the file holds none", h.claimed)
 	case h.claimed <= 0:
-		rec.warn("the header gives no number of data records (%d): the file holds %d", h.claimed, present)
+		rec.Warnf("the header gives no number of data records (%d): the file holds %d", h.claimed, present)
 		h.records = present
 	case h.claimed > present:
-		rec.warn("the header says %d data records and the file holds %d", h.claimed, present)
+		rec.Warnf("the header says %d data records and the file holds %d", h.claimed, present)
 		h.records = present
 	}
 	return nil
@@ -277,9 +279,9 @@ func (h *gdfHeader) countRecords(size int64, rec *Recording) error {
 // describe adds the channels to the recording.
 func (h *gdfHeader) describe(rec *Recording) {
 	for _, c := range h.channels {
-		rec.Channels = append(rec.Channels, Channel{Label: c.label, Unit: c.unit, Rate: cleanRate(float64(c.perRecord) / h.duration)})
+		rec.Channels = append(rec.Channels, Channel{Label: c.label, Unit: c.unit, Rate: CleanRate(float64(c.perRecord) / h.duration)})
 	}
-	rec.nameChannels()
+	rec.NameChannels()
 }
 
 // gdfDuration reads the length of a record in s: two integers, numerator and denominator. Some writers of
@@ -291,11 +293,11 @@ func gdfDuration(b []byte, version float64, rec *Recording) (float64, error) {
 		d = f
 	}
 	if num == 0 && den == 0 {
-		rec.warn("the header says that a data record lasts 0 s: 1 s is assumed")
+		rec.Warnf("the header says that a data record lasts 0 s: 1 s is assumed")
 		return 1, nil
 	}
 	if !(d > 0) || math.IsInf(d, 0) {
-		return 0, malformed(rec.Format, map[string]any{"numerator": num, "denominator": den},
+		return 0, Malformed(rec.Format, map[string]any{"numerator": num, "denominator": den},
 			"a data record lasts %d/%d s", num, den)
 	}
 	return d, nil
@@ -310,28 +312,28 @@ func gdfChannels(body []byte, count int, format Format, rec *Recording) ([]gdfCh
 	asStored := 0
 	for i := range channels {
 		c := &channels[i]
-		c.label = text(at(0, 16, i))
+		c.label = HeaderText(at(0, 16, i))
 		var pmin, pmax, dmin, dmax, factor float64
 		pmin, pmax = math.Float64frombits(le.Uint64(at(104, 8, i))), math.Float64frombits(le.Uint64(at(112, 8, i)))
 		if format == GDF1 {
-			c.unit, factor = toMicrovolt(text(at(96, 8, i)))
+			c.unit, factor = ToMicrovolt(HeaderText(at(96, 8, i)))
 			dmin, dmax = float64(int64(le.Uint64(at(120, 8, i)))), float64(int64(le.Uint64(at(128, 8, i))))
 		} else {
-			c.unit, factor = gdfUnit(le.Uint16(at(102, 2, i)), text(at(96, 6, i)))
+			c.unit, factor = gdfUnit(le.Uint16(at(102, 2, i)), HeaderText(at(96, 6, i)))
 			dmin, dmax = math.Float64frombits(le.Uint64(at(120, 8, i))), math.Float64frombits(le.Uint64(at(128, 8, i)))
 		}
 		spr, code := le.Uint32(at(216, 4, i)), le.Uint32(at(220, 4, i))
 		t, ok := gdfTypes[code]
 		if !ok {
-			return nil, 0, unsupported(format, map[string]any{"channel": i + 1, "type": code},
+			return nil, 0, Unsupported(format, map[string]any{"channel": i + 1, "type": code},
 				"channel %d (%s) has the unknown sample type %d", i+1, c.label, code)
 		}
 		c.perRecord, c.typ = int(spr), t
 		bytesPerRecord += int64(spr) * int64(t.width)
 		c.gain, c.offset = 1, 0
-		switch finite := isFinite(pmin, pmax, dmin, dmax); {
+		switch finite := IsFinite(pmin, pmax, dmin, dmax); {
 		case !finite || dmax == dmin || pmax == pmin:
-			rec.warn("channel %d (%s): physical %g..%g and digital %g..%g give no calibration: values are digital",
+			rec.Warnf("channel %d (%s): physical %g..%g and digital %g..%g give no calibration: values are digital",
 				i+1, c.label, pmin, pmax, dmin, dmax)
 			c.unit = ""
 		default:
@@ -345,29 +347,20 @@ func gdfChannels(body []byte, count int, format Format, rec *Recording) ([]gdfCh
 			c.offset = (pmin - gain*dmin) * factor
 			c.gain = gain * factor
 			if !t.float && dmin < dmax {
-				c.low, c.high = limits(dmin, dmax, c.gain, c.offset)
+				c.low, c.high = DigitalLimits(dmin, dmax, c.gain, c.offset)
 			}
-			if !isFinite(c.gain, c.offset) {
-				return nil, 0, malformed(format, map[string]any{"channel": i + 1}, "channel %d (%s) has an absurd calibration", i+1, c.label)
+			if !IsFinite(c.gain, c.offset) {
+				return nil, 0, Malformed(format, map[string]any{"channel": i + 1}, "channel %d (%s) has an absurd calibration", i+1, c.label)
 			}
 		}
 	}
 	if asStored > 0 {
-		rec.warn("%d channels have floating-point samples with a calibration of about 1/1000: they are taken as they are", asStored)
+		rec.Warnf("%d channels have floating-point samples with a calibration of about 1/1000: they are taken as they are", asStored)
 	}
 	if bytesPerRecord == 0 {
-		return nil, 0, malformed(format, nil, "the header names channels without samples")
+		return nil, 0, Malformed(format, nil, "the header names channels without samples")
 	}
 	return channels, bytesPerRecord, nil
-}
-
-func isFinite(values ...float64) bool {
-	for _, v := range values {
-		if math.IsNaN(v) || math.IsInf(v, 0) {
-			return false
-		}
-	}
-	return true
 }
 
 // gdfUnit reads the code of a physical dimension (ISO/IEEE 11073-10101): 4256 is V, the lower five bits are the
@@ -376,15 +369,15 @@ func gdfUnit(code uint16, plain string) (string, float64) {
 	const volt = 4256
 	switch code {
 	case volt:
-		return toMicrovolt("V")
+		return ToMicrovolt("V")
 	case volt + 18:
-		return toMicrovolt("mV")
+		return ToMicrovolt("mV")
 	case volt + 19:
-		return toMicrovolt("uV")
+		return ToMicrovolt("uV")
 	case volt + 20:
-		return toMicrovolt("nV")
+		return ToMicrovolt("nV")
 	case 0:
-		return toMicrovolt(plain)
+		return ToMicrovolt(plain)
 	case 512: // dimensionless
 		return "1", 1
 	}
@@ -396,7 +389,7 @@ func gdfUnit(code uint16, plain string) (string, float64) {
 
 // gdfStream reads the data records and then the event table.
 type gdfStream struct {
-	src    *source
+	src    *Source
 	h      *gdfHeader
 	rec    *Recording
 	skip   []bool
@@ -405,7 +398,7 @@ type gdfStream struct {
 	tabled bool
 }
 
-func (s *gdfStream) next(b *Block) error {
+func (s *gdfStream) Next(b *Block) error {
 	h := s.h
 	n := min(max(1, (1<<20)/h.perRecord), h.records-s.done)
 	b.At = float64(s.done) * h.duration
@@ -415,9 +408,9 @@ func (s *gdfStream) next(b *Block) error {
 		}
 		s.tabled = true
 		for i := range h.channels {
-			h.channels[i].beyond.warnings(s.rec, h.channels[i].label, "they are NaN")
+			h.channels[i].beyond.Warn(s.rec, h.channels[i].label, "they are NaN")
 		}
-		if s.src.at >= h.size || h.records != h.claimed {
+		if s.src.At() >= h.size || h.records != h.claimed {
 			return io.EOF
 		}
 		return s.readEvents(b)
@@ -429,7 +422,7 @@ func (s *gdfStream) next(b *Block) error {
 		s.buf = make([]byte, n*h.perRecord)
 	}
 	raw := s.buf[:n*h.perRecord]
-	if err := s.src.full(raw, s.rec.Format, "data records"); err != nil {
+	if err := s.src.Full(raw, s.rec.Format, "data records"); err != nil {
 		return err
 	}
 	for len(raw) > 0 {
@@ -440,7 +433,7 @@ func (s *gdfStream) next(b *Block) error {
 				from := len(b.Samples[i])
 				b.Samples[i] = c.typ.scaled(b.Samples[i], raw[:width], c.gain, c.offset)
 				if c.low < c.high { // GDF 2.1: what lies outside is an overflow, and no sample
-					c.beyond.check(b.Samples[i][from:], c.low, c.high, true)
+					c.beyond.Check(b.Samples[i][from:], c.low, c.high, true)
 				}
 			}
 			raw = raw[width:]
@@ -454,13 +447,13 @@ func (s *gdfStream) next(b *Block) error {
 // as it goes, with a warning.
 func (s *gdfStream) readEvents(block *Block) error {
 	const head = 8
-	rec, left := s.rec, s.h.size-s.src.at
+	rec, left := s.rec, s.h.size-s.src.At()
 	if left < head {
-		rec.warn("%d bytes after the last data record were ignored", left)
+		rec.Warnf("%d bytes after the last data record were ignored", left)
 		return nil
 	}
 	b := make([]byte, head)
-	if err := s.src.full(b, rec.Format, "event table"); err != nil {
+	if err := s.src.Full(b, rec.Format, "event table"); err != nil {
 		return err
 	}
 	le := binary.LittleEndian
@@ -480,15 +473,15 @@ func (s *gdfStream) readEvents(block *Block) error {
 	case 3:
 		width = 12
 	default:
-		rec.warn("the event table has the unknown mode %d and was ignored", mode)
+		rec.Warnf("the event table has the unknown mode %d and was ignored", mode)
 		return nil
 	}
 	if most := (left - head) / width; count > most {
-		rec.warn("the event table says %d events and the file holds at most %d", count, most)
+		rec.Warnf("the event table says %d events and the file holds at most %d", count, most)
 		return nil // the columns follow each other: without the true count none can be found
 	}
-	if count > mostEvents {
-		rec.warn("the event table of %d events is beyond the limit of %d and was ignored", count, mostEvents)
+	if count > MostEvents {
+		rec.Warnf("the event table of %d events is beyond the limit of %d and was ignored", count, MostEvents)
 		return nil
 	}
 	if !(rate > 0) || math.IsInf(rate, 0) {
@@ -497,10 +490,10 @@ func (s *gdfStream) readEvents(block *Block) error {
 			rate = max(rate, rec.Channels[i].Rate)
 		}
 		if count > 0 {
-			rec.warn("the event table states no rate: %g Hz is assumed", rate)
+			rec.Warnf("the event table states no rate: %g Hz is assumed", rate)
 		}
 	}
-	table, err := s.src.bytes(count*width, rec.Format, "event table")
+	table, err := s.src.Bytes(count*width, rec.Format, "event table")
 	if err != nil {
 		return err
 	}

@@ -74,20 +74,9 @@ func (l *lineReader) end() error {
 		return io.EOF
 	}
 	if errors.Is(err, bufio.ErrTooLong) {
-		return malformed(l.format, map[string]any{"line": l.number + 1}, "line %d is longer than %d bytes", l.number+1, longestLine)
+		return Malformed(l.format, map[string]any{"line": l.number + 1}, "line %d is longer than %d bytes", l.number+1, longestLine)
 	}
 	return err
-}
-
-// mostColumns is above any amplifier; a column of a hostile header costs one byte there and a channel here.
-const mostColumns = 4096
-
-func checkColumns(format Format, n int) error {
-	if n > mostColumns {
-		return malformed(format, map[string]any{"columns": n, "columns_limit": mostColumns},
-			"%d columns are more than the limit of %d", n, mostColumns)
-	}
-	return nil
 }
 
 // badRows counts the rows of a table that were left out, and refuses the table when they are many.
@@ -107,9 +96,9 @@ func (b *badRows) check(rec *Recording) error {
 		return nil
 	}
 	if b.count*10 > b.total {
-		return malformed(rec.Format, map[string]any{"rows": b.total, "rows_unreadable": b.count, "first_line": b.first},
+		return Malformed(rec.Format, map[string]any{"rows": b.total, "rows_unreadable": b.count, "first_line": b.first},
 			"%d of %d rows cannot be read, the first is line %d", b.count, b.total, b.first)
 	}
-	rec.warn("%d of %d rows cannot be read and were left out, the first is line %d", b.count, b.total, b.first)
+	rec.Warnf("%d of %d rows cannot be read and were left out, the first is line %d", b.count, b.total, b.first)
 	return nil
 }

@@ -23,7 +23,7 @@ func ReadMuseCSV(r io.ReaderAt, size int64) (*Recording, error) {
 }
 
 // museTiming is what is known of all Muse headsets: they have no counter in their files.
-func museTiming() timing { return timing{device: muse.Rates, byStamps: true} }
+func museTiming() timing { return timing{device: ratesOf("Muse"), byStamps: true} }
 
 // museRows reads a muse-lsl CSV row by row.
 type museRows struct {
@@ -42,28 +42,28 @@ func openMuseRows(lines *lineReader, rec *Recording) (*museRows, error) {
 	m := &museRows{rec: rec, lines: lines, dialect: dialectOf(header)}
 	m.names = m.dialect.split(header)
 	if len(m.names) < 2 || !strings.EqualFold(strings.TrimSpace(m.names[0]), "timestamps") {
-		return nil, malformed(MuseCSV, map[string]any{"line": 1}, "the first line does not start with the column timestamps")
+		return nil, Malformed(MuseCSV, map[string]any{"line": 1}, "the first line does not start with the column timestamps")
 	}
-	if err := checkColumns(MuseCSV, len(m.names)); err != nil {
+	if err := CheckColumns(MuseCSV, len(m.names)); err != nil {
 		return nil, err
 	}
 	m.channel = make([]int, len(m.names))
 	for i, name := range m.names[1:] {
-		name = validText(strings.TrimSpace(name))
+		name = ValidText(strings.TrimSpace(name))
 		m.names[i+1] = name
-		if cut, ok := cutPrefixFold(name, "Marker"); ok && len(cut) <= 3 {
+		if isMarkerName(name) {
 			m.channel[i+1] = -1
 			continue
 		}
 		m.channel[i+1] = len(rec.Channels)
-		c := Channel{Label: name, Unit: microvolt}
+		c := Channel{Label: name, Unit: Microvolt}
 		if !IsElectrode(name) {
 			c.Kind = Other
 		}
 		rec.Channels = append(rec.Channels, c)
 	}
 	if len(rec.Channels) == 0 {
-		return nil, malformed(MuseCSV, map[string]any{"line": 1}, "the first line names no channel")
+		return nil, Malformed(MuseCSV, map[string]any{"line": 1}, "the first line names no channel")
 	}
 	return m, nil
 }
@@ -94,7 +94,7 @@ func (m *museRows) next(r *row) error {
 			case k >= 0:
 				r.values[k] = m.cells.add(i+1, len(cells), m.lines.number, cell)
 			case !ok:
-				r.label = validText(strings.TrimSpace(cell))
+				r.label = ValidText(strings.TrimSpace(cell))
 			case v != 0 && math.Abs(v) < math.MaxInt32: // false for NaN
 				r.code = int(math.Round(v))
 			}
@@ -120,11 +120,11 @@ func ReadMindMonitor(r io.ReaderAt, size int64) (*Recording, error) {
 }
 
 // pickedAtIntervals marks rows that are single values out of the headset's samples as no waveform.
-func (r *Recording) pickedAtIntervals() {
+func pickedAtIntervals(r *Recording) {
 	// A Muse samples at 220 or 256 Hz; far fewer rows are picks from that stream.
 	if rate := r.Channels[0].Rate; rate < slowest && !r.Irregular {
 		r.Irregular = true
-		r.warn("one row every %.3g s: the app recorded at an interval, so the raw columns are single values and no waveform", 1/rate)
+		r.Warnf("one row every %.3g s: the app recorded at an interval, so the raw columns are single values and no waveform", 1/rate)
 	}
 }
 
@@ -147,12 +147,12 @@ func openMindMonitorRows(lines *lineReader, rec *Recording) (*mindMonitorRows, e
 	header, _ := lines.next()
 	m := &mindMonitorRows{rec: rec, lines: lines, elements: -1, raw: -1, dialect: dialectOf(header)}
 	m.names = m.dialect.split(header)
-	if err := checkColumns(MindMonitor, len(m.names)); err != nil {
+	if err := CheckColumns(MindMonitor, len(m.names)); err != nil {
 		return nil, err
 	}
 	m.channel = make([]int, len(m.names))
 	for i, name := range m.names {
-		name = validText(strings.TrimSpace(name))
+		name = ValidText(strings.TrimSpace(name))
 		m.channel[i] = -1
 		c := Channel{Label: name}
 		upper := strings.ToUpper(name)
@@ -161,12 +161,12 @@ func openMindMonitorRows(lines *lineReader, rec *Recording) (*mindMonitorRows, e
 			m.elements = i
 			continue
 		case strings.HasPrefix(upper, "RAW_"):
-			c.Label, c.Unit, c.Kind = name[len("RAW_"):], microvolt, EEG
+			c.Label, c.Unit, c.Kind = name[len("RAW_"):], Microvolt, EEG
 			if m.raw < 0 {
 				m.raw = i
 			}
 		case strings.HasPrefix(upper, "AUX"):
-			c.Unit, c.Kind = microvolt, Other
+			c.Unit, c.Kind = Microvolt, Other
 		case strings.HasPrefix(upper, "ACCELEROMETER"), strings.HasPrefix(upper, "GYRO"):
 			c.Kind = Motion
 		default:
@@ -176,7 +176,7 @@ func openMindMonitorRows(lines *lineReader, rec *Recording) (*mindMonitorRows, e
 		rec.Channels = append(rec.Channels, c)
 	}
 	if m.raw < 0 || !strings.EqualFold(strings.TrimSpace(m.names[0]), "TimeStamp") {
-		return nil, malformed(MindMonitor, map[string]any{"line": 1}, "the first line has no columns TimeStamp and RAW_...")
+		return nil, Malformed(MindMonitor, map[string]any{"line": 1}, "the first line has no columns TimeStamp and RAW_...")
 	}
 	return m, nil
 }
@@ -203,7 +203,7 @@ func (m *mindMonitorRows) next(r *row) error {
 		}
 		r.at, r.label, r.line, r.counter, r.stamp = at, "", m.lines.number, -1, at.Sub(m.first).Seconds()
 		if m.elements >= 0 && m.elements < len(fields) {
-			r.label = validText(strings.TrimSpace(fields[m.elements]))
+			r.label = ValidText(strings.TrimSpace(fields[m.elements]))
 		}
 		if r.sample = m.raw < len(fields) && strings.TrimSpace(fields[m.raw]) != ""; !r.sample {
 			if r.label == "" {
@@ -244,4 +244,10 @@ func timeOfDay(cell string) (time.Time, bool) {
 		}
 	}
 	return time.Time{}, false
+}
+
+// isMarkerName tells whether a column is one of markers: "Marker", "Marker0", ...
+func isMarkerName(name string) bool {
+	const word = "Marker"
+	return len(name) >= len(word) && len(name) <= len(word)+3 && strings.EqualFold(name[:len(word)], word)
 }

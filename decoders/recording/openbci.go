@@ -80,12 +80,12 @@ func (b *openBCIRows) next(r *row) error {
 // timing knows the boards by name, and where there is none by how many channels they have.
 func (b *openBCIRows) timing() timing {
 	board := strings.ToLower(b.rec.Device)
-	t := timing{header: b.rate, hasCounter: true, counters: slices.Concat(byteCounters, ganglionCounters), device: cyton.Rates}
+	t := timing{header: b.rate, hasCounter: true, counters: slices.Concat(byteCounters, ganglionCounters), device: ratesOf("Cyton")}
 	switch {
 	case strings.Contains(board, "ganglion"), board == "" && b.exg == 4:
-		t.device, t.counters = ganglion.Rates, slices.Concat(ganglionCounters, byteCounters)
+		t.device, t.counters = ratesOf("Ganglion"), slices.Concat(ganglionCounters, byteCounters)
 	case strings.Contains(board, "daisy"), board == "" && b.exg == 16:
-		t.device = daisy.Rates
+		t.device = ratesOf("Daisy")
 	case strings.Contains(board, "wifi"):
 		t.device = nil // its rate can be set
 	}
@@ -99,12 +99,12 @@ func (b *openBCIRows) comment(line string) {
 		}
 	}
 	if m := openBCIChannels.FindStringSubmatch(line); m != nil {
-		if n, err := strconv.Atoi(m[1]); err == nil && n > 0 && n <= mostColumns {
+		if n, err := strconv.Atoi(m[1]); err == nil && n > 0 && n <= MostColumns {
 			b.count = n
 		}
 	}
 	if m := openBCIBoard.FindStringSubmatch(line); m != nil {
-		b.rec.Device = validText(strings.TrimSpace(m[1]))
+		b.rec.Device = ValidText(strings.TrimSpace(m[1]))
 	}
 	if m := openBCIDate.FindStringSubmatch(line); m != nil {
 		if t, err := time.Parse("2006-01-02 15-04-05", m[1]+" "+m[2]); err == nil {
@@ -117,18 +117,18 @@ func (b *openBCIRows) comment(line string) {
 func (b *openBCIRows) header(line string) error {
 	names := dialectOf(line).split(line)
 	b.names = names
-	if err := checkColumns(OpenBCI, len(names)); err != nil {
+	if err := CheckColumns(OpenBCI, len(names)); err != nil {
 		return err
 	}
 	b.columns = make([]int, len(names))
 	for i, name := range names {
-		name = validText(strings.TrimSpace(name))
+		name = ValidText(strings.TrimSpace(name))
 		names[i] = name
 		b.columns[i] = -1
 		c := Channel{Label: name}
 		switch {
 		case strings.HasPrefix(name, "EXG Channel"):
-			c.Kind, c.Unit = EEG, microvolt
+			c.Kind, c.Unit = EEG, Microvolt
 			b.exg++
 		case strings.HasPrefix(name, "Accel"), strings.HasPrefix(name, "Gyro"):
 			c.Kind = Motion
@@ -147,7 +147,7 @@ func (b *openBCIRows) header(line string) error {
 		b.rec.Channels = append(b.rec.Channels, c)
 	}
 	if b.exg == 0 {
-		return malformed(OpenBCI, nil, "the column line names no EXG Channel")
+		return Malformed(OpenBCI, nil, "the column line names no EXG Channel")
 	}
 	return nil
 }
@@ -156,7 +156,7 @@ func (b *openBCIRows) header(line string) error {
 func (b *openBCIRows) guess(line string) error {
 	cells := b.dialect.split(line)
 	n := len(cells)
-	if err := checkColumns(OpenBCI, n); err != nil {
+	if err := CheckColumns(OpenBCI, n); err != nil {
 		return err
 	}
 	if splitDecimals(cells) {
@@ -169,7 +169,7 @@ func (b *openBCIRows) guess(line string) error {
 		}
 	}
 	if b.exg == 0 || b.exg > n-1 {
-		return malformed(OpenBCI, map[string]any{"columns": n, "channels": b.exg},
+		return Malformed(OpenBCI, map[string]any{"columns": n, "channels": b.exg},
 			"%d columns do not hold a sample index and %d channels", n, max(b.exg, 4))
 	}
 	b.columns, b.names = make([]int, n), make([]string, n)
@@ -177,7 +177,7 @@ func (b *openBCIRows) guess(line string) error {
 	for i := range b.exg {
 		b.columns[1+i] = i
 		b.names[1+i] = "EXG Channel " + strconv.Itoa(i)
-		b.rec.Channels = append(b.rec.Channels, Channel{Label: b.names[1+i], Kind: EEG, Unit: microvolt})
+		b.rec.Channels = append(b.rec.Channels, Channel{Label: b.names[1+i], Kind: EEG, Unit: Microvolt})
 	}
 	// Behind them there are the accelerometer's values, and from version 3 on times.
 	for i := 1 + b.exg; i < n; i++ {
@@ -193,7 +193,7 @@ func (b *openBCIRows) guess(line string) error {
 
 // commasBetween refuses numbers with decimal commas that stand between commas: no one can tell which are which.
 func commasBetween(format Format, line int) error {
-	return malformed(format, map[string]any{"line": line},
+	return Malformed(format, map[string]any{"line": line},
 		"line %d: the numbers have decimal commas and stand between commas, so they cannot be told apart; export with points, or with semicolons between cells", line)
 }
 
@@ -231,7 +231,7 @@ func (b *openBCIRows) row(r *row, line string) bool {
 	r.sample, r.counter, r.stamp, r.code, r.label, r.line = true, int64(index), math.NaN(), 0, "", b.lines.number
 	if b.marker >= 0 {
 		if v, ok := number(fields[b.marker]); !ok {
-			r.label = validText(strings.TrimSpace(fields[b.marker]))
+			r.label = ValidText(strings.TrimSpace(fields[b.marker]))
 		} else if v != 0 && math.Abs(v) < math.MaxInt32 { // false for NaN
 			r.code = int(math.Round(v))
 		}
@@ -269,12 +269,12 @@ func (b *openBCIRows) time(cell string) float64 {
 func (b *openBCIRows) finish(samples int) error {
 	rec := b.rec
 	if b.long*2 > b.bad.total {
-		return malformed(OpenBCI, map[string]any{"rows": b.bad.total, "columns": len(b.columns), "first_line": b.bad.first},
+		return Malformed(OpenBCI, map[string]any{"rows": b.bad.total, "columns": len(b.columns), "first_line": b.bad.first},
 			"%d of %d rows have more cells than the %d columns, the first is line %d: decimal commas between commas cannot be told apart; export with points",
 			b.long, b.bad.total, len(b.columns), b.bad.first)
 	}
 	if samples == 0 {
-		return malformed(OpenBCI, map[string]any{"rows": b.bad.total}, "the file has no row of samples")
+		return Malformed(OpenBCI, map[string]any{"rows": b.bad.total}, "the file has no row of samples")
 	}
 	if err := b.bad.check(rec); err != nil {
 		return err
@@ -283,7 +283,7 @@ func (b *openBCIRows) finish(samples int) error {
 	if b.rate == 0 && b.stamp < 0 {
 		t := b.timing() // the Cyton's rate, also on its SD card unless it was set otherwise
 		if len(t.device) > 0 {
-			rec.warn("the file does not tell its sampling rate: %g Hz is assumed for %d channels", t.device[0], b.exg)
+			rec.Warnf("the file does not tell its sampling rate: %g Hz is assumed for %d channels", t.device[0], b.exg)
 		}
 	}
 	return nil

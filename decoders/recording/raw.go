@@ -20,22 +20,22 @@ const formatRaw Format = "raw"
 func ReadRaw(b []byte, enc eeg.Encoding, layout eeg.Layout, channels int, scale float64) (*mat.Dense, error) {
 	width := enc.Width()
 	if width == 0 {
-		return nil, unsupported(formatRaw, map[string]any{"encoding": string(enc)}, "encoding %q is unknown", enc)
+		return nil, Unsupported(formatRaw, map[string]any{"encoding": string(enc)}, "encoding %q is unknown", enc)
 	}
 	if layout != eeg.SampleMajor && layout != eeg.ChannelMajor && layout != "" {
-		return nil, unsupported(formatRaw, map[string]any{"layout": string(layout)}, "layout %q is unknown", layout)
+		return nil, Unsupported(formatRaw, map[string]any{"layout": string(layout)}, "layout %q is unknown", layout)
 	}
 	if channels <= 0 {
-		return nil, malformed(formatRaw, map[string]any{"channels": channels}, "the channel count must be positive")
+		return nil, Malformed(formatRaw, map[string]any{"channels": channels}, "the channel count must be positive")
 	}
 	// Compared by division: channels×width may overflow.
 	if len(b) == 0 || len(b)%width != 0 || (len(b)/width)%channels != 0 {
-		return nil, malformed(formatRaw,
+		return nil, Malformed(formatRaw,
 			map[string]any{"bytes": len(b), "channels": channels, "bytes_per_value": width, "encoding": string(enc)},
 			"%d bytes do not make whole samples of %d channels of %d bytes", len(b), channels, width)
 	}
 	if math.IsNaN(scale) || math.IsInf(scale, 0) {
-		return nil, malformed(formatRaw, nil, "the scale must be a finite number")
+		return nil, Malformed(formatRaw, nil, "the scale must be a finite number")
 	}
 	if scale == 0 {
 		scale = 1

@@ -10,12 +10,12 @@ import (
 // it is held to the same promises.
 type reader struct {
 	// whole reads a recording into memory. at gives the same bytes at any place.
-	whole func(src *source, at io.ReaderAt, name string) (*Recording, error)
+	whole func(src *Source, at io.ReaderAt, name string) (*Recording, error)
 	// survey reads a recording to its end without its samples. It fills in what open must know before the first sample.
 	// Nil where a format is not read as it comes in.
-	survey func(src *source, name string, plan *Plan) (*Recording, error)
+	survey func(src *Source, name string, plan *Plan) (*Recording, error)
 	// open begins to read the samples of a recording that was surveyed.
-	open func(src *source, plan Plan) (*Stream, error)
+	open func(src *Source, plan Plan) (*Stream, error)
 }
 
 // readers has a reader for every format that is read from one file. It is never changed.
@@ -24,23 +24,23 @@ var readers map[Format]reader
 func init() { // a zip reads its members by this table
 	edf := func(format Format) reader {
 		return reader{
-			whole: func(src *source, _ io.ReaderAt, _ string) (*Recording, error) {
-				return collected(openEDF(src, src.size, format))
+			whole: func(src *Source, _ io.ReaderAt, _ string) (*Recording, error) {
+				return Collect(openEDF(src, src.Size(), format))
 			},
-			survey: func(src *source, _ string, _ *Plan) (*Recording, error) { return surveyEDF(src, format) },
-			open:   func(src *source, plan Plan) (*Stream, error) { return openEDF(src, plan.Bytes, format) },
+			survey: func(src *Source, _ string, _ *Plan) (*Recording, error) { return surveyEDF(src, format) },
+			open:   func(src *Source, plan Plan) (*Stream, error) { return openEDF(src, plan.Bytes, format) },
 		}
 	}
 	gdf := reader{
-		whole: func(src *source, _ io.ReaderAt, _ string) (*Recording, error) {
-			return collected(openGDF(src, src.size))
+		whole: func(src *Source, _ io.ReaderAt, _ string) (*Recording, error) {
+			return Collect(openGDF(src, src.Size()))
 		},
-		survey: func(src *source, _ string, _ *Plan) (*Recording, error) { return surveyGDF(src) },
-		open:   func(src *source, plan Plan) (*Stream, error) { return openGDF(src, plan.Bytes) },
+		survey: func(src *Source, _ string, _ *Plan) (*Recording, error) { return surveyGDF(src) },
+		open:   func(src *Source, plan Plan) (*Stream, error) { return openGDF(src, plan.Bytes) },
 	}
 	text := func(format Format) reader {
 		return reader{
-			whole: func(src *source, _ io.ReaderAt, name string) (*Recording, error) {
+			whole: func(src *Source, _ io.ReaderAt, name string) (*Recording, error) {
 				return readText(format, src, name)
 			},
 			survey: surveyText,
@@ -50,29 +50,21 @@ func init() { // a zip reads its members by this table
 	readers = map[Format]reader{
 		EDF: edf(EDF), BDF: edf(BDF), GDF1: gdf, GDF2: gdf,
 		MuseCSV: text(MuseCSV), MindMonitor: text(MindMonitor), OpenBCI: text(OpenBCI), Table: text(Table),
-		XDF: held(XDF, func(src *source, at io.ReaderAt, _ string) (*Recording, error) { return readXDF(src, at) }),
+		XDF: held(XDF, func(src *Source, at io.ReaderAt, _ string) (*Recording, error) { return readXDF(src, at) }),
 		Zip: held(Zip, readZip),
 	}
 }
 
 // readWhole reads a file of a format that is known.
 func readWhole(format Format, name string, r io.ReaderAt, size int64) (*Recording, error) {
-	return readers[format].whole(wholeSource(r, size), r, path.Base(name))
-}
-
-// collected reads a stream into memory.
-func collected(s *Stream, err error) (*Recording, error) {
-	if err != nil {
-		return nil, err
-	}
-	return s.collect()
+	return readers[format].whole(WholeSource(r, size), r, path.Base(name))
 }
 
 // notStreamed says why a format is not read as it comes in.
 func notStreamed(format Format, name string, head []byte) error {
 	switch format {
 	case Gzip:
-		return unsupported(Gzip, nil, "gzip within gzip is not unpacked")
+		return Unsupported(Gzip, nil, "gzip within gzip is not unpacked")
 	}
 	return refusal(format, name, head)
 }

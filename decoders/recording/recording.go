@@ -86,7 +86,7 @@ type Recording struct {
 	Warnings  []string // what was wrong with the source and how it was read all the same
 }
 
-func (r *Recording) warn(format string, args ...any) {
+func (r *Recording) Warnf(format string, args ...any) {
 	const most = 100 // enough to understand; a hostile file must not make us hold more
 	if len(r.Warnings) < most {
 		r.Warnings = append(r.Warnings, fmt.Sprintf(format, args...))
@@ -179,7 +179,7 @@ func (r *Recording) Signal(labels ...string) (decoders.Signal, error) {
 		return decoders.Signal{}, decoders.Errorf(decoders.CodePayloadMalformed, nil, "the recording has no samples")
 	}
 	if picked[0].Rate <= 0 {
-		return decoders.Signal{}, r.noRate()
+		return decoders.Signal{}, r.NoRate()
 	}
 	out := decoders.Signal{
 		Data:     mat.NewDense(len(picked), n, nil),
@@ -202,7 +202,7 @@ func (r *Recording) waveform() error {
 		"the samples are no EEG waveform: they were picked at an interval or are not evenly spaced (on average %.3g a second)", r.dominantRate())
 }
 
-func (r *Recording) noRate() error {
+func (r *Recording) NoRate() error {
 	return decoders.Errorf(decoders.CodePayloadMalformed, map[string]any{"format": string(r.Format)},
 		"the recording does not tell its sampling rate")
 }
@@ -267,13 +267,13 @@ func (r *Recording) dominantRate() float64 {
 
 // finish gives the channels their names and kinds, makes labels unique and orders the events. Every reader that does not
 // stream ends with it.
-func (r *Recording) finish() *Recording {
-	r.nameChannels()
-	r.sortEvents()
+func (r *Recording) Finish() *Recording {
+	r.NameChannels()
+	r.SortEvents()
 	return r
 }
 
-func (r *Recording) nameChannels() {
+func (r *Recording) NameChannels() {
 	used, next := map[string]bool{}, map[string]int{}
 	for i := range r.Channels {
 		c := &r.Channels[i]
@@ -287,25 +287,25 @@ func (r *Recording) nameChannels() {
 		}
 		used[c.Label] = true
 		if c.Label != base {
-			r.warn("channel label %q occurs again: channel %d is called %q", base, i+1, c.Label)
+			r.Warnf("channel label %q occurs again: channel %d is called %q", base, i+1, c.Label)
 		}
 	}
 	nameChannels(r.Channels)
 }
 
-func (r *Recording) sortEvents() {
+func (r *Recording) SortEvents() {
 	byOnset := func(a, b decoders.Event) int { return cmp.Compare(a.Onset, b.Onset) }
 	slices.SortStableFunc(r.Events, byOnset)
 	slices.SortStableFunc(r.Annotations, func(a, b Annotation) int { return cmp.Compare(a.Onset, b.Onset) })
 }
 
-// malformed is the error of input that breaks its own format.
-func malformed(format Format, details map[string]any, text string, args ...any) error {
+// Malformed is the error of input that breaks its own format.
+func Malformed(format Format, details map[string]any, text string, args ...any) error {
 	return fault(decoders.CodePayloadMalformed, format, details, text, args...)
 }
 
-// unsupported is the error of input that we do not read.
-func unsupported(format Format, details map[string]any, text string, args ...any) error {
+// Unsupported is the error of input that we do not read.
+func Unsupported(format Format, details map[string]any, text string, args ...any) error {
 	return fault(decoders.CodeUnsupportedFormat, format, details, text, args...)
 }
 
@@ -317,14 +317,14 @@ func fault(code string, format Format, details map[string]any, text string, args
 	return decoders.Errorf(code, details, "%s: %s", format, fmt.Sprintf(text, args...))
 }
 
-// readFull reads len(p) bytes at off. A source that ends early is malformed input.
-func readFull(r io.ReaderAt, p []byte, off int64, format Format, what string) error {
+// ReadFull reads len(p) bytes at off. A source that ends early is malformed input.
+func ReadFull(r io.ReaderAt, p []byte, off int64, format Format, what string) error {
 	n, err := r.ReadAt(p, off)
 	if n == len(p) {
 		return nil
 	}
 	if err == nil || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return malformed(format, map[string]any{"offset": off, "bytes_needed": len(p), "bytes_got": n},
+		return Malformed(format, map[string]any{"offset": off, "bytes_needed": len(p), "bytes_got": n},
 			"ends inside the %s", what)
 	}
 	return fmt.Errorf("reading the %s: %w", what, err)

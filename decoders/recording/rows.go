@@ -56,7 +56,7 @@ type textMark struct {
 }
 
 // readText reads a text format into memory.
-func readText(format Format, src *source, name string) (*Recording, error) {
+func readText(format Format, src *Source, name string) (*Recording, error) {
 	rec := &Recording{Format: format}
 	rows, err := openRows(format, name, src, rec)
 	if err != nil {
@@ -77,18 +77,18 @@ func readText(format Format, src *source, name string) (*Recording, error) {
 		if err != nil {
 			return nil, err
 		}
-		if (r.code != 0 || r.label != "") && len(marks) < mostEvents {
+		if (r.code != 0 || r.label != "") && len(marks) < MostEvents {
 			marks = append(marks, textMark{n, r.at, r.code, r.label})
 		}
 		if !r.sample {
 			continue
 		}
 		if n == 0 {
-			rec.begins(&r)
+			begins(rec, &r)
 		}
 		if n == granted { // as append grows
 			more := max(1024, n/4)
-			if err := src.hold(int64(more)*8*int64(len(r.values)), format, "samples"); err != nil {
+			if err := src.Hold(int64(more)*8*int64(len(r.values)), format, "samples"); err != nil {
 				return nil, err
 			}
 			granted += more
@@ -102,19 +102,19 @@ func readText(format Format, src *source, name string) (*Recording, error) {
 	if err := rows.finish(n); err != nil {
 		return nil, err
 	}
-	gaps, err := rec.setClock(clk)
+	gaps, err := setClock(rec, clk)
 	if err != nil {
 		return nil, err
 	}
-	rate := rec.textRate()
+	rate := rateOf(rec)
 	for _, g := range gaps {
 		rec.Gaps = append(rec.Gaps, Gap{At: float64(g.Row) / rate, Length: float64(g.Lost) / rate})
 	}
 	if rate == 0 {
 		if len(marks) > 0 {
-			rec.warn("%d markers were left out: without a sampling rate they have no time", len(marks))
+			rec.Warnf("%d markers were left out: without a sampling rate they have no time", len(marks))
 		}
-		return rec.finish(), nil
+		return rec.Finish(), nil
 	}
 	for _, m := range marks {
 		if m.at.IsZero() {
@@ -129,22 +129,22 @@ func readText(format Format, src *source, name string) (*Recording, error) {
 		rec.Annotations = append(rec.Annotations, Annotation{Onset: at, Label: m.label})
 	}
 	for _, a := range rec.Annotations {
-		rec.Events = append(rec.Events, decoders.Event{Onset: a.Onset, Code: codeIn(a.Label), Label: a.Label})
+		rec.Events = append(rec.Events, decoders.Event{Onset: a.Onset, Code: CodeIn(a.Label), Label: a.Label})
 	}
-	return rec.finish(), nil
+	return rec.Finish(), nil
 }
 
 // event is a marker at its sample.
 func (m textMark) event(rate float64) decoders.Event {
 	e := decoders.Event{Onset: float64(m.row) / rate, Code: m.code, Label: m.label}
 	if m.label != "" && m.code == 0 {
-		e.Code = codeIn(m.label)
+		e.Code = CodeIn(m.label)
 	}
 	return e
 }
 
 // begins takes the start of the recording from its first row, where the header does not tell it.
-func (r *Recording) begins(first *row) {
+func begins(r *Recording, first *row) {
 	switch {
 	case !first.at.IsZero():
 		r.StartTime = first.at
@@ -153,8 +153,8 @@ func (r *Recording) begins(first *row) {
 	}
 }
 
-// textRate is the rate of the rows.
-func (r *Recording) textRate() float64 {
+// rateOf is the rate of the rows.
+func rateOf(r *Recording) float64 {
 	if len(r.Channels) == 0 {
 		return 0
 	}
@@ -162,30 +162,30 @@ func (r *Recording) textRate() float64 {
 }
 
 // setClock gives all channels the rate that their rows tell, and returns what is missing between them.
-func (r *Recording) setClock(clk *rowClock) ([]rowGap, error) {
+func setClock(r *Recording, clk *rowClock) ([]RowGap, error) {
 	c, ok := clk.finish(r)
 	if !ok && r.Format != Table {
-		return nil, malformed(r.Format, map[string]any{"rows": clk.n}, "%d rows of increasing time are too few to tell the rate", clk.n)
+		return nil, Malformed(r.Format, map[string]any{"rows": clk.n}, "%d rows of increasing time are too few to tell the rate", clk.n)
 	}
 	for i := range r.Channels {
 		r.Channels[i].Rate = c.rate
 	}
 	r.Irregular = c.irregular
 	if r.Format == MindMonitor {
-		r.pickedAtIntervals()
+		pickedAtIntervals(r)
 	}
 	if r.Irregular {
 		return nil, nil
 	}
 	if c.rate == 0 {
-		r.warn("the table does not tell its sampling rate")
+		r.Warnf("the table does not tell its sampling rate")
 		return nil, nil
 	}
 	return c.gaps, nil
 }
 
 // surveyText is Survey for the text formats.
-func surveyText(src *source, name string, plan *Plan) (*Recording, error) {
+func surveyText(src *Source, name string, plan *Plan) (*Recording, error) {
 	rec := &Recording{Format: plan.Format}
 	rows, err := openRows(plan.Format, name, src, rec)
 	if err != nil {
@@ -204,7 +204,7 @@ func surveyText(src *source, name string, plan *Plan) (*Recording, error) {
 			continue
 		}
 		if n == 0 {
-			rec.begins(&r)
+			begins(rec, &r)
 			plan.Start = r.at
 		}
 		clk.add(r.counter, r.stamp, r.line)
@@ -216,11 +216,11 @@ func surveyText(src *source, name string, plan *Plan) (*Recording, error) {
 	if err := rows.finish(n); err != nil {
 		return nil, err
 	}
-	if plan.Gaps, err = rec.setClock(clk); err != nil {
+	if plan.Gaps, err = setClock(rec, clk); err != nil {
 		return nil, err
 	}
-	plan.Rate = rec.textRate()
-	rec.nameChannels()
+	plan.Rate = rateOf(rec)
+	rec.NameChannels()
 	return rec, nil
 }
 
@@ -242,36 +242,36 @@ type rowStream struct {
 }
 
 // openText reads a text format as a stream. What a survey has found out is known; the header is read again.
-func openText(src *source, plan Plan) (*Stream, error) {
+func openText(src *Source, plan Plan) (*Stream, error) {
 	rec := &Recording{Format: plan.Format}
 	rows, err := openRows(plan.Format, "", src, rec)
 	if err != nil {
 		return nil, err
 	}
 	if !(plan.Rate > 0) {
-		return nil, rec.noRate()
+		return nil, rec.NoRate()
 	}
 	s := &rowStream{rows: rows, plan: plan, rec: rec}
 	// Formats without a header line have their channels from the first row on.
 	for !s.held {
 		if err := rows.next(&s.row); err != nil {
 			if errors.Is(err, io.EOF) {
-				err = malformed(plan.Format, nil, "there is no row of samples")
+				err = Malformed(plan.Format, nil, "there is no row of samples")
 			}
 			return nil, err
 		}
 		s.held = s.row.sample || s.row.label != ""
 	}
-	rec.begins(&s.row)
+	begins(rec, &s.row)
 	for i := range rec.Channels {
 		rec.Channels[i].Rate = plan.Rate
 	}
 	s.skip = make([]bool, len(rec.Channels))
 	s.most = max(1, rowsBlock/max(1, len(rec.Channels)))
-	return &Stream{src: src, rec: rec, skip: s.skip, source: s}, nil
+	return NewStream(src, rec, s, s.skip), nil
 }
 
-func (s *rowStream) next(b *Block) error {
+func (s *rowStream) Next(b *Block) error {
 	b.At = float64(s.n) / s.plan.Rate
 	empty := true
 	for taken := 0; taken < s.most; {
@@ -366,7 +366,7 @@ func (f *cellFaults) add(column, columns, line int, text string) float64 {
 func (f *cellFaults) warnings(rec *Recording, name func(column int) string) {
 	for i, c := range f.columns {
 		if c.count > 0 {
-			rec.warn("%d cells of column %d (%s) are no numbers and were left out, the first is %.40q in line %d", c.count, i+1, name(i), c.text, c.first)
+			rec.Warnf("%d cells of column %d (%s) are no numbers and were left out, the first is %.40q in line %d", c.count, i+1, name(i), c.text, c.first)
 		}
 	}
 }

@@ -44,21 +44,33 @@ func (b *Block) reset(channels int) {
 // Stream reads a recording from its first byte to its last and holds one block of about a mebibyte of it. It is not safe
 // for concurrent use.
 type Stream struct {
-	src    *source
+	src    *Source
 	rec    *Recording
 	expect []int  // samples of each channel, to make room at once; nil when unknown
 	skip   []bool // channels whose samples nobody wants
-	source interface {
-		// next appends to the block, which begins with the next sample. It returns io.EOF, and nothing else, at the end.
-		next(b *Block) error
-	}
+	blocks Blocks
 }
+
+// Blocks is what a reader gives to a Stream.
+type Blocks interface {
+	// Next appends to the block, which begins with the next sample. It returns io.EOF, and nothing else, at the end.
+	Next(b *Block) error
+}
+
+// NewStream makes a stream of what a reader gives block by block. rec has the channels, without samples. skip has an entry for
+// each of them: blocks leaves out the samples of those that are set, see Only.
+func NewStream(src *Source, rec *Recording, blocks Blocks, skip []bool) *Stream {
+	return &Stream{src: src, rec: rec, blocks: blocks, skip: skip}
+}
+
+// Expect tells how many samples each channel will have, so that Collect makes room for them at once.
+func (s *Stream) Expect(samples []int) { s.expect = samples }
 
 // Recording returns what the header tells: channels without samples. Its warnings are complete after the last block.
 func (s *Stream) Recording() *Recording { return s.rec }
 
 // Offset returns how many bytes of the source were read.
-func (s *Stream) Offset() int64 { return s.src.at }
+func (s *Stream) Offset() int64 { return s.src.At() }
 
 // Only leaves out the samples of all channels but those with the indexes given. Their events come all the same.
 func (s *Stream) Only(channels []int) {
@@ -74,11 +86,14 @@ func (s *Stream) Only(channels []int) {
 // Open.
 func (s *Stream) Next(b *Block) error {
 	b.reset(len(s.rec.Channels))
-	return s.source.next(b)
+	return s.blocks.Next(b)
 }
 
-// collect reads the whole recording into memory.
-func (s *Stream) collect() (*Recording, error) {
+// Collect reads a whole stream into memory. An error of opening it passes through.
+func Collect(s *Stream, err error) (*Recording, error) {
+	if err != nil {
+		return nil, err
+	}
 	rec := s.rec
 	var b Block
 	b.reset(len(rec.Channels))
@@ -86,15 +101,15 @@ func (s *Stream) collect() (*Recording, error) {
 	for _, n := range s.expect {
 		samples += int64(n)
 	}
-	if err := s.src.hold(8*samples, rec.Format, "samples"); err != nil {
+	if err := s.src.Hold(8*samples, rec.Format, "samples"); err != nil {
 		return nil, err
 	}
-	for i := range b.Samples {
-		b.Samples[i] = make([]float64, 0, s.expect[i])
+	for i, n := range s.expect {
+		b.Samples[i] = make([]float64, 0, n)
 	}
 	for {
 		b.Gap = 0
-		err := s.source.next(&b)
+		err := s.blocks.Next(&b)
 		if errors.Is(err, io.EOF) {
 			break
 		}
@@ -118,14 +133,14 @@ func (s *Stream) collect() (*Recording, error) {
 		}
 	}
 	if inGap > 0 {
-		rec.warn("%d annotations lie in gaps of the recording; they are placed at the gap", inGap)
+		rec.Warnf("%d annotations lie in gaps of the recording; they are placed at the gap", inGap)
 	}
-	rec.annotationEvents()
+	rec.AddAnnotationEvents()
 	rec.Events = append(rec.Events, b.Events...)
 	for i, d := range b.Durations {
-		rec.Annotations = append(rec.Annotations, Annotation{Onset: b.Events[i].Onset, Duration: d, Label: labelOf(b.Events[i])})
+		rec.Annotations = append(rec.Annotations, Annotation{Onset: b.Events[i].Onset, Duration: d, Label: LabelOf(b.Events[i])})
 	}
-	rec.sortEvents()
+	rec.SortEvents()
 	return rec, nil
 }
 
@@ -136,7 +151,7 @@ type Plan struct {
 	Bytes    int64     `json:"bytes"`
 	Rate     float64   `json:"rate,omitempty"`     // Hz; of text formats alone, 0 where nothing tells it: the caller must
 	Name     string    `json:"name,omitempty"`     // of the file, where its format needs it again
-	Gaps     []rowGap  `json:"gaps,omitempty"`     // of text formats: what is missing between rows
+	Gaps     []RowGap  `json:"gaps,omitempty"`     // of text formats: what is missing between rows
 	Start    time.Time `json:"start,omitzero"`     // of the first row
 	Warnings []string  `json:"warnings,omitempty"` // of the survey
 }
@@ -145,7 +160,7 @@ type Plan struct {
 // (without samples) and how to read it again as a stream. A header that cannot be read is refused before more is read;
 // the rest is judged as Open judges it. name counts where the content leaves the format open.
 //
-// It reads EDF, BDF, GDF, Muse and Mind Monitor CSV, OpenBCI text and tables of any length, and up to mostHeld bytes of XDF
+// It reads EDF, BDF, GDF, Muse and Mind Monitor CSV, OpenBCI text and tables of any length, and up to MostHeld bytes of XDF
 // and of ZIP archives of one recording, which is how the files of BrainVision come. Others are unsupported_format. A recording whose rows are no waveform is not refused here: see
 // Recording.Select.
 func Survey(name string, r io.Reader) (*Recording, Plan, error) {
@@ -155,11 +170,11 @@ func Survey(name string, r io.Reader) (*Recording, Plan, error) {
 		return nil, Plan{}, err
 	}
 	if n == 0 {
-		return nil, Plan{}, malformed(Unknown, map[string]any{"bytes": 0}, "the file is empty")
+		return nil, Plan{}, Malformed(Unknown, map[string]any{"bytes": 0}, "the file is empty")
 	}
 	head = head[:n]
 	plan := Plan{Format: Sniff(name, head)}
-	src := streamSource(io.MultiReader(strings.NewReader(string(head)), r), unknownSize)
+	src := StreamSource(io.MultiReader(strings.NewReader(string(head)), r), UnknownSize)
 	format, known := readers[plan.Format]
 	if !known || format.survey == nil {
 		return nil, Plan{}, notStreamed(plan.Format, name, head)
@@ -168,14 +183,14 @@ func Survey(name string, r io.Reader) (*Recording, Plan, error) {
 	if err != nil {
 		return nil, Plan{}, err
 	}
-	plan.Bytes, plan.Warnings = src.at, rec.Warnings
+	plan.Bytes, plan.Warnings = src.At(), rec.Warnings
 	return rec, plan, nil
 }
 
 // OpenStream reads a recording that Survey has seen.
 func OpenStream(plan Plan, r io.Reader) (*Stream, error) {
 	if format, known := readers[plan.Format]; known && format.open != nil {
-		s, err := format.open(streamSource(r, plan.Bytes), plan)
+		s, err := format.open(StreamSource(r, plan.Bytes), plan)
 		if err != nil {
 			return nil, err
 		}
@@ -184,12 +199,12 @@ func OpenStream(plan Plan, r io.Reader) (*Stream, error) {
 		s.rec.Warnings = slices.Clone(plan.Warnings)
 		for _, w := range again {
 			if !slices.Contains(s.rec.Warnings, w) {
-				s.rec.warn("%s", w)
+				s.rec.Warnf("%s", w)
 			}
 		}
 		return s, nil
 	}
-	return nil, unsupported(plan.Format, nil, "is not read as a stream")
+	return nil, Unsupported(plan.Format, nil, "is not read as a stream")
 }
 
 // Skipped is a channel that Select left out, and why.
@@ -211,7 +226,7 @@ func (r *Recording) Select(labels ...string) (picked []int, skipped []Skipped, e
 	}
 	rate := channels[0].Rate
 	if rate <= 0 {
-		return nil, nil, r.noRate()
+		return nil, nil, r.NoRate()
 	}
 	index := make(map[*Channel]int, len(r.Channels))
 	for i := range r.Channels {

@@ -173,7 +173,7 @@ func (t *tableRows) mark(r *row, m *markColumn, cell string, v float64, isNumber
 			r.code = int(math.Round(v))
 		}
 	case !isNumber && r.label == "":
-		r.label = validText(cell)
+		r.label = ValidText(cell)
 	}
 }
 
@@ -199,7 +199,7 @@ func (t *tableRows) comment(line string) {
 		}
 	}
 	if m := tableLabels.FindStringSubmatch(line); m != nil {
-		t.labels = dialectOf(m[1]).split(validText(m[1]))
+		t.labels = dialectOf(m[1]).split(ValidText(m[1]))
 	}
 }
 
@@ -207,7 +207,7 @@ func (t *tableRows) comment(line string) {
 func (t *tableRows) begin(line string) (header bool, err error) {
 	t.dialect = dialectOf(line)
 	cells := closed(t.dialect.split(line), 0)
-	if err := checkColumns(Table, len(cells)); err != nil {
+	if err := CheckColumns(Table, len(cells)); err != nil {
 		return false, err
 	}
 	if isNumbers(cells) {
@@ -221,7 +221,7 @@ func (t *tableRows) begin(line string) (header bool, err error) {
 	}
 	names, hz, ok := parseHeader(cells)
 	if !ok {
-		return false, unsupported(Table, map[string]any{"line": t.lines.number},
+		return false, Unsupported(Table, map[string]any{"line": t.lines.number},
 			"line %d is neither numbers nor names of channels", t.lines.number)
 	}
 	if hz > 0 {
@@ -230,11 +230,11 @@ func (t *tableRows) begin(line string) (header bool, err error) {
 	t.names = names
 	roles := make([]role, len(names))
 	for i, name := range names {
-		t.names[i] = strings.Trim(validText(name), "\"' ")
+		t.names[i] = strings.Trim(ValidText(name), "\"' ")
 		roles[i] = roleOf(t.names[i])
 	}
 	if !slices.Contains(roles, roleSignal) {
-		return false, unsupported(Table, map[string]any{"line": t.lines.number, "columns": names},
+		return false, Unsupported(Table, map[string]any{"line": t.lines.number, "columns": names},
 			"line %d names no column that could be a signal", t.lines.number)
 	}
 	return true, t.columns(roles)
@@ -252,7 +252,7 @@ func (t *tableRows) columns(roles []role) error {
 			c := Channel{}
 			if t.names != nil {
 				c.Label, c.Unit = nameAndUnit(t.names[i])
-				c.Unit, t.factors[i] = toMicrovolt(c.Unit)
+				c.Unit, t.factors[i] = ToMicrovolt(c.Unit)
 				switch {
 				case isTelemetry(c.Label):
 					c.Kind = Other
@@ -264,7 +264,7 @@ func (t *tableRows) columns(roles []role) error {
 		}
 	}
 	if len(t.rec.Channels) == 0 {
-		return unsupported(Table, map[string]any{"line": t.lines.number}, "no column is a signal")
+		return Unsupported(Table, map[string]any{"line": t.lines.number}, "no column is a signal")
 	}
 	return nil
 }
@@ -293,13 +293,12 @@ var brainFlowBoards = map[int]struct {
 	eeg, motion    [2]int // first column and the one behind the last
 	counter, stamp int
 	marker         int
-	rates          []float64
 }{
-	24: {"Cyton", [2]int{1, 9}, [2]int{9, 12}, 0, 22, 23, cyton.Rates},
-	32: {"Cyton+Daisy", [2]int{1, 17}, [2]int{17, 20}, 0, 30, 31, daisy.Rates},
-	15: {"Ganglion", [2]int{1, 5}, [2]int{5, 8}, 0, 13, 14, ganglion.Rates},
-	8:  {"Muse", [2]int{1, 5}, [2]int{}, 0, 6, 7, muse.Rates},
-	19: {"Unicorn", [2]int{0, 8}, [2]int{8, 14}, 15, 17, 18, unicorn.Rates},
+	24: {"Cyton", [2]int{1, 9}, [2]int{9, 12}, 0, 22, 23},
+	32: {"Cyton+Daisy", [2]int{1, 17}, [2]int{17, 20}, 0, 30, 31},
+	15: {"Ganglion", [2]int{1, 5}, [2]int{5, 8}, 0, 13, 14},
+	8:  {"Muse", [2]int{1, 5}, [2]int{}, 0, 6, 7},
+	19: {"Unicorn", [2]int{0, 8}, [2]int{8, 14}, 15, 17, 18},
 }
 
 // guess finds what the columns of a table without names hold, by its first rows.
@@ -327,7 +326,7 @@ func (t *tableRows) guess(line string) []role {
 		return true
 	}
 	if b, ok := brainFlowBoards[len(roles)]; ok && epoch(b.stamp) {
-		t.rec.Device, t.device, t.brainFlow = "BrainFlow "+b.name, b.rates, true
+		t.rec.Device, t.device, t.brainFlow = "BrainFlow "+b.name, ratesOf(b.name), true
 		t.names = make([]string, len(roles))
 		for i := range roles {
 			switch {
@@ -340,13 +339,13 @@ func (t *tableRows) guess(line string) []role {
 			}
 		}
 		roles[b.counter], roles[b.stamp], roles[b.marker] = roleCounter, roleTime, roleMarker
-		t.rec.warn("the columns are taken for those of BrainFlow's %s", b.name)
+		t.rec.Warnf("the columns are taken for those of BrainFlow's %s", b.name)
 		return roles
 	}
 	for i := range roles {
 		if epoch(i) && len(roles) > 1 {
 			roles[i] = roleTime
-			t.rec.warn("column %d holds Unix time: it is read as the time of the rows", i+1)
+			t.rec.Warnf("column %d holds Unix time: it is read as the time of the rows", i+1)
 		}
 	}
 	const enough = 16
@@ -363,13 +362,13 @@ func (t *tableRows) guess(line string) []role {
 	switch {
 	case step == 1:
 		roles[0] = roleCounter
-		t.rec.warn("column 1 counts the rows: it is no channel")
+		t.rec.Warnf("column 1 counts the rows: it is no channel")
 	case step < 0.1:
 		roles[0] = roleTime
-		t.rec.warn("column 1 rises by %.6g in every row: it is read as the time in s", step)
+		t.rec.Warnf("column 1 rises by %.6g in every row: it is read as the time in s", step)
 	default:
 		roles[0] = roleMillis
-		t.rec.warn("column 1 rises by %.6g in every row: it is read as the time in ms", step)
+		t.rec.Warnf("column 1 rises by %.6g in every row: it is read as the time in ms", step)
 	}
 	return roles
 }
@@ -448,10 +447,10 @@ func emotivHeader(cells []string) (rate float64, start time.Time, ok bool) {
 func (t *tableRows) finish(samples int) error {
 	rec := t.rec
 	if t.bad.total == 0 {
-		return unsupported(Table, nil, "there is no row of numbers")
+		return Unsupported(Table, nil, "there is no row of numbers")
 	}
 	if t.bad.count == t.bad.total {
-		return unsupported(Table, map[string]any{"rows": t.bad.total}, "no row is made of %d numbers", len(t.roles))
+		return Unsupported(Table, map[string]any{"rows": t.bad.total}, "no row is made of %d numbers", len(t.roles))
 	}
 	if err := t.bad.check(rec); err != nil {
 		return err
@@ -470,7 +469,7 @@ func (t *tableRows) finish(samples int) error {
 	for i := range rec.Channels {
 		c := &rec.Channels[i]
 		if len(t.labels) == len(rec.Channels) {
-			c.Label = strings.Trim(validText(t.labels[i]), `"' `)
+			c.Label = strings.Trim(ValidText(t.labels[i]), `"' `)
 		}
 		if c.Label == "" && len(rec.Channels) == 1 {
 			c.Label = "EEG"
@@ -478,7 +477,7 @@ func (t *tableRows) finish(samples int) error {
 		stated = stated || c.Unit != ""
 	}
 	if !stated {
-		rec.warn("the table does not tell its unit")
+		rec.Warnf("the table does not tell its unit")
 	}
 	return nil
 }

@@ -84,16 +84,16 @@ type xdfInfo struct {
 // which a few delayed measurements do not move. Rates are nominal where the measured one is within 0.5 %.
 func ReadXDF(r io.ReaderAt, size int64) (*Recording, error) { return readWhole(XDF, "", r, size) }
 
-func readXDF(src *source, at io.ReaderAt) (*Recording, error) {
+func readXDF(src *Source, at io.ReaderAt) (*Recording, error) {
 	rec := &Recording{Format: XDF}
-	x := xdfReader{file: at, size: src.size, src: src, rec: rec, streams: map[uint32]*xdfStream{}}
+	x := xdfReader{file: at, size: src.Size(), src: src, rec: rec, streams: map[uint32]*xdfStream{}}
 	if err := x.read(); err != nil {
 		return nil, err
 	}
 	if err := x.build(); err != nil {
 		return nil, err
 	}
-	return rec.finish(), nil
+	return rec.Finish(), nil
 }
 
 type xdfReader struct {
@@ -101,7 +101,7 @@ type xdfReader struct {
 	size     int64
 	r        *bufio.Reader
 	at       int64   // where r is in the file
-	src      *source // grants memory
+	src      *Source // grants memory
 	rec      *Recording
 	streams  map[uint32]*xdfStream
 	order    []uint32
@@ -119,7 +119,7 @@ var boundary = []byte{0x43, 0xa5, 0x46, 0xdc, 0xcb, 0xf5, 0x41, 0x0f, 0xb3, 0x0e
 func (x *xdfReader) read() error {
 	magic := make([]byte, 4)
 	if x.seek(0); x.full(magic) != nil || string(magic) != "XDF:" {
-		return malformed(XDF, nil, "the file does not start with XDF:")
+		return Malformed(XDF, nil, "the file does not start with XDF:")
 	}
 	for x.at < x.size {
 		start := x.at
@@ -128,12 +128,12 @@ func (x *xdfReader) read() error {
 		switch {
 		case errors.Is(err, io.ErrUnexpectedEOF) || err == nil && length > uint64(left):
 			if !x.resume(start) {
-				x.rec.warn("the file ends within a chunk, at byte %d; what came before was read", start)
+				x.rec.Warnf("the file ends within a chunk, at byte %d; what came before was read", start)
 				return nil
 			}
 			continue
 		case err == nil && length < 2:
-			err = malformed(XDF, map[string]any{"chunk_bytes": length, "offset": start}, "a chunk of %d bytes has no tag", length)
+			err = Malformed(XDF, map[string]any{"chunk_bytes": length, "offset": start}, "a chunk of %d bytes has no tag", length)
 		}
 		if err != nil {
 			if _, known := errors.AsType[*decoders.Error](err); !known {
@@ -141,7 +141,7 @@ func (x *xdfReader) read() error {
 			}
 			x.spoiled(err)
 			if !x.resume(start) {
-				x.rec.warn("%d bytes at the end, from byte %d on, are no chunks and were left out", x.size-start, start)
+				x.rec.Warnf("%d bytes at the end, from byte %d on, are no chunks and were left out", x.size-start, start)
 				return nil
 			}
 			continue
@@ -178,7 +178,7 @@ func (x *xdfReader) spoiled(err error) {
 	const most = 20
 	bad, known := errors.AsType[*decoders.Error](err)
 	if x.faults++; known && x.faults <= most {
-		x.rec.warn("left out: %s", bad.Message)
+		x.rec.Warnf("left out: %s", bad.Message)
 	}
 }
 
@@ -218,7 +218,7 @@ func (x *xdfReader) resume(from int64) bool {
 			have = 0
 		}
 		if have == len(boundary) {
-			x.rec.warn("%d bytes, from byte %d on, are no chunks and were left out", x.at-from-int64(len(boundary)), from)
+			x.rec.Warnf("%d bytes, from byte %d on, are no chunks and were left out", x.at-from-int64(len(boundary)), from)
 			return true
 		}
 	}
@@ -241,7 +241,7 @@ func (x *xdfReader) varlen() (uint64, error) {
 	}
 	n := int(b[0])
 	if n != 1 && n != 4 && n != 8 {
-		return 0, malformed(XDF, map[string]any{"length_bytes": n, "offset": x.at - 1}, "a length of %d bytes is none of 1, 4 and 8", n)
+		return 0, Malformed(XDF, map[string]any{"length_bytes": n, "offset": x.at - 1}, "a length of %d bytes is none of 1, 4 and 8", n)
 	}
 	if err := x.full(b[1 : 1+n]); err != nil {
 		return 0, err
@@ -279,15 +279,15 @@ func (x *xdfReader) chunk(tag uint16, b []byte) error {
 		return nil
 	}
 	if tag < xdfStreamHeader || tag > xdfStreamFooter {
-		x.rec.warn("a chunk with the unknown tag %d was left out", tag)
+		x.rec.Warnf("a chunk with the unknown tag %d was left out", tag)
 		return nil
 	}
 	if len(b) < 4 && tag == xdfStreamFooter {
-		x.rec.warn("a footer names no stream and was left out")
+		x.rec.Warnf("a footer names no stream and was left out")
 		return nil
 	}
 	if len(b) < 4 {
-		return malformed(XDF, map[string]any{"tag": tag}, "a chunk with tag %d names no stream", tag)
+		return Malformed(XDF, map[string]any{"tag": tag}, "a chunk with tag %d names no stream", tag)
 	}
 	id := binary.LittleEndian.Uint32(b)
 	b = b[4:]
@@ -299,7 +299,7 @@ func (x *xdfReader) chunk(tag uint16, b []byte) error {
 		return nil // of a stream that was left out, or of none
 	}
 	if s == nil {
-		return malformed(XDF, map[string]any{"stream": id}, "stream %d has no header", id)
+		return Malformed(XDF, map[string]any{"stream": id}, "stream %d has no header", id)
 	}
 	switch tag {
 	case xdfSamples:
@@ -310,14 +310,14 @@ func (x *xdfReader) chunk(tag uint16, b []byte) error {
 			for c := range s.samples {
 				s.samples[c] = s.samples[c][:n]
 			}
-			return malformed(XDF, map[string]any{"stream": s.info.Name}, "a chunk of samples of stream %q is cut or inconsistent", s.info.Name)
+			return Malformed(XDF, map[string]any{"stream": s.info.Name}, "a chunk of samples of stream %q is cut or inconsistent", s.info.Name)
 		}
 	case xdfClockOffset:
 		if len(b) < 16 {
-			return malformed(XDF, map[string]any{"stream": s.info.Name}, "a clock offset of stream %q is cut", s.info.Name)
+			return Malformed(XDF, map[string]any{"stream": s.info.Name}, "a clock offset of stream %q is cut", s.info.Name)
 		}
 		o := xdfOffset{time: math.Float64frombits(binary.LittleEndian.Uint64(b)), ahead: math.Float64frombits(binary.LittleEndian.Uint64(b[8:])), count: len(s.stamps)}
-		if isFinite(o.time, o.ahead) {
+		if IsFinite(o.time, o.ahead) {
 			s.offsets = append(s.offsets, o)
 		}
 	}
@@ -326,7 +326,7 @@ func (x *xdfReader) chunk(tag uint16, b []byte) error {
 
 // unmarshalXDF reads the XML of a header. Recorders on old systems write Latin-1, whatever it says about itself.
 func unmarshalXDF(b []byte, info *xdfInfo) error {
-	d := xml.NewDecoder(strings.NewReader(validText(string(b))))
+	d := xml.NewDecoder(strings.NewReader(ValidText(string(b))))
 	d.Strict = false
 	d.CharsetReader = func(_ string, r io.Reader) (io.Reader, error) { return r, nil }
 	return d.Decode(info)
@@ -334,19 +334,19 @@ func unmarshalXDF(b []byte, info *xdfInfo) error {
 
 func (x *xdfReader) header(id uint32, b []byte) error {
 	if x.streams[id] != nil {
-		return malformed(XDF, map[string]any{"stream": id}, "stream %d has two headers", id)
+		return Malformed(XDF, map[string]any{"stream": id}, "stream %d has two headers", id)
 	}
 	s := &xdfStream{}
 	if err := unmarshalXDF(b, &s.info); err != nil {
-		return malformed(XDF, map[string]any{"stream": id}, "the header of stream %d: %v", id, err)
+		return Malformed(XDF, map[string]any{"stream": id}, "the header of stream %d: %v", id, err)
 	}
-	s.info.Name, s.info.Type = validText(strings.TrimSpace(s.info.Name)), strings.TrimSpace(s.info.Type)
+	s.info.Name, s.info.Type = ValidText(strings.TrimSpace(s.info.Name)), strings.TrimSpace(s.info.Type)
 	count, err := strconv.Atoi(strings.TrimSpace(s.info.Channels))
-	if err != nil || count < 1 || count > mostColumns {
-		return malformed(XDF, map[string]any{"stream": s.info.Name, "channels": s.info.Channels}, "stream %q has %q channels", s.info.Name, s.info.Channels)
+	if err != nil || count < 1 || count > MostColumns {
+		return Malformed(XDF, map[string]any{"stream": s.info.Name, "channels": s.info.Channels}, "stream %q has %q channels", s.info.Name, s.info.Channels)
 	}
 	if s.rate, err = strconv.ParseFloat(strings.TrimSpace(s.info.Rate), 64); err != nil || !(s.rate >= 0) || math.IsInf(s.rate, 0) {
-		return malformed(XDF, map[string]any{"stream": s.info.Name, "rate": s.info.Rate}, "stream %q has the rate %q", s.info.Name, s.info.Rate)
+		return Malformed(XDF, map[string]any{"stream": s.info.Name, "rate": s.info.Rate}, "stream %q has the rate %q", s.info.Name, s.info.Rate)
 	}
 	le := binary.LittleEndian
 	switch f := strings.TrimSpace(s.info.Format); f {
@@ -366,10 +366,10 @@ func (x *xdfReader) header(id uint32, b []byte) error {
 		s.width, s.value = 8, func(b []byte) float64 { return float64(int64(le.Uint64(b))) }
 	case "string":
 	default:
-		return unsupported(XDF, map[string]any{"stream": s.info.Name, "channel_format": f}, "stream %q has values of the unknown format %q", s.info.Name, f)
+		return Unsupported(XDF, map[string]any{"stream": s.info.Name, "channel_format": f}, "stream %q has values of the unknown format %q", s.info.Name, f)
 	}
-	if x.channels += count; x.channels > mostColumns {
-		return malformed(XDF, map[string]any{"stream": s.info.Name, "channels": x.channels, "channels_limit": mostColumns}, "stream %q makes more than %d channels", s.info.Name, mostColumns)
+	if x.channels += count; x.channels > MostColumns {
+		return Malformed(XDF, map[string]any{"stream": s.info.Name, "channels": x.channels, "channels_limit": MostColumns}, "stream %q makes more than %d channels", s.info.Name, MostColumns)
 	}
 	s.channels = count
 	x.streams[id] = s
@@ -395,7 +395,7 @@ func (x *xdfReader) samples(s *xdfStream, b []byte) bool {
 		case stampBytes == 8 && len(b) >= 8:
 			stamp = math.Float64frombits(binary.LittleEndian.Uint64(b))
 			b = b[8:]
-			if !isFinite(stamp) {
+			if !IsFinite(stamp) {
 				return false
 			}
 		case stampBytes == 0:
@@ -414,7 +414,7 @@ func (x *xdfReader) samples(s *xdfStream, b []byte) bool {
 				return false
 			}
 			b = rest
-			if x.events++; x.events > mostEvents {
+			if x.events++; x.events > MostEvents {
 				s.skipped++
 				continue
 			}
@@ -427,7 +427,7 @@ func (x *xdfReader) samples(s *xdfStream, b []byte) bool {
 		if s.samples == nil {
 			s.samples = make([][]float64, s.channels)
 		}
-		if x.src.hold(8*int64(s.channels+1), XDF, "samples") != nil {
+		if x.src.Hold(8*int64(s.channels+1), XDF, "samples") != nil {
 			return false
 		}
 		s.stamps = append(s.stamps, stamp)
@@ -447,7 +447,7 @@ func cutTexts(b []byte, channels int) (string, []byte, bool) {
 		if !ok || n > uint64(len(rest)) {
 			return "", nil, false
 		}
-		parts = append(parts, validText(string(rest[:n])))
+		parts = append(parts, ValidText(string(rest[:n])))
 		b = rest[n:]
 	}
 	return strings.Join(parts, ","), b, true
@@ -459,18 +459,18 @@ func (x *xdfReader) build() error {
 	for _, id := range x.order {
 		s := x.streams[id]
 		if s.skipped > 0 {
-			x.rec.warn("%d events of stream %q beyond the limit of %d were left out", s.skipped, s.info.Name, mostEvents)
+			x.rec.Warnf("%d events of stream %q beyond the limit of %d were left out", s.skipped, s.info.Name, MostEvents)
 		}
 		s.synchronize()
 		if s.isMarker() || s.rate == 0 {
 			continue
 		}
 		if len(s.stamps) == 0 {
-			x.rec.warn("stream %q has no samples and was left out", s.info.Name)
+			x.rec.Warnf("stream %q has no samples and was left out", s.info.Name)
 			continue
 		}
 		if !s.measure() {
-			x.spoiled(malformed(XDF, map[string]any{"stream": s.info.Name}, "the time stamps of stream %q do not increase", s.info.Name))
+			x.spoiled(Malformed(XDF, map[string]any{"stream": s.info.Name}, "the time stamps of stream %q do not increase", s.info.Name))
 			s.left = true
 			continue
 		}
@@ -480,13 +480,13 @@ func (x *xdfReader) build() error {
 		if x.fault != nil {
 			return x.fault
 		}
-		return malformed(XDF, map[string]any{"streams": len(x.streams)}, "none of the %d streams is regularly sampled and has samples", len(x.streams))
+		return Malformed(XDF, map[string]any{"streams": len(x.streams)}, "none of the %d streams is regularly sampled and has samples", len(x.streams))
 	}
 	if !slices.ContainsFunc(waves, (*xdfStream).isEEG) {
 		for _, s := range waves {
 			if s.mayBeEEG() {
 				s.taken = true
-				x.rec.warn("stream %q of type %q is taken for EEG: no stream is of that type", s.info.Name, s.info.Type)
+				x.rec.Warnf("stream %q of type %q is taken for EEG: no stream is of that type", s.info.Name, s.info.Type)
 			}
 		}
 	}
@@ -508,7 +508,7 @@ func (x *xdfReader) build() error {
 		}
 	}
 	if length := float64(len(reference.stamps)) / reference.eff; begin-reference.start >= length {
-		return malformed(XDF, nil, "the streams do not overlap in time")
+		return Malformed(XDF, nil, "the streams do not overlap in time")
 	}
 	for _, s := range waves {
 		x.addChannels(s, begin)
@@ -518,14 +518,14 @@ func (x *xdfReader) build() error {
 	x.rec.Gaps = reference.gaps
 	for _, s := range waves[1:] {
 		if len(s.gaps) > 0 {
-			x.rec.warn("stream %q has %d gaps of its own; its samples behind them are too early", s.info.Name, len(s.gaps))
+			x.rec.Warnf("stream %q has %d gaps of its own; its samples behind them are too early", s.info.Name, len(s.gaps))
 		}
 	}
 	if n := len(reference.gaps); n > 0 {
-		x.rec.warn("stream %q has %d gaps", reference.info.Name, n)
+		x.rec.Warnf("stream %q has %d gaps", reference.info.Name, n)
 	}
 	if !x.rec.StartTime.IsZero() {
-		x.rec.warn("the start time is when the recorder was started; the first sample may be later")
+		x.rec.Warnf("the start time is when the recorder was started; the first sample may be later")
 	}
 	x.addEvents(reference, cut)
 	x.rec.Device = reference.info.Name
@@ -570,7 +570,7 @@ func (x *xdfReader) addChannels(s *xdfStream, begin float64) {
 	shift := int(math.Round((begin - s.start) * s.eff))
 	n := len(s.stamps)
 	if shift >= n || -shift > n {
-		x.rec.warn("stream %q lies outside the time of the others and was left out", s.info.Name)
+		x.rec.Warnf("stream %q lies outside the time of the others and was left out", s.info.Name)
 		return
 	}
 	for c, samples := range s.samples {
@@ -581,15 +581,15 @@ func (x *xdfReader) addChannels(s *xdfStream, begin float64) {
 		kind := ""
 		if c < len(s.info.Labels) {
 			l := s.info.Labels[c]
-			if text := validText(strings.TrimSpace(l.Label)); text != "" {
+			if text := ValidText(strings.TrimSpace(l.Label)); text != "" {
 				ch.Label = text
 			}
 			ch.Unit, kind = strings.TrimSpace(l.Unit), strings.ToUpper(strings.TrimSpace(l.Type))
 		}
-		unit, factor := toMicrovolt(ch.Unit)
+		unit, factor := ToMicrovolt(ch.Unit)
 		ch.Unit = unit
 		switch {
-		case kind == "TRG" || kind == "STIM" || kind == "TRIGGER" || isTrigger(ch.Label):
+		case kind == "TRG" || kind == "STIM" || kind == "TRIGGER" || IsTrigger(ch.Label):
 			ch.Kind = Trigger
 		case !s.isEEG():
 			ch.Kind = Other
@@ -597,7 +597,7 @@ func (x *xdfReader) addChannels(s *xdfStream, begin float64) {
 				ch.Kind = Motion
 			}
 		case kind == "EEG" || kind == "" || s.taken && (kind == "SIGNAL" || kind == strings.ToUpper(s.info.Type)):
-			if ch.Kind = kindOf(ch.Label); ch.Kind == "" || IsElectrode(ch.Label) {
+			if ch.Kind = KindOf(ch.Label); ch.Kind == "" || IsElectrode(ch.Label) {
 				ch.Kind = EEG
 			}
 		case kind == "EOG" || kind == "EMG" || kind == "ECG":
@@ -639,38 +639,38 @@ func (x *xdfReader) addEvents(reference *xdfStream, cut float64) {
 	for _, id := range x.order {
 		s := x.streams[id]
 		if s.rate == 0 && !s.isMarker() {
-			x.rec.warn("stream %q of type %q has no rate (%s) and no events; it was left out", s.info.Name, s.info.Type, decoders.Counted(s.channels, "channel"))
+			x.rec.Warnf("stream %q of type %q has no rate (%s) and no events; it was left out", s.info.Name, s.info.Type, decoders.Counted(s.channels, "channel"))
 		}
 		if !s.isMarker() {
 			continue
 		}
 		odd := 0
-		var changes *triggerState // of a channel that holds its code, as an amplifier's
+		var changes *Triggers // of a channel that holds its code, as an amplifier's
 		if n := len(s.stamps); s.width > 0 && s.rate > 0 && n > 1 && float64(n-1) > 0.5*s.rate*(s.stamps[n-1]-s.stamps[0]) {
-			changes = &triggerState{}
+			changes = &Triggers{}
 		}
 		for i, stamp := range s.stamps {
-			if len(x.rec.Events) >= mostEvents {
-				x.rec.warn("only the first %d events were read", mostEvents)
+			if len(x.rec.Events) >= MostEvents {
+				x.rec.Warnf("only the first %d events were read", MostEvents)
 				return
 			}
 			e := decoders.Event{Onset: (reference.at(stamp) - cut) / reference.rate}
 			if s.width == 0 {
 				e.Label = s.texts[i]
-				e.Code = codeIn(e.Label)
+				e.Code = CodeIn(e.Label)
 				x.rec.Annotations = append(x.rec.Annotations, Annotation{Onset: e.Onset, Label: e.Label})
 			} else if v := s.samples[0][i]; v > math.MinInt32 && v < math.MaxInt32 {
 				if e.Code = int(math.Round(v)); s.float && float64(e.Code) != v {
 					odd++
 				}
-				if changes != nil && len(changes.add(nil, []float64{v}, 1, false, x.rec)) == 0 || s.rate > 0 && e.Code == 0 {
+				if changes != nil && len(changes.Add(nil, []float64{v}, 1, false, x.rec)) == 0 || s.rate > 0 && e.Code == 0 {
 					continue // a level between events
 				}
 			}
 			x.rec.Events = append(x.rec.Events, e)
 		}
 		if odd > 0 {
-			x.rec.warn("%d markers of stream %q are no whole numbers and were rounded", odd, s.info.Name)
+			x.rec.Warnf("%d markers of stream %q are no whole numbers and were rounded", odd, s.info.Name)
 		}
 	}
 }
@@ -785,7 +785,7 @@ func (s *xdfStream) measure() bool {
 		covered += slope * float64(b-a)
 		counted += float64(b - a)
 		if k > 1 {
-			if gap := s.stamps[a] - s.stamps[a-1] - interval; gap > 0 && len(s.gaps) < mostEvents {
+			if gap := s.stamps[a] - s.stamps[a-1] - interval; gap > 0 && len(s.gaps) < MostEvents {
 				s.gaps = append(s.gaps, Gap{At: float64(a), Length: gap})
 			} else if gap < -1 {
 				return false
@@ -800,7 +800,7 @@ func (s *xdfStream) measure() bool {
 	for i := range s.gaps {
 		s.gaps[i].At /= s.rate
 	}
-	return isFinite(s.start, s.eff) && s.eff > 0
+	return IsFinite(s.start, s.eff) && s.eff > 0
 }
 
 // regress fits stamps by first + slope·i. A single stamp has the nominal interval as slope.
