@@ -14,6 +14,7 @@ import (
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/catalog"
 	"github.com/neurod/neurod/decoders/recording"
+	"github.com/neurod/neurod/decoders/recording/edf"
 	"github.com/neurod/neurod/decoders/synthetic"
 	"github.com/neurod/neurod/eeg"
 	"github.com/neurod/neurod/models"
@@ -144,7 +145,7 @@ func TestDecodeHandlerAnswersEveryTrial(t *testing.T) {
 		rec.Events = append(rec.Events, decoders.Event{Onset: a.Onset, Label: a.Label})
 	}
 	var file bytes.Buffer
-	if err := recording.WriteEDF(&file, rec); err != nil {
+	if err := edf.Write(&file, rec); err != nil {
 		t.Fatal(err)
 	}
 	const request = `{"input":{"type":"eeg","encoding":"edf","paradigm":"motor_imagery","events":"all"}}`

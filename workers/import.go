@@ -8,6 +8,7 @@ import (
 	"io"
 
 	"github.com/neurod/neurod/decoders/recording"
+	"github.com/neurod/neurod/decoders/recording/formats"
 	"github.com/neurod/neurod/internal/guarded"
 	"github.com/neurod/neurod/internal/store"
 	"github.com/neurod/neurod/jobs/failpoint"
@@ -126,7 +127,7 @@ func importFile(ctx context.Context, db ImportStore, task *Task, id string, noti
 	rounds := make(chan store.ImportRound, 1)
 	group.Go(func() error {
 		defer close(rounds)
-		stream, err := recording.OpenStream(plan.File, &chunkReader{chunks: chunks})
+		stream, err := formats.OpenStream(plan.File, &chunkReader{chunks: chunks})
 		if err != nil {
 			return ended(ctx, err)
 		}

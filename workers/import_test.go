@@ -14,6 +14,8 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/neurod/neurod/decoders/recording"
+	"github.com/neurod/neurod/decoders/recording/edf"
+	"github.com/neurod/neurod/decoders/recording/formats"
 	"github.com/neurod/neurod/internal/store"
 	"github.com/neurod/neurod/internal/testkit"
 	"github.com/neurod/neurod/models"
@@ -38,7 +40,7 @@ func gappyEDF(t testing.TB, seconds int) []byte {
 	}
 	rec.Gaps = []recording.Gap{{At: 61, Length: 3}, {At: 200, Length: 0.5}, {At: 201, Length: 100}}
 	var b bytes.Buffer
-	if err := recording.WriteEDF(&b, rec); err != nil {
+	if err := edf.Write(&b, rec); err != nil {
 		t.Fatal(err)
 	}
 	return b.Bytes()
@@ -48,7 +50,7 @@ func gappyEDF(t testing.TB, seconds int) []byte {
 func accept(t testing.TB, s *store.Store, file []byte) (models.Session, models.Job) {
 	t.Helper()
 	ctx := t.Context()
-	rec, plan, err := recording.Survey("", bytes.NewReader(file))
+	rec, plan, err := formats.Survey("", bytes.NewReader(file))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,7 +12,7 @@ import (
 
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/decode"
-	"github.com/neurod/neurod/decoders/recording"
+	"github.com/neurod/neurod/decoders/recording/formats"
 	"github.com/neurod/neurod/decoders/synthetic"
 	"github.com/neurod/neurod/eeg"
 	"github.com/neurod/neurod/internal/testkit/eegdata"
@@ -95,7 +95,7 @@ func TestDeadElectrodeOnPeople(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		members, err := recording.OpenZip(f, info.Size())
+		members, err := formats.OpenZip(f, info.Size())
 		if err != nil {
 			t.Fatal(err)
 		}

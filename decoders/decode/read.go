@@ -13,6 +13,8 @@ import (
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/intent"
 	"github.com/neurod/neurod/decoders/recording"
+	"github.com/neurod/neurod/decoders/recording/formats"
+	"github.com/neurod/neurod/decoders/recording/raw"
 	"github.com/neurod/neurod/eeg"
 )
 
@@ -52,12 +54,8 @@ func open(in *eeg.Input, payload []byte) (*loaded, error) {
 	if in.Encoding.Bare() {
 		return openRaw(in, payload)
 	}
-	read := map[eeg.Encoding]func(*bytes.Reader, int64) (*recording.Recording, error){
-		eeg.EDF: func(r *bytes.Reader, n int64) (*recording.Recording, error) { return recording.ReadEDF(r, n) },
-		eeg.BDF: func(r *bytes.Reader, n int64) (*recording.Recording, error) { return recording.ReadBDF(r, n) },
-		eeg.GDF: func(r *bytes.Reader, n int64) (*recording.Recording, error) { return recording.ReadGDF(r, n) },
-	}[in.Encoding]
-	if read == nil {
+	file, known := formats.Encoded(in.Encoding)
+	if !known {
 		return nil, decoders.Errorf(decoders.CodeUnsupportedFormat,
 			map[string]any{"encoding": in.Encoding, "supported": eeg.Encodings()},
 			"encoding %q is unknown; there are %s", in.Encoding, and(eeg.Names(eeg.Encodings())))
@@ -66,7 +64,7 @@ func open(in *eeg.Input, payload []byte) (*loaded, error) {
 		return nil, decoders.Errorf(decoders.CodePayloadMalformed, map[string]any{"bytes": 0, "encoding": in.Encoding},
 			"the payload is empty; an %s file was expected", strings.ToUpper(string(in.Encoding)))
 	}
-	rec, err := read(bytes.NewReader(payload), int64(len(payload)))
+	rec, err := file.Read("", bytes.NewReader(payload), int64(len(payload)))
 	if err != nil {
 		return nil, err
 	}
@@ -174,7 +172,7 @@ func openRaw(in *eeg.Input, payload []byte) (*loaded, error) {
 		return nil, err
 	}
 	l.pending = func() error {
-		data, err := recording.ReadRaw(payload, in.Encoding, in.Layout, len(names), scale)
+		data, err := raw.Read(payload, in.Encoding, in.Layout, len(names), scale)
 		if err != nil {
 			return err
 		}
@@ -191,7 +189,7 @@ func unknownUnit(unit string) error {
 // checkEncoding refuses bytes that cannot be the samples which the request says they are, and says what they look like.
 func checkEncoding(in *eeg.Input, payload []byte, channels int) error {
 	enc := cmp.Or(in.Encoding, eeg.Float32LE)
-	looks := recording.Resembles(payload, enc, channels)
+	looks := raw.Resembles(payload, enc, channels)
 	if looks == "" {
 		return nil
 	}

@@ -20,6 +20,8 @@ import (
 	"github.com/neurod/neurod/decoders/intent"
 	"github.com/neurod/neurod/decoders/motorimagery"
 	"github.com/neurod/neurod/decoders/recording"
+	"github.com/neurod/neurod/decoders/recording/edf"
+	"github.com/neurod/neurod/decoders/recording/formats"
 	"github.com/neurod/neurod/eeg"
 	"github.com/neurod/neurod/internal/testkit/eegdata"
 )
@@ -60,7 +62,7 @@ func TestExoskeletonTrialsAreRoutedAndDecoded(t *testing.T) {
 	names := map[int]string{33024: "", 33025: "lamp", 33026: "tv", 33027: "door"}
 	var trials, routed, right, rest, invented int
 	for _, file := range eegdata.Glob(t, "ssvep/exoskeleton/*.gdf") {
-		rec, err := recording.OpenFS(os.DirFS(filepath.Dir(file)), filepath.Base(file))
+		rec, err := formats.OpenFS(os.DirFS(filepath.Dir(file)), filepath.Base(file))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -133,7 +135,7 @@ func TestImageryOfARealPerson(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	members, err := recording.OpenZip(f, info.Size())
+	members, err := formats.OpenZip(f, info.Size())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -197,7 +199,7 @@ func TestImageryOfARealPerson(t *testing.T) {
 	// The same run as a file: the first cue of the file is the one that is decoded.
 	var file bytes.Buffer
 	first := runs["R12"]
-	if err := recording.WriteEDF(&file, first); err != nil {
+	if err := edf.Write(&file, first); err != nil {
 		t.Fatal(err)
 	}
 	onset := 0.0
@@ -277,7 +279,7 @@ func TestAutoNeverGuesses(t *testing.T) {
 	cat := defaultCatalog(t)
 	for _, pattern := range []string{"formats/*/*", "ssvep/*/*", "motor_imagery/biosig/*", "p300/*/*", "seizure/chbmit/*", "headsets/*/*", "artifacts/*/*"} {
 		for _, file := range eegdata.Glob(t, pattern) {
-			rec, err := recording.OpenFS(os.DirFS(filepath.Dir(file)), filepath.Base(file))
+			rec, err := formats.OpenFS(os.DirFS(filepath.Dir(file)), filepath.Base(file))
 			if err != nil || rec.Seconds() > 3600 {
 				continue // what a reader refuses is its tests' business
 			}

@@ -18,6 +18,7 @@ import (
 	"github.com/neurod/neurod/decoders/epoch"
 	"github.com/neurod/neurod/decoders/p300"
 	"github.com/neurod/neurod/decoders/recording"
+	"github.com/neurod/neurod/decoders/recording/formats"
 	"github.com/neurod/neurod/decoders/seizure"
 	"github.com/neurod/neurod/decoders/synthetic"
 	"github.com/neurod/neurod/eeg"
@@ -282,7 +283,7 @@ func TestScaleOfRecordings(t *testing.T) {
 
 func openRecording(t *testing.T, file string) *recording.Recording {
 	t.Helper()
-	r, err := recording.OpenFS(os.DirFS(filepath.Dir(file)), filepath.Base(file))
+	r, err := formats.OpenFS(os.DirFS(filepath.Dir(file)), filepath.Base(file))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -302,7 +303,7 @@ func firstClips(t *testing.T, archive string, most int) []decoders.Signal {
 	if err != nil {
 		t.Fatal(err)
 	}
-	members, err := recording.OpenZip(f, info.Size())
+	members, err := formats.OpenZip(f, info.Size())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/neurod/neurod/decoders/catalog"
 	"github.com/neurod/neurod/decoders/decode"
 	"github.com/neurod/neurod/decoders/recording"
+	"github.com/neurod/neurod/decoders/recording/edf"
 	"github.com/neurod/neurod/decoders/synthetic"
 	"github.com/neurod/neurod/eeg"
 )
@@ -26,7 +27,7 @@ func TestWarningsOfTheReaderAreInTheAnswer(t *testing.T) {
 		rec.Channels = append(rec.Channels, recording.Channel{Label: name, Unit: "uV", Rate: 250, Samples: samples})
 	}
 	var file bytes.Buffer
-	if err := recording.WriteEDF(&file, rec); err != nil {
+	if err := edf.Write(&file, rec); err != nil {
 		t.Fatal(err)
 	}
 	file.WriteString("some bytes more")

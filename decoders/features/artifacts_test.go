@@ -12,6 +12,7 @@ import (
 	"github.com/neurod/neurod/decoders/classify"
 	"github.com/neurod/neurod/decoders/features"
 	"github.com/neurod/neurod/decoders/recording"
+	"github.com/neurod/neurod/decoders/recording/formats"
 	"github.com/neurod/neurod/decoders/synthetic"
 	"github.com/neurod/neurod/internal/testkit/eegdata"
 )
@@ -69,7 +70,7 @@ func TestArtifactsAreToldFromClean(t *testing.T) {
 
 func openFile(t testing.TB, file string) *recording.Recording {
 	t.Helper()
-	r, err := recording.OpenFS(os.DirFS(filepath.Dir(file)), filepath.Base(file))
+	r, err := formats.OpenFS(os.DirFS(filepath.Dir(file)), filepath.Base(file))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,7 +89,7 @@ func run(t testing.TB, archive, name string) decoders.Signal {
 	if err != nil {
 		t.Fatal(err)
 	}
-	members, err := recording.OpenZip(f, st.Size())
+	members, err := formats.OpenZip(f, st.Size())
 	if err != nil {
 		t.Fatal(err)
 	}

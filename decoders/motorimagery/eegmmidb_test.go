@@ -17,6 +17,7 @@ import (
 	"github.com/neurod/neurod/decoders/epoch"
 	"github.com/neurod/neurod/decoders/motorimagery"
 	"github.com/neurod/neurod/decoders/recording"
+	"github.com/neurod/neurod/decoders/recording/formats"
 	"github.com/neurod/neurod/decoders/riemann"
 	"github.com/neurod/neurod/internal/testkit/eegdata"
 )
@@ -33,7 +34,7 @@ func readRuns(t testing.TB, subject string, runs ...int) []*recording.Recording 
 	if err != nil {
 		t.Fatal(err)
 	}
-	members, err := recording.OpenZip(f, info.Size())
+	members, err := formats.OpenZip(f, info.Size())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -429,7 +430,7 @@ func TestLeftRightAcrossSubjects(t *testing.T) {
 func TestGrazSample(t *testing.T) {
 	t.Parallel()
 	name := eegdata.File(t, "motor_imagery/biosig/sample.gdf")
-	rec, err := recording.OpenFS(os.DirFS(path.Dir(name)), path.Base(name))
+	rec, err := formats.OpenFS(os.DirFS(path.Dir(name)), path.Base(name))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,7 +13,7 @@ import (
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/classify"
 	"github.com/neurod/neurod/decoders/p300"
-	"github.com/neurod/neurod/decoders/recording"
+	"github.com/neurod/neurod/decoders/recording/formats"
 	"github.com/neurod/neurod/internal/testkit/eegdata"
 )
 
@@ -55,7 +55,7 @@ type run struct {
 
 func readRun(t testing.TB, path string) run {
 	t.Helper()
-	rec, err := recording.OpenFS(os.DirFS(filepath.Dir(path)), filepath.Base(path))
+	rec, err := formats.OpenFS(os.DirFS(filepath.Dir(path)), filepath.Base(path))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,6 +20,7 @@ type File struct {
 	close func() error
 }
 
+// Close closes it.
 func (f *File) Close() error { return f.close() }
 
 // OpenFile opens a file. What cannot be read at any place, such as a member of an archive, is read into memory,

@@ -13,8 +13,9 @@ import (
 // XDF stand throughout the file, a ZIP archive's list at its end. Such a file is held in memory, and its samples.
 const MostHeld = 64 << 20
 
-// held makes a reader of a format that must be held: it surveys and streams what it reads as a whole.
-func held(format Format, whole func(src *Source, at io.ReaderAt, name string) (*Recording, error)) reader {
+// Held returns the Survey and the Open of a format that must be held: they read it as a whole.
+func Held(format Format, whole func(src *Source, at io.ReaderAt, name string) (*Recording, error)) (
+	survey func(src *Source, name string, plan *Plan) (*Recording, error), open func(src *Source, plan Plan) (*Stream, error)) {
 	read := func(src *Source, name string) (*Recording, error) {
 		b, err := io.ReadAll(io.LimitReader(src, MostHeld+1))
 		if err != nil {
@@ -27,28 +28,26 @@ func held(format Format, whole func(src *Source, at io.ReaderAt, name string) (*
 		src.size = int64(len(b))
 		return whole(WholeSource(bytes.NewReader(b), int64(len(b))), bytes.NewReader(b), name)
 	}
-	return reader{
-		whole: whole,
-		survey: func(src *Source, name string, plan *Plan) (*Recording, error) {
-			rec, err := read(src, name)
-			if err != nil {
-				return nil, err
-			}
-			plan.Name = name
-			rec.Events, rec.Targets, rec.Annotations, rec.Gaps = nil, nil, nil, nil
-			for i := range rec.Channels {
-				rec.Channels[i].Samples = nil
-			}
-			return rec, nil
-		},
-		open: func(src *Source, plan Plan) (*Stream, error) {
-			rec, err := read(src, plan.Name)
-			if err != nil {
-				return nil, err
-			}
-			return streamOf(src, rec), nil
-		},
+	survey = func(src *Source, name string, plan *Plan) (*Recording, error) {
+		rec, err := read(src, name)
+		if err != nil {
+			return nil, err
+		}
+		plan.Name = name
+		rec.Events, rec.Targets, rec.Annotations, rec.Gaps = nil, nil, nil, nil
+		for i := range rec.Channels {
+			rec.Channels[i].Samples = nil
+		}
+		return rec, nil
 	}
+	open = func(src *Source, plan Plan) (*Stream, error) {
+		rec, err := read(src, plan.Name)
+		if err != nil {
+			return nil, err
+		}
+		return streamOf(src, rec), nil
+	}
+	return survey, open
 }
 
 // heldStream gives a recording that is in memory as blocks.

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/neurod/neurod/decoders/recording"
+	"github.com/neurod/neurod/decoders/recording/readertest"
 )
 
 func TestMismatchNamesWhatIsThereAndWhatMayBeMeant(t *testing.T) {
@@ -39,7 +40,7 @@ func TestRename(t *testing.T) {
 		t.Errorf("swapped: %v, %v", got, err)
 	}
 	for name, names := range map[string]map[string]string{"absent": {"Fz": "Cz"}, "taken": {"Amp1": "Pz"}} {
-		if got, err := recording.Renamed([]string{"Amp1", "Pz"}, names); codeOf(err) != "montage_mismatch" {
+		if got, err := recording.Renamed([]string{"Amp1", "Pz"}, names); readertest.CodeOf(err) != "montage_mismatch" {
 			t.Errorf("%s: %v, %v", name, got, err)
 		}
 	}

@@ -1,10 +1,16 @@
-// Package recording reads EEG recordings from the file formats that laboratories and headsets write.
+// Package recording is the contract of EEG recordings: what one holds, what a reader of a format promises, and the montages of devices.
 //
-// It reads EDF, EDF+ (contiguous and discontinuous), BDF, BDF+, GDF 1 and 2, BrainVision, XDF, raw float32 and
-// int16 buffers, Muse (muse-lsl) and Mind Monitor CSV, OpenBCI text, and plain tables of numbers. Open finds the
-// format from the content first and from the name second.
+//	recording              the contract: Recording, Source, Stream, Reader, montages
+//	recording/edf          EDF, EDF+, BDF, BDF+: reading and writing
+//	recording/gdf          GDF 1 and 2
+//	recording/brainvision  BrainVision
+//	recording/xdf          XDF
+//	recording/text         Muse, Mind Monitor, OpenBCI, tables of numbers
+//	recording/raw          bare samples, and buffers with a JSON header
+//	recording/formats      the registry of them all: Open, OpenFS, Survey, OpenStream
+//	recording/readertest   the conformance suite
 //
-// Invariants:
+// Invariants of every reader:
 //
 //   - Samples are in µV wherever the source states a unit of voltage; otherwise they are as the source has
 //     them and Channel.Unit says so.
@@ -86,6 +92,7 @@ type Recording struct {
 	Warnings  []string // what was wrong with the source and how it was read all the same
 }
 
+// Warnf says what was wrong with the source and how it was read all the same.
 func (r *Recording) Warnf(format string, args ...any) {
 	const most = 100 // enough to understand; a hostile file must not make us hold more
 	if len(r.Warnings) < most {
@@ -202,6 +209,7 @@ func (r *Recording) waveform() error {
 		"the samples are no EEG waveform: they were picked at an interval or are not evenly spaced (on average %.3g a second)", r.dominantRate())
 }
 
+// NoRate is the error of a recording whose rate nothing tells.
 func (r *Recording) NoRate() error {
 	return decoders.Errorf(decoders.CodePayloadMalformed, map[string]any{"format": string(r.Format)},
 		"the recording does not tell its sampling rate")
@@ -265,7 +273,7 @@ func (r *Recording) dominantRate() float64 {
 	return best
 }
 
-// finish gives the channels their names and kinds, makes labels unique and orders the events. Every reader that does not
+// Finish gives the channels their names and kinds, makes labels unique and orders the events. Every reader that does not
 // stream ends with it.
 func (r *Recording) Finish() *Recording {
 	r.NameChannels()
@@ -273,6 +281,7 @@ func (r *Recording) Finish() *Recording {
 	return r
 }
 
+// NameChannels makes the labels unique and gives the channels their names and kinds.
 func (r *Recording) NameChannels() {
 	used, next := map[string]bool{}, map[string]int{}
 	for i := range r.Channels {
@@ -293,6 +302,7 @@ func (r *Recording) NameChannels() {
 	nameChannels(r.Channels)
 }
 
+// SortEvents orders events and annotations by onset.
 func (r *Recording) SortEvents() {
 	byOnset := func(a, b decoders.Event) int { return cmp.Compare(a.Onset, b.Onset) }
 	slices.SortStableFunc(r.Events, byOnset)

@@ -4,9 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/neurod/neurod/decoders"
@@ -156,55 +153,10 @@ type Plan struct {
 	Warnings []string  `json:"warnings,omitempty"` // of the survey
 }
 
-// Survey reads a recording from its first byte to its last without keeping samples, and says what it holds: the channels
-// (without samples) and how to read it again as a stream. A header that cannot be read is refused before more is read;
-// the rest is judged as Open judges it. name counts where the content leaves the format open.
-//
-// It reads EDF, BDF, GDF, Muse and Mind Monitor CSV, OpenBCI text and tables of any length, and up to MostHeld bytes of XDF
-// and of ZIP archives of one recording, which is how the files of BrainVision come. Others are unsupported_format. A recording whose rows are no waveform is not refused here: see
-// Recording.Select.
-func Survey(name string, r io.Reader) (*Recording, Plan, error) {
-	head := make([]byte, headBytes)
-	n, err := io.ReadFull(r, head)
-	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
-		return nil, Plan{}, err
-	}
-	if n == 0 {
-		return nil, Plan{}, Malformed(Unknown, map[string]any{"bytes": 0}, "the file is empty")
-	}
-	head = head[:n]
-	plan := Plan{Format: Sniff(name, head)}
-	src := StreamSource(io.MultiReader(strings.NewReader(string(head)), r), UnknownSize)
-	format, known := readers[plan.Format]
-	if !known || format.survey == nil {
-		return nil, Plan{}, notStreamed(plan.Format, name, head)
-	}
-	rec, err := format.survey(src, path.Base(name), &plan)
-	if err != nil {
-		return nil, Plan{}, err
-	}
-	plan.Bytes, plan.Warnings = src.At(), rec.Warnings
-	return rec, plan, nil
-}
-
-// OpenStream reads a recording that Survey has seen.
-func OpenStream(plan Plan, r io.Reader) (*Stream, error) {
-	if format, known := readers[plan.Format]; known && format.open != nil {
-		s, err := format.open(StreamSource(r, plan.Bytes), plan)
-		if err != nil {
-			return nil, err
-		}
-		// Both readings warn of the header; what only the survey could see comes first.
-		again := s.rec.Warnings
-		s.rec.Warnings = slices.Clone(plan.Warnings)
-		for _, w := range again {
-			if !slices.Contains(s.rec.Warnings, w) {
-				s.rec.Warnf("%s", w)
-			}
-		}
-		return s, nil
-	}
-	return nil, Unsupported(plan.Format, nil, "is not read as a stream")
+// RowGap is a loss before a row of a text format.
+type RowGap struct {
+	Row  int   `json:"row"`  // samples before it
+	Lost int64 `json:"lost"` // samples
 }
 
 // Skipped is a channel that Select left out, and why.

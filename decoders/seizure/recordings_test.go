@@ -14,6 +14,7 @@ import (
 	"github.com/neurod/neurod/decoders/classify"
 	"github.com/neurod/neurod/decoders/dsp"
 	"github.com/neurod/neurod/decoders/recording"
+	"github.com/neurod/neurod/decoders/recording/formats"
 	"github.com/neurod/neurod/decoders/seizure"
 	"github.com/neurod/neurod/decoders/synthetic"
 	"github.com/neurod/neurod/internal/testkit/eegdata"
@@ -21,7 +22,7 @@ import (
 
 func open(t testing.TB, file string) *recording.Recording {
 	t.Helper()
-	r, err := recording.OpenFS(os.DirFS(filepath.Dir(file)), filepath.Base(file))
+	r, err := formats.OpenFS(os.DirFS(filepath.Dir(file)), filepath.Base(file))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,7 +41,7 @@ func members(t testing.TB, file string, keep func(string) bool, visit func(name 
 	if err != nil {
 		t.Fatal(err)
 	}
-	list, err := recording.OpenZip(f, st.Size())
+	list, err := formats.OpenZip(f, st.Size())
 	if err != nil {
 		t.Fatal(err)
 	}

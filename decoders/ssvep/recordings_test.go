@@ -10,6 +10,7 @@ import (
 
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/recording"
+	"github.com/neurod/neurod/decoders/recording/formats"
 	"github.com/neurod/neurod/decoders/ssvep"
 	"github.com/neurod/neurod/internal/testkit/eegdata"
 )
@@ -32,7 +33,7 @@ type set struct {
 
 func open(t testing.TB, file string) *recording.Recording {
 	t.Helper()
-	r, err := recording.OpenFS(os.DirFS(filepath.Dir(file)), filepath.Base(file))
+	r, err := formats.OpenFS(os.DirFS(filepath.Dir(file)), filepath.Base(file))
 	if err != nil {
 		t.Fatal(err)
 	}

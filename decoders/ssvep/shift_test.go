@@ -15,7 +15,7 @@ import (
 
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/classify"
-	"github.com/neurod/neurod/decoders/recording"
+	"github.com/neurod/neurod/decoders/recording/formats"
 	"github.com/neurod/neurod/decoders/ssvep"
 	"github.com/neurod/neurod/internal/testkit/eegdata"
 )
@@ -46,7 +46,7 @@ func occiput(t *testing.T, names ...string) (out []trial) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		members, err := recording.OpenZip(f, info.Size())
+		members, err := formats.OpenZip(f, info.Size())
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -4,11 +4,13 @@ import (
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/recording"
 	"github.com/neurod/neurod/internal/service"
+
+	"github.com/neurod/neurod/decoders/recording/edf"
 )
 
 // signalFile is an EDF+ or BDF+ file as exports write it.
 type signalFile struct {
-	*recording.EDFStream
+	*edf.StreamWriter
 	rate float64
 }
 
@@ -20,17 +22,17 @@ func signalFiles(f service.SignalFormat, channels []string, rate float64) (servi
 	if f == service.FormatBDF {
 		bits = 24
 	}
-	s, err := recording.NewEDFStream(bits, channels, "uV", rate)
+	s, err := edf.NewStreamWriter(bits, channels, "uV", rate)
 	return signalFile{s, rate}, err
 }
 
 // Plan implements service.SignalFile.
 func (f signalFile) Plan(about service.SignalAbout) (int64, error) {
-	out := recording.EDFAbout{Start: about.Start, Device: about.Device}
+	out := edf.About{Start: about.Start, Device: about.Device}
 	for _, e := range about.Events {
 		onset := float64(e.Sample) / f.rate
 		out.Annotations = append(out.Annotations, recording.Annotation{Onset: onset, Duration: e.DurationS,
 			Label: recording.EventLabel(decoders.Event{Onset: onset, Code: e.Code, Label: e.Label})})
 	}
-	return f.EDFStream.Plan(out)
+	return f.StreamWriter.Plan(out)
 }

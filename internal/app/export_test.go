@@ -18,6 +18,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/neurod/neurod/decoders/recording"
+	"github.com/neurod/neurod/decoders/recording/edf"
+	"github.com/neurod/neurod/decoders/recording/formats"
 	"github.com/neurod/neurod/internal/testkit"
 	"github.com/neurod/neurod/internal/testkit/eegdata"
 )
@@ -25,7 +27,7 @@ import (
 // openRecording reads an exported EDF+ or BDF+.
 func openRecording(t testing.TB, name string, b []byte) *recording.Recording {
 	t.Helper()
-	rec, err := recording.Open(name, bytes.NewReader(b), int64(len(b)))
+	rec, err := formats.Open(name, bytes.NewReader(b), int64(len(b)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,7 +79,7 @@ func TestExport(t *testing.T) {
 			if rec.Subject != "X X X X" || !strings.HasSuffix(rec.Device, " MUSE_2") || rec.StartTime.UnixMilli() != at(256) {
 				t.Errorf("%s: subject %q, device %q, start %v", format, rec.Subject, rec.Device, rec.StartTime)
 			}
-			if d := cmp.Diff([]recording.Annotation{{Onset: 3, Duration: 2, Label: recording.MissingLabel}}, rec.Annotations); d != "" {
+			if d := cmp.Diff([]recording.Annotation{{Onset: 3, Duration: 2, Label: edf.MissingLabel}}, rec.Annotations); d != "" {
 				t.Errorf("%s: annotations:\n%s", format, d)
 			}
 			if d := cmp.Diff([]string{"TP9", "=1+1", "AF8", "TP10"}, rec.Labels()); d != "" {
@@ -198,7 +200,7 @@ func TestExportOfAnEmptySession(t *testing.T) {
 	}
 	for _, format := range []string{"edf", "bdf"} {
 		rec := openRecording(t, "x."+format, s.call(t, "GET", path+"?format="+format, s.key, nil).body)
-		if len(rec.Channels) != 4 || len(rec.Annotations) != 1 || rec.Annotations[0].Label != recording.MissingLabel || rec.Annotations[0].Duration != rec.Seconds() {
+		if len(rec.Channels) != 4 || len(rec.Annotations) != 1 || rec.Annotations[0].Label != edf.MissingLabel || rec.Annotations[0].Duration != rec.Seconds() {
 			t.Errorf("%s: %d channels, %+v", format, len(rec.Channels), rec.Annotations)
 		}
 	}
@@ -220,7 +222,7 @@ func TestEDFThroughASession(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		rec, err := recording.Open(file, bytes.NewReader(b), int64(len(b)))
+		rec, err := formats.Open(file, bytes.NewReader(b), int64(len(b)))
 		if err != nil {
 			continue // some are there to be refused
 		}

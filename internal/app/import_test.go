@@ -23,6 +23,8 @@ import (
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/features"
 	"github.com/neurod/neurod/decoders/recording"
+	"github.com/neurod/neurod/decoders/recording/edf"
+	"github.com/neurod/neurod/decoders/recording/formats"
 	"github.com/neurod/neurod/internal/testkit"
 	"github.com/neurod/neurod/internal/testkit/eegdata"
 	"github.com/neurod/neurod/models"
@@ -107,7 +109,7 @@ func dueWindows(stretches [][2]int, rate float64) int {
 func (s *server) checkImport(t *testing.T, name string, file []byte, rate float64) (windows int) {
 	t.Helper()
 	query := url.Values{"external_user_id": {"subject"}, "name": {name}}
-	rec, wantErr := recording.Open(name, bytes.NewReader(file), int64(len(file)))
+	rec, wantErr := formats.Open(name, bytes.NewReader(file), int64(len(file)))
 	var sig decoders.Signal
 	if wantErr == nil {
 		if rate > 0 {
@@ -238,7 +240,7 @@ func TestContinuousRecordingsAreImported(t *testing.T) {
 				}
 			}
 			if strings.HasSuffix(name, ".xdf") { // what has no EEG is refused by the code of its reader; the rest must pass as any other
-				rec, err := recording.Open(name, bytes.NewReader(file), int64(len(file)))
+				rec, err := formats.Open(name, bytes.NewReader(file), int64(len(file)))
 				if err == nil {
 					_, err = rec.Signal()
 				}
@@ -256,15 +258,15 @@ func TestContinuousRecordingsAreImported(t *testing.T) {
 	// Recordings of samples with a header beside them become EDF by our own writer.
 	chb, _ := filepath.Glob(filepath.Join(dir, "seizure/*/*.f32"))
 	for _, path := range chb {
-		rec, err := recording.OpenFS(os.DirFS(filepath.Dir(path)), filepath.Base(path))
+		rec, err := formats.OpenFS(os.DirFS(filepath.Dir(path)), filepath.Base(path))
 		if err != nil {
 			t.Fatal(err)
 		}
-		var edf bytes.Buffer
-		if err := recording.WriteEDF(&edf, rec); err != nil {
+		var written bytes.Buffer
+		if err := edf.Write(&written, rec); err != nil {
 			t.Fatalf("%s: %v", path, err)
 		}
-		add(filepath.Base(path)+".edf", edf.Bytes(), 0)
+		add(filepath.Base(path)+".edf", written.Bytes(), 0)
 	}
 	zips, _ := filepath.Glob(filepath.Join(dir, "motor_imagery/eegmmidb/*.zip"))
 	for _, path := range zips {
@@ -439,7 +441,7 @@ func edfOf(t testing.TB, seconds int) []byte {
 		rec.Annotations = append(rec.Annotations, recording.Annotation{Onset: float64(2*k) + 0.5, Duration: 0.25, Label: fmt.Sprintf("T%d", k%3)})
 	}
 	var b bytes.Buffer
-	if err := recording.WriteEDF(&b, rec); err != nil {
+	if err := edf.Write(&b, rec); err != nil {
 		t.Fatal(err)
 	}
 	return b.Bytes()
@@ -520,7 +522,7 @@ func TestImport(t *testing.T) {
 				t.Errorf("events %v", events)
 			}
 			// The samples that come back are the file's.
-			rec, err := recording.Open("x.edf", bytes.NewReader(file), int64(len(file)))
+			rec, err := formats.Open("x.edf", bytes.NewReader(file), int64(len(file)))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -10,7 +10,7 @@ import (
 	"gonum.org/v1/gonum/mat"
 
 	"github.com/neurod/neurod/decoders/features"
-	"github.com/neurod/neurod/decoders/recording"
+	"github.com/neurod/neurod/decoders/recording/formats"
 	"github.com/neurod/neurod/internal/testkit"
 	"github.com/neurod/neurod/internal/testkit/eegdata"
 )
@@ -30,7 +30,7 @@ func TestRecordingsAsSessions(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		rec, err := recording.Open(file, f, info.Size())
+		rec, err := formats.Open(file, f, info.Size())
 		if err != nil {
 			t.Fatal(err)
 		}

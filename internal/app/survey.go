@@ -10,6 +10,7 @@ import (
 
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/recording"
+	"github.com/neurod/neurod/decoders/recording/formats"
 	"github.com/neurod/neurod/internal/service"
 	"github.com/neurod/neurod/models"
 	"github.com/neurod/neurod/workers"
@@ -17,7 +18,7 @@ import (
 
 // survey looks into an uploaded file with the decoders' readers; package service knows none of them.
 func survey(name string, file io.Reader) (service.Surveyed, error) {
-	rec, plan, err := recording.Survey(name, file)
+	rec, plan, err := formats.Survey(name, file)
 	if err != nil {
 		return nil, refused(err)
 	}

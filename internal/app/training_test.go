@@ -18,7 +18,7 @@ import (
 	"github.com/neurod/neurod/decoders/classify"
 	"github.com/neurod/neurod/decoders/epoch"
 	"github.com/neurod/neurod/decoders/motorimagery"
-	"github.com/neurod/neurod/decoders/recording"
+	"github.com/neurod/neurod/decoders/recording/formats"
 	"github.com/neurod/neurod/decoders/synthetic"
 	"github.com/neurod/neurod/internal/crossval"
 	"github.com/neurod/neurod/internal/recordings"
@@ -357,7 +357,7 @@ func TestTrainedModelsOfRecordings(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		rec, err := recording.Open(f.Name, bytes.NewReader(file), int64(len(file)))
+		rec, err := formats.Open(f.Name, bytes.NewReader(file), int64(len(file)))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/recording"
+	"github.com/neurod/neurod/decoders/recording/edf"
 	"github.com/neurod/neurod/decoders/synthetic"
 	"github.com/neurod/neurod/internal/testkit/neurod"
 )
@@ -75,7 +76,7 @@ func build(t *testing.T) string {
 			rec.Channels = append(rec.Channels, recording.Channel{Label: name, Kind: recording.EEG, Unit: "uV", Rate: s.Rate, Samples: s.Data.RawRowView(i)})
 		}
 		var b bytes.Buffer
-		if err := recording.WriteEDF(&b, rec); err != nil {
+		if err := edf.Write(&b, rec); err != nil {
 			t.Fatal(err)
 		}
 		if err := os.WriteFile(filepath.Join(dir, name), b.Bytes(), 0o600); err != nil {

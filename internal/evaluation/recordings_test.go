@@ -9,6 +9,7 @@ import (
 
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/recording"
+	"github.com/neurod/neurod/decoders/recording/edf"
 	"github.com/neurod/neurod/decoders/synthetic"
 )
 
@@ -30,7 +31,7 @@ func cued(t *testing.T, file string, seed uint64, trials int, labels map[string]
 		}
 	}
 	var b bytes.Buffer
-	if err := recording.WriteEDF(&b, rec); err != nil {
+	if err := edf.Write(&b, rec); err != nil {
 		t.Fatal(err)
 	}
 	write(t, file, b.Bytes())

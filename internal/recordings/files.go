@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/neurod/neurod/decoders/recording"
+	"github.com/neurod/neurod/decoders/recording/formats"
 )
 
 // Problem is a file that could not be used.
@@ -45,7 +46,7 @@ func Glob(root, pattern string) []string {
 // accepts (nil for all), in order of name.
 func Open(file string, keep func(base string) bool) ([]Run, []Problem) {
 	if !strings.EqualFold(filepath.Ext(file), ".zip") {
-		rec, err := recording.OpenFS(os.DirFS(filepath.Dir(file)), filepath.Base(file))
+		rec, err := formats.OpenFS(os.DirFS(filepath.Dir(file)), filepath.Base(file))
 		if err != nil {
 			return nil, []Problem{{file, err}}
 		}
@@ -60,7 +61,7 @@ func Open(file string, keep func(base string) bool) ([]Run, []Problem) {
 	if err != nil {
 		return nil, []Problem{{file, err}}
 	}
-	members, err := recording.OpenZip(f, st.Size())
+	members, err := formats.OpenZip(f, st.Size())
 	if err != nil {
 		return nil, []Problem{{file, err}}
 	}

@@ -15,14 +15,15 @@ import (
 
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/recording"
+	"github.com/neurod/neurod/decoders/recording/edf"
 	"github.com/neurod/neurod/decoders/synthetic"
 	"github.com/neurod/neurod/internal/recordings"
 )
 
 var channels = []string{"C3", "Cz", "C4"}
 
-// edf writes a session of imagery as an EDF+ file with the cues T1 and T2.
-func edf(t testing.TB, path string, seed uint64, rate float64, channels []string) {
+// writeEDF writes a session of imagery as an EDF+ file with the cues T1 and T2.
+func writeEDF(t testing.TB, path string, seed uint64, rate float64, channels []string) {
 	t.Helper()
 	s, err := synthetic.MotorImagery(synthetic.Config{Channels: channels, Rate: rate, Seed: seed}, synthetic.ImageryConfig{TrialsPerClass: 4})
 	if err != nil {
@@ -46,7 +47,7 @@ func edf(t testing.TB, path string, seed uint64, rate float64, channels []string
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(recording.WriteEDF(f, rec), f.Close()); err != nil {
+	if err := errors.Join(edf.Write(f, rec), f.Close()); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -102,7 +103,7 @@ func TestLoadFindsPeopleAndRuns(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
 			for i, f := range tc.files {
-				edf(t, filepath.Join(dir, f), uint64(i), 128, channels)
+				writeEDF(t, filepath.Join(dir, f), uint64(i), 128, channels)
 			}
 			q := query(dir)
 			if tc.pattern != "" {
@@ -137,9 +138,9 @@ func TestLoadReadsArchivesAndNamesWhatItCannotUse(t *testing.T) {
 	t.Parallel()
 	dir, tmp := t.TempDir(), t.TempDir()
 	good, slow, narrow := filepath.Join(tmp, "S003R04.edf"), filepath.Join(tmp, "S003R08.edf"), filepath.Join(tmp, "S003R12.edf")
-	edf(t, good, 1, 128, channels)
-	edf(t, slow, 2, 64, channels)
-	edf(t, narrow, 3, 128, channels[:2])
+	writeEDF(t, good, 1, 128, channels)
+	writeEDF(t, slow, 2, 64, channels)
+	writeEDF(t, narrow, 3, 128, channels[:2])
 	pack(t, filepath.Join(dir, "S003.zip"), good, slow, narrow)
 	for name, text := range map[string]string{
 		"broken.edf": "0       no header", "SOURCE.txt": "where it is from", ".hidden.edf": "x", "notes.md": "x",
@@ -169,7 +170,7 @@ func TestLoadReadsArchivesAndNamesWhatItCannotUse(t *testing.T) {
 func TestLoadRefuses(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	edf(t, filepath.Join(dir, "S001R04.edf"), 1, 128, channels)
+	writeEDF(t, filepath.Join(dir, "S001R04.edf"), 1, 128, channels)
 	other := query(dir)
 	other.Task.Events = [][]string{{"X1"}, {"X2"}}
 	late := query(dir)
@@ -215,7 +216,7 @@ func TestTaskTakesItsRuns(t *testing.T) {
 func TestPickKeepsRowsByName(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	edf(t, filepath.Join(dir, "a.edf"), 1, 128, channels)
+	writeEDF(t, filepath.Join(dir, "a.edf"), 1, 128, channels)
 	ds, _, err := recordings.Load(t.Context(), query(dir))
 	if err != nil {
 		t.Fatal(err)

@@ -20,21 +20,21 @@ import (
 	"github.com/neurod/neurod/internal/testkit/neurod"
 )
 
-// recording is a request body around a marker, and the intent that it holds.
-type recording struct {
+// loadBody is a request body around a marker, and the intent that it holds.
+type loadBody struct {
 	head, tail []byte
 	intent     string
 }
 
 // recordings makes a look at each of three flickers.
-func recordings() ([]recording, error) {
+func recordings() ([]loadBody, error) {
 	targets := []decoders.Target{{Label: "door", Frequency: 13}, {Label: "light", Frequency: 17}, {Label: "blinds", Frequency: 21}}
 	s, err := synthetic.SSVEP(synthetic.Config{Channels: []string{"PO3", "POz", "PO4", "O1", "Oz", "O2"}, Seed: 7},
 		synthetic.FlickerConfig{Targets: targets, TrialsPerTarget: 1, AmplitudeUV: 8})
 	if err != nil {
 		return nil, err
 	}
-	var out []recording
+	var out []loadBody
 	rows, _ := s.Data.Dims()
 	for i, e := range s.Events {
 		from, n := int(e.Onset*s.Rate), int(3*s.Rate)
@@ -58,7 +58,7 @@ func recordings() ([]recording, error) {
 		if !ok {
 			return nil, errors.New("the request lost its marker")
 		}
-		out = append(out, recording{head: head, tail: tail, intent: s.Labels[i]})
+		out = append(out, loadBody{head: head, tail: tail, intent: s.Labels[i]})
 	}
 	return out, nil
 }
@@ -76,7 +76,7 @@ type told struct {
 type load struct {
 	cluster *cluster
 	client  *neurod.Client
-	bodies  []recording
+	bodies  []loadBody
 	rate    int
 
 	cancel context.CancelFunc

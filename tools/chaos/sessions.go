@@ -17,7 +17,8 @@ import (
 
 	"github.com/coder/websocket"
 
-	edf "github.com/neurod/neurod/decoders/recording"
+	"github.com/neurod/neurod/decoders/recording"
+	"github.com/neurod/neurod/decoders/recording/edf"
 	"github.com/neurod/neurod/internal/testkit/neurod"
 )
 
@@ -174,9 +175,9 @@ func (s *sessionLoad) importFile(ctx context.Context, seed int) *recorded {
 
 // fileOf returns a recording as EDF.
 func fileOf(seed int) ([]byte, error) {
-	rec := &edf.Recording{StartTime: time.UnixMilli(sessionT0).UTC()}
+	rec := &recording.Recording{StartTime: time.UnixMilli(sessionT0).UTC()}
 	for _, name := range sessionChannels {
-		c := edf.Channel{Label: name, Name: name, Kind: edf.EEG, Unit: "uV", Rate: sessionRate}
+		c := recording.Channel{Label: name, Name: name, Kind: recording.EEG, Unit: "uV", Rate: sessionRate}
 		for range importRepeats {
 			for k := range batchesEach {
 				c.Samples = append(c.Samples, batchOf(seed, k)[name]...)
@@ -185,7 +186,7 @@ func fileOf(seed int) ([]byte, error) {
 		rec.Channels = append(rec.Channels, c)
 	}
 	var b bytes.Buffer
-	err := edf.WriteEDF(&b, rec)
+	err := edf.Write(&b, rec)
 	return b.Bytes(), err
 }
 

@@ -1,9 +1,9 @@
-"""Samples and annotations of the public recordings as MNE, pyedflib and pyxdf read them, for decoders/recording.
+"""Samples and annotations of the public recordings as MNE, pyedflib and pyxdf read them, for decoders/recording/formats.
 
 The recordings (NEUROD_EEG_DATA, default ../shared/eeg beside the repository) are not stored: only sums, a weighted
 sum that notices any displaced sample, and a few values per channel, always of the source's own unit in uV where it
 is a voltage. With arguments FILE... it instead prints what both libraries say about these files, for instance those
-that our writer makes (NEUROD_EDF_OUT=FOLDER go test -run TestWritten ./decoders/recording).
+that our writer makes (NEUROD_EDF_OUT=FOLDER go test -run TestWritten ./decoders/recording/edf).
 """
 
 import io
@@ -209,7 +209,7 @@ def main():
             files[f"{archive.relative_to(data).as_posix()}!{name}"] = {
                 "loadtxt": {"channels": 1, "picked": [{"index": 0, "label": "EEG", "rate": 173.61} | numbers(x)]}
             }
-    golden.write("decoders/recording", "recordings", ["mne", "numpy", "pyEDFlib", "pyxdf"], {"files": files})
+    golden.write("decoders/recording/formats", "recordings", ["mne", "numpy", "pyEDFlib", "pyxdf"], {"files": files})
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/neurod/neurod/decoders/recording"
+	"github.com/neurod/neurod/decoders/recording/formats"
 )
 
 // TestHostile is the short form of make hostile: part of the attacks on every route and some broken recordings, against a
@@ -50,7 +50,7 @@ func TestHostile(t *testing.T) {
 func TestRecordingsAreSound(t *testing.T) {
 	t.Parallel()
 	for _, f := range recordings() {
-		rec, err := recording.Open("a"+f.ext, bytes.NewReader(f.body), int64(len(f.body)))
+		rec, err := formats.Open("a"+f.ext, bytes.NewReader(f.body), int64(len(f.body)))
 		if err != nil {
 			t.Errorf("%s: %v", f.name, err)
 			continue
@@ -80,7 +80,7 @@ func TestBrokenRecordings(t *testing.T) {
 					t.Errorf("%s with seed %d: panic: %v", f.name, seed+uint64(i), v)
 				}
 			}()
-			_, _ = recording.Open("a"+f.ext, bytes.NewReader(body), int64(len(body))) // either is right
+			_, _ = formats.Open("a"+f.ext, bytes.NewReader(body), int64(len(body))) // either is right
 		}()
 	}
 }
