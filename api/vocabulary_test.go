@@ -11,6 +11,7 @@ import (
 
 	"github.com/neurod/neurod/api"
 	"github.com/neurod/neurod/eeg"
+	"github.com/neurod/neurod/jobs"
 )
 
 // node is a part of the document.
@@ -153,4 +154,28 @@ func TestDecodeRequestIsTheVocabulary(t *testing.T) {
 			t.Errorf("%s is %v, want %v", path, got, want)
 		}
 	}
+}
+
+// TestJobKindsAreTheRegistry holds the kinds of jobs that the document promises, and the operations of Idempotency-Key, to the registry.
+func TestJobKindsAreTheRegistry(t *testing.T) {
+	t.Parallel()
+	doc := document(t)
+	listed := jobs.ListedKinds()
+	if got := at(doc, "components", "schemas", "JobKind", "enum"); fmt.Sprint(got) != fmt.Sprint(listed) {
+		t.Errorf("JobKind is %v, the registry lists %v", got, listed)
+	}
+	words, _ := at(doc, "components", "parameters", "IdempotencyKey", "description").(string)
+	for _, k := range jobs.Kinds() {
+		if k.Operation != "" && !strings.Contains(words, "`"+k.Operation+"`") {
+			t.Errorf("Idempotency-Key does not name the operation %s", k.Operation)
+		}
+	}
+	known := eeg.Names(listed)
+	enums(doc, "", func(place string, values []string) {
+		for _, v := range values {
+			if slices.ContainsFunc(values, func(v string) bool { return slices.Contains(known, v) }) && !slices.Contains(known, v) {
+				t.Errorf("%s lists %q among kinds of jobs", place, v)
+			}
+		}
+	})
 }

@@ -83,7 +83,7 @@ func documentOf(v service.JobView, diagnostics bool) jobDocument {
 	if len(j.Diagnostics) > 0 && (diagnostics || wantsDiagnostics(j.Request)) {
 		d.Diagnostics = j.Diagnostics
 	}
-	if j.Kind == models.KindDecodeBatch && v.Items != nil {
+	if v.Items != nil {
 		d.Batch = batchOf(v.Items, true)
 	}
 	return d
@@ -198,7 +198,7 @@ func (a *API) listJobs(c *gin.Context) {
 	for _, s := range q.list("state", names(models.JobStates())...) {
 		f.States = append(f.States, models.JobState(s))
 	}
-	for _, k := range q.list("kind", names(models.JobKinds())...) {
+	for _, k := range q.list("kind", names(service.JobKinds())...) {
 		f.Kinds = append(f.Kinds, models.JobKind(k))
 	}
 	f.Limit = q.integer("limit", service.DefaultLimit, 1, service.MaxLimit)

@@ -23,7 +23,7 @@ type Config struct {
 	// Redis wakes the workers. The engine makes connections of its own with the same options and does not close this
 	// one. Defaults to an in-process Redis, for the one process of an SQLite database.
 	Redis redis.UniversalClient
-	// Kinds says how kinds of jobs are run, where not by the defaults of Kind.
+	// Kinds says how kinds of jobs are run, instead of the registry. Defaults to none.
 	Kinds map[models.JobKind]Kind
 	// OutageLimit is how long Redis may be away before Submit refuses with JobTriggerFailed. Defaults to 30 s.
 	OutageLimit time.Duration

@@ -16,8 +16,20 @@ const (
 // Queues returns the queues with their weights: how often a worker looks into one first, relative to the others.
 func Queues() map[string]int { return map[string]int{InteractiveQueue: 4, BulkQueue: 1} }
 
-// Kind says how jobs of a kind are run.
+// Kind is all that is known of the jobs of one kind, beside what the work itself is: workers have a handler for each.
 type Kind struct {
+	Name models.JobKind
+	// Operation is the scope, beside the project, of the Idempotency-Key of calls that submit such a job. Defaults to none: the job
+	// follows from other calls.
+	Operation string
+	// Scopes are what a key needs to submit one. Defaults to none: no key does.
+	Scopes []models.Scope
+	// Batch tells that the job is the parent of items, which are jobs of other kinds: no worker runs it itself.
+	Batch bool
+	// Listed jobs are shown among those of their project.
+	Listed bool
+	// Cancelable jobs end when a caller wants them to. Others go on once they were accepted.
+	Cancelable bool
 	// Queue is where single jobs of the kind go; items of batches always go to BulkQueue. Defaults to InteractiveQueue.
 	Queue string
 	// Deadline is how long one attempt may run before the job fails with deadline_exceeded. Defaults to 2 min.
@@ -28,6 +40,57 @@ type Kind struct {
 	// Backoff is the pause after the first passing fault; it doubles with each, up to a minute, and is spread by
 	// half. Defaults to 1 s.
 	Backoff time.Duration
+}
+
+// kinds is the registry: the one list of the kinds of jobs, in the order in which callers see them.
+var kinds = []Kind{
+	{Name: models.KindDecode, Operation: "neuro_decode", Scopes: []models.Scope{models.ScopeDecode}, Listed: true, Cancelable: true},
+	{Name: models.KindDecodeBatch, Operation: "neuro_decode_batch", Scopes: []models.Scope{models.ScopeDecode}, Batch: true, Listed: true, Cancelable: true},
+	// Someone may follow the session live. A long upload is written round by round; what one attempt has written stays.
+	{Name: models.KindSessionWindows, Scopes: []models.Scope{models.ScopeSessions}, Listed: true, Cancelable: true, Deadline: time.Hour},
+	// A file is written round by round; what one attempt has written stays.
+	{Name: models.KindSessionImport, Operation: "session_import", Scopes: []models.Scope{models.ScopeSessions}, Listed: true, Cancelable: true,
+		Queue: BulkQueue, Deadline: 6 * time.Hour},
+	// Someone waits for it, and it has been promised: it is not given up because the database is away for a while.
+	{Name: models.KindUserErase, Scopes: []models.Scope{models.ScopeErase}, Listed: true, Deadline: 12 * time.Hour, MaxAttempts: 100},
+	// A user asks for it, and nobody can reach the project any more.
+	{Name: models.KindProjectDelete, Listed: true, Queue: BulkQueue, Deadline: 12 * time.Hour, MaxAttempts: 100},
+	// Trainings read what the scope of sessions protects.
+	{Name: models.KindModelTrain, Operation: "model_train", Scopes: []models.Scope{models.ScopeCatalogWrite, models.ScopeSessions}, Listed: true, Cancelable: true,
+		Queue: BulkQueue, Deadline: time.Hour},
+	{Name: models.KindModelCalibrate, Operation: "model_calibrate", Scopes: []models.Scope{models.ScopeCatalogWrite, models.ScopeSessions}, Listed: true, Cancelable: true,
+		Queue: BulkQueue, Deadline: time.Hour},
+}
+
+// Kinds returns the registry, all defaults filled in.
+func Kinds() []Kind {
+	out := make([]Kind, len(kinds))
+	for i, k := range kinds {
+		out[i] = k.withDefaults()
+	}
+	return out
+}
+
+// KindOf returns what is known of a kind, all defaults filled in. A kind that a newer version of the program has made is listed and
+// can be canceled.
+func KindOf(name models.JobKind) Kind {
+	for _, k := range kinds {
+		if k.Name == name {
+			return k.withDefaults()
+		}
+	}
+	return Kind{Name: name, Listed: true, Cancelable: true}.withDefaults()
+}
+
+// ListedKinds returns the names of the kinds that a project's list of jobs may be asked for.
+func ListedKinds() []models.JobKind {
+	var names []models.JobKind
+	for _, k := range kinds {
+		if k.Listed {
+			names = append(names, k.Name)
+		}
+	}
+	return names
 }
 
 func (k Kind) withDefaults() Kind {
@@ -46,8 +109,13 @@ func (k Kind) withDefaults() Kind {
 	return k
 }
 
-// KindOf returns how jobs of a kind are run, all defaults filled in.
-func (e *Engine) KindOf(kind models.JobKind) Kind { return e.cfg.Kinds[kind].withDefaults() }
+// KindOf returns how this engine runs jobs of a kind, all defaults filled in.
+func (e *Engine) KindOf(kind models.JobKind) Kind {
+	if k, ok := e.cfg.Kinds[kind]; ok {
+		return k.withDefaults()
+	}
+	return KindOf(kind)
+}
 
 // queueOf returns the queue of a job.
 func (e *Engine) queueOf(kind models.JobKind, item bool) string {
@@ -59,12 +127,18 @@ func (e *Engine) queueOf(kind models.JobKind, item bool) string {
 
 // bulkKinds are the kinds whose single jobs go to BulkQueue.
 func (e *Engine) bulkKinds() []string {
-	var kinds []string
-	for kind, k := range e.cfg.Kinds {
-		if k.Queue == BulkQueue {
-			kinds = append(kinds, string(kind))
+	var names []string
+	note := func(k Kind) {
+		if e.KindOf(k.Name).Queue == BulkQueue && !slices.Contains(names, string(k.Name)) {
+			names = append(names, string(k.Name))
 		}
 	}
-	slices.Sort(kinds)
-	return kinds
+	for _, k := range kinds {
+		note(k)
+	}
+	for name := range e.cfg.Kinds {
+		note(Kind{Name: name})
+	}
+	slices.Sort(names)
+	return names
 }

@@ -38,7 +38,7 @@ func (s JobState) Valid() bool { return s == JobQueued || s == JobRunning || s.F
 // JobKind names the work a job does.
 type JobKind string
 
-// The kinds of jobs.
+// The kinds of jobs. What else is known of them is in the registry of package jobs.
 const (
 	KindDecode      JobKind = "neuro_decode"
 	KindDecodeBatch JobKind = "neuro_decode_batch"
@@ -55,11 +55,6 @@ const (
 	// KindModelCalibrate makes a new version of a model that goes on learning.
 	KindModelCalibrate JobKind = "model_calibrate"
 )
-
-// JobKinds lists every kind.
-func JobKinds() []JobKind {
-	return []JobKind{KindDecode, KindDecodeBatch, KindSessionWindows, KindSessionImport, KindUserErase, KindProjectDelete, KindModelTrain, KindModelCalibrate}
-}
 
 // Job is one accepted piece of work. Its row is the truth about it, and its own outbox: Seq and NextCheck
 // say when the reconciler must hand it to the queue again.

@@ -15,7 +15,7 @@ import (
 
 	"github.com/neurod/neurod/api"
 	"github.com/neurod/neurod/internal/testkit"
-	"github.com/neurod/neurod/models"
+	"github.com/neurod/neurod/jobs"
 )
 
 // TestLinksCarryThePublicAddress asks by several names and through a proxy: the links of an answer carry what the server
@@ -227,7 +227,7 @@ func TestSmallFaultsOfAnswers(t *testing.T) {
 			t.Errorf("%s channels: %d %s", n, a.StatusCode, a.body)
 		}
 	}
-	for _, kind := range models.JobKinds() {
+	for _, kind := range jobs.ListedKinds() {
 		s.json(t, 200, "GET", "/api/v1/jobs?kind="+string(kind), s.key, nil)
 	}
 	if a := s.call(t, "GET", "/api/v1/jobs?kind=session_imprt", s.key, nil); a.StatusCode != 400 || !strings.Contains(string(a.body), `did you mean \"session_import\"?`) {
@@ -241,7 +241,7 @@ func TestSmallFaultsOfAnswers(t *testing.T) {
 	for _, v := range doc.Components.Schemas["JobKind"].Value.Enum {
 		documented = append(documented, v.(string))
 	}
-	for _, k := range models.JobKinds() {
+	for _, k := range jobs.ListedKinds() {
 		kinds = append(kinds, string(k))
 	}
 	if d := cmp.Diff(kinds, documented); d != "" {

@@ -141,17 +141,6 @@ func New(ctx context.Context, cfg Config) (_ *App, err error) {
 		DeadLetterRetention:  cfg.Settings.DeadLetterRetention,
 		IdempotencyRetention: cfg.Settings.IdempotencyRetention,
 		Logger:               cfg.Log,
-		Kinds: map[models.JobKind]jobs.Kind{
-			// Someone may follow the session live. A long upload is written round by round; what one attempt has written stays.
-			models.KindSessionWindows: {Deadline: time.Hour},
-			// Someone waits for it, and it has been promised: it is not given up because the database is away for a while.
-			models.KindUserErase:     {Deadline: 12 * time.Hour, MaxAttempts: 100},
-			models.KindProjectDelete: {Queue: jobs.BulkQueue, Deadline: 12 * time.Hour, MaxAttempts: 100},
-			// A file is written round by round; what one attempt has written stays.
-			models.KindSessionImport:  {Queue: jobs.BulkQueue, Deadline: 6 * time.Hour},
-			models.KindModelTrain:     {Queue: jobs.BulkQueue, Deadline: time.Hour},
-			models.KindModelCalibrate: {Queue: jobs.BulkQueue, Deadline: time.Hour},
-		},
 		Prunes: []jobs.Prune{{What: "upload chunks", Do: func(ctx context.Context) (int, error) {
 			return a.store.PruneUploads(ctx, time.Now().Add(-service.AbandonedUpload))
 		}}, {What: "analytics events", Do: func(ctx context.Context) (int, error) {
@@ -315,14 +304,26 @@ func (a *App) wireWorker() (err error) {
 		return fmt.Errorf("app: %w", err)
 	}
 	found := workers.NewModels(a.catalog, a.store, int64(a.settings.ModelCacheMB)<<20)
-	a.worker.Register(models.KindDecode, workers.Decode(found, a.store))
-	a.worker.Register(models.KindSessionWindows, workers.SessionWindows(a.store, found, a.engine.Notify))
-	a.worker.Register(models.KindUserErase, workers.EraseUser(a.store))
-	a.worker.Register(models.KindProjectDelete, workers.DeleteProject(a.store))
-	a.worker.Register(models.KindSessionImport, workers.SessionImport(a.store, a.engine.Notify))
 	trainer := workers.NewTrainer(workers.TrainingConfig{Store: a.store, Catalog: a.catalog, Publish: a.registry.Publish})
-	a.worker.Register(models.KindModelTrain, trainer.Train)
-	a.worker.Register(models.KindModelCalibrate, trainer.Calibrate)
+	handlers := map[models.JobKind]workers.Handler{
+		models.KindDecode:         workers.Decode(found, a.store),
+		models.KindSessionWindows: workers.SessionWindows(a.store, found, a.engine.Notify),
+		models.KindSessionImport:  workers.SessionImport(a.store, a.engine.Notify),
+		models.KindUserErase:      workers.EraseUser(a.store),
+		models.KindProjectDelete:  workers.DeleteProject(a.store),
+		models.KindModelTrain:     trainer.Train,
+		models.KindModelCalibrate: trainer.Calibrate,
+	}
+	for _, k := range jobs.Kinds() {
+		if k.Batch {
+			continue // its items are run
+		}
+		h := handlers[k.Name]
+		if h == nil {
+			return fmt.Errorf("app: nothing runs jobs of kind %s", k.Name)
+		}
+		a.worker.Register(k.Name, h)
+	}
 	a.metrics.MustRegister(a.worker.Collector())
 	return nil
 }

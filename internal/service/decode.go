@@ -11,10 +11,10 @@ import (
 	"github.com/neurod/neurod/models"
 )
 
-// Operations are the scopes of Idempotency-Key, beside the project.
-const (
-	OperationDecode      = "neuro_decode"
-	OperationDecodeBatch = "neuro_decode_batch"
+// Operations are the scopes of Idempotency-Key, beside the project. Those of calls that submit jobs are in the registry of kinds.
+var (
+	OperationDecode      = jobs.KindOf(models.KindDecode).Operation
+	OperationDecodeBatch = jobs.KindOf(models.KindDecodeBatch).Operation
 )
 
 // Limits of a batch.
@@ -101,7 +101,7 @@ type Recording struct {
 
 // Admit tells before a body is read whether the principal may decode at all: InsufficientScope, NeuroDecodeDisabled.
 func (d *Decode) Admit(p models.Principal) error {
-	if err := Authorize(p, models.ScopeDecode); err != nil {
+	if err := authorizeJob(p, models.KindDecode); err != nil {
 		return err
 	}
 	if d.cfg.Disabled {

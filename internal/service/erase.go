@@ -24,7 +24,7 @@ type Erased struct {
 // Needs the scope "erase". Errors: NotFound for what can be no user's id; Unavailable, also when the job was given up: the
 // next call has another go on with it.
 func (s *Sessions) EraseUser(ctx context.Context, p models.Principal, externalUserID string) (Erased, error) {
-	if err := Authorize(p, models.ScopeErase); err != nil {
+	if err := authorizeJob(p, models.KindUserErase); err != nil {
 		return Erased{}, err
 	}
 	if nameFault(externalUserID, maxSessionName) != "" {

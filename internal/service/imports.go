@@ -18,11 +18,12 @@ import (
 
 	"github.com/neurod/neurod/internal/guarded"
 	"github.com/neurod/neurod/internal/store"
+	"github.com/neurod/neurod/jobs"
 	"github.com/neurod/neurod/models"
 )
 
 // OperationImport is the scope of Idempotency-Keys of uploads.
-const OperationImport = "session_import"
+var OperationImport = jobs.KindOf(models.KindSessionImport).Operation
 
 // MaxImportBytes is the largest file that is taken, unpacked.
 const MaxImportBytes = 2 << 30
@@ -73,7 +74,7 @@ type ImportFields struct {
 // wrong with the file and where; PayloadTooLarge; ProjectQuotaExceeded and ProjectQuotaFull; whatever the file's reader gives; and those of idempotency keys.
 func (s *Sessions) Import(ctx context.Context, p models.Principal, name string, file io.Reader, fields func() (ImportFields, error), idem Idempotency,
 	respond func(models.Session, models.SessionImport) (int, []byte)) (Accepted, error) {
-	if err := Authorize(p, models.ScopeSessions); err != nil {
+	if err := authorizeJob(p, models.KindSessionImport); err != nil {
 		return Accepted{}, err
 	}
 	if err := checkKey(idem); err != nil {

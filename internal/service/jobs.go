@@ -27,6 +27,19 @@ const (
 	MaxLimit     = 100
 )
 
+// JobKinds lists the kinds of jobs that callers may ask for.
+func JobKinds() []models.JobKind { return jobs.ListedKinds() }
+
+// authorizeJob refuses principals that may not submit jobs of a kind: InsufficientScope.
+func authorizeJob(p models.Principal, kind models.JobKind) error {
+	for _, scope := range jobs.KindOf(kind).Scopes {
+		if err := Authorize(p, scope); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // JobView is a job with the items of a batch.
 type JobView struct {
 	Job   models.Job
@@ -113,7 +126,7 @@ func (j *Jobs) Cancel(ctx context.Context, p models.Principal, id string) (JobVi
 	if err != nil {
 		return JobView{}, unanswered(err)
 	}
-	if job.Kind == models.KindUserErase && !job.State.Final() {
+	if !jobs.KindOf(job.Kind).Cancelable && !job.State.Final() {
 		return JobView{}, models.NewError(models.JobNotCancelable)
 	}
 	job, err = j.jobs.Cancel(ctx, p.ProjectID, id)
@@ -151,7 +164,7 @@ func (v *JobView) withhold() {
 // view adds the items of a batch.
 func (j *Jobs) view(ctx context.Context, p models.Principal, job models.Job) (JobView, error) {
 	v := JobView{Job: job}
-	if job.Kind != models.KindDecodeBatch {
+	if !jobs.KindOf(job.Kind).Batch {
 		return v, nil
 	}
 	q := jobs.Query{ProjectID: p.ProjectID, ParentID: job.ID, Limit: MaxBatchItems}

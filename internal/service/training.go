@@ -18,9 +18,9 @@ import (
 )
 
 // Scopes of Idempotency-Keys.
-const (
-	OperationTrain     = "model_train"
-	OperationCalibrate = "model_calibrate"
+var (
+	OperationTrain     = jobs.KindOf(models.KindModelTrain).Operation
+	OperationCalibrate = jobs.KindOf(models.KindModelCalibrate).Operation
 )
 
 // Limits of what is trained on.
@@ -70,7 +70,7 @@ func NewTraining(cfg TrainingConfig) *Training { return &Training{cfg} }
 // Errors: InsufficientScope, InvalidRequestBody naming each wrong field, SessionNotFound, InvalidIdempotencyKey, and those of
 // the engine.
 func (t *Training) Train(ctx context.Context, p models.Principal, req models.TrainRequest, idem Idempotency, respond Respond) (Accepted, error) {
-	if err := t.admit(p, idem); err != nil {
+	if err := t.admit(p, models.KindModelTrain, idem); err != nil {
 		return Accepted{}, err
 	}
 	var wrong fieldErrors
@@ -114,13 +114,13 @@ func (t *Training) Train(ctx context.Context, p models.Principal, req models.Tra
 	if err != nil {
 		return Accepted{}, err
 	}
-	return t.submit(ctx, p, OperationTrain, models.KindModelTrain, req, ids, idem, respond)
+	return t.submit(ctx, p, models.KindModelTrain, req, ids, idem, respond)
 }
 
 // Calibrate accepts the further training of one of the project's own models. Scopes and errors are those of Train, and
 // ModelNotFound, ModelNotAdaptive.
 func (t *Training) Calibrate(ctx context.Context, p models.Principal, req models.CalibrateRequest, idem Idempotency, respond Respond) (Accepted, error) {
-	if err := t.admit(p, idem); err != nil {
+	if err := t.admit(p, models.KindModelCalibrate, idem); err != nil {
 		return Accepted{}, err
 	}
 	var wrong fieldErrors
@@ -149,20 +149,19 @@ func (t *Training) Calibrate(ctx context.Context, p models.Principal, req models
 	if err != nil {
 		return Accepted{}, err
 	}
-	return t.submit(ctx, p, OperationCalibrate, models.KindModelCalibrate, req, ids, idem, respond)
+	return t.submit(ctx, p, models.KindModelCalibrate, req, ids, idem, respond)
 }
 
-func (t *Training) admit(p models.Principal, idem Idempotency) error {
-	for _, scope := range []models.Scope{models.ScopeCatalogWrite, models.ScopeSessions} { // it reads what the second protects
-		if err := Authorize(p, scope); err != nil {
-			return err
-		}
+func (t *Training) admit(p models.Principal, kind models.JobKind, idem Idempotency) error {
+	if err := authorizeJob(p, kind); err != nil {
+		return err
 	}
 	return checkKey(idem)
 }
 
-func (t *Training) submit(ctx context.Context, p models.Principal, operation string, kind models.JobKind, req any, sessions []string,
+func (t *Training) submit(ctx context.Context, p models.Principal, kind models.JobKind, req any, sessions []string,
 	idem Idempotency, respond Respond) (Accepted, error) {
+	operation := jobs.KindOf(kind).Operation
 	b, err := json.Marshal(req)
 	if err != nil {
 		return Accepted{}, fmt.Errorf("service: serialize an accepted request: %w", err)

@@ -1,4 +1,4 @@
-// Command docgen writes the reference pages that come from code: the error table, the configuration, the devices, the
+// Command docgen writes the reference pages that come from code: the error table, the configuration, the devices, the kinds of jobs, the
 // red flags and the models; and the page and pictures of docs/results from its results.json. With -check it fails when a page
 // is not current.
 package main
@@ -34,6 +34,7 @@ func run(check bool) error {
 		{"docs/reference/configuration.md", writeConfiguration},
 		{"docs/reference/devices.md", writeDevices},
 		{"docs/reference/flags.md", writeFlags},
+		{"docs/reference/jobs.md", writeJobs},
 		{"docs/reference/models.md", writeModels},
 	}
 	measured, err := resultPages("docs/results")

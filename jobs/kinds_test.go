@@ -1,0 +1,85 @@
+package jobs_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/neurod/neurod/jobs"
+)
+
+// TestKindsHoldEveryConstant reads the constants of package models: of a kind that is not in the registry nothing would be known.
+func TestKindsHoldEveryConstant(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("../models/*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var kinds []string
+	for _, name := range files {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range file.Decls {
+			g, ok := d.(*ast.GenDecl)
+			if !ok || g.Tok != token.CONST {
+				continue
+			}
+			for _, s := range g.Specs {
+				v := s.(*ast.ValueSpec)
+				of, ok := v.Type.(*ast.Ident)
+				if !ok || len(v.Values) != 1 {
+					continue
+				}
+				text, err := strconv.Unquote(v.Values[0].(*ast.BasicLit).Value)
+				if err != nil {
+					continue
+				}
+				if of.Name == "JobKind" {
+					kinds = append(kinds, text)
+				}
+			}
+		}
+	}
+	var listed []string
+	for _, k := range jobs.Kinds() {
+		listed = append(listed, string(k.Name))
+	}
+	slices.Sort(kinds)
+	slices.Sort(listed)
+	if d := cmp.Diff(kinds, listed); d != "" {
+		t.Errorf("kinds (-constants +registry):\n%s", d)
+	}
+}
+
+// TestKindsAreComplete: whatever runs a kind finds a queue that there is, a deadline and a number of attempts.
+func TestKindsAreComplete(t *testing.T) {
+	t.Parallel()
+	for _, k := range append(jobs.Kinds(), jobs.KindOf("of another version")) {
+		if jobs.Queues()[k.Queue] == 0 || k.Deadline <= 0 || k.MaxAttempts <= 0 || k.Backoff <= 0 {
+			t.Errorf("%+v", k)
+		}
+		if k.Operation != "" && (len(k.Scopes) == 0 || k.Operation != string(k.Name)) {
+			t.Errorf("%s: the operation %q, scopes %v", k.Name, k.Operation, k.Scopes)
+		}
+		for _, s := range k.Scopes {
+			if !s.Valid() {
+				t.Errorf("%s: there is no scope %q", k.Name, s)
+			}
+		}
+	}
+	if k := jobs.KindOf("of another version"); !k.Listed || !k.Cancelable {
+		t.Errorf("%+v", k)
+	}
+}
