@@ -34,6 +34,9 @@ func TestSyntheticCasesAreDecodedAsRecorded(t *testing.T) {
 		if out.DecodedIntent != c.intent {
 			t.Errorf("%s: decoded %s at %.2f, recorded %s", c.paradigm, out.DecodedIntent, out.Confidence, c.intent)
 		}
+		if c.paradigm == "seizure" && out.Confidence < 0.7 {
+			t.Errorf("a usual seizure is told at %.2f", out.Confidence)
+		}
 		if c.seizure != nil && (out.SeizureDetected == nil || *out.SeizureDetected != *c.seizure) {
 			t.Errorf("%s: seizure %v, recorded %v", c.paradigm, out.SeizureDetected, *c.seizure)
 		}
