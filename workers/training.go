@@ -212,7 +212,8 @@ func (w *trainingRun) train(ctx context.Context, req models.TrainRequest) (*trai
 	w.phase("training")
 	spec := training.Spec{
 		Name: req.Name, Candidates: []training.Candidate{{Pipeline: pipeline, Options: req.Options}},
-		Card:        training.Describe(catalog.ModelCard{Summary: req.Summary, IntendedUse: req.IntendedUse, Events: withEvents(nil, req.Classes)}, ds, "sessions of the project"),
+		Card: training.Describe(catalog.ModelCard{Summary: req.Summary, IntendedUse: req.IntendedUse, Events: withEvents(nil, req.Classes), Limits: report.limits()}, ds,
+			"sessions of the project"),
 		Calibration: calibrationOf(pipeline.Paradigm()), Program: w.cfg.Program, Sizes: curveSizes,
 		Parallel: 1, // it shares the processor with jobs that somebody waits for
 		Progress: w.what, Step: w.step,
@@ -273,6 +274,7 @@ func (w *trainingRun) calibrate(ctx context.Context, req models.CalibrateRequest
 		if card.Events != nil { // of an older model nothing is known of the rest
 			card.Events = withEvents(card.Events, req.Classes)
 		}
+		card.Limits = append(card.Limits, report.limits()...)
 		w.phase("training")
 		m, err := training.Adapt(ctx, d, ds, training.AdaptSpec{Name: req.Name, From: base.Version, Card: card, Calibration: calibrationOf(ds.Paradigm), Step: w.step})
 		if err != nil {

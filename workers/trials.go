@@ -13,6 +13,7 @@ import (
 	"gonum.org/v1/gonum/mat"
 
 	"github.com/neurod/neurod/decoders"
+	"github.com/neurod/neurod/decoders/contact"
 	"github.com/neurod/neurod/decoders/epoch"
 	"github.com/neurod/neurod/decoders/quality"
 	"github.com/neurod/neurod/internal/samples"
@@ -47,6 +48,8 @@ type trialReport struct {
 	// the session, in a gap, or not recorded yet.
 	SamplesMissing int             `json:"samples_missing"`
 	Quality        *quality.Report `json:"quality,omitempty"` // nil where trials were not gated
+	// Contact says which channels held no EEG in trials that were left out for it; nil where trials were not gated.
+	Contact *contact.Gated `json:"contact,omitempty"`
 }
 
 // trialQuery says which trials to gather.
@@ -60,11 +63,11 @@ type trialQuery struct {
 	maxBytes      int64
 }
 
-// gather cuts the labelled trials of sessions, one session after the other, and leaves out those of low quality where that
-// is asked for. Only the trials themselves stay in memory. Each user is a subject and each session a run; their names are
+// gather cuts the labelled trials of sessions, one session after the other, and leaves out those of low quality, and those in which a channel holds
+// no EEG, where that is asked for. Only the trials themselves stay in memory. Each user is a subject and each session a run; their names are
 // numbers, so that none of a person comes into a model.
 //
-// Errors: TrainingDataGone, montage_mismatch, payload_too_large.
+// Errors: TrainingDataGone, montage_mismatch, payload_too_large, and invalid_signal where a channel holds no EEG in most trials.
 func gather(ctx context.Context, db TrialStore, q trialQuery) (*decoders.Dataset, trialReport, error) {
 	ds := &decoders.Dataset{Paradigm: q.paradigm, Cue: q.before, Classes: q.classes}
 	report := trialReport{ByClass: map[string]int{}}
@@ -133,6 +136,11 @@ func gather(ctx context.Context, db TrialStore, q trialQuery) (*decoders.Dataset
 			return nil, report, err
 		}
 		ds, report.Quality = gated, &r
+		held, lost, err := contact.Gate(ctx, ds)
+		if err != nil {
+			return nil, report, err
+		}
+		ds, report.Contact = held, &lost
 	}
 	report.Used = len(ds.Trials)
 	for _, t := range ds.Trials {
@@ -227,6 +235,14 @@ func withEvents(known map[string][]string, classes map[string]string) map[string
 	return out
 }
 
+// limits are the sentences of a card about trials that were left out.
+func (r trialReport) limits() []string {
+	if r.Contact == nil || r.Contact.Rejected == 0 {
+		return nil
+	}
+	return []string{r.Contact.Limit()}
+}
+
 // minTrialsPerClass is the fewest trials a class that a model is made of: fewer cannot be held back in five folds.
 const minTrialsPerClass = 5
 
@@ -246,6 +262,9 @@ func (r trialReport) tooFew(why string, fold map[string]any) error {
 		"samples_missing": r.SamplesMissing}
 	if r.Quality != nil {
 		details["rejected"] = r.Quality.Rejected
+	}
+	if r.Contact != nil {
+		details["without_eeg"], details["channels_without_eeg"] = r.Contact.Rejected, r.Contact.Channels
 	}
 	if fold != nil {
 		details["fold"] = fold

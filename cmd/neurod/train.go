@@ -31,6 +31,7 @@ type trainFilesCmd struct {
 
 	Classes  []string `required:"" placeholder:"EVENT=CLASS" help:"Events (labels or codes) and their classes, such as T1=left_hand,T2=right_hand."`
 	Channels []string `help:"Channels to use. All EEG channels of the first recording by default."`
+	KeepAll  bool     `help:"Learn from trials in which a channel holds no EEG (flat, clipped, hum, noise), too."`
 	Pipeline []string `help:"Pipelines to compare; the best is trained. All of the paradigm by default."`
 	Paradigm string   `help:"motor_imagery or p300. The pipeline's by default, else motor_imagery."`
 	Options  string   `help:"Options of the pipeline as JSON."`
@@ -50,7 +51,7 @@ type trainFilesCmd struct {
 func (c trainFilesCmd) Run(ctx context.Context) error {
 	cfg := training.FilesConfig{
 		Paths: c.Paths, Name: c.Name, Version: c.Version, Pipelines: c.Pipeline, Paradigm: decoders.Paradigm(c.Paradigm), Classes: c.Classes,
-		Channels: c.Channels, Before: c.Before, After: c.After, Rate: c.Rate, Seed: c.Seed,
+		Channels: c.Channels, Before: c.Before, After: c.After, Rate: c.Rate, Seed: c.Seed, KeepAll: c.KeepAll,
 		Card:    catalog.ModelCard{Summary: c.Summary, IntendedUse: c.IntendedUse},
 		Program: "neurod " + version(),
 	}

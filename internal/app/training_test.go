@@ -10,6 +10,7 @@ import (
 	"io"
 	"math"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -563,6 +564,54 @@ func TestTrialsThatAreNotWholeAreLeftOut(t *testing.T) {
 	// The next training of the name is its next version.
 	if job := s.train(t, request); job["output"].(object)["model"] != "m@2" {
 		t.Errorf("the second training: %v", job)
+	}
+}
+
+// TestTrialsOfADeadElectrodeAreLeftOut trains on a session in which an electrode is dead for some trials, and calibrates with it; then with one that is
+// dead in most.
+func TestTrialsOfADeadElectrodeAreLeftOut(t *testing.T) {
+	t.Parallel()
+	s := boot(t, testkit.Backend{DataDir: t.TempDir()})
+	dead := func(seed uint64, trials int) *cuedRun {
+		r := imageryRun(t, seed, 12)
+		for _, e := range r.events[:trials] {
+			for i := range int(4 * r.signal.Rate) {
+				r.signal.Data.Set(1, int(e.Onset*r.signal.Rate)+i, 0)
+			}
+		}
+		s.keep(t, s.key, r, "user_1", [2]float64{})
+		return r
+	}
+	some, most := dead(31, 5), dead(32, 15)
+	name := some.signal.Channels[1]
+	body := func(id string) object {
+		return object{"name": "m", "paradigm": "motor_imagery", "pipeline": "csp_rxlda", "sessions": []object{{"session_id": id}}, "classes": object{"769": "left_hand", "770": "right_hand"}}
+	}
+	calibration := body(some.id)
+	delete(calibration, "name")
+	delete(calibration, "paradigm")
+	delete(calibration, "pipeline")
+	for what, job := range map[string]object{
+		"train":     s.train(t, body(some.id)),
+		"calibrate": s.await(t, s.json(t, 202, "POST", "/api/v1/models/m/calibrate", s.key, calibration)["id"].(string)),
+	} {
+		if job["status"] != "completed" {
+			t.Fatalf("%s: %v", what, job)
+		}
+		out := job["output"].(object)
+		trials := out["trials"].(object)
+		lost := trials["contact"].(object)
+		channels := lost["channels"].([]any)
+		if trials["used"] != 19. || lost["rejected"] != 5. || len(channels) != 1 || channels[0].(object)["channel"] != name || channels[0].(object)["fault"] != "flat" {
+			t.Errorf("%s: %v", what, trials)
+		}
+		if limits := fmt.Sprint(out["card"].(object)["limits"]); !strings.Contains(limits, "5 of 24 trials were left out of the training: no EEG in "+name+" (flat, 5 trials).") {
+			t.Errorf("%s: the card has %s", what, limits)
+		}
+	}
+	job := s.train(t, body(most.id))
+	if fault, _ := job["error"].(object); fault["code"] != "invalid_signal" || !strings.Contains(fault["message"].(string), name+" (flat, 15 trials)") {
+		t.Errorf("dead in most trials: %v", job)
 	}
 }
 

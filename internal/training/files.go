@@ -10,6 +10,7 @@ import (
 
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/catalog"
+	"github.com/neurod/neurod/decoders/contact"
 	"github.com/neurod/neurod/internal/recordings"
 )
 
@@ -33,6 +34,8 @@ type FilesConfig struct {
 	Rate float64
 	// Subject finds the person in the name of a file or folder. Defaults to recordings.SubjectPattern.
 	Subject *regexp.Regexp
+	// KeepAll learns from trials in which a channel holds no EEG, too. Defaults to leaving them out.
+	KeepAll bool
 	// Options of the pipelines as JSON. Defaults to each pipeline's own.
 	Options json.RawMessage
 	// Card holds summary, sources, intended use and limits. What is empty gets a text that says so.
@@ -56,7 +59,8 @@ func Window(p decoders.Paradigm) (before, after float64) {
 	return 0.5, 4
 }
 
-// FromFiles trains a model from recordings with events. Files that cannot be used are returned with their reasons.
+// FromFiles trains a model from recordings with events. Files that cannot be used are returned with their reasons. Trials in which a channel
+// holds no EEG are left out, which the card says; invalid_signal where that would be most.
 func FromFiles(ctx context.Context, cfg FilesConfig) (*Model, []recordings.Problem, error) {
 	pipelines, err := choosePipelines(cfg.Pipelines, cfg.Paradigm)
 	if err != nil {
@@ -76,6 +80,15 @@ func FromFiles(ctx context.Context, cfg FilesConfig) (*Model, []recordings.Probl
 	})
 	if err != nil {
 		return nil, problems, err
+	}
+	if !cfg.KeepAll {
+		held, lost, err := contact.Gate(ctx, ds)
+		if err != nil {
+			return nil, problems, err
+		}
+		if ds = held; lost.Rejected > 0 {
+			cfg.Card.Limits = append(slices.Clone(cfg.Card.Limits), lost.Limit())
+		}
 	}
 	for k, n := range perClass(ds) {
 		if n == 0 {
