@@ -5,6 +5,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 	"github.com/klauspost/compress/gzhttp"
+	"github.com/klauspost/compress/gzip"
 )
 
 // minCompressed is the shortest answer that is compressed, in bytes: a shorter one goes in one packet as it is.
@@ -12,7 +13,7 @@ const minCompressed = 1400
 
 // compress returns a handler that compresses what those behind it write.
 func compress() gin.HandlerFunc {
-	wrap, err := gzhttp.NewWrapper(gzhttp.MinSize(minCompressed), gzhttp.RandomJitter(32, 0, false),
+	wrap, err := gzhttp.NewWrapper(gzhttp.MinSize(minCompressed), gzhttp.CompressionLevel(gzip.BestSpeed), gzhttp.RandomJitter(32, 0, false),
 		gzhttp.ContentTypes([]string{"application/json", "application/problem+json", "application/yaml"}))
 	if err != nil {
 		panic(err) // the options are constants

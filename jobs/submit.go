@@ -66,7 +66,7 @@ const (
 	fullRetry   = 30 * time.Second
 )
 
-// Submit stores a job and answers once it is durable; then it hands it to the queue. Errors: IdempotencyKeyReused,
+// Submit stores a job, hands it to the queue and answers once it is durable. Errors: IdempotencyKeyReused,
 // IdempotencyKeyInFlight, StorageFull, JobTriggerFailed (Redis away for longer than OutageLimit, nothing stored), SessionNotFound (NewJob.SessionID), JobCreateFailed.
 func (e *Engine) Submit(ctx context.Context, s Submission) (Accepted, error) {
 	if d := e.RedisDownFor(); d > e.cfg.OutageLimit {
@@ -90,6 +90,12 @@ func (e *Engine) Submit(ctx context.Context, s Submission) (Accepted, error) {
 			Status: status, Body: body, CreatedAt: job.CreatedAt, ExpiresAt: job.CreatedAt.Add(e.cfg.IdempotencyRetention),
 		}
 	}
+	acceptance.Stored = func() {
+		failpoint.Hit(failpoint.AfterCommit)
+		for _, d := range due {
+			e.enqueueSoon(d)
+		}
+	}
 	existing, err := e.store.Accept(ctx, acceptance)
 	switch {
 	case errors.Is(err, store.ErrKeyInFlight):
@@ -110,11 +116,7 @@ func (e *Engine) Submit(ctx context.Context, s Submission) (Accepted, error) {
 		e.metrics.replayed.Inc()
 		return Accepted{Status: existing.Status, Body: existing.Body, Replayed: true, JobID: existing.JobID}, nil
 	}
-	failpoint.Hit(failpoint.AfterCommit)
 	e.metrics.accepted.WithLabelValues(string(job.Kind)).Inc()
-	for _, d := range due {
-		e.enqueueSoon(d)
-	}
 	return Accepted{Status: status, Body: body, JobID: job.ID}, nil
 }
 

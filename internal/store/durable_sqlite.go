@@ -6,16 +6,16 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 
 	"gorm.io/gorm"
 )
 
 // How commits reach the disk on SQLite. With synchronous=FULL a commit returns when the write-ahead log is on the disk, with
 // all that was committed before it; with NORMAL the log is flushed only before a checkpoint, so that a power cut takes the last
-// commits (https://sqlite.org/pragma.html#pragma_synchronous). The writing connection is FULL: accepted means kept. What can be
-// computed again (claims, leases, rechecks, windows) commits as NORMAL, and shares the flush of the next commit that needs one.
+// commits (https://sqlite.org/pragma.html#pragma_synchronous). The writing connection is FULL: what is kept is on the disk before
+// anybody can read it. What can be computed again (claims, leases, rechecks, windows) commits as NORMAL, and shares the flush of the
+// next commit that needs one. So does a job that is being accepted: a worker may begin it at once, and the answer waits for a
+// flush of its own (see wal).
 const (
 	setFull   = "PRAGMA synchronous = FULL"
 	setNormal = "PRAGMA synchronous = NORMAL"
@@ -45,16 +45,4 @@ func (s *Store) relaxedTx(ctx context.Context, fn func(tx *gorm.DB) error) error
 		}
 		return relaxed(conn, func() error { return db.Transaction(fn) })
 	}))
-}
-
-// syncDir brings the entries of a folder to the disk: a file is lost with its name.
-func syncDir(path string) error {
-	dir, err := os.Open(path)
-	if err != nil {
-		return fmt.Errorf("store: %w", err)
-	}
-	if err := errors.Join(dir.Sync(), dir.Close()); err != nil {
-		return fmt.Errorf("store: flush %s: %w", filepath.Clean(path), err)
-	}
-	return nil
 }

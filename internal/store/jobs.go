@@ -106,6 +106,9 @@ type Acceptance struct {
 	Payloads []models.Payload // of some of the jobs
 	Record   *models.IdempotencyRecord
 	Sessions []models.SessionJob // sessions that the job works for; ErrNotFound where one is gone
+	// Stored, if set, is called once the jobs can be claimed, which may be before the disk has them and Accept returns. It is not
+	// called where Record is known.
+	Stored func()
 }
 
 // size returns about how many bytes the acceptance takes on the wire.

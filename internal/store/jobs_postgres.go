@@ -250,6 +250,14 @@ func acceptArgs(as []*Acceptance) []any {
 }
 
 func (j *postgresJobs) Accept(ctx context.Context, a *Acceptance) (*models.IdempotencyRecord, error) {
+	existing, err := j.accept(ctx, a)
+	if err == nil && existing == nil && a.Stored != nil {
+		a.Stored()
+	}
+	return existing, err
+}
+
+func (j *postgresJobs) accept(ctx context.Context, a *Acceptance) (*models.IdempotencyRecord, error) {
 	if a.Record == nil {
 		if len(a.Jobs) <= pgMaxCalls && a.size() <= pgMaxBytes && len(a.Sessions) == 0 {
 			_, err := j.accepts.do(ctx, a)

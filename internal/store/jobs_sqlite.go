@@ -19,7 +19,8 @@ import (
 // connection; the driver compiles each statement anew, so there is nothing to prepare.
 type sqliteJobs struct {
 	reader *sql.DB
-	writes *coalescer[write, struct{}]
+	writes *coalescer[write, bool]
+	wal    *wal
 
 	dirty      atomic.Bool // something was written since the last checkpoint
 	stop       chan struct{}
@@ -59,11 +60,15 @@ func openSQLiteJobs(ctx context.Context, s *Store) (*sqliteJobs, error) {
 	if _, err := writer.ExecContext(ctx, fmt.Sprintf("PRAGMA wal_autocheckpoint = %d", checkpointPages)); err != nil {
 		return nil, fmt.Errorf("store: %w", err)
 	}
-	j := &sqliteJobs{reader: s.pools[1], stop: make(chan struct{})}
-	j.writes = newCoalescer(coalesce[write, struct{}]{
+	log, err := openWAL(s.path, writer)
+	if err != nil {
+		return nil, err
+	}
+	j := &sqliteJobs{reader: s.pools[1], wal: log, stop: make(chan struct{})}
+	j.writes = newCoalescer(coalesce[write, bool]{
 		lanes: 1, maxCalls: liteMaxCalls, weigh: func(w write) int { return w.size }, maxWeight: liteMaxBytes, timeout: liteTimeout,
 		isolate: func(err error) bool { return !errors.Is(err, context.DeadlineExceeded) },
-		run: func(ctx context.Context, writes []write) ([]struct{}, error) {
+		run: func(ctx context.Context, writes []write) ([]bool, error) {
 			// A context that can end costs the driver a goroutine a statement; only taking the connection may wait.
 			conn, err := writer.Conn(ctx)
 			if err != nil {
@@ -84,12 +89,13 @@ func openSQLiteJobs(ctx context.Context, s *Store) (*sqliteJobs, error) {
 				return tx.Commit()
 			}
 			// One that must be on the disk takes the others along.
-			if slices.ContainsFunc(writes, func(w write) bool { return !w.relaxed }) {
+			full := slices.ContainsFunc(writes, func(w write) bool { return !w.relaxed })
+			if full {
 				err = transact()
 			} else {
 				err = relaxed(conn, transact)
 			}
-			return make([]struct{}, len(writes)), err
+			return slices.Repeat([]bool{full}, len(writes)), err
 		},
 	})
 	j.checkpoint.Go(j.checkpointLoop)
@@ -98,8 +104,11 @@ func openSQLiteJobs(ctx context.Context, s *Store) (*sqliteJobs, error) {
 
 func (j *sqliteJobs) Close() {
 	j.writes.close()
-	j.once.Do(func() { close(j.stop) })
-	j.checkpoint.Wait()
+	j.once.Do(func() {
+		close(j.stop)
+		j.checkpoint.Wait()
+		_ = j.wal.close() // which only read
+	})
 }
 
 // checkpointLoop moves the write-ahead log into the database while others write. An error leaves it to the next
@@ -121,23 +130,25 @@ func (j *sqliteJobs) checkpointLoop() {
 	}
 }
 
-// write runs fn in a transaction that it may share with others. It waits for fn's end also when ctx ends: fn leaves
-// its results in variables of the caller, who must not read them while it runs.
+// write runs fn in a transaction that it may share with others, and returns once it is on the disk. It waits for fn's end also
+// when ctx ends: fn leaves its results in variables of the caller, who must not read them while it runs.
 func (j *sqliteJobs) write(ctx context.Context, size int, fn func(tx liteTx) error) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	_, err := j.writes.do(context.WithoutCancel(ctx), write{fn: fn, size: size})
+	_, err := j.commit(ctx, write{fn: fn, size: size})
 	return err
 }
 
 // writeRelaxed is write for what heals by itself after a power cut, as package invariants of Jobs say.
 func (j *sqliteJobs) writeRelaxed(ctx context.Context, fn func(tx liteTx) error) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	_, err := j.writes.do(context.WithoutCancel(ctx), write{fn: fn, relaxed: true})
+	_, err := j.commit(ctx, write{fn: fn, relaxed: true})
 	return err
+}
+
+// commit does a write and tells whether it is on the disk.
+func (j *sqliteJobs) commit(ctx context.Context, w write) (durable bool, err error) {
+	if err := ctx.Err(); err != nil {
+		return false, err
+	}
+	return j.writes.do(context.WithoutCancel(ctx), w)
 }
 
 func (t liteTx) exec(query string, args ...any) (int, error) {
@@ -240,7 +251,7 @@ func (l jsonList) Value() (driver.Value, error) {
 func now() time.Time { return utc(time.Now()) }
 
 func (j *sqliteJobs) Accept(ctx context.Context, a *Acceptance) (existing *models.IdempotencyRecord, err error) {
-	err = j.write(ctx, a.size(), func(tx liteTx) error {
+	durable, err := j.commit(ctx, write{relaxed: true, size: a.size(), fn: func(tx liteTx) error {
 		existing = nil
 		if r := a.Record; r != nil {
 			stored, err := tx.exec(`INSERT INTO idempotency_records (`+recordColumns+`) VALUES (?,?,?,?,?,?,?,?,?)
@@ -296,7 +307,16 @@ func (j *sqliteJobs) Accept(ctx context.Context, a *Acceptance) (existing *model
 			}
 		}
 		return nil
-	})
+	}})
+	if err != nil {
+		return nil, err
+	}
+	if existing == nil && a.Stored != nil {
+		a.Stored()
+	}
+	if !durable {
+		err = j.wal.flush(ctx)
+	}
 	return existing, err
 }
 

@@ -257,3 +257,38 @@ func TestCommitsShareFlushes(t *testing.T) {
 		t.Error("accepting after a claim took no flush")
 	}
 }
+
+// TestAFlushThatFails: when the disk has refused what an acceptance was to be kept by, its answer and those that follow are still
+// kept, however little the disk has of the log.
+func TestAFlushThatFails(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	disk, s := watchedStore(t)
+	j := openJobs(t, s)
+	project := models.NewID()
+	var ids []string
+	stored := 0
+	for i := range 6 {
+		if i%2 == 1 {
+			disk.FailSync()
+		}
+		job := newJob(project)
+		if _, err := j.Accept(ctx, &store.Acceptance{Jobs: []models.Job{job}, Stored: func() { stored++ }}); err != nil {
+			t.Fatal(err)
+		}
+		ids = append(ids, job.ID)
+		dir := t.TempDir()
+		if err := disk.Cut(nil).Save(dir); err != nil {
+			t.Fatal(err)
+		}
+		after := openJobs(t, openStore(t, store.Config{DatabaseURL: filepath.Join(dir, "neurod.db")}))
+		for k, id := range ids {
+			if _, err := after.Get(ctx, project, id); err != nil {
+				t.Errorf("after %d jobs, job %d: %v", len(ids), k, err)
+			}
+		}
+	}
+	if stored != len(ids) {
+		t.Errorf("told of %d stored jobs, want %d", stored, len(ids))
+	}
+}

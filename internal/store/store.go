@@ -31,6 +31,8 @@ import (
 	"gorm.io/driver/postgres"
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
+
+	"github.com/neurod/neurod/internal/durable"
 )
 
 var (
@@ -74,6 +76,7 @@ type Store struct {
 	writer  *gorm.DB
 	reader  *gorm.DB // the same as writer on PostgreSQL
 	pools   []*sql.DB
+	path    string // of the SQLite database
 
 	probe probe
 
@@ -248,12 +251,12 @@ func openSQLite(ctx context.Context, cfg Config) (*Store, error) {
 		return nil, fmt.Errorf("store: %w", err)
 	}
 	for _, dir := range []string{filepath.Dir(path), filepath.Dir(filepath.Dir(path))} { // the folder may be new as well
-		if err := syncDir(dir); err != nil {
-			return nil, err
+		if err := durable.SyncDir(dir); err != nil {
+			return nil, fmt.Errorf("store: %w", err)
 		}
 	}
 
-	s := &Store{dialect: SQLite}
+	s := &Store{dialect: SQLite, path: path}
 	open := func(conns int, params url.Values) (*gorm.DB, error) {
 		pool, err := openLitePool(path, params)
 		if err != nil {

@@ -15,10 +15,13 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"unsafe"
 
 	"modernc.org/libc"
 	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/neurod/neurod/internal/durable"
 )
 
 // sector is the unit that a disk writes whole.
@@ -33,6 +36,7 @@ type Disk struct {
 	mu    sync.Mutex
 	files map[string]*image // by name within the folder
 	full  bool
+	fails bool // the next sync beside SQLite
 	syncs int
 }
 
@@ -173,6 +177,14 @@ func (d *Disk) SetFull(full bool) {
 	d.full = full
 }
 
+// FailSync makes the next sync that is not SQLite's own fail. The disk never gets what was to be synced: a kernel takes pages that
+// it could not write for clean (https://wiki.postgresql.org/wiki/Fsync_Errors).
+func (d *Disk) FailSync() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.fails = true
+}
+
 // Syncs returns how many syncs there were.
 func (d *Disk) Syncs() int {
 	d.mu.Lock()
@@ -212,6 +224,7 @@ type (
 )
 
 func register() {
+	durable.Intercept(fileSync)
 	shared.disks, shared.open, shared.methods = map[string]*Disk{}, map[uintptr]*opened{}, map[uintptr]uintptr{}
 	tls := libc.NewTLS() // lives as long as the process
 	below = sqlite3.Xsqlite3_vfs_find(tls, 0)
@@ -326,11 +339,35 @@ func ioSync(_ *libc.TLS, file uintptr, _ int32) int32 {
 	o := of(file)
 	o.disk.mu.Lock()
 	defer o.disk.mu.Unlock()
-	o.disk.syncs++
-	f := o.disk.file(o.name)
+	o.disk.sync(o.name)
+	return sqlite3.SQLITE_OK
+}
+
+// fileSync is ioSync for who syncs a database's file beside SQLite.
+func fileSync(path string) (done bool, err error) {
+	shared.Lock()
+	d := shared.disks[filepath.Dir(path)]
+	shared.Unlock()
+	if d == nil {
+		return false, nil
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.fails {
+		d.fails = false
+		d.file(filepath.Base(path)).pending = nil
+		return true, syscall.EIO
+	}
+	d.sync(filepath.Base(path))
+	return true, nil
+}
+
+// sync has the disk take what was written to a file. The caller holds d.mu.
+func (d *Disk) sync(name string) {
+	d.syncs++
+	f := d.file(name)
 	for _, w := range f.pending {
 		f.synced = w.apply(f.synced)
 	}
 	f.pending, f.exists = nil, true
-	return sqlite3.SQLITE_OK
 }
