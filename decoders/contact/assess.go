@@ -3,6 +3,7 @@ package contact
 import (
 	"math"
 	"slices"
+	"sync"
 
 	"gonum.org/v1/gonum/mat"
 
@@ -45,7 +46,6 @@ func Assess(sig decoders.Signal, expected *mat.SymDense) []eeg.ChannelFault {
 	rows, _ := sig.Data.Dims()
 	faults := make([]eeg.ChannelFault, rows)
 	a := assessor{sig: sig, n: n, activity: make([]float64, rows), line: make([]float64, rows), band: make([][]float64, rows)}
-	wave := a.filter()
 	var alive []int
 	for i := range rows {
 		x := sig.Data.RawRowView(i)
@@ -62,10 +62,15 @@ func Assess(sig decoders.Signal, expected *mat.SymDense) []eeg.ChannelFault {
 			alive = append(alive, i)
 		}
 	}
-	if wave == nil || len(alive) == 0 {
+	if len(alive) == 0 {
 		return faults
 	}
-	a.measure(alive, wave)
+	w := workspaces.Get().(*workspace)
+	defer w.put()
+	if !w.prepare(sig) {
+		return faults
+	}
+	a.measure(alive, w)
 	var left []int
 	for _, i := range alive {
 		switch f := a.amplitude(i, alive); f {
@@ -89,34 +94,68 @@ type assessor struct {
 }
 
 // measure finds what channels are compared by.
-func (a *assessor) measure(alive []int, wave *dsp.ZeroPhase) {
-	level := mat.NewDense(len(alive), a.n, nil)
-	line := a.lines()
+func (a *assessor) measure(alive []int, w *workspace) {
+	level := mat.NewDense(len(alive), a.n, w.samples(len(alive)*a.n))
 	for k, i := range alive {
 		row := level.RawRowView(k)
 		dsp.Detrend(row, a.sig.Data.RawRowView(i))
-		a.line[i] = mains(row, line)
+		a.line[i] = mains(row, w.lines)
 	}
-	wave.Rows(level, level)
+	w.wave.Rows(level, level)
 	for k, i := range alive {
 		a.band[i] = level.RawRowView(k)
 		a.activity[i] = a.typical(a.band[i])
 	}
 }
 
-// filter returns the band pass, nil where clip or rate are too short for it.
-func (a *assessor) filter() *dsp.ZeroPhase {
-	if a.sig.Seconds() < 1 || a.sig.Rate < 20 {
-		return nil
-	}
-	sos, err := dsp.ButterBandPass(order, low, a.high(), a.sig.Rate)
-	if err != nil {
-		return nil
-	}
-	return dsp.NewZeroPhase(sos)
+// workspace is the memory of assessments, one after the other: every decode makes one.
+type workspace struct {
+	rate   float64 // that the rest is for
+	window int     // samples of the lines
+	wave   *dsp.ZeroPhase
+	lines  []phasor
+	buf    []float64
 }
 
-func (a *assessor) high() float64 { return min(high, 0.4*a.sig.Rate) }
+var workspaces = sync.Pool{New: func() any { return &workspace{} }}
+
+// mostKept is how many samples a workspace that nobody uses may hold on to: 64 channels for a minute at 256 Hz.
+const mostKept = 1 << 20
+
+func (w *workspace) put() {
+	if cap(w.buf) <= mostKept {
+		workspaces.Put(w)
+	}
+}
+
+// samples returns memory for n samples with anything in it.
+func (w *workspace) samples(n int) []float64 {
+	if cap(w.buf) < n {
+		w.buf = make([]float64, n)
+	}
+	return w.buf[:n]
+}
+
+// prepare designs the filters for a signal, false where clip or rate are too short for them.
+func (w *workspace) prepare(sig decoders.Signal) bool {
+	if sig.Seconds() < 1 || sig.Rate < 20 {
+		return false
+	}
+	window := min(int(math.Round(sig.Rate)), sig.Samples())
+	if w.wave != nil && w.rate == sig.Rate && w.window == window {
+		return true
+	}
+	w.wave = nil
+	sos, err := dsp.ButterBandPass(order, low, top(sig.Rate), sig.Rate)
+	if err != nil {
+		return false
+	}
+	w.rate, w.window, w.wave, w.lines = sig.Rate, window, dsp.NewZeroPhase(sos), lines(sig.Rate, window)
+	return true
+}
+
+// top is the upper edge of the band in Hz.
+func top(rate float64) float64 { return min(high, 0.4*rate) }
 
 func (a *assessor) window() int { return max(1, int(windowSecs*a.sig.Rate)) }
 
@@ -178,18 +217,17 @@ func (a *assessor) typical(x []float64) float64 {
 // phasor is a frequency of the power line behind a Hann window of a second.
 type phasor struct{ cos, sin []float64 }
 
-// lines returns what the signal can hold of 50 and 60 Hz.
-func (a *assessor) lines() []phasor {
-	w := min(int(math.Round(a.sig.Rate)), a.n)
+// lines returns what signals of a rate can hold of 50 and 60 Hz, for windows of w samples.
+func lines(rate float64, w int) []phasor {
 	var out []phasor
 	for _, f := range [2]float64{50, 60} {
-		if f >= 0.48*a.sig.Rate {
+		if f >= 0.48*rate {
 			continue
 		}
 		p := phasor{make([]float64, w), make([]float64, w)}
 		for j := range w {
 			hann := 0.5 - 0.5*math.Cos(2*math.Pi*(float64(j)+0.5)/float64(w))
-			s, c := math.Sincos(2 * math.Pi * f * float64(j) / a.sig.Rate)
+			s, c := math.Sincos(2 * math.Pi * f * float64(j) / rate)
 			p.cos[j], p.sin[j] = hann*c, hann*s
 		}
 		out = append(out, p)
@@ -253,7 +291,7 @@ func (a *assessor) strangers(left []int, faults []eeg.ChannelFault, expected *ma
 	if len(left) < 2 {
 		return
 	}
-	free := 2 * (a.high() - low) * a.sig.Seconds()
+	free := 2 * (top(a.sig.Rate) - low) * a.sig.Seconds()
 	// Of so many correlations of noise the largest stays below this but once in 500 clips.
 	chance := math.Sqrt(2*math.Log(500*float64(len(left)-1))) / math.Sqrt(free)
 	unit := make(map[int][]float64, len(left))

@@ -204,13 +204,11 @@ func newClip(d decoders.Decoder, in *decoders.Input, res *decoders.Result) (*cli
 
 // assess judges the rows over the stretch.
 func (c *clip) assess() Report {
-	part := mat.NewDense(len(c.rows), c.to-c.from, nil)
 	names := make([]string, len(c.rows))
 	for i, r := range c.rows {
 		names[i] = c.in.Channels[r]
-		copy(part.RawRowView(i), c.in.Data.RawRowView(r)[c.from:c.to])
 	}
-	c.faults = Assess(decoders.Signal{Data: part, Channels: names, Rate: c.in.Rate}, c.expected)
+	c.faults = Assess(decoders.Signal{Data: c.part(), Channels: names, Rate: c.in.Rate}, c.expected)
 	report := Report{Method: Untouched}
 	for i, r := range c.rows {
 		switch {
@@ -222,6 +220,22 @@ func (c *clip) assess() Report {
 		}
 	}
 	return report
+}
+
+// part returns the rows over the stretch, to be read only.
+func (c *clip) part() *mat.Dense {
+	inOrder := true
+	for i, r := range c.rows {
+		inOrder = inOrder && r == i
+	}
+	if inOrder {
+		return c.in.Data.Slice(0, len(c.rows), c.from, c.to).(*mat.Dense)
+	}
+	part := mat.NewDense(len(c.rows), c.to-c.from, nil)
+	for i, r := range c.rows {
+		copy(part.RawRowView(i), c.in.Data.RawRowView(r)[c.from:c.to])
+	}
+	return part
 }
 
 // answer decodes what the good channels tell. The result is nil where they cannot tell anything.
