@@ -55,8 +55,8 @@ results: build ## Measure everything over NEUROD_EEG_DATA and write docs/results
 chaos: build setup ## Kill, freeze, flush and restart everything under load; lost, doubled and changed must be 0
 	go run ./tools/chaos -neurod bin/neurod
 
-hostile: build ## Attack a server with the worst bodies of a megabyte and 10,000 broken recordings; print what that costs it
-	go run ./tools/hostile -neurod bin/neurod $(if $(ONLY),-only '$(ONLY)')
+hostile: build setup ## Attack a server with the worst bodies of a megabyte, sockets and 10,000 broken recordings, and print what that costs it; PAIR=embedded or postgres picks one, ONLY a part
+	go run ./tools/hostile -neurod bin/neurod $(if $(PAIR),-pair $(PAIR)) $(if $(ONLY),-only '$(ONLY)')
 
 bench: build setup ## Measure speed beside floors, limits and Python (3.11+, left out where missing); ONLY=live,import picks parts, PAIR=embedded a pair of stores
 	go run ./tools/bench -neurod bin/neurod $(if $(ONLY),-only $(ONLY)) $(if $(PAIR),-pair $(PAIR))

@@ -13,7 +13,7 @@ const (
 	bareDecode     = 2048 // of next to nothing
 	scanWeight     = 16   // of a scan of frequencies
 	scanOverhead   = 28   // channels that the references of a scan count for
-	targetOverhead = 6    // and those of targets
+	targetOverhead = 8    // and those of targets
 
 	// What all trials of a recording may be decoded of: so much, and so much for each of its bytes. Trials that do not overlap take
 	// at most half of the second.

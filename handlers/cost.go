@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/neurod/neurod/eeg"
+	"github.com/neurod/neurod/internal/compute"
 	"github.com/neurod/neurod/internal/service"
 	"github.com/neurod/neurod/internal/strictjson"
 	"github.com/neurod/neurod/models"
@@ -90,12 +91,32 @@ func door(cost Cost) gin.HandlerFunc {
 // costOf returns the cost of the route that a request is for.
 func costOf(c *gin.Context) Cost { return routeOf(c).Cost }
 
+// slotsKey is where the slots for computations stand in the gin context.
+const slotsKey = "neurod.compute"
+
+// computeFrom is the size of a body from which reading it is a computation: 64 KiB of JSON take about a millisecond.
+const computeFrom = 64 << 10
+
+// computing runs f, which works through so many bytes of a body, when there is a slot for it.
+func computing(c *gin.Context, size int, f func() error) error {
+	v, _ := c.Get(slotsKey)
+	slots, _ := v.(*compute.Slots)
+	if size < computeFrom {
+		slots = nil
+	}
+	err := slots.Do(c.Request.Context(), f)
+	if err != nil && c.Request.Context().Err() != nil { // the client has gone
+		err = models.NewError(models.Unavailable).Wrap(err)
+	}
+	return err
+}
+
 // admit holds a body that was read to the route's cost, before anything is made of it.
 func (cost Cost) admit(c *gin.Context, body []byte) error {
 	if strings.HasPrefix(c.ContentType(), octets) {
 		return nil
 	}
-	if err := cost.JSON.Check(body); err != nil {
+	if err := computing(c, len(body), func() error { return cost.JSON.Check(body) }); err != nil {
 		return jsonFault(body, err)
 	}
 	return nil

@@ -51,7 +51,11 @@ func accept[T any](a *API, c *gin.Context, parse func([]byte) (T, error), submit
 		return
 	}
 	defer release()
-	request, err := parse(body)
+	var request T
+	err = computing(c, len(body), func() (err error) {
+		request, err = parse(body)
+		return err
+	})
 	if err != nil {
 		fail(c, err)
 		return

@@ -24,6 +24,7 @@ import (
 
 	"github.com/neurod/neurod/handlers/middleware"
 	"github.com/neurod/neurod/handlers/render"
+	"github.com/neurod/neurod/internal/compute"
 	"github.com/neurod/neurod/internal/service"
 	"github.com/neurod/neurod/models"
 )
@@ -57,6 +58,8 @@ type Config struct {
 	// counted. One project has a third of it, or what its largest body takes. Defaults to 256 MiB: the recordings decoded
 	// from them take three quarters more.
 	BodyMemory int64
+	// Compute is how many large bodies are read at once, beside what else computes. Defaults to no limit.
+	Compute *compute.Slots
 	// TrustedProxies are the addresses or networks whose X-Forwarded-For is believed. Defaults to none.
 	TrustedProxies []string
 	// PublicURL is the address by which clients reach the server: http or https, a host, and a path where a proxy has one in
@@ -125,7 +128,10 @@ func (a *API) mount(routes []Route) (*gin.Engine, error) {
 		if !r.complete() {
 			return nil, fmt.Errorf("handlers: %s %s does not say what a repetition with the same Idempotency-Key does", r.Method, r.Path)
 		}
-		chain := append(make([]gin.HandlerFunc, 0, 4), func(c *gin.Context) { c.Set(routeKey, &r) }, door(r.Cost))
+		chain := append(make([]gin.HandlerFunc, 0, 4), func(c *gin.Context) {
+			c.Set(routeKey, &r)
+			c.Set(slotsKey, a.cfg.Compute)
+		}, door(r.Cost))
 		switch count := a.count(r); {
 		case r.Auth == middleware.AuthBodyKey: // the handler authenticates and counts
 		case r.Auth != middleware.AuthNone:

@@ -233,7 +233,10 @@ func (a *API) ingest(c *gin.Context) {
 	if media, _, _ := mime.ParseMediaType(c.GetHeader("Content-Type")); media == octets {
 		b, err = binaryBatch(c, body)
 	} else {
-		b, err = jsonBatch(body)
+		err = computing(c, len(body), func() (err error) {
+			b, err = jsonBatch(body)
+			return err
+		})
 	}
 	if err != nil {
 		fail(c, err)

@@ -36,6 +36,8 @@ type assembler struct {
 	passed int // rounds that are written already
 	stream *recording.Stream
 	send   func(store.ImportRound) error
+	// compute runs a part of the work when there is a processor for it.
+	compute func(func() error) error
 
 	rows    [][]float64 // channels × samples of the session [start, end), contiguous
 	start   int64
@@ -79,12 +81,12 @@ func newAssembler(ses models.Session, plan ImportPlan, passed int) (*assembler, 
 	return a, nil
 }
 
-// run reads the file to its end and sends the rounds that are not yet written.
-func (a *assembler) run(stream *recording.Stream, send func(store.ImportRound) error) error {
-	a.stream, a.send = stream, send
+// run reads the file to its end and sends the rounds that are not yet written. What computes for long goes through compute.
+func (a *assembler) run(stream *recording.Stream, send func(store.ImportRound) error, compute func(func() error) error) error {
+	a.stream, a.send, a.compute = stream, send, compute
 	var b recording.Block
 	for {
-		err := stream.Next(&b)
+		err := a.compute(func() error { return stream.Next(&b) })
 		if errors.Is(err, io.EOF) {
 			break
 		}
@@ -260,7 +262,16 @@ func (a *assembler) batch(to int64) error {
 			return err
 		}
 		a.round.Windows = append(a.round.Windows, windows...)
-		codec, packed, size := a.pack(from, to)
+		var codec string
+		var packed []byte
+		var size int
+		err = a.compute(func() error {
+			codec, packed, size = a.pack(from, to)
+			return nil
+		})
+		if err != nil {
+			return err
+		}
 		a.round.Batches = append(a.round.Batches, models.SampleBatch{SessionID: a.ses.ID, BatchID: fmt.Sprintf("import-%06d", a.out.Batches),
 			ProjectID: a.ses.ProjectID, StartMS: a.ses.TimeOf(from), StartSample: from, EndSample: to, Codec: codec, Size: size, Data: packed,
 			CreatedAt: time.Now()})
@@ -296,14 +307,18 @@ func (a *assembler) windows(first, end int64) ([]models.FeatureWindow, error) {
 	for i, w := range a.windowers {
 		group.Go(func() error {
 			for k := first + int64(i); k < end; k += int64(len(a.windowers)) {
-				at := a.grid.Start(k) - a.start
-				for ch, row := range a.rows {
-					copy(w.x.RawRowView(ch), row[at:])
-				}
-				if err := w.extractor.Compute(&w.window, w.x); err != nil {
+				var data []byte
+				err := a.compute(func() (err error) {
+					at := a.grid.Start(k) - a.start
+					for ch, row := range a.rows {
+						copy(w.x.RawRowView(ch), row[at:])
+					}
+					if err := w.extractor.Compute(&w.window, w.x); err != nil {
+						return err
+					}
+					data, err = json.Marshal(&w.window)
 					return err
-				}
-				data, err := json.Marshal(&w.window)
+				})
 				if err != nil {
 					return err
 				}

@@ -35,7 +35,16 @@ func Decode(found *Models, db TrialStore) Handler {
 		} else if place != nil {
 			options.Clips = sessionClips{db, task.Job.ProjectID, req.Input.SessionID, *place}
 		}
-		out, diagnostics, err := decode.Run(ctx, req, task.Payload, cat, options)
+		var out *eeg.Result
+		var diagnostics *eeg.Diagnostics
+		err = task.compute(ctx, func() (err error) {
+			steps.last = time.Now() // waiting for a processor is no step of it
+			out, diagnostics, err = decode.Run(ctx, req, task.Payload, cat, options)
+			return err
+		})
+		if diagnostics == nil { // it did not begin
+			return Result{}, err
+		}
 		diagnostics.Steps = steps.list
 		result := Result{Diagnostics: encodeDiagnostics(diagnostics)}
 		if err != nil {

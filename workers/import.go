@@ -140,7 +140,7 @@ func importFile(ctx context.Context, db ImportStore, task *Task, id string, noti
 				return ctx.Err()
 			}
 		}
-		return ended(ctx, a.run(stream, send))
+		return ended(ctx, a.run(stream, send, func(f func() error) error { return task.compute(ctx, f) }))
 	})
 	group.Go(func() error {
 		for r := range rounds {

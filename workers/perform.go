@@ -132,7 +132,7 @@ func (s *Server) call(ctx context.Context, c *store.Claimed) (out outcome) {
 		// Perhaps a worker of a newer version has one.
 		return outcome{err: fmt.Errorf("no handler for jobs of kind %q", c.Job.Kind)}
 	}
-	result, err := h(ctx, &Task{Job: c.Job, Payload: c.Payload})
+	result, err := h(ctx, &Task{Job: c.Job, Payload: c.Payload, slots: s.cfg.Compute})
 	var deep *guarded.Panic
 	if errors.As(err, &deep) {
 		s.log.Error("handler panicked", "job", c.Job.ID, "panic", fmt.Sprint(deep.Value), "stack", string(deep.Stack))

@@ -15,6 +15,7 @@ import (
 	"github.com/hibiken/asynq"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/neurod/neurod/internal/compute"
 	"github.com/neurod/neurod/jobs"
 	"github.com/neurod/neurod/models"
 )
@@ -29,7 +30,12 @@ type Handler func(ctx context.Context, task *Task) (Result, error)
 type Task struct {
 	Job     models.Job
 	Payload []byte // as it was submitted; nil when the job has none
+
+	slots *compute.Slots // Config.Compute
 }
+
+// compute runs f, which computes for long, when there is a slot for it.
+func (t *Task) compute(ctx context.Context, f func() error) error { return t.slots.Do(ctx, f) }
 
 // Result is what a handler found. Both are JSON or nil.
 type Result struct {
@@ -57,6 +63,8 @@ type Config struct {
 	// DrainTimeout is how long handlers may go on when the server stops; then their contexts end and their jobs go
 	// back to the queue. Defaults to 20 s.
 	DrainTimeout time.Duration
+	// Compute is how many computations run at once, beside which jobs wait for the database. Defaults to no limit.
+	Compute *compute.Slots
 	// Logger gets what an operator should know. Defaults to the engine's.
 	Logger *slog.Logger
 }

@@ -79,7 +79,7 @@ func SessionWindows(db SessionStore, found *Models, notify func(sessionID string
 				}
 				return nil
 			}
-			commit, err := pool.round(ctx, db, work, clips, write)
+			commit, err := pool.round(ctx, task, db, work, clips, write)
 			if err == nil {
 				err = write(commit)
 			}
@@ -96,7 +96,7 @@ func SessionWindows(db SessionStore, found *Models, notify func(sessionID string
 }
 
 // round computes what the batches that wait make complete, and returns what is left to be written when write has had the rest.
-func (p *windowers) round(ctx context.Context, db SessionStore, work store.Work, clips *liveClips, write func(store.WindowCommit) error) (store.WindowCommit, error) {
+func (p *windowers) round(ctx context.Context, task *Task, db SessionStore, work store.Work, clips *liveClips, write func(store.WindowCommit) error) (store.WindowCommit, error) {
 	ses := work.Session
 	c := store.WindowCommit{ProjectID: ses.ProjectID, SessionID: ses.ID, SeenCount: ses.SeenCount}
 	// No more batches than together hold so many samples, but one at least.
@@ -150,7 +150,12 @@ func (p *windowers) round(ctx context.Context, db SessionStore, work store.Work,
 				}
 				c.Windows, bytes = nil, 0
 			}
-			data, passed, err := w.features(t, at)
+			var data string
+			var passed bool
+			err := task.compute(ctx, func() (err error) {
+				data, passed, err = w.features(t, at)
+				return err
+			})
 			if err != nil {
 				return err
 			}
@@ -168,7 +173,11 @@ func (p *windowers) round(ctx context.Context, db SessionStore, work store.Work,
 			return c, err
 		}
 		for _, d := range list {
-			data, err := w.decode(ctx, ses, t, d.at, d.at+decodes.Samples(), clips)
+			var data string
+			err := task.compute(ctx, func() (err error) {
+				data, err = w.decode(ctx, ses, t, d.at, d.at+decodes.Samples(), clips)
+				return err
+			})
 			if err != nil {
 				return c, err
 			}

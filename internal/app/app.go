@@ -20,6 +20,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -33,6 +34,7 @@ import (
 	"github.com/neurod/neurod/handlers"
 	"github.com/neurod/neurod/internal/auth"
 	"github.com/neurod/neurod/internal/build"
+	"github.com/neurod/neurod/internal/compute"
 	"github.com/neurod/neurod/internal/config"
 	"github.com/neurod/neurod/internal/limit"
 	"github.com/neurod/neurod/internal/service"
@@ -81,6 +83,7 @@ type App struct {
 	tokens *auth.Tokens    // nil in role Worker
 	limits *service.Limits // nil in role Worker
 	quotas *service.Quotas
+	slots  *compute.Slots
 
 	catalog  *catalog.Catalog
 	registry *service.Registry
@@ -122,6 +125,7 @@ func New(ctx context.Context, cfg Config) (_ *App, err error) {
 		cfg.Log = slog.Default()
 	}
 	a := &App{role: cfg.Role, settings: cfg.Settings, log: cfg.Log, failed: make(chan error, 3), metrics: prometheus.NewRegistry()}
+	a.slots = a.computations()
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, a.close())
@@ -181,6 +185,15 @@ func New(ctx context.Context, cfg Config) (_ *App, err error) {
 		return nil, err
 	}
 	return a, nil
+}
+
+// computations are as many at once as there are processors, where calls are answered, too, but for one: it is left for them.
+func (a *App) computations() *compute.Slots {
+	n := runtime.GOMAXPROCS(0)
+	if a.role.serves() {
+		n--
+	}
+	return compute.New(n)
 }
 
 // openStores opens the database and Redis. The embedded database is brought up to date; production's must be.
@@ -297,6 +310,7 @@ func (a *App) wireWorker() (err error) {
 	a.worker, err = workers.New(workers.Config{
 		Engine:       a.engine,
 		Concurrency:  a.settings.WorkerConcurrency,
+		Compute:      a.slots,
 		DrainTimeout: a.settings.ShutdownTimeout * 2 / 3, // the rest is for handing back and closing
 		Logger:       a.log,
 	})
@@ -349,6 +363,7 @@ func (a *App) wireHTTP(accounts *service.Accounts) error {
 		Log:            a.log,
 		Metrics:        a.metrics,
 		Draining:       a.draining.Load,
+		Compute:        a.slots,
 		TrustedProxies: a.settings.TrustedProxies,
 		PublicURL:      a.settings.PublicURL,
 	})

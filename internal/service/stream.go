@@ -145,22 +145,32 @@ func (s *Sessions) OpenOwnStream(ctx context.Context, p models.Principal, id str
 }
 
 func (s *Sessions) open(ctx context.Context, g auth.StreamGrant, after *int) (*Stream, error) {
-	st := &Stream{sessions: s, grant: g}
-	if err := st.checkKey(ctx); err != nil {
+	if err := s.streams.take(g); err != nil { // before anything is looked up for it
 		return nil, err
+	}
+	st := &Stream{sessions: s, grant: g}
+	if err := st.look(ctx, after); err != nil {
+		st.Close()
+		return nil, err
+	}
+	return st, nil
+}
+
+// look finds where a stream begins.
+func (st *Stream) look(ctx context.Context, after *int) error {
+	s, g := st.sessions, st.grant
+	if err := st.checkKey(ctx); err != nil {
+		return err
 	}
 	ses, err := s.get(ctx, g.ProjectID, g.SessionID)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	st.page, st.after = pageOf(len(ses.Channels)), ses.LastSeq
 	if after != nil {
 		st.after = *after
 	}
-	if err := s.streams.take(g); err != nil {
-		return nil, err
-	}
-	return st, nil
+	return nil
 }
 
 func (st *Stream) checkKey(ctx context.Context) error {

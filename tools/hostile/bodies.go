@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"io"
 	"math"
 	"math/rand/v2"
 	"strconv"
@@ -122,48 +123,64 @@ func with(o object, more object) object {
 	return out
 }
 
-// text is a body of one kind.
+// text is a body of one kind. It is made when it is sent: all of them together are gigabytes.
 type text struct {
 	name string
-	body []byte
+	body func() []byte
 	gzip bool
 	kind string // media type, "" for JSON
 }
 
-// everywhere are bodies that any route that reads JSON gets.
+// everywhere are bodies that any route that reads JSON gets. They are made once.
 var everywhere = sync.OnceValue(func() []text {
+	list := anywhere()
+	for i := range list {
+		list[i].body = sync.OnceValue(list[i].body)
+	}
+	return list
+})
+
+func anywhere() []text {
 	digits := strings.Repeat("7", most-20)
 	return []text{
-		{name: "a megabyte of opening brackets", body: bytes.Repeat([]byte("["), most)},
-		{name: "objects in objects", body: bytes.Repeat([]byte(`{"a":`), most/5)},
-		{name: "arrays of 64 levels", body: repeated(most, "[", "]", always(strings.Repeat("[", 62)+strings.Repeat("]", 62)))},
-		{name: "many keys", body: repeated(most, "{", "}", func(i int) string { return `"` + strconv.Itoa(i) + `":0` })},
-		{name: "one key again and again", body: repeated(most, "{", "}", always(`"input":{}`))},
-		{name: "a long key", body: []byte(`{"` + strings.Repeat("k", most-10) + `":0}`)},
-		{name: "a long key of escapes", body: []byte(`{"` + strings.Repeat(`\u0041`, (most-20)/6) + `":0}`)},
-		{name: "slashes and tildes in a key", body: []byte(`{"` + strings.Repeat(`~/`, (most-20)/2) + `":0}`)},
-		{name: "a long string", body: []byte(`{"name":"` + strings.Repeat("s", most-20) + `"}`)},
-		{name: "a long number", body: []byte(`{"name":` + digits + `}`)},
-		{name: "a number beyond all", body: []byte(`{"name":1e` + digits[:1000] + `}`)},
-		{name: "an array of zeros", body: repeated(most, "[", "]", always("0"))},
-		{name: "white space", body: bytes.Repeat([]byte(" "), most)},
-		{name: "bytes that are no text", body: bytes.Repeat([]byte{0xff, 0xfe}, most/2)},
-		{name: "gzip of white space", body: bomb("{", " ", "}", endless), gzip: true},
-		{name: "gzip of empty objects", body: bomb(`{"input":{"events":[{}`, ",{}", "]}}", endless), gzip: true},
-		{name: "gzip of a string", body: bomb(`{"name":"`, "s", `"}`, endless), gzip: true},
-		{name: "gzip in members", body: bytes.Repeat(zipped([]byte(strings.Repeat(" ", 4096))), most/40)[:most], gzip: true},
-		{name: "gzip of gzip", body: zipped(bomb("", " ", "", endless)), gzip: true},
-		{name: "gzip that ends early", body: bomb("{", " ", "}", 1<<24)[:2000], gzip: true},
+		{name: "a megabyte of opening brackets", body: func() []byte { return bytes.Repeat([]byte("["), most) }},
+		{name: "objects in objects", body: func() []byte { return bytes.Repeat([]byte(`{"a":`), most/5) }},
+		{name: "arrays of 64 levels", body: func() []byte {
+			return repeated(most, "[", "]", always(strings.Repeat("[", 62)+strings.Repeat("]", 62)))
+		}},
+		{name: "many keys", body: func() []byte {
+			return repeated(most, "{", "}", func(i int) string { return `"` + strconv.Itoa(i) + `":0` })
+		}},
+		{name: "one key again and again", body: func() []byte { return repeated(most, "{", "}", always(`"input":{}`)) }},
+		{name: "a long key", body: func() []byte { return []byte(`{"` + strings.Repeat("k", most-10) + `":0}`) }},
+		{name: "a long key of escapes", body: func() []byte { return []byte(`{"` + strings.Repeat(`\u0041`, (most-20)/6) + `":0}`) }},
+		{name: "slashes and tildes in a key", body: func() []byte { return []byte(`{"` + strings.Repeat(`~/`, (most-20)/2) + `":0}`) }},
+		{name: "a long string", body: func() []byte { return []byte(`{"name":"` + strings.Repeat("s", most-20) + `"}`) }},
+		{name: "a long number", body: func() []byte { return []byte(`{"name":` + digits + `}`) }},
+		{name: "a number beyond all", body: func() []byte { return []byte(`{"name":1e` + digits[:1000] + `}`) }},
+		{name: "an array of zeros", body: func() []byte { return repeated(most, "[", "]", always("0")) }},
+		{name: "white space", body: func() []byte { return bytes.Repeat([]byte(" "), most) }},
+		{name: "bytes that are no text", body: func() []byte { return bytes.Repeat([]byte{0xff, 0xfe}, most/2) }},
+		{name: "gzip of white space", body: func() []byte { return bomb("{", " ", "}", endless) }, gzip: true},
+		{name: "gzip of empty objects", body: func() []byte { return bomb(`{"input":{"events":[{}`, ",{}", "]}}", endless) }, gzip: true},
+		{name: "gzip of a string", body: func() []byte { return bomb(`{"name":"`, "s", `"}`, endless) }, gzip: true},
+		{name: "gzip in members", body: func() []byte { return bytes.Repeat(zipped([]byte(strings.Repeat(" ", 4096))), most/40)[:most] }, gzip: true},
+		{name: "gzip of gzip", body: func() []byte { return zipped(bomb("", " ", "", endless)) }, gzip: true},
+		{name: "gzip that ends early", body: func() []byte { return bomb("{", " ", "}", 1<<24)[:2000] }, gzip: true},
 	}
-})
+}
 
 // fields puts a megabyte into each of the fields of a decode request.
 func decodeFields() []text {
 	list := func(name, field, unit string) text {
-		return text{name: name, body: repeated(most, `{"input":{"type":"eeg","data":"QUFBQQ==","channels":1,"sample_rate":250,"`+field+`":[`, `]}}`, always(unit))}
+		return text{name: name, body: func() []byte {
+			return repeated(most, `{"input":{"type":"eeg","data":"QUFBQQ==","channels":1,"sample_rate":250,"`+field+`":[`, `]}}`, always(unit))
+		}}
 	}
 	context := func(name, rest string, each func(int) string, tail string) text {
-		return text{name: name, body: repeated(most, `{"input":{"type":"eeg","data":"QUFBQQ==","channels":1,"sample_rate":250},"context":{`+rest, tail+`}}`, each)}
+		return text{name: name, body: func() []byte {
+			return repeated(most, `{"input":{"type":"eeg","data":"QUFBQQ==","channels":1,"sample_rate":250},"context":{`+rest, tail+`}}`, each)
+		}}
 	}
 	out := []text{
 		list("events, empty", "events", "{}"),
@@ -176,13 +193,25 @@ func decodeFields() []text {
 		context("context, history", `"session_history":[`, always(`""`), "]"),
 		context("context, intents", `"intents":{`, func(i int) string { return `"` + strconv.Itoa(i) + `":""` }, "}"),
 		context("context, locale", `"locale":"`, always("en-GB"), `"`),
-		{name: "targets, empty", body: repeated(most, `{"input":{"type":"eeg","data":"QUFBQQ==","stimulus":{"targets":[`, `]}}}`, always("{}"))},
-		{name: "matrix, empty rows", body: repeated(most, `{"input":{"type":"eeg","data":"QUFBQQ==","stimulus":{"matrix":[`, `]}}}`, always("[]"))},
-		{name: "flashes", body: repeated(most, `{"input":{"type":"eeg","data":"QUFBQQ==","stimulus":{"matrix":[["A"]],"flashes":{`, `}}}}`, func(i int) string { return `"` + strconv.Itoa(i) + `":["B","B"]` })},
-		{name: "a flash of many symbols", body: repeated(most, `{"input":{"type":"eeg","data":"QUFBQQ==","stimulus":{"matrix":[["A"]],"flashes":{"1":[`, `]}}}}`, always(`"A"`))},
-		{name: "data that is no base64", body: []byte(`{"input":{"type":"eeg","data":"` + strings.Repeat("%", most-100) + `"}}`)},
-		{name: "data of escapes", body: []byte(`{"input":{"type":"eeg","data":"` + strings.Repeat(`\u0041`, (most-100)/6) + `"}}`)},
-		{name: "data again and again", body: repeated(most, `{"input":{`, `}}`, always(`"data":"QUFBQQ=="`))},
+		{name: "targets, empty", body: func() []byte {
+			return repeated(most, `{"input":{"type":"eeg","data":"QUFBQQ==","stimulus":{"targets":[`, `]}}}`, always("{}"))
+		}},
+		{name: "matrix, empty rows", body: func() []byte {
+			return repeated(most, `{"input":{"type":"eeg","data":"QUFBQQ==","stimulus":{"matrix":[`, `]}}}`, always("[]"))
+		}},
+		{name: "flashes", body: func() []byte {
+			return repeated(most, `{"input":{"type":"eeg","data":"QUFBQQ==","stimulus":{"matrix":[["A"]],"flashes":{`, `}}}}`, func(i int) string { return `"` + strconv.Itoa(i) + `":["B","B"]` })
+		}},
+		{name: "a flash of many symbols", body: func() []byte {
+			return repeated(most, `{"input":{"type":"eeg","data":"QUFBQQ==","stimulus":{"matrix":[["A"]],"flashes":{"1":[`, `]}}}}`, always(`"A"`))
+		}},
+		{name: "data that is no base64", body: func() []byte {
+			return []byte(`{"input":{"type":"eeg","data":"` + strings.Repeat("%", most-100) + `"}}`)
+		}},
+		{name: "data of escapes", body: func() []byte {
+			return []byte(`{"input":{"type":"eeg","data":"` + strings.Repeat(`\u0041`, (most-100)/6) + `"}}`)
+		}},
+		{name: "data again and again", body: func() []byte { return repeated(most, `{"input":{`, `}}`, always(`"data":"QUFBQQ=="`)) }},
 	}
 	return out
 }
@@ -190,9 +219,8 @@ func decodeFields() []text {
 // decodable are recordings of about a megabyte in base64 that are decoded, at the edges of what is allowed.
 func decodable(short bool) []text {
 	var out []text
-	add := func(name string, input, rest object) {
-		in := with(object{"type": "eeg"}, input)
-		out = append(out, text{name: name, body: marshal(with(object{"input": in}, rest))})
+	add := func(name string, input func() object) {
+		out = append(out, text{name: name, body: func() []byte { return marshal(object{"input": with(object{"type": "eeg"}, input())}) }})
 	}
 	values := (most - 60_000) / 4 * 3 / 2 // of int16
 	counts := []int{1, 2, 8, 64, 512}
@@ -205,12 +233,14 @@ func decodable(short bool) []text {
 				if short && rate == 1 {
 					continue
 				}
-				data := integers(values/n*n, uint64(n))
-				input := object{"encoding": "int16le", "scale_uv": 0.1, "paradigm": paradigm, "channels": montage(n), "sample_rate": rate, "data": base(data)}
-				if paradigm == "p300" {
-					input["events"], input["stimulus"] = flashes(values/n, rate), speller()
-				}
-				add(fmt.Sprintf("%s, %d channels at %g Hz", paradigm, n, rate), input, nil)
+				add(fmt.Sprintf("%s, %d channels at %g Hz", paradigm, n, rate), func() object {
+					data := integers(values/n*n, uint64(n))
+					input := object{"encoding": "int16le", "scale_uv": 0.1, "paradigm": paradigm, "channels": montage(n), "sample_rate": rate, "data": base(data)}
+					if paradigm == "p300" {
+						input["events"], input["stimulus"] = flashes(values/n, rate), speller()
+					}
+					return input
+				})
 			}
 		}
 	}
@@ -219,27 +249,32 @@ func decodable(short bool) []text {
 		targets = append(targets, object{"label": strconv.Itoa(i), "frequency": 6 + 0.05*float64(i), "phase": 0.1 * float64(i)})
 	}
 	for _, n := range counts {
-		data := integers((values-20_000)/n*n, uint64(n))
-		add(fmt.Sprintf("ssvep, 200 targets, %d channels", n), object{"encoding": "int16le", "scale_uv": 0.1, "paradigm": "ssvep", "channels": montage(n), "sample_rate": 250,
-			"data": base(data), "stimulus": object{"targets": targets}}, nil)
+		add(fmt.Sprintf("ssvep, 200 targets, %d channels", n), func() object {
+			return object{"encoding": "int16le", "scale_uv": 0.1, "paradigm": "ssvep", "channels": montage(n), "sample_rate": 250,
+				"data": base(integers((values-20_000)/n*n, uint64(n))), "stimulus": object{"targets": targets}}
+		})
 	}
 	var many []object
 	for i := range 9000 {
 		many = append(many, object{"onset_s": float64(i) * 0.05, "code": i%12 + 1})
 	}
-	add("events a tenth of a second apart, 8 channels", object{"encoding": "int16le", "scale_uv": 0.1, "channels": montage(8), "sample_rate": 100, "paradigm": "motor_imagery",
-		"events": many, "data": base(integers((values-240_000)/8*8, 3))}, nil)
-	add("p300, events a tenth of a second apart, 8 channels", object{"encoding": "int16le", "scale_uv": 0.1, "channels": montage(8), "sample_rate": 100, "paradigm": "p300",
-		"events": many, "stimulus": speller(), "data": base(integers((values-240_000)/8*8, 3))}, nil)
-	for _, events := range []any{"all"} {
-		add("every event, 8 channels", object{"encoding": "int16le", "scale_uv": 0.1, "channels": montage(8), "sample_rate": 250, "paradigm": "motor_imagery",
-			"events": events, "data": base(integers((values-240_000)/8*8, 3))}, nil)
+	eight := func(name, paradigm string, rate float64, more object) {
+		add(name, func() object {
+			return with(object{"encoding": "int16le", "scale_uv": 0.1, "channels": montage(8), "sample_rate": rate, "paradigm": paradigm,
+				"data": base(integers((values-240_000)/8*8, 3))}, more)
+		})
 	}
-	zeros := base64.StdEncoding.EncodeToString(make([]byte, 30<<20))
-	out = append(out,
-		text{name: "gzip of 30 MiB of zeros", gzip: true, body: zipped(marshal(object{"input": object{"type": "eeg", "encoding": "int16le", "scale_uv": 1, "channels": 1, "sample_rate": 250, "data": zeros}}))},
-		text{name: "gzip of 3 MiB of zeros", gzip: true, body: zipped(marshal(object{"input": object{"type": "eeg", "encoding": "int16le", "scale_uv": 1, "channels": 8, "sample_rate": 250, "data": zeros[:4_000_000]}}))})
-	return out
+	eight("events a tenth of a second apart, 8 channels", "motor_imagery", 100, object{"events": many})
+	eight("p300, events a tenth of a second apart, 8 channels", "p300", 100, object{"events": many, "stimulus": speller()})
+	eight("every event, 8 channels", "motor_imagery", 250, object{"events": "all"})
+	zeros := func(bytes, channels int) func() []byte {
+		return func() []byte {
+			return zipped(marshal(object{"input": object{"type": "eeg", "encoding": "int16le", "scale_uv": 1, "channels": channels, "sample_rate": 250, "data": base(make([]byte, bytes))}}))
+		}
+	}
+	return append(out,
+		text{name: "gzip of 30 MiB of zeros", gzip: true, body: zeros(30<<20, 1)},
+		text{name: "gzip of 3 MiB of zeros", gzip: true, body: zeros(3<<20, 8)})
 }
 
 func speller() object {
@@ -275,23 +310,42 @@ func batches() []text {
 	item := `{"input":{"type":"eeg","data":"QUFBQQ==","channels":1,"sample_rate":250}}`
 	hundred := strings.TrimSuffix(strings.Repeat(item+",", 100), ",")
 	out := []text{
-		{name: "a large free key in the defaults", body: []byte(`{"defaults":{"context":{"free":"` + key + `"}},"items":[` + hundred + `]}`)},
-		{name: "gzip of a large free key", gzip: true, body: zipped([]byte(`{"defaults":{"context":{"free":"` + strings.Repeat("k", 30_000_000) + `"}},"items":[` + hundred + `]}`))},
-		{name: "gzip of a free key of 4 MB", gzip: true, body: zipped([]byte(`{"defaults":{"context":{"free":"` + strings.Repeat("k", 4_000_000) + `"}},"items":[` + hundred + `]}`))},
-		{name: "many keys in the defaults", body: repeated(most, `{"items":[`+hundred+`],"defaults":{"context":{`, "}}}", func(i int) string { return `"` + strconv.Itoa(i) + `":0` })},
-		{name: "events in the defaults", body: repeated(most, `{"items":[`+hundred+`],"defaults":{"input":{"events":[`, "]}}}", always(`{"onset_s":1,"code":1}`))},
-		{name: "events in the defaults that fit", body: repeated(40_000, `{"items":[`+hundred+`],"defaults":{"input":{"events":[`, "]}}}", always(`{"onset_s":0,"code":1}`))},
-		{name: "items beyond count", body: repeated(most, `{"items":[`, "]}", always("0"))},
-		{name: "items that are all wrong", body: []byte(`{"items":[` + strings.TrimSuffix(strings.Repeat(`{"input":{"type":"eeg","events":[`+strings.TrimSuffix(strings.Repeat(`{"onset_s":-1},`, 600), ",")+`]}},`, 100), ",") + `]}`)},
-		{name: "a hundred wrong items beside a good one", body: []byte(`{"items":[` + item + "," + strings.TrimSuffix(strings.Repeat(`{"input":{"type":"`+strings.Repeat("x", 9000)+`"}},`, 99), ",") + `]}`)},
+		{name: "a large free key in the defaults", body: func() []byte {
+			return []byte(`{"defaults":{"context":{"free":"` + key + `"}},"items":[` + hundred + `]}`)
+		}},
+		{name: "gzip of a large free key", gzip: true, body: func() []byte {
+			return zipped([]byte(`{"defaults":{"context":{"free":"` + strings.Repeat("k", 30_000_000) + `"}},"items":[` + hundred + `]}`))
+		}},
+		{name: "gzip of a free key of 4 MB", gzip: true, body: func() []byte {
+			return zipped([]byte(`{"defaults":{"context":{"free":"` + strings.Repeat("k", 4_000_000) + `"}},"items":[` + hundred + `]}`))
+		}},
+		{name: "many keys in the defaults", body: func() []byte {
+			return repeated(most, `{"items":[`+hundred+`],"defaults":{"context":{`, "}}}", func(i int) string { return `"` + strconv.Itoa(i) + `":0` })
+		}},
+		{name: "events in the defaults", body: func() []byte {
+			return repeated(most, `{"items":[`+hundred+`],"defaults":{"input":{"events":[`, "]}}}", always(`{"onset_s":1,"code":1}`))
+		}},
+		{name: "events in the defaults that fit", body: func() []byte {
+			return repeated(40_000, `{"items":[`+hundred+`],"defaults":{"input":{"events":[`, "]}}}", always(`{"onset_s":0,"code":1}`))
+		}},
+		{name: "items beyond count", body: func() []byte { return repeated(most, `{"items":[`, "]}", always("0")) }},
+		{name: "items that are all wrong", body: func() []byte {
+			return []byte(`{"items":[` + strings.TrimSuffix(strings.Repeat(`{"input":{"type":"eeg","events":[`+strings.TrimSuffix(strings.Repeat(`{"onset_s":-1},`, 600), ",")+`]}},`, 100), ",") + `]}`)
+		}},
+		{name: "a hundred wrong items beside a good one", body: func() []byte {
+			return []byte(`{"items":[` + item + "," + strings.TrimSuffix(strings.Repeat(`{"input":{"type":"`+strings.Repeat("x", 9000)+`"}},`, 99), ",") + `]}`)
+		}},
 	}
-	var items []object
-	for i := range 100 {
-		n := []int{1, 8, 64}[i%3]
-		items = append(items, object{"input": object{"type": "eeg", "encoding": "int16le", "scale_uv": 0.1, "paradigm": []string{"auto", "motor_imagery", "ssvep", "seizure"}[i%4],
-			"channels": montage(n), "sample_rate": 250, "data": base(integers(3400/n*n, uint64(i)))}})
+	mixed := func() []byte {
+		var items []object
+		for i := range 100 {
+			n := []int{1, 8, 64}[i%3]
+			items = append(items, object{"input": object{"type": "eeg", "encoding": "int16le", "scale_uv": 0.1, "paradigm": []string{"auto", "motor_imagery", "ssvep", "seizure"}[i%4],
+				"channels": montage(n), "sample_rate": 250, "data": base(integers(3400/n*n, uint64(i)))}})
+		}
+		return marshal(object{"items": items})
 	}
-	out = append(out, text{name: "a hundred recordings", body: marshal(object{"items": items})})
+	out = append(out, text{name: "a hundred recordings", body: mixed})
 	return append(append(out, dear()...), stretches()...)
 }
 
@@ -328,32 +382,39 @@ func dear() []text {
 	var out []text
 	for _, k := range kinds {
 		for _, zip := range []bool{false, true} {
-			bytes := (most - 60_000) / 100 / 4 * 3
+			t := text{name: "a hundred of " + k.name, gzip: zip, body: func() []byte { return hundred(k.channels, zip, k.defaults) }}
 			if zip {
-				bytes *= 4
-			}
-			n := bytes / 2 / k.channels
-			data := integers(n*k.channels, 11)
-			if zip { // what comes again after less than gzip looks back
-				again := 6000 / k.channels * k.channels * 2
-				for at := again; at < len(data); at++ {
-					data[at] = data[at-again]
-				}
-			}
-			item := object{"input": object{"data": base(data)}}
-			items := make([]object, 100)
-			for i := range items {
-				items[i] = item
-			}
-			t := text{name: "a hundred of " + k.name, gzip: zip, body: marshal(object{"items": items, "defaults": object{"input": with(object{"type": "eeg", "encoding": "int16le",
-				"scale_uv": 0.1, "channels": montage(k.channels), "sample_rate": 250}, k.defaults)}})}
-			if zip {
-				t.name, t.body = "gzip of "+t.name, zipped(t.body)
+				t.name = "gzip of " + t.name
 			}
 			out = append(out, t)
 		}
 	}
 	return out
+}
+
+// hundred is a batch of a hundred recordings of so many channels, as much as a megabyte has room for.
+func hundred(channels int, zip bool, defaults object) []byte {
+	shared := with(object{"type": "eeg", "encoding": "int16le", "scale_uv": 0.1, "channels": montage(channels), "sample_rate": 250}, defaults)
+	bytes := (most - 60_000) / 100 / 4 * 3
+	if zip {
+		bytes *= 4
+	}
+	data := integers(bytes/2/channels*channels, 11)
+	if zip { // what comes again after less than gzip looks back
+		again := 6000 / channels * channels * 2
+		for at := again; at < len(data); at++ {
+			data[at] = data[at-again]
+		}
+	}
+	items := make([]object, 100)
+	for i := range items {
+		items[i] = object{"input": object{"data": base(data)}}
+	}
+	b := marshal(object{"items": items, "defaults": object{"input": shared}})
+	if zip {
+		return zipped(b)
+	}
+	return b
 }
 
 // stretches are batches of a hundred stretches of a session.
@@ -373,7 +434,9 @@ func stretches() []text {
 		"as scans":         {"paradigm": "ssvep"},
 		"as seizures":      {"paradigm": "seizure"},
 	} {
-		out = append(out, text{name: "a hundred stretches of a session " + name, body: marshal(object{"items": items, "defaults": object{"input": with(object{"type": "eeg", "session_id": "{session}"}, input)}})})
+		out = append(out, text{name: "a hundred stretches of a session " + name, body: func() []byte {
+			return marshal(object{"items": items, "defaults": object{"input": with(object{"type": "eeg", "session_id": "{session}"}, input)}})
+		}})
 	}
 	return out
 }
@@ -386,32 +449,41 @@ func ingests(n int) []text {
 	}
 	channel := func(i int) string { return montage(max(n, i+1))[i] }
 	values := max(1, (most-1000)/2/n-8)
-	plain := func(values int) []byte {
-		var b bytes.Buffer
-		b.WriteString(`{"batch_id":"p",` + t0 + `,"data":{`)
+	plain := func(w io.Writer, values int) {
 		zeros := strings.TrimSuffix(strings.Repeat("0,", values), ",")
+		fmt.Fprint(w, `{"batch_id":"p",`+t0+`,"data":{`) // into memory
 		for i := range n {
-			if i > 0 {
-				b.WriteByte(',')
-			}
-			b.WriteString(`"` + channel(i) + `":[` + zeros + `]`)
+			fmt.Fprint(w, strings.Repeat(",", min(i, 1)), `"`, channel(i), `":[`, zeros, "]")
 		}
-		b.WriteString("}}")
-		return b.Bytes()
+		fmt.Fprint(w, "}}")
 	}
-	long := samples((most/4)/n*n, 5)
+	packed := func(values int) []byte {
+		var out bytes.Buffer
+		w, _ := gzip.NewWriterLevel(&out, gzip.BestCompression) // the level is one that there is
+		plain(w, values)
+		_ = w.Close() // into memory
+		return out.Bytes()
+	}
 	return []text{
-		{name: "many channels", body: named(func(i int) string { return `"` + strconv.Itoa(i) + `":[]` })},
-		{name: "many channels with a sample", body: named(func(i int) string { return `"` + strconv.Itoa(i) + `":[0]` })},
-		{name: "a long channel and 400 empty ones", body: append(append([]byte(`{"batch_id":"b",`+t0+`,"data":{"a":[`+strings.TrimSuffix(strings.Repeat("0,", 490_000), ",")+`]`),
-			[]byte(strings.Join(strings.Split(string(repeated(8000, ",", "", func(i int) string { return `"c` + strconv.Itoa(i) + `":[]` })), "\n"), ""))...), '}', '}')},
-		{name: "wrong samples", body: []byte(`{"batch_id":"b",` + t0 + `,"data":{"` + channel(0) + `":[` + strings.TrimSuffix(strings.Repeat("9e9,", 240_000), ",") + `]}}`)},
-		{name: "zeros", body: plain(values)},
-		{name: "gzip of as many zeros as are taken", gzip: true, body: zipped(plain(2_000_000 / n))},
-		{name: "gzip of a million zeros", gzip: true, body: zipped(plain(1_000_000))},
-		{name: "gzip of zeros without end", gzip: true, body: bomb(`{"batch_id":"b",`+t0+`,"data":{"`+channel(0)+`":[0`, ",0", "]}}", endless)},
-		{name: "a megabyte of float32", body: long, kind: "application/octet-stream"},
-		{name: "gzip of float32 zeros", body: zipped(make([]byte, (4_000_000)/(4*n)*4*n)), kind: "application/octet-stream", gzip: true},
-		{name: "gzip of float32 zeros without end", body: bomb("", string(make([]byte, 4*n)), "", endless), kind: "application/octet-stream", gzip: true},
+		{name: "many channels", body: func() []byte { return named(func(i int) string { return `"` + strconv.Itoa(i) + `":[]` }) }},
+		{name: "many channels with a sample", body: func() []byte { return named(func(i int) string { return `"` + strconv.Itoa(i) + `":[0]` }) }},
+		{name: "a long channel and 400 empty ones", body: func() []byte {
+			return append(append([]byte(`{"batch_id":"b",`+t0+`,"data":{"a":[`+strings.TrimSuffix(strings.Repeat("0,", 490_000), ",")+`]`),
+				[]byte(strings.Join(strings.Split(string(repeated(8000, ",", "", func(i int) string { return `"c` + strconv.Itoa(i) + `":[]` })), "\n"), ""))...), '}', '}')
+		}},
+		{name: "wrong samples", body: func() []byte {
+			return []byte(`{"batch_id":"b",` + t0 + `,"data":{"` + channel(0) + `":[` + strings.TrimSuffix(strings.Repeat("9e9,", 240_000), ",") + `]}}`)
+		}},
+		{name: "zeros", body: func() []byte {
+			var b bytes.Buffer
+			plain(&b, values)
+			return b.Bytes()
+		}},
+		{name: "gzip of as many zeros as are taken", gzip: true, body: func() []byte { return packed(2_000_000 / n) }},
+		{name: "gzip of a million zeros", gzip: true, body: func() []byte { return packed(min(1_000_000, endless/2/n)) }},
+		{name: "gzip of zeros without end", gzip: true, body: func() []byte { return bomb(`{"batch_id":"b",`+t0+`,"data":{"`+channel(0)+`":[0`, ",0", "]}}", endless) }},
+		{name: "a megabyte of float32", body: func() []byte { return samples((most/4)/n*n, 5) }, kind: "application/octet-stream"},
+		{name: "gzip of float32 zeros", body: func() []byte { return zipped(make([]byte, (4_000_000)/(4*n)*4*n)) }, kind: "application/octet-stream", gzip: true},
+		{name: "gzip of float32 zeros without end", body: func() []byte { return bomb("", string(make([]byte, 4*n)), "", endless) }, kind: "application/octet-stream", gzip: true},
 	}
 }

@@ -20,7 +20,7 @@ type attack struct {
 	name  string
 	path  string
 	query string
-	body  []byte
+	body  func() []byte // nil for none
 	head  http.Header
 	as    string // "key", "token" or "" for nobody
 	big   bool   // left out of the short form
@@ -28,6 +28,8 @@ type attack struct {
 	like  bool   // one of several of a kind
 	// stream ends the call once its answer has begun.
 	stream bool
+	// do is an attack that is no call: on sockets and connections.
+	do func(ctx context.Context, a *arena) error
 	// prepare makes what the call needs and returns its path.
 	prepare func(ctx context.Context, t *tenant) (string, error)
 }
@@ -74,6 +76,7 @@ func plan(short bool) ([]attack, error) {
 			out = append(out, a)
 		}
 	}
+	out = append(out, connectionAttacks()...)
 	for name := range ours {
 		found := false
 		for _, r := range routes {
@@ -133,7 +136,7 @@ func attacks(list []text) []attack {
 
 // one is a list of one array or object of a megabyte.
 func one(name, head, tail string, each func(int) string) text {
-	return text{name: name, body: repeated(60_000, head, tail, each)}
+	return text{name: name, body: func() []byte { return repeated(60_000, head, tail, each) }}
 }
 
 // ours are the attacks of single routes, by what their handlers do.
@@ -142,7 +145,9 @@ var ours = map[string]func(short bool) []attack{
 		out := append(attacks(decodeFields()), attacks(decodable(short))...)
 		inSession := func(name string, input object) attack {
 			return attack{name: name, prepare: func(_ context.Context, t *tenant) (string, error) { return "", nil },
-				body: marshal(object{"input": with(object{"type": "eeg", "session_id": "{session}"}, input)}), head: text{}.headers()}
+				body: func() []byte {
+					return marshal(object{"input": with(object{"type": "eeg", "session_id": "{session}"}, input)})
+				}, head: text{}.headers()}
 		}
 		return append(out,
 			inSession("a range of 2^62 ms", object{"start_ms": -(int64(1) << 61), "end_ms": int64(1) << 61}),
@@ -162,20 +167,24 @@ var ours = map[string]func(short bool) []attack{
 			one("targets", decode+`"stimulus":{"targets":[`, "]}}}", func(i int) string { return `{"frequency":` + fmt.Sprint(6+0.01*float64(i)) + `}` }),
 			one("intents", decode+`"intents":{`, "}}}", func(i int) string { return `"` + strconv.Itoa(i) + `":""` }),
 			one("flashes", decode+`"stimulus":{"matrix":[["A"]],"flashes":{`, "}}}}", func(i int) string { return `"` + strconv.Itoa(i) + `":["B"]` }),
-			{name: "as much a window as may be", body: marshal(object{"external_user_id": "u", "device_type": "d", "sample_rate_hz": 20000, "channels": montage(512), "hop_s": 0.05})},
+			{name: "as much a window as may be", body: func() []byte {
+				return marshal(object{"external_user_id": "u", "device_type": "d", "sample_rate_hz": 20000, "channels": montage(512), "hop_s": 0.05})
+			}},
 		})
 	},
 	"POST /v1/sessions/:id/events": func(bool) []attack {
 		return attacks([]text{
-			{name: "a thousand events", body: repeated(most, `{"events":[`, `]}`, func(i int) string {
-				return `{"t_unix_ms":1700000000000,"code":1,"label":"` + strings.Repeat("l", 900) + `"}`
-			})},
-			{name: "events that are all wrong", body: repeated(most, `{"events":[`, `]}`, always(`{}`))},
-			{name: "a thousand wrong events", body: repeated(30_000, `{"events":[`, `]}`, always(`{"sample":9223372036854775807}`))},
+			{name: "a thousand events", body: func() []byte {
+				return repeated(most, `{"events":[`, `]}`, func(i int) string {
+					return `{"t_unix_ms":1700000000000,"code":1,"label":"` + strings.Repeat("l", 900) + `"}`
+				})
+			}},
+			{name: "events that are all wrong", body: func() []byte { return repeated(most, `{"events":[`, `]}`, always(`{}`)) }},
+			{name: "a thousand wrong events", body: func() []byte { return repeated(30_000, `{"events":[`, `]}`, always(`{"sample":9223372036854775807}`)) }},
 		})
 	},
 	"POST /v1/sessions/:id/end": func(bool) []attack {
-		return attacks([]text{{name: "a time beyond all", body: []byte(`{"ended_at_unix_ms":9223372036854775807}`)}})
+		return attacks([]text{{name: "a time beyond all", body: func() []byte { return []byte(`{"ended_at_unix_ms":9223372036854775807}`) }}})
 	},
 	"POST /v1/auth/signup":            func(bool) []attack { return accountAttacks() },
 	"POST /v1/auth/login":             func(bool) []attack { return accountAttacks() },
@@ -184,20 +193,22 @@ var ours = map[string]func(short bool) []attack{
 	"POST /v1/auth/validate":          func(bool) []attack { return secretAttacks("api_key") },
 	"POST /v1/installer/github-token": func(bool) []attack { return secretAttacks("api_key") },
 	"POST /v1/account/delete": func(bool) []attack {
-		return attacks([]text{{name: "a long password", body: []byte(`{"password":"` + strings.Repeat("p", 60_000) + `"}`)}})
+		return attacks([]text{{name: "a long password", body: func() []byte { return []byte(`{"password":"` + strings.Repeat("p", 60_000) + `"}`) }}})
 	},
 	"POST /v1/account/password": func(bool) []attack {
-		return attacks([]text{{name: "long passwords", body: []byte(`{"current_password":"` + strings.Repeat("p", 30_000) + `","new_password":"` + strings.Repeat("q", 30_000) + `"}`)}})
+		return attacks([]text{{name: "long passwords", body: func() []byte {
+			return []byte(`{"current_password":"` + strings.Repeat("p", 30_000) + `","new_password":"` + strings.Repeat("q", 30_000) + `"}`)
+		}}})
 	},
 	"POST /v1/auth/revoke": func(bool) []attack { return secretAttacks("api_key") },
 	"POST /v1/projects": func(bool) []attack {
-		return attacks([]text{{name: "a long name", body: []byte(`{"name":"` + strings.Repeat("é", 30_000) + `"}`)}})
+		return attacks([]text{{name: "a long name", body: func() []byte { return []byte(`{"name":"` + strings.Repeat("é", 30_000) + `"}`) }}})
 	},
 	"POST /v1/projects/:id/keys": func(bool) []attack {
 		return attacks([]text{
 			one("scopes", `{"name":"x","scopes":[`, "]}", always(`"?"`)),
 			one("rate limits", `{"name":"x","rate_limits":{`, "}}", func(i int) string { return `"` + strconv.Itoa(i) + `":{"per_minute":-1}` }),
-			{name: "extreme days", body: []byte(`{"name":"x","expires_in_days":9223372036854775807}`)},
+			{name: "extreme days", body: func() []byte { return []byte(`{"name":"x","expires_in_days":9223372036854775807}`) }},
 		})
 	},
 	"POST /v1/analytics/log": func(bool) []attack {
@@ -208,7 +219,7 @@ var ours = map[string]func(short bool) []attack{
 	},
 	"POST /api/v1/models": func(short bool) []attack { return modelAttacks(short) },
 	"POST /api/v1/models/:name/rollback": func(bool) []attack {
-		return attacks([]text{{name: "a long version", body: []byte(`{"version":"` + strings.Repeat("1.", 30_000) + `"}`)}})
+		return attacks([]text{{name: "a long version", body: func() []byte { return []byte(`{"version":"` + strings.Repeat("1.", 30_000) + `"}`) }}})
 	},
 	"POST /api/v1/models/train":           func(bool) []attack { return trainingAttacks() },
 	"POST /api/v1/models/:name/calibrate": func(bool) []attack { return trainingAttacks() },
@@ -216,15 +227,19 @@ var ours = map[string]func(short bool) []attack{
 
 func accountAttacks() []attack {
 	return attacks([]text{
-		{name: "a long password", body: []byte(`{"email":"a@example.com","password":"` + strings.Repeat("p", 60_000) + `"}`)},
-		{name: "a long address", body: []byte(`{"email":"` + strings.Repeat("a.", 30_000) + `@example.com","password":"correct horse battery"}`)},
+		{name: "a long password", body: func() []byte {
+			return []byte(`{"email":"a@example.com","password":"` + strings.Repeat("p", 60_000) + `"}`)
+		}},
+		{name: "a long address", body: func() []byte {
+			return []byte(`{"email":"` + strings.Repeat("a.", 30_000) + `@example.com","password":"correct horse battery"}`)
+		}},
 	})
 }
 
 func secretAttacks(field string) []attack {
 	return attacks([]text{
-		{name: "a long secret", body: []byte(`{"` + field + `":"` + strings.Repeat("s", 60_000) + `"}`)},
-		{name: "a secret of dots", body: []byte(`{"` + field + `":"` + strings.Repeat(".", 60_000) + `"}`)},
+		{name: "a long secret", body: func() []byte { return []byte(`{"` + field + `":"` + strings.Repeat("s", 60_000) + `"}`) }},
+		{name: "a secret of dots", body: func() []byte { return []byte(`{"` + field + `":"` + strings.Repeat(".", 60_000) + `"}`) }},
 	})
 }
 
@@ -236,7 +251,9 @@ func trainingAttacks() []attack {
 		one("classes", `{"name":"m","paradigm":"motor_imagery","sessions":[{"session_id":"{session}"}],"classes":{`, "}}", func(i int) string { return `"` + strconv.Itoa(i) + `":"c` + strconv.Itoa(i) + `"` }),
 		one("channels", head+`"sessions":[{"session_id":"{session}"}],"channels":[`, "]}", func(i int) string { return `"` + strconv.Itoa(i) + `"` }),
 		one("options", head+`"sessions":[{"session_id":"{session}"}],"options":{`, "}}", func(i int) string { return `"` + strconv.Itoa(i) + `":0` }),
-		{name: "options beyond all", body: []byte(head + `"sessions":[{"session_id":"{session}"}],"options":{"filters":1000000000,"components":1000000000,"bands":[[1,2]]}}`)},
+		{name: "options beyond all", body: func() []byte {
+			return []byte(head + `"sessions":[{"session_id":"{session}"}],"options":{"filters":1000000000,"components":1000000000,"bands":[[1,2]]}}`)
+		}},
 	})
 }
 
@@ -296,6 +313,11 @@ func (t *tenant) busy(ctx context.Context) bool {
 	return err == nil && len(list.Data) > 0
 }
 
+// good reports whether the tenant's key and login are still let in.
+func (t *tenant) good(ctx context.Context) bool {
+	return t.Do(ctx, http.MethodGet, "/api/v1/jobs?limit=1", t.Key, nil, nil, nil) == nil && t.Do(ctx, http.MethodGet, "/v1/projects", t.token, nil, nil, nil) == nil
+}
+
 // fill puts what the tenant has into a path or a body.
 func (t *tenant) fill(s string) string {
 	s = strings.NewReplacer("{session}", t.session, "{job}", t.job, "{model}", t.model, ":external_user_id", "nobody", ":version", "1", ":name", t.model, ":key_id", "00000000-0000-7000-8000-000000000000").Replace(s)
@@ -317,15 +339,11 @@ func (t *tenant) settle(ctx context.Context, email, password string) error {
 		return err
 	}
 	t.token, t.model = login.AccessToken, "hostile"
-	id, err := t.newSession(ctx, marshal(object{"external_user_id": "u", "device_type": "d", "sample_rate_hz": 250, "channels": []string{"C3", "Cz", "C4"}}))
+	id, err := t.live(ctx)
 	if err != nil {
 		return err
 	}
 	t.session = id
-	head := http.Header{"Content-Type": {"application/octet-stream"}}
-	if err := t.Do(ctx, http.MethodPost, "/v1/sessions/"+id+"/ingest?batch_id=first&t0_unix_ms=1600000000000", t.Key, samples(3*5000, 7), head, nil); err != nil {
-		return err
-	}
 	job, err := t.Decode(ctx, marshal(object{"input": object{"type": "eeg", "channels": []string{"C3", "Cz", "C4"}, "sample_rate": 250, "data": base(samples(3*1000, 8))}}), "")
 	if err != nil {
 		return err

@@ -41,27 +41,27 @@ func importAttacks(short bool) []attack {
 	_ = w.Close()
 	names := strings.Join(montage(4000), ",")
 	out := []attack{
-		{name: "a column of zeros at 8 Hz, hop 0.125 s", query: query("sample_rate_hz", "8", "hop_s", "0.125"), body: column(most/2 - 10), head: csv},
-		{name: "a column of zeros at 8 Hz", query: query("sample_rate_hz", "8"), body: column(most/2 - 10), head: csv},
-		{name: "a column of zeros at 20 kHz, hop 0.05 s", query: query("sample_rate_hz", "20000", "hop_s", "0.05"), body: column(most/2 - 10), head: csv},
-		{name: "64 columns at 100 Hz, hop 0.05 s", query: query("sample_rate_hz", "100", "hop_s", "0.05"), body: wide(64), head: csv},
-		{name: "600 columns at 250 Hz", query: query("sample_rate_hz", "250", "hop_s", "0.05"), body: wide(600), head: csv},
-		{name: "100,000 columns", query: query("sample_rate_hz", "250"), body: wide(100_000), head: csv},
-		{name: "one long line", query: query("sample_rate_hz", "250"), body: bytes.Repeat([]byte("1"), most), head: csv},
-		{name: "lines without end", query: query("sample_rate_hz", "250"), body: bytes.Repeat([]byte("\n"), most), head: csv},
-		{name: "commas", query: query("sample_rate_hz", "250"), body: bytes.Repeat([]byte(","), most), head: csv},
-		{name: "gzip of a column of zeros", query: query("sample_rate_hz", "8", "hop_s", "0.125"), body: bomb("Cz\n", "0\n", "", endless), head: http.Header{"Content-Type": {"application/gzip"}}},
-		{name: "gzip of gzip of a column", query: query("sample_rate_hz", "8"), body: zipped(bomb("Cz\n", "0\n", "", 1<<28)), head: http.Header{"Content-Type": {"application/gzip"}}},
-		{name: "gzip in transit of gzip", query: query("sample_rate_hz", "8"), body: zipped(bomb("Cz\n", "0\n", "", 1<<28)), head: http.Header{"Content-Type": {"application/gzip"}, "Content-Encoding": {"gzip"}}},
-		{name: "gzip of white space", query: query("sample_rate_hz", "8"), body: bomb("", " ", "", endless), head: http.Header{"Content-Type": {"application/gzip"}}},
-		{name: "4000 channels in the query", query: query("channels", names), body: column(1000), head: csv},
-		{name: "a form of many fields", body: form.Bytes(), head: http.Header{"Content-Type": {w.FormDataContentType()}}},
-		{name: "a form of nothing", body: bytes.Repeat([]byte("-"), most), head: http.Header{"Content-Type": {"multipart/form-data; boundary=-"}}},
-		{name: "a form with a long boundary", body: bytes.Repeat([]byte("\r\n--a"), most/5), head: http.Header{"Content-Type": {"multipart/form-data; boundary=a"}}},
+		{name: "a column of zeros at 8 Hz, hop 0.125 s", query: query("sample_rate_hz", "8", "hop_s", "0.125"), body: func() []byte { return column(most/2 - 10) }, head: csv},
+		{name: "a column of zeros at 8 Hz", query: query("sample_rate_hz", "8"), body: func() []byte { return column(most/2 - 10) }, head: csv},
+		{name: "a column of zeros at 20 kHz, hop 0.05 s", query: query("sample_rate_hz", "20000", "hop_s", "0.05"), body: func() []byte { return column(most/2 - 10) }, head: csv},
+		{name: "64 columns at 100 Hz, hop 0.05 s", query: query("sample_rate_hz", "100", "hop_s", "0.05"), body: func() []byte { return wide(64) }, head: csv},
+		{name: "600 columns at 250 Hz", query: query("sample_rate_hz", "250", "hop_s", "0.05"), body: func() []byte { return wide(600) }, head: csv},
+		{name: "100,000 columns", query: query("sample_rate_hz", "250"), body: func() []byte { return wide(100_000) }, head: csv},
+		{name: "one long line", query: query("sample_rate_hz", "250"), body: func() []byte { return bytes.Repeat([]byte("1"), most) }, head: csv},
+		{name: "lines without end", query: query("sample_rate_hz", "250"), body: func() []byte { return bytes.Repeat([]byte("\n"), most) }, head: csv},
+		{name: "commas", query: query("sample_rate_hz", "250"), body: func() []byte { return bytes.Repeat([]byte(","), most) }, head: csv},
+		{name: "gzip of a column of zeros", query: query("sample_rate_hz", "8", "hop_s", "0.125"), body: func() []byte { return bomb("Cz\n", "0\n", "", endless) }, head: http.Header{"Content-Type": {"application/gzip"}}},
+		{name: "gzip of gzip of a column", query: query("sample_rate_hz", "8"), body: func() []byte { return zipped(bomb("Cz\n", "0\n", "", 1<<28)) }, head: http.Header{"Content-Type": {"application/gzip"}}},
+		{name: "gzip in transit of gzip", query: query("sample_rate_hz", "8"), body: func() []byte { return zipped(bomb("Cz\n", "0\n", "", 1<<28)) }, head: http.Header{"Content-Type": {"application/gzip"}, "Content-Encoding": {"gzip"}}},
+		{name: "gzip of white space", query: query("sample_rate_hz", "8"), body: func() []byte { return bomb("", " ", "", endless) }, head: http.Header{"Content-Type": {"application/gzip"}}},
+		{name: "4000 channels in the query", query: query("channels", names), body: func() []byte { return column(1000) }, head: csv},
+		{name: "a form of many fields", body: func() []byte { return form.Bytes() }, head: http.Header{"Content-Type": {w.FormDataContentType()}}},
+		{name: "a form of nothing", body: func() []byte { return bytes.Repeat([]byte("-"), most) }, head: http.Header{"Content-Type": {"multipart/form-data; boundary=-"}}},
+		{name: "a form with a long boundary", body: func() []byte { return bytes.Repeat([]byte("\r\n--a"), most/5) }, head: http.Header{"Content-Type": {"multipart/form-data; boundary=a"}}},
 	}
 	for _, f := range recordings() {
 		for i, m := range f.claims() {
-			out = append(out, attack{name: f.name + ", " + m.name, query: query("sample_rate_hz", "250", "name", "a"+f.ext, "hop_s", "0.05"), body: m.body, head: octets, big: i > 4})
+			out = append(out, attack{name: f.name + ", " + m.name, query: query("sample_rate_hz", "250", "name", "a"+f.ext, "hop_s", "0.05"), body: func() []byte { return m.body }, head: octets, big: i > 4})
 		}
 	}
 	return out
@@ -90,29 +90,37 @@ func modelAttacks(short bool) []attack {
 			"channels": montage(n), "rate_hz": 160, "card": object{}, "arrays": []object{}}, more)
 	}
 	var out []attack
-	add := func(name string, b []byte) { out = append(out, attack{name: name, body: b, head: octets}) }
+	add := func(name string, b func() []byte) { out = append(out, attack{name: name, body: b, head: octets}) }
 	for _, p := range []string{"csp_lda", "ts_lr", "mdm", "fgmdm", "fbcsp", "csp_rxlda", "csp_rxgmm", "xdawncov_ts_lr", "erp_lda", "xdawn_lda", "ecca", "trca"} {
 		for _, n := range []int{350, 1000} {
 			if short && n == 350 {
 				continue
 			}
-			add(fmt.Sprintf("%s of %d channels", p, n), modelFile(head(p, n, object{"arrays": []object{{"name": "means", "dtype": "float64", "shape": []int{2, 249, 249}, "offset": 0}}}), 1))
+			add(fmt.Sprintf("%s of %d channels", p, n), func() []byte {
+				return modelFile(head(p, n, object{"arrays": []object{{"name": "means", "dtype": "float64", "shape": []int{2, 249, 249}, "offset": 0}}}), 1)
+			})
 		}
-		add(p+", settings beyond all", modelFile(head(p, 3, object{"config": object{"order": 1e9, "components": 1e9, "bands": [][]float64{{1e-9, 1e9}}, "rate": 1e300, "seconds": 1e12, "harmonics": 1e9, "filters": 1e9, "taps": 1e9}}), 0))
+		add(p+", settings beyond all", func() []byte {
+			return modelFile(head(p, 3, object{"config": object{"order": 1e9, "components": 1e9, "bands": [][]float64{{1e-9, 1e9}}, "rate": 1e300, "seconds": 1e12, "harmonics": 1e9, "filters": 1e9, "taps": 1e9}}), 0)
+		})
 	}
 	big := head("mdm", 3, nil)
 	classes := make([]string, 60_000)
 	for i := range classes {
 		classes[i] = fmt.Sprint(i)
 	}
-	add("60,000 classes", modelFile(with(big, object{"classes": classes}), 0))
-	add("a long card", modelFile(with(big, object{"card": object{"summary": strings.Repeat("s", 800_000)}}), 0))
-	add("nested settings", modelFile(with(big, object{"config": json.RawMessage(strings.Repeat("[", 5000) + strings.Repeat("]", 5000))}), 0))
+	add("60,000 classes", func() []byte { return modelFile(with(big, object{"classes": classes}), 0) })
+	add("a long card", func() []byte {
+		return modelFile(with(big, object{"card": object{"summary": strings.Repeat("s", 800_000)}}), 0)
+	})
+	add("nested settings", func() []byte {
+		return modelFile(with(big, object{"config": json.RawMessage(strings.Repeat("[", 5000) + strings.Repeat("]", 5000))}), 0)
+	})
 	arrays := make([]object, 10_000)
 	for i := range arrays {
 		arrays[i] = object{"name": fmt.Sprint(i), "dtype": "float64", "shape": []int{1 << 30, 1 << 30}, "offset": 64 * i}
 	}
-	add("arrays without end", modelFile(with(big, object{"arrays": arrays}), 0))
-	return append(out, attacks([]text{{name: "base64 that is none", body: []byte(`{"file":"` + strings.Repeat("%", most-100) + `"}`)},
-		{name: "base64 of nothing", body: []byte(`{"file":"` + strings.Repeat("A", most-100) + `"}`)}})...)
+	add("arrays without end", func() []byte { return modelFile(with(big, object{"arrays": arrays}), 0) })
+	return append(out, attacks([]text{{name: "base64 that is none", body: func() []byte { return []byte(`{"file":"` + strings.Repeat("%", most-100) + `"}`) }},
+		{name: "base64 of nothing", body: func() []byte { return []byte(`{"file":"` + strings.Repeat("A", most-100) + `"}`) }}})...)
 }

@@ -27,22 +27,27 @@ func TestHostile(t *testing.T) {
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
-	defer cancel()
-	cfg := config{program: program, short: true, every: 9, mutations: 300, seed: uint64(time.Now().UnixNano())}
-	t.Logf("seed %d", cfg.seed)
-	r, err := run(ctx, cfg, os.Stderr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var out bytes.Buffer
-	r.print(&out)
-	t.Log(out.String())
-	for _, b := range r.broken {
-		t.Error(b)
-	}
-	if len(r.costs) < 100 || r.mutations != cfg.mutations {
-		t.Errorf("only %d attacks and %d broken recordings", len(r.costs), r.mutations)
+	// One after the other: they would cost each other time.
+	for _, cfg := range []config{{pair: embedded, every: 9, mutations: 300}, {pair: postgres, every: 27, mutations: 60}} {
+		t.Run(cfg.pair, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
+			defer cancel()
+			cfg.program, cfg.short, cfg.seed = program, true, uint64(time.Now().UnixNano())
+			t.Logf("seed %d", cfg.seed)
+			r, err := run(ctx, cfg, os.Stderr)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var out bytes.Buffer
+			r.print(&out)
+			t.Log(out.String())
+			for _, b := range r.broken {
+				t.Error(b)
+			}
+			if len(r.costs) < 100 || r.mutations != cfg.mutations {
+				t.Errorf("only %d attacks and %d broken recordings", len(r.costs), r.mutations)
+			}
+		})
 	}
 }
 

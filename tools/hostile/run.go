@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -24,10 +23,6 @@ const (
 	memoryLimit = 64 << 20 // above idle
 	freshAbove  = 12 << 20
 	cpuLimit    = time.Second
-	// neighborTimes is how many times its usual p99 a neighbour's may be, and neighborFloor what is no delay to anybody: the
-	// time slices of a busy machine show below it.
-	neighborTimes = 3
-	neighborFloor = 250 * time.Millisecond
 	// answerLimit is for one call with its jobs, on a machine that others keep busy.
 	answerLimit = 3 * time.Minute
 )
@@ -39,6 +34,7 @@ type config struct {
 	seed      uint64
 	only      *regexp.Regexp
 	verbose   bool
+	pair      string // of stores
 	// every is set by the test, which has a minute: of the attacks that every route gets, one in so many; and neighbours are not
 	// timed on a machine that other tests keep busy, nor is the processor, whose caches they share, held to the last tenth.
 	every int
@@ -65,8 +61,10 @@ type report struct {
 	broken    []string
 	mutations int
 	refused   int // of the broken recordings
-	usual     time.Duration
-	meanwhile time.Duration
+	// Neighbours' p99 without attacks and meanwhile, and how late a clock beside them rang.
+	usual, meanwhile    time.Duration
+	late, lateMeanwhile time.Duration
+	took                time.Duration
 }
 
 func (r *report) break_(format string, args ...any) {
@@ -84,107 +82,15 @@ func (r *report) print(w io.Writer) {
 	top("memory", func(a, b cost) int { return cmp.Compare(b.memory, a.memory) })
 	top("processor time", func(a, b cost) int { return cmp.Compare(b.cpu, a.cpu) })
 	top("answer time", func(a, b cost) int { return cmp.Compare(b.answer, a.answer) })
-	fmt.Fprintf(w, "\n%d attacks, %d broken recordings (%d refused); idle %.0f MiB; neighbours' p99 %.1f ms, usually %.1f ms\n",
-		len(r.costs), r.mutations, r.refused, float64(r.idle)/(1<<20), float64(r.meanwhile.Microseconds())/1000, float64(r.usual.Microseconds())/1000)
+	fmt.Fprintf(w, "\n%d attacks, %d broken recordings (%d refused) in %v; idle %.0f MiB\n", len(r.costs), r.mutations, r.refused, r.took.Round(time.Second), float64(r.idle)/(1<<20))
+	if r.usual > 0 {
+		fmt.Fprintf(w, "neighbours' p99 %.1f ms meanwhile, usually %.1f ms: %.1f times; a clock beside them rang %.1f and %.1f ms late\n",
+			milliseconds(r.meanwhile), milliseconds(r.usual), float64(r.meanwhile)/float64(r.usual), milliseconds(r.lateMeanwhile), milliseconds(r.late))
+	}
 	for _, b := range r.broken {
 		fmt.Fprintln(w, "BROKEN:", b)
 	}
 }
-
-// arena is a server under attack.
-type arena struct {
-	process  *neurod.Process
-	attacker *tenant
-	neighbor *neurod.Client
-	log      *lockedLog
-	idle     int64
-}
-
-type lockedLog struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedLog) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedLog) tail() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	s := l.b.String()
-	return s[max(0, len(s)-4000):]
-}
-
-// open starts a server with an embedded pair in a folder of its own, and lets it come to rest.
-func open(ctx context.Context, cfg config, dir string) (*arena, error) {
-	a := &arena{log: &lockedLog{}}
-	env := append(neurod.NoLimits(), "NEUROD_DATA_DIR="+dir, "NEUROD_SIGNUPS_PER_HOUR=100000", "NEUROD_SIGNUP_ENABLED=true")
-	var err error
-	if a.process, err = neurod.Start(ctx, neurod.Config{Program: cfg.program, Args: []string{"serve"}, Env: env, Log: a.log}); err != nil {
-		return nil, fmt.Errorf("%w\n%s", err, a.log.tail())
-	}
-	const password = "correct horse battery"
-	attacker, err := neurod.SignUp(ctx, a.process.URL, "attacker@example.com", password)
-	if err == nil {
-		a.attacker = &tenant{Client: attacker}
-		err = a.attacker.settle(ctx, "attacker@example.com", password)
-	}
-	if err == nil {
-		a.neighbor, err = neurod.SignUp(ctx, a.process.URL, "neighbour@example.com", password)
-	}
-	if err == nil {
-		err = a.rest(ctx)
-	}
-	if err == nil {
-		a.idle, _, err = procfs.Resident(a.process.PID())
-	}
-	if err != nil {
-		a.process.Kill()
-		return nil, err
-	}
-	return a, nil
-}
-
-// rest waits until the process does nothing: its jobs are done then.
-func (a *arena) rest(ctx context.Context) error {
-	last, err := procfs.CPU(a.process.PID())
-	if err != nil {
-		return err
-	}
-	deadline := time.Now().Add(answerLimit)
-	for quiet := 0; quiet < 2; {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-a.process.Exited():
-			return errExited
-		case <-time.After(30 * time.Millisecond):
-		}
-		now, err := procfs.CPU(a.process.PID())
-		if err != nil {
-			return errExited
-		}
-		if quiet++; now-last > 0 {
-			quiet = 0
-		}
-		last = now
-		if quiet == 2 && a.attacker != nil && a.attacker.busy(ctx) {
-			quiet = 0
-			if last, err = procfs.CPU(a.process.PID()); err != nil {
-				return errExited
-			}
-		}
-		if time.Now().After(deadline) {
-			return nil // what it has used is what counts
-		}
-	}
-	return nil
-}
-
-var errExited = errors.New("the server has ended")
 
 // attack sends one call and measures it until the process is at rest again.
 func (a *arena) attack(ctx context.Context, at attack) (cost, error) {
@@ -208,6 +114,7 @@ func (a *arena) attack(ctx context.Context, at attack) (cost, error) {
 			return c, err
 		}
 	}
+	body := at.text(a)
 	pid := a.process.PID()
 	if now, _, err := procfs.Resident(pid); err == nil {
 		a.idle = min(a.idle, now) // what it began with may have held more than it needs
@@ -220,7 +127,11 @@ func (a *arena) attack(ctx context.Context, at attack) (cost, error) {
 		return c, err
 	}
 	start := time.Now()
-	if c.status, c.bytes, err = a.send(ctx, at, t.fill(path)); err != nil {
+	if at.do != nil {
+		if err := at.do(ctx, a); err != nil {
+			return c, fmt.Errorf("%s: %s: %w", at.route, at.name, err)
+		}
+	} else if c.status, c.bytes, err = a.sendBody(ctx, at, t.fill(path), body); err != nil {
 		select {
 		case <-a.process.Exited():
 			return c, errExited
@@ -245,15 +156,27 @@ func (a *arena) attack(ctx context.Context, at attack) (cost, error) {
 	return c, err
 }
 
-// send makes the call and reads its answer, which is let go once it has begun where it is a stream.
-func (a *arena) send(ctx context.Context, at attack, path string) (status, size int, err error) {
-	ctx, cancel := context.WithTimeout(ctx, answerLimit)
-	defer cancel()
-	method, _, _ := strings.Cut(at.route, " ")
-	body := at.body
+// text makes the body of an attack, nil for none.
+func (at attack) text(a *arena) []byte {
+	if at.body == nil {
+		return nil
+	}
+	body := at.body()
 	if bytes.Contains(body, []byte("{session}")) {
 		body = []byte(a.attacker.fill(string(body)))
 	}
+	return body
+}
+
+// send makes the call and reads its answer, which is let go once it has begun where it is a stream.
+func (a *arena) send(ctx context.Context, at attack, path string) (status, size int, err error) {
+	return a.sendBody(ctx, at, path, at.text(a))
+}
+
+func (a *arena) sendBody(ctx context.Context, at attack, path string, body []byte) (status, size int, err error) {
+	ctx, cancel := context.WithTimeout(ctx, answerLimit)
+	defer cancel()
+	method, _, _ := strings.Cut(at.route, " ")
 	url := a.process.URL + path
 	if at.query != "" {
 		url += "?" + at.query
@@ -283,50 +206,16 @@ func (a *arena) send(ctx context.Context, at attack, path string) (status, size 
 	return res.StatusCode, int(n), err
 }
 
-// neighbors calls the server as another tenant does until ctx ends, and returns how long each call took.
-func (a *arena) neighbors(ctx context.Context) []time.Duration {
-	var out []time.Duration
-	body := marshal(object{"input": object{"type": "eeg", "channels": []string{"C3", "Cz", "C4"}, "sample_rate": 250, "data": base(samples(3*1000, 9))}})
-	for i := 0; ctx.Err() == nil; i++ {
-		start := time.Now()
-		var err error
-		if i%2 == 0 {
-			_, err = a.neighbor.Decode(ctx, body, "")
-		} else {
-			err = a.neighbor.Do(ctx, http.MethodGet, "/api/v1/jobs?limit=5", a.neighbor.Key, nil, nil, nil)
-		}
-		if ctx.Err() != nil {
-			break
-		}
-		took := time.Since(start)
-		if err != nil {
-			took = answerLimit // it shows
-		}
-		out = append(out, took)
-		select {
-		case <-ctx.Done():
-		case <-time.After(25 * time.Millisecond):
-		}
-	}
-	return out
-}
-
-func p99(d []time.Duration) time.Duration {
-	if len(d) == 0 {
-		return 0
-	}
-	slices.Sort(d)
-	return d[min(len(d)-1, len(d)*99/100)]
-}
-
 // judge holds an attack to the limits.
-func (r *report) judge(c cost, cfg config) {
+func (r *report) judge(c cost, at attack, cfg config) {
 	r.costs = append(r.costs, c)
 	most := cpuLimit
 	if cfg.every > 0 {
 		most = 2 * cpuLimit
 	}
 	switch {
+	case c.status == http.StatusUnauthorized && at.as != "":
+		r.break_("not let in, so nothing was attacked: %v", c)
 	case c.status == 500 || c.status < 0:
 		r.break_("no answer of use: %v", c)
 	case c.memory > memoryLimit:
@@ -338,42 +227,43 @@ func (r *report) judge(c cost, cfg config) {
 	}
 }
 
-// run attacks a server and returns what that cost.
+// run attacks a server on a pair of stores and returns what that cost.
 func run(ctx context.Context, cfg config, progress io.Writer) (*report, error) {
+	start := time.Now()
 	list, err := plan(cfg.short)
 	if err != nil {
 		return nil, err
 	}
-	dir, err := os.MkdirTemp("", "neurod-hostile-")
+	list = cfg.chosen(list)
+	st, err := openStores(ctx, cfg, cfg.pair)
 	if err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(dir)
-	a, err := open(ctx, cfg, dir)
+	defer st.close()
+	a, err := st.open(ctx, cfg)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { a.process.Kill() }()
 	r := &report{idle: a.idle}
+	told := start
 	for i, at := range list {
-		if cfg.every > 0 && (!at.own && i%cfg.every != 0 || at.own && at.like && i%3 != 0) {
-			continue
-		}
-		if cfg.short && at.big || cfg.only != nil && !cfg.only.MatchString(at.route+": "+at.name) {
-			continue
+		if now := time.Now(); now.Sub(told) > 10*time.Second {
+			told = now
+			fmt.Fprintf(progress, "%s: %d of %d attacks after %v, %d limits broken\n", cfg.pair, i, len(list), now.Sub(start).Round(time.Second), len(r.broken))
 		}
 		// What the attack before has left to the collector would hide what this one takes: a server that holds more than it
 		// does idle gives way to a fresh one.
 		if now, _, err := procfs.Resident(a.process.PID()); err == nil && now > a.idle+freshAbove {
 			a.process.Kill()
-			if a, err = open(ctx, cfg, fmt.Sprintf("%s/%d", dir, i)); err != nil {
+			if a, err = st.open(ctx, cfg); err != nil {
 				return r, err
 			}
 		}
 		c, err := a.attack(ctx, at)
 		if errors.Is(err, errExited) {
 			r.break_("the server ended in %s: %s\n%s", at.route, at.name, a.log.tail())
-			if a, err = open(ctx, cfg, fmt.Sprintf("%s/%d", dir, i)); err != nil {
+			if a, err = st.open(ctx, cfg); err != nil {
 				return r, err
 			}
 			continue
@@ -381,22 +271,57 @@ func run(ctx context.Context, cfg config, progress io.Writer) (*report, error) {
 		if err != nil {
 			return r, err
 		}
-		r.judge(c, cfg)
+		r.judge(c, at, cfg)
+		if strings.HasPrefix(at.route, http.MethodDelete) && !a.attacker.good(ctx) { // it has deleted itself
+			a.process.Kill()
+			if a, err = st.open(ctx, cfg); err != nil {
+				return r, err
+			}
+		}
 		if cfg.verbose {
 			fmt.Fprintln(progress, c)
 		}
 	}
-	if err := a.mutations(ctx, cfg, r); err != nil {
-		return r, err
+	if cfg.mutations > 0 {
+		a.process.Kill()
+		if a, err = st.open(ctx, cfg); err != nil {
+			return r, err
+		}
+		if err := a.mutations(ctx, cfg, r, progress); err != nil {
+			return r, err
+		}
 	}
-	if cfg.only != nil || cfg.every > 0 {
+	r.took = time.Since(start)
+	if cfg.every > 0 {
 		return r, nil
 	}
-	return r, a.company(ctx, cfg, r, list)
+	// The neighbours' server is one that has only begun.
+	a.process.Kill()
+	if a, err = st.open(ctx, cfg); err != nil {
+		return r, err
+	}
+	err = a.company(ctx, r, list, progress)
+	r.took = time.Since(start)
+	return r, err
+}
+
+// chosen are the attacks that are made.
+func (cfg config) chosen(list []attack) []attack {
+	var out []attack
+	for i, at := range list {
+		switch {
+		case cfg.every > 0 && (!at.own && i%cfg.every != 0 || at.own && at.like && i%(cfg.every/3) != 0):
+		case cfg.short && at.big:
+		case cfg.only != nil && !cfg.only.MatchString(at.route+": "+at.name):
+		default:
+			out = append(out, at)
+		}
+	}
+	return out
 }
 
 // mutations sends broken recordings to the import route, and where a decode takes the format, to that.
-func (a *arena) mutations(ctx context.Context, cfg config, r *report) error {
+func (a *arena) mutations(ctx context.Context, cfg config, r *report, progress io.Writer) error {
 	files := recordings()
 	if err := procfs.Forget(a.process.PID()); err != nil {
 		return err
@@ -410,11 +335,13 @@ func (a *arena) mutations(ctx context.Context, cfg config, r *report) error {
 				f := files[i%len(files)]
 				seed := cfg.seed + uint64(i)
 				body := f.mutated(seed)
-				at := attack{route: "POST /v1/sessions/import", path: "/v1/sessions/import", as: "key", body: body,
+				at := attack{route: "POST /v1/sessions/import", path: "/v1/sessions/import", as: "key", body: func() []byte { return body },
 					query: "external_user_id=u&sample_rate_hz=250&name=a" + f.ext, head: http.Header{"Content-Type": {"application/octet-stream"}}}
 				if f.encoding != "" && i/len(files)%3 == 0 {
 					at = attack{route: "POST /api/v1/neuro/decode", path: "/api/v1/neuro/decode", as: "key", head: text{}.headers(),
-						body: marshal(object{"input": object{"type": "eeg", "encoding": f.encoding, "data": base(body)}})}
+						body: func() []byte {
+							return marshal(object{"input": object{"type": "eeg", "encoding": f.encoding, "data": base(body)}})
+						}}
 				}
 				status, _, err := a.send(ctx, at, at.path)
 				mu.Lock()
@@ -433,6 +360,9 @@ func (a *arena) mutations(ctx context.Context, cfg config, r *report) error {
 		})
 	}
 	for i := range cfg.mutations {
+		if i%2000 == 1999 {
+			fmt.Fprintf(progress, "%s: %d of %d broken recordings\n", cfg.pair, i+1, cfg.mutations)
+		}
 		select {
 		case work <- i:
 		case <-a.process.Exited():
@@ -462,46 +392,4 @@ func (a *arena) mutations(ctx context.Context, cfg config, r *report) error {
 		r.break_("memory: %v", c)
 	}
 	return err
-}
-
-// company measures what neighbours have to wait while the costliest attacks go on one after another.
-func (a *arena) company(ctx context.Context, cfg config, r *report, list []attack) error {
-	long := 8 * time.Second
-	if cfg.short {
-		long = 3 * time.Second
-	}
-	alone, cancel := context.WithTimeout(ctx, long)
-	r.usual = p99(a.neighbors(alone))
-	cancel()
-	worst := slices.SortedFunc(slices.Values(r.costs), func(x, y cost) int { return cmp.Compare(y.cpu, x.cpu) })
-	together, cancel := context.WithCancel(ctx)
-	defer cancel()
-	took := make(chan []time.Duration, 1)
-	go func() { took <- a.neighbors(together) }()
-	end := time.Now().Add(2 * long)
-	for _, c := range worst[:min(12, len(worst))] {
-		i := slices.IndexFunc(list, func(at attack) bool { return at.route == c.route && at.name == c.name })
-		if i < 0 || time.Now().After(end) {
-			continue
-		}
-		at, path := list[i], list[i].path
-		if at.prepare != nil {
-			made, err := at.prepare(ctx, a.attacker)
-			if err != nil {
-				cancel()
-				<-took
-				return err
-			}
-			if made != "" {
-				path = made
-			}
-		}
-		_, _, _ = a.send(ctx, at, a.attacker.fill(path)) // it was judged before
-	}
-	cancel()
-	r.meanwhile = p99(<-took)
-	if limit := max(neighborTimes*r.usual, neighborFloor); r.meanwhile > limit {
-		r.break_("neighbours waited %v, usually %v: more than %v", r.meanwhile, r.usual, limit)
-	}
-	return nil
 }

@@ -1,0 +1,206 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"sync"
+	"time"
+
+	"github.com/neurod/neurod/internal/testkit/frames"
+)
+
+// connectionAttacks are what clients do to sockets and connections, with frames and with silence.
+func connectionAttacks() []attack {
+	var out []attack
+	add := func(name string, do func(ctx context.Context, a *arena) error) {
+		out = append(out, attack{route: "GET /v1/ws", name: name, own: true, do: do})
+	}
+	send := func(name string, b func() []byte) {
+		add(name, func(ctx context.Context, a *arena) error {
+			url, err := a.attacker.follow(ctx, a.process.URL)
+			if err != nil {
+				return err
+			}
+			c, err := frames.Dial(ctx, url, 0)
+			if err != nil {
+				return err
+			}
+			defer c.Close()
+			if c.Status != http.StatusSwitchingProtocols {
+				return fmt.Errorf("handshake: %d", c.Status)
+			}
+			if err := c.SetDeadline(time.Now().Add(30 * time.Second)); err != nil {
+				return err
+			}
+			_, _ = c.Write(b()) // the server may have enough of it before its end
+			c.Closed()
+			return nil
+		})
+	}
+	many := func(b []byte) func() []byte { return func() []byte { return bytes.Repeat(b, most/len(b)) } }
+	send("a frame of 2^62 bytes that comes", func() []byte {
+		return append(frames.Header(frames.Binary, true, 1<<62), make([]byte, most)...)
+	})
+	send("text", many(frames.Frame(frames.Text, true, []byte("hello"))))
+	send("fragments of nothing", many(frames.Frame(frames.Continuation, false, nil)))
+	send("a message in fragments", func() []byte {
+		return append(frames.Frame(frames.Text, false, nil), many(frames.Frame(frames.Continuation, false, []byte("a")))()...)
+	})
+	send("pings", many(frames.Frame(frames.Ping, true, nil)))
+	send("full pings", many(frames.Frame(frames.Ping, true, make([]byte, 125))))
+	send("pongs", many(frames.Frame(frames.Pong, true, nil)))
+	send("noise", func() []byte { return samples(most/4, 12) })
+	add("1000 sockets with one token, that never read", func(ctx context.Context, a *arena) error { return a.crowd(ctx, 1000, "&after_seq=0") })
+	add("200 handshakes one after another", func(ctx context.Context, a *arena) error {
+		url, err := a.attacker.follow(ctx, a.process.URL)
+		if err != nil {
+			return err
+		}
+		for range 200 {
+			c, err := frames.Dial(ctx, url, 0)
+			if err != nil {
+				return err
+			}
+			c.Close()
+		}
+		return nil
+	})
+	add("200 handshakes with a token that is none", func(ctx context.Context, a *arena) error {
+		for range 200 {
+			c, err := frames.Dial(ctx, a.process.URL+"/v1/ws?ws_token="+url.QueryEscape(a.attacker.Key), 0)
+			if err != nil {
+				return err
+			}
+			c.Close()
+			if c.Status != http.StatusUnauthorized {
+				return fmt.Errorf("a key for a token: %d", c.Status)
+			}
+		}
+		return nil
+	})
+	add("1000 event streams that nobody reads", func(ctx context.Context, a *arena) error {
+		id, err := a.attacker.live(ctx)
+		if err != nil {
+			return err
+		}
+		return a.hold(ctx, 1000, "GET /v1/sessions/"+id+"/features/stream?after_seq=0 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer "+a.attacker.Key+"\r\n\r\n")
+	})
+	add("1000 connections with half a request", func(ctx context.Context, a *arena) error {
+		return a.hold(ctx, 1000, "GET /v1/ws HTTP/1.1\r\nHost: x\r\nX-")
+	})
+	add("1000 connections with nothing", func(ctx context.Context, a *arena) error { return a.hold(ctx, 1000, "") })
+	add("1000 connections with half a body", func(ctx context.Context, a *arena) error {
+		return a.hold(ctx, 1000, "POST /api/v1/neuro/decode HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer "+a.attacker.Key+"\r\nContent-Type: application/json\r\nContent-Length: 1000000\r\n\r\n{")
+	})
+	return out
+}
+
+// holdFor is how long connections are held.
+const holdFor = 2 * time.Second
+
+// crowd opens sockets with one token and reads nothing from them.
+func (a *arena) crowd(ctx context.Context, n int, query string) error {
+	url, err := a.attacker.follow(ctx, a.process.URL)
+	if err != nil {
+		return err
+	}
+	refused := 0
+	for range n {
+		c, err := frames.Dial(ctx, url+query, 4096)
+		if err != nil {
+			return err
+		}
+		defer c.Close()
+		switch c.Status {
+		case http.StatusSwitchingProtocols:
+		case http.StatusTooManyRequests:
+			refused++
+			c.Close()
+		default:
+			return fmt.Errorf("handshake: %d", c.Status)
+		}
+	}
+	if refused == 0 {
+		return fmt.Errorf("%d sockets of one key were let in", n)
+	}
+	wait(ctx, holdFor)
+	return nil
+}
+
+// hold opens connections, sends the same on each and holds them.
+func (a *arena) hold(ctx context.Context, n int, request string) error {
+	u, err := url.Parse(a.process.URL)
+	if err != nil {
+		return err
+	}
+	var dialer net.Dialer
+	conns := make([]net.Conn, n)
+	defer func() {
+		for _, c := range conns {
+			if c != nil {
+				c.Close()
+			}
+		}
+	}()
+	work := make(chan int)
+	var all sync.WaitGroup
+	var mu sync.Mutex
+	for range 8 {
+		all.Go(func() {
+			for i := range work {
+				c, failed := dialer.DialContext(ctx, "tcp", u.Host)
+				if failed == nil {
+					conns[i] = c
+					_, _ = c.Write([]byte(request)) // it may be closed at once
+					continue
+				}
+				mu.Lock()
+				err = failed
+				mu.Unlock()
+			}
+		})
+	}
+	for i := range n {
+		work <- i
+	}
+	close(work)
+	all.Wait()
+	wait(ctx, holdFor)
+	return err
+}
+
+func wait(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+}
+
+// live makes a session with a few windows that goes on.
+func (t *tenant) live(ctx context.Context) (string, error) {
+	id, err := t.newSession(ctx, marshal(object{"external_user_id": "u", "device_type": "d", "sample_rate_hz": 250, "channels": []string{"C3", "Cz", "C4"}}))
+	if err != nil {
+		return "", err
+	}
+	head := http.Header{"Content-Type": {"application/octet-stream"}}
+	return id, t.Do(ctx, http.MethodPost, "/v1/sessions/"+id+"/ingest?batch_id=first&t0_unix_ms=1600000000000", t.Key, samples(3*5000, 7), head, nil)
+}
+
+// follow returns where a session of the tenant can be followed.
+func (t *tenant) follow(ctx context.Context, base string) (string, error) {
+	id, err := t.live(ctx)
+	if err != nil {
+		return "", err
+	}
+	var out struct {
+		Token string `json:"ws_token"`
+	}
+	if err := t.Do(ctx, http.MethodPost, "/v1/sessions/"+id+"/ws-token", t.Key, nil, nil, &out); err != nil {
+		return "", err
+	}
+	return base + "/v1/ws?ws_token=" + url.QueryEscape(out.Token), nil
+}
