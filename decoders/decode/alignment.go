@@ -123,6 +123,38 @@ func Cut(in *decoders.Input, r *motorimagery.Recentring) (clips []*decoders.Inpu
 	return clips, first
 }
 
+// align moves the model to where the clips of the person lie, where it was trained for that and there are some.
+func align(ctx context.Context, q *question, p *plan) error {
+	if q.several && p.choice.Entry.Aligned {
+		r, err := q.clips.Recentring(ctx, p.choice, p.input)
+		switch {
+		case err != nil:
+			return err
+		case r != nil:
+			if p.decoder, err = r.Decoder(); err != nil {
+				return err
+			}
+			p.alignment = eeg.Alignment{Kind: eeg.Recentred, Clips: r.Seen()}
+		case q.Input.Model == "": // alone, another may do better
+			choice, err := q.alone(p.choice)
+			if err != nil {
+				return err
+			}
+			if err := p.take(q, choice); err != nil {
+				return err
+			}
+		}
+		q.opt.step("align")
+	}
+	p.parts.decoder = p.decoder
+	q.d.Signal.ModelRate = p.choice.Entry.Rate
+	if p.choice.Entry.Paradigm == decoders.P300 {
+		p.input.Prior = prior(q.Context, q.stimulus)
+	}
+	q.opt.step("route")
+	return nil
+}
+
 // checkAlignment checks what a request wants.
 func checkAlignment(in *eeg.Input) error {
 	switch in.Alignment {

@@ -1,9 +1,14 @@
 // Package decode takes a decode request and the bytes of a recording, and gives the answer of the decode API. It is the
 // whole path without a server: payload, routing, model, decoder, seizure check, intents, warnings.
 //
-//	bytes ─ read ─► signal ─ check ─ quality ─► route ─► decoder ─► intents ─► output
-//	                                              │                              ▲
-//	                                              └───────── seizure check ──────┘
+// A request goes down one walk and comes back once:
+//
+//	ask ─► route ─► load ─► align ─► find ─► answer
+//	          ▲       │                        ▲
+//	          └─auto──┘       seizure check ───┘
+//
+// ask reads the request, route picks the model, load reads the samples (auto looks at them, and at what was declared, before it picks one), align
+// moves a model to the person, find decodes, and answer weighs the quality, looks for a seizure and makes intents of classes.
 //
 // # Routing
 //

@@ -25,60 +25,109 @@ const (
 	minAutoSeconds = 1.0
 )
 
+// route says who answers a question, and reads its samples, of which auto needs some to tell; nil where nothing tells what the person did.
+func route(ctx context.Context, q *question) (*plan, error) {
+	p := &plan{alignment: eeg.Alignment{Kind: eeg.NotAligned}}
+	var choice *catalog.Choice
+	need := autoSamples(q.rec.Rate)
+	if q.paradigm != decoders.Auto || q.Input.Model != "" { // settled before the samples are read
+		var err error
+		if choice, err = q.choose(q.paradigm, q.several); err != nil {
+			return nil, err
+		}
+		q.d.Routing.Why = choice.Why
+		need = minSamples(choice.Decoder, q.rec.Rate)
+	}
+	var err error
+	if p.input, err = load(q, need); err != nil {
+		return nil, err
+	}
+	if choice == nil {
+		if choice, p.result, err = auto(ctx, q, p.input); err != nil {
+			return nil, err
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if choice == nil {
+		q.opt.step("route")
+		return nil, nil
+	}
+	return p, p.take(q, choice)
+}
+
+// load reads the samples; need is the fewest a channel.
+func load(q *question, need int) (*decoders.Input, error) {
+	l := q.rec
+	if err := l.load(&q.Input, need); err != nil {
+		return nil, err
+	}
+	if err := checkValues(l.Signal); err != nil {
+		return nil, err
+	}
+	q.d.Signal = &eeg.SignalInfo{Format: l.format, Bytes: l.bytes, Channels: l.Channels, Rate: l.Rate, Samples: l.Samples(),
+		Seconds: round3(l.Seconds()), Events: len(l.events)}
+	q.opt.step("read")
+	in := &decoders.Input{Signal: l.Signal, Events: l.events, Stimulus: q.stimulus}
+	if q.Context != nil {
+		in.History = q.Context.SessionHistory
+	}
+	if trace := q.opt.Trace; trace != nil {
+		in.Trace = func(step string) { trace("decode." + step) }
+	}
+	return in, nil
+}
+
 // choose picks the model for a paradigm that is settled; clips tells that several clips of the person are at hand.
-func choose(cat catalog.Resolver, p decoders.Paradigm, in *eeg.Input, l *loaded, clips bool, d *eeg.Diagnostics) (*catalog.Choice, error) {
-	choice, err := cat.Resolve(catalog.Query{Model: in.Model, Paradigm: p, Channels: l.Channels, Rate: l.Rate, Clips: clips})
+func (q *question) choose(p decoders.Paradigm, clips bool) (*catalog.Choice, error) {
+	choice, err := q.cat.Resolve(catalog.Query{Model: q.Input.Model, Paradigm: p, Channels: q.rec.Channels, Rate: q.rec.Rate, Clips: clips})
 	if err != nil {
 		return nil, err
 	}
-	d.Routing.Used = eeg.Route{Paradigm: string(choice.Entry.Paradigm), Model: choice.Entry.ID()}
-	d.Routing.Passed = choice.Passed
+	q.d.Routing.Used = eeg.Route{Paradigm: string(choice.Entry.Paradigm), Model: choice.Entry.ID()}
+	q.d.Routing.Passed = choice.Passed
 	return choice, nil
 }
 
 // alone picks the model again for a clip of which there are no others.
-func alone(cat catalog.Resolver, first *catalog.Choice, in *eeg.Input, l *loaded, d *eeg.Diagnostics) (*catalog.Choice, error) {
-	choice, err := choose(cat, first.Entry.Paradigm, in, l, false, d)
+func (q *question) alone(first *catalog.Choice) (*catalog.Choice, error) {
+	choice, err := q.choose(first.Entry.Paradigm, false)
 	if err != nil {
 		return nil, err
 	}
 	if choice.Entry.ID() != first.Entry.ID() {
-		d.Routing.Fallbacks = append(d.Routing.Fallbacks, eeg.Fallback{From: first.Entry.ID(), Why: "there are no other clips of the person to move it to"})
-		d.Routing.Why = strings.TrimSuffix(d.Routing.Why, first.Why) + choice.Why
+		q.d.Routing.Fallbacks = append(q.d.Routing.Fallbacks, eeg.Fallback{From: first.Entry.ID(), Why: "there are no other clips of the person to move it to"})
+		q.d.Routing.Why = strings.TrimSuffix(q.d.Routing.Why, first.Why) + choice.Why
 	}
 	return choice, nil
 }
 
 // auto settles the paradigm by what the request declares and by the evidence, in the order that the package comment gives. The
-// signal is loaded. The choice is nil where nothing tells the paradigm; d then says what was looked at. The result is not nil
+// signal is loaded. The choice is nil where nothing tells the paradigm; the diagnostics then say what was looked at. The result is not nil
 // where finding out took the whole decode.
-func auto(ctx context.Context, cat catalog.Resolver, in *eeg.Input, input *decoders.Input, l *loaded, clips bool, d *eeg.Diagnostics) (*catalog.Choice, *decoders.Result, error) {
-	f := &finder{ctx: ctx, cat: cat, in: in, input: input, l: l, clips: clips, d: d, train: flashTrain(l.events)}
-	d.Routing.Evidence = map[string]any{"events": f.train}
-	for _, look := range []func() (*catalog.Choice, *decoders.Result, error){f.flashes, f.flicker, f.imagery} {
+func auto(ctx context.Context, q *question, input *decoders.Input) (*catalog.Choice, *decoders.Result, error) {
+	f := &finder{question: q, input: input, train: flashTrain(q.rec.events)}
+	q.d.Routing.Evidence = map[string]any{"events": f.train}
+	for _, look := range []func(context.Context) (*catalog.Choice, *decoders.Result, error){f.flashes, f.flicker, f.imagery} {
 		if err := ctx.Err(); err != nil {
 			return nil, nil, err
 		}
-		choice, result, err := look()
+		choice, result, err := look(ctx)
 		if err != nil || choice != nil {
 			return choice, result, err
 		}
-		d.Routing.Used, d.Routing.Passed = eeg.Route{}, nil
+		q.d.Routing.Used, q.d.Routing.Passed = eeg.Route{}, nil
 	}
-	d.Routing.Why = f.reason()
+	q.d.Routing.Why = f.reason()
 	return nil, nil, nil
 }
 
 // finder looks for the paradigm of a recording. Each of its looks returns a nil choice where it found nothing, and the reason
 // is then among the fallbacks; an error is one of the request or of the samples, whatever the paradigm.
 type finder struct {
-	ctx   context.Context
-	cat   catalog.Resolver
-	in    *eeg.Input
+	*question
 	input *decoders.Input
-	l     *loaded
-	clips bool
-	d     *eeg.Diagnostics
 	train train
 
 	screen *screen // once it was asked for
@@ -106,13 +155,13 @@ func fits(err error) (*decoders.Error, bool) {
 
 // flashes looks for a speller: a matrix or a table of flashes in the request, else events that follow each other as flashes do.
 // Declared flickers go before events, of which an SSVEP screen has some, too.
-func (f *finder) flashes() (*catalog.Choice, *decoders.Result, error) {
+func (f *finder) flashes(ctx context.Context) (*catalog.Choice, *decoders.Result, error) {
 	st := f.input.Stimulus
 	declared := len(st.Matrix)+len(st.Flashes) > 0
 	switch {
 	case len(st.Targets) > 0 && declared && f.train.isP300():
 		// Both are on the screen: the one that the person answers to counts, and a flicker shows by itself.
-		s, err := f.flickers()
+		s, err := f.flickers(ctx)
 		if _, ok := fits(err); ok && err != nil {
 			return nil, nil, err
 		}
@@ -121,14 +170,14 @@ func (f *finder) flashes() (*catalog.Choice, *decoders.Result, error) {
 		}
 	case len(st.Targets) > 0:
 		return f.pass(decoders.P300, "the request declares the flickers of an SSVEP screen")
-	case declared && len(f.l.events) == 0:
+	case declared && len(f.rec.events) == 0:
 		return f.pass(decoders.P300, "the request declares a speller, and there are no events to tell when it flashed")
 	case !declared && !f.train.isP300():
 		return f.pass(decoders.P300, "%s", f.train.why())
-	case !declared && len(intent.MovementCues(f.l.events, nil)) > 0:
+	case !declared && len(intent.MovementCues(f.rec.events, nil)) > 0:
 		return f.pass(decoders.P300, "the events are cues of movements")
 	}
-	choice, err := choose(f.cat, decoders.P300, f.in, f.l, false, f.d)
+	choice, err := f.choose(decoders.P300, false)
 	if fault, ok := fits(err); !ok {
 		return f.noModel(decoders.P300, fault)
 	}
@@ -148,11 +197,11 @@ func (f *finder) flashes() (*catalog.Choice, *decoders.Result, error) {
 
 // flicker takes a request that declares flickers at its word. Whether the person follows one is the decoder's to say: it knows
 // the answer no_target.
-func (f *finder) flicker() (*catalog.Choice, *decoders.Result, error) {
+func (f *finder) flicker(ctx context.Context) (*catalog.Choice, *decoders.Result, error) {
 	if len(f.input.Stimulus.Targets) == 0 {
 		return f.pass(decoders.SSVEP, "the request names no stimulus frequencies")
 	}
-	s, err := f.flickers()
+	s, err := f.flickers(ctx)
 	if fault, ok := fits(err); !ok {
 		return f.noModel(decoders.SSVEP, fault)
 	}
@@ -170,13 +219,13 @@ func (f *finder) flicker() (*catalog.Choice, *decoders.Result, error) {
 }
 
 // imagery looks for cues of movements. A montage over the motor cortex alone says nothing: every clinical recording has one.
-func (f *finder) imagery() (*catalog.Choice, *decoders.Result, error) {
-	choice, err := choose(f.cat, decoders.MotorImagery, f.in, f.l, f.clips, f.d)
+func (f *finder) imagery(ctx context.Context) (*catalog.Choice, *decoders.Result, error) {
+	choice, err := f.choose(decoders.MotorImagery, f.several)
 	var classes []string
 	if err == nil {
 		classes = choice.Entry.Classes
 	}
-	cues := len(intent.MovementCues(f.l.events, classes))
+	cues := len(intent.MovementCues(f.rec.events, classes))
 	if err == nil {
 		told, err := f.told(choice)
 		if err != nil {
@@ -194,20 +243,20 @@ func (f *finder) imagery() (*catalog.Choice, *decoders.Result, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	if need := minSamples(choice.Decoder, f.l.Rate); f.l.Samples() < need {
-		return f.pass(decoders.MotorImagery, "%d samples a channel, %s needs %d", f.l.Samples(), choice.Entry.ID(), need)
+	if need := minSamples(choice.Decoder, f.rec.Rate); f.rec.Samples() < need {
+		return f.pass(decoders.MotorImagery, "%d samples a channel, %s needs %d", f.rec.Samples(), choice.Entry.ID(), need)
 	}
-	f.d.Routing.Why = fmt.Sprintf("%d of %d events are cues of movements; %s", cues, len(f.l.events), choice.Why)
+	f.d.Routing.Why = fmt.Sprintf("%d of %d events are cues of movements; %s", cues, len(f.rec.events), choice.Why)
 	return choice, nil, nil
 }
 
 // told counts the events of which the caller, or a card, tells which class they stand for: neither a time alone nor a code that
 // might be any experiment's is evidence of imagery.
 func (f *finder) told(choice *catalog.Choice) (int, error) {
-	if f.in.EventClasses == nil && choice.Entry.Card.Events == nil {
+	if f.Input.EventClasses == nil && choice.Entry.Card.Events == nil {
 		return 0, nil
 	}
-	parts, err := findTrials(f.in, choice, f.input.Stimulus, f.l)
+	parts, err := findTrials(&f.Input, choice, f.input.Stimulus, f.rec)
 	var fault *decoders.Error
 	if errors.As(err, &fault) && fault.Code == decoders.CodeNoEvents {
 		return 0, nil
@@ -217,7 +266,7 @@ func (f *finder) told(choice *catalog.Choice) (int, error) {
 	}
 	n := 0
 	for _, t := range parts.trials {
-		if t.Class != "" || f.in.EventClasses != nil {
+		if t.Class != "" || f.Input.EventClasses != nil {
 			n++
 		}
 	}
@@ -244,20 +293,20 @@ type screen struct {
 func (s *screen) speaks() bool { return s.found.Tested && s.found.P < maxP && !s.found.AlphaLike }
 
 // flickers decodes with the catalog's SSVEP model, once.
-func (f *finder) flickers() (*screen, error) {
+func (f *finder) flickers(ctx context.Context) (*screen, error) {
 	if f.screen != nil {
 		return f.screen, nil
 	}
-	choice, err := choose(f.cat, decoders.SSVEP, f.in, f.l, false, f.d)
+	choice, err := f.choose(decoders.SSVEP, false)
 	if err != nil {
 		return nil, err
 	}
-	parts, err := findTrials(f.in, choice, f.input.Stimulus, f.l)
+	parts, err := findTrials(&f.Input, choice, f.input.Stimulus, f.rec)
 	if err != nil {
 		return nil, err
 	}
-	first := parts.input(f.input, parts.first(f.l.Signal), 0)
-	result, err := contact.Decode(f.ctx, choice.Decoder, first)
+	first := parts.input(f.input, parts.first(f.rec.Signal), 0)
+	result, err := contact.Decode(ctx, choice.Decoder, first)
 	if err != nil {
 		return nil, err
 	}
