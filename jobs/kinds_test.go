@@ -10,10 +10,31 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/neurod/neurod/api"
 	"github.com/neurod/neurod/jobs"
 )
+
+// TestContractNamesEveryKind holds the OpenAPI document to the registry.
+func TestContractNamesEveryKind(t *testing.T) {
+	t.Parallel()
+	doc, err := openapi3.NewLoader().LoadFromData(api.OpenAPI)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var documented, listed []string
+	for _, v := range doc.Components.Schemas["JobKind"].Value.Enum {
+		documented = append(documented, v.(string))
+	}
+	for _, k := range jobs.ListedKinds() {
+		listed = append(listed, string(k))
+	}
+	if d := cmp.Diff(listed, documented); d != "" {
+		t.Errorf("kinds of jobs (-registry +document):\n%s", d)
+	}
+}
 
 // TestKindsHoldEveryConstant reads the constants of package models: of a kind that is not in the registry nothing would be known.
 func TestKindsHoldEveryConstant(t *testing.T) {

@@ -54,7 +54,7 @@ func TestRunFailsOnATakenPort(t *testing.T) {
 	if err := a.Run(t.Context()); err == nil {
 		t.Fatal("started on a taken port")
 	}
-	start(t, settings(t, b), nil) // the folder's lock is free again
+	start(t, settings(t, b)) // the folder's lock is free again
 }
 
 // TestStopWithoutStart closes what New opened.
@@ -70,7 +70,7 @@ func TestStopWithoutStart(t *testing.T) {
 	if err := a.Stop(ctx); err != nil {
 		t.Error(err)
 	}
-	start(t, settings(t, b), nil)
+	start(t, settings(t, b))
 }
 
 // TestNewRefusesWhatCannotWork names what is wrong before anything listens.

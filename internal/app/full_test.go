@@ -1,7 +1,7 @@
 package app
 
 import (
-	"encoding/json"
+	"strings"
 	"testing"
 	"time"
 
@@ -19,8 +19,8 @@ func TestAFullDisk(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := boot(t, testkit.Backend{DataDir: dir})
-	session := s.session(t, sessionBody)
-	kept := s.json(t, 202, "POST", "/api/v1/neuro/decode", s.key, ssvep())["id"].(string)
+	session := s.session(t, "user_1", "STREAMING")
+	kept := s.json(t, 202, "POST", "/api/v1/neuro/decode", s.key, decode())["id"].(string)
 	s.await(t, kept)
 	until := func(what string, ok func() bool) {
 		t.Helper()
@@ -36,15 +36,15 @@ func TestAFullDisk(t *testing.T) {
 		method, path, credential string
 		body                     any
 	}{
-		{"POST", "/api/v1/neuro/decode", s.key, ssvep()},
-		{"POST", "/v1/sessions", s.key, json.RawMessage(sessionBody)},
-		{"POST", "/v1/sessions/" + session + "/ingest", s.key, json.RawMessage(ingestBody)},
+		{"POST", "/api/v1/neuro/decode", s.key, decode()},
+		{"POST", "/v1/sessions", s.key, object{"external_user_id": "u", "device_type": "d", "sample_rate_hz": 160, "channels": imageryChannels}},
+		{"POST", "/v1/sessions/" + session + "/ingest", s.key, samples(1)},
 		{"POST", "/v1/projects", s.token, object{"name": "x"}},
 		{"POST", "/v1/projects/" + s.project + "/keys", s.token, object{"name": "x"}},
 		{"DELETE", "/v1/users/somebody", s.key, nil},
 	} {
 		a := s.call(t, call.method, call.path, call.credential, call.body)
-		if a.StatusCode != 503 || a.code() != "storage_full" || a.Header.Get("Retry-After") != "30" {
+		if a.StatusCode != 503 || !strings.Contains(string(a.body), `"storage_full"`) || a.Header.Get("Retry-After") != "30" {
 			t.Errorf("%s %s: %d, retry after %q, %s", call.method, call.path, a.StatusCode, a.Header.Get("Retry-After"), a.body)
 		}
 	}
@@ -59,6 +59,6 @@ func TestAFullDisk(t *testing.T) {
 
 	disk.SetFull(false)
 	until("ready", func() bool { return s.call(t, "GET", "/readyz", "", nil).StatusCode == 200 })
-	s.await(t, s.json(t, 202, "POST", "/api/v1/neuro/decode", s.key, ssvep())["id"].(string))
+	s.await(t, s.json(t, 202, "POST", "/api/v1/neuro/decode", s.key, decode())["id"].(string))
 	s.json(t, 200, "DELETE", "/v1/users/somebody", s.key, nil)
 }

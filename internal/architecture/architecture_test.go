@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"io"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -154,6 +155,32 @@ func TestEachLibraryHasOneHome(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// TestProductTestsSeeNoInsides holds the tests of the product, folder test, to what the program shows: they may use the tools of
+// tests, what is public vocabulary, the decoders and readers that say what is right, and not what answers requests. The database
+// they know by its kind and through testkit.
+func TestProductTestsSeeNoInsides(t *testing.T) {
+	t.Parallel()
+	allowed := []string{"api", "eeg", "models", "decoders", "internal/auth", "internal/crossval", "internal/recordings", "internal/store", "internal/testkit", "internal/training"}
+	found := false
+	for _, p := range list(t) {
+		if !under(p.ImportPath, "test") {
+			continue
+		}
+		found = true
+		for _, imp := range append(append(p.Imports, p.TestImports...), p.XTestImports...) {
+			if !strings.HasPrefix(imp, module+"/") {
+				continue
+			}
+			if !slices.ContainsFunc(allowed, func(dir string) bool { return under(imp, dir) }) {
+				t.Errorf("%s imports %s: a test of the product runs the program", p.ImportPath, imp)
+			}
+		}
+	}
+	if !found {
+		t.Error("there is no package test")
 	}
 }
 

@@ -1,4 +1,4 @@
-"""Band powers of a few windows of uploaded recordings with scipy's welch, for the import of internal/app.
+"""Band powers of a few windows of uploaded recordings with scipy's welch, for the product tests of imports.
 
 The samples are read here with pyedflib, numpy and struct, and rounded to float32 as the service keeps them. Only the
 numbers are stored: the test uploads the same files (NEUROD_EEG_DATA, default ../shared/eeg beside the repository).
@@ -66,7 +66,7 @@ def main():
     files.append(entry(name, "x.gdf", *gdf(name)))
     name = "headsets/openbci/OpenBCI_GUI-v6-blinks-jawClench-alpha.txt"
     files.append(entry(name, "x.txt", *table(name, range(1, 9), 250, skiprows=5)))
-    golden.write("internal/app", "imports", ["numpy", "scipy", "pyEDFlib"], {"files": files})
+    golden.write("test", "imports", ["numpy", "scipy", "pyEDFlib"], {"files": files})
 
 
 if __name__ == "__main__":

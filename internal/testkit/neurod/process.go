@@ -3,7 +3,9 @@
 package neurod
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -33,6 +35,10 @@ type Config struct {
 	Log     io.Writer // takes standard error. Defaults to none
 	Port    int       // port to listen on, with an HTTP role. Defaults to a free one
 	Worker  bool      // a worker has no HTTP address to wait for
+	// Logged has the program take a port by itself and waits for the line of its log that says that it has started, also
+	// with a worker. A port that was free a moment ago may be another's by now, so tests do it like this; it needs the
+	// default form and level of the log.
+	Logged bool
 	// Timeout is how long to wait for readiness. Defaults to 30 s.
 	Timeout time.Duration
 }
@@ -61,7 +67,11 @@ func Start(ctx context.Context, cfg Config) (*Process, error) {
 	}
 	p := &Process{exited: make(chan struct{})}
 	env := append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME")}, cfg.Env...)
-	if !cfg.Worker {
+	started := make(chan string, 1)
+	if cfg.Logged {
+		cfg.Log = &startLog{next: cfg.Log, started: started}
+		env = append(env, "NEUROD_ADDR=127.0.0.1:0")
+	} else if !cfg.Worker {
 		if cfg.Port == 0 {
 			port, err := FreePort()
 			if err != nil {
@@ -86,6 +96,17 @@ func Start(ctx context.Context, cfg Config) (*Process, error) {
 		p.waitErr = p.cmd.Wait()
 		close(p.exited)
 	}()
+	if cfg.Logged {
+		select {
+		case addr := <-started:
+			p.URL, p.Ready = "http://"+addr, time.Since(start)
+		case <-p.exited:
+			return nil, fmt.Errorf("neurod ended before it had started: %w", p.waitErr)
+		case <-time.After(cfg.Timeout):
+			p.Kill()
+			return nil, fmt.Errorf("neurod had not started after %v", cfg.Timeout)
+		}
+	}
 	if cfg.Worker {
 		return p, nil
 	}
@@ -94,6 +115,35 @@ func Start(ctx context.Context, cfg Config) (*Process, error) {
 		return nil, err
 	}
 	return p, nil
+}
+
+// startLog passes the log of a process on and finds in it where the process listens.
+type startLog struct {
+	next    io.Writer // nil for none
+	started chan<- string
+	line    []byte
+	found   bool
+}
+
+// Write implements io.Writer.
+func (l *startLog) Write(b []byte) (int, error) {
+	for rest := b; !l.found && len(rest) > 0; {
+		line, more, ends := bytes.Cut(rest, []byte("\n"))
+		l.line, rest = append(l.line, line...), more
+		if !ends {
+			break
+		}
+		var event struct{ Msg, Addr string }
+		if json.Unmarshal(l.line, &event) == nil && event.Msg == "started" {
+			l.started <- event.Addr
+			l.found = true
+		}
+		l.line = nil
+	}
+	if l.next == nil {
+		return len(b), nil
+	}
+	return l.next.Write(b)
 }
 
 func (p *Process) waitReady(ctx context.Context, start time.Time, timeout time.Duration) error {
@@ -128,6 +178,9 @@ func (p *Process) PID() int { return p.cmd.Process.Pid }
 
 // Exited is closed when the process has ended.
 func (p *Process) Exited() <-chan struct{} { return p.exited }
+
+// Err is how the process ended: nil where it ended well. It may be asked for when Exited is closed.
+func (p *Process) Err() error { return p.waitErr }
 
 // Signal sends a signal, such as SIGSTOP, to the process.
 func (p *Process) Signal(s syscall.Signal) error { return p.cmd.Process.Signal(s) }

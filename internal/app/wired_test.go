@@ -1,0 +1,216 @@
+package app
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"math"
+	"math/rand/v2"
+	"net/http"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/neurod/neurod/internal/config"
+	"github.com/neurod/neurod/internal/testkit"
+	"github.com/neurod/neurod/internal/testkit/neurod"
+)
+
+// These are the tests of the wiring: what can only be seen from inside of the process. Those of the product are in folder test.
+
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m,
+		// The servers that testkit started live as long as the test process.
+		goleak.IgnoreAnyFunction("os/exec.(*Cmd).Wait"),
+		goleak.IgnoreAnyFunction("os/exec.(*Cmd).Start.func2"),
+	)
+}
+
+// settings returns the settings of a process on the backend, without rate limits; env adds to them.
+func settings(t testing.TB, b testkit.Backend, env ...string) config.Config {
+	t.Helper()
+	base := []string{"NEUROD_ADDR=127.0.0.1:0", "NEUROD_DATA_DIR=" + b.DataDir, "NEUROD_SHUTDOWN_TIMEOUT=10s"}
+	if !b.Embedded() {
+		base = append(base, "DATABASE_URL="+b.Store.DatabaseURL, "REDIS_URL=redis://"+b.RedisAddr(), "NEUROD_JWT_SECRET=0123456789abcdef0123456789abcdef-test")
+	}
+	s, err := config.Load(append(append(base, neurod.NoLimits()...), env...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// lockedBuffer is a log that may be read while it is written.
+type lockedBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
+}
+
+func tail(s string, n int) string { return s[max(0, len(s)-n):] }
+
+// start boots a process and stops it with the test.
+func start(t testing.TB, s config.Config) *App {
+	t.Helper()
+	log := new(lockedBuffer)
+	a, err := New(t.Context(), Config{Settings: s, Log: slog.New(slog.NewJSONHandler(log, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+		defer cancel()
+		if err := a.Stop(ctx); err != nil {
+			t.Errorf("stop: %v", err)
+		}
+		if t.Failed() {
+			t.Logf("log of the server:\n%s", tail(log.String(), 6000))
+		}
+	})
+	if err := a.Start(); err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+type object = map[string]any
+
+// wired is an App with an account, a project and a key.
+type wired struct {
+	*App
+	token, project, key string
+}
+
+// boot is start with an account, a project and a key, made over HTTP.
+func boot(t testing.TB, b testkit.Backend) *wired {
+	t.Helper()
+	w := &wired{App: start(t, settings(t, b))}
+	w.token = w.json(t, 201, "POST", "/v1/auth/signup", "", object{"email": "owner@example.com", "password": "correct horse battery"})["access_token"].(string)
+	w.project = w.json(t, 201, "POST", "/v1/projects", w.token, object{"name": "Test"})["id"].(string)
+	w.key = w.json(t, 201, "POST", "/v1/projects/"+w.project+"/keys", w.token, object{"name": "all"})["raw_key"].(string)
+	return w
+}
+
+// answer is what came back.
+type answer struct {
+	*http.Response
+	body []byte
+}
+
+func (a answer) object(t testing.TB) object {
+	t.Helper()
+	var o object
+	if err := json.Unmarshal(a.body, &o); err != nil {
+		t.Fatalf("%s is no JSON object: %v", a.body, err)
+	}
+	return o
+}
+
+// call sends a JSON body, nil for none, over a connection of its own.
+func (w *wired) call(t testing.TB, method, path, credential string, body any) answer {
+	t.Helper()
+	var reader io.Reader
+	if body != nil {
+		b, err := json.Marshal(body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		reader = bytes.NewReader(b)
+	}
+	req, err := http.NewRequestWithContext(t.Context(), method, "http://"+w.Addr()+path, reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Close = true
+	req.Header.Set("Content-Type", "application/json")
+	if credential != "" {
+		req.Header.Set("Authorization", "Bearer "+credential)
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer{res, b}
+}
+
+// json is call for an answer with a known status and an object.
+func (w *wired) json(t testing.TB, status int, method, path, credential string, body any) object {
+	t.Helper()
+	a := w.call(t, method, path, credential, body)
+	if a.StatusCode != status {
+		t.Fatalf("%s %s: %d %s, want %d", method, path, a.StatusCode, a.body, status)
+	}
+	return a.object(t)
+}
+
+// await reads a job until it is in a final state.
+func (w *wired) await(t testing.TB, id string) object {
+	t.Helper()
+	for deadline := time.Now().Add(5 * time.Minute); time.Now().Before(deadline); {
+		job := w.json(t, 200, "GET", "/api/v1/jobs/"+id+"?wait_for_completion=true&timeout_seconds=20", w.key, nil)
+		switch job["status"] {
+		case "completed", "failed", "canceled":
+			return job
+		}
+	}
+	t.Fatalf("job %s is not final", id)
+	return nil
+}
+
+// session makes a session of a user, in the mode RECORDED or STREAMING.
+func (w *wired) session(t testing.TB, user, mode string) string {
+	t.Helper()
+	return w.json(t, 201, "POST", "/v1/sessions", w.key, object{"external_user_id": user, "device_type": "cap", "sample_rate_hz": 160, "channels": imageryChannels,
+		"ingestion_mode": mode, "started_at_unix_ms": sessionStart})["session_id"].(string)
+}
+
+const sessionStart = 1730000000000
+
+var imageryChannels = []string{"FC3", "FC4", "C3", "Cz", "C4", "CP3", "CP4", "Pz"}
+
+// samples is a batch of noise for a session, seconds long.
+func samples(seconds int) object {
+	rng := rand.New(rand.NewPCG(1, 2))
+	data := object{}
+	for _, ch := range imageryChannels {
+		x := make([]float64, 160*seconds)
+		for i := range x {
+			x[i] = 10 * rng.NormFloat64()
+		}
+		data[ch] = x
+	}
+	return object{"batch_id": "b", "t0_unix_ms": sessionStart, "data": data}
+}
+
+// decode is a request to decode 4 s of noise.
+func decode() object {
+	rng := rand.New(rand.NewPCG(3, 4))
+	b := make([]byte, 0, 4*8*1000)
+	for range 8 * 1000 {
+		b = binary.LittleEndian.AppendUint32(b, math.Float32bits(float32(10*rng.NormFloat64())))
+	}
+	return object{"input": object{"type": "eeg", "paradigm": "motor_imagery", "device": "OpenBCI Cyton", "channels": 8, "sample_rate": 250,
+		"data": base64.StdEncoding.EncodeToString(b)}}
+}

@@ -1,0 +1,489 @@
+// Package test holds the tests of the product: they run the neurod program and know only what it shows, over HTTP, on its
+// command line, in its log and in its database. Both pairs of stores run the same ones.
+package test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/getkin/kin-openapi/openapi3filter"
+	"github.com/getkin/kin-openapi/routers"
+	"github.com/getkin/kin-openapi/routers/legacy"
+
+	"github.com/neurod/neurod/api"
+	"github.com/neurod/neurod/internal/store"
+	"github.com/neurod/neurod/internal/testkit"
+	"github.com/neurod/neurod/internal/testkit/neurod"
+)
+
+// program is the path of the neurod program, built once a run: with the race detector when the tests are, so that a race in
+// the server fails the test that has it.
+var program = sync.OnceValues(func() (string, error) {
+	args := []string{"build", "-o", filepath.Join(scratch, "neurod")}
+	if raceDetector {
+		args = append(args, "-race")
+	}
+	if out, err := exec.Command("go", append(args, "github.com/neurod/neurod/cmd/neurod")...).CombinedOutput(); err != nil {
+		return "", fmt.Errorf("go build: %w\n%s", err, out)
+	}
+	return filepath.Join(scratch, "neurod"), nil
+})
+
+// scratch is a folder for the whole run.
+var scratch string
+
+func TestMain(m *testing.M) {
+	var err error
+	if scratch, err = os.MkdirTemp("", "neurod-test-"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	code := m.Run()
+	if err := os.RemoveAll(scratch); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+// server is a process of the program under test, with an account, a project and a key.
+type server struct {
+	addr    string // where it listens; "" of a worker
+	log     *lockedBuffer
+	process *neurod.Process
+	backend testkit.Backend
+
+	owner   string // id of the user
+	token   string // the user's access token
+	project string
+	key     string // with every scope
+}
+
+// lockedBuffer is a log that may be read while it is written.
+type lockedBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
+}
+
+// environment returns the environment of a process on the backend; env adds to it. Rate limits are off unless env sets them.
+func environment(b testkit.Backend, env ...string) []string {
+	base := []string{"NEUROD_DATA_DIR=" + b.DataDir, "NEUROD_SHUTDOWN_TIMEOUT=10s"}
+	if !b.Embedded() {
+		base = append(base, "DATABASE_URL="+b.Store.DatabaseURL, "REDIS_URL=redis://"+b.RedisAddr(),
+			"NEUROD_JWT_SECRET="+signingSecret)
+	}
+	return slices.Concat(base, neurod.NoLimits(), env)
+}
+
+const signingSecret = "0123456789abcdef0123456789abcdef-test"
+
+// patience is for starts and stops on a machine that other tests keep busy.
+const patience = 2 * time.Minute
+
+// start runs the program in a role, serve, api or worker, on the backend; env adds to its environment. It is stopped with the
+// test, which must end it well; a test may have stopped or killed it before.
+func start(t testing.TB, role string, b testkit.Backend, env ...string) *server {
+	t.Helper()
+	s := &server{log: new(lockedBuffer), backend: b}
+	path, err := program()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.process, err = neurod.Start(t.Context(), neurod.Config{Program: path, Args: []string{role}, Env: environment(b, env...),
+		Log: s.log, Worker: role == "worker", Logged: true, Timeout: patience})
+	if err != nil {
+		t.Fatalf("%s: %v\n%s", role, err, tail(s.log.String(), 6000))
+	}
+	s.addr = strings.TrimPrefix(s.process.URL, "http://")
+	t.Cleanup(func() {
+		select {
+		case <-s.process.Exited():
+		default:
+			s.stop(t)
+		}
+		if strings.Contains(s.log.String(), "WARNING: DATA RACE") { // a process that was killed had no exit code for it
+			t.Errorf("%s: a data race", role)
+		}
+		if t.Failed() {
+			t.Logf("log of the process:\n%s", tail(s.log.String(), 6000))
+		}
+	})
+	return s
+}
+
+// stop asks the process to stop and holds it to ending well. The race detector's exit code is an error like others.
+func (s *server) stop(t testing.TB) {
+	t.Helper()
+	if err := s.process.Stop(patience); err != nil {
+		t.Errorf("stop: %v", err)
+	}
+}
+
+// refused runs the program where it must not start, and returns what it says.
+func refused(t testing.TB, role string, b testkit.Backend, env ...string) string {
+	t.Helper()
+	path, err := program()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, path, role)
+	cmd.Env = append(environment(b, env...), "NEUROD_ADDR=127.0.0.1:0")
+	out, err := cmd.CombinedOutput()
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || exit.ExitCode() != 1 {
+		t.Errorf("neurod %s: %v\n%s", role, err, out)
+	}
+	return string(out)
+}
+
+// command runs the program beside the server, on its stores.
+func (s *server) command(t testing.TB, args ...string) string {
+	t.Helper()
+	path, err := program()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), path, args...)
+	cmd.Env = environment(s.backend)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("neurod %v: %v\n%s", args, err, out)
+	}
+	return string(out)
+}
+
+// production is PostgreSQL and Redis, for tests of what the embedded pair cannot do: several processes, and Redis away.
+func production(t testing.TB) testkit.Backend {
+	t.Helper()
+	b := testkit.Backend{Name: "postgres+redis", DataDir: t.TempDir(), Redis: testkit.RedisServer(t)}
+	b.Store.DatabaseURL = testkit.Postgres(t)
+	return b
+}
+
+// database is a plain connection to the server's database.
+func (s *server) database(t testing.TB) *sql.DB {
+	t.Helper()
+	cfg := s.backend.Store
+	if cfg.DatabaseURL == "" {
+		cfg.DatabaseURL = filepath.Join(s.backend.DataDir, "neurod.db")
+	}
+	return testkit.Raw(t, cfg)
+}
+
+func (s *server) dialect() store.Dialect {
+	if s.backend.Embedded() {
+		return store.SQLite
+	}
+	return store.PostgreSQL
+}
+
+// exec changes the server's database behind its back.
+func (s *server) exec(t testing.TB, statement string, args ...any) {
+	t.Helper()
+	res, err := s.database(t).Exec(statement, args...)
+	if err != nil {
+		t.Fatalf("%s: %v", statement, err)
+	}
+	if n, err := res.RowsAffected(); err != nil || n == 0 {
+		t.Fatalf("%s: %d rows, %v", statement, n, err)
+	}
+}
+
+// count counts the rows of a table whose column has a value.
+func (s *server) count(t testing.TB, table, column string, value any) (n int) {
+	t.Helper()
+	if err := s.database(t).QueryRow("SELECT count(*) FROM "+table+" WHERE "+column+" = $1", value).Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// logged returns the log once it holds everything that the process had written before the call: what a process writes comes
+// through a pipe.
+func (s *server) logged(t testing.TB) string {
+	t.Helper()
+	mark := fmt.Sprintf("mark-%d", marks.Add(1))
+	s.call(t, "GET", "/v1/projects", "", nil, "X-Request-Id: "+mark)
+	until(t, "the log", func() bool { return strings.Contains(s.log.String(), mark) })
+	return s.log.String()
+}
+
+var marks atomic.Int64
+
+func tail(s string, n int) string { return s[max(0, len(s)-n):] }
+
+// boot is start with an account, a project and a key, made over HTTP.
+func boot(t testing.TB, b testkit.Backend, env ...string) *server {
+	t.Helper()
+	s := start(t, "serve", b, env...)
+	s.signUp(t)
+	return s
+}
+
+// signUp makes the server's account, project and key.
+func (s *server) signUp(t testing.TB) {
+	t.Helper()
+	s.owner, s.token, s.project, s.key = s.signedUp(t, "owner@example.com")
+}
+
+// account makes an account with a project and a key that has every scope.
+func (s *server) account(t testing.TB, email string) (token, project, key string) {
+	t.Helper()
+	_, token, project, key = s.signedUp(t, email)
+	return token, project, key
+}
+
+func (s *server) signedUp(t testing.TB, email string) (id, token, project, key string) {
+	t.Helper()
+	u := s.json(t, 201, "POST", "/v1/auth/signup", "", object{"email": email, "password": "correct horse battery"})
+	id, token = u["id"].(string), u["access_token"].(string)
+	project = s.json(t, 201, "POST", "/v1/projects", token, object{"name": "Test"})["id"].(string)
+	key = s.json(t, 201, "POST", "/v1/projects/"+project+"/keys", token, object{"name": "all"})["raw_key"].(string)
+	return id, token, project, key
+}
+
+type object = map[string]any
+
+// answer is what came back.
+type answer struct {
+	*http.Response
+	body []byte
+}
+
+// object returns the body as a JSON object.
+func (a answer) object(t testing.TB) object {
+	t.Helper()
+	var o object
+	if err := json.Unmarshal(a.body, &o); err != nil {
+		t.Fatalf("%s is no JSON object: %v", a.body, err)
+	}
+	return o
+}
+
+// code returns the code of an error, whatever its family.
+func (a answer) code() string {
+	var e struct {
+		Error json.RawMessage `json:"error"`
+		Code  string          `json:"code"`
+	}
+	if json.Unmarshal(a.body, &e) != nil {
+		return ""
+	}
+	if e.Code != "" {
+		return e.Code
+	}
+	var inner struct {
+		Code string `json:"code"`
+	}
+	_ = json.Unmarshal(e.Error, &inner)
+	return inner.Code
+}
+
+// raw sends a request byte by byte over a connection of its own, as a client of any kind would, and reads the answer.
+func (s *server) raw(t testing.TB, method, target string, headers []string, body []byte) answer {
+	t.Helper()
+	a, err := s.tryRaw(method, target, headers, body)
+	if err != nil {
+		t.Fatalf("%s %s: %v", method, target, err)
+	}
+	s.checkContract(t, method, target, a)
+	return a
+}
+
+func (s *server) tryRaw(method, target string, headers []string, body []byte) (answer, error) {
+	conn, err := net.Dial("tcp", s.addr)
+	if err != nil {
+		return answer{}, err
+	}
+	defer conn.Close()
+	_ = conn.SetDeadline(time.Now().Add(90 * time.Second))
+	var head strings.Builder
+	fmt.Fprintf(&head, "%s %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n", method, target, s.addr)
+	for _, h := range headers {
+		head.WriteString(h + "\r\n")
+	}
+	if body != nil && !strings.Contains(strings.ToLower(head.String()), "transfer-encoding:") {
+		fmt.Fprintf(&head, "Content-Length: %d\r\n", len(body))
+	}
+	head.WriteString("\r\n")
+	// A server that refuses a large body may answer and close before it was sent: the answer is what counts.
+	sent := make(chan struct{})
+	go func() {
+		defer close(sent)
+		if _, err := io.WriteString(conn, head.String()); err == nil && body != nil {
+			_, _ = conn.Write(body)
+		}
+	}()
+	res, err := http.ReadResponse(bufio.NewReader(conn), &http.Request{Method: method})
+	if err != nil {
+		return answer{}, err
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	_ = conn.Close()
+	<-sent
+	return answer{res, b}, err
+}
+
+// call is raw with a credential and a JSON body; nil for none.
+func (s *server) call(t testing.TB, method, target, credential string, body any, headers ...string) answer {
+	t.Helper()
+	if credential != "" {
+		headers = append(headers, "Authorization: Bearer "+credential)
+	}
+	var b []byte
+	switch v := body.(type) {
+	case nil:
+	case string:
+		b = []byte(v)
+	case []byte:
+		b = v
+	default:
+		var err error
+		if b, err = json.Marshal(v); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if b != nil {
+		headers = append(headers, "Content-Type: application/json")
+	}
+	return s.raw(t, method, target, headers, b)
+}
+
+// json is call for an answer with a known status and an object.
+func (s *server) json(t testing.TB, status int, method, target, credential string, body any, headers ...string) object {
+	t.Helper()
+	a := s.call(t, method, target, credential, body, headers...)
+	if a.StatusCode != status {
+		t.Fatalf("%s %s: %d %s, want %d", method, target, a.StatusCode, a.body, status)
+	}
+	return a.object(t)
+}
+
+// operations returns what the OpenAPI document has, by method and path, with parameters written as :id.
+func operations(t testing.TB) map[string]*openapi3.Operation {
+	t.Helper()
+	doc, err := openapi3.NewLoader().LoadFromData(api.OpenAPI)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := map[string]*openapi3.Operation{}
+	for path, item := range doc.Paths.Map() {
+		for method, op := range item.Operations() {
+			out[method+" "+strings.NewReplacer("{", ":", "}", "").Replace(path)] = op
+		}
+	}
+	return out
+}
+
+// contract is the OpenAPI document.
+var contract = sync.OnceValues(func() (routers.Router, error) {
+	doc, err := openapi3.NewLoader().LoadFromData(api.OpenAPI)
+	if err != nil {
+		return nil, err
+	}
+	if err := doc.Validate(context.Background(), openapi3.IsOpenAPI31OrLater()); err != nil {
+		return nil, err
+	}
+	for _, media := range []string{"text/event-stream", "text/csv", "application/x-edf", "application/x-bdf"} {
+		openapi3filter.RegisterBodyDecoder(media, openapi3filter.FileBodyDecoder)
+	}
+	return legacy.NewRouter(doc)
+})
+
+// checkContract holds an answer to the OpenAPI document: status, media type and body must stand there.
+func (s *server) checkContract(t testing.TB, method, target string, a answer) {
+	t.Helper()
+	router, err := contract()
+	if err != nil {
+		t.Fatalf("openapi.yaml: %v", err)
+	}
+	if method == "HEAD" || strings.HasSuffix(target, "/") {
+		return // no body; a path that the document's router takes for another
+	}
+	u, err := url.Parse(target)
+	if err != nil {
+		return
+	}
+	req := &http.Request{Method: method, URL: u, Header: http.Header{}, Host: s.addr}
+	route, params, err := router.FindRoute(req)
+	if err != nil {
+		return // unknown paths and methods are not in the document
+	}
+	input := &openapi3filter.ResponseValidationInput{
+		RequestValidationInput: &openapi3filter.RequestValidationInput{Request: req, PathParams: params, Route: route},
+		Status:                 a.StatusCode,
+		Header:                 a.Header,
+		Options:                &openapi3filter.Options{IncludeResponseStatus: true, MultiError: true},
+	}
+	input.SetBodyBytes(a.body)
+	if err := openapi3filter.ValidateResponse(context.Background(), input); err != nil {
+		t.Errorf("%s %s: the answer breaks the contract: %v\n%d %s", method, target, err, a.StatusCode, tail(string(a.body), 2000))
+	}
+}
+
+// awaitLimit is for the longest job of any test, on a machine that other tests keep busy.
+const awaitLimit = 5 * time.Minute
+
+// await reads a job until it is in a final state.
+func (s *server) await(t testing.TB, id string) object {
+	t.Helper()
+	deadline := time.Now().Add(awaitLimit)
+	for time.Now().Before(deadline) {
+		job := s.json(t, 200, "GET", "/api/v1/jobs/"+id+"?wait_for_completion=true&timeout_seconds=20&include=diagnostics", s.key, nil)
+		switch job["status"] {
+		case "completed", "failed", "canceled":
+			return job
+		}
+	}
+	t.Fatalf("job %s is not final after %v", id, awaitLimit)
+	return nil
+}
+
+// until calls fn again and again until it is true; the test fails when that takes too long.
+func until(t testing.TB, what string, fn func() bool) {
+	t.Helper()
+	deadline := time.After(30 * time.Second)
+	again := time.NewTicker(20 * time.Millisecond)
+	defer again.Stop()
+	for !fn() {
+		select {
+		case <-again.C:
+		case <-deadline:
+			t.Fatalf("%s did not come true", what)
+		}
+	}
+}
