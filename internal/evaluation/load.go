@@ -22,8 +22,19 @@ func (e *evaluator) glob(pattern string) []string {
 	return recordings.Glob(e.cfg.Data, pattern)
 }
 
-// folder is a file's folder below the data root, with slashes: the dataset's name.
-func (e *evaluator) folder(file string) string { return path.Dir(e.relative(file)) }
+// folder is a file's folder below the data root, with slashes: the dataset's name. Files in the root itself go by the root's own name,
+// also where it was given as ".".
+func (e *evaluator) folder(file string) string {
+	folder := path.Dir(e.relative(file))
+	if folder != "." {
+		return folder
+	}
+	root, err := filepath.Abs(e.cfg.Data)
+	if err != nil {
+		root = e.cfg.Data
+	}
+	return filepath.Base(root)
+}
 
 func (e *evaluator) relative(file string) string {
 	rel, err := filepath.Rel(e.cfg.Data, file)

@@ -40,7 +40,7 @@ func cued(t *testing.T, file string, seed uint64, trials int, labels map[string]
 // TestPlainRecordingsAreMeasuredByTheirEvents measures a folder of files in no layout, and says of each that is left why.
 func TestPlainRecordingsAreMeasuredByTheirEvents(t *testing.T) {
 	t.Parallel()
-	root := t.TempDir()
+	root := filepath.Join(t.TempDir(), "mine")
 	cued(t, filepath.Join(root, "named.edf"), 1, 8, map[string]string{"left": "left_hand", "right": "Right Hand"})
 	cued(t, filepath.Join(root, "lab", "S001R04.edf"), 2, 8, map[string]string{"left": "T1", "right": "T2"})
 	cued(t, filepath.Join(root, "lab", "S001R08.edf"), 3, 8, map[string]string{"left": "T1", "right": "T2"})
@@ -57,10 +57,10 @@ func TestPlainRecordingsAreMeasuredByTheirEvents(t *testing.T) {
 		rows[row.Dataset+" "+row.Subject+" "+row.Task+" "+row.Pipeline+" "+row.Protocol] = row
 	}
 	for key, n := range map[string]int{
-		". named left_hand/right_hand csp_lda 5-fold by events": 16,
-		". named left_hand/right_hand ts_lr 5-fold by events":   16,
-		"lab S001 left/right imagery csp_lda 5-fold by events":  32,
-		"lab S001 left/right imagery csp_lda leave one run out": 32,
+		"mine named left_hand/right_hand csp_lda 5-fold by events": 16,
+		"mine named left_hand/right_hand ts_lr 5-fold by events":   16,
+		"lab S001 left/right imagery csp_lda 5-fold by events":     32,
+		"lab S001 left/right imagery csp_lda leave one run out":    32,
 	} {
 		if row, ok := rows[key]; !ok || row.N != n || row.Metrics["accuracy"] < 0.6 {
 			t.Errorf("%s: %+v", key, row)
