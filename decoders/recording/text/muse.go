@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/neurod/neurod/decoders/recording"
+	"github.com/neurod/neurod/decoders/recording/clock"
 )
 
 const (
@@ -36,7 +37,7 @@ var MuseReader = readerOf(MuseCSV, "Muse CSV", func(head []byte) recording.Forma
 }))
 
 // museTiming is what is known of all Muse headsets: they have no counter in their files.
-func museTiming() timing { return timing{device: ratesOf("Muse"), byStamps: true} }
+func museTiming() clock.Timing { return clock.Timing{Device: clock.RatesOf("Muse"), ByStamps: true} }
 
 // museRows reads a muse-lsl CSV row by row.
 type museRows struct {
@@ -81,7 +82,7 @@ func openMuseRows(lines *lineReader, rec *recording.Recording, _ string) (rowRea
 	return m, nil
 }
 
-func (m *museRows) timing() timing { return museTiming() }
+func (m *museRows) timing() clock.Timing { return museTiming() }
 
 func (m *museRows) next(r *row) error {
 	if r.values == nil {
@@ -146,8 +147,9 @@ var MindMonitorReader = readerOf(MindMonitor, "Mind Monitor CSV", func(head []by
 // pickedAtIntervals marks rows that are single values out of the headset's samples as no waveform.
 func pickedAtIntervals(r *recording.Recording) {
 	// A Muse samples at 220 or 256 Hz; far fewer rows are picks from that stream.
-	if rate := r.Channels[0].Rate; rate < slowest && !r.Irregular {
+	if rate := r.Channels[0].Rate; rate < clock.Slowest && !r.Irregular {
 		r.Irregular = true
+		r.Remedy = "Set Recording Interval to Constant in the settings of the app and record again: it then writes every sample"
 		r.Warnf("one row every %.3g s: the app recorded at an interval, so the raw columns are single values and no waveform", 1/rate)
 	}
 }
@@ -205,9 +207,9 @@ func openMindMonitorRows(lines *lineReader, rec *recording.Recording, _ string) 
 	return m, nil
 }
 
-func (m *mindMonitorRows) timing() timing {
+func (m *mindMonitorRows) timing() clock.Timing {
 	t := museTiming()
-	t.atIntervals = true
+	t.AtIntervals = true
 	return t
 }
 

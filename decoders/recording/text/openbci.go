@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/neurod/neurod/decoders/recording"
+	"github.com/neurod/neurod/decoders/recording/clock"
 )
 
 // OpenBCI is the text that the OpenBCI GUI records and plays back, documented with the GUI: versions 2 to 6, and the
@@ -97,16 +98,16 @@ func (b *openBCIRows) next(r *row) error {
 }
 
 // timing knows the boards by name, and where there is none by how many channels they have.
-func (b *openBCIRows) timing() timing {
+func (b *openBCIRows) timing() clock.Timing {
 	board := strings.ToLower(b.rec.Device)
-	t := timing{header: b.rate, hasCounter: true, counters: slices.Concat(byteCounters, ganglionCounters), device: ratesOf("Cyton")}
+	t := clock.Timing{Header: b.rate, HasCounter: true, Counters: slices.Concat(clock.ByteCounters, clock.GanglionCounters), Device: clock.RatesOf("Cyton")}
 	switch {
 	case strings.Contains(board, "ganglion"), board == "" && b.exg == 4:
-		t.device, t.counters = ratesOf("Ganglion"), slices.Concat(ganglionCounters, byteCounters)
+		t.Device, t.Counters = clock.RatesOf("Ganglion"), slices.Concat(clock.GanglionCounters, clock.ByteCounters)
 	case strings.Contains(board, "daisy"), board == "" && b.exg == 16:
-		t.device = ratesOf("Daisy")
+		t.Device = clock.RatesOf("Daisy")
 	case strings.Contains(board, "wifi"):
-		t.device = nil // its rate can be set
+		t.Device = nil // its rate can be set
 	}
 	return t
 }
@@ -301,8 +302,8 @@ func (b *openBCIRows) finish(samples int) error {
 	b.cells.warnings(rec, func(i int) string { return b.names[i] })
 	if b.rate == 0 && b.stamp < 0 {
 		t := b.timing() // the Cyton's rate, also on its SD card unless it was set otherwise
-		if len(t.device) > 0 {
-			rec.Warnf("the file does not tell its sampling rate: %g Hz is assumed for %d channels", t.device[0], b.exg)
+		if len(t.Device) > 0 {
+			rec.Warnf("the file does not tell its sampling rate: %g Hz is assumed for %d channels", t.Device[0], b.exg)
 		}
 	}
 	return nil

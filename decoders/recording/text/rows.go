@@ -2,7 +2,7 @@
 // numbers from anywhere, BrainFlow and EmotivPRO among them.
 //
 // A format gives its rows one after the other (rowReader); what is read of them, whole, surveyed or as a stream, and which samples were
-// lost (rowClock), is the same for all.
+// lost (package clock), is the same for all.
 package text
 
 import (
@@ -14,6 +14,7 @@ import (
 
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/recording"
+	"github.com/neurod/neurod/decoders/recording/clock"
 )
 
 // row is what one line of a text format says. Its memory is used again for the next.
@@ -34,7 +35,7 @@ type rowReader interface {
 	// next reads the next line that says something, and returns io.EOF after the last.
 	next(*row) error
 	// timing tells what is known of the rows' time when the first of them are read.
-	timing() timing
+	timing() clock.Timing
 	// finish completes the recording's header, where much is only known at the end, given the number of samples. Errors
 	// are those of a file that has too few good rows.
 	finish(samples int) error
@@ -98,7 +99,7 @@ func readWhole(format recording.Format, open openRows, src *recording.Source, na
 		marks   []textMark
 		granted int
 	)
-	clk := &rowClock{timing: rows.timing}
+	clk := clock.New(rows.timing)
 	for {
 		err := rows.next(&r)
 		if errors.Is(err, io.EOF) {
@@ -123,7 +124,7 @@ func readWhole(format recording.Format, open openRows, src *recording.Source, na
 			}
 			granted += more
 		}
-		clk.add(r.counter, r.stamp, r.line)
+		clk.Add(r.counter, r.stamp, r.line)
 		for i, v := range r.values {
 			rec.Channels[i].Samples = append(rec.Channels[i].Samples, v)
 		}
@@ -192,27 +193,29 @@ func rateOf(r *recording.Recording) float64 {
 }
 
 // setClock gives all channels the rate that their rows tell, and returns what is missing between them.
-func setClock(r *recording.Recording, clk *rowClock) ([]recording.RowGap, error) {
-	c, ok := clk.finish(r)
-	t := clk.timing()
-	if !ok && !t.rateUnknown {
-		return nil, recording.Malformed(r.Format, map[string]any{"rows": clk.n}, "%d rows of increasing time are too few to tell the rate", clk.n)
+func setClock(r *recording.Recording, clk *clock.Rows) ([]recording.RowGap, error) {
+	c, ok := clk.Finish(r)
+	t := clk.Timing()
+	if !ok && !t.RateUnknown {
+		return nil, recording.Malformed(r.Format, map[string]any{"rows": clk.Len()}, "%d rows of increasing time are too few to tell the rate", clk.Len())
 	}
 	for i := range r.Channels {
-		r.Channels[i].Rate = c.rate
+		r.Channels[i].Rate = c.Rate
 	}
-	r.Irregular = c.irregular
-	if t.atIntervals {
+	if r.Irregular = c.Irregular; c.Irregular {
+		r.Remedy = "Export every sample, one a row, with the device's own time stamps or sample counter, or without any and with the sampling rate"
+	}
+	if t.AtIntervals {
 		pickedAtIntervals(r)
 	}
 	if r.Irregular {
 		return nil, nil
 	}
-	if c.rate == 0 {
+	if c.Rate == 0 {
 		r.Warnf("the table does not tell its sampling rate")
 		return nil, nil
 	}
-	return c.gaps, nil
+	return c.Gaps, nil
 }
 
 // survey is Survey for the text formats.
@@ -226,7 +229,7 @@ func survey(format recording.Format, open openRows, src *recording.Source, name 
 		r row
 		n int
 	)
-	clk := &rowClock{timing: rows.timing}
+	clk := clock.New(rows.timing)
 	for {
 		if err = rows.next(&r); err != nil {
 			break
@@ -238,7 +241,7 @@ func survey(format recording.Format, open openRows, src *recording.Source, name 
 			begins(rec, &r)
 			plan.Start = r.at
 		}
-		clk.add(r.counter, r.stamp, r.line)
+		clk.Add(r.counter, r.stamp, r.line)
 		n++
 	}
 	if !errors.Is(err, io.EOF) {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/neurod/neurod/decoders/recording"
+	"github.com/neurod/neurod/decoders/recording/clock"
 )
 
 // Table is a plain text table of numbers: one row a sample, one column a channel, with or without a line of names.
@@ -205,8 +206,8 @@ func stampOf(cell string) float64 {
 	return math.NaN()
 }
 
-func (t *tableRows) timing() timing {
-	return timing{rateUnknown: true, header: t.rate, device: t.device, hasCounter: slices.Contains(t.roles, roleCounter), counters: slices.Concat(tableCounters, ganglionCounters)}
+func (t *tableRows) timing() clock.Timing {
+	return clock.Timing{RateUnknown: true, Header: t.rate, Device: t.device, HasCounter: slices.Contains(t.roles, roleCounter), Counters: slices.Concat(clock.TableCounters, clock.GanglionCounters)}
 }
 
 func (t *tableRows) comment(line string) {
@@ -343,7 +344,7 @@ func (t *tableRows) guess(line string) []role {
 		return true
 	}
 	if b, ok := brainFlowBoards[len(roles)]; ok && epoch(b.stamp) {
-		t.rec.Device, t.device, t.brainFlow = "BrainFlow "+b.name, ratesOf(b.name), true
+		t.rec.Device, t.device, t.brainFlow = "BrainFlow "+b.name, clock.RatesOf(b.name), true
 		t.names = make([]string, len(roles))
 		for i := range roles {
 			switch {

@@ -1,4 +1,5 @@
-package text
+// Package clock finds what was lost between samples that carry their time: rows of text and samples of streams.
+package clock
 
 import (
 	"cmp"
@@ -9,31 +10,31 @@ import (
 	"github.com/neurod/neurod/decoders/recording"
 )
 
-// Lost samples in text files. Headsets write a row a sample, and what is lost on the way (Bluetooth, a full buffer, a
+// Rows finds lost samples. Headsets write a row a sample, and what is lost on the way (Bluetooth, a full buffer, a
 // dongle that was unplugged) is simply not there. Three things tell the true time of a row, each checking the others:
 //
 //	nominal rate    of the header, or of the device: crystals are right to 0.1 %
 //	sample counter  exact, but it wraps, and every board counts in its own way
 //	time stamps     know no wrap, but jitter and come in bursts, because most are of the arrival at the computer
 //
-// rowClock takes the rows one after the other and holds some thousand of them. The counter tells how many samples lie
+// Rows takes the rows one after the other and holds some thousand of them. The counter tells how many samples lie
 // between two rows, up to whole cycles; the time stamps tell how many cycles. Without a counter, a loss is a lasting step of
 // the delay e = stamp - position/rate: what is only late catches up again, so the lower envelopes of e before and behind a
 // row differ by what is missing there, and by nothing else. Where the clocks disagree the recording says so, with the line.
-type rowClock struct {
-	timing func() timing // asked once the first rows are read
+type Rows struct {
+	timing func() Timing // asked once the first rows are read
 
 	header   float64   // Hz the file states, 0 for none
 	device   []float64 // Hz the device samples at
 	hasCount bool      // there is a column for it
 
-	rows    []clockRow // the first have been judged when begun, else none
-	at      int        // of rows, the next to be judged
-	base    int        // number of rows[0]
+	rows    []row // the first have been judged when begun, else none
+	at      int   // of rows, the next to be judged
+	base    int   // number of rows[0]
 	begun   bool
 	stamped bool // the stamps are of use
 	counted bool // the counter is
-	rule    counterRule
+	rule    Counter
 	rate    float64 // Hz by which rows are judged
 	window  int     // rows of an envelope
 	noise   float64 // s, of the difference of two envelopes
@@ -47,7 +48,7 @@ type rowClock struct {
 	adjust      float64 // s of e that are explained, by whole cycles, losses without a counter, and disagreements
 	lost        int64   // samples so far
 	gaps        []recording.RowGap
-	disagree    []clockFault
+	disagree    []fault
 	faults      int
 	unexplained int // steps of the counter that cannot be told, without stamps
 
@@ -58,21 +59,21 @@ type rowClock struct {
 	beyond      bool // more gaps than are kept
 }
 
-// timing is what a format knows of its rows' time.
-type timing struct {
-	header     float64       // Hz, 0 where the file states none
-	device     []float64     // Hz the device samples at, the usual one first; nil where it is not known
-	hasCounter bool          // rows have a sample index
-	counters   []counterRule // how the device may count
-	// rateUnknown tells that a file of the format may have no rate.
-	rateUnknown bool
-	// atIntervals tells that rows may be single samples out of the device's, one now and then.
-	atIntervals bool
-	byStamps    bool // nothing but time stamps tells that rows are a waveform, and at which rate
+// Timing is what a format knows of its rows' time.
+type Timing struct {
+	Header     float64   // Hz, 0 where the file states none
+	Device     []float64 // Hz the device samples at, the usual one first; nil where it is not known
+	HasCounter bool      // rows have a sample index
+	Counters   []Counter // how the device may count
+	// RateUnknown tells that a file of the format may have no rate.
+	RateUnknown bool
+	// AtIntervals tells that rows may be single samples out of the device's, one now and then.
+	AtIntervals bool
+	ByStamps    bool // nothing but time stamps tells that rows are a waveform, and at which rate
 }
 
-// clockRow is what a row tells of its time.
-type clockRow struct {
+// row is what a row tells of its time.
+type row struct {
 	counter  int64   // -1 for none
 	stamp    float64 // s, NaN for none
 	line     int
@@ -81,31 +82,31 @@ type clockRow struct {
 	step     int64 // of it from the row before
 }
 
-// clockFault is a place where the clocks do not agree.
-type clockFault struct {
+// fault is a place where the clocks do not agree.
+type fault struct {
 	line             int
 	counter, stamped float64 // samples missing by the one and by the other
 }
 
-// ratesOf are the rates of a device, Hz, the usual one first.
-func ratesOf(device string) []float64 {
+// RatesOf are the rates of a device, Hz, the usual one first.
+func RatesOf(device string) []float64 {
 	m, _ := recording.Device(device)
 	return m.Rates
 }
 
-// slowest is below the rate of any headset, Hz: rows that are rarer are picked out of its samples.
-const slowest = 100
+// Slowest is below the rate of any headset, Hz: rows that are rarer are picked out of its samples.
+const Slowest = 100
 
 const (
-	clockHead = 1 << 14 // rows that are looked at before the first is judged: a minute
-	mostGaps  = 1 << 16 // of a recording; a hostile one has a gap after every sample
+	head     = 1 << 14 // rows that are looked at before the first is judged: a minute
+	mostGaps = 1 << 16 // of a recording; a hostile one has a gap after every sample
 )
 
 // nominal rates of the headsets that write time stamps instead of a rate, Hz.
 var nominalRates = []float64{100, 125, 128, 200, 220, 250, 256, 300, 500, 512, 1000, 1024, 2000, 2048}
 
-// counterRule is how a board numbers its packets: position gives the sample that a number stands for within the cycle.
-type counterRule struct {
+// Counter is how a board numbers its packets: position gives the sample that a number stands for within the cycle.
+type Counter struct {
 	name     string
 	cycle    int64 // samples; 0 where it never begins anew
 	repeat   func(v int64) int64
@@ -115,8 +116,8 @@ type counterRule struct {
 }
 
 // everyNth counts 0 ... modulo-1 in steps, with as many rows for each number.
-func everyNth(name string, low, modulo, step, rows int64) counterRule {
-	r := counterRule{name: name, repeat: func(int64) int64 { return rows }, step: step, modulo: modulo}
+func everyNth(name string, low, modulo, step, rows int64) Counter {
+	r := Counter{name: name, repeat: func(int64) int64 { return rows }, step: step, modulo: modulo}
 	if modulo > 0 {
 		r.cycle = modulo / step * rows
 	}
@@ -131,13 +132,13 @@ func everyNth(name string, low, modulo, step, rows int64) counterRule {
 // other half of a sample) and "Ganglion Data Format"; the numbers of the Ganglion's firmware 2 and 3 as BrainFlow passes
 // them on (src/board_controller/openbci/ganglion_native.cpp).
 var (
-	byteCounters = []counterRule{
+	ByteCounters = []Counter{
 		everyNth("0-255", 0, 256, 1, 1), everyNth("every second of 0-255", 0, 256, 2, 1), everyNth("0-255 with two samples each", 0, 256, 1, 2),
 	}
 	// Tables come from all kinds of devices; Emotiv's count to 127 or 128.
-	tableCounters = append(slices.Clone(byteCounters), everyNth("0-127", 0, 128, 1, 1), everyNth("0-128", 0, 129, 1, 1))
+	TableCounters = append(slices.Clone(ByteCounters), everyNth("0-127", 0, 128, 1, 1), everyNth("0-128", 0, 129, 1, 1))
 
-	ganglionCounters = []counterRule{
+	GanglionCounters = []Counter{
 		// Firmware 2: packet 0 is one raw sample; 1-100 (18 bit, with accelerometer) and 101-200 (19 bit) hold two each.
 		{name: "Ganglion, firmware 2", cycle: 201, repeat: func(v int64) int64 { return min(v, 1) + 1 }, position: func(v int64) (int64, bool) {
 			switch {
@@ -157,12 +158,21 @@ var (
 	}
 )
 
-// add takes the next row. counter is -1 and stamp NaN where the row has none.
-func (c *rowClock) add(counter int64, stamp float64, line int) {
+// New begins a clock. timing is asked once, when the first rows have been taken: a header may have come with them.
+func New(timing func() Timing) *Rows { return &Rows{timing: timing} }
+
+// Timing tells what is known of the rows' time.
+func (c *Rows) Timing() Timing { return c.timing() }
+
+// Len returns how many rows were taken.
+func (c *Rows) Len() int { return c.n }
+
+// Add takes the next row. counter is -1 and stamp NaN where the row has none.
+func (c *Rows) Add(counter int64, stamp float64, line int) {
 	if math.IsInf(stamp, 0) || math.Abs(stamp) > 1e15 {
 		stamp = math.NaN()
 	}
-	r := clockRow{counter: counter, stamp: stamp, line: line}
+	r := row{counter: counter, stamp: stamp, line: line}
 	if n := len(c.rows); n > 0 && c.rows[n-1].counter == counter {
 		r.run = c.rows[n-1].run + 1
 	}
@@ -171,7 +181,7 @@ func (c *rowClock) add(counter int64, stamp float64, line int) {
 	switch {
 	case c.begun:
 		c.place(len(c.rows) - 1)
-	case len(c.rows) >= clockHead:
+	case len(c.rows) >= head:
 		c.begin()
 	}
 	if c.begun {
@@ -180,12 +190,12 @@ func (c *rowClock) add(counter int64, stamp float64, line int) {
 }
 
 // begin learns from the first rows how this file counts and what its stamps are worth.
-func (c *rowClock) begin() {
+func (c *Rows) begin() {
 	c.begun = true
 	t := c.timing()
-	c.header, c.device, c.hasCount = t.header, t.device, t.hasCounter
-	if t.hasCounter {
-		c.rule, c.counted = chooseCounter(t.counters, c.rows)
+	c.header, c.device, c.hasCount = t.Header, t.Device, t.HasCounter
+	if t.HasCounter {
+		c.rule, c.counted = chooseCounter(t.Counters, c.rows)
 	}
 	rises, falls := 0, 0
 	for i := range c.rows {
@@ -213,13 +223,13 @@ func (c *rowClock) begin() {
 }
 
 // place gives the newest row its position.
-func (c *rowClock) place(i int) {
+func (c *Rows) place(i int) {
 	c.position(i)
 	c.measure(i)
 }
 
 // position places a row by the counter.
-func (c *rowClock) position(i int) {
+func (c *Rows) position(i int) {
 	if i == 0 {
 		return
 	}
@@ -232,7 +242,7 @@ func (c *rowClock) position(i int) {
 }
 
 // measure takes a row's stamp into account for the rate.
-func (c *rowClock) measure(i int) {
+func (c *Rows) measure(i int) {
 	r := &c.rows[i]
 	if !c.stamped || math.IsNaN(r.stamp) {
 		return
@@ -244,14 +254,14 @@ func (c *rowClock) measure(i int) {
 
 // between returns how many samples later than row a row b is, by the counter: at least 1, and no more than a cycle. atBegin
 // tells that a is the first of the file, which may begin within a packet.
-func (rule *counterRule) between(a, b *clockRow, atBegin bool) int64 {
+func (rule *Counter) between(a, b *row, atBegin bool) int64 {
 	from, ok := rule.position(a.counter)
 	to, ok2 := rule.position(b.counter)
 	if a.counter < 0 || b.counter < 0 || !ok || !ok2 {
 		return 1
 	}
 	// Which of the rows with its number a row is.
-	nth := func(r *clockRow) int64 { return r.run % rule.repeat(r.counter) }
+	nth := func(r *row) int64 { return r.run % rule.repeat(r.counter) }
 	before := nth(a)
 	if atBegin && a.counter != b.counter {
 		before = rule.repeat(a.counter) - 1
@@ -264,7 +274,7 @@ func (rule *counterRule) between(a, b *clockRow, atBegin bool) int64 {
 }
 
 // explains tells whether row b follows row a without a loss.
-func (rule *counterRule) explains(a, b *clockRow) bool {
+func (rule *Counter) explains(a, b *row) bool {
 	if _, known := rule.position(b.counter); !known || b.counter < 0 {
 		return false
 	}
@@ -282,11 +292,11 @@ func (rule *counterRule) explains(a, b *clockRow) bool {
 }
 
 // chooseCounter returns the rule by which most rows follow each other. ok is false where none explains half of them.
-func chooseCounter(rules []counterRule, rows []clockRow) (best counterRule, ok bool) {
+func chooseCounter(rules []Counter, rows []row) (best Counter, ok bool) {
 	if len(rows) < 2 {
 		return best, true // nothing is lost between less
 	}
-	share := func(r *counterRule) float64 {
+	share := func(r *Counter) float64 {
 		n := 0
 		for i := 1; i < len(rows); i++ {
 			if r.explains(&rows[i-1], &rows[i]) {
@@ -311,7 +321,7 @@ func chooseCounter(rules []counterRule, rows []clockRow) (best counterRule, ok b
 }
 
 // learnCounter finds step, modulus and repetitions of a counter that is none of the known ones.
-func learnCounter(rows []clockRow) (rule counterRule, wrapsSeen int) {
+func learnCounter(rows []row) (rule Counter, wrapsSeen int) {
 	steps, wraps, runs := map[int64]int{}, map[[2]int64]int{}, map[int64]int{}
 	run := int64(1)
 	for i := 1; i < len(rows); i++ {
@@ -336,7 +346,7 @@ func learnCounter(rows []clockRow) (rule counterRule, wrapsSeen int) {
 	step, ok := most(steps)
 	rows1, ok2 := most(runs)
 	if !ok || !ok2 {
-		return counterRule{}, 0
+		return Counter{}, 0
 	}
 	wrap, wrapped := most(wraps)
 	if !wrapped {
@@ -368,7 +378,7 @@ func less[K comparable](a, b K) bool {
 }
 
 // learnStamps estimates the rate by the stamps, and how steady they are.
-func (c *rowClock) learnStamps() {
+func (c *Rows) learnStamps() {
 	spans := newSpans()
 	for _, r := range c.rows {
 		if !math.IsNaN(r.stamp) {
@@ -418,7 +428,7 @@ func (c *rowClock) learnStamps() {
 
 // likely returns the rate that the file states or the device samples at, or else any headset, where a good part of the spans
 // have it; the others have losses in them.
-func (c *rowClock) likely(spans []intervals) (float64, bool) {
+func (c *Rows) likely(spans []intervals) (float64, bool) {
 	share := func(hz float64) (most float64) {
 		for k := range spans {
 			n := 0
@@ -456,7 +466,7 @@ func (c *rowClock) likely(spans []intervals) (float64, bool) {
 }
 
 // late is how late a stamp may be against the earliest around it, in s: bursts and jitter.
-func (c *rowClock) late() float64 {
+func (c *Rows) late() float64 {
 	var late []float64
 	e := func(i int) float64 { return c.rows[i].stamp - float64(c.rows[i].position)/c.rate }
 	for i := 0; i < len(c.rows) && len(late) < 4096; i++ {
@@ -478,7 +488,7 @@ func (c *rowClock) late() float64 {
 }
 
 // envelopeNoise is how far apart the envelopes before and behind an ordinary row are, in s.
-func (c *rowClock) envelopeNoise(w int, ordinary float64) float64 {
+func (c *Rows) envelopeNoise(w int, ordinary float64) float64 {
 	e := make([]float64, len(c.rows))
 	for i, r := range c.rows {
 		e[i] = r.stamp - float64(r.position)/c.rate
@@ -506,7 +516,7 @@ func (c *rowClock) envelopeNoise(w int, ordinary float64) float64 {
 }
 
 // nearest returns the rate that the device, or else any headset, samples at, within a share of hz.
-func (c *rowClock) nearest(hz, share float64) (float64, bool) {
+func (c *Rows) nearest(hz, share float64) (float64, bool) {
 	candidates := nominalRates
 	if c.header > 0 {
 		candidates = append([]float64{c.header}, candidates...)
@@ -517,7 +527,7 @@ func (c *rowClock) nearest(hz, share float64) (float64, bool) {
 }
 
 // judge looks at the rows that have enough others behind them; at the end, at all.
-func (c *rowClock) judge(end bool) {
+func (c *Rows) judge(end bool) {
 	behind := c.window
 	if !c.stamped {
 		behind = 0
@@ -531,7 +541,7 @@ func (c *rowClock) judge(end bool) {
 		c.row(c.at)
 		c.at++
 	}
-	if keep := c.at - max(c.window, 2) - 2; keep > 4*clockHead || c.at > 4*clockHead && keep > 0 {
+	if keep := c.at - max(c.window, 2) - 2; keep > 4*head || c.at > 4*head && keep > 0 {
 		c.rows = c.rows[:copy(c.rows, c.rows[keep:])]
 		c.base += keep
 		c.at -= keep
@@ -539,7 +549,7 @@ func (c *rowClock) judge(end bool) {
 }
 
 // row looks for a loss before a row.
-func (c *rowClock) row(i int) {
+func (c *Rows) row(i int) {
 	r := &c.rows[i]
 	at := c.base + i
 	missing := int64(0)
@@ -569,7 +579,7 @@ func (c *rowClock) row(i int) {
 }
 
 // missing returns how many samples are missing before row i.
-func (c *rowClock) missing(i int) int64 {
+func (c *Rows) missing(i int) int64 {
 	r := &c.rows[i]
 	counted := r.step - 1
 	if !c.stamped {
@@ -635,7 +645,7 @@ func (c *rowClock) missing(i int) int64 {
 
 // later tells whether the step does not belong to row i but to one within the window behind it, as it does where the rows
 // before a loss were late: most of the step must lie in the time before one row.
-func (c *rowClock) later(i int, step float64) bool {
+func (c *Rows) later(i int, step float64) bool {
 	unexplained := func(k int) float64 { // samples between a row and the one before
 		return (c.rows[k].stamp-c.rows[k-1].stamp)*c.rate - float64(c.rows[k].step)
 	}
@@ -650,73 +660,73 @@ func (c *rowClock) later(i int, step float64) bool {
 	return false
 }
 
-func (c *rowClock) fault(i int, counter, stamped float64) {
+func (c *Rows) fault(i int, counter, stamped float64) {
 	c.faults++
 	if len(c.disagree) < 3 {
-		c.disagree = append(c.disagree, clockFault{c.rows[i].line, counter, stamped})
+		c.disagree = append(c.disagree, fault{c.rows[i].line, counter, stamped})
 	}
 }
 
-// clock is what the rows told.
-type clock struct {
-	rate      float64 // Hz
-	irregular bool
-	gaps      []recording.RowGap
+// Told is what the rows told.
+type Told struct {
+	Rate      float64 // Hz
+	Irregular bool
+	Gaps      []recording.RowGap
 }
 
-// finish judges the last rows. ok is false where nothing tells the rate.
-func (c *rowClock) finish(rec *recording.Recording) (out clock, ok bool) {
+// Finish judges the last rows. ok is false where nothing tells the rate.
+func (c *Rows) Finish(rec *recording.Recording) (out Told, ok bool) {
 	if !c.begun {
 		c.begin()
 	}
 	c.judge(true)
-	out.gaps = c.gaps
-	out.rate = c.header
+	out.Gaps = c.gaps
+	out.Rate = c.header
 	measured := 0.0
 	t := c.timing()
-	if t.byStamps && !c.stamped {
+	if t.ByStamps && !c.stamped {
 		return out, false
 	}
 	if c.stamped {
 		var spread float64
 		_, spread = estimate(c.spans)
 		_, even := c.likely(c.spans)
-		out.irregular = spread > 0.1 && !even && !(c.counted && c.header > 0)
+		out.Irregular = spread > 0.1 && !even && !(c.counted && c.header > 0)
 		// Samples, those lost among them, by the time from the first packet to the last.
 		if covered := c.last.stamp - c.first.stamp; covered > 0 && c.last.position > c.first.position {
 			measured = (c.last.position - c.first.position) / covered
-			if t.byStamps && c.rate < slowest {
-				measured, out.gaps = float64(c.n-2)/covered, nil // no waveform: what lies between the rows is not lost
+			if t.ByStamps && c.rate < Slowest {
+				measured, out.Gaps = float64(c.n-2)/covered, nil // no waveform: what lies between the rows is not lost
 			}
 		} else {
 			measured = c.rate
 		}
 	}
-	if out.irregular {
+	if out.Irregular {
 		measured = c.rate
 	}
 	agrees := func(hz float64) bool { return hz > 0 && math.Abs(hz-measured) <= 0.02*hz }
 	switch near, isNear := c.nearest(measured, 0.005); {
-	case measured == 0 && out.rate == 0:
-		out.rate = c.rate // the device's, where neither header nor stamps tell
+	case measured == 0 && out.Rate == 0:
+		out.Rate = c.rate // the device's, where neither header nor stamps tell
 	case measured == 0:
-	case out.rate == 0 && c.nominal && math.Abs(measured-c.rate) <= 0.02*c.rate:
-		out.rate = c.rate
-	case out.rate == 0 && isNear:
-		out.rate = near
-	case out.rate == 0:
-		out.rate = measured
-	case !agrees(out.rate) && isNear && slices.Contains(c.device, near) && !slices.Contains(c.device, out.rate):
-		rec.Warnf("the header says %g Hz; the device samples at %g Hz, and so say the time stamps: %g Hz is used", out.rate, near, near)
-		out.rate = near
-	case !agrees(out.rate) && c.last.stamp-c.first.stamp > 2:
-		rec.Warnf("the clocks disagree: the header says %g Hz, the time stamps %.6g Hz; %g Hz is used", out.rate, measured, out.rate)
+	case out.Rate == 0 && c.nominal && math.Abs(measured-c.rate) <= 0.02*c.rate:
+		out.Rate = c.rate
+	case out.Rate == 0 && isNear:
+		out.Rate = near
+	case out.Rate == 0:
+		out.Rate = measured
+	case !agrees(out.Rate) && isNear && slices.Contains(c.device, near) && !slices.Contains(c.device, out.Rate):
+		rec.Warnf("the header says %g Hz; the device samples at %g Hz, and so say the time stamps: %g Hz is used", out.Rate, near, near)
+		out.Rate = near
+	case !agrees(out.Rate) && c.last.stamp-c.first.stamp > 2:
+		rec.Warnf("the clocks disagree: the header says %g Hz, the time stamps %.6g Hz; %g Hz is used", out.Rate, measured, out.Rate)
 	}
 	c.warnings(rec, out)
-	return out, out.rate > 0
+	return out, out.Rate > 0
 }
 
-func (c *rowClock) warnings(rec *recording.Recording, out clock) {
+func (c *Rows) warnings(rec *recording.Recording, out Told) {
 	if c.hasCount && !c.counted && c.n > 2 {
 		how := "nothing tells what was lost"
 		if c.stamped {
@@ -741,15 +751,15 @@ func (c *rowClock) warnings(rec *recording.Recording, out clock) {
 	if c.beyond {
 		rec.Warnf("only the first %d gaps were kept", mostGaps)
 	}
-	if out.irregular {
-		rec.Warnf("the rows are not evenly spaced: %.4g Hz is only their average", out.rate)
+	if out.Irregular {
+		rec.Warnf("the rows are not evenly spaced: %.4g Hz is only their average", out.Rate)
 	}
-	if n := len(out.gaps); n > 0 && !out.irregular {
+	if n := len(out.Gaps); n > 0 && !out.Irregular {
 		lost := decoders.Counted(int(c.lost), "sample") + " were"
 		if c.lost == 1 {
 			lost = "1 sample was"
 		}
-		rec.Warnf("%s lost, in %s, the first after %.6g s", lost, decoders.Counted(n, "place"), float64(out.gaps[0].Row)/out.rate)
+		rec.Warnf("%s lost, in %s, the first after %.6g s", lost, decoders.Counted(n, "place"), float64(out.Gaps[0].Row)/out.Rate)
 	}
 }
 
@@ -816,7 +826,7 @@ func (v *intervals) add(stamp, position float64) {
 		first := v.points[v.from]
 		if d, k := last.stamp-first.stamp, last.position-first.position; k > 0 && d > 0 && (d >= v.seconds || v.n < 64 && n-v.from > 1) {
 			every := 1 // fewer the longer the file is
-			for n := clockHead; n < v.n; n *= 16 {
+			for n := head; n < v.n; n *= 16 {
 				every *= 16
 			}
 			if v.n%every == 0 {
