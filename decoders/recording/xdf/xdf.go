@@ -19,6 +19,7 @@ import (
 
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/recording"
+	"github.com/neurod/neurod/decoders/recording/clock"
 )
 
 // XDF is the Extensible Data Format of the Lab Streaming Layer: Kothe et al. 2014, XDF specification 1.0. A file holds
@@ -803,34 +804,43 @@ func fitLine(offsets []offset) (slope, level, middle float64) {
 // measure finds the stream's true rate and gaps, and replaces the jittered stamps by a line through each stretch
 // between gaps. It tells whether the stamps increase.
 func (s *stream) measure() bool {
-	n := len(s.stamps)
-	interval := 1 / s.rate
-	bounds := []int{0}
-	for i := 1; i < n; i++ {
-		// A pause of a second, or a clock that jumps back by as much, starts a new stretch.
-		if d := s.stamps[i] - s.stamps[i-1]; math.Abs(d) > 1 && math.Abs(d) > 20*interval {
-			bounds = append(bounds, i)
-		}
+	bounds := s.stretches()
+	lines := make([]line, len(bounds)-1)
+	var all line // what the stretches say of the rate together
+	for k := range lines {
+		lines[k] = fit(s.stamps[bounds[k]:bounds[k+1]])
+		all.sxx, all.sxy = all.sxx+lines[k].sxx, all.sxy+lines[k].sxy
 	}
-	bounds = append(bounds, n)
+	interval := 1 / s.rate
+	if all.sxx > 0 {
+		interval = all.sxy / all.sxx
+	}
+	if !(interval > 0) {
+		return false
+	}
+	// A clock that is not quite even is followed by stretches that are long enough to show it; jitter tilts shorter ones.
+	const long = 10 // s
 	var covered, counted float64
-	for k := 1; k < len(bounds); k++ {
-		a, b := bounds[k-1], bounds[k]
-		first, slope := regress(s.stamps[a:b], interval)
-		if !(slope > 0) {
-			return false
+	for k, l := range lines {
+		a, b := bounds[k], bounds[k+1]
+		slope := interval
+		if n := float64(b - a); n > 1 && n*interval >= long {
+			if slope = l.sxy / l.sxx; !(slope > 0) {
+				return false
+			}
 		}
 		for i := a; i < b; i++ {
-			s.stamps[i] = first + slope*float64(i-a)
+			s.stamps[i] = l.mean + slope*(float64(i-a)-float64(b-a-1)/2)
 		}
 		covered += slope * float64(b-a)
 		counted += float64(b - a)
-		if k > 1 {
-			if gap := s.stamps[a] - s.stamps[a-1] - interval; gap > 0 && len(s.gaps) < recording.MostEvents {
-				s.gaps = append(s.gaps, recording.Gap{At: float64(a), Length: gap})
-			} else if gap < -1 {
-				return false
-			}
+		if k == 0 {
+			continue
+		}
+		if gap := s.stamps[a] - s.stamps[a-1] - interval; gap > 0 && len(s.gaps) < recording.MostEvents {
+			s.gaps = append(s.gaps, recording.Gap{At: float64(a), Length: gap})
+		} else if gap < -1 {
+			return false
 		}
 	}
 	s.start = s.stamps[0]
@@ -844,23 +854,125 @@ func (s *stream) measure() bool {
 	return recording.IsFinite(s.start, s.eff) && s.eff > 0
 }
 
-// regress fits stamps by first + slope·i. A single stamp has the nominal interval as slope.
-func regress(stamps []float64, interval float64) (first, slope float64) {
-	n := float64(len(stamps))
-	if n < 2 {
-		return stamps[0], interval
+// stretches returns where the stream's stamps jump, its first sample and its end among them. A pause of a second, or a clock that jumps back
+// by as much, is seen from two stamps, as pyxdf does. What is lost for less is hidden by jitter and by samples that arrive in bursts,
+// where any two stamps may lie apart: it is found as for other recordings, by steps of the delay that last (package clock).
+func (s *stream) stretches() []int {
+	bounds := []int{0}
+	n := len(s.stamps)
+	from := 0
+	for i := 1; i <= n; i++ {
+		if i < n {
+			if d := math.Abs(s.stamps[i] - s.stamps[i-1]); !(d > 1 && d > 20/s.rate) {
+				continue
+			}
+		}
+		if s.keepsItsRate(from, i) {
+			c := clock.New(func() clock.Timing { return clock.Timing{Header: s.rate} })
+			for k := from; k < i; k++ {
+				c.Add(-1, s.stamps[k], k)
+			}
+			told, _ := c.Finish(&recording.Recording{}) // what it would warn of is said of the gaps
+			bounds = append(bounds, s.lasting(from, i, told.Gaps)...)
+		}
+		bounds = append(bounds, i)
+		from = i
 	}
+	return bounds
+}
+
+// lasting returns those of the losses between two samples that stand out of the jitter around the stretches that they make: half a sample and
+// four standard deviations of it. A late chunk longer than the clock's window looks like a loss until what follows is seen.
+func (s *stream) lasting(from, to int, losses []recording.RowGap) []int {
+	var bounds []int
+	for _, g := range losses {
+		bounds = append(bounds, from+g.Row)
+	}
+	for len(bounds) > 0 {
+		lines := make([]line, len(bounds)+1)
+		edges := slices.Concat([]int{from}, bounds, []int{to})
+		var all line
+		for k := range lines {
+			lines[k] = fit(s.stamps[edges[k]:edges[k+1]])
+			all.sxx, all.sxy = all.sxx+lines[k].sxx, all.sxy+lines[k].sxy
+		}
+		slope := 1 / s.rate
+		if all.sxx > 0 {
+			slope = all.sxy / all.sxx
+		}
+		var squares float64
+		for k, l := range lines {
+			for i := edges[k]; i < edges[k+1]; i++ {
+				d := s.stamps[i] - l.mean - slope*(float64(i-edges[k])-float64(edges[k+1]-edges[k]-1)/2)
+				squares += d * d
+			}
+		}
+		least := slope/2 + 4*max(math.Sqrt(squares/float64(to-from)), s.lateness(from, to, slope))
+		var kept []int
+		for k, b := range bounds {
+			before := lines[k].mean + slope*float64(b-1-edges[k])/2
+			behind := lines[k+1].mean - slope*float64(edges[k+2]-1-b)/2
+			if behind-before-slope > least {
+				kept = append(kept, b)
+			}
+		}
+		if len(kept) == len(bounds) {
+			break
+		}
+		bounds = kept
+	}
+	return bounds
+}
+
+// keepsItsRate tells whether most stretches of half a second have the nominal rate, to 1 %: a device's crystal does. What a program sends when
+// it comes to it has another rate, and a pause in it is no loss.
+func (s *stream) keepsItsRate(from, to int) bool {
+	step := max(1, int(min(s.rate/2, 1e6)))
+	every := max(1, (to-from)/4096)
+	var spans []float64
+	for i := from; i+step < to; i += every {
+		spans = append(spans, s.stamps[i+step]-s.stamps[i])
+	}
+	if len(spans) == 0 {
+		return false
+	}
+	slices.Sort(spans)
+	rate := float64(step) / spans[len(spans)/2]
+	return math.Abs(rate-s.rate) <= 0.01*s.rate
+}
+
+// lateness is the standard deviation of what arrives late, each sample by itself or a chunk as a whole, from how unlike the delays of
+// samples up to 0.4 s apart are: the median tells, which the few pairs that have a loss between them do not move.
+func (s *stream) lateness(from, to int, interval float64) float64 {
+	most := 0.0
+	for lag := 1; float64(lag)*interval <= 0.4 && from+lag < to; lag *= 2 {
+		every := max(1, (to-from)/4096)
+		var differ []float64
+		for i := from; i+lag < to; i += every {
+			differ = append(differ, math.Abs(s.stamps[i+lag]-s.stamps[i]-float64(lag)*interval))
+		}
+		slices.Sort(differ)
+		most = max(most, differ[len(differ)/2])
+	}
+	return 1.4826 / math.Sqrt2 * most // of a normal distribution, and of a difference
+}
+
+// line is what a fit of stamps by a line needs: their mean, and the sums of squares around the middle sample.
+type line struct{ mean, sxx, sxy float64 }
+
+// fit sums stamps up. A single stamp tells no slope.
+func fit(stamps []float64) (l line) {
+	n := float64(len(stamps))
 	mid := (n - 1) / 2
-	var sum, sxy, sxx float64
 	base := stamps[0]
 	for i, t := range stamps {
 		d := float64(i) - mid
-		sum += t - base
-		sxy += d * (t - base)
-		sxx += d * d
+		l.mean += t - base
+		l.sxy += d * (t - base)
+		l.sxx += d * d
 	}
-	slope = sxy / sxx
-	return base + sum/n - slope*mid, slope
+	l.mean = base + l.mean/n
+	return l
 }
 
 // timeOf reads the recorder's start, as the usual recorders write it.
