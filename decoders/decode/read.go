@@ -3,7 +3,9 @@ package decode
 import (
 	"bytes"
 	"cmp"
+	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"sort"
@@ -74,6 +76,25 @@ func open(in *eeg.Input, payload []byte) (*loaded, error) {
 	}
 	l.bytes = len(payload)
 	return l, nil
+}
+
+// explain adds to a refusal what the reader had to say of the file, which may be why: samples beyond the range that a header states are
+// missing, for one.
+func (l *loaded) explain(err error) error {
+	bad, ok := errors.AsType[*decoders.Error](err)
+	if !ok || len(l.warnings) == 0 {
+		return err
+	}
+	out := &decoders.Error{Code: bad.Code, Message: bad.Message, Details: map[string]any{"warnings": slices.Clone(l.warnings)}}
+	maps.Copy(out.Details, bad.Details)
+	if channel, ok := bad.Details["channel"].(string); ok && bad.Code == decoders.CodeInvalidSignal {
+		for _, w := range l.warnings {
+			if strings.HasPrefix(w, "channel "+channel+":") {
+				out.Message += ". The file: " + w
+			}
+		}
+	}
+	return out
 }
 
 // fromRecording picks the signal of a recording that a request asks for.

@@ -61,7 +61,7 @@ func Run(ctx context.Context, req *eeg.Request, payload []byte, cat catalog.Reso
 	if out != nil {
 		out.Warnings = l.warnings
 	}
-	return out, d, err
+	return out, d, l.explain(err)
 }
 
 // RunRecording is Run on a recording that was read before, of any format. The request's encoding, layout and data do
@@ -77,7 +77,7 @@ func RunRecording(ctx context.Context, req *eeg.Request, rec *recording.Recordin
 	if out != nil {
 		out.Warnings = l.warnings
 	}
-	return out, d, err
+	return out, d, l.explain(err)
 }
 
 func newDiagnostics(req *eeg.Request) *eeg.Diagnostics {

@@ -9,6 +9,7 @@
 package epoch
 
 import (
+	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -128,8 +129,18 @@ func Rows(dst []int, have, need []string) ([]int, error) {
 	return dst, nil
 }
 
+// missing counts the values that are not finite, and tells where the last of them is.
+func missing(row []float64) (n, last int) {
+	for i, v := range row {
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			n, last = n+1, i
+		}
+	}
+	return n, last
+}
+
 // CheckValues refuses samples from to to (exclusive) of the given rows that are not finite or exceed MaxAmplitude.
-// The error is invalid_signal with channel, sample and, where it is a number, value.
+// The error is invalid_signal with channel, sample and, where it is a number, value; else with how many are none and the last of them.
 func CheckValues(sig decoders.Signal, rows []int, from, to int) error {
 	for _, r := range rows {
 		for j, v := range sig.Data.RawRowView(r)[from:to] {
@@ -138,7 +149,12 @@ func CheckValues(sig decoders.Signal, rows []int, from, to int) error {
 			}
 			details := map[string]any{"channel": sig.Channels[r], "sample": from + j, "limit_uv": MaxAmplitude}
 			if math.IsNaN(v) || math.IsInf(v, 0) {
-				return decoders.Errorf(decoders.CodeInvalidSignal, details, "sample %d of channel %s is %v: leave the channel out, or decode a part without it", from+j, sig.Channels[r], v)
+				more := ""
+				if n, last := missing(sig.Data.RawRowView(r)[from:to]); n > 1 {
+					details["samples"], details["last_sample"] = n, from+last
+					more = fmt.Sprintf(", and %d more up to sample %d", n-1, from+last)
+				}
+				return decoders.Errorf(decoders.CodeInvalidSignal, details, "sample %d of channel %s is %v%s: leave the channel out, or decode a part without it", from+j, sig.Channels[r], v, more)
 			}
 			details["value_uv"] = v
 			return decoders.Errorf(decoders.CodeInvalidSignal, details, "sample %d of channel %s is %g µV, more than any amplifier gives",

@@ -89,6 +89,7 @@ type Recording struct {
 	// Irregular tells that the samples are no waveform: not evenly spaced, or picked out of one now and then. Rate
 	// is only an average then, and Signal refuses.
 	Irregular bool
+	Remedy    string   // what would make a waveform of it, where Irregular
 	Warnings  []string // what was wrong with the source and how it was read all the same
 }
 
@@ -205,8 +206,12 @@ func (r *Recording) waveform() error {
 	if !r.Irregular {
 		return nil
 	}
+	remedy := ""
+	if r.Remedy != "" {
+		remedy = ". " + r.Remedy
+	}
 	return decoders.Errorf(decoders.CodePayloadMalformed, map[string]any{"format": string(r.Format), "average_rate": r.dominantRate()},
-		"the samples are no EEG waveform: they were picked at an interval or are not evenly spaced (on average %.3g a second)", r.dominantRate())
+		"the samples are no EEG waveform: they were picked at an interval or are not evenly spaced (on average %.3g a second)%s", r.dominantRate(), remedy)
 }
 
 // NoRate is the error of a recording whose rate nothing tells.
@@ -226,7 +231,10 @@ func (r *Recording) pick(labels []string) ([]*Channel, error) {
 		}
 		if len(picked) == 0 {
 			return nil, decoders.Errorf(decoders.CodeMontageMismatch,
-				map[string]any{"channels_available": r.Labels()}, "the recording has no EEG channel")
+				map[string]any{"channels_available": r.Labels()},
+				"the recording has no channel that is known to be EEG; it has %s. "+
+					"Name those to read in channels (--channels on the command line), or say what electrodes they are in channel_names (--rename)",
+				r.labelsAndKinds())
 		}
 		return picked, nil
 	}
@@ -254,6 +262,15 @@ func (r *Recording) pick(labels []string) ([]*Channel, error) {
 			"the channels asked for have different sampling rates")
 	}
 	return picked, nil
+}
+
+// labelsAndKinds lists the channels in a text.
+func (r *Recording) labelsAndKinds() string {
+	names := make([]string, len(r.Channels))
+	for i := range r.Channels {
+		names[i] = r.Channels[i].Label + " (" + string(r.Channels[i].Kind) + ")"
+	}
+	return FewNames(names)
 }
 
 // dominantRate returns the rate that most EEG channels have, the higher one of equals.

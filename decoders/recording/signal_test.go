@@ -78,3 +78,21 @@ func TestSelect(t *testing.T) {
 		}
 	}
 }
+
+// Where no channel is known to be EEG, the error says which there are and what can be done.
+func TestNoEEGNamesTheChannelsAndTheRemedy(t *testing.T) {
+	t.Parallel()
+	rec := &recording.Recording{Channels: []recording.Channel{
+		{Label: "LeftArm", Name: "LeftArm", Kind: recording.EMG, Rate: 250, Samples: []float64{1}},
+		{Label: "Pulse", Name: "Pulse", Kind: recording.Other, Rate: 250, Samples: []float64{1}},
+	}}
+	_, err := rec.Signal()
+	for _, word := range []string{"LeftArm (emg)", "Pulse (other)", "channels", "channel_names"} {
+		if readertest.CodeOf(err) != decoders.CodeMontageMismatch || !strings.Contains(err.Error(), word) {
+			t.Errorf("%v does not say %q", err, word)
+		}
+	}
+	if _, err := rec.Signal("Pulse"); err != nil {
+		t.Errorf("the remedy does not help: %v", err)
+	}
+}

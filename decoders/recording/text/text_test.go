@@ -438,3 +438,59 @@ func TestStreamAtAnyPieceSize(t *testing.T) {
 		readertest.SameReading(t, "x.csv", []byte(csv.String()), n)
 	})
 }
+
+// What the Cyton lost is counted in a byte. Ten whole cycles of it leave no trace in the counter: the time stamps tell.
+func TestCytonLosesWholeCyclesOfItsCounter(t *testing.T) {
+	t.Parallel()
+	for _, lost := range []int{200, 2560} {
+		var b strings.Builder
+		b.WriteString("%OpenBCI Raw EXG Data\n%Number of channels = 8\n%Sample Rate = 250 Hz\n%Board = OpenBCI_GUI$BoardCytonSerial\nSample Index")
+		for i := range 8 {
+			fmt.Fprintf(&b, ", EXG Channel %d", i)
+		}
+		b.WriteString(", Timestamp, Marker Channel\n")
+		for i := range 1500 {
+			at, mark := i, 0
+			if i >= 750 {
+				at += lost
+			}
+			if i == 1000 {
+				mark = 1
+			}
+			fmt.Fprintf(&b, "%d.0%s, %.4f, %d.0\n", at%256, strings.Repeat(fmt.Sprintf(", %d.5", i%50), 8), 1.7e9+float64(at)/250, mark)
+		}
+		rec, err := open("x.txt", b.String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		seconds := float64(lost) / 250
+		if len(rec.Gaps) != 1 || math.Abs(rec.Gaps[0].At-3) > 1e-9 || math.Abs(rec.Gaps[0].Length-seconds) > 1e-9 || rec.Channels[0].Rate != 250 {
+			t.Errorf("%d packets lost: gaps %v at %g Hz, want %g s after 3 s", lost, rec.Gaps, rec.Channels[0].Rate, seconds)
+		}
+		// Its onset is among the samples; with the gap before it, 4 s and what was lost after the first.
+		if len(rec.Events) != 1 || math.Abs(rec.Events[0].Onset+rec.Gaps[0].Length-4-seconds) > 1e-9 {
+			t.Errorf("%d packets lost: events %v", lost, rec.Events)
+		}
+	}
+}
+
+// Rows that the app wrote at an interval are refused with what to set in the app.
+func TestRowsAtIntervalsAreRefusedWithARemedy(t *testing.T) {
+	t.Parallel()
+	var b strings.Builder
+	b.WriteString("TimeStamp,RAW_TP9,RAW_AF7,Elements\n")
+	for i := range 30 {
+		fmt.Fprintf(&b, "2021-04-25 22:31:%02d.100,800,801,\n", i)
+	}
+	rec, err := open("x.csv", b.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = rec.Signal()
+	if readertest.CodeOf(err) != decoders.CodePayloadMalformed || !strings.Contains(err.Error(), "Recording Interval to Constant") {
+		t.Errorf("%v", err)
+	}
+	if _, _, err := rec.Select(); err == nil || !strings.Contains(err.Error(), "Recording Interval to Constant") {
+		t.Errorf("an import: %v", err)
+	}
+}
