@@ -14,7 +14,7 @@ import (
 	"github.com/neurod/neurod/decoders/epoch"
 	"github.com/neurod/neurod/decoders/motorimagery"
 	"github.com/neurod/neurod/decoders/synthetic"
-	"github.com/neurod/neurod/internal/recordings"
+	"github.com/neurod/neurod/internal/lab/datasets"
 	"github.com/neurod/neurod/internal/testkit"
 	"github.com/neurod/neurod/internal/testkit/eegdata"
 )
@@ -141,7 +141,7 @@ func TestSessionsMoveTheModel(t *testing.T) {
 // session they are moved to the clips before, rest among them, and most are right.
 func TestRecordedRunMovesTheModel(t *testing.T) {
 	t.Parallel()
-	runs, problems := recordings.Open(filepath.Join(eegdata.Dir(t), "motor_imagery", "eegmmidb", "S007.zip"), func(base string) bool { return recordings.LeftRightImagery.Has(recordings.Stem(base)) })
+	runs, problems := datasets.Open(filepath.Join(eegdata.Dir(t), "motor_imagery", "eegmmidb", "S007.zip"), func(base string) bool { return datasets.LeftRightImagery.Has(datasets.Stem(base)) })
 	if len(runs) == 0 {
 		t.Skipf("NEUROD_EEG_DATA lacks S007 of EEGMMIDB: NOT run; %v", problems)
 	}
@@ -170,7 +170,7 @@ func TestRecordedRunMovesTheModel(t *testing.T) {
 	}
 	right, trials := 0, 0
 	for k, e := range rec.Events {
-		label := recordings.LeftRightImagery.Label(e)
+		label := datasets.LeftRightImagery.Label(e)
 		if label < 0 {
 			continue
 		}
@@ -188,7 +188,7 @@ func TestRecordedRunMovesTheModel(t *testing.T) {
 		if a := out["alignment"].(object); a["kind"] != "recentred" || a["clips"].(float64) > float64(k+1) || a["clips"].(float64) < float64(k-1) {
 			t.Errorf("trial %d of %d events: %v", k, len(rec.Events), a)
 		}
-		if out["decoded_class"] == recordings.LeftRightImagery.Classes[label] {
+		if out["decoded_class"] == datasets.LeftRightImagery.Classes[label] {
 			right++
 		}
 	}

@@ -20,11 +20,11 @@ import (
 	"github.com/neurod/neurod/decoders/motorimagery"
 	"github.com/neurod/neurod/decoders/recording/formats"
 	"github.com/neurod/neurod/decoders/synthetic"
-	"github.com/neurod/neurod/internal/crossval"
-	"github.com/neurod/neurod/internal/recordings"
+	"github.com/neurod/neurod/internal/lab/crossval"
+	"github.com/neurod/neurod/internal/lab/datasets"
+	"github.com/neurod/neurod/internal/lab/training"
 	"github.com/neurod/neurod/internal/testkit"
 	"github.com/neurod/neurod/internal/testkit/eegdata"
-	"github.com/neurod/neurod/internal/training"
 	"github.com/neurod/neurod/models"
 )
 
@@ -221,7 +221,7 @@ func (s *server) checkSplit(t *testing.T, sp split) {
 	for event, class := range sp.classes {
 		marks[class] = append(marks[class], event)
 	}
-	direct, err := training.Train(t.Context(), recordings.Subset(ds, train), training.Spec{Name: "me", Version: "1", Candidates: []training.Candidate{{Pipeline: pipeline, Options: sp.options}},
+	direct, err := training.Train(t.Context(), datasets.Subset(ds, train), training.Spec{Name: "me", Version: "1", Candidates: []training.Candidate{{Pipeline: pipeline, Options: sp.options}},
 		Sizes: []int{5, 10, 20, 40}, Card: training.Describe(catalog.ModelCard{Events: marks}, ds, "sessions of the project")})
 	if err != nil {
 		t.Fatal(err)
@@ -347,7 +347,7 @@ func TestTrainedModelsOfRecordings(t *testing.T) {
 	defer z.Close()
 	sp := split{classes: map[string]string{"T1": "left_hand", "T2": "right_hand"}, options: imageryOptions(t)}
 	for _, f := range z.File {
-		if name := recordings.Stem(f.Name); !recordings.LeftRightImagery.Has(name) || !bytes.HasSuffix([]byte(f.Name), []byte(".edf")) {
+		if name := datasets.Stem(f.Name); !datasets.LeftRightImagery.Has(name) || !bytes.HasSuffix([]byte(f.Name), []byte(".edf")) {
 			continue
 		}
 		r, err := f.Open()

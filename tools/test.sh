@@ -10,7 +10,7 @@ go test -timeout 10m -run Hostile "$@" ./tools/hostile
 
 if [ -d "${NEUROD_EEG_DATA:-}" ]; then
 	echo "recordings: $NEUROD_EEG_DATA; accuracies without the race detector:"
-	NEUROD_EEG_REQUIRED=1 go test -timeout 25m "$@" ./decoders/... ./internal/results ./internal/training ./internal/recordings
+	NEUROD_EEG_REQUIRED=1 go test -timeout 25m "$@" ./decoders/... ./internal/lab/results ./internal/lab/training ./internal/lab/datasets
 	NEUROD_EEG_REQUIRED=1 go test -timeout 25m -run 'Recordings|Import' "$@" ./test
 else
 	echo "*** NO RECORDINGS: NEUROD_EEG_DATA (${NEUROD_EEG_DATA:-unset}) is not a folder; the suites on real recordings were skipped. ***"

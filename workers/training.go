@@ -11,9 +11,9 @@ import (
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/catalog"
 	"github.com/neurod/neurod/eeg"
+	"github.com/neurod/neurod/internal/lab/training"
 	"github.com/neurod/neurod/internal/service"
 	"github.com/neurod/neurod/internal/store"
-	"github.com/neurod/neurod/internal/training"
 	"github.com/neurod/neurod/models"
 )
 

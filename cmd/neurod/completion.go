@@ -10,7 +10,7 @@ import (
 	"github.com/neurod/neurod/decoders/catalog"
 	"github.com/neurod/neurod/decoders/recording"
 	"github.com/neurod/neurod/eeg"
-	"github.com/neurod/neurod/internal/evaluation"
+	"github.com/neurod/neurod/internal/lab/evaluation"
 )
 
 type completionCmd struct {

@@ -19,8 +19,8 @@ import (
 	"github.com/neurod/neurod/decoders/decode"
 	"github.com/neurod/neurod/decoders/recording"
 	"github.com/neurod/neurod/eeg"
+	"github.com/neurod/neurod/internal/lab/datasets"
 	"github.com/neurod/neurod/internal/nearest"
-	"github.com/neurod/neurod/internal/recordings"
 )
 
 type decodeCmd struct {
@@ -92,7 +92,7 @@ func (c decodeCmd) Run(ctx context.Context) error {
 	}
 	bar := newBar("decoding")
 	for i, file := range files {
-		runs, problems := recordings.Open(file, c.keep())
+		runs, problems := datasets.Open(file, c.keep())
 		for _, p := range problems {
 			list = append(list, decoded{file: p.File, err: p.Err})
 		}
@@ -168,7 +168,7 @@ func isZip(file string) bool { return strings.EqualFold(filepath.Ext(file), ".zi
 
 // files lists the recordings that are asked for. several tells that the answer is one of many, whatever is found: a folder or a
 // pattern was named. A path that leads to nothing is a problem like a file that cannot be read.
-func (c decodeCmd) files() (files []string, several bool, missing []recordings.Problem) {
+func (c decodeCmd) files() (files []string, several bool, missing []datasets.Problem) {
 	seen := map[string]bool{}
 	several = len(c.Paths) > 1
 	for _, arg := range c.Paths {
@@ -181,9 +181,9 @@ func (c decodeCmd) files() (files []string, several bool, missing []recordings.P
 			several = true
 		}
 		for _, p := range paths {
-			found, err := recordings.Files(p)
+			found, err := datasets.Files(p)
 			if err != nil {
-				missing = append(missing, recordings.Problem{File: p, Err: err})
+				missing = append(missing, datasets.Problem{File: p, Err: err})
 				continue
 			}
 			for _, f := range found {
@@ -207,7 +207,7 @@ func (c decodeCmd) keep() func(string) bool {
 
 // one decodes a recording. Times in the answer count from its beginning, wherever --start is.
 func (c decodeCmd) one(ctx context.Context, req eeg.Request, rec *recording.Recording, cat *catalog.Catalog, trial func(done, of int)) (*eeg.Result, *eeg.Diagnostics, error) {
-	if err := recordings.SetRate(rec, c.Rate); err != nil {
+	if err := datasets.SetRate(rec, c.Rate); err != nil {
 		return nil, nil, err
 	}
 	if c.Device != "" {
@@ -217,7 +217,7 @@ func (c decodeCmd) one(ctx context.Context, req eeg.Request, rec *recording.Reco
 		rec.Events, rec.Targets = nil, nil
 	}
 	if c.Start != 0 || c.Seconds != 0 {
-		part, err := recordings.Crop(rec, c.Start, c.Seconds)
+		part, err := datasets.Crop(rec, c.Start, c.Seconds)
 		if err != nil {
 			return nil, nil, err
 		}

@@ -6,8 +6,8 @@ import (
 	"os"
 	"strings"
 
-	"github.com/neurod/neurod/internal/evaluation"
-	"github.com/neurod/neurod/internal/results"
+	"github.com/neurod/neurod/internal/lab/evaluation"
+	"github.com/neurod/neurod/internal/lab/results"
 )
 
 type evaluateCmd struct {

@@ -12,8 +12,8 @@ import (
 
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/catalog"
-	"github.com/neurod/neurod/internal/recordings"
-	"github.com/neurod/neurod/internal/training"
+	"github.com/neurod/neurod/internal/lab/datasets"
+	"github.com/neurod/neurod/internal/lab/training"
 )
 
 type trainCmd struct {
@@ -113,7 +113,7 @@ func (c trainBuiltinCmd) Run(ctx context.Context) error {
 	return err
 }
 
-func report(w io.Writer, problems []recordings.Problem) {
+func report(w io.Writer, problems []datasets.Problem) {
 	for _, p := range problems {
 		fmt.Fprintln(w, "not used:", p)
 	}

@@ -11,7 +11,7 @@ import (
 	"github.com/neurod/neurod/decoders/decode"
 	"github.com/neurod/neurod/decoders/synthetic"
 	"github.com/neurod/neurod/eeg"
-	"github.com/neurod/neurod/internal/recordings"
+	"github.com/neurod/neurod/internal/lab/datasets"
 	"github.com/neurod/neurod/internal/testkit/eegdata"
 )
 
@@ -261,7 +261,7 @@ func TestLettersOfASession(t *testing.T) {
 func TestTrialsOfRealRecordings(t *testing.T) {
 	t.Parallel()
 	dir := eegdata.Dir(t)
-	runs, problems := recordings.Open(dir+"/motor_imagery/eegmmidb/S007.zip", func(base string) bool { return base == "S007R04.edf" })
+	runs, problems := datasets.Open(dir+"/motor_imagery/eegmmidb/S007.zip", func(base string) bool { return base == "S007R04.edf" })
 	if len(runs) == 0 {
 		t.Skipf("NEUROD_EEG_DATA lacks S007R04: NOT run; %v", problems)
 	}
@@ -278,7 +278,7 @@ func TestTrialsOfRealRecordings(t *testing.T) {
 			t.Errorf("%+v", a.Clip.Event)
 		}
 	}
-	runs, problems = recordings.Open(dir+"/ssvep/exoskeleton/subject03.gdf", nil)
+	runs, problems = datasets.Open(dir+"/ssvep/exoskeleton/subject03.gdf", nil)
 	if len(runs) == 0 {
 		t.Skipf("NEUROD_EEG_DATA lacks the exoskeleton set: NOT run; %v", problems)
 	}

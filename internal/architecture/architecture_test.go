@@ -163,7 +163,7 @@ func TestEachLibraryHasOneHome(t *testing.T) {
 // they know by its kind and through testkit.
 func TestProductTestsSeeNoInsides(t *testing.T) {
 	t.Parallel()
-	allowed := []string{"api", "eeg", "models", "decoders", "internal/auth", "internal/crossval", "internal/recordings", "internal/store", "internal/testkit", "internal/training"}
+	allowed := []string{"api", "eeg", "models", "decoders", "internal/auth", "internal/lab/crossval", "internal/lab/datasets", "internal/store", "internal/testkit", "internal/lab/training"}
 	found := false
 	for _, p := range list(t) {
 		if !under(p.ImportPath, "test") {

@@ -10,7 +10,7 @@ import (
 
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/synthetic"
-	"github.com/neurod/neurod/internal/recordings"
+	"github.com/neurod/neurod/internal/lab/datasets"
 )
 
 // demoCase is a request and what its answer must say.
@@ -82,10 +82,10 @@ var errNothing = errors.New("no recording of this kind")
 
 // first opens the recordings that match the patterns, in their order, until use accepts one. The first pattern names
 // somebody whose signals are clear: the demo shows the path, the evaluation shows the accuracy.
-func first(root string, patterns []string, keep func(string) bool, use func(recordings.Run) (demoCase, bool, error)) (demoCase, error) {
+func first(root string, patterns []string, keep func(string) bool, use func(datasets.Run) (demoCase, bool, error)) (demoCase, error) {
 	for _, pattern := range patterns {
-		for _, file := range recordings.Glob(root, pattern) {
-			runs, _ := recordings.Open(file, keep)
+		for _, file := range datasets.Glob(root, pattern) {
+			runs, _ := datasets.Open(file, keep)
 			for _, r := range runs {
 				c, ok, err := use(r)
 				if err != nil || ok {
@@ -100,15 +100,15 @@ func first(root string, patterns []string, keep func(string) bool, use func(reco
 // imageryCase is an imagined movement of the left hand.
 func imageryCase(root string) (demoCase, error) {
 	imagined := func(base string) bool {
-		return recordings.LeftRightImagery.Has(strings.TrimSuffix(base, filepath.Ext(base)))
+		return datasets.LeftRightImagery.Has(strings.TrimSuffix(base, filepath.Ext(base)))
 	}
-	return first(root, []string{"motor_imagery/eegmmidb/S007.zip", "motor_imagery/eegmmidb/*.zip"}, imagined, func(r recordings.Run) (demoCase, bool, error) {
+	return first(root, []string{"motor_imagery/eegmmidb/S007.zip", "motor_imagery/eegmmidb/*.zip"}, imagined, func(r datasets.Run) (demoCase, bool, error) {
 		sig, err := r.Recording.Signal()
 		if err != nil {
 			return demoCase{}, false, err
 		}
 		for _, ev := range r.Recording.Events {
-			if recordings.LeftRightImagery.Label(ev) != 0 || ev.Onset+4 > sig.Seconds() {
+			if datasets.LeftRightImagery.Label(ev) != 0 || ev.Onset+4 > sig.Seconds() {
 				continue
 			}
 			req, err := request(sig, ev.Onset, ev.Onset+4, "motor_imagery", "wheelchair_nav", nil)
@@ -120,7 +120,7 @@ func imageryCase(root string) (demoCase, error) {
 
 // oddballCase is a run in which code 2 was attended among many of code 1.
 func oddballCase(root string) (demoCase, error) {
-	return first(root, []string{"p300/muse/*.csv"}, nil, func(r recordings.Run) (demoCase, bool, error) {
+	return first(root, []string{"p300/muse/*.csv"}, nil, func(r datasets.Run) (demoCase, bool, error) {
 		sig, err := r.Recording.Signal("TP9", "AF7", "AF8", "TP10")
 		if err != nil {
 			return demoCase{}, false, err
@@ -134,7 +134,7 @@ func oddballCase(root string) (demoCase, error) {
 // flickerCase is a look at 13 Hz.
 func flickerCase(root string) (demoCase, error) {
 	const label, trialStart = 33025, 32779 // OpenViBE codes of the exoskeleton recordings
-	return first(root, []string{"ssvep/exoskeleton/subject03.gdf", "ssvep/exoskeleton/*.gdf"}, nil, func(r recordings.Run) (demoCase, bool, error) {
+	return first(root, []string{"ssvep/exoskeleton/subject03.gdf", "ssvep/exoskeleton/*.gdf"}, nil, func(r datasets.Run) (demoCase, bool, error) {
 		sig, err := r.Recording.Signal()
 		if err != nil {
 			return demoCase{}, false, err
@@ -156,7 +156,7 @@ func flickerCase(root string) (demoCase, error) {
 // seizureCase is 20 s out of a marked seizure.
 func seizureCase(root string) (demoCase, error) {
 	ictal := true
-	return first(root, []string{"seizure/*/*.f32"}, nil, func(r recordings.Run) (demoCase, bool, error) {
+	return first(root, []string{"seizure/*/*.f32"}, nil, func(r datasets.Run) (demoCase, bool, error) {
 		sig, err := r.Recording.Signal(r.Recording.Labels()...)
 		if err != nil {
 			return demoCase{}, false, err

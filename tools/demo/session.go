@@ -10,7 +10,7 @@ import (
 
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/synthetic"
-	"github.com/neurod/neurod/internal/recordings"
+	"github.com/neurod/neurod/internal/lab/datasets"
 	"github.com/neurod/neurod/internal/testkit/neurod"
 )
 
@@ -22,8 +22,8 @@ const (
 // sessionSignal is what the recorded session uploads: the start of the eyes-closed run of EEGMMIDB, or synthetic EEG at rest.
 func sessionSignal(root string) (decoders.Signal, string, error) {
 	if st, err := os.Stat(root); root != "" && err == nil && st.IsDir() {
-		for _, file := range recordings.Glob(root, "motor_imagery/eegmmidb/*.zip") {
-			runs, _ := recordings.Open(file, nil)
+		for _, file := range datasets.Glob(root, "motor_imagery/eegmmidb/*.zip") {
+			runs, _ := datasets.Open(file, nil)
 			for _, r := range runs {
 				sig, err := r.Recording.Signal("Fp1", "Fp2", "C3", "C4", "O1", "O2")
 				if err == nil && sig.Seconds() >= sessionSeconds {

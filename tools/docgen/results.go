@@ -6,7 +6,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/neurod/neurod/internal/results"
+	"github.com/neurod/neurod/internal/lab/results"
 )
 
 // resultPages are the files that the kept figures of an evaluation render to. A picture that they do not is a fault.

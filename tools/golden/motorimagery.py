@@ -184,4 +184,4 @@ if __name__ == "__main__":
     case = dict(hands_feet=hands_feet(), left_right=[left_right(s) for s in subjects])
     print(case["hands_feet"]["mean"], np.std(case["hands_feet"]["scores"]))
     write("decoders/motorimagery", "eegmmidb", LIBRARIES, case)
-    write("internal/evaluation", "imagery", LIBRARIES, dict(source="MNE, pyRiemann, scikit-learn on the same folds", rows=evaluation(case["left_right"])))
+    write("internal/lab/evaluation", "imagery", LIBRARIES, dict(source="MNE, pyRiemann, scikit-learn on the same folds", rows=evaluation(case["left_right"])))

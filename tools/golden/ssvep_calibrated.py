@@ -1,4 +1,4 @@
-"""eCCA, TRCA, eTRCA and TDCA with numpy and scipy, for decoders/ssvep and the rows of internal/evaluation.
+"""eCCA, TRCA, eTRCA and TDCA with numpy and scipy, for decoders/ssvep and the rows of internal/lab/evaluation.
 
 The seeded trials are stored whole, with the scores of each class. Of the exoskeleton recordings (NEUROD_EEG_DATA) only the number of
 right trials is stored, leaving one block out; their lights blink on their own clock, so trials are brought into phase."""
@@ -191,4 +191,4 @@ def exoskeleton(path, seconds, bands=3):
 if __name__ == "__main__":
     golden.write("decoders/ssvep", "calibrated", ["numpy", "scipy"], seeded())
     rows = [r for path in sorted((EEG / "ssvep" / "exoskeleton").glob("*.gdf")) for seconds in (1, 2, 4) for r in exoskeleton(path, seconds)]
-    golden.write("internal/evaluation", "ssvep", LIBRARIES, dict(source="numpy, scipy on the same blocks", rows=rows))
+    golden.write("internal/lab/evaluation", "ssvep", LIBRARIES, dict(source="numpy, scipy on the same blocks", rows=rows))

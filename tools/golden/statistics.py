@@ -1,4 +1,4 @@
-"""Confidence intervals and paired tests of scipy, for internal/evaluation."""
+"""Confidence intervals and paired tests of scipy, for internal/lab/evaluation."""
 
 import numpy as np
 from scipy import stats
@@ -24,6 +24,6 @@ if __name__ == "__main__":
     many = rng.normal(0.2, 1, 60)
     normal = stats.wilcoxon(many, method="asymptotic", correction=False)
     p = [0.01, 0.04, 0.03, 0.5]
-    write("internal/evaluation", "statistics", ["numpy", "scipy"],
+    write("internal/lab/evaluation", "statistics", ["numpy", "scipy"],
           dict(wilson=intervals, mcnemar=mcnemar, wilcoxon=signed, normal=dict(differences=many, statistic=normal.statistic, p=normal.pvalue),
                holm=dict(p=p, corrected=[0.04, 0.09, 0.09, 0.5])))
