@@ -73,10 +73,10 @@ type flowWrite struct {
 
 // flowTx is a flow's transaction on one of the databases.
 type flowTx interface {
-	read(r *flowRead) (*flowFound, error)
+	read(ctx context.Context, r *flowRead) (*flowFound, error)
 	// stretches returns the stretches that touch the samples given.
-	stretches(spans []span) (map[string][]models.Stretch, error)
-	write(w *flowWrite) error
+	stretches(ctx context.Context, spans []span) (map[string][]models.Stretch, error)
+	write(ctx context.Context, w *flowWrite) error
 }
 
 // decision says what a flow does with what it found. reach names the stretches that decide needs beside the tails; nil for
@@ -86,14 +86,14 @@ type decision struct {
 	decide func(*flowFound) (*flowWrite, error)
 }
 
-func (d decision) run(tx flowTx, r *flowRead) error {
-	found, err := tx.read(r)
+func (d decision) run(ctx context.Context, tx flowTx, r *flowRead) error {
+	found, err := tx.read(ctx, r)
 	if err != nil {
 		return err
 	}
 	if d.reach != nil {
 		if spans := d.reach(found); len(spans) > 0 {
-			if found.stretches, err = tx.stretches(spans); err != nil {
+			if found.stretches, err = tx.stretches(ctx, spans); err != nil {
 				return err
 			}
 		}
@@ -102,7 +102,7 @@ func (d decision) run(tx flowTx, r *flowRead) error {
 	if err != nil {
 		return err
 	}
-	return tx.write(w)
+	return tx.write(ctx, w)
 }
 
 // flow runs a decision in one transaction.
@@ -111,9 +111,9 @@ func (s *Store) flow(ctx context.Context, r *flowRead, d decision) error {
 		return s.pgFlow(ctx, r, d)
 	}
 	if r.relaxed {
-		return s.relaxedTx(ctx, func(tx *gorm.DB) error { return d.run(liteFlow{tx}, r) })
+		return s.relaxedTx(ctx, func(tx *gorm.DB) error { return d.run(ctx, liteFlow{tx}, r) })
 	}
-	return s.tx(ctx, func(tx *gorm.DB) error { return d.run(liteFlow{tx}, r) })
+	return s.tx(ctx, func(tx *gorm.DB) error { return d.run(ctx, liteFlow{tx}, r) })
 }
 
 // lanes are where calls about sessions wait for each other.

@@ -45,20 +45,17 @@ func (s *Store) pgConn(ctx context.Context, fn func(c *pgx.Conn) error) error {
 // pgFlow runs a flow, again when another transaction was in its way.
 func (s *Store) pgFlow(ctx context.Context, r *flowRead, d decision) error {
 	for try := 1; ; try++ {
-		err := s.pgConn(ctx, func(c *pgx.Conn) error { return d.run(&pgFlowTx{ctx: ctx, conn: c}, r) })
+		err := s.pgConn(ctx, func(c *pgx.Conn) error { return d.run(ctx, pgFlowTx{c}, r) })
 		if err == nil || try == pgTxRetries || !isConflict(err) {
 			return err
 		}
 	}
 }
 
-// pgFlowTx is one attempt of a flow. It lives as long as the call whose context it holds.
-type pgFlowTx struct {
-	ctx  context.Context
-	conn *pgx.Conn
-}
+// pgFlowTx is one attempt of a flow.
+type pgFlowTx struct{ conn *pgx.Conn }
 
-var _ flowTx = (*pgFlowTx)(nil)
+var _ flowTx = pgFlowTx{}
 
 // planOnce has every statement planned once a connection, with the indexes that it was written for; see openPostgresJobs.
 const planOnce = `SELECT set_config('plan_cache_mode', 'force_generic_plan', true), set_config('enable_seqscan', 'off', true),
@@ -77,11 +74,11 @@ func each(b *pgx.Batch, scan func(pgx.CollectableRow) error, sql string, args ..
 }
 
 // send sends the statements in one round trip.
-func (t *pgFlowTx) send(b *pgx.Batch) error {
+func (t pgFlowTx) send(ctx context.Context, b *pgx.Batch) error {
 	if b.Len() == 0 {
 		return nil
 	}
-	return t.conn.SendBatch(t.ctx, b).Close()
+	return t.conn.SendBatch(ctx, b).Close()
 }
 
 // sessionColumns are the columns of sessionRow in the order of its targets.
@@ -103,7 +100,7 @@ func scanSession(row pgx.CollectableRow) (models.Session, error) {
 	return r.entity()
 }
 
-func (t *pgFlowTx) read(r *flowRead) (*flowFound, error) {
+func (t pgFlowTx) read(ctx context.Context, r *flowRead) (*flowFound, error) {
 	f := newFlowFound()
 	b := &pgx.Batch{}
 	b.Queue("BEGIN")
@@ -160,7 +157,7 @@ func (t *pgFlowTx) read(r *flowRead) (*flowFound, error) {
 			return err
 		}, "SELECT id, attempts FROM jobs WHERE id = ANY($1) AND state = 'running'", ids)
 	}
-	if err := t.send(b); err != nil {
+	if err := t.send(ctx, b); err != nil {
 		return nil, err
 	}
 	if !locked {
@@ -180,7 +177,7 @@ func spanArgs(spans []span) []any {
 
 // indexes reads which of the indexes are there. The whole primary key is given: with a part of it the planner, who meets
 // the table while it is empty, might choose another index and read all windows of a session.
-func (t *pgFlowTx) indexes(b *pgx.Batch, wanted []indexed, into map[indexed]bool, table, column string) {
+func (t pgFlowTx) indexes(b *pgx.Batch, wanted []indexed, into map[indexed]bool, table, column string) {
 	if len(wanted) == 0 {
 		return
 	}
@@ -197,7 +194,7 @@ func (t *pgFlowTx) indexes(b *pgx.Batch, wanted []indexed, into map[indexed]bool
 		JOIN `+table+` t ON t.session_id = w.session_id AND t.`+column+` = w.k`, ids, indexes)
 }
 
-func (t *pgFlowTx) stretches(spans []span) (map[string][]models.Stretch, error) {
+func (t pgFlowTx) stretches(ctx context.Context, spans []span) (map[string][]models.Stretch, error) {
 	out := map[string][]models.Stretch{}
 	b := &pgx.Batch{}
 	each(b, func(row pgx.CollectableRow) error {
@@ -209,10 +206,10 @@ func (t *pgFlowTx) stretches(spans []span) (map[string][]models.Stretch, error) 
 	}, `SELECT t.session_id, t.start_sample, t.end_sample FROM unnest($1::text[], $2::bigint[], $3::bigint[]) AS w(session_id, first, last)
 		JOIN session_stretches t ON t.session_id = w.session_id AND t.end_sample >= w.first AND t.start_sample <= w.last
 		ORDER BY t.session_id, t.end_sample`, spanArgs(spans)...)
-	return out, t.send(b)
+	return out, t.send(ctx, b)
 }
 
-func (t *pgFlowTx) write(w *flowWrite) error {
+func (t pgFlowTx) write(ctx context.Context, w *flowWrite) error {
 	b := &pgx.Batch{}
 	queueJobs(b, w.jobs)
 	queueBatches(b, w.batches)
@@ -237,7 +234,7 @@ func (t *pgFlowTx) write(w *flowWrite) error {
 			r.ProjectID, r.Operation, r.Key, r.Fingerprint, r.JobID, r.Status, r.Body, utc(r.CreatedAt), utc(r.ExpiresAt))
 	}
 	b.Queue("COMMIT")
-	return t.send(b)
+	return t.send(ctx, b)
 }
 
 func stretchArrays(list []models.SessionStretch) (ids []string, starts, ends []int64) {

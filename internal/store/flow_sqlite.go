@@ -9,12 +9,12 @@ import (
 	"github.com/neurod/neurod/models"
 )
 
-// liteFlow is a flow's transaction on SQLite, which has locked the whole database by beginning.
+// liteFlow is a flow's transaction on SQLite, which has locked the whole database by beginning. gorm's transaction has the context.
 type liteFlow struct{ tx *gorm.DB }
 
 var _ flowTx = liteFlow{}
 
-func (t liteFlow) read(r *flowRead) (*flowFound, error) {
+func (t liteFlow) read(_ context.Context, r *flowRead) (*flowFound, error) {
 	f := newFlowFound()
 	if k := r.key; k != nil {
 		var found []models.IdempotencyRecord
@@ -86,7 +86,7 @@ func (t liteFlow) read(r *flowRead) (*flowFound, error) {
 	return f, nil
 }
 
-func (t liteFlow) stretches(spans []span) (map[string][]models.Stretch, error) {
+func (t liteFlow) stretches(_ context.Context, spans []span) (map[string][]models.Stretch, error) {
 	out := map[string][]models.Stretch{}
 	for _, s := range spans {
 		var found []models.SessionStretch
@@ -100,7 +100,7 @@ func (t liteFlow) stretches(spans []span) (map[string][]models.Stretch, error) {
 	return out, nil
 }
 
-func (t liteFlow) write(w *flowWrite) error {
+func (t liteFlow) write(_ context.Context, w *flowWrite) error {
 	for _, j := range w.jobs {
 		if err := insertJob(t.tx, j); err != nil {
 			return err
