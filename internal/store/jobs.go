@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -178,19 +179,6 @@ type Depth struct {
 	Jobs  int
 }
 
-// Listing selects jobs of a project.
-type Listing struct {
-	ProjectID string
-	States    []models.JobState // none for all
-	Kinds     []models.JobKind  // none for all
-	// ParentID selects the items of a batch; when empty, jobs that are no items are listed.
-	ParentID string
-	// BeforeID continues a list that ended with this job; AfterItem one of items.
-	BeforeID  string
-	AfterItem *int
-	Limit     int
-}
-
 // jobColumns are the columns of jobs in the order of scanJob.
 const jobColumns = `id, project_id, kind, state, parent_id, item_index, request, output, diagnostics, error_code, error_message,
 	error_details, seq, next_check, attempts, lost_workers, owner, lease_until, dead_letter, items_total, items_pending,
@@ -254,4 +242,23 @@ func batchOutput(total int, counts map[models.JobState]int) []byte {
 
 func sortDue(d []Due) {
 	slices.SortFunc(d, func(a, b Due) int { return strings.Compare(a.ID, b.ID) })
+}
+
+// settled is a job that became final, with the batch it belongs to.
+type settled struct {
+	Change
+	parent *string
+}
+
+func nonNil(s []string) []string {
+	if s == nil {
+		return []string{}
+	}
+	return s
+}
+
+// firstID returns the lowest UUID version 7 of a time (RFC 9562, section 5.7: 48 bits of Unix milliseconds first).
+func firstID(t time.Time) string {
+	h := fmt.Sprintf("%012x", max(t.UnixMilli(), 0))
+	return h[:8] + "-" + h[8:] + "-7000-8000-000000000000"
 }

@@ -521,12 +521,6 @@ func (j *postgresJobs) finishMany(ctx context.Context, fs []*Finish) ([][]Change
 	return out, err
 }
 
-// settled is a job that became final, with the batch it belongs to.
-type settled struct {
-	Change
-	parent *string
-}
-
 func scanSettled(row pgx.CollectableRow) (settled, error) {
 	var s settled
 	err := row.Scan(&s.ID, &s.Kind, &s.State, &s.parent)
@@ -802,63 +796,6 @@ func (j *postgresJobs) List(ctx context.Context, l Listing) ([]models.Job, error
 	return collect(ctx, j.pool, scanJob, query, args...)
 }
 
-// query returns the listing's SELECT; mark writes the n-th parameter, from 1.
-func (l Listing) query(mark func(n int) string) (string, []any) {
-	var q strings.Builder
-	args := []any{}
-	arg := func(v any) string {
-		args = append(args, v)
-		return mark(len(args))
-	}
-	fmt.Fprintf(&q, "SELECT %s FROM jobs WHERE project_id = %s", jobColumns, arg(l.ProjectID))
-	if l.ParentID != "" {
-		fmt.Fprintf(&q, " AND parent_id = %s", arg(l.ParentID))
-		if l.AfterItem != nil {
-			fmt.Fprintf(&q, " AND item_index > %s", arg(*l.AfterItem))
-		}
-	} else {
-		q.WriteString(" AND parent_id IS NULL")
-		if l.BeforeID != "" {
-			fmt.Fprintf(&q, " AND id < %s", arg(l.BeforeID))
-		}
-	}
-	if len(l.States) > 0 {
-		q.WriteString(" AND state IN (")
-		for i, s := range l.States {
-			q.WriteString(separator(i) + arg(string(s)))
-		}
-		q.WriteString(")")
-	}
-	if len(l.Kinds) > 0 {
-		q.WriteString(" AND kind IN (")
-		for i, k := range l.Kinds {
-			q.WriteString(separator(i) + arg(string(k)))
-		}
-		q.WriteString(")")
-	}
-	if l.ParentID != "" {
-		q.WriteString(" ORDER BY item_index")
-	} else {
-		q.WriteString(" ORDER BY id DESC")
-	}
-	fmt.Fprintf(&q, " LIMIT %s", arg(l.Limit))
-	return q.String(), args
-}
-
-func separator(i int) string {
-	if i == 0 {
-		return ""
-	}
-	return ", "
-}
-
-func nonNil(s []string) []string {
-	if s == nil {
-		return []string{}
-	}
-	return s
-}
-
 func (j *postgresJobs) Counts(ctx context.Context, projectID, parentID string) (map[models.JobState]int, error) {
 	if _, err := j.Get(ctx, projectID, parentID); err != nil {
 		return nil, err
@@ -916,10 +853,4 @@ func (j *postgresJobs) PruneJobs(ctx context.Context, before, deadLetterBefore t
 		return err
 	})
 	return n, err
-}
-
-// firstID returns the lowest UUID version 7 of a time (RFC 9562, section 5.7: 48 bits of Unix milliseconds first).
-func firstID(t time.Time) string {
-	h := fmt.Sprintf("%012x", max(t.UnixMilli(), 0))
-	return h[:8] + "-" + h[8:] + "-7000-8000-000000000000"
 }

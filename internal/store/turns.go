@@ -6,7 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"gorm.io/gorm"
 
 	"github.com/neurod/neurod/models"
@@ -71,92 +70,6 @@ func gather(found []waitingJob, running map[string]int, each int) (out []Waiting
 		next = out[len(out)-1].ProjectID
 	}
 	return out, next
-}
-
-func (j *postgresJobs) Waiting(ctx context.Context, class Class, after string, each int) ([]Waiting, string, error) {
-	scan := func(row pgx.CollectableRow) (w waitingJob, err error) {
-		return w, row.Scan(&w.project, &w.share, &w.id)
-	}
-	look := func(queue, kind string) ([]waitingJob, error) {
-		query := strings.NewReplacer("$queue", queue, "$kind", kind, "$now", "now()", "$project", "a.project_id").
-			Replace("SELECT a.project_id, a.share, j.id FROM (" + waitingIn + ") AS a CROSS JOIN LATERAL (" + oldestOf + ") AS j")
-		return collect(ctx, j.pool, scan, query, after, waitingProjects, each, nonNil(class.BulkKinds))
-	}
-	kind := "w.kind <> ALL($4::text[])"
-	if class.Bulk {
-		kind = "w.kind = ANY($4::text[])"
-	}
-	found, err := look(singles, kind)
-	if err == nil && class.Bulk {
-		var more []waitingJob
-		more, err = look(items, "$4::text[] IS NOT NULL")
-		found = append(found, more...)
-	}
-	if err != nil || len(found) == 0 {
-		return nil, "", err
-	}
-	rows, err := j.pool.Query(ctx, strings.NewReplacer("$kind", "kind = ANY($1::text[])", "$bulk", "$2").Replace(runningOf), nonNil(class.BulkKinds), class.Bulk)
-	if err != nil {
-		return nil, "", err
-	}
-	running := map[string]int{}
-	var project string
-	var n int
-	if _, err = pgx.ForEachRow(rows, []any{&project, &n}, func() error { running[project] = n; return nil }); err != nil {
-		return nil, "", err
-	}
-	out, next := gather(found, running, each)
-	return out, next, nil
-}
-
-func (j *sqliteJobs) Waiting(ctx context.Context, class Class, after string, each int) ([]Waiting, string, error) {
-	ctx = context.WithoutCancel(ctx)
-	look := func(queue, kind string) (found []waitingJob, err error) {
-		projects, err := liteCollect(j.reader, ctx, func(r rows) (w waitingJob, err error) { err = r.Scan(&w.project, &w.share); return w, err },
-			strings.NewReplacer("$queue", queue, "$1", "?1", "$2", "?2").Replace(waitingIn), after, waitingProjects)
-		if err != nil {
-			return nil, err
-		}
-		oldest := strings.NewReplacer("$queue", queue, "$kind", kind, "$project", "?1", "$now", "?2", "$3", "?3").Replace(oldestOf)
-		for _, p := range projects {
-			ids, err := liteCollect(j.reader, ctx, liteScanString, oldest, p.project, now(), each, jsonList(class.BulkKinds))
-			if err != nil {
-				return nil, err
-			}
-			for _, id := range ids {
-				found = append(found, waitingJob{project: p.project, share: p.share, id: id})
-			}
-		}
-		return found, nil
-	}
-	kind := "w.kind NOT IN (SELECT value FROM json_each(?4))"
-	if class.Bulk {
-		kind = "w.kind IN (SELECT value FROM json_each(?4))"
-	}
-	found, err := look(singles, kind)
-	if err == nil && class.Bulk {
-		var more []waitingJob
-		more, err = look(items, "?4 IS NOT NULL")
-		found = append(found, more...)
-	}
-	if err != nil || len(found) == 0 {
-		return nil, "", err
-	}
-	type count struct {
-		project string
-		n       int
-	}
-	query := strings.NewReplacer("$kind", "kind IN (SELECT value FROM json_each(?1))", "$bulk", "?2").Replace(runningOf)
-	counts, err := liteCollect(j.reader, ctx, func(r rows) (c count, err error) { err = r.Scan(&c.project, &c.n); return c, err }, query, jsonList(class.BulkKinds), class.Bulk)
-	if err != nil {
-		return nil, "", err
-	}
-	running := map[string]int{}
-	for _, c := range counts {
-		running[c.project] = c.n
-	}
-	out, next := gather(found, running, each)
-	return out, next, nil
 }
 
 // othersWait is a condition on a claimed job c: a job of another project waits that is no item.
