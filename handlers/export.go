@@ -217,20 +217,18 @@ func exportJSON(ctx context.Context, w *bufio.Writer, e *service.Export, raw boo
 		return err
 	}
 	windows := n
-	if buf = append(buf, ']'); e.HasEvents() {
-		n, buf = 0, append(buf, `,"events":[`...)
-		err := e.Events(ctx, func(ev service.ExportEvent) error {
-			if err := next(); err != nil {
-				return err
-			}
-			buf = appendEvent(buf, e, ev)
-			return nil
-		})
-		if err != nil {
+	n, buf = 0, append(buf, `],"events":[`...)
+	err = e.Events(ctx, func(ev service.ExportEvent) error {
+		if err := next(); err != nil {
 			return err
 		}
-		buf = append(buf, ']')
+		buf = appendEvent(buf, e, ev)
+		return nil
+	})
+	if err != nil {
+		return err
 	}
+	buf = append(buf, ']')
 	if raw {
 		n, buf = 0, append(buf, `,"raw_batches":[`...)
 		err := e.Batches(ctx, func(b service.RawBatch) error {

@@ -18,8 +18,10 @@ import (
 
 // Config says what an engine works with.
 type Config struct {
-	// Store is the migrated database. Required; it must stay open until the engine is closed.
-	Store *store.Store
+	// Store opens the jobs of the migrated database; *store.Store is one. Required; it must stay open until the engine is closed.
+	Store interface {
+		OpenJobs(ctx context.Context) (store.Jobs, error)
+	}
 	// Redis wakes the workers. The engine makes connections of its own with the same options and does not close this
 	// one. Defaults to an in-process Redis, for the one process of an SQLite database.
 	Redis redis.UniversalClient

@@ -310,6 +310,14 @@ func (s Session) TimeOf(sample int64) int64 {
 	return *s.OriginMS + int64(math.Round(float64(sample)*1000/s.SampleRateHz))
 }
 
+// Nearest returns the sample that is nearest to a time in Unix ms, which need not be whole; 0 for a session without samples.
+func (s Session) Nearest(ms float64) int64 {
+	if s.OriginMS == nil {
+		return 0
+	}
+	return int64(math.Round((ms - float64(*s.OriginMS)) * s.SampleRateHz / 1000))
+}
+
 // SeamSamples is how far a batch of so many samples may be off its neighbor and still continue it: the session's jitter,
 // but not so far that a missing batch as long as this one would pass for a late clock, and at least the rounding of times
 // to whole ms.

@@ -24,8 +24,8 @@ func (m *memory) Session(context.Context, string, string) (models.Session, error
 	return m.ses, nil
 }
 
-func (m *memory) SessionEvents(context.Context, string, string, int, int) ([]models.SessionMark, error) {
-	return nil, nil
+func (m *memory) EachSessionEvent(context.Context, string, string, func(models.SessionMark) error) error {
+	return nil
 }
 
 // TestClipsOfASession decodes the last 2 s of a session of 2-s trials and counts the clips that the model was moved to.

@@ -24,15 +24,13 @@ import (
 // TrialStore gives the samples and events of sessions; *store.Store is one.
 type TrialStore interface {
 	Session(ctx context.Context, projectID, id string) (models.Session, error)
-	SessionEvents(ctx context.Context, projectID, sessionID string, after, limit int) ([]models.SessionMark, error)
+	EachSessionEvent(ctx context.Context, projectID, sessionID string, each func(models.SessionMark) error) error
 	BatchesOver(ctx context.Context, sessionID string, start, end, longest int64) ([]models.SampleBatch, error)
 }
 
 var _ TrialStore = (*store.Store)(nil)
 
 const (
-	// trialEvents is how many events are read at once.
-	trialEvents = 1000
 	// trialStretch is how many samples a channel are laid over each other at once; the trials in them are cut from it.
 	trialStretch = 8 << 10
 	// maxTrialBytes limits the samples of all trials of a job together, as float64: it is what a training holds in memory.
@@ -161,26 +159,18 @@ func (q trialQuery) labelled(ctx context.Context, db TrialStore, ses models.Sess
 		return nil, nil
 	}
 	var out []labelledEvent
-	for after := 0; ; {
-		found, err := db.SessionEvents(ctx, ses.ProjectID, ses.ID, after, trialEvents)
-		if err != nil {
-			return nil, err
+	err := db.EachSessionEvent(ctx, ses.ProjectID, ses.ID, func(m models.SessionMark) error {
+		class, ok := q.Classes[m.Label]
+		if !ok {
+			class, ok = q.Classes[strconv.Itoa(m.Code)]
 		}
-		for _, m := range found {
-			after = m.Seq
-			class, ok := q.Classes[m.Label]
-			if !ok {
-				class, ok = q.Classes[strconv.Itoa(m.Code)]
-			}
-			if !ok || part.StartMS != nil && m.AtMS < float64(*part.StartMS) || part.EndMS != nil && m.AtMS >= float64(*part.EndMS) {
-				continue
-			}
-			at := math.Round((m.AtMS - float64(*ses.OriginMS)) * ses.SampleRateHz / 1000)
-			out = append(out, labelledEvent{int64(at), slices.Index(q.classes, class)})
+		if ok && (part.StartMS == nil || m.AtMS >= float64(*part.StartMS)) && (part.EndMS == nil || m.AtMS < float64(*part.EndMS)) {
+			out = append(out, labelledEvent{ses.Nearest(m.AtMS), slices.Index(q.classes, class)})
 		}
-		if len(found) < trialEvents {
-			break
-		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	slices.SortStableFunc(out, func(a, b labelledEvent) int { return cmp.Compare(a.sample, b.sample) })
 	return out, nil

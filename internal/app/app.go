@@ -345,7 +345,7 @@ func (a *App) wireWorker() (err error) {
 func (a *App) wireHTTP(accounts *service.Accounts) error {
 	sessions := service.NewSessions(service.SessionsConfig{Store: a.store, Quotas: a.quotas, StreamsPerKey: a.settings.StreamsPerKey, StreamsPerProject: a.settings.StreamsPerProject,
 		Jobs: a.engine, Tokens: a.tokens, Files: signalFiles,
-		Events: sessionEvents(a.store), Survey: survey, CheckModel: a.registry.CheckModel,
+		Survey: survey, CheckModel: a.registry.CheckModel,
 		CheckMontage: workers.LiveMontage(workers.NewModels(a.catalog, a.store, int64(a.settings.ModelCacheMB)<<20))})
 	router, err := handlers.NewRouter(handlers.Config{
 		Accounts: accounts,

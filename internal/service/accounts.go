@@ -42,7 +42,7 @@ const (
 // AccountsConfig is what the use cases of accounts stand on.
 type AccountsConfig struct {
 	// Store keeps the accounts. Required.
-	Store *store.Store
+	Store AccountStore
 	// Passwords hashes passwords. Required.
 	Passwords *auth.Passwords
 	// Tokens issues access tokens. Required.

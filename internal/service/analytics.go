@@ -15,7 +15,7 @@ import (
 // AnalyticsConfig is what Analytics stands on.
 type AnalyticsConfig struct {
 	// Store keeps the events. Required.
-	Store *store.Store
+	Store AnalyticsStore
 	// Quota is how many events a project may log in a calendar month (UTC). 0 takes none: NotConfigured.
 	Quota int
 	// Now is the clock. Defaults to time.Now.

@@ -52,9 +52,6 @@ type ExportEvent struct {
 	Label     string
 }
 
-// SessionEvents calls each with every event of a session, in order.
-type SessionEvents func(ctx context.Context, projectID, sessionID string, each func(ExportEvent) error) error
-
 // ExportPage selects the windows of an export.
 type ExportPage struct {
 	Offset     int
@@ -125,15 +122,20 @@ func (e *Export) Windows(ctx context.Context, each func(*models.FeatureWindow) e
 	return e.whole(ctx)
 }
 
-// HasEvents reports whether sessions have events at all.
-func (e *Export) HasEvents() bool { return e.sessions.cfg.Events != nil }
-
 // Events calls each with every event of the session.
 func (e *Export) Events(ctx context.Context, each func(ExportEvent) error) error {
-	if !e.HasEvents() {
-		return nil
+	return e.sessions.eachEvent(ctx, e.Session.ProjectID, e.Session.ID, each)
+}
+
+// eachEvent calls each with every event of a session, in the order in which they were added, at its place among the samples.
+func (s *Sessions) eachEvent(ctx context.Context, projectID, sessionID string, each func(ExportEvent) error) error {
+	ses, err := s.cfg.Store.Session(ctx, projectID, sessionID)
+	if err != nil || ses.OriginMS == nil { // without samples there is no place for an event
+		return err
 	}
-	return e.sessions.cfg.Events(ctx, e.Session.ProjectID, e.Session.ID, each)
+	return s.cfg.Store.EachSessionEvent(ctx, projectID, sessionID, func(m models.SessionMark) error {
+		return each(ExportEvent{Sample: ses.Nearest(m.AtMS), DurationS: m.DurationMS / 1000, Code: m.Code, Label: m.Label})
+	})
 }
 
 // TimeOf returns the time of a sample.

@@ -26,7 +26,7 @@ const (
 // OnceConfig is what Once stands on.
 type OnceConfig struct {
 	// Store keeps the answers. Required.
-	Store *store.Store
+	Store OnceStore
 	// Tokens seals them. Required.
 	Tokens *auth.Tokens
 	// Retention is how long an answer is kept. Defaults to 24 h.

@@ -6,7 +6,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/neurod/neurod/internal/store"
 	"github.com/neurod/neurod/models"
 )
 
@@ -22,7 +21,7 @@ const jobsRetry = 5 * time.Second
 // QuotasConfig is what Quotas stands on.
 type QuotasConfig struct {
 	// Store counts what projects use. Required.
-	Store *store.Store
+	Store QuotaStore
 	// Limits are the server's, for projects that have none of their own. Defaults to none.
 	Limits map[models.QuotaName]int64
 	// Now is the clock. Defaults to time.Now.

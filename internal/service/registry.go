@@ -40,7 +40,7 @@ type ModelCatalog interface {
 // RegistryConfig is what the registry stands on.
 type RegistryConfig struct {
 	// Store keeps the models of projects. Required.
-	Store *store.Store
+	Store ModelStore
 	// Catalog gives those of nobody. Required.
 	Catalog ModelCatalog
 	// Read judges a model file and says what is in it. Errors are *models.Error. Required.

@@ -88,16 +88,13 @@ func (s *Sessions) Samples(ctx context.Context, projectID, sessionID string, sta
 // eventsOf returns the events of a session in a range of its samples, the first as many as a decode may have, and the
 // samples of the latest before the range.
 func (s *Sessions) eventsOf(ctx context.Context, ses models.Session, from, to int64) ([]eeg.Event, []int64, error) {
-	if s.cfg.Events == nil {
-		return nil, nil, nil
-	}
 	var out []eeg.Event
 	var before []int64
 	keep := func() { // the latest
 		slices.Sort(before)
 		before = slices.Delete(before, 0, max(0, len(before)-models.MaxPlaceCues))
 	}
-	err := s.cfg.Events(ctx, ses.ProjectID, ses.ID, func(e ExportEvent) error {
+	err := s.eachEvent(ctx, ses.ProjectID, ses.ID, func(e ExportEvent) error {
 		switch {
 		case e.Sample < from:
 			if before = append(before, e.Sample); len(before) >= 20*models.MaxPlaceCues {

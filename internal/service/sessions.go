@@ -71,7 +71,7 @@ var _ SessionJobs = (*jobs.Engine)(nil)
 // SessionsConfig is what Sessions is made of.
 type SessionsConfig struct {
 	// Store keeps the sessions. Required.
-	Store *store.Store
+	Store SessionStore
 	// Jobs runs what is to be done with the samples. Required.
 	Jobs SessionJobs
 	// Tokens signs and verifies the tokens of live streams. Required.
@@ -82,8 +82,6 @@ type SessionsConfig struct {
 	CheckMontage func(ctx context.Context, ses models.Session) error
 	// Files makes the files in which raw samples are exported. Defaults to none: the formats EDF and BDF are refused.
 	Files SignalFiles
-	// Events gives the events of a session. Defaults to none: exports have no events.
-	Events SessionEvents
 	// Quotas holds projects to what they may use. Defaults to none.
 	Quotas *Quotas
 	// StreamsPerKey and StreamsPerProject are how many live streams this process keeps open for a key or a user, and for a

@@ -50,7 +50,7 @@ type PipelineInfo struct {
 // TrainingConfig is what training stands on.
 type TrainingConfig struct {
 	// Store has the sessions and models. Required.
-	Store *store.Store
+	Store TrainingStore
 	// Jobs accepts the work. Required.
 	Jobs Submitter
 	// Pipelines are those that there are. Required.

@@ -72,6 +72,28 @@ func addMarks(tx *gorm.DB, sessionID string, marks []models.SessionMark, most in
 	return tx.CreateInBatches(marks, rowsChunk).Error
 }
 
+// eventsPage is how many events are read at once.
+const eventsPage = 1000
+
+// EachSessionEvent calls each with every event of a session, in the order in which they were added.
+func (s *Store) EachSessionEvent(ctx context.Context, projectID, sessionID string, each func(models.SessionMark) error) error {
+	for after := 0; ; {
+		found, err := s.SessionEvents(ctx, projectID, sessionID, after, eventsPage)
+		if err != nil {
+			return err
+		}
+		for _, m := range found {
+			after = m.Seq
+			if err := each(m); err != nil {
+				return err
+			}
+		}
+		if len(found) < eventsPage {
+			return nil
+		}
+	}
+}
+
 // SessionEvents returns events of a session in the order in which they were added, those with a number above after.
 func (s *Store) SessionEvents(ctx context.Context, projectID, sessionID string, after, limit int) ([]models.SessionMark, error) {
 	var out []models.SessionMark
