@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"gonum.org/v1/gonum/mat"
@@ -33,11 +34,12 @@ func session(seed uint64, rate, soa, amplitude float64, codes []int, target func
 	seconds := 1.5 + soa*float64(len(codes)) + 2
 	n := int(seconds * rate)
 	x := mat.NewDense(len(channels), n, nil)
+	decay, step := math.Pow(0.95, 250/rate), math.Sqrt(250/rate)
 	for r := range channels {
-		slow := 0.0
+		drift := 0.0
 		for j := range n {
-			slow = math.Pow(0.95, 250/rate)*slow + rng.NormFloat64()*math.Sqrt(250/rate)
-			x.Set(r, j, 500+slow+3*math.Sin(2*math.Pi*50*float64(j)/rate)+2*rng.NormFloat64())
+			drift = decay*drift + rng.NormFloat64()*step
+			x.Set(r, j, 500+drift+3*math.Sin(2*math.Pi*50*float64(j)/rate)+2*rng.NormFloat64())
 		}
 	}
 	var events []decoders.Event
@@ -87,6 +89,16 @@ func train(t testing.TB, p decoders.Pipeline, ds *decoders.Dataset, config strin
 	return d
 }
 
+// trained are the decoders of [usual], which tests share: they do not change.
+var trained sync.Map
+
+// usual returns a pipeline's decoder of the same training with the usual options.
+func usual(t testing.TB, p decoders.Pipeline) decoders.Trained {
+	t.Helper()
+	once, _ := trained.LoadOrStore(p.Name(), sync.OnceValue(func() decoders.Trained { return train(t, p, training(1, 200), "") }))
+	return once.(func() decoders.Trained)()
+}
+
 // small is a speller of 2 × 3 symbols: codes 1-3 are columns, 4-5 rows.
 var small = [][]string{{"A", "B", "C"}, {"D", "E", "F"}}
 
@@ -97,18 +109,24 @@ func spell(seed uint64, rate float64, repetitions int) *decoders.Input {
 }
 
 func TestConformance(t *testing.T) {
+	// Under the race detector what is held is the sharing of memory, for which the smallest models will do: half the components and a quarter of
+	// the bins. The run without it takes those that people train.
+	size, repetitions := `"folds":5`, 4
+	if slow {
+		size, repetitions = `"bins":8,"folds":2`, 2
+	}
 	for _, p := range append(slices.Clone(pipelines), p300.XDAWNRxGMM()) {
 		for _, c := range []struct {
 			name, config string
 			valid        func(seed uint64) *decoders.Input
 		}{
-			{"letters", ``, func(seed uint64) *decoders.Input { return spell(seed, 200, 4) }},
-			{"codes, standardized", `{"standardize":true,"components":2}`, func(seed uint64) *decoders.Input {
-				in := spell(seed, 200, 4)
+			{"letters", `{` + size + `}`, func(seed uint64) *decoders.Input { return spell(seed, 200, repetitions) }},
+			{"codes, standardized", `{"standardize":true,"components":2,` + size + `}`, func(seed uint64) *decoders.Input {
+				in := spell(seed, 200, repetitions)
 				in.Stimulus = decoders.Stimulus{}
 				return in
 			}},
-			{"one flash without an event, rejection", `{"limit":0,"reject":true}`, func(seed uint64) *decoders.Input {
+			{"one flash without an event, rejection", `{"limit":0,"reject":true,"components":2,` + size + `}`, func(seed uint64) *decoders.Input {
 				in := spell(seed, 200, 1)
 				in.Events, in.Stimulus = nil, decoders.Stimulus{}
 				return in
@@ -124,16 +142,20 @@ func TestConformance(t *testing.T) {
 func FuzzDecode(f *testing.F) {
 	p := p300.XDAWNLDA()
 	decodertest.Fuzz(f, decodertest.Case{
-		Decoder: train(f, p, training(1, 200), ""), Pipeline: p,
+		Decoder: usual(f, p), Pipeline: p,
 		Valid: func(seed uint64) *decoders.Input { return spell(seed, 200, 2) },
 	})
 }
 
 func TestSpellsAtAnyRate(t *testing.T) {
 	t.Parallel()
+	rates := []float64{100, 128, 200, 250, 255.97, 512, 1000}
+	if slow {
+		rates = []float64{128, 255.97, 512}
+	}
 	for _, p := range pipelines {
-		d := train(t, p, training(1, 200), "")
-		for _, rate := range []float64{100, 128, 200, 250, 255.97, 512, 1000} {
+		d := usual(t, p)
+		for _, rate := range rates {
 			t.Run(fmt.Sprint(p.Name(), "/", rate, " Hz"), func(t *testing.T) {
 				t.Parallel()
 				right := 0
@@ -166,7 +188,7 @@ func decode(t testing.TB, d decoders.Decoder, in *decoders.Input) *decoders.Resu
 
 func TestNames(t *testing.T) {
 	t.Parallel()
-	d := train(t, p300.XDAWNLDA(), training(1, 200), "")
+	d := usual(t, p300.XDAWNLDA())
 	label := func(in *decoders.Input, f func(i, code int) string) {
 		for i := range in.Events {
 			in.Events[i].Label = f(i, in.Events[i].Code)
@@ -225,7 +247,7 @@ func TestNames(t *testing.T) {
 func TestPosterior(t *testing.T) {
 	t.Parallel()
 	for _, p := range pipelines {
-		d := train(t, p, training(1, 200), "")
+		d := usual(t, p)
 		in := spell(60, 200, 3)
 		prior := map[string]float64{"A": -1, "B": -2, "C": -3, "D": -1.5, "E": math.Inf(-1), "F": -5}
 		in.Prior = func(s string) float64 { return prior[s] }
@@ -317,7 +339,7 @@ func TestDynamicStopping(t *testing.T) {
 
 func TestErrors(t *testing.T) {
 	t.Parallel()
-	d := train(t, p300.XDAWNLDA(), training(1, 200), "")
+	d := usual(t, p300.XDAWNLDA())
 	for name, tc := range map[string]struct {
 		change func(in *decoders.Input)
 		code   string
