@@ -75,19 +75,19 @@ func jsonText() recording.Reader {
 }
 
 // rowOf returns the row of a format.
-func rowOf(format recording.Format) (recording.Reader, bool) {
-	return first(func(r *recording.Reader) bool { return slices.Contains(r.Formats, format) })
+func rowOf(format recording.Format) (row recording.Reader, known bool) {
+	return first(Table(), func(r *recording.Reader) bool { return slices.Contains(r.Formats, format) })
 }
 
 // Encoded returns the reader of files in an encoding of decode requests, such as eeg.EDF.
-func Encoded(encoding eeg.Encoding) (recording.Reader, bool) {
-	return first(func(r *recording.Reader) bool { return encoding != "" && r.Encoding == encoding })
+func Encoded(encoding eeg.Encoding) (row recording.Reader, known bool) {
+	return first(Table(), func(r *recording.Reader) bool { return encoding != "" && r.Encoding == encoding })
 }
 
-func first(is func(*recording.Reader) bool) (recording.Reader, bool) {
-	for _, r := range Table() {
-		if is(&r) {
-			return r, true
+func first(table []recording.Reader, is func(*recording.Reader) bool) (row recording.Reader, found bool) {
+	for i := range table {
+		if is(&table[i]) {
+			return table[i], true
 		}
 	}
 	return recording.Reader{}, false
@@ -96,15 +96,22 @@ func first(is func(*recording.Reader) bool) (recording.Reader, bool) {
 // Sniff tells the format from the first bytes (recording.HeadBytes are enough), and from the file name where the content
 // leaves it open. It returns Unknown where neither tells.
 func Sniff(name string, head []byte) recording.Format {
-	for _, r := range Table() {
-		if f := r.Sniff(head); f != "" {
-			return f
+	_, format := recognize(name, head)
+	return format
+}
+
+// recognize is Sniff with the row of the format; of Unknown it is empty.
+func recognize(name string, head []byte) (recording.Reader, recording.Format) {
+	table := Table()
+	for i := range table {
+		if f := table[i].Sniff(head); f != "" {
+			return table[i], f
 		}
 	}
-	if r, ok := first(func(r *recording.Reader) bool { return slices.Contains(r.Extensions, extension(name)) }); ok {
-		return r.Formats[0] // its reader says what is wrong with it
+	if r, ok := first(table, func(r *recording.Reader) bool { return slices.Contains(r.Extensions, extension(name)) }); ok {
+		return r, r.Formats[0] // its reader says what is wrong with it
 	}
-	return Unknown
+	return recording.Reader{}, Unknown
 }
 
 func extension(name string) string { return strings.ToLower(path.Ext(name)) }
@@ -155,11 +162,11 @@ func Open(name string, r io.ReaderAt, size int64) (*recording.Recording, error) 
 	if err := recording.ReadFull(r, head, 0, Unknown, "first bytes"); err != nil {
 		return nil, err
 	}
-	format := Sniff(name, head)
-	if row, known := rowOf(format); known && row.Whole != nil {
+	row, format := recognize(name, head)
+	if row.Whole != nil {
 		return row.Read(name, r, size)
 	}
-	return nil, refusal(format, name, head)
+	return nil, refusal(row, format, name, head)
 }
 
 // OpenFS reads the recording of the given name from a file system, with the files that belong to it: the .vhdr, .eeg
@@ -183,14 +190,14 @@ func OpenFS(fsys fs.FS, name string) (*recording.Recording, error) {
 }
 
 // refusal is the error of a file of a format that is not read, or not in this way.
-func refusal(f recording.Format, name string, head []byte) error {
-	if row, known := rowOf(f); known && row.Refusal != "" {
+func refusal(row recording.Reader, f recording.Format, name string, head []byte) error {
+	if row.Refusal != "" {
 		return recording.Unsupported(f, nil, "%s", row.Refusal)
 	}
 	belongs := func(r *recording.Reader) bool {
 		return r.Alone != "" && slices.Contains(slices.Concat(r.Ambiguous, r.Parts), extension(name))
 	}
-	if row, ok := first(belongs); ok {
+	if row, ok := first(Table(), belongs); ok {
 		return recording.Unsupported(row.Formats[0], nil, "%s", row.Alone)
 	}
 	return decoders.Errorf(decoders.CodeUnsupportedFormat, map[string]any{"format": string(Unknown), "first_bytes": fmt.Sprintf("%.16q", head[:min(16, len(head))]),

@@ -27,11 +27,11 @@ func Survey(name string, r io.Reader) (*recording.Recording, recording.Plan, err
 		return nil, recording.Plan{}, recording.Malformed(Unknown, map[string]any{"bytes": 0}, "the file is empty")
 	}
 	head = head[:n]
-	plan := recording.Plan{Format: Sniff(name, head)}
+	row, format := recognize(name, head)
+	plan := recording.Plan{Format: format}
 	src := recording.StreamSource(io.MultiReader(strings.NewReader(string(head)), r), recording.UnknownSize)
-	row, known := rowOf(plan.Format)
-	if !known || row.Survey == nil {
-		return nil, recording.Plan{}, refusal(plan.Format, name, head)
+	if row.Survey == nil {
+		return nil, recording.Plan{}, refusal(row, format, name, head)
 	}
 	rec, err := row.Survey(src, path.Base(name), &plan)
 	if err != nil {

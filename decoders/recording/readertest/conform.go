@@ -75,9 +75,7 @@ func conform(t *testing.T, format recording.Format, name string, example []byte)
 	if err != nil || len(rec.Channels) == 0 {
 		t.Fatalf("%s: %v", format, err)
 	}
-	for _, piece := range []int{1, 7, 4096} {
-		SameReading(t, name, example, piece)
-	}
+	SameReading(t, name, example, 1, 7, 4096)
 	for at := range min(len(example), 800) {
 		for _, claim := range claims {
 			file := slices.Clone(example)

@@ -245,10 +245,18 @@ func Streamed(t testing.TB, name string, file []byte, n int) (*recording.Recordi
 }
 
 // SameReading holds a stream to what Open reads of the same bytes.
-func SameReading(t testing.TB, name string, file []byte, n int) {
+func SameReading(t testing.TB, name string, file []byte, pieces ...int) {
 	t.Helper()
 	want, wantErr := formats.Open(name, bytes.NewReader(file), int64(len(file)))
-	got, err := Streamed(t, name, file, n)
+	for _, n := range pieces {
+		got, err := Streamed(t, name, file, n)
+		sameAs(t, name, file, want, wantErr, got, err)
+	}
+}
+
+// sameAs compares what a stream gave with what Open has.
+func sameAs(t testing.TB, name string, file []byte, want *recording.Recording, wantErr error, got *recording.Recording, err error) {
+	t.Helper()
 	format := formats.Sniff(name, file[:min(len(file), 4096)])
 	if format == formats.Zip {
 		return // Open leaves the choice among its files to the caller

@@ -19,9 +19,9 @@ type lineReader struct {
 
 const longestLine = 1 << 20 // bytes; a row of 4096 channels has 60 kB
 
-func newLineReader(r io.Reader, format recording.Format) *lineReader {
+func newLineReader(r *recording.Source, format recording.Format) *lineReader {
 	s := bufio.NewScanner(recording.UTF8Text(r))
-	s.Buffer(make([]byte, 0, 64<<10), longestLine)
+	s.Buffer(make([]byte, 0, min(64<<10, max(4<<10, r.Size()))), longestLine)
 	return &lineReader{scanner: s, format: format}
 }
 

@@ -228,7 +228,7 @@ func (x *reader) spoiled(err error) {
 func (x *reader) seek(to int64) {
 	section := io.NewSectionReader(x.file, to, x.size-to)
 	if x.r == nil {
-		x.r = bufio.NewReaderSize(section, 1<<16)
+		x.r = bufio.NewReaderSize(section, int(min(1<<16, x.size)))
 	} else {
 		x.r.Reset(section)
 	}
