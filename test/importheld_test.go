@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/neurod/neurod/decoders/recording/formats"
 	"github.com/neurod/neurod/internal/testkit"
 )
 
@@ -121,4 +122,16 @@ func TestImportOfHeldFormats(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestImportTakesTheMediaTypesOfTheRegistry: ways in do not know the readers, so their list stands beside that of the registry.
+func TestImportTakesTheMediaTypesOfTheRegistry(t *testing.T) {
+	t.Parallel()
+	s := boot(t, testkit.Backend{DataDir: t.TempDir()})
+	for _, media := range formats.MediaTypes() {
+		a := s.raw(t, "POST", "/v1/sessions/import?external_user_id=u", []string{"Authorization: Bearer " + s.key, "Content-Type: " + media}, []byte("none"))
+		if a.StatusCode != 422 {
+			t.Errorf("%s: %d %s", media, a.StatusCode, a.body)
+		}
+	}
 }

@@ -2,6 +2,7 @@ package formats_test
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 	"testing"
 
@@ -13,6 +14,7 @@ import (
 	"github.com/neurod/neurod/decoders/recording/readertest"
 	"github.com/neurod/neurod/decoders/recording/text"
 	"github.com/neurod/neurod/decoders/recording/xdf"
+	"github.com/neurod/neurod/eeg"
 )
 
 func TestSniffLooksAtContentFirst(t *testing.T) {
@@ -61,4 +63,32 @@ func FuzzOpen(f *testing.F) {
 			readertest.Parsed(t, readertest.MostOf(string(b)), m.Open)
 		}
 	})
+}
+
+// TestEveryEncodingThatIsAFileHasAReader: the encodings of decode requests stand in package eeg, which knows no reader.
+func TestEveryEncodingThatIsAFileHasAReader(t *testing.T) {
+	t.Parallel()
+	for _, encoding := range eeg.Encodings() {
+		if r, ok := formats.Encoded(encoding); ok == encoding.Bare() || ok && r.Whole == nil {
+			t.Errorf("%s: a reader %v, bare samples %v", encoding, ok, encoding.Bare())
+		}
+	}
+}
+
+func TestListsFollowTheTable(t *testing.T) {
+	t.Parallel()
+	for list, want := range map[string][]string{
+		strings.Join(formats.Supported(), ", "):  {"EDF", "EDF+", "BDF", "GDF 1.x and 2.x", "BrainVision", "XDF", "Muse CSV", "tables of numbers", "raw float32 or int16 with JSON"},
+		strings.Join(formats.Extensions(), ", "): {".edf", ".bdf", ".gdf", ".vhdr", ".f32", ".xdf", ".csv", ".zip"},
+		strings.Join(formats.MediaTypes(), ", "): {"application/x-edf", "application/x-xdf", "application/zip", "text/csv"},
+	} {
+		for _, w := range want {
+			if !slices.Contains(strings.Split(list, ", "), w) {
+				t.Errorf("%s lacks %s", list, w)
+			}
+		}
+		if strings.Contains(list, ".vmrk") || strings.Contains(list, "MATLAB") {
+			t.Errorf("%s lists what is no recording that is read", list)
+		}
+	}
 }

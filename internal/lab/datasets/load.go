@@ -15,6 +15,7 @@ import (
 
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/recording"
+	"github.com/neurod/neurod/decoders/recording/formats"
 )
 
 // Query says which trials to take from which files.
@@ -164,7 +165,7 @@ func Files(paths ...string) ([]string, error) {
 type file struct{ path, root string }
 
 // readable are the extensions of recordings; what belongs to one, such as .json and .events.csv, is not listed itself.
-var readable = []string{".edf", ".bdf", ".gdf", ".vhdr", ".ahdr", ".f32", ".i16", ".xdf", ".csv", ".txt", ".zip"}
+var readable = formats.Extensions()
 
 // expand lists the recordings of files and folders, in order, each once.
 func expand(paths []string) ([]file, error) {
