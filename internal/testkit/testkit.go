@@ -24,7 +24,9 @@ const template = "neurod_template"
 
 var (
 	postgresOnce = sync.OnceValues(func() (*servers.Postgres, error) {
-		return servers.StartPostgres(context.Background())
+		// Nothing here outlives the process, and dropping a database checkpoints all others. Tests of crashes start a server of their
+		// own (package servers), with fsync.
+		return servers.StartPostgres(context.Background(), "fsync=off", "full_page_writes=off", "synchronous_commit=off")
 	})
 	templateOnce = sync.OnceValue(func() error {
 		pg, err := postgresOnce()
@@ -100,9 +102,7 @@ func database(t testing.TB, from string) string {
 			t.Errorf("drop database: %v", err)
 		}
 	})
-	// A test's commits need not survive a crash of the server, and without the wait for the disk property tests run
-	// several times as fast. Tests of crashes start a server of their own (package servers), with fsync.
-	return pg.URL(name) + "&synchronous_commit=off"
+	return pg.URL(name)
 }
 
 // RedisServer starts a Redis server for this test alone, ended with it.

@@ -17,15 +17,15 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Postgres is a PostgreSQL server of our own, with its defaults for durability (fsync on).
+// Postgres is a PostgreSQL server of our own, with its defaults for durability (fsync on) unless settings say otherwise.
 type Postgres struct{ p *process }
 
 // postgresUser is the superuser; connections from loopback need no password.
 const postgresUser = "postgres"
 
-// StartPostgres makes a new cluster and starts it. As root it runs as the user postgres, or else nobody, because
+// StartPostgres makes a new cluster and starts it, with settings such as "fsync=off". As root it runs as the user postgres, or else nobody, because
 // PostgreSQL refuses to run as root.
-func StartPostgres(ctx context.Context) (_ *Postgres, err error) {
+func StartPostgres(ctx context.Context, settings ...string) (_ *Postgres, err error) {
 	initdb, err := findPostgres("initdb")
 	if err != nil {
 		return nil, err
@@ -46,11 +46,15 @@ func StartPostgres(ctx context.Context) (_ *Postgres, err error) {
 	pg := &Postgres{p: p}
 	data := filepath.Join(p.dir, "data")
 	p.command = func(port int) []string {
-		return []string{postgres, "-D", data, "-p", strconv.Itoa(port),
+		args := []string{postgres, "-D", data, "-p", strconv.Itoa(port),
 			"-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=",
 			"-c", "max_connections=200", // many packages' pools share it
 			"-c", "timezone=UTC", "-c", "log_timezone=UTC",
 		}
+		for _, s := range settings {
+			args = append(args, "-c", s)
+		}
+		return args
 	}
 	p.probe = func(ctx context.Context, _, _ int) error {
 		conn, err := pgx.Connect(ctx, pg.URL(postgresUser))
