@@ -15,7 +15,6 @@ import (
 	"github.com/neurod/neurod/decoders/motorimagery"
 	"github.com/neurod/neurod/decoders/synthetic"
 	"github.com/neurod/neurod/internal/lab/datasets"
-	"github.com/neurod/neurod/internal/testkit"
 	"github.com/neurod/neurod/internal/testkit/eegdata"
 )
 
@@ -58,8 +57,7 @@ func alignedModel(t testing.TB, name string) []byte {
 func TestSessionsMoveTheModel(t *testing.T) {
 	t.Parallel()
 	file := alignedModel(t, "moved")
-	testkit.Backends(t, func(t *testing.T, b testkit.Backend) {
-		s := boot(t, b)
+	onBoth(t, func(t *testing.T, s *server) {
 		s.uploadModel(t, s.key, file)
 		right := map[string]int{}
 		total := 0
@@ -150,7 +148,7 @@ func TestRecordedRunMovesTheModel(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := boot(t, testkit.Backend{DataDir: t.TempDir()})
+	s := embedded(t)
 	id := s.json(t, 201, "POST", "/v1/sessions", s.key, object{"external_user_id": "u", "device_type": "cap", "sample_rate_hz": sig.Rate, "channels": sig.Channels,
 		"ingestion_mode": "RECORDED", "started_at_unix_ms": documentStart})["session_id"].(string)
 	part := 10 * int(sig.Rate)

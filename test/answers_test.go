@@ -97,7 +97,7 @@ func TestLinksCarryThePublicAddress(t *testing.T) {
 // TestAnswersAreCompressed for who takes gzip, where they are long and hold no secret.
 func TestAnswersAreCompressed(t *testing.T) {
 	t.Parallel()
-	s := boot(t, testkit.Backend{DataDir: t.TempDir()})
+	s := embedded(t)
 	for range 20 {
 		s.session(t, sessionBody)
 	}
@@ -145,7 +145,7 @@ func TestAnswersAreCompressed(t *testing.T) {
 // TestOpenAPIInJSON reads the same document from both.
 func TestOpenAPIInJSON(t *testing.T) {
 	t.Parallel()
-	s := boot(t, testkit.Backend{DataDir: t.TempDir()})
+	s := embedded(t)
 	a := s.call(t, "GET", "/openapi.json", "", nil)
 	if a.StatusCode != 200 || !strings.HasPrefix(a.Header.Get("Content-Type"), "application/json") {
 		t.Fatalf("%d %v", a.StatusCode, a.Header)
@@ -168,7 +168,7 @@ func TestOpenAPIInJSON(t *testing.T) {
 // TestPagesSayThatMoreFollow walks lists of a session by the links in their headers.
 func TestPagesSayThatMoreFollow(t *testing.T) {
 	t.Parallel()
-	s := boot(t, testkit.Backend{DataDir: t.TempDir()})
+	s := embedded(t)
 	id := s.session(t, recordedBody)
 	x := headset(1, 10*256)
 	s.ingest(t, id, batch(x, 0, 10*256))
@@ -212,7 +212,7 @@ func TestPagesSayThatMoreFollow(t *testing.T) {
 // TestSmallFaultsOfAnswers are words and numbers that said another thing than was sent.
 func TestSmallFaultsOfAnswers(t *testing.T) {
 	t.Parallel()
-	s := boot(t, testkit.Backend{DataDir: t.TempDir()})
+	s := embedded(t)
 	for path, credential := range map[string]string{"/v1/sessions": s.key, "/api/v1/neuro/decode": s.key, "/v1/projects": s.token, "/v1/analytics/log": s.key} {
 		a := s.call(t, "POST", path, credential, "[]")
 		if a.StatusCode != 400 || strings.Contains(string(a.body), ". : ") || !strings.Contains(string(a.body), "The body must be an object.") {

@@ -6,17 +6,14 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
-	"github.com/neurod/neurod/internal/testkit"
 )
 
 // TestAuditLog: the owner reads who did what to account, keys and people's data; nobody else does, and it holds no secret.
 func TestAuditLog(t *testing.T) {
 	t.Parallel()
-	testkit.Backends(t, func(t *testing.T, b testkit.Backend) {
-		s := boot(t, b)
+	onBoth(t, func(t *testing.T, s *server) {
 		ada, eve := s.tenant(t, "ada@example.com"), s.tenant(t, "eve@example.com")
-		s.call(t, "POST", "/v1/auth/login", "", object{"email": "ada@example.com", "password": "not the password"}, "X-Request-Id: wrong-one")
+		s.call(t, "POST", "/v1/auth/login", "", object{"email": s.mail("ada@example.com"), "password": "not the password"}, "X-Request-Id: wrong-one")
 		made := s.json(t, 201, "POST", "/v1/projects/"+ada.project+"/keys", ada.token, object{"name": "k"})
 		s.json(t, 200, "POST", "/v1/auth/refresh", made["raw_key"].(string), nil)
 		if a := s.call(t, "DELETE", "/v1/projects/"+ada.project+"/keys/"+made["id"].(string), ada.token, nil); a.StatusCode != 204 {
@@ -82,8 +79,7 @@ func TestAuditLog(t *testing.T) {
 // TestTheOwnersRevokeTakesRefreshedKeys: whoever had a copy of a key and refreshed it has nothing left.
 func TestTheOwnersRevokeTakesRefreshedKeys(t *testing.T) {
 	t.Parallel()
-	testkit.Backends(t, func(t *testing.T, b testkit.Backend) {
-		s := boot(t, b)
+	onBoth(t, func(t *testing.T, s *server) {
 		ada := s.tenant(t, "ada@example.com")
 		refresh := func(key string) (id, raw string) {
 			k := s.json(t, 200, "POST", "/v1/auth/refresh", key, nil)

@@ -143,8 +143,7 @@ func ssvep() object {
 // TestDocument holds the service to the decode document: the request, the answer and the poll as they stand there.
 func TestDocument(t *testing.T) {
 	t.Parallel()
-	testkit.Backends(t, func(t *testing.T, b testkit.Backend) {
-		s := boot(t, b)
+	onBoth(t, func(t *testing.T, s *server) {
 		t.Run("request and answer", func(t *testing.T) {
 			t.Parallel()
 			before := time.Now().Unix()
@@ -435,8 +434,7 @@ func withOwnDatabase(t *testing.T, b testkit.Backend) (*server, func()) {
 // TestIdempotency holds Idempotency-Key to its promise.
 func TestIdempotency(t *testing.T) {
 	t.Parallel()
-	testkit.Backends(t, func(t *testing.T, b testkit.Backend) {
-		s := boot(t, b)
+	onBoth(t, func(t *testing.T, s *server) {
 		post := func(key, body string) answer {
 			return s.call(t, "POST", "/api/v1/neuro/decode", s.key, body, "Idempotency-Key: "+key)
 		}
@@ -536,8 +534,7 @@ func TestIdempotency(t *testing.T) {
 // TestPolling holds GET /api/v1/jobs/:id to its parameters.
 func TestPolling(t *testing.T) {
 	t.Parallel()
-	testkit.Backends(t, func(t *testing.T, b testkit.Backend) {
-		s := boot(t, b)
+	onBoth(t, func(t *testing.T, s *server) {
 		id := s.json(t, 202, "POST", "/api/v1/neuro/decode", s.key, documentBody)["id"].(string)
 		s.await(t, id)
 		for query, want := range map[string]struct {
@@ -657,8 +654,7 @@ func TestStopAnswersWaiters(t *testing.T) {
 // TestListing pages through jobs and filters them.
 func TestListing(t *testing.T) {
 	t.Parallel()
-	testkit.Backends(t, func(t *testing.T, b testkit.Backend) {
-		s := boot(t, b)
+	onBoth(t, func(t *testing.T, s *server) {
 		var want []string
 		for range 5 {
 			id := s.json(t, 202, "POST", "/api/v1/neuro/decode", s.key, documentBody)["id"].(string)
@@ -752,8 +748,7 @@ func TestCancel(t *testing.T) {
 // TestBatch submits good and bad recordings together.
 func TestBatch(t *testing.T) {
 	t.Parallel()
-	testkit.Backends(t, func(t *testing.T, b testkit.Backend) {
-		s := boot(t, b)
+	onBoth(t, func(t *testing.T, s *server) {
 		bad := ssvep()
 		bad["input"].(object)["sample_rate"] = 0
 		unreadable := object{"input": object{"type": "eeg", "channels": "many"}}

@@ -8,15 +8,13 @@ import (
 	"testing"
 
 	"github.com/getkin/kin-openapi/openapi3filter"
-
-	"github.com/neurod/neurod/internal/testkit"
 )
 
 // TestContractJudgesRequestsAsTheServerDoes sends requests that the document's schema takes or refuses: the server must
 // agree.
 func TestContractJudgesRequestsAsTheServerDoes(t *testing.T) {
 	t.Parallel()
-	s := boot(t, testkit.Backend{DataDir: t.TempDir()})
+	s := embedded(t)
 	router, err := contract()
 	if err != nil {
 		t.Fatal(err)

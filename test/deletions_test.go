@@ -54,9 +54,8 @@ func (s *server) fill(t *testing.T, project, key string) (session string) {
 // left in the end but the audit log, and its neighbor keeps everything.
 func TestProjectsAreDeleted(t *testing.T) {
 	t.Parallel()
-	testkit.Backends(t, func(t *testing.T, b testkit.Backend) {
-		s := boot(t, b)
-		raw := testkit.Raw(t, b.Store)
+	onBoth(t, func(t *testing.T, s *server) {
+		raw := s.database(t)
 		project := s.json(t, 201, "POST", "/v1/projects", s.token, object{"name": "gone"})["id"].(string)
 		key := s.json(t, 201, "POST", "/v1/projects/"+project+"/keys", s.token, object{"name": "k"})["raw_key"].(string)
 		session := s.fill(t, project, key)
@@ -100,12 +99,11 @@ func TestProjectsAreDeleted(t *testing.T) {
 // TestAccountsAreDeletedAndPasswordsChanged: both take the password again, and both end every login.
 func TestAccountsAreDeletedAndPasswordsChanged(t *testing.T) {
 	t.Parallel()
-	testkit.Backends(t, func(t *testing.T, b testkit.Backend) {
-		s := boot(t, b)
-		raw := testkit.Raw(t, b.Store)
+	onBoth(t, func(t *testing.T, s *server) {
+		raw := s.database(t)
 		u := s.tenant(t, "leaves@example.com")
 		login := func(password string) answer {
-			return s.call(t, "POST", "/v1/auth/login", "", object{"email": "leaves@example.com", "password": password})
+			return s.call(t, "POST", "/v1/auth/login", "", object{"email": s.mail("leaves@example.com"), "password": password})
 		}
 		old := login("correct horse battery").object(t)
 		for name, tt := range map[string]struct {
@@ -154,6 +152,6 @@ func TestAccountsAreDeletedAndPasswordsChanged(t *testing.T) {
 			delete(rest, "jobs")
 			return len(rest) == 0
 		})
-		s.json(t, 201, "POST", "/v1/auth/signup", "", object{"email": "leaves@example.com", "password": "third horse battery"})
+		s.json(t, 201, "POST", "/v1/auth/signup", "", object{"email": s.mail("leaves@example.com"), "password": "third horse battery"})
 	})
 }

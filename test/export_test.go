@@ -39,8 +39,7 @@ func openRecording(t testing.TB, name string, b []byte) *recording.Recording {
 // TestExport exports a session of batches that came out of order, overlap and leave a gap, in every format.
 func TestExport(t *testing.T) {
 	t.Parallel()
-	testkit.Backends(t, func(t *testing.T, b testkit.Backend) {
-		s := boot(t, b)
+	onBoth(t, func(t *testing.T, s *server) {
 		id := s.session(t, strings.Replace(sessionBody, `"AF7"`, `"=1+1"`, 1))
 		path := "/v1/sessions/" + id + "/export"
 		x := headset(1, 12*256)
@@ -188,7 +187,7 @@ func TestExport(t *testing.T) {
 // TestExportOfAnEmptySession holds every format to saying that there is nothing.
 func TestExportOfAnEmptySession(t *testing.T) {
 	t.Parallel()
-	s := boot(t, testkit.Backend{DataDir: t.TempDir()})
+	s := embedded(t)
 	path := "/v1/sessions/" + s.session(t, sessionBody) + "/export"
 	o := s.json(t, 200, "GET", path+"?include_raw=true", s.key, nil)
 	if len(o["feature_windows"].([]any)) != 0 || len(o["raw_batches"].([]any)) != 0 || o["pagination"].(object)["total"] != 0. {
@@ -211,7 +210,7 @@ func TestEDFThroughASession(t *testing.T) {
 	t.Parallel()
 	files := eegdata.Glob(t, "formats/edf/*.edf")
 	files = append(files, eegdata.Glob(t, "formats/bdf/*.bdf")...)
-	s := boot(t, testkit.Backend{DataDir: t.TempDir()})
+	s := embedded(t)
 	stepped := map[string]bool{"Marley__marley-6.6-15.03.18.13.43.19.edf": true, "edfio__test_subsecond.edf": true, "epilepsy2bids__PN00-5_sample.edf": true, "epilepsy2bids__chb01_01_sample.edf": true,
 		"mne-python__duplicate_channel_labels.edf": true, "mne-testing-data__subsecond_starttime.edf": true, "pyedflib__test_utf8.edf": true,
 		"BDF.jl__MK2_speedmode4_CMS_not_in_range_battery_charged.bdf": true, "EDF.jl__bdf_test.bdf": true}

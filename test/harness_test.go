@@ -58,6 +58,9 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	}
 	code := m.Run()
+	if !whole.end() {
+		code = 1
+	}
 	if err := os.RemoveAll(scratch); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		code = 1
@@ -71,6 +74,7 @@ type server struct {
 	log     *lockedBuffer
 	process *neurod.Process
 	backend testkit.Backend
+	number  int64 // of a guest on a shared server, from 1
 
 	owner   string // id of the user
 	token   string // the user's access token
@@ -135,11 +139,16 @@ func start(t testing.TB, role string, b testkit.Backend, env ...string) *server 
 		if strings.Contains(s.log.String(), "WARNING: DATA RACE") { // a process that was killed had no exit code for it
 			t.Errorf("%s: a data race", role)
 		}
-		if t.Failed() {
-			t.Logf("log of the process:\n%s", tail(s.log.String(), 6000))
-		}
+		s.tell(t, 0)
 	})
 	return s
+}
+
+// tell shows the end of the log, from a place on, where the test has failed.
+func (s *server) tell(t testing.TB, from int) {
+	if t.Failed() {
+		t.Logf("log of the process:\n%s", tail(s.log.String()[from:], 6000))
+	}
 }
 
 // stop asks the process to stop and holds it to ending well. The race detector's exit code is an error like others.
@@ -183,6 +192,124 @@ func (s *server) command(t testing.TB, args ...string) string {
 		t.Fatalf("neurod %v: %v\n%s", args, err, out)
 	}
 	return string(out)
+}
+
+// lifetime is the test that things belong to which live as long as the run: they end after the last test.
+type lifetime struct {
+	testing.TB // the test that asked first, which they may fail while they begin
+
+	mu     sync.Mutex
+	ends   []func()
+	failed bool
+}
+
+func (r *lifetime) Context() context.Context { return context.Background() }
+
+func (r *lifetime) Cleanup(f func()) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.ends = append(r.ends, f)
+}
+
+func (r *lifetime) TempDir() string {
+	dir, err := os.MkdirTemp(scratch, "")
+	if err != nil {
+		r.Fatal(err)
+	}
+	return dir
+}
+
+func (r *lifetime) Failed() bool { return r.failed }
+
+func (r *lifetime) Logf(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }
+
+func (r *lifetime) Errorf(format string, args ...any) {
+	r.Logf(format, args...)
+	r.failed = true
+}
+
+// lifetimes are those of a whole run.
+type lifetimes struct {
+	mu  sync.Mutex
+	all []*lifetime
+}
+
+var whole lifetimes
+
+func (r *lifetimes) begin(t testing.TB) *lifetime {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.all = append(r.all, &lifetime{TB: t})
+	return r.all[len(r.all)-1]
+}
+
+// end ends everything and reports whether that went well.
+func (r *lifetimes) end() bool {
+	ok := true
+	for _, one := range slices.Backward(r.all) {
+		for _, f := range slices.Backward(one.ends) {
+			f()
+		}
+		ok = ok && !one.failed
+	}
+	return ok
+}
+
+// shared is a server on one of the pairs for all tests that need no settings of their own.
+type shared struct {
+	once   sync.Once
+	server *server
+	guests atomic.Int64
+}
+
+var onPostgres, onEmbedded shared
+
+// guest returns the server, started when the first asks, with an account, a project and a key of the caller's own.
+func (h *shared) guest(t testing.TB, backend func(testing.TB) testkit.Backend) *server {
+	t.Helper()
+	h.once.Do(func() {
+		r := whole.begin(t)
+		h.server = start(r, "serve", backend(r), "NEUROD_SIGNUPS_PER_HOUR=1000000")
+	})
+	if h.server == nil {
+		t.Fatal("the server that tests share did not start: see the first of them")
+	}
+	s := &server{addr: h.server.addr, log: h.server.log, process: h.server.process, backend: h.server.backend, number: h.guests.Add(1)}
+	from := len(s.log.String())
+	t.Cleanup(func() { s.tell(t, from) })
+	s.signUp(t)
+	return s
+}
+
+// embedded returns the server that tests share on the embedded pair, with an account of the test's own.
+func embedded(t testing.TB) *server {
+	t.Helper()
+	return onEmbedded.guest(t, func(t testing.TB) testkit.Backend {
+		path := testkit.SQLite(t)
+		return testkit.Backend{Name: "embedded", Store: store.Config{DatabaseURL: path, DataDir: filepath.Dir(path)}, DataDir: filepath.Dir(path)}
+	})
+}
+
+// onBoth runs a suite on the servers that tests share on both pairs, each time with an account of its own, as parallel subtests
+// named after the pairs. Tests of settings, of the whole log, database or process have a server of their own: see boot.
+func onBoth(t *testing.T, suite func(t *testing.T, s *server)) {
+	t.Helper()
+	t.Run("postgres+redis", func(t *testing.T) {
+		t.Parallel()
+		suite(t, onPostgres.guest(t, production))
+	})
+	t.Run("embedded", func(t *testing.T) {
+		t.Parallel()
+		suite(t, embedded(t))
+	})
+}
+
+// mail is an address as this guest of a shared server uses it; on a server of its own a test has all addresses for itself.
+func (s *server) mail(address string) string {
+	if s.number == 0 {
+		return address
+	}
+	return fmt.Sprintf("%d.%s", s.number, address)
 }
 
 // production is PostgreSQL and Redis, for tests of what the embedded pair cannot do: several processes, and Redis away.
@@ -268,7 +395,7 @@ func (s *server) account(t testing.TB, email string) (token, project, key string
 
 func (s *server) signedUp(t testing.TB, email string) (id, token, project, key string) {
 	t.Helper()
-	u := s.json(t, 201, "POST", "/v1/auth/signup", "", object{"email": email, "password": "correct horse battery"})
+	u := s.json(t, 201, "POST", "/v1/auth/signup", "", object{"email": s.mail(email), "password": "correct horse battery"})
 	id, token = u["id"].(string), u["access_token"].(string)
 	project = s.json(t, 201, "POST", "/v1/projects", token, object{"name": "Test"})["id"].(string)
 	key = s.json(t, 201, "POST", "/v1/projects/"+project+"/keys", token, object{"name": "all"})["raw_key"].(string)

@@ -213,7 +213,7 @@ func TestContinuousRecordingsAreImported(t *testing.T) {
 		t.Skip("95 files: in the pass without the race detector")
 	}
 	dir := eegdata.Dir(t)
-	s := boot(t, testkit.Backend{DataDir: t.TempDir()})
+	s := embedded(t)
 	files, windows := 0, 0
 	add := func(name string, file []byte, rate float64) {
 		files++
@@ -310,7 +310,7 @@ func run(t testing.TB, subject, run string) []byte {
 func TestImportShowsAlphaAndBlinks(t *testing.T) {
 	t.Parallel()
 	open, closed := run(t, "S001", "R01"), run(t, "S001", "R02")
-	s := boot(t, testkit.Backend{DataDir: t.TempDir()})
+	s := embedded(t)
 	alpha := func(file []byte) float64 {
 		session, _ := s.imported(t, file, "external_user_id=s&channels=O1")
 		windows := s.windows(t, session["session_id"].(string), "")
@@ -345,8 +345,7 @@ func TestImportShowsAlphaAndBlinks(t *testing.T) {
 func TestImportRefusesMalformedFiles(t *testing.T) {
 	t.Parallel()
 	files := eegdata.Glob(t, "malformed/*")
-	testkit.Backends(t, func(t *testing.T, b testkit.Backend) {
-		s := boot(t, b)
+	onBoth(t, func(t *testing.T, s *server) {
 		for _, path := range files {
 			if filepath.Base(path) == "SOURCE.txt" {
 				continue
@@ -376,7 +375,7 @@ func TestImportedBandPowersMatchScipy(t *testing.T) {
 	if err := json.Unmarshal(readFile(t, "testdata/golden/imports.json"), &g); err != nil {
 		t.Fatal(err)
 	}
-	s := boot(t, testkit.Backend{DataDir: t.TempDir()})
+	s := embedded(t)
 	worst := 0.0
 	for _, f := range g.Files {
 		path := eegdata.File(t, f.File)
@@ -481,8 +480,7 @@ func form(t testing.TB, name string, file []byte, fields ...[2]string) (contentT
 func TestImport(t *testing.T) {
 	t.Parallel()
 	file := edfOf(t, 40)
-	testkit.Backends(t, func(t *testing.T, b testkit.Backend) {
-		s := boot(t, b)
+	onBoth(t, func(t *testing.T, s *server) {
 		auth := "Authorization: Bearer " + s.key
 		check := func(t *testing.T, session object) {
 			t.Helper()
@@ -649,8 +647,7 @@ func TestImportRefusals(t *testing.T) {
 		"bad gzip":            {[]byte("\x1f\x8bnothing at all"), "external_user_id=u", 422, "payload_malformed", []string{"gzip"}},
 		"too short":           {steady(3), "external_user_id=u&sample_rate_hz=100", 202, "", nil},
 	}
-	testkit.Backends(t, func(t *testing.T, b testkit.Backend) {
-		s := boot(t, b)
+	onBoth(t, func(t *testing.T, s *server) {
 		for name, c := range cases {
 			a := s.upload(t, c.file, c.query)
 			if a.StatusCode != c.status || a.code() != c.code {
@@ -749,8 +746,7 @@ func TestBrokenUploadLeavesNothing(t *testing.T) {
 
 func TestSessionEvents(t *testing.T) {
 	t.Parallel()
-	testkit.Backends(t, func(t *testing.T, b testkit.Backend) {
-		s := boot(t, b)
+	onBoth(t, func(t *testing.T, s *server) {
 		id := s.session(t, sessionBody)
 		post := func(body string, headers ...string) answer {
 			return s.call(t, "POST", "/v1/sessions/"+id+"/events", s.key, body, headers...)

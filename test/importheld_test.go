@@ -92,8 +92,7 @@ func TestImportOfHeldFormats(t *testing.T) {
 	if err := z.Close(); err != nil {
 		t.Fatal(err)
 	}
-	testkit.Backends(t, func(t *testing.T, b testkit.Backend) {
-		s := boot(t, b)
+	onBoth(t, func(t *testing.T, s *server) {
 		for _, tt := range []struct {
 			name, channels, first, warning string
 			file                           []byte

@@ -127,7 +127,7 @@ func TestLimitHeadersOnEveryAnswer(t *testing.T) {
 // TestLimitsAreSwitchedOff by a rate of 0.
 func TestLimitsAreSwitchedOff(t *testing.T) {
 	t.Parallel()
-	s := boot(t, testkit.Backend{DataDir: t.TempDir()}) // boot's own settings
+	s := embedded(t) // boot's own settings
 	for range 200 {
 		a := s.call(t, "GET", "/v1/sessions", s.key, nil)
 		if a.StatusCode != 200 {

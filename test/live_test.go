@@ -11,7 +11,6 @@ import (
 
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/synthetic"
-	"github.com/neurod/neurod/internal/testkit"
 )
 
 // flickering is a recording of three looks at flickers, 4 s each without a pause, as batches of a session.
@@ -55,8 +54,7 @@ func (f flickering) batch(k int) object {
 // TestLiveDecoding looks at three flickers one after another while the session is decoded as it runs.
 func TestLiveDecoding(t *testing.T) {
 	t.Parallel()
-	testkit.Backends(t, func(t *testing.T, b testkit.Backend) {
-		s := boot(t, b)
+	onBoth(t, func(t *testing.T, s *server) {
 		f := newFlickering(t)
 		made := s.json(t, 201, "POST", "/v1/sessions", s.key, object{"external_user_id": "u", "device_type": "cap", "sample_rate_hz": f.session.Rate,
 			"channels": f.session.Channels, "decode": object{"paradigm": "ssvep", "window_s": 4, "hop_s": 4, "stimulus": object{"targets": f.targets},
@@ -127,7 +125,7 @@ func TestLiveDecoding(t *testing.T) {
 // TestLiveDecodingSaysWhyNot decodes what no model fits, and refuses what cannot be decoded live.
 func TestLiveDecodingSaysWhyNot(t *testing.T) {
 	t.Parallel()
-	s := boot(t, testkit.Backend{DataDir: t.TempDir()})
+	s := embedded(t)
 	body := func(decode object) object {
 		return object{"external_user_id": "u", "device_type": "MUSE_2", "sample_rate_hz": 256, "channels": headsetChannels, "decode": decode}
 	}
@@ -173,8 +171,7 @@ func TestLiveDecodingSaysWhyNot(t *testing.T) {
 // TestDecodeOfASession decodes stretches of a session instead of a recording in the request.
 func TestDecodeOfASession(t *testing.T) {
 	t.Parallel()
-	testkit.Backends(t, func(t *testing.T, b testkit.Backend) {
-		s := boot(t, b)
+	onBoth(t, func(t *testing.T, s *server) {
 		f := newFlickering(t)
 		id := s.json(t, 201, "POST", "/v1/sessions", s.key, object{"external_user_id": "u", "device_type": "cap", "sample_rate_hz": f.session.Rate,
 			"channels": f.session.Channels})["session_id"].(string)
@@ -256,7 +253,7 @@ func TestDecodeOfASession(t *testing.T) {
 // as long before the response, as those were that the built-in model learned from.
 func TestEventsOfASessionAreDecoded(t *testing.T) {
 	t.Parallel()
-	s := boot(t, testkit.Backend{DataDir: t.TempDir()})
+	s := embedded(t)
 	spelled, err := synthetic.Speller(synthetic.Config{Seed: 5, Channels: headsetChannels}, synthetic.SpellerConfig{Text: "NO", Repetitions: 10, SOA: .6, P300UV: 16})
 	if err != nil {
 		t.Fatal(err)
@@ -289,8 +286,7 @@ func TestEventsOfASessionAreDecoded(t *testing.T) {
 // TestGapsAreNamed loses batches, and sends them late.
 func TestGapsAreNamed(t *testing.T) {
 	t.Parallel()
-	testkit.Backends(t, func(t *testing.T, b testkit.Backend) {
-		s := boot(t, b)
+	onBoth(t, func(t *testing.T, s *server) {
 		id := s.session(t, sessionBody)
 		x := headset(2, 10*256)
 		gaps := func() any {
@@ -325,7 +321,7 @@ func TestGapsAreNamed(t *testing.T) {
 // TestJitterTearsNoHole sends batches whose times are as clients' clocks have them.
 func TestJitterTearsNoHole(t *testing.T) {
 	t.Parallel()
-	s := boot(t, testkit.Backend{DataDir: t.TempDir()})
+	s := embedded(t)
 	x := headset(2, 10*256)
 	send := func(id string, late ...int64) object {
 		for k, ms := range late {

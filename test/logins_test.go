@@ -12,8 +12,7 @@ import (
 // query, and follows one live; who does not own the project sees nothing of it.
 func TestSessionsWithALogin(t *testing.T) {
 	t.Parallel()
-	testkit.Backends(t, func(t *testing.T, b testkit.Backend) {
-		s := boot(t, b)
+	onBoth(t, func(t *testing.T, s *server) {
 		other := s.tenant(t, "other@example.com")
 		project := "X-Project-Id: " + s.project
 		created := s.json(t, 201, "POST", "/v1/sessions", s.token, sessionBody, project)

@@ -131,7 +131,7 @@ func TestMisspelledFieldsAreRefused(t *testing.T) {
 // one's own is not.
 func TestMisspelledModesAreRefused(t *testing.T) {
 	t.Parallel()
-	s := boot(t, testkit.Backend{DataDir: t.TempDir()})
+	s := embedded(t)
 	with := func(mode string) answer {
 		return s.call(t, "POST", "/api/v1/neuro/decode", s.key, strings.Replace(documentBody, "wheelchair_nav", mode, 1))
 	}
@@ -162,7 +162,7 @@ var lax = []string{"POST /v1/auth/signup", "POST /v1/auth/login", "POST /v1/auth
 // TestMisspelledParametersAreRefused misspells every documented query parameter of every call, and gives each twice.
 func TestMisspelledParametersAreRefused(t *testing.T) {
 	t.Parallel()
-	s := boot(t, testkit.Backend{DataDir: t.TempDir()})
+	s := embedded(t)
 	session := s.session(t, sessionBody)
 	job := s.json(t, 202, "POST", "/api/v1/neuro/decode", s.key, documentBody)["id"].(string)
 	for name, op := range operations(t) {

@@ -119,8 +119,7 @@ func TestEveryPostIsSafeToRepeat(t *testing.T) {
 	if len(routes) != len(keyedCalls) {
 		t.Errorf("%d routes take a key, %d are tried here", len(routes), len(keyedCalls))
 	}
-	testkit.Backends(t, func(t *testing.T, b testkit.Backend) {
-		s := boot(t, b)
+	onBoth(t, func(t *testing.T, s *server) {
 		for _, name := range routes {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()

@@ -11,7 +11,6 @@ import (
 
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/synthetic"
-	"github.com/neurod/neurod/internal/testkit"
 )
 
 // input returns the fields of a request for a stretch of a signal, in s.
@@ -65,7 +64,7 @@ func TestEveryParadigm(t *testing.T) {
 	onset := imagined.Events[slices.Index(imagined.Labels, "left")].Onset
 	ictal := must(synthetic.Seizure(cfg, synthetic.SeizureConfig{Seconds: 60, Onset: 20, Duration: 25}))
 
-	s := boot(t, testkit.Backend{DataDir: t.TempDir()})
+	s := embedded(t)
 	for name, tt := range map[string]struct {
 		body             object
 		paradigm, intent string
@@ -106,7 +105,7 @@ func TestEveryParadigm(t *testing.T) {
 // TestEveryEncoding sends one recording in every raw form: each is decoded to the same answer.
 func TestEveryEncoding(t *testing.T) {
 	t.Parallel()
-	s := boot(t, testkit.Backend{DataDir: t.TempDir()})
+	s := embedded(t)
 	signal := flicker(noisy(3, 4, 1000), 250, 13)
 	const scale = 0.01 // µV a unit: 0.3 % of the noise
 	var channelMajor, integers bytes.Buffer

@@ -4,14 +4,13 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/neurod/neurod/internal/testkit"
 	"github.com/neurod/neurod/models"
 )
 
 // TestNoPathLogsAUsersID: also where no route matches, as with another method.
 func TestNoPathLogsAUsersID(t *testing.T) {
 	t.Parallel()
-	s := boot(t, testkit.Backend{DataDir: t.TempDir()})
+	s := embedded(t)
 	const id = "jane.doe-1234"
 	for _, call := range []struct{ method, path string }{
 		{"GET", "/v1/users/" + id}, {"POST", "/v1/users/" + id}, {"PATCH", "/v1/users/" + id}, {"DELETE", "/v1/users/" + id + "/"}, {"DELETE", "/v1/users/" + id + "/more"},
@@ -29,8 +28,7 @@ func TestNoPathLogsAUsersID(t *testing.T) {
 // TestCancelShowsNoResultToWhoMayNotReadIt: a key with jobs:write alone learns how a job stands and nothing of what it found.
 func TestCancelShowsNoResultToWhoMayNotReadIt(t *testing.T) {
 	t.Parallel()
-	testkit.Backends(t, func(t *testing.T, b testkit.Backend) {
-		s := boot(t, b)
+	onBoth(t, func(t *testing.T, s *server) {
 		id := s.json(t, 202, "POST", "/api/v1/neuro/decode", s.key, ssvep())["id"].(string)
 		s.await(t, id)
 		writes := s.makeKey(t, object{"name": "w", "scopes": []models.Scope{models.ScopeJobsWrite}})["raw_key"].(string)

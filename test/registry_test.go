@@ -274,7 +274,7 @@ func TestRegistryDocument(t *testing.T) {
 // TestRegistryListsWhatIsDocumented holds every field of a listed model to the file that its download_url gives.
 func TestRegistryListsWhatIsDocumented(t *testing.T) {
 	t.Parallel()
-	s := boot(t, testkit.Backend{DataDir: t.TempDir()})
+	s := embedded(t)
 	cat, err := catalog.Default()
 	if err != nil {
 		t.Fatal(err)
@@ -334,8 +334,7 @@ func TestRegistryListsWhatIsDocumented(t *testing.T) {
 // TestDownloadsInRanges resumes in the middle, asks for what is not there, and conditions requests on the checksum.
 func TestDownloadsInRanges(t *testing.T) {
 	t.Parallel()
-	testkit.Backends(t, func(t *testing.T, b testkit.Backend) {
-		s := boot(t, b)
+	onBoth(t, func(t *testing.T, s *server) {
 		file := modelFile(t, "mine", "1", "")
 		s.uploadModel(t, s.key, file)
 		const path = "/v1/models/mine/versions/1/download"
@@ -498,8 +497,7 @@ func TestLicenceTiers(t *testing.T) {
 // TestProjectModels stores versions of a model, decodes with them, rolls back and deletes, and another project sees nothing.
 func TestProjectModels(t *testing.T) {
 	t.Parallel()
-	testkit.Backends(t, func(t *testing.T, b testkit.Backend) {
-		s := boot(t, b)
+	onBoth(t, func(t *testing.T, s *server) {
 		_, _, foreign := s.account(t, "other@example.com")
 		first, second := modelFile(t, "hands", "1", models.LicenseCommercial), modelFile(t, "hands", "1.5", "")
 		made := s.uploadModel(t, s.key, first)
@@ -640,7 +638,7 @@ func TestModelStorageIsBounded(t *testing.T) {
 // TestDownloadLinks: a link is good for its version alone, and dies with the key that asked for it.
 func TestDownloadLinks(t *testing.T) {
 	t.Parallel()
-	s := boot(t, testkit.Backend{DataDir: t.TempDir()})
+	s := embedded(t)
 	key := s.makeKey(t, object{})
 	s.uploadModel(t, s.key, modelFile(t, "mine", "1", ""))
 	list := s.list(t, key["raw_key"].(string), "")
@@ -678,8 +676,7 @@ func TestDownloadLinks(t *testing.T) {
 // TestKeysRefreshThemselves: the new key is like the old one, which works for an hour more; both speak as their families.
 func TestKeysRefreshThemselves(t *testing.T) {
 	t.Parallel()
-	testkit.Backends(t, func(t *testing.T, b testkit.Backend) {
-		s := boot(t, b)
+	onBoth(t, func(t *testing.T, s *server) {
 		made := s.makeKey(t, object{"license": "research", "scopes": []string{"catalog:read"}, "expires_in_days": 2, "rate_limits": object{"decode": object{"per_minute": 7}}})
 		old := made["raw_key"].(string)
 		got := s.json(t, 200, "POST", "/v1/auth/refresh", "", object{"api_key": old})
@@ -714,7 +711,7 @@ func TestKeysRefreshThemselves(t *testing.T) {
 		s.list(t, fresh, "")
 
 		// The same path for refresh tokens, in the family of sessions.
-		login := s.json(t, 200, "POST", "/v1/auth/login", "", object{"email": "owner@example.com", "password": "correct horse battery"})
+		login := s.json(t, 200, "POST", "/v1/auth/login", "", object{"email": s.mail("owner@example.com"), "password": "correct horse battery"})
 		s.json(t, 200, "POST", "/v1/auth/refresh", "", object{"refresh_token": login["refresh_token"]})
 		for name, tt := range map[string]struct {
 			body   any
@@ -788,8 +785,7 @@ func TestAnalyticsQuota(t *testing.T) {
 // TestLiveSessionsUseOwnModels: a session that is decoded as it runs finds the project's model by its name.
 func TestLiveSessionsUseOwnModels(t *testing.T) {
 	t.Parallel()
-	testkit.Backends(t, func(t *testing.T, b testkit.Backend) {
-		s := boot(t, b)
+	onBoth(t, func(t *testing.T, s *server) {
 		s.uploadModel(t, s.key, modelFile(t, "hands", "3", ""))
 		channels := []string{"Fp1", "Fp2", "C3", "C4", "P7", "P8", "O1", "O2"}
 		id := s.json(t, 201, "POST", "/v1/sessions", s.key, object{"external_user_id": "u", "device_type": "OpenBCI Cyton", "sample_rate_hz": 250, "channels": channels,
@@ -820,7 +816,7 @@ func TestLiveSessionsUseOwnModels(t *testing.T) {
 // TestRegistryTypes: models of the Bayesian classifiers are listed under the types that the document names, and decode.
 func TestRegistryTypes(t *testing.T) {
 	t.Parallel()
-	s := boot(t, testkit.Backend{DataDir: t.TempDir()})
+	s := embedded(t)
 	const perClass, seconds = 12, 4
 	channels := []string{"Fp1", "Fp2", "C3", "C4", "P7", "P8", "O1", "O2"}
 	r, err := synthetic.MotorImagery(synthetic.Config{Seed: 3, Channels: channels, Rate: 250}, synthetic.ImageryConfig{TrialsPerClass: perClass})

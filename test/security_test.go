@@ -118,7 +118,7 @@ type tenant struct {
 
 func (s *server) tenant(t *testing.T, email string) tenant {
 	t.Helper()
-	u := s.json(t, 201, "POST", "/v1/auth/signup", "", object{"email": email, "password": "correct horse battery"})
+	u := s.json(t, 201, "POST", "/v1/auth/signup", "", object{"email": s.mail(email), "password": "correct horse battery"})
 	n := tenant{userID: u["id"].(string), token: u["access_token"].(string), keys: map[string]string{}, scoped: map[models.Scope]string{}}
 	n.project = s.json(t, 201, "POST", "/v1/projects", n.token, object{"name": "P"})["id"].(string)
 	create := func(body object) (id, raw string) {
@@ -409,7 +409,7 @@ func TestSecurityMatrix(t *testing.T) {
 // TestRevokedKeyStopsAtOnce revokes a key that has just been used.
 func TestRevokedKeyStopsAtOnce(t *testing.T) {
 	t.Parallel()
-	s := boot(t, testkit.Backend{DataDir: t.TempDir()})
+	s := embedded(t)
 	k := s.json(t, 201, "POST", "/v1/projects/"+s.project+"/keys", s.token, object{"name": "short"})
 	s.json(t, 200, "GET", "/api/v1/jobs", k["raw_key"].(string), nil)
 	s.call(t, "DELETE", "/v1/projects/"+s.project+"/keys/"+k["id"].(string), s.token, nil)
@@ -558,7 +558,7 @@ func TestHostileBodies(t *testing.T) {
 // TestUnknownPathsAndMethods are refused in the family of their path.
 func TestUnknownPathsAndMethods(t *testing.T) {
 	t.Parallel()
-	s := boot(t, testkit.Backend{DataDir: t.TempDir()})
+	s := embedded(t)
 	for _, tt := range []struct {
 		method, path string
 		status       int
@@ -603,7 +603,7 @@ func TestUnknownPathsAndMethods(t *testing.T) {
 // TestAccountBodiesAreStrict sends wrong bodies to the routes of the problem family.
 func TestAccountBodiesAreStrict(t *testing.T) {
 	t.Parallel()
-	s := boot(t, testkit.Backend{DataDir: t.TempDir()})
+	s := embedded(t)
 	for name, tt := range map[string]struct {
 		path, body, pointer string
 	}{

@@ -11,7 +11,6 @@ import (
 
 	"github.com/neurod/neurod/decoders/features"
 	"github.com/neurod/neurod/decoders/recording/formats"
-	"github.com/neurod/neurod/internal/testkit"
 	"github.com/neurod/neurod/internal/testkit/eegdata"
 )
 
@@ -20,7 +19,7 @@ import (
 func TestRecordingsAsSessions(t *testing.T) {
 	t.Parallel()
 	files := eegdata.Glob(t, "ssvep/exoskeleton/*.gdf")
-	s := boot(t, testkit.Backend{DataDir: t.TempDir()})
+	s := embedded(t)
 	for _, file := range files {
 		f, err := os.Open(file)
 		if err != nil {

@@ -178,8 +178,7 @@ func hasAll(t testing.TB, what string, o object, fields ...string) {
 // TestSessionsDocument walks through the sessions document's examples.
 func TestSessionsDocument(t *testing.T) {
 	t.Parallel()
-	testkit.Backends(t, func(t *testing.T, b testkit.Backend) {
-		s := boot(t, b)
+	onBoth(t, func(t *testing.T, s *server) {
 		project := "X-Project-Id: " + s.project
 		created := s.json(t, 201, "POST", "/v1/sessions", s.key, sessionBody, project)
 		hasAll(t, "session", created, "session_id", "project_id", "external_user_id", "device_type", "sample_rate_hz", "channels",
@@ -374,7 +373,7 @@ func batchAsJSON(t testing.TB, o object) object {
 // TestSessionRefusals sends batches and sessions that do not fit; every answer names what is wrong.
 func TestSessionRefusals(t *testing.T) {
 	t.Parallel()
-	s := boot(t, testkit.Backend{DataDir: t.TempDir()})
+	s := embedded(t)
 	id := s.session(t, sessionBody)
 	with := func(from, to string) string {
 		if !strings.Contains(ingestBody, from) {
@@ -443,8 +442,7 @@ func TestSessionRefusals(t *testing.T) {
 // TestFiftyCopiesOfABatch sends one batch from 50 clients at once, and one under one Idempotency-Key.
 func TestFiftyCopiesOfABatch(t *testing.T) {
 	t.Parallel()
-	testkit.Backends(t, func(t *testing.T, b testkit.Backend) {
-		s := boot(t, b)
+	onBoth(t, func(t *testing.T, s *server) {
 		id := s.session(t, sessionBody)
 		send := func(body string, headers ...string) map[string]int {
 			answers, mu, wg := map[string]int{}, sync.Mutex{}, sync.WaitGroup{}
@@ -488,8 +486,7 @@ func TestFiftyCopiesOfABatch(t *testing.T) {
 // TestSessionIdempotencyKeys repeats batches and ends.
 func TestSessionIdempotencyKeys(t *testing.T) {
 	t.Parallel()
-	testkit.Backends(t, func(t *testing.T, b testkit.Backend) {
-		s := boot(t, b)
+	onBoth(t, func(t *testing.T, s *server) {
 		id := s.session(t, recordedBody)
 		path := "/v1/sessions/" + id
 		for _, call := range []struct{ path, body, other string }{
@@ -519,8 +516,7 @@ func TestSessionIdempotencyKeys(t *testing.T) {
 // TestWindowsFollowTheSamples ingests out of order, overlapping, with gaps and late samples, in every form.
 func TestWindowsFollowTheSamples(t *testing.T) {
 	t.Parallel()
-	testkit.Backends(t, func(t *testing.T, b testkit.Backend) {
-		s := boot(t, b)
+	onBoth(t, func(t *testing.T, s *server) {
 		hop := func(seconds string) string {
 			return strings.Replace(sessionBody, `"ingestion_mode"`, `"hop_s": `+seconds+`, "ingestion_mode"`, 1)
 		}

@@ -83,11 +83,10 @@ func (s *server) wsToken(t testing.TB, session string) (url, token string) {
 // TestLiveStream follows a session from two processes of the API while it is recorded, loses the connection and resumes.
 func TestLiveStream(t *testing.T) {
 	t.Parallel()
-	testkit.Backends(t, func(t *testing.T, b testkit.Backend) {
-		s := boot(t, b)
+	onBoth(t, func(t *testing.T, s *server) {
 		far := s // the process that the second client is connected to
-		if !b.Embedded() {
-			far = start(t, "api", b)
+		if !s.backend.Embedded() {
+			far = start(t, "api", s.backend)
 		}
 		id := s.session(t, sessionBody)
 		url, token := s.wsToken(t, id)
@@ -149,7 +148,7 @@ func TestLiveStream(t *testing.T) {
 // TestServerSentEvents follows a session without WebSocket.
 func TestServerSentEvents(t *testing.T) {
 	t.Parallel()
-	s := boot(t, testkit.Backend{DataDir: t.TempDir()})
+	s := embedded(t)
 	id := s.session(t, sessionBody)
 	x := headset(4, 4*256)
 	req, err := http.NewRequestWithContext(t.Context(), "GET", "http://"+s.addr+"/v1/sessions/"+id+"/features/stream?after_seq=0", nil)
@@ -198,7 +197,7 @@ func TestServerSentEvents(t *testing.T) {
 // TestStreamTokensOpenTheirSessionAlone tries tokens that must not open a stream.
 func TestStreamTokensOpenTheirSessionAlone(t *testing.T) {
 	t.Parallel()
-	s := boot(t, testkit.Backend{DataDir: t.TempDir()})
+	s := embedded(t)
 	mine, other := s.session(t, sessionBody), s.session(t, sessionBody)
 	_, token := s.wsToken(t, mine)
 	k := s.json(t, 201, "POST", "/v1/projects/"+s.project+"/keys", s.token, object{"name": "short"})

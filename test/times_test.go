@@ -5,15 +5,12 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/neurod/neurod/internal/testkit"
 )
 
 // TestBatchesThatOverlapAreTold sends batches whose times cannot be right. None vanishes without a word.
 func TestBatchesThatOverlapAreTold(t *testing.T) {
 	t.Parallel()
-	testkit.Backends(t, func(t *testing.T, b testkit.Backend) {
-		s := boot(t, b)
+	onBoth(t, func(t *testing.T, s *server) {
 		x := headset(1, 12*256)
 		status := func(id string) object { return s.json(t, 200, "GET", "/v1/sessions/"+id+"/status", s.key, nil) }
 
@@ -68,8 +65,8 @@ func TestBatchesThatOverlapAreTold(t *testing.T) {
 			id := s.session(t, recordedBody)
 			s.ingest(t, id, batch(x, 0, 256))
 			body := batch(x, 128, 384)
-			first := s.call(t, "POST", "/v1/sessions/"+id+"/ingest", s.key, body, "Idempotency-Key: overlap"+b.Name)
-			again := s.call(t, "POST", "/v1/sessions/"+id+"/ingest", s.key, body, "Idempotency-Key: overlap"+b.Name)
+			first := s.call(t, "POST", "/v1/sessions/"+id+"/ingest", s.key, body, "Idempotency-Key: overlap")
+			again := s.call(t, "POST", "/v1/sessions/"+id+"/ingest", s.key, body, "Idempotency-Key: overlap")
 			if string(first.body) != string(again.body) || !strings.Contains(string(first.body), `"overlapped_sample_count":128`) {
 				t.Errorf("first %s, again %s", first.body, again.body)
 			}
@@ -81,7 +78,7 @@ func TestBatchesThatOverlapAreTold(t *testing.T) {
 // live recording has, which are taken with a word.
 func TestTimesInOtherUnits(t *testing.T) {
 	t.Parallel()
-	s := boot(t, testkit.Backend{DataDir: t.TempDir()})
+	s := embedded(t)
 	x := headset(1, 256)
 	now := time.Now()
 	at := func(ms int64) object {
@@ -131,8 +128,7 @@ func TestTimesInOtherUnits(t *testing.T) {
 // TestSessionsEndAfterTheyBegan holds the two ends of a session to its samples, whose clock is another than the server's.
 func TestSessionsEndAfterTheyBegan(t *testing.T) {
 	t.Parallel()
-	testkit.Backends(t, func(t *testing.T, b testkit.Backend) {
-		s := boot(t, b)
+	onBoth(t, func(t *testing.T, s *server) {
 		x := headset(1, 4*256)
 		end := func(id string, body any) object {
 			return s.call(t, "POST", "/v1/sessions/"+id+"/end", s.key, body).object(t)

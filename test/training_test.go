@@ -23,7 +23,6 @@ import (
 	"github.com/neurod/neurod/internal/lab/crossval"
 	"github.com/neurod/neurod/internal/lab/datasets"
 	"github.com/neurod/neurod/internal/lab/training"
-	"github.com/neurod/neurod/internal/testkit"
 	"github.com/neurod/neurod/internal/testkit/eegdata"
 	"github.com/neurod/neurod/models"
 )
@@ -307,8 +306,7 @@ func imageryOptions(t *testing.T) json.RawMessage {
 // TestTrainedModels does with synthetic sessions what TestTrainedModelsOfRecordings does with real ones.
 func TestTrainedModels(t *testing.T) {
 	t.Parallel()
-	testkit.Backends(t, func(t *testing.T, b testkit.Backend) {
-		s := boot(t, b)
+	onBoth(t, func(t *testing.T, s *server) {
 		sp := split{classes: map[string]string{"769": "left_hand", "right": "right_hand"}, options: imageryOptions(t)}
 		for i := range uint64(3) {
 			r := imageryRun(t, 7+i, 12)
@@ -339,7 +337,7 @@ func (s *server) checkErased(t *testing.T, user, model string) {
 func TestTrainedModelsOfRecordings(t *testing.T) {
 	t.Parallel()
 	archive := eegdata.File(t, "motor_imagery/eegmmidb/S007.zip")
-	s := boot(t, testkit.Backend{DataDir: t.TempDir()})
+	s := embedded(t)
 	z, err := zip.OpenReader(archive)
 	if err != nil {
 		t.Fatal(err)
@@ -413,8 +411,7 @@ func adaptiveFile(t testing.TB, name string) []byte {
 // TestTrainingIsRefused says for every reason to refuse a training or calibration what the answer is.
 func TestTrainingIsRefused(t *testing.T) {
 	t.Parallel()
-	testkit.Backends(t, func(t *testing.T, b testkit.Backend) {
-		s := boot(t, b)
+	onBoth(t, func(t *testing.T, s *server) {
 		_, _, otherKey := s.account(t, "other@example.com")
 		few, many, foreign := imageryRun(t, 1, 4), imageryRun(t, 2, 10), imageryRun(t, 3, 6)
 		s.keep(t, s.key, few, "user_1", [2]float64{})
@@ -531,7 +528,7 @@ func TestTrainingIsRefused(t *testing.T) {
 // cap for a while.
 func TestTrialsThatAreNotWholeAreLeftOut(t *testing.T) {
 	t.Parallel()
-	s := boot(t, testkit.Backend{DataDir: t.TempDir()})
+	s := embedded(t)
 	r := imageryRun(t, 11, 12)
 	last := r.events[len(r.events)-1]
 	// The gap lies in the trial of the fourth cue; the last cue comes again where nothing is recorded yet.
@@ -571,7 +568,7 @@ func TestTrialsThatAreNotWholeAreLeftOut(t *testing.T) {
 // dead in most.
 func TestTrialsOfADeadElectrodeAreLeftOut(t *testing.T) {
 	t.Parallel()
-	s := boot(t, testkit.Backend{DataDir: t.TempDir()})
+	s := embedded(t)
 	dead := func(seed uint64, trials int) *cuedRun {
 		r := imageryRun(t, seed, 12)
 		for _, e := range r.events[:trials] {
@@ -618,7 +615,7 @@ func TestTrialsOfADeadElectrodeAreLeftOut(t *testing.T) {
 // TestTrainingIsCanceled cancels a training in the middle: it ends, and makes no model.
 func TestTrainingIsCanceled(t *testing.T) {
 	t.Parallel()
-	s := boot(t, testkit.Backend{DataDir: t.TempDir()})
+	s := embedded(t)
 	var sessions []object
 	for seed := range uint64(3) {
 		r := imageryRun(t, 20+seed, 20)
@@ -647,7 +644,7 @@ func TestTrainingIsCanceled(t *testing.T) {
 // guessing, and decodes a trial; those that go on learning do.
 func TestEveryPipelineTrainsOnSessions(t *testing.T) {
 	t.Parallel()
-	s := boot(t, testkit.Backend{DataDir: t.TempDir()})
+	s := embedded(t)
 	type task struct {
 		runs    []*cuedRun
 		classes object
@@ -737,8 +734,7 @@ func TestEveryPipelineTrainsOnSessions(t *testing.T) {
 // goes with either of them, together with what was made from it.
 func TestTrainingOnSeveralPeople(t *testing.T) {
 	t.Parallel()
-	testkit.Backends(t, func(t *testing.T, b testkit.Backend) {
-		s := boot(t, b)
+	onBoth(t, func(t *testing.T, s *server) {
 		anna, berta, carla := imageryRun(t, 61, 10), imageryRun(t, 62, 10), imageryRun(t, 63, 6)
 		s.keep(t, s.key, anna, "anna/1", [2]float64{})
 		s.keep(t, s.key, berta, "berta", [2]float64{})
@@ -785,8 +781,7 @@ func TestTrainingOnSeveralPeople(t *testing.T) {
 // goes on from another one.
 func TestCalibrationsAtOnceLoseNothing(t *testing.T) {
 	t.Parallel()
-	testkit.Backends(t, func(t *testing.T, b testkit.Backend) {
-		s := boot(t, b)
+	onBoth(t, func(t *testing.T, s *server) {
 		s.uploadModel(t, s.key, adaptiveFile(t, "adaptive"))
 		r := imageryRun(t, 81, 9)
 		s.keep(t, s.key, r, "user_1", [2]float64{})
