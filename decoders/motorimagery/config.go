@@ -1,13 +1,13 @@
 package motorimagery
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"math"
 
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/dsp"
+	"github.com/neurod/neurod/decoders/internal/stored"
 )
 
 // Config are the options of all pipelines, as JSON in Pipeline.Train and in a stored state. A pipeline ignores those
@@ -94,15 +94,8 @@ func parseConfig(pipeline string, raw json.RawMessage, rate float64) (Config, er
 	if pipeline == FBCSPName {
 		cfg = DefaultFBCSP()
 	}
-	if len(raw) > 0 {
-		d := json.NewDecoder(bytes.NewReader(raw))
-		d.DisallowUnknownFields()
-		if err := d.Decode(&cfg); err != nil {
-			return cfg, incompatible("options: %v", err)
-		}
-		if d.More() {
-			return cfg, incompatible("options: more than one JSON value")
-		}
+	if err := stored.Options(raw, &cfg); err != nil {
+		return cfg, incompatible("%v", err)
 	}
 	switch {
 	case !(rate > 0) || math.IsInf(rate, 0):

@@ -1,13 +1,13 @@
 package p300
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"math"
 
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/dsp"
+	"github.com/neurod/neurod/decoders/internal/stored"
 )
 
 // Config are the options of all pipelines, as JSON in Pipeline.Train and in a stored state.
@@ -67,15 +67,8 @@ func parseConfig(raw json.RawMessage, pipeline string) (Config, error) {
 	case XDAWNRxGMMName: // each kind of flash has a covariance of its own, for which there are too few targets to learn more from
 		cfg.Components, cfg.Bins = 1, 12
 	}
-	if len(raw) > 0 {
-		d := json.NewDecoder(bytes.NewReader(raw))
-		d.DisallowUnknownFields()
-		if err := d.Decode(&cfg); err != nil {
-			return cfg, incompatible("options: %v", err)
-		}
-		if d.More() {
-			return cfg, incompatible("options: more than one JSON value")
-		}
+	if err := stored.Options(raw, &cfg); err != nil {
+		return cfg, incompatible("%v", err)
 	}
 	switch {
 	case cfg.Order < 1 || cfg.Order > 10:

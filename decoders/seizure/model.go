@@ -1,7 +1,6 @@
 package seizure
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/classify"
+	"github.com/neurod/neurod/decoders/internal/stored"
 )
 
 // pipelineName is the stable name of the pipeline.
@@ -35,15 +35,8 @@ func DefaultModelConfig() ModelConfig { return ModelConfig{Amplitude: true, C: 1
 
 func parseModelConfig(raw json.RawMessage) (ModelConfig, error) {
 	cfg := DefaultModelConfig()
-	if len(raw) > 0 {
-		d := json.NewDecoder(bytes.NewReader(raw))
-		d.DisallowUnknownFields()
-		if err := d.Decode(&cfg); err != nil {
-			return cfg, incompatible("options: %v", err)
-		}
-		if d.More() {
-			return cfg, incompatible("options: more than one JSON value")
-		}
+	if err := stored.Options(raw, &cfg); err != nil {
+		return cfg, incompatible("%v", err)
 	}
 	switch {
 	case !(cfg.C > 0) || cfg.C > 1e6:

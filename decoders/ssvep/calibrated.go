@@ -1,7 +1,6 @@
 package ssvep
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -110,15 +109,8 @@ var hertz = regexp.MustCompile(`(?i)(\d+(?:\.\d+)?)\s*hz\b`)
 // parseTrainConfig reads options over the defaults and checks them against the classes and the rate in Hz.
 func parseTrainConfig(raw json.RawMessage, classes []string, rate float64) (TrainConfig, error) {
 	cfg := DefaultTrainConfig()
-	if len(raw) > 0 {
-		d := json.NewDecoder(bytes.NewReader(raw))
-		d.DisallowUnknownFields()
-		if err := d.Decode(&cfg); err != nil {
-			return cfg, incompatible("options: %v", err)
-		}
-		if d.More() {
-			return cfg, incompatible("options: more than one JSON value")
-		}
+	if err := stored.Options(raw, &cfg); err != nil {
+		return cfg, incompatible("%v", err)
 	}
 	if len(cfg.Frequencies) == 0 {
 		for _, c := range classes {

@@ -5,6 +5,11 @@
 package stored
 
 import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
 	"math"
 	"slices"
 
@@ -16,6 +21,22 @@ import (
 // Largest bounds what a trained decoder holds. µV to the power of -1 and classifiers on logarithms stay far below;
 // beyond it sums of products could overflow.
 const Largest = 1e60
+
+// Options reads the options of a pipeline, which are JSON or nothing, over the defaults that cfg points to. A key that cfg does not have is an error.
+func Options(raw json.RawMessage, cfg any) error {
+	if len(raw) == 0 {
+		return nil
+	}
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.DisallowUnknownFields()
+	if err := d.Decode(cfg); err != nil {
+		return fmt.Errorf("options: %w", err)
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return errors.New("options: more than one JSON value")
+	}
+	return nil
+}
 
 // Array returns a copy of a state's array after holding it to its shape.
 func Array(st decoders.State, name string, shape ...int) ([]float64, error) {

@@ -1,7 +1,9 @@
 package stored
 
 import (
+	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
 	"testing"
 
@@ -58,5 +60,27 @@ func TestWrongArraysAreRefused(t *testing.T) {
 	}
 	if _, err := Array(st, "absent"); err == nil {
 		t.Error("an absent array was read")
+	}
+}
+
+func TestOptions(t *testing.T) {
+	t.Parallel()
+	type options struct {
+		Order int     `json:"order"`
+		High  float64 `json:"high"`
+	}
+	for raw, want := range map[string]string{
+		"": "", "{}": "", `{"order":3}`: "", " {\"high\": 2}\n": "",
+		`{"odrer":3}`: `options: json: unknown field "odrer"`, `{"order":"x"}`: "options: json: cannot unmarshal string into Go struct field options.order of type int",
+		`{} {}`: "options: more than one JSON value", `{"order":3}}`: "options: more than one JSON value", `{`: "options: unexpected EOF",
+	} {
+		cfg := options{Order: 4, High: 12}
+		err := Options(json.RawMessage(raw), &cfg)
+		if got := fmt.Sprint(err); err == nil && want != "" || err != nil && got != want {
+			t.Errorf("%q: %v, want %q", raw, err, want)
+		}
+		if err == nil && raw == `{"order":3}` && cfg != (options{3, 12}) {
+			t.Errorf("%q: %+v", raw, cfg)
+		}
 	}
 }
