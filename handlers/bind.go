@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"reflect"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -118,7 +119,7 @@ func mismatches(found []strictjson.Mismatch) error {
 	}
 	e := models.NewError(models.InvalidRequestBody)
 	for _, m := range found {
-		e.Fields = append(e.Fields, models.FieldError{Pointer: m.Pointer, Code: m.Code, Message: m.Text})
+		e.Fields = append(e.Fields, models.FieldError{Path: m.Path, Code: m.Code, Message: m.Text})
 	}
 	return e
 }
@@ -136,7 +137,7 @@ var structs = sync.OnceValue(func() *validator.Validate {
 	return v
 })
 
-// validate checks the validate tags of a struct and names each wrong field by pointer.
+// validate checks the validate tags of a struct and names each wrong field.
 func validate(dst any) error {
 	err := structs().Struct(dst)
 	if err == nil {
@@ -149,20 +150,30 @@ func validate(dst any) error {
 	e := models.NewError(models.InvalidRequestBody)
 	for _, f := range wrong {
 		code, text := tagMessage(f)
-		e.Fields = append(e.Fields, models.FieldError{Pointer: tagPointer(f.Namespace()), Code: code, Message: text})
+		e.Fields = append(e.Fields, models.FieldError{Path: tagPath(f.Namespace()), Code: code, Message: text})
 	}
 	return e
 }
 
-// tagPointer turns "Request.scopes[2]" into "/scopes/2".
-func tagPointer(namespace string) string {
-	_, path, _ := strings.Cut(namespace, ".")
-	path = strings.NewReplacer("[", ".", "]", "").Replace(path)
-	var b strings.Builder
-	for token := range strings.SplitSeq(path, ".") {
-		b.WriteString("/" + strictjson.Escape(token))
+// tagPath reads what the validator calls a field: "Request.scopes[2]" is the element 2 of scopes.
+func tagPath(namespace string) models.Path {
+	_, fields, _ := strings.Cut(namespace, ".")
+	var path models.Path
+	for field := range strings.SplitSeq(fields, ".") {
+		name, rest, _ := strings.Cut(field, "[")
+		path = path.Name(name)
+		for rest != "" {
+			var key string
+			key, rest, _ = strings.Cut(rest, "]")
+			rest = strings.TrimPrefix(rest, "[")
+			if i, err := strconv.Atoi(key); err == nil {
+				path = path.Index(i)
+			} else {
+				path = path.Name(key)
+			}
+		}
 	}
-	return b.String()
+	return path
 }
 
 // tagMessage words a failed tag: a stable code and a sentence.

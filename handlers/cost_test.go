@@ -22,6 +22,7 @@ import (
 	"github.com/neurod/neurod/eeg"
 	"github.com/neurod/neurod/handlers/middleware"
 	"github.com/neurod/neurod/handlers/render"
+	"github.com/neurod/neurod/internal/strictjson"
 	"github.com/neurod/neurod/models"
 )
 
@@ -136,7 +137,7 @@ func TestChannelsOfABatchAreCounted(t *testing.T) {
 	t.Parallel()
 	body := `{"batch_id":"b","t0_unix_ms":1,"data":{"a":[0]` + channels(eeg.MaxChannels) + `}}`
 	_, err := jsonBatch([]byte(body))
-	if e := models.AsError(err); len(e.Fields) != 1 || e.Fields[0].Pointer != "/data" || e.Fields[0].Code != "too_many" {
+	if e := models.AsError(err); len(e.Fields) != 1 || strictjson.Pointer(e.Fields[0].Path) != "/data" || e.Fields[0].Code != "too_many" {
 		t.Errorf("%v with fields %v", err, e.Fields)
 	}
 	if _, err = jsonBatch([]byte(`{"batch_id":"b","t0_unix_ms":1,"data":{"a":[0],"b":[1],"a":[2]}}`)); models.AsError(err).Fields[0].Code != "duplicate" {

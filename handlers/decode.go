@@ -107,13 +107,13 @@ func parseBatch(body []byte) ([]service.Recording, error) {
 		return nil, err
 	}
 	if !found {
-		return nil, models.InvalidField("/items", "required", "is required: an array of 1 to %d decode requests", service.MaxBatchItems)
+		return nil, models.InvalidField(models.At("items"), "required", "is required: an array of 1 to %d decode requests", service.MaxBatchItems)
 	}
 	if n := len(items); n > service.MaxBatchItems {
-		return nil, models.InvalidField("/items", "too_many", "has %d recordings; at most %d are allowed", n, service.MaxBatchItems)
+		return nil, models.InvalidField(models.At("items"), "too_many", "has %d recordings; at most %d are allowed", n, service.MaxBatchItems)
 	}
 	if n := len(frame.Defaults) * len(items); n > service.MaxSharedBytes {
-		return nil, models.InvalidField("/defaults", "too_large", "has %d bytes, which each of the %d items would be stored with; at most %d together are allowed",
+		return nil, models.InvalidField(models.At("defaults"), "too_large", "has %d bytes, which each of the %d items would be stored with; at most %d together are allowed",
 			len(frame.Defaults), len(items), service.MaxSharedBytes)
 	}
 	shared, err := parseDefaults(frame.Defaults)
@@ -178,12 +178,12 @@ func parseDefaults(raw json.RawMessage) (*defaults, error) {
 	}
 	d := &defaults{given: givenIn(raw)}
 	if _, there := d.given["input"]["data"]; there {
-		return nil, models.InvalidField("/defaults/input/data", "not_applicable", "belongs to the items")
+		return nil, models.InvalidField(models.At("defaults", "input", "data"), "not_applicable", "belongs to the items")
 	}
 	if err := mismatches(strictjson.Decode(raw, &d.request)); err != nil {
 		e := models.AsError(err)
 		for i := range e.Fields {
-			e.Fields[i].Pointer = "/defaults" + e.Fields[i].Pointer
+			e.Fields[i].Path = models.At("defaults").Join(e.Fields[i].Path)
 		}
 		return nil, e
 	}

@@ -109,7 +109,7 @@ func TestExportFormatOf(t *testing.T) {
 		got := exportFormatOf(c, &q)
 		var wrong []string
 		for _, f := range q.wrong {
-			wrong = append(wrong, f.Pointer)
+			wrong = append(wrong, f.Path.String())
 		}
 		if got.name != tt.want || !reflect.DeepEqual(wrong, tt.wrong) {
 			t.Errorf("%q, Accept %q: %s, wrong %q", tt.query, tt.accept, got.name, wrong)

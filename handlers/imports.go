@@ -107,7 +107,7 @@ func (a *API) importSession(c *gin.Context) {
 }
 
 func noFile() error {
-	return models.InvalidField("/file", "required", "is required: the recording, as the body or as the part \"file\" of a form")
+	return models.InvalidField(models.At("file"), "required", "is required: the recording, as the body or as the part \"file\" of a form")
 }
 
 // importForm collects what is said about a file.
@@ -125,12 +125,12 @@ var importNames = []string{"name", "external_user_id", "device_type", "sample_ra
 // set takes the values of a field. One that contradicts what was said before, in the query or in the form, is refused.
 func (f *importForm) set(name string, values ...string) error {
 	if !slices.Contains(importNames, name) {
-		return models.InvalidField("/"+name, "unknown_field", "%s", unknownName("field", name, importNames))
+		return models.InvalidField(models.At(name), "unknown_field", "%s", unknownName("field", name, importNames))
 	}
 	if name != "channels" {
 		values = append(slices.Clone(f.values[name]), values...)
 		if slices.ContainsFunc(values, func(v string) bool { return v != values[0] }) {
-			return models.InvalidField("/"+name, "duplicate", "is given more than once, with different values")
+			return models.InvalidField(models.At(name), "duplicate", "is given more than once, with different values")
 		}
 	}
 	f.values[name] = values
@@ -160,7 +160,7 @@ func (f *importForm) untilFile() (io.Reader, error) {
 			return nil, formFault(err)
 		}
 		if len(b) > maxFormField {
-			return nil, models.InvalidField("/"+name, "too_long", "must have at most %d bytes", maxFormField)
+			return nil, models.InvalidField(models.At(name), "too_long", "must have at most %d bytes", maxFormField)
 		}
 		values := []string{string(b)}
 		if fresh[name] {
@@ -181,7 +181,7 @@ func (f *importForm) rest() (service.ImportFields, error) {
 			return service.ImportFields{}, err
 		}
 		if again != nil {
-			return service.ImportFields{}, models.InvalidField("/file", "duplicate", "stands there twice; a session is made of one file")
+			return service.ImportFields{}, models.InvalidField(models.At("file"), "duplicate", "stands there twice; a session is made of one file")
 		}
 	}
 	return f.fields()
@@ -211,7 +211,7 @@ func (f formFile) Read(p []byte) (int, error) {
 func (f *importForm) fields() (service.ImportFields, error) {
 	var wrong []models.FieldError
 	bad := func(name, code, message string) {
-		wrong = append(wrong, models.FieldError{Pointer: "/" + name, Code: code, Message: message})
+		wrong = append(wrong, models.FieldError{Path: models.At(name), Code: code, Message: message})
 	}
 	number := func(name string) *float64 {
 		text := f.values.Get(name)

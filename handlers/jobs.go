@@ -111,7 +111,7 @@ func errorOf(j *models.Job) *jobError {
 	if j.ErrorCode == nil {
 		return nil
 	}
-	e := &jobError{Code: *j.ErrorCode, Details: j.ErrorDetails}
+	e := &jobError{Code: *j.ErrorCode, Details: render.StoredDetails(models.Code(*j.ErrorCode), j.ErrorDetails)}
 	if j.ErrorMessage != nil {
 		e.Message = render.Stored(models.Code(e.Code), *j.ErrorMessage)
 	}
@@ -260,7 +260,7 @@ type query struct {
 }
 
 func (q *query) bad(name, code, message string) {
-	q.wrong = append(q.wrong, models.FieldError{Pointer: name, Code: code, Message: message})
+	q.wrong = append(q.wrong, models.FieldError{Path: models.At(name), Code: code, Message: message})
 }
 
 // err names every wrong parameter; nil for none.

@@ -33,7 +33,7 @@ func checkParameters(known []string) gin.HandlerFunc {
 				oneValue(&q, name, values)
 			}
 		}
-		slices.SortFunc(q.wrong, func(a, b models.FieldError) int { return strings.Compare(a.Pointer, b.Pointer) })
+		slices.SortFunc(q.wrong, func(a, b models.FieldError) int { return strings.Compare(a.Path[0].String(), b.Path[0].String()) })
 		q.wrong = q.wrong[:min(len(q.wrong), maxFaults)]
 		if err := q.err(); err != nil {
 			fail(c, err)

@@ -131,7 +131,7 @@ func TestBatchDefaults(t *testing.T) {
 	}
 	for i, pointer := range map[int]string{2: "/input", 3: "/input/sample_rate"} {
 		e := models.AsError(recs[i].Err)
-		if len(e.Fields) != 1 || e.Fields[0].Pointer != pointer {
+		if len(e.Fields) != 1 || strictjson.Pointer(e.Fields[0].Path) != pointer {
 			t.Errorf("item %d: %v with fields %v, want %s", i, e, e.Fields, pointer)
 		}
 	}

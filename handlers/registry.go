@@ -427,7 +427,7 @@ func modelOfJSON(b []byte) ([]byte, error) {
 	}
 	file, err := base64.StdEncoding.DecodeString(body.File)
 	if err != nil {
-		return nil, models.InvalidField("/file", "not_base64", "is not base64: %v", err)
+		return nil, models.InvalidField(models.At("file"), "not_base64", "is not base64: %v", err)
 	}
 	return file, nil
 }

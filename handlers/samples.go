@@ -7,7 +7,6 @@ import (
 
 	"github.com/neurod/neurod/eeg"
 	"github.com/neurod/neurod/internal/service"
-	"github.com/neurod/neurod/internal/strictjson"
 	"github.com/neurod/neurod/models"
 )
 
@@ -35,7 +34,7 @@ func anyBatch(body []byte) (service.Batch, error) {
 	}
 	b := service.Batch{BatchID: doc.BatchID, StartMS: doc.StartMS, Unit: doc.Unit}
 	if len(doc.Data) == 0 || string(doc.Data) == "null" {
-		return b, models.InvalidField("/data", "required", "is required: an object with an array of numbers a channel")
+		return b, models.InvalidField(models.At("data"), "required", "is required: an object with an array of numbers a channel")
 	}
 	var err error
 	b.Named, err = parseChannels(doc.Data)
@@ -47,7 +46,7 @@ func anyBatch(body []byte) (service.Batch, error) {
 func parseChannels(b []byte) ([]service.ChannelSamples, error) {
 	p := &numbers{b: b}
 	if !p.take('{') {
-		return nil, models.InvalidField("/data", "type", "must be an object with an array of numbers a channel")
+		return nil, models.InvalidField(models.At("data"), "type", "must be an object with an array of numbers a channel")
 	}
 	var out []service.ChannelSamples
 	seen := map[string]bool{}
@@ -57,24 +56,24 @@ func parseChannels(b []byte) ([]service.ChannelSamples, error) {
 		if err != nil {
 			return nil, err
 		}
-		pointer := "/data/" + strictjson.Escape(name)
+		path := models.At("data", name)
 		switch {
 		case seen[name]:
-			return nil, models.InvalidField(pointer, "duplicate", "stands there twice")
+			return nil, models.InvalidField(path, "duplicate", "stands there twice")
 		case len(out) == eeg.MaxChannels:
-			return nil, models.InvalidField("/data", "too_many", "has more than %d channels", eeg.MaxChannels)
+			return nil, models.InvalidField(models.At("data"), "too_many", "has more than %d channels", eeg.MaxChannels)
 		}
 		seen[name] = true
 		p.take(':')
 		if !p.take('[') {
-			return nil, models.InvalidField(pointer, "type", "must be an array of numbers")
+			return nil, models.InvalidField(path, "type", "must be an array of numbers")
 		}
 		values := make([]float64, 0, elements(p.b[p.at:]))
 		for !p.take(']') {
 			p.take(',')
 			v, ok := p.number()
 			if !ok {
-				return nil, models.InvalidField(pointer+"/"+strconv.Itoa(len(values)), "type", "must be a number")
+				return nil, models.InvalidField(path.Index(len(values)), "type", "must be a number")
 			}
 			values = append(values, v)
 		}
@@ -116,7 +115,7 @@ func (p *numbers) take(want byte) bool {
 // key reads the name of a member.
 func (p *numbers) key() (string, error) {
 	if !p.take('"') {
-		return "", models.InvalidField("/data", "type", "must be an object with an array of numbers a channel")
+		return "", models.InvalidField(models.At("data"), "type", "must be an object with an array of numbers a channel")
 	}
 	start := p.at - 1
 	for p.at < len(p.b) && p.b[p.at] != '"' {

@@ -307,7 +307,7 @@ func binaryBatch(c *gin.Context, body []byte) (service.Batch, error) {
 	if text := either("X-T0-Unix-Ms", "t0_unix_ms"); text != "" {
 		t0, err := strconv.ParseInt(text, 10, 64)
 		if err != nil {
-			return b, models.InvalidField("/t0_unix_ms", "type", "must be a whole number of milliseconds")
+			return b, models.InvalidField(models.At("t0_unix_ms"), "type", "must be a whole number of milliseconds")
 		}
 		b.StartMS = &t0
 	}

@@ -121,7 +121,7 @@ func afterSeq(text string) (*int, error) {
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 0 {
 		return nil, &models.Error{Code: models.InvalidParameter, Fields: []models.FieldError{
-			{Pointer: "after_seq", Code: "out_of_range", Message: "must be the seq of a message, or 0 for all"}}}
+			{Path: models.At("after_seq"), Code: "out_of_range", Message: "must be the seq of a message, or 0 for all"}}}
 	}
 	return &n, nil
 }

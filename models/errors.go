@@ -170,37 +170,46 @@ var ErrorTable = map[Code]Entry{
 
 // FieldError names one wrong field of a request.
 type FieldError struct {
-	Pointer string `json:"pointer"` // JSON pointer (RFC 6901) into the body, or the parameter's name
-	Code    string `json:"code"`    // "required", "too_long", "not_base64", ...
+	Path    Path   `json:"path"`
+	Code    string `json:"code"` // "required", "too_long", "not_base64", ...
 	Message string `json:"message"`
 }
 
-// Limits of what an error tells: callers' own names stand in pointers and messages, and a body of a megabyte can be wrong in
-// as many places.
+// Limits of what an error tells: callers' own names stand in paths and messages, and a body of a megabyte can be wrong in as
+// many places.
 const (
-	MaxFieldErrors  = 20
-	maxPointerBytes = 200
-	maxMessageBytes = 1000
+	MaxFieldErrors = 20
+	MaxPathBytes   = 200 // of a path as a way in writes it, with Cut
+	maxNamesBytes  = 256 // of the names of a path: what is written of them is cut at MaxPathBytes
+	maxMessage     = 1000
 )
 
-// Bounded returns the first MaxFieldErrors fields, with pointers and messages cut to a length that people read.
+// Bounded returns the first MaxFieldErrors fields, with paths and messages cut to a length that people read.
 func Bounded(fields []FieldError) []FieldError {
 	out := make([]FieldError, 0, min(len(fields), MaxFieldErrors))
 	for _, f := range fields[:min(len(fields), MaxFieldErrors)] {
-		out = append(out, FieldError{cut(f.Pointer, maxPointerBytes), f.Code, cut(f.Message, maxMessageBytes)})
+		out = append(out, FieldError{f.Path.bounded(), f.Code, Cut(f.Message, maxMessage)})
 	}
 	return out
 }
 
-// cut returns a text of at most so many bytes, of whole characters.
-func cut(s string, most int) string {
+// Cut returns a text of at most so many bytes, of whole characters, and an ellipsis where something was cut off.
+func Cut(s string, most int) string {
+	if len(s) <= most {
+		return s
+	}
+	return whole(s, most) + "…"
+}
+
+// whole returns the first bytes of a text that are whole characters.
+func whole(s string, most int) string {
 	if len(s) <= most {
 		return s
 	}
 	for most > 0 && !utf8.RuneStart(s[most]) {
 		most--
 	}
-	return s[:most] + "…"
+	return s[:most]
 }
 
 // Error is a fault with a stable code. Whatever is not an *Error is an internal error to the outside.
@@ -208,6 +217,7 @@ type Error struct {
 	Code       Code
 	Message    string         // empty takes the table's
 	Fields     []FieldError   // the fields that are wrong, if any
+	At         Path           // what the error is about, where its code alone leaves that open; nil for nothing
 	Details    map[string]any // further numbers
 	RetryAfter time.Duration  // 0 for none
 	Quota      Quota          // of the limit that refused, if one did
@@ -224,8 +234,8 @@ func Errorf(code Code, format string, args ...any) *Error {
 }
 
 // InvalidField returns an InvalidRequestBody error about one field.
-func InvalidField(pointer, code, format string, args ...any) *Error {
-	return &Error{Code: InvalidRequestBody, Fields: []FieldError{{pointer, code, fmt.Sprintf(format, args...)}}}
+func InvalidField(path Path, code, format string, args ...any) *Error {
+	return &Error{Code: InvalidRequestBody, Fields: []FieldError{{path, code, fmt.Sprintf(format, args...)}}}
 }
 
 // Wrap returns a copy of e that carries the cause.

@@ -74,7 +74,7 @@ func TestErrors(t *testing.T) {
 	if got := models.AsError(errors.Join(errors.New("while deciding"), models.NewError(models.JobNotFound))); got.Code != models.JobNotFound {
 		t.Errorf("%+v", got)
 	}
-	if got := models.InvalidField("/input/data", "required", "is %s", "required"); got.Class() != models.ClassInvalid || got.Fields[0].Message != "is required" {
+	if got := models.InvalidField(models.At("input", "data"), "required", "is %s", "required"); got.Class() != models.ClassInvalid || got.Fields[0].Message != "is required" {
 		t.Errorf("%+v", got)
 	}
 }

@@ -618,7 +618,7 @@ func TestAccountBodiesAreStrict(t *testing.T) {
 		var p struct {
 			Status int
 			Detail string
-			Errors []models.FieldError
+			Errors []struct{ Pointer string }
 		}
 		if err := json.Unmarshal(a.body, &p); err != nil || a.StatusCode != 400 || p.Status != 400 || p.Detail == "" {
 			t.Errorf("%s: %d %s", name, a.StatusCode, a.body)

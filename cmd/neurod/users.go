@@ -63,7 +63,7 @@ func said(err error) error {
 		text = "Not valid:"
 	}
 	for _, f := range known.Fields {
-		text += " " + strings.TrimPrefix(f.Pointer, "/") + " " + f.Message + "."
+		text += " " + f.Path.String() + " " + f.Message + "."
 	}
 	if known.Cause != nil {
 		text += " " + known.Cause.Error()

@@ -148,7 +148,7 @@ func enter(c *gin.Context, a Authenticator, p models.Principal) bool {
 	}
 	if header != "" && parameter != "" && header != parameter {
 		Fail(c, &models.Error{Code: models.InvalidParameter, Fields: []models.FieldError{
-			{Pointer: ProjectParameter, Code: "conflict", Message: "is not the project that " + ProjectHeader + " names"}}})
+			{Path: models.At(ProjectParameter), Code: "conflict", Message: "is not the project that " + ProjectHeader + " names"}}})
 		return false
 	}
 	if p.KeyID != "" {

@@ -40,10 +40,10 @@ func TestErrorsOnTheWire(t *testing.T) {
 	for _, code := range render.Codes() {
 		show(string(code), models.NewError(code))
 	}
-	show("a field of the body", models.InvalidField("/input/channels/3", "duplicate", "is the same as channel %d", 1))
-	show("the body itself", models.InvalidField("", "type", "must be an object"))
-	show("a name with a slash and a tilde", models.InvalidField("/data/a~1b~0c/0", "type", "must be a number"))
-	show("a parameter", &models.Error{Code: models.InvalidParameter, Fields: []models.FieldError{{Pointer: "limit", Code: "out_of_range", Message: "must be a whole number from 1 to 100"}}})
+	show("a field of the body", models.InvalidField(models.At("input", "channels").Index(3), "duplicate", "is the same as channel %d", 1))
+	show("the body itself", models.InvalidField(nil, "type", "must be an object"))
+	show("a name with a slash and a tilde", models.InvalidField(models.At("data", "a/b~c").Index(0), "type", "must be a number"))
+	show("a parameter", &models.Error{Code: models.InvalidParameter, Fields: []models.FieldError{{Path: models.At("limit"), Code: "out_of_range", Message: "must be a whole number from 1 to 100"}}})
 	if *update {
 		if err := os.WriteFile(file, got.Bytes(), 0o644); err != nil {
 			t.Fatal(err)

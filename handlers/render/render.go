@@ -10,7 +10,7 @@
 //   - Registry (/v1/models, /v1/analytics/log, /v1/auth/validate|refresh|revoke, /api/health): {"error","code"}
 //
 // Invariants: an error that is not a *models.Error becomes internal_error and its text never leaves the process;
-// wrong fields are always named by JSON pointer (RFC 6901).
+// wrong fields of bodies are always named by JSON pointer (RFC 6901), wrong parameters by their names.
 package render
 
 import (
@@ -68,14 +68,21 @@ type envelopeError struct {
 }
 
 type problem struct {
-	Type      string              `json:"type"`
-	Title     string              `json:"title"`
-	Status    int                 `json:"status"`
-	Detail    string              `json:"detail"`
-	Code      models.Code         `json:"code"`
-	Errors    []models.FieldError `json:"errors,omitempty"`
-	Details   map[string]any      `json:"details,omitempty"`
-	RequestID string              `json:"request_id"`
+	Type      string         `json:"type"`
+	Title     string         `json:"title"`
+	Status    int            `json:"status"`
+	Detail    string         `json:"detail"`
+	Code      models.Code    `json:"code"`
+	Errors    []fieldError   `json:"errors,omitempty"`
+	Details   map[string]any `json:"details,omitempty"`
+	RequestID string         `json:"request_id"`
+}
+
+// fieldError is a wrong field.
+type fieldError struct {
+	Pointer string `json:"pointer"` // JSON pointer into the body, or the parameter's name
+	Code    string `json:"code"`
+	Message string `json:"message"`
 }
 
 type registryError struct {
@@ -109,10 +116,13 @@ func capitals(code models.Code, named map[models.Code]string) string {
 // Body returns the status, media type and body of an error for a family.
 func Body(f Family, err *models.Error, requestID string, now time.Time) (status int, contentType string, body []byte) {
 	status = Status(err)
-	if len(err.Fields) > 0 {
-		bounded := *err
-		bounded.Fields = models.Bounded(err.Fields)
-		err = &bounded
+	fields := fieldErrors(err)
+	details := make(map[string]any, len(err.Details)+1)
+	for k, d := range err.Details {
+		details[k] = d
+	}
+	if err.At != nil {
+		details["pointer"] = pointer(err.Code, err.At)
 	}
 	var v any
 	switch f {
@@ -122,30 +132,26 @@ func Body(f Family, err *models.Error, requestID string, now time.Time) (status 
 			Type:      "about:blank", // RFC 9457, 4.2.1: the title is then the status phrase
 			Title:     http.StatusText(status),
 			Status:    status,
-			Detail:    summary(err),
+			Detail:    summary(err, fields),
 			Code:      err.Code,
-			Errors:    err.Fields,
-			Details:   err.Details,
+			Errors:    fields,
+			Details:   details,
 			RequestID: requestID,
 		}
 	case Registry:
 		contentType = "application/json; charset=utf-8"
-		v = registryError{Error: summary(err), Code: capitals(err.Code, registryCodes)}
+		v = registryError{Error: summary(err, fields), Code: capitals(err.Code, registryCodes)}
 	default:
 		contentType = "application/json; charset=utf-8"
-		details := make(map[string]any, len(err.Details)+1)
-		for k, d := range err.Details {
-			details[k] = d
-		}
-		if len(err.Fields) > 0 {
-			details["fields"] = err.Fields
+		if len(fields) > 0 {
+			details["fields"] = fields
 		}
 		code := string(err.Code)
 		if f == Devices {
 			code = capitals(err.Code, deviceCodes)
 		}
 		v = envelope{envelopeError{
-			Code: code, Message: summary(err), Details: details,
+			Code: code, Message: summary(err, fields), Details: details,
 			RequestID: requestID, Timestamp: Timestamp(now),
 		}}
 	}
@@ -160,17 +166,17 @@ func Body(f Family, err *models.Error, requestID string, now time.Time) (status 
 
 // summary is the message of an error; one wrong field is named in it, so that a person who reads only the
 // message knows what to mend.
-func summary(err *models.Error) string {
-	if err.Message != "" || len(err.Fields) == 0 {
+func summary(err *models.Error, fields []fieldError) string {
+	if err.Message != "" || len(fields) == 0 {
 		return Text(err)
 	}
-	first := err.Fields[0]
+	first := fields[0]
 	text := Text(err) + " " + first.Pointer + ": " + first.Message
 	if first.Pointer == "" { // it is about the whole body
 		text = Text(err) + " The body " + first.Message
 	}
 	text = strings.TrimSuffix(text, ".")
-	if n := len(err.Fields) - 1; n > 0 {
+	if n := len(fields) - 1; n > 0 {
 		text += " (and " + strconv.Itoa(n) + " more)"
 	}
 	if !strings.HasSuffix(text, "?") {

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/neurod/neurod/handlers/render"
+	"github.com/neurod/neurod/internal/strictjson"
 	"github.com/neurod/neurod/models"
 )
 
@@ -44,7 +45,7 @@ func TestFamilyOf(t *testing.T) {
 func TestBody(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2024, 1, 15, 10, 30, 45, 123e6, time.UTC)
-	field := models.InvalidField("/input/type", "not_allowed", "must be eeg")
+	field := models.InvalidField(models.At("input", "type"), "not_allowed", "must be eeg")
 	detailed := &models.Error{Code: models.PayloadTooLarge, Details: map[string]any{"limit_bytes": 5}}
 	tests := []struct {
 		name   string
@@ -150,8 +151,8 @@ func TestErrorHeaders(t *testing.T) {
 // Messages are read by people: a sentence ends once, and what is left out is counted within it.
 func TestMessagesEndOnce(t *testing.T) {
 	t.Parallel()
-	asked := models.FieldError{Pointer: "/input/stimulis", Code: "unknown_field", Message: `is not a field of this object; did you mean "stimulus"?`}
-	told := models.FieldError{Pointer: "/input/type", Code: "not_allowed", Message: "must be eeg"}
+	asked := models.FieldError{Path: models.At("input", "stimulis"), Code: "unknown_field", Message: `is not a field of this object; did you mean "stimulus"?`}
+	told := models.FieldError{Path: models.At("input", "type"), Code: "not_allowed", Message: "must be eeg"}
 	for want, fields := range map[string][]models.FieldError{
 		`/input/stimulis: is not a field of this object; did you mean "stimulus"?`: {asked},
 		"/input/type: must be eeg.":              {told},
@@ -185,6 +186,51 @@ func TestEveryClassHasAStatus(t *testing.T) {
 	for _, code := range render.Codes() {
 		if e := models.NewError(code); models.ErrorTable[code].Class != "" && e.Class().Ours() != (render.Status(e) >= 500) {
 			t.Errorf("%s: status %d of class %s", code, render.Status(e), e.Class())
+		}
+	}
+}
+
+// TestStoredDetails: wrong fields of failed jobs are kept by their paths, and shown by pointer; those of earlier versions were
+// kept by pointer.
+func TestStoredDetails(t *testing.T) {
+	t.Parallel()
+	details, err := json.Marshal(map[string]any{"limit": 4, "fields": []models.FieldError{
+		{Path: models.At("input", "channels").Index(3), Code: "duplicate", Message: "is <3>"}, {Code: "type", Message: "must be an object"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, tt := range map[string]struct{ stored, want string }{
+		"paths":          {string(details), `{"fields":[{"pointer":"/input/channels/3","code":"duplicate","message":"is \u003c3\u003e"},{"pointer":"","code":"type","message":"must be an object"}],"limit":4}`},
+		"pointers":       {`{"fields":[{"pointer":"/input/a~1b","code":"type","message":"m"}],"limit":4}`, `{"fields":[{"pointer":"/input/a~1b","code":"type","message":"m"}],"limit":4}`},
+		"others' fields": {`{"fields":["a"]}`, `{"fields":["a"]}`},
+		"none":           {`{"attempts": 3}`, `{"attempts": 3}`},
+		"nothing":        {``, ``},
+	} {
+		if got := string(render.StoredDetails(models.InvalidRequestBody, json.RawMessage(tt.stored))); got != tt.want {
+			t.Errorf("%s: %s became %s, want %s", name, tt.stored, got, tt.want)
+		}
+	}
+}
+
+// TestLongPointers: what a caller's names make long is cut where people stop reading, at once and from a failed job alike.
+func TestLongPointers(t *testing.T) {
+	t.Parallel()
+	for _, path := range []models.Path{
+		models.At("data").Name(strings.Repeat("é/", 200)).Index(7), models.At(strings.Repeat("a", 199), "b"), models.At(strings.Repeat("a", 256), "b"), models.At("é", strings.Repeat("b", 255)),
+	} {
+		whole := strictjson.Pointer(path)
+		want := models.Cut(whole, 200)
+		field := models.FieldError{Path: path, Code: "c", Message: "m"}
+		_, _, body := render.Body(render.Problem, &models.Error{Code: models.InvalidRequestBody, Fields: []models.FieldError{field}}, "r", time.Now())
+		kept, err := json.Marshal(map[string]any{"fields": models.Bounded([]models.FieldError{field})})
+		if err != nil {
+			t.Fatal(err)
+		}
+		stored := render.StoredDetails(models.InvalidRequestBody, kept)
+		for _, b := range [][]byte{body, stored} {
+			if !strings.Contains(string(b), `"pointer":"`+want+`"`) {
+				t.Errorf("%s: %s, want %s", whole, b, want)
+			}
 		}
 	}
 }

@@ -55,7 +55,7 @@ func (s *surveyed) Choose(channels []string, rateHz float64) (service.ImportedFi
 	}
 	out := service.ImportedFile{Format: string(s.rec.Format), RateHz: s.rec.Channels[picked[0]].Rate, Bytes: s.plan.Bytes, StartedAt: s.rec.StartTime}
 	if rateHz > 0 && out.RateHz != rateHz {
-		return out, models.InvalidField("/sample_rate_hz", "conflict", "is %g Hz, and the file says %g Hz; leave it out", rateHz, out.RateHz)
+		return out, models.InvalidField(models.At("sample_rate_hz"), "conflict", "is %g Hz, and the file says %g Hz; leave it out", rateHz, out.RateHz)
 	}
 	taken := map[string]bool{}
 	for _, i := range picked {

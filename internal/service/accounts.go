@@ -18,7 +18,6 @@ import (
 	"github.com/neurod/neurod/internal/auth"
 	"github.com/neurod/neurod/internal/limit"
 	"github.com/neurod/neurod/internal/store"
-	"github.com/neurod/neurod/internal/strictjson"
 	"github.com/neurod/neurod/models"
 )
 
@@ -171,7 +170,7 @@ func checkCredentials(c Credentials) (string, error) {
 	e := models.NewError(models.InvalidRequestBody)
 	email, ok := NormalizeEmail(c.Email)
 	if !ok {
-		e.Fields = append(e.Fields, models.FieldError{Pointer: "/email", Code: "not_email", Message: "must be an e-mail address"})
+		e.Fields = append(e.Fields, models.FieldError{Path: models.At("email"), Code: "not_email", Message: "must be an e-mail address"})
 	}
 	if fault := passwordFault(c.Password); fault != nil {
 		e.Fields = append(e.Fields, *fault)
@@ -186,9 +185,9 @@ func checkCredentials(c Credentials) (string, error) {
 func passwordFault(password string) *models.FieldError {
 	switch n := len(password); {
 	case n < minPassword:
-		return &models.FieldError{Pointer: "/password", Code: "too_short", Message: fmt.Sprintf("must have at least %d bytes", minPassword)}
+		return &models.FieldError{Path: models.At("password"), Code: "too_short", Message: fmt.Sprintf("must have at least %d bytes", minPassword)}
 	case n > maxPassword:
-		return &models.FieldError{Pointer: "/password", Code: "too_long", Message: fmt.Sprintf("must have at most %d bytes", maxPassword)}
+		return &models.FieldError{Path: models.At("password"), Code: "too_long", Message: fmt.Sprintf("must have at most %d bytes", maxPassword)}
 	}
 	return nil
 }
@@ -554,8 +553,8 @@ func (a *Accounts) CreateKey(ctx context.Context, p models.Principal, projectID 
 // check returns the key that is described, or an error that names every wrong field.
 func (a *Accounts) check(n NewKey, now time.Time) (models.APIKey, error) {
 	e := models.NewError(models.InvalidRequestBody)
-	wrong := func(pointer, code, format string, args ...any) {
-		e.Fields = append(e.Fields, models.FieldError{Pointer: pointer, Code: code, Message: fmt.Sprintf(format, args...)})
+	wrong := func(path models.Path, code, format string, args ...any) {
+		e.Fields = append(e.Fields, models.FieldError{Path: path, Code: code, Message: fmt.Sprintf(format, args...)})
 	}
 	var key models.APIKey
 	name, err := checkName(n.Name, maxKeyName)
@@ -567,31 +566,31 @@ func (a *Accounts) check(n NewKey, now time.Time) (models.APIKey, error) {
 	case n.Scopes == nil:
 		key.Scopes = models.Scopes()
 	case len(n.Scopes) == 0:
-		wrong("/scopes", "too_few", "must name at least one scope; leave it out for all")
+		wrong(models.At("scopes"), "too_few", "must name at least one scope; leave it out for all")
 	}
 	for i, s := range n.Scopes {
 		switch {
 		case !s.Valid():
-			wrong(fmt.Sprintf("/scopes/%d", i), "not_allowed", "must be one of %v", models.Scopes())
+			wrong(models.At("scopes").Index(i), "not_allowed", "must be one of %v", models.Scopes())
 		case !slices.Contains(key.Scopes, s):
 			key.Scopes = append(key.Scopes, s)
 		}
 	}
 	switch {
 	case n.ExpiresAt != nil && n.ExpiresInDays != nil:
-		wrong("/expires_in_days", "conflict", "must not stand beside expires_at")
+		wrong(models.At("expires_in_days"), "conflict", "must not stand beside expires_at")
 	case n.ExpiresAt != nil:
 		at := n.ExpiresAt.UTC().Truncate(time.Microsecond)
 		switch {
 		case !at.After(now):
-			wrong("/expires_at", "in_the_past", "must be in the future")
+			wrong(models.At("expires_at"), "in_the_past", "must be in the future")
 		case at.After(now.AddDate(0, 0, maxKeyDays)):
-			wrong("/expires_at", "too_large", "must be at most %d days ahead; leave it out for never", maxKeyDays)
+			wrong(models.At("expires_at"), "too_large", "must be at most %d days ahead; leave it out for never", maxKeyDays)
 		}
 		key.ExpiresAt = &at
 	case n.ExpiresInDays != nil:
 		if *n.ExpiresInDays < 1 || *n.ExpiresInDays > maxKeyDays {
-			wrong("/expires_in_days", "out_of_range", "must be from 1 to %d", maxKeyDays)
+			wrong(models.At("expires_in_days"), "out_of_range", "must be from 1 to %d", maxKeyDays)
 			break
 		}
 		at := now.AddDate(0, 0, *n.ExpiresInDays)
@@ -601,12 +600,12 @@ func (a *Accounts) check(n NewKey, now time.Time) (models.APIKey, error) {
 	case n.License == "":
 		key.License = models.LicenseFree
 	case !n.License.Valid():
-		wrong("/license", "not_allowed", "must be one of %v", models.Licenses())
+		wrong(models.At("license"), "not_allowed", "must be one of %v", models.Licenses())
 	case !a.cfg.MaxLicense.Covers(n.License):
-		wrong("/license", "not_granted", "must be at most %s, the highest tier that this server grants", a.cfg.MaxLicense)
+		wrong(models.At("license"), "not_granted", "must be at most %s, the highest tier that this server grants", a.cfg.MaxLicense)
 	}
 	for _, family := range slices.Sorted(maps.Keys(n.RateLimits)) {
-		at := "/rate_limits/" + strictjson.Escape(string(family))
+		at := models.At("rate_limits", string(family))
 		if !slices.Contains(models.KeyLimitFamilies(), family) {
 			wrong(at, "not_allowed", "must be one of %v", models.KeyLimitFamilies())
 			continue
@@ -614,7 +613,7 @@ func (a *Accounts) check(n NewKey, now time.Time) (models.APIKey, error) {
 		most := max(a.cfg.MaxRate, a.cfg.Rates[family].Requests)
 		r := n.RateLimits[family]
 		if r.PerMinute == nil {
-			wrong(at+"/per_minute", "required", "is required")
+			wrong(at.Name("per_minute"), "required", "is required")
 			continue
 		}
 		burst := 2 * *r.PerMinute
@@ -622,9 +621,9 @@ func (a *Accounts) check(n NewKey, now time.Time) (models.APIKey, error) {
 			burst = *r.Burst
 		}
 		if *r.PerMinute < 1 || *r.PerMinute > most {
-			wrong(at+"/per_minute", "out_of_range", "must be from 1 to %d", most)
+			wrong(at.Name("per_minute"), "out_of_range", "must be from 1 to %d", most)
 		} else if burst < 1 || burst > 2*most {
-			wrong(at+"/burst", "out_of_range", "must be from 1 to %d", 2*most)
+			wrong(at.Name("burst"), "out_of_range", "must be from 1 to %d", 2*most)
 		}
 		if key.RateLimits == nil {
 			key.RateLimits = models.RateLimits{}
@@ -709,11 +708,11 @@ func checkName(s string, most int) (string, error) {
 	s = strings.TrimSpace(s)
 	switch {
 	case s == "":
-		return "", models.InvalidField("/name", "required", "is required")
+		return "", models.InvalidField(models.At("name"), "required", "is required")
 	case utf8.RuneCountInString(s) > most:
-		return "", models.InvalidField("/name", "too_long", "must have at most %d characters", most)
+		return "", models.InvalidField(models.At("name"), "too_long", "must have at most %d characters", most)
 	case strings.ContainsFunc(s, unicode.IsControl):
-		return "", models.InvalidField("/name", "invalid", "must not hold control characters")
+		return "", models.InvalidField(models.At("name"), "invalid", "must not hold control characters")
 	}
 	return s, nil
 }

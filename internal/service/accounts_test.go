@@ -18,6 +18,7 @@ import (
 	"github.com/neurod/neurod/internal/limit"
 	"github.com/neurod/neurod/internal/service"
 	"github.com/neurod/neurod/internal/store"
+	"github.com/neurod/neurod/internal/strictjson"
 	"github.com/neurod/neurod/internal/testkit"
 	"github.com/neurod/neurod/models"
 )
@@ -97,7 +98,7 @@ func wantCode(t *testing.T, err error, code models.Code, pointers ...string) {
 	}
 	var got []string
 	for _, f := range e.Fields {
-		got = append(got, f.Pointer)
+		got = append(got, strictjson.Pointer(f.Path))
 	}
 	if diff := cmp.Diff(pointers, got); diff != "" {
 		t.Errorf("fields of %v:\n%s", err, diff)

@@ -26,24 +26,24 @@ var _ AccountJobs = (*jobs.Engine)(nil)
 // given out live on until they expire. Errors: InvalidRequestBody, InvalidCredentials for a wrong current password,
 // RateLimited.
 func (a *Accounts) ChangePassword(ctx context.Context, p models.Principal, current, next string) (Session, error) {
-	u, err := a.confirmed(ctx, p, current, "/current_password")
+	u, err := a.confirmed(ctx, p, current, models.At("current_password"))
 	if err != nil {
 		return Session{}, err
 	}
-	if err := a.setPassword(ctx, u, next, "/new_password"); err != nil {
+	if err := a.setPassword(ctx, u, next, models.At("new_password")); err != nil {
 		return Session{}, err
 	}
 	return a.newSession(ctx, u.ID)
 }
 
 // confirmed returns the user of a login who has shown the password again. Wrong ones are counted as those of logins are.
-func (a *Accounts) confirmed(ctx context.Context, p models.Principal, password, pointer string) (models.User, error) {
+func (a *Accounts) confirmed(ctx context.Context, p models.Principal, password string, path models.Path) (models.User, error) {
 	id, err := user(p)
 	if err != nil {
 		return models.User{}, err
 	}
 	if password == "" || len(password) > maxPassword {
-		return models.User{}, models.InvalidField(pointer, "required", "is required: the password of the account")
+		return models.User{}, models.InvalidField(path, "required", "is required: the password of the account")
 	}
 	key, few := "confirm user "+id, limit.Rate{Requests: a.cfg.LoginFailures, Per: loginWindow}
 	if d := a.cfg.Throttle.Take(ctx, key, few); d.Wait > 0 {
@@ -64,9 +64,9 @@ func (a *Accounts) confirmed(ctx context.Context, p models.Principal, password, 
 	return u, nil
 }
 
-func (a *Accounts) setPassword(ctx context.Context, u models.User, password, pointer string) error {
+func (a *Accounts) setPassword(ctx context.Context, u models.User, password string, path models.Path) error {
 	if fault := passwordFault(password); fault != nil {
-		fault.Pointer = pointer
+		fault.Path = path
 		return &models.Error{Code: models.InvalidRequestBody, Fields: []models.FieldError{*fault}}
 	}
 	hash, err := a.cfg.Passwords.Hash(ctx, password)
@@ -124,7 +124,7 @@ func (a *Accounts) DeleteProject(ctx context.Context, p models.Principal, projec
 // once and its projects are out of reach; a job each deletes the rest. Errors: InvalidRequestBody, InvalidCredentials,
 // RateLimited.
 func (a *Accounts) DeleteAccount(ctx context.Context, p models.Principal, password string) ([]DeletedProject, error) {
-	u, err := a.confirmed(ctx, p, password, "/password")
+	u, err := a.confirmed(ctx, p, password, models.At("password"))
 	if err != nil {
 		return nil, err
 	}
@@ -191,7 +191,7 @@ func (a *Accounts) ResetPassword(ctx context.Context, email, password string) (m
 	if err != nil {
 		return u, err
 	}
-	return u, a.setPassword(ctx, u, password, "/password")
+	return u, a.setPassword(ctx, u, password, models.At("password"))
 }
 
 // RemoveUser deletes an account with all its projects; workers delete what these leave. Error: ErrNoUser.

@@ -109,28 +109,28 @@ func (e Event) metadata() json.RawMessage {
 
 func (e Event) check() fieldErrors {
 	var f fieldErrors
-	f.oneOf("/event_type", e.EventType, eventTypes)
+	f.oneOf(models.At("event_type"), e.EventType, eventTypes)
 	if e.ModelName != nil {
-		f.text("/model_name", *e.ModelName, maxEventModel)
+		f.text(models.At("model_name"), *e.ModelName, maxEventModel)
 	}
 	if e.InferenceType != nil {
 		if *e.InferenceType == "" {
-			f.add("/inference_type", "not_allowed", "must be one of batch, streaming")
+			f.add(models.At("inference_type"), "not_allowed", "must be one of batch, streaming")
 		}
-		f.oneOf("/inference_type", *e.InferenceType, inferenceTypes)
+		f.oneOf(models.At("inference_type"), *e.InferenceType, inferenceTypes)
 	}
 	if d := e.DurationMS; d != nil && (math.IsNaN(*d) || *d < 0 || *d > maxDurationMS) {
-		f.add("/duration_ms", "out_of_range", "is %g; must be from 0 to %g", *d, float64(maxDurationMS))
+		f.add(models.At("duration_ms"), "out_of_range", "is %g; must be from 0 to %g", *d, float64(maxDurationMS))
 	}
 	if e.ErrorMessage != nil {
-		f.text("/error_message", *e.ErrorMessage, maxEventMessage)
+		f.text(models.At("error_message"), *e.ErrorMessage, maxEventMessage)
 	}
 	if m := e.metadata(); m != nil {
 		switch {
 		case m[0] != '{':
-			f.add("/metadata", "type", "must be an object")
+			f.add(models.At("metadata"), "type", "must be an object")
 		case len(m) > maxMetadata:
-			f.add("/metadata", "too_long", "has %d bytes; at most %d are allowed", len(m), maxMetadata)
+			f.add(models.At("metadata"), "too_long", "has %d bytes; at most %d are allowed", len(m), maxMetadata)
 		}
 	}
 	return f

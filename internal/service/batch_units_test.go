@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/neurod/neurod/internal/strictjson"
 	"github.com/neurod/neurod/models"
 )
 
@@ -69,7 +70,7 @@ func TestBatchesInEveryUnit(t *testing.T) {
 	for pointer, b := range map[string]Batch{"/unit": batch("volt", "", 1, false), "/encoding": batch("", "int16le", 1, true)} {
 		_, err := b.check(ses, now)
 		var fault *models.Error
-		if !errors.As(err, &fault) || len(fault.Fields) != 1 || fault.Fields[0].Pointer != pointer {
+		if !errors.As(err, &fault) || len(fault.Fields) != 1 || strictjson.Pointer(fault.Fields[0].Path) != pointer {
 			t.Errorf("%s: %v", pointer, err)
 		}
 	}

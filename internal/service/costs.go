@@ -53,12 +53,12 @@ func (d *decodes) add(in *eeg.Input, size int) {
 }
 
 // admit refuses a call whose decodes would cost too much.
-func (d *decodes) admit(pointer string) error {
+func (d *decodes) admit(path models.Path) error {
 	limit := int64(eeg.MaxDecodeWork + eeg.DecodeWorkPerByte*d.sent)
 	if d.work <= limit {
 		return nil
 	}
-	return models.InvalidField(pointer, "too_much_work", "would cost as much to decode as %d samples; at most %d are allowed for so many bytes: send it in parts, with fewer targets, or with fewer trials",
+	return models.InvalidField(path, "too_much_work", "would cost as much to decode as %d samples; at most %d are allowed for so many bytes: send it in parts, with fewer targets, or with fewer trials",
 		d.work, limit)
 }
 
@@ -75,7 +75,7 @@ func decodeWeight(d *models.LiveDecode) int64 {
 func admitGrid(ses models.Session, wrong *fieldErrors) {
 	channels := int64(len(ses.Channels))
 	if n := ses.WindowGrid().Samples() * channels; n > MaxWindowValues {
-		wrong.add("/channels", "too_many_values", "at %g Hz a window of %d s would have %d samples of all channels; at most %d are allowed: fewer channels, or a lower rate",
+		wrong.add(models.At("channels"), "too_many_values", "at %g Hz a window of %d s would have %d samples of all channels; at most %d are allowed: fewer channels, or a lower rate",
 			ses.SampleRateHz, models.WindowMS/1000, n, MaxWindowValues)
 	}
 	g, decoded := ses.DecodeGrid()
@@ -83,7 +83,7 @@ func admitGrid(ses models.Session, wrong *fieldErrors) {
 		return
 	}
 	if n := g.Samples() * channels * decodeWeight(ses.Decode); n > MaxBatchWork {
-		wrong.add("/decode/window_s", "too_many_values", "one decode of %g s would cost as much as %d samples; at most %d are allowed: a shorter window, fewer channels, or fewer targets",
+		wrong.add(models.At("decode", "window_s"), "too_many_values", "one decode of %g s would cost as much as %d samples; at most %d are allowed: a shorter window, fewer channels, or fewer targets",
 			float64(g.WindowMS)/1000, n, MaxBatchWork)
 	}
 }
@@ -92,13 +92,13 @@ func admitGrid(ses models.Session, wrong *fieldErrors) {
 func admitBatch(ses models.Session, samples int64, wrong *fieldErrors) {
 	channels := int64(len(ses.Channels))
 	if n := samples * channels; n > MaxBatchValues {
-		wrong.add("/data", "too_many_values", "holds %d samples of %d channels, %d values; at most %d are allowed: send it in parts", samples, channels, n, MaxBatchValues)
+		wrong.add(models.At("data"), "too_many_values", "holds %d samples of %d channels, %d values; at most %d are allowed: send it in parts", samples, channels, n, MaxBatchValues)
 		return
 	}
 	windows := ses.WindowGrid()
 	n := windows.In(samples)
 	if n > MaxBatchWindows {
-		wrong.add("/data", "too_many_windows", "lasts %.1f s, which makes %d windows at a hop of %g s; at most %d are allowed: send it in parts",
+		wrong.add(models.At("data"), "too_many_windows", "lasts %.1f s, which makes %d windows at a hop of %g s; at most %d are allowed: send it in parts",
 			float64(samples)/ses.SampleRateHz, n, float64(ses.HopMS)/1000, MaxBatchWindows)
 		return
 	}
@@ -108,6 +108,6 @@ func admitBatch(ses models.Session, samples int64, wrong *fieldErrors) {
 	}
 	// One window and one decode are allowed whatever they cost: admitGrid has let them in.
 	if work > MaxBatchWork && n > 1 {
-		wrong.add("/data", "too_much_work", "its windows and decodes would be computed of %d samples, counted in each; at most %d are allowed: send it in parts", work, MaxBatchWork)
+		wrong.add(models.At("data"), "too_much_work", "its windows and decodes would be computed of %d samples, counted in each; at most %d are allowed: send it in parts", work, MaxBatchWork)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/neurod/neurod/eeg"
+	"github.com/neurod/neurod/internal/strictjson"
 	"github.com/neurod/neurod/models"
 )
 
@@ -54,7 +55,7 @@ func TestBatchesCostWhatTheyMay(t *testing.T) {
 	} {
 		var wrong fieldErrors
 		admitGrid(tt.ses, &wrong)
-		if (tt.bad == "") != (len(wrong) == 0) || tt.bad != "" && wrong[0].Pointer != tt.bad {
+		if (tt.bad == "") != (len(wrong) == 0) || tt.bad != "" && strictjson.Pointer(wrong[0].Path) != tt.bad {
 			t.Errorf("%s: %v, want %q", tt.name, wrong, tt.bad)
 		}
 	}
@@ -104,7 +105,7 @@ func TestDecodesCostWhatTheyMay(t *testing.T) {
 		for range tt.items {
 			all.add(&tt.in, tt.size)
 		}
-		err := all.admit("/items")
+		err := all.admit(models.At("items"))
 		if (err == nil) != tt.fine {
 			t.Errorf("%s: %v (%d of work)", tt.name, err, all.work)
 		}

@@ -123,7 +123,7 @@ func (d *Decode) Submit(ctx context.Context, p models.Principal, rec Recording, 
 	var all decodes
 	job, err := d.prepare(ctx, p, &rec, &all)
 	if err == nil {
-		err = all.admit("/input")
+		err = all.admit(models.At("input"))
 	}
 	if err != nil {
 		return Accepted{}, err
@@ -156,9 +156,9 @@ func (d *Decode) SubmitBatch(ctx context.Context, p models.Principal, recs []Rec
 	}
 	switch n := len(recs); {
 	case n == 0:
-		return Accepted{}, models.InvalidField("/items", "required", "holds no recording; must have 1 to %d", MaxBatchItems)
+		return Accepted{}, models.InvalidField(models.At("items"), "required", "holds no recording; must have 1 to %d", MaxBatchItems)
 	case n > MaxBatchItems:
-		return Accepted{}, models.InvalidField("/items", "too_many", "has %d recordings; at most %d are allowed", n, MaxBatchItems)
+		return Accepted{}, models.InvalidField(models.At("items"), "too_many", "has %d recordings; at most %d are allowed", n, MaxBatchItems)
 	}
 	items := make([]jobs.NewJob, len(recs))
 	faults := make([]*models.Error, len(recs))
@@ -184,7 +184,7 @@ func (d *Decode) SubmitBatch(ctx context.Context, p models.Principal, recs []Rec
 	if good == 0 {
 		return Accepted{}, allBad(faults)
 	}
-	if err := all.admit("/items"); err != nil {
+	if err := all.admit(models.At("items")); err != nil {
 		return Accepted{}, err
 	}
 	request, err := json.Marshal(map[string]int{"items": len(recs)})
@@ -224,7 +224,7 @@ func (d *Decode) prepare(ctx context.Context, p models.Principal, rec *Recording
 	}
 	req.Input.Data = ""
 	if len(text) == 0 && isBlank(&req.Input) {
-		return jobs.NewJob{}, models.InvalidField("/input", "required", "is required: the recording and what is known about it")
+		return jobs.NewJob{}, models.InvalidField(models.At("input"), "required", "is required: the recording and what is known about it")
 	}
 	wrong := checkDecode(req)
 	ask := func(size int64) error {
@@ -266,10 +266,10 @@ func (d *Decode) payload(ctx context.Context, p models.Principal, req *eeg.Reque
 	in := &req.Input
 	switch {
 	case in.SessionID != "" && len(text) > 0:
-		wrong.add("/input/session_id", "conflict", "goes instead of data, not beside it")
+		wrong.add(models.At("input", "session_id"), "conflict", "goes instead of data, not beside it")
 		return nil, nil, nil
 	case in.SessionID != "" && d.cfg.Sessions == nil:
-		wrong.add("/input/session_id", "not_supported", "this server stores no sessions; send the recording in input.data")
+		wrong.add(models.At("input", "session_id"), "not_supported", "this server stores no sessions; send the recording in input.data")
 		return nil, nil, nil
 	case in.SessionID != "":
 		if len(*wrong) > 0 {
@@ -297,7 +297,7 @@ func (d *Decode) payload(ctx context.Context, p models.Principal, req *eeg.Reque
 		}
 		return s.Data, &s.Place, nil
 	case len(text) == 0:
-		wrong.add("/input/data", "required", "is required: the recording in base64")
+		wrong.add(models.At("input", "data"), "required", "is required: the recording in base64")
 		return nil, nil, nil
 	case len(text)/4*3 > eeg.MaxPayloadBytes+3: // before anything of that size is allocated
 		return nil, nil, tooLarge(len(text) / 4 * 3)
@@ -305,12 +305,12 @@ func (d *Decode) payload(ctx context.Context, p models.Principal, req *eeg.Reque
 	payload, bad := decodeBase64(text)
 	switch {
 	case bad != nil && bad.position < 0:
-		wrong.add("/input/data", "not_base64", "is not base64: %d characters are %s", len(text), bad.reason)
+		wrong.add(models.At("input", "data"), "not_base64", "is not base64: %d characters are %s", len(text), bad.reason)
 	case bad != nil:
-		wrong.add("/input/data", "not_base64", "is not base64: at position %d stands %s, %s",
+		wrong.add(models.At("input", "data"), "not_base64", "is not base64: at position %d stands %s, %s",
 			bad.position, strconv.QuoteToASCII(string(runeAt(text, bad.position))), bad.reason)
 	case len(payload) == 0:
-		wrong.add("/input/data", "required", "decodes to nothing")
+		wrong.add(models.At("input", "data"), "required", "decodes to nothing")
 	case len(payload) > eeg.MaxPayloadBytes:
 		return nil, nil, tooLarge(len(payload))
 	}
@@ -385,12 +385,12 @@ func itemDetails(e *models.Error) json.RawMessage {
 func allBad(faults []*models.Error) error {
 	out := models.Errorf(models.InvalidRequestBody, "None of the %d items is valid; nothing was accepted.", len(faults))
 	for i, e := range faults {
-		base := "/items/" + strconv.Itoa(i)
+		base := models.At("items").Index(i)
 		if len(e.Fields) == 0 {
-			out.Fields = append(out.Fields, models.FieldError{Pointer: base, Code: string(e.Code), Message: e.Text()})
+			out.Fields = append(out.Fields, models.FieldError{Path: base, Code: string(e.Code), Message: e.Text()})
 		}
 		for _, f := range e.Fields {
-			f.Pointer = base + f.Pointer
+			f.Path = base.Join(f.Path)
 			out.Fields = append(out.Fields, f)
 		}
 		if len(out.Fields) >= maxFieldErrors {

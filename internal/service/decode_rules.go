@@ -13,7 +13,6 @@ import (
 
 	"github.com/neurod/neurod/eeg"
 	"github.com/neurod/neurod/internal/nearest"
-	"github.com/neurod/neurod/internal/strictjson"
 	"github.com/neurod/neurod/models"
 )
 
@@ -41,29 +40,29 @@ var (
 // fieldErrors collects what is wrong with a request, up to maxFieldErrors.
 type fieldErrors []models.FieldError
 
-func (f *fieldErrors) add(pointer, code, format string, args ...any) {
+func (f *fieldErrors) add(path models.Path, code, format string, args ...any) {
 	if len(*f) < maxFieldErrors {
-		*f = append(*f, models.FieldError{Pointer: pointer, Code: code, Message: fmt.Sprintf(format, args...)})
+		*f = append(*f, models.FieldError{Path: path, Code: code, Message: fmt.Sprintf(format, args...)})
 	}
 }
 
 func (f *fieldErrors) full() bool { return len(*f) >= maxFieldErrors }
 
 // oneOf holds an optional field to a list.
-func (f *fieldErrors) oneOf(pointer, value string, allowed []string) {
+func (f *fieldErrors) oneOf(path models.Path, value string, allowed []string) {
 	if value != "" && !slices.Contains(allowed, value) {
 		if near := nearest.Name(value, allowed); near != "" {
-			f.add(pointer, "not_allowed", "is %q; did you mean %q? Must be one of %s", short(value), near, strings.Join(allowed, ", "))
+			f.add(path, "not_allowed", "is %q; did you mean %q? Must be one of %s", short(value), near, strings.Join(allowed, ", "))
 			return
 		}
-		f.add(pointer, "not_allowed", "is %q; must be one of %s", short(value), strings.Join(allowed, ", "))
+		f.add(path, "not_allowed", "is %q; must be one of %s", short(value), strings.Join(allowed, ", "))
 	}
 }
 
 // text holds an optional string to a number of characters.
-func (f *fieldErrors) text(pointer, value string, most int) {
+func (f *fieldErrors) text(path models.Path, value string, most int) {
 	if n := utf8.RuneCountInString(value); n > most {
-		f.add(pointer, "too_long", "has %d characters; at most %d are allowed", n, most)
+		f.add(path, "too_long", "has %d characters; at most %d are allowed", n, most)
 	}
 }
 
@@ -71,9 +70,9 @@ func (f *fieldErrors) text(pointer, value string, most int) {
 const maxTimeMS = 253_402_300_799_999
 
 // time holds an optional time to those that can be written.
-func (f *fieldErrors) time(pointer string, ms *int64) {
+func (f *fieldErrors) time(path models.Path, ms *int64) {
 	if ms != nil && (*ms < 0 || *ms > maxTimeMS) {
-		f.add(pointer, "out_of_range", "is %d; must be Unix time in milliseconds, from 0 to %d", *ms, int64(maxTimeMS))
+		f.add(path, "out_of_range", "is %d; must be Unix time in milliseconds, from 0 to %d", *ms, int64(maxTimeMS))
 	}
 }
 
@@ -92,7 +91,7 @@ func checkDecode(req *eeg.Request) fieldErrors {
 	checkInput(&req.Input, &f)
 	checkContext(req.Context, &f)
 	if req.Output != nil {
-		f.oneOf("/output/format", req.Output.Format, []string{"json"})
+		f.oneOf(models.At("output", "format"), req.Output.Format, []string{"json"})
 	}
 	return f
 }
@@ -100,16 +99,16 @@ func checkDecode(req *eeg.Request) fieldErrors {
 func checkInput(in *eeg.Input, f *fieldErrors) {
 	switch in.Type {
 	case "":
-		f.add("/input/type", "required", `is required; must be "eeg"`)
+		f.add(models.At("input", "type"), "required", `is required; must be "eeg"`)
 	case "eeg":
 	default:
-		f.oneOf("/input/type", in.Type, []string{"eeg"})
+		f.oneOf(models.At("input", "type"), in.Type, []string{"eeg"})
 	}
-	f.oneOf("/input/encoding", string(in.Encoding), encodings)
-	f.oneOf("/input/layout", string(in.Layout), layouts)
-	f.oneOf("/input/paradigm", string(in.Paradigm), paradigms)
-	f.oneOf("/input/alignment", in.Alignment, alignments)
-	f.text("/input/device", in.Device, eeg.MaxLabelLength)
+	f.oneOf(models.At("input", "encoding"), string(in.Encoding), encodings)
+	f.oneOf(models.At("input", "layout"), string(in.Layout), layouts)
+	f.oneOf(models.At("input", "paradigm"), string(in.Paradigm), paradigms)
+	f.oneOf(models.At("input", "alignment"), in.Alignment, alignments)
+	f.text(models.At("input", "device"), in.Device, eeg.MaxLabelLength)
 	checkScale(in, f)
 	checkUnit(in, f)
 	checkChannels(in, f)
@@ -118,34 +117,34 @@ func checkInput(in *eeg.Input, f *fieldErrors) {
 	checkEvents(in, f)
 	checkStimulus(in.Stimulus, in.SampleRate, f)
 	if in.Model != "" && !modelName.MatchString(in.Model) {
-		f.add("/input/model", "invalid", "is %q; must be a catalog name, optionally with @version", short(in.Model))
+		f.add(models.At("input", "model"), "invalid", "is %q; must be a catalog name, optionally with @version", short(in.Model))
 	}
 	if in.SessionID == "" {
 		if in.StartMS != nil {
-			f.add("/input/start_ms", "not_applicable", "goes only with session_id")
+			f.add(models.At("input", "start_ms"), "not_applicable", "goes only with session_id")
 		}
 		if in.EndMS != nil {
-			f.add("/input/end_ms", "not_applicable", "goes only with session_id")
+			f.add(models.At("input", "end_ms"), "not_applicable", "goes only with session_id")
 		}
 		return
 	}
-	f.text("/input/session_id", in.SessionID, eeg.MaxLabelLength)
-	f.time("/input/start_ms", in.StartMS)
-	f.time("/input/end_ms", in.EndMS)
+	f.text(models.At("input", "session_id"), in.SessionID, eeg.MaxLabelLength)
+	f.time(models.At("input", "start_ms"), in.StartMS)
+	f.time(models.At("input", "end_ms"), in.EndMS)
 	if in.StartMS != nil && in.EndMS != nil && *in.EndMS <= *in.StartMS {
-		f.add("/input/end_ms", "too_small", "is %d; must be greater than start_ms, which is %d", *in.EndMS, *in.StartMS)
+		f.add(models.At("input", "end_ms"), "too_small", "is %d; must be greater than start_ms, which is %d", *in.EndMS, *in.StartMS)
 	}
 }
 
 func checkScale(in *eeg.Input, f *fieldErrors) {
 	switch {
 	case in.Encoding == eeg.Int16LE && in.ScaleUV == nil:
-		f.add("/input/scale_uv", "required", "is required with encoding int16le: µV a unit")
+		f.add(models.At("input", "scale_uv"), "required", "is required with encoding int16le: µV a unit")
 	case in.ScaleUV == nil:
 	case in.Encoding != eeg.Int16LE:
-		f.add("/input/scale_uv", "not_applicable", "goes only with encoding int16le")
+		f.add(models.At("input", "scale_uv"), "not_applicable", "goes only with encoding int16le")
 	case !(*in.ScaleUV > 0 && *in.ScaleUV <= 1e6): // 1 V a unit is beyond any amplifier
-		f.add("/input/scale_uv", "out_of_range", "is %v; must be greater than 0 and at most 1e6 µV a unit", *in.ScaleUV)
+		f.add(models.At("input", "scale_uv"), "out_of_range", "is %v; must be greater than 0 and at most 1e6 µV a unit", *in.ScaleUV)
 	}
 }
 
@@ -153,14 +152,14 @@ func checkUnit(in *eeg.Input, f *fieldErrors) {
 	switch {
 	case in.Unit == "":
 	case in.SessionID != "":
-		f.add("/input/unit", "not_applicable", "goes only with data: the samples of a session are µV")
+		f.add(models.At("input", "unit"), "not_applicable", "goes only with data: the samples of a session are µV")
 	case in.Encoding == eeg.Int16LE:
-		f.add("/input/unit", "not_applicable", "goes not with int16le: scale_uv tells the µV a unit")
+		f.add(models.At("input", "unit"), "not_applicable", "goes not with int16le: scale_uv tells the µV a unit")
 	case !in.Encoding.Float():
-		f.add("/input/unit", "not_applicable", "goes only with bare samples: a file states the units of its channels")
+		f.add(models.At("input", "unit"), "not_applicable", "goes only with bare samples: a file states the units of its channels")
 	default:
 		if _, ok := eeg.Microvolts(in.Unit); !ok {
-			f.oneOf("/input/unit", in.Unit, units)
+			f.oneOf(models.At("input", "unit"), in.Unit, units)
 		}
 	}
 }
@@ -170,21 +169,21 @@ func checkChannels(in *eeg.Input, f *fieldErrors) {
 	switch {
 	case c == nil:
 		if in.Encoding.Bare() && in.Device == "" && in.SessionID == "" {
-			f.add("/input/channels", "required", "is required for bare samples unless device names a headset: a count, or the names")
+			f.add(models.At("input", "channels"), "required", "is required for bare samples unless device names a headset: a count, or the names")
 		}
 	case c.Names == nil:
 		switch {
 		case c.Count == math.MinInt32 || c.Count == math.MaxInt32: // what was sent lies beyond it
-			f.add("/input/channels", "out_of_range", "must be from 1 to %d", eeg.MaxChannels)
+			f.add(models.At("input", "channels"), "out_of_range", "must be from 1 to %d", eeg.MaxChannels)
 		case c.Count < 1 || c.Count > eeg.MaxChannels:
-			f.add("/input/channels", "out_of_range", "is %d; must be from 1 to %d", c.Count, eeg.MaxChannels)
+			f.add(models.At("input", "channels"), "out_of_range", "is %d; must be from 1 to %d", c.Count, eeg.MaxChannels)
 		}
 	case len(c.Names) == 0 || len(c.Names) > eeg.MaxChannels:
-		f.add("/input/channels", "out_of_range", "has %d names; must have 1 to %d", len(c.Names), eeg.MaxChannels)
+		f.add(models.At("input", "channels"), "out_of_range", "has %d names; must have 1 to %d", len(c.Names), eeg.MaxChannels)
 	default:
 		first := make(map[string]int, len(c.Names))
 		for i, name := range c.Names {
-			p := "/input/channels/" + strconv.Itoa(i)
+			p := models.At("input", "channels").Index(i)
 			key := strings.ToLower(strings.TrimSpace(name))
 			if key == "" {
 				f.add(p, "required", "is empty; every channel needs a name")
@@ -202,14 +201,14 @@ func checkChannels(in *eeg.Input, f *fieldErrors) {
 
 // checkChannelNames holds a map of names to what the channels themselves are held to.
 func checkChannelNames(names map[string]string, f *fieldErrors) {
-	const base = "/input/channel_names"
+	base := models.At("input", "channel_names")
 	if len(names) > eeg.MaxChannels {
 		f.add(base, "too_many", "renames %d channels; at most %d are allowed", len(names), eeg.MaxChannels)
 		return
 	}
 	taken := make(map[string]string, len(names))
 	for _, from := range slices.Sorted(maps.Keys(names)) {
-		p, to := base+"/"+strictjson.Escape(short(from)), names[from]
+		p, to := base.Name(short(from)), names[from]
 		if strings.TrimSpace(from) == "" || strings.TrimSpace(to) == "" {
 			f.add(p, "required", "is empty; a channel and its new name are needed")
 			continue
@@ -230,21 +229,21 @@ func checkRate(in *eeg.Input, f *fieldErrors) {
 	switch r := in.SampleRate; {
 	case r == 0:
 		if in.Encoding.Bare() && in.SessionID == "" {
-			f.add("/input/sample_rate", "required", "is required for bare samples: Hz, from 1 to %d", eeg.MaxSampleRate)
+			f.add(models.At("input", "sample_rate"), "required", "is required for bare samples: Hz, from 1 to %d", eeg.MaxSampleRate)
 		}
 	case !(r >= 1 && r <= eeg.MaxSampleRate):
-		f.add("/input/sample_rate", "out_of_range", "is %v; must be from 1 to %d Hz", r, eeg.MaxSampleRate)
+		f.add(models.At("input", "sample_rate"), "out_of_range", "is %v; must be from 1 to %d Hz", r, eeg.MaxSampleRate)
 	}
 }
 
 func checkEvents(in *eeg.Input, f *fieldErrors) {
-	f.oneOf("/input/trials", in.Trials, trials)
+	f.oneOf(models.At("input", "trials"), in.Trials, trials)
 	if len(in.EventClasses) > eeg.MaxFlashCodes {
-		f.add("/input/event_classes", "too_many", "has %d events; at most %d are allowed", len(in.EventClasses), eeg.MaxFlashCodes)
+		f.add(models.At("input", "event_classes"), "too_many", "has %d events; at most %d are allowed", len(in.EventClasses), eeg.MaxFlashCodes)
 		return
 	}
 	for _, event := range slices.Sorted(maps.Keys(in.EventClasses)) {
-		p := "/input/event_classes/" + strictjson.Escape(short(event))
+		p := models.At("input", "event_classes", short(event))
 		switch class := in.EventClasses[event]; {
 		case strings.TrimSpace(event) == "":
 			f.add(p, "required", "the key must be a label or a code of events")
@@ -261,21 +260,21 @@ func checkEvents(in *eeg.Input, f *fieldErrors) {
 	events := in.Events
 	if events.All() {
 		if in.Encoding.Bare() && in.SessionID == "" {
-			f.add("/input/events", "not_applicable", `is "all", but bare samples hold no events; list them here and ask for every one with trials "all"`)
+			f.add(models.At("input", "events"), "not_applicable", `is "all", but bare samples hold no events; list them here and ask for every one with trials "all"`)
 		}
 		return
 	}
 	if len(events) > eeg.MaxEvents {
-		f.add("/input/events", "too_many", "has %d events; at most %d are allowed", len(events), eeg.MaxEvents)
+		f.add(models.At("input", "events"), "too_many", "has %d events; at most %d are allowed", len(events), eeg.MaxEvents)
 		return
 	}
 	for i := range events {
 		e := &events[i]
 		if !(e.Onset >= 0) || math.IsInf(e.Onset, 0) {
-			f.add("/input/events/"+strconv.Itoa(i)+"/onset_s", "out_of_range", "is %v; must be finite and not negative", e.Onset)
+			f.add(models.At("input", "events").Index(i).Name("onset_s"), "out_of_range", "is %v; must be finite and not negative", e.Onset)
 		}
 		if len(e.Label) > eeg.MaxLabelLength {
-			f.text("/input/events/"+strconv.Itoa(i)+"/label", e.Label, eeg.MaxLabelLength)
+			f.text(models.At("input", "events").Index(i).Name("label"), e.Label, eeg.MaxLabelLength)
 		}
 		if f.full() {
 			return
@@ -291,18 +290,18 @@ func checkStimulus(st *eeg.Stimulus, rate float64, f *fieldErrors) {
 		checkTargets(st.Targets, rate, f)
 	}
 	if p := st.Presence; p != nil && p.FalseAccept != nil && !(*p.FalseAccept >= eeg.MinFalseAccept && *p.FalseAccept <= 1) {
-		f.add("/input/stimulus/presence/false_accept", "out_of_range", "is %v; must be from %v to 1", *p.FalseAccept, eeg.MinFalseAccept)
+		f.add(models.At("input", "stimulus", "presence", "false_accept"), "out_of_range", "is %v; must be from %v to 1", *p.FalseAccept, eeg.MinFalseAccept)
 	}
 	symbols := checkMatrix(st.Matrix, f)
 	if len(st.Flashes) == 0 {
 		return
 	}
 	if len(st.Matrix) == 0 {
-		f.add("/input/stimulus/flashes", "not_applicable", "goes only with matrix")
+		f.add(models.At("input", "stimulus", "flashes"), "not_applicable", "goes only with matrix")
 		return
 	}
 	if len(st.Flashes) > eeg.MaxFlashCodes {
-		f.add("/input/stimulus/flashes", "too_many", "has %d codes; at most %d are allowed", len(st.Flashes), eeg.MaxFlashCodes)
+		f.add(models.At("input", "stimulus", "flashes"), "too_many", "has %d codes; at most %d are allowed", len(st.Flashes), eeg.MaxFlashCodes)
 		return
 	}
 	codes := make([]string, 0, len(st.Flashes))
@@ -311,7 +310,7 @@ func checkStimulus(st *eeg.Stimulus, rate float64, f *fieldErrors) {
 	}
 	slices.Sort(codes)
 	for _, code := range codes {
-		p := "/input/stimulus/flashes/" + strictjson.Escape(short(code))
+		p := models.At("input", "stimulus", "flashes", short(code))
 		if n, err := strconv.Atoi(code); err != nil || strconv.Itoa(n) != code {
 			f.add(p, "invalid", "the key must be an event code: a whole number")
 			continue
@@ -326,7 +325,7 @@ func checkStimulus(st *eeg.Stimulus, rate float64, f *fieldErrors) {
 		}
 		for i, s := range lit {
 			if !symbols[s] {
-				f.add(p+"/"+strconv.Itoa(i), "unknown_symbol", "%q is not in the matrix", short(s))
+				f.add(p.Index(i), "unknown_symbol", "%q is not in the matrix", short(s))
 			}
 			if f.full() {
 				return
@@ -336,7 +335,7 @@ func checkStimulus(st *eeg.Stimulus, rate float64, f *fieldErrors) {
 }
 
 func checkTargets(targets []eeg.Target, rate float64, f *fieldErrors) {
-	const base = "/input/stimulus/targets"
+	base := models.At("input", "stimulus", "targets")
 	if len(targets) < 1 || len(targets) > eeg.MaxTargets {
 		f.add(base, "out_of_range", "has %d targets; must have 1 to %d, or be left out for a frequency scan", len(targets), eeg.MaxTargets)
 		return
@@ -350,21 +349,21 @@ func checkTargets(targets []eeg.Target, rate float64, f *fieldErrors) {
 	type flicker struct{ frequency, phase float64 }
 	labels, flickers := make(map[string]int), make(map[flicker]int)
 	for i, t := range targets {
-		p := base + "/" + strconv.Itoa(i)
+		p := base.Index(i)
 		if !(t.Frequency > 0 && t.Frequency < limit) {
-			f.add(p+"/frequency", "out_of_range", "is %v; must be greater than 0 and less than %v Hz, %s", t.Frequency, limit, of)
+			f.add(p.Name("frequency"), "out_of_range", "is %v; must be greater than 0 and less than %v Hz, %s", t.Frequency, limit, of)
 		}
-		f.text(p+"/label", t.Label, eeg.MaxNameLength)
+		f.text(p.Name("label"), t.Label, eeg.MaxNameLength)
 		if t.Label != "" {
 			if j, seen := labels[t.Label]; seen {
-				f.add(p+"/label", "duplicate", "%q is the label of target %d already", short(t.Label), j)
+				f.add(p.Name("label"), "duplicate", "%q is the label of target %d already", short(t.Label), j)
 			} else {
 				labels[t.Label] = i
 			}
 		}
 		k := flicker{t.Frequency, t.Phase}
 		if j, seen := flickers[k]; seen {
-			f.add(p+"/frequency", "duplicate", "target %d flickers at the same frequency and phase", j)
+			f.add(p.Name("frequency"), "duplicate", "target %d flickers at the same frequency and phase", j)
 		} else {
 			flickers[k] = i
 		}
@@ -373,7 +372,7 @@ func checkTargets(targets []eeg.Target, rate float64, f *fieldErrors) {
 
 // checkMatrix returns the set of the matrix's symbols.
 func checkMatrix(matrix [][]string, f *fieldErrors) map[string]bool {
-	const base = "/input/stimulus/matrix"
+	base := models.At("input", "stimulus", "matrix")
 	if matrix == nil {
 		return nil
 	}
@@ -383,7 +382,7 @@ func checkMatrix(matrix [][]string, f *fieldErrors) map[string]bool {
 	}
 	symbols := make(map[string]bool)
 	for i, row := range matrix {
-		p := base + "/" + strconv.Itoa(i)
+		p := base.Index(i)
 		switch {
 		case len(row) < 1 || len(row) > eeg.MaxMatrixSide:
 			f.add(p, "out_of_range", "has %d symbols; must have 1 to %d", len(row), eeg.MaxMatrixSide)
@@ -392,7 +391,7 @@ func checkMatrix(matrix [][]string, f *fieldErrors) map[string]bool {
 			f.add(p, "not_rectangular", "has %d symbols where the first row has %d", len(row), len(matrix[0]))
 		}
 		for j, s := range row {
-			q := p + "/" + strconv.Itoa(j)
+			q := p.Index(j)
 			switch {
 			case s == "":
 				f.add(q, "required", "is empty; every cell needs a symbol")
@@ -411,26 +410,26 @@ func checkContext(c *eeg.Context, f *fieldErrors) {
 		return
 	}
 	if c.Locale != "" && !localeName.MatchString(c.Locale) {
-		f.add("/context/locale", "invalid", "is %q; must be a language tag such as en or en-GB", short(c.Locale))
+		f.add(models.At("context", "locale"), "invalid", "is %q; must be a language tag such as en or en-GB", short(c.Locale))
 	}
 	if c.UIMode != "" && !uiModeName.MatchString(string(c.UIMode)) {
-		f.add("/context/ui_mode", "invalid", "is %q; must be 1 to 64 letters, digits, _ or -, and begin with a letter", short(string(c.UIMode)))
+		f.add(models.At("context", "ui_mode"), "invalid", "is %q; must be 1 to 64 letters, digits, _ or -, and begin with a letter", short(string(c.UIMode)))
 	}
 	if near := nearest.Name(string(c.UIMode), uiModes); near != "" && string(c.UIMode) != near {
-		f.add("/context/ui_mode", "not_allowed", "is %q; did you mean %q? A mode of your own must not be so like one of %s", short(string(c.UIMode)), near, strings.Join(uiModes, ", "))
+		f.add(models.At("context", "ui_mode"), "not_allowed", "is %q; did you mean %q? A mode of your own must not be so like one of %s", short(string(c.UIMode)), near, strings.Join(uiModes, ", "))
 	}
 	for _, class := range slices.Sorted(maps.Keys(c.Intents)) {
 		if strings.TrimSpace(c.Intents[class]) == "" {
-			f.add("/context/intents/"+strictjson.Escape(short(class)), "required", "is empty; every class needs an intent")
+			f.add(models.At("context", "intents", short(class)), "required", "is empty; every class needs an intent")
 		}
 	}
 	text, err := json.Marshal(c)
 	if err != nil {
-		f.add("/context", "invalid", "cannot be serialized")
+		f.add(models.At("context"), "invalid", "cannot be serialized")
 		return
 	}
 	if n := jsonLength(text); n > eeg.MaxContextLength {
-		f.add("/context", "too_long", "serializes to %d characters; at most %d are allowed", n, eeg.MaxContextLength)
+		f.add(models.At("context"), "too_long", "serializes to %d characters; at most %d are allowed", n, eeg.MaxContextLength)
 	}
 }
 

@@ -18,6 +18,7 @@ import (
 
 	"github.com/neurod/neurod/eeg"
 	"github.com/neurod/neurod/internal/service"
+	"github.com/neurod/neurod/internal/strictjson"
 	"github.com/neurod/neurod/jobs"
 	"github.com/neurod/neurod/models"
 )
@@ -254,8 +255,8 @@ func TestDecodeRules(t *testing.T) {
 			if e.Code != models.InvalidRequestBody || len(e.Fields) == 0 {
 				t.Fatalf("got %v with fields %v", e, e.Fields)
 			}
-			if f := e.Fields[0]; f.Pointer+" "+f.Code != tt.want || f.Message == "" {
-				t.Errorf("got %q (%s), want %q", f.Pointer+" "+f.Code, f.Message, tt.want)
+			if f := e.Fields[0]; strictjson.Pointer(f.Path)+" "+f.Code != tt.want || f.Message == "" {
+				t.Errorf("got %q (%s), want %q", strictjson.Pointer(f.Path)+" "+f.Code, f.Message, tt.want)
 			}
 		})
 	}
@@ -271,14 +272,14 @@ func TestEveryWrongFieldIsNamed(t *testing.T) {
 	}
 	var got []string
 	for _, f := range e.Fields {
-		got = append(got, f.Pointer)
+		got = append(got, strictjson.Pointer(f.Path))
 	}
 	want := []string{"/input/type", "/input/channels", "/input/sample_rate", "/output/format", "/input/data"}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("fields (-want +got):\n%s", d)
 	}
 	for _, f := range e.Fields {
-		if f.Pointer == "/output/format" && !strings.Contains(f.Message, "json") {
+		if strictjson.Pointer(f.Path) == "/output/format" && !strings.Contains(f.Message, "json") {
 			t.Errorf("message %q does not list what is allowed", f.Message)
 		}
 	}
@@ -293,7 +294,7 @@ func TestRangesBeyondAll(t *testing.T) {
 		_, err := service.NewDecode(service.DecodeConfig{Jobs: &l, Sessions: noSession{}}).Submit(t.Context(), caller, rec, service.Idempotency{}, respond)
 		var pointers []string
 		for _, f := range models.AsError(err).Fields {
-			pointers = append(pointers, f.Pointer+" "+f.Code)
+			pointers = append(pointers, strictjson.Pointer(f.Path)+" "+f.Code)
 		}
 		if !slices.Contains(pointers, "/input/start_ms out_of_range") || !slices.Contains(pointers, "/input/end_ms out_of_range") {
 			t.Errorf("%d: %v", ms, pointers)
@@ -325,7 +326,7 @@ func TestEventLimit(t *testing.T) {
 	}
 	rec.Request.Input.Events = append(rec.Request.Input.Events, eeg.Event{})
 	rec.Request.Input.Data = "dGVzdA=="
-	if _, e := submit(t, rec); e == nil || e.Fields[0].Pointer != "/input/events" || e.Fields[0].Code != "too_many" {
+	if _, e := submit(t, rec); e == nil || strictjson.Pointer(e.Fields[0].Path) != "/input/events" || e.Fields[0].Code != "too_many" {
 		t.Errorf("100,001 events: %v", e)
 	}
 }
@@ -372,8 +373,8 @@ func TestContextLength(t *testing.T) {
 			if (e == nil) != tt.ok {
 				t.Fatalf("accepted %v, want %v (%v)", e == nil, tt.ok, e)
 			}
-			if e != nil && e.Fields[0].Pointer != "/context" {
-				t.Errorf("named %s", e.Fields[0].Pointer)
+			if e != nil && strictjson.Pointer(e.Fields[0].Path) != "/context" {
+				t.Errorf("named %s", strictjson.Pointer(e.Fields[0].Path))
 			}
 		})
 	}
@@ -441,7 +442,7 @@ func TestBadBase64IsLocated(t *testing.T) {
 			if e == nil {
 				t.Fatal("accepted")
 			}
-			if f := e.Fields[0]; f.Pointer != "/input/data" || f.Code != "not_base64" || !strings.Contains(f.Message, tt.want) {
+			if f := e.Fields[0]; strictjson.Pointer(f.Path) != "/input/data" || f.Code != "not_base64" || !strings.Contains(f.Message, tt.want) {
 				t.Errorf("got %+v, want %q in the message", f, tt.want)
 			}
 		})
@@ -550,7 +551,7 @@ func TestDecodeOfASession(t *testing.T) {
 		t.Errorf("a range of time: %v", e)
 	}
 	part["input.end_ms"] = 40
-	if _, e := run(caller, part); e == nil || e.Fields[0].Pointer != "/input/end_ms" {
+	if _, e := run(caller, part); e == nil || strictjson.Pointer(e.Fields[0].Path) != "/input/end_ms" {
 		t.Errorf("an empty range: %v", e)
 	}
 	stranger := caller
@@ -642,7 +643,7 @@ func TestBatch(t *testing.T) {
 			}
 		}
 		f := s.Items[1].Failed
-		if f.Code != "invalid_request_body" || !strings.Contains(string(f.Details), "/input/channels") {
+		if f.Code != "invalid_request_body" || !strings.Contains(string(f.Details), `"path":["input","channels"]`) {
 			t.Errorf("failure %+v", f)
 		}
 		if strings.Contains(string(s.Items[1].Request), "dGVzdA") || len(s.Items[1].Payload) > 0 {
@@ -651,7 +652,7 @@ func TestBatch(t *testing.T) {
 	})
 	t.Run("an item that could not be read", func(t *testing.T) {
 		t.Parallel()
-		s, e := run(good(), service.Recording{Err: models.InvalidField("/input/channels", "type", "must be a number")})
+		s, e := run(good(), service.Recording{Err: models.InvalidField(models.At("input", "channels"), "type", "must be a number")})
 		if e != nil || s.Items[1].Failed == nil || !json.Valid(s.Items[1].Request) {
 			t.Fatalf("%v, %+v", e, s)
 		}
@@ -671,13 +672,13 @@ func TestBatch(t *testing.T) {
 		if e == nil || e.Code != models.InvalidRequestBody {
 			t.Fatalf("got %v", e)
 		}
-		if got := e.Fields[1].Pointer; got != "/items/1/input/channels" {
+		if got := strictjson.Pointer(e.Fields[1].Path); got != "/items/1/input/channels" {
 			t.Errorf("named %s", got)
 		}
 	})
 	t.Run("no items", func(t *testing.T) {
 		t.Parallel()
-		if _, e := run(); e == nil || e.Fields[0].Pointer != "/items" {
+		if _, e := run(); e == nil || strictjson.Pointer(e.Fields[0].Path) != "/items" {
 			t.Fatalf("got %v", e)
 		}
 	})

@@ -10,7 +10,6 @@ import (
 	"errors"
 	"io"
 	"path"
-	"strconv"
 	"strings"
 	"time"
 
@@ -130,7 +129,7 @@ func (s *Sessions) importAs(ctx context.Context, p models.Principal, id, name st
 	rate := 0.0
 	if f.RateHz != nil {
 		if rate = *f.RateHz; !(rate >= minRateHz && rate <= maxRateHz) {
-			return Accepted{}, models.InvalidField("/sample_rate_hz", "out_of_range", "must be a number of Hz from %d to %d", minRateHz, maxRateHz)
+			return Accepted{}, models.InvalidField(models.At("sample_rate_hz"), "out_of_range", "must be a number of Hz from %d to %d", minRateHz, maxRateHz)
 		}
 	}
 	got, err := surveyed.Choose(f.Channels, rate)
@@ -521,15 +520,15 @@ func placeEvents(ses models.Session, events []NewEvent, now time.Time) ([]models
 	var wrong fieldErrors
 	switch {
 	case len(events) == 0:
-		wrong.add("/events", "required", "is required: 1 to %d events", MaxEventsAdded)
+		wrong.add(models.At("events"), "required", "is required: 1 to %d events", MaxEventsAdded)
 	case len(events) > MaxEventsAdded:
-		wrong.add("/events", "too_many", "has %d events; at most %d are taken in one call", len(events), MaxEventsAdded)
+		wrong.add(models.At("events"), "too_many", "has %d events; at most %d are taken in one call", len(events), MaxEventsAdded)
 		events = nil
 	}
 	latest := float64(now.Add(maxFuture).UnixMilli())
 	out := make([]models.SessionMark, len(events))
 	for i, e := range events {
-		pointer := "/events/" + strconv.Itoa(i)
+		path := models.At("events").Index(i)
 		m := models.SessionMark{SessionID: ses.ID, ProjectID: ses.ProjectID, DurationMS: e.DurationMS, Code: e.Code, Label: e.Label, Source: models.EventFromAPI}
 		given, relative := 0, 0.0
 		if e.AtMS != nil {
@@ -546,32 +545,32 @@ func placeEvents(ses models.Session, events []NewEvent, now time.Time) ([]models
 		}
 		switch {
 		case given != 1:
-			wrong.add(pointer, "required", "must have one of t_unix_ms, onset_ms and sample")
+			wrong.add(path, "required", "must have one of t_unix_ms, onset_ms and sample")
 		case e.AtMS == nil && ses.OriginMS == nil:
-			wrong.add(pointer, "no_origin", "needs t_unix_ms: the session has no samples yet, so nothing tells its origin")
+			wrong.add(path, "no_origin", "needs t_unix_ms: the session has no samples yet, so nothing tells its origin")
 		case e.AtMS == nil:
 			m.AtMS = float64(*ses.OriginMS) + relative
 		}
 		if unit, meant := likelyUnit(int64(min(m.AtMS, 1<<62)), now); e.AtMS != nil && unit != "" {
-			wrong.add(pointer+"/t_unix_ms", "out_of_range", "must be Unix time in milliseconds; %.0f looks like %s (%s)", m.AtMS, unit, meant.UTC().Format(time.RFC3339))
+			wrong.add(path.Name("t_unix_ms"), "out_of_range", "must be Unix time in milliseconds; %.0f looks like %s (%s)", m.AtMS, unit, meant.UTC().Format(time.RFC3339))
 			continue
 		}
 		if given == 1 && !(m.AtMS >= 0 && m.AtMS <= latest) {
-			wrong.add(pointer, "out_of_range", "must lie from 1970 to a day from now")
+			wrong.add(path, "out_of_range", "must lie from 1970 to a day from now")
 		}
 		if !(e.DurationMS >= 0 && e.DurationMS <= float64(maxEventDuration.Milliseconds())) {
-			wrong.add(pointer+"/duration_ms", "out_of_range", "must be a number of ms from 0 to %d", maxEventDuration.Milliseconds())
+			wrong.add(path.Name("duration_ms"), "out_of_range", "must be a number of ms from 0 to %d", maxEventDuration.Milliseconds())
 		}
 		if e.Code < -1<<31 || e.Code > 1<<31-1 {
-			wrong.add(pointer+"/code", "out_of_range", "must fit into 32 bits")
+			wrong.add(path.Name("code"), "out_of_range", "must fit into 32 bits")
 		}
 		if e.Label != "" {
 			if fault := nameFault(e.Label, maxEventLabel); fault != "" {
-				wrong.add(pointer+"/label", fault, "must have at most %d characters and no control characters", maxEventLabel)
+				wrong.add(path.Name("label"), fault, "must have at most %d characters and no control characters", maxEventLabel)
 			}
 		}
 		if e.Label == "" && e.Code == 0 {
-			wrong.add(pointer, "required", "must have a code or a label")
+			wrong.add(path, "required", "must have a code or a label")
 		}
 		out[i] = m
 	}

@@ -29,27 +29,26 @@ func (n *NewLiveDecode) check(rateHz float64, wrong *fieldErrors) *models.LiveDe
 	d := &models.LiveDecode{Paradigm: n.Paradigm, Model: n.Model, Stimulus: n.Stimulus, Intents: n.Intents, Alignment: n.Alignment}
 	switch {
 	case n.Paradigm == "":
-		wrong.add("/decode/paradigm", "required", "is required: one of %s", strings.Join(liveParadigms, ", "))
+		wrong.add(models.At("decode", "paradigm"), "required", "is required: one of %s", strings.Join(liveParadigms, ", "))
 	case n.Paradigm == eeg.P300:
-		wrong.add("/decode/paradigm", "not_allowed", "p300 needs the times of its flashes: decode a stretch of the session with its events instead")
+		wrong.add(models.At("decode", "paradigm"), "not_allowed", "p300 needs the times of its flashes: decode a stretch of the session with its events instead")
 	case n.Paradigm == eeg.Auto && n.Model == "" && (n.Stimulus == nil || len(n.Stimulus.Targets) == 0):
-		wrong.add("/decode/paradigm", "not_applicable", "is auto, and nothing tells the paradigm: a window has no cues; name the paradigm, a model or stimulus.targets")
+		wrong.add(models.At("decode", "paradigm"), "not_applicable", "is auto, and nothing tells the paradigm: a window has no cues; name the paradigm, a model or stimulus.targets")
 	default:
-		wrong.oneOf("/decode/paradigm", string(n.Paradigm), liveParadigms)
+		wrong.oneOf(models.At("decode", "paradigm"), string(n.Paradigm), liveParadigms)
 	}
-	d.WindowMS = wrong.seconds("/decode/window_s", n.WindowS, defaultDecodeS*1000, minDecodeMS, maxDecodeMS, rateHz)
-	d.HopMS = wrong.seconds("/decode/hop_s", n.HopS, defaultEveryS*1000, minHopMS, maxHopMS, rateHz)
-	wrong.oneOf("/decode/alignment", n.Alignment, alignments)
+	d.WindowMS = wrong.seconds(models.At("decode", "window_s"), n.WindowS, defaultDecodeS*1000, minDecodeMS, maxDecodeMS, rateHz)
+	d.HopMS = wrong.seconds(models.At("decode", "hop_s"), n.HopS, defaultEveryS*1000, minHopMS, maxHopMS, rateHz)
+	wrong.oneOf(models.At("decode", "alignment"), n.Alignment, alignments)
 	if n.Model != "" && !modelName.MatchString(n.Model) {
-		wrong.add("/decode/model", "invalid", "is %q; must be a catalog name, optionally with @version", short(n.Model))
+		wrong.add(models.At("decode", "model"), "invalid", "is %q; must be a catalog name, optionally with @version", short(n.Model))
 	}
 	// The rules of a decode request are those of a live one; its fields stand elsewhere.
 	var inner fieldErrors
 	checkStimulus(n.Stimulus, rateHz, &inner)
 	checkContext(&eeg.Context{Intents: n.Intents}, &inner)
-	place := strings.NewReplacer("/input/", "/decode/", "/context/", "/decode/")
 	for _, e := range inner {
-		wrong.add(place.Replace(e.Pointer), e.Code, "%s", e.Message)
+		wrong.add(models.At("decode").Join(e.Path[1:]), e.Code, "%s", e.Message)
 	}
 	return d
 }

@@ -98,7 +98,7 @@ func (r *Registry) Available(ctx context.Context, p models.Principal, f ModelFil
 		return nil, err
 	}
 	if f.Paradigm != "" && !slices.Contains(registryParadigms, string(f.Paradigm)) {
-		return nil, &models.Error{Code: models.InvalidParameter, Fields: []models.FieldError{{Pointer: "paradigm", Code: "not_allowed",
+		return nil, &models.Error{Code: models.InvalidParameter, Fields: []models.FieldError{{Path: models.At("paradigm"), Code: "not_allowed",
 			Message: fmt.Sprintf("is %q; must be one of %s", short(string(f.Paradigm)), strings.Join(registryParadigms, ", "))}}}
 	}
 	own, err := r.cfg.Store.ProjectModels(ctx, p.ProjectID, "")

@@ -28,7 +28,7 @@ func (s *Sessions) Samples(ctx context.Context, projectID, sessionID string, sta
 	}
 	tail, any := ses.Tail()
 	if !any {
-		return SessionSamples{}, models.InvalidField("/input/session_id", "no_samples", "names a session that has no samples yet")
+		return SessionSamples{}, models.InvalidField(models.At("input", "session_id"), "no_samples", "names a session that has no samples yet")
 	}
 	from, to := tail.Start, tail.End
 	if endMS != nil {
@@ -38,7 +38,7 @@ func (s *Sessions) Samples(ctx context.Context, projectID, sessionID string, sta
 		from = ses.SampleAt(*startMS)
 	}
 	if from >= to {
-		return SessionSamples{}, models.InvalidField("/input/start_ms", "out_of_range", "is not before the end of the range, %d", ses.TimeOf(to))
+		return SessionSamples{}, models.InvalidField(models.At("input", "start_ms"), "out_of_range", "is not before the end of the range, %d", ses.TimeOf(to))
 	}
 	channels := len(ses.Channels)
 	if n := (to - from) * int64(channels) * 4; n > eeg.MaxPayloadBytes { // a product of numbers of SampleAt and 512: it fits
@@ -112,5 +112,5 @@ func (s *Sessions) eventsOf(ctx context.Context, ses models.Session, from, to in
 
 // gapFault says where samples are missing.
 func gapFault(ses models.Session, sample int64) error {
-	return models.InvalidField("/input/start_ms", "gap", "begins a range whose samples are not all there: those from %d on are missing", ses.TimeOf(sample))
+	return models.InvalidField(models.At("input", "start_ms"), "gap", "begins a range whose samples are not all there: those from %d on are missing", ses.TimeOf(sample))
 }

@@ -9,7 +9,6 @@ import (
 	"encoding/json"
 	"errors"
 	"math"
-	"strconv"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -17,7 +16,6 @@ import (
 	"github.com/neurod/neurod/eeg"
 	"github.com/neurod/neurod/internal/auth"
 	"github.com/neurod/neurod/internal/store"
-	"github.com/neurod/neurod/internal/strictjson"
 	"github.com/neurod/neurod/jobs"
 	"github.com/neurod/neurod/models"
 )
@@ -168,30 +166,30 @@ func (s *Sessions) Create(ctx context.Context, p models.Principal, ses models.Se
 
 func (n NewSession) check(now time.Time) (models.Session, fieldErrors) {
 	var wrong fieldErrors
-	name := func(pointer, v string, most int) {
+	name := func(path models.Path, v string, most int) {
 		if fault := nameFault(v, most); fault != "" {
-			wrong.add(pointer, fault, "must have 1 to %d characters and no control characters", most)
+			wrong.add(path, fault, "must have 1 to %d characters and no control characters", most)
 		}
 	}
 	ses := models.Session{ExternalUserID: n.ExternalUserID, DeviceType: n.DeviceType, SampleRateHz: n.SampleRateHz,
 		Channels: n.Channels, IngestionMode: models.ModeStreaming, HopMS: models.WindowMS, CreatedAt: now, StartedAt: now}
-	name("/external_user_id", n.ExternalUserID, maxSessionName)
-	name("/device_type", n.DeviceType, maxSessionName)
+	name(models.At("external_user_id"), n.ExternalUserID, maxSessionName)
+	name(models.At("device_type"), n.DeviceType, maxSessionName)
 	if !(n.SampleRateHz >= minRateHz && n.SampleRateHz <= maxRateHz) {
-		wrong.add("/sample_rate_hz", "out_of_range", "must be a number of Hz from %d to %d", minRateHz, maxRateHz)
+		wrong.add(models.At("sample_rate_hz"), "out_of_range", "must be a number of Hz from %d to %d", minRateHz, maxRateHz)
 	}
 	switch {
 	case len(n.Channels) == 0:
-		wrong.add("/channels", "required", "is required: the names of the channels in order")
+		wrong.add(models.At("channels"), "required", "is required: the names of the channels in order")
 	case len(n.Channels) > eeg.MaxChannels:
-		wrong.add("/channels", "too_many", "has %d channels; at most %d are allowed", len(n.Channels), eeg.MaxChannels)
+		wrong.add(models.At("channels"), "too_many", "has %d channels; at most %d are allowed", len(n.Channels), eeg.MaxChannels)
 	default:
 		seen := make(map[string]int, len(n.Channels))
 		for i, c := range n.Channels {
-			pointer := "/channels/" + strconv.Itoa(i)
-			name(pointer, c, maxChannelName)
+			path := models.At("channels").Index(i)
+			name(path, c, maxChannelName)
 			if first, twice := seen[c]; twice {
-				wrong.add(pointer, "duplicate", "is the same as channel %d", first)
+				wrong.add(path, "duplicate", "is the same as channel %d", first)
 			}
 			seen[c] = i
 		}
@@ -200,16 +198,16 @@ func (n NewSession) check(now time.Time) (models.Session, fieldErrors) {
 		ses.IngestionMode = models.IngestionMode(n.IngestionMode)
 	}
 	if !ses.IngestionMode.Valid() {
-		wrong.add("/ingestion_mode", "not_allowed", "must be STREAMING or RECORDED")
+		wrong.add(models.At("ingestion_mode"), "not_allowed", "must be STREAMING or RECORDED")
 	}
 	ses.State = ses.IngestionMode.First()
-	ses.HopMS = wrong.seconds("/hop_s", n.HopS, models.WindowMS, minHopMS, maxHopMS, n.SampleRateHz)
+	ses.HopMS = wrong.seconds(models.At("hop_s"), n.HopS, models.WindowMS, minHopMS, maxHopMS, n.SampleRateHz)
 	if ses.JitterMS = 1; ses.IngestionMode == models.ModeStreaming {
 		ses.JitterMS = liveJitterMS
 	}
 	if j := n.JitterMS; j != nil {
 		if ses.JitterMS = *j; *j < 0 || *j > maxJitterMS {
-			wrong.add("/jitter_ms", "out_of_range", "must be a whole number of milliseconds from 0 to %d", maxJitterMS)
+			wrong.add(models.At("jitter_ms"), "out_of_range", "must be a whole number of milliseconds from 0 to %d", maxJitterMS)
 		}
 	}
 	if n.Decode != nil {
@@ -220,7 +218,7 @@ func (n NewSession) check(now time.Time) (models.Session, fieldErrors) {
 	}
 	if n.StartedAtMS != nil {
 		if fault := timeFault(*n.StartedAtMS, now); fault != "" {
-			wrong.add("/started_at_unix_ms", "out_of_range", "%s", fault)
+			wrong.add(models.At("started_at_unix_ms"), "out_of_range", "%s", fault)
 		}
 		origin := *n.StartedAtMS
 		ses.OriginMS, ses.StartedAt = &origin, time.UnixMilli(origin)
@@ -229,18 +227,18 @@ func (n NewSession) check(now time.Time) (models.Session, fieldErrors) {
 }
 
 // seconds returns a length in whole ms, and the default where none is given.
-func (f *fieldErrors) seconds(pointer string, s *float64, fallback, least, most int, rateHz float64) int {
+func (f *fieldErrors) seconds(path models.Path, s *float64, fallback, least, most int, rateHz float64) int {
 	if s == nil {
 		return fallback
 	}
 	ms := *s * 1000
 	switch {
 	case !(ms >= float64(least) && ms <= float64(most)):
-		f.add(pointer, "out_of_range", "must be a number of seconds from %g to %g", float64(least)/1000, float64(most)/1000)
+		f.add(path, "out_of_range", "must be a number of seconds from %g to %g", float64(least)/1000, float64(most)/1000)
 	case math.Abs(ms-math.Round(ms)) > 1e-6:
-		f.add(pointer, "not_whole", "must be a whole number of milliseconds")
+		f.add(path, "not_whole", "must be a whole number of milliseconds")
 	case ms*rateHz < 1000:
-		f.add(pointer, "out_of_range", "is shorter than one sample")
+		f.add(path, "out_of_range", "is shorter than one sample")
 	default:
 		return int(math.Round(ms))
 	}
@@ -546,19 +544,19 @@ func digest(startMS int64, data []byte) string {
 func (b *Batch) check(ses models.Session, now time.Time) ([]byte, error) {
 	var wrong fieldErrors
 	if fault := nameFault(b.BatchID, maxSessionName); fault != "" {
-		wrong.add("/batch_id", fault, "must have 1 to %d characters and no control characters", maxSessionName)
+		wrong.add(models.At("batch_id"), fault, "must have 1 to %d characters and no control characters", maxSessionName)
 	}
 	if b.StartMS == nil {
-		wrong.add("/t0_unix_ms", "required", "is required: Unix time of the first sample in milliseconds")
+		wrong.add(models.At("t0_unix_ms"), "required", "is required: Unix time of the first sample in milliseconds")
 	} else if fault := timeFault(*b.StartMS, now); fault != "" {
-		wrong.add("/t0_unix_ms", "out_of_range", "%s", fault)
+		wrong.add(models.At("t0_unix_ms"), "out_of_range", "%s", fault)
 	}
 	uv, known := eeg.Microvolts(b.Unit)
 	if !known {
-		wrong.oneOf("/unit", b.Unit, units)
+		wrong.oneOf(models.At("unit"), b.Unit, units)
 	}
 	if b.Raw != nil {
-		wrong.oneOf("/encoding", b.Encoding, eeg.Names(eeg.FloatEncodings()))
+		wrong.oneOf(models.At("encoding"), b.Encoding, eeg.Names(eeg.FloatEncodings()))
 	}
 	if len(wrong) > 0 {
 		return nil, &models.Error{Code: models.InvalidRequestBody, Fields: wrong}
@@ -585,7 +583,7 @@ func (b *Batch) checkRaw(ses models.Session, uv float64, wrong *fieldErrors) []b
 	}
 	frame := width * len(ses.Channels)
 	if len(b.Raw) == 0 || len(b.Raw)%frame != 0 {
-		wrong.add("", "length", "holds %d bytes; %d channels of %s take a multiple of %d", len(b.Raw), len(ses.Channels), name, frame)
+		wrong.add(nil, "length", "holds %d bytes; %d channels of %s take a multiple of %d", len(b.Raw), len(ses.Channels), name, frame)
 		return nil
 	}
 	data := b.Raw
@@ -617,23 +615,23 @@ func (b *Batch) checkNamed(ses models.Session, uv float64, wrong *fieldErrors) [
 	for _, c := range b.Named {
 		i, declared := index[c.Name]
 		if !declared {
-			wrong.add("/data/"+strictjson.Escape(c.Name), "unknown_channel", "is not a channel of this session")
+			wrong.add(models.At("data", c.Name), "unknown_channel", "is not a channel of this session")
 			continue
 		}
 		rows[i] = c.Values
 	}
 	n := -1
 	for i, row := range rows {
-		pointer := "/data/" + strictjson.Escape(ses.Channels[i])
+		path := models.At("data", ses.Channels[i])
 		switch {
 		case row == nil:
-			wrong.add(pointer, "missing_channel", "is missing: every declared channel must be in every batch")
+			wrong.add(path, "missing_channel", "is missing: every declared channel must be in every batch")
 		case n < 0:
 			if n = len(row); n == 0 {
-				wrong.add(pointer, "too_few", "holds no samples")
+				wrong.add(path, "too_few", "holds no samples")
 			}
 		case len(row) != n:
-			wrong.add(pointer, "unequal_length", "holds %d samples, the channel before it %d", len(row), n)
+			wrong.add(path, "unequal_length", "holds %d samples, the channel before it %d", len(row), n)
 		}
 	}
 	if len(*wrong) > 0 {
@@ -658,12 +656,12 @@ func judge(v float64, channel string, index int, wrong *fieldErrors) {
 	if math.Abs(v) <= MaxAmplitude {
 		return
 	}
-	pointer := "/data/" + strictjson.Escape(channel) + "/" + strconv.Itoa(index)
+	path := models.At("data", channel).Index(index)
 	if math.IsNaN(v) || math.IsInf(v, 0) {
-		wrong.add(pointer, "not_finite", "is %v; samples are finite numbers of µV", v)
+		wrong.add(path, "not_finite", "is %v; samples are finite numbers of µV", v)
 		return
 	}
-	wrong.add(pointer, "out_of_range", "is %g µV; no electrode gives more than %g", v, float64(MaxAmplitude))
+	wrong.add(path, "out_of_range", "is %g µV; no electrode gives more than %g", v, float64(MaxAmplitude))
 }
 
 // End ends a session: a STREAMING one at once, a RECORDED one when its windows are written. Ending it again changes
@@ -678,7 +676,7 @@ func (s *Sessions) End(ctx context.Context, p models.Principal, id string, ended
 	now := s.cfg.Now()
 	if endedAtMS != nil {
 		if fault := timeFault(*endedAtMS, now); fault != "" {
-			return Accepted{}, models.InvalidField("/ended_at_unix_ms", "out_of_range", "%s", fault)
+			return Accepted{}, models.InvalidField(models.At("ended_at_unix_ms"), "out_of_range", "%s", fault)
 		}
 	}
 	ses, err := s.get(ctx, p.ProjectID, id)
@@ -737,7 +735,7 @@ func endGiven(ses models.Session, ms int64) (time.Time, error) {
 	case ses.OriginMS == nil && began.Sub(at) <= maxFuture:
 		return began, nil
 	}
-	return at, models.InvalidField("/ended_at_unix_ms", "out_of_range", "is %s, before the session began (%s)",
+	return at, models.InvalidField(models.At("ended_at_unix_ms"), "out_of_range", "is %s, before the session began (%s)",
 		at.UTC().Format(time.RFC3339Nano), began.UTC().Format(time.RFC3339Nano))
 }
 

@@ -75,17 +75,17 @@ func (t *Training) Train(ctx context.Context, p models.Principal, req models.Tra
 	}
 	var wrong fieldErrors
 	if !modelNameForm.MatchString(req.Name) || len(req.Name) > maxModelName {
-		wrong.add("/name", "invalid", "must have 1 to %d of a-z, 0-9, _, . and -, and begin with a letter or digit", maxModelName)
+		wrong.add(models.At("name"), "invalid", "must have 1 to %d of a-z, 0-9, _, . and -, and begin with a letter or digit", maxModelName)
 	}
 	t.checkPipeline(&req, &wrong)
 	checkTrials(req.LabelledTrials, &wrong)
 	if classes := classNames(req.Classes); len(req.Classes) > 0 && len(classes) < 2 {
-		wrong.add("/classes", "too_few", "has %d class, %q; a model tells at least 2 apart", len(classes), short(classes[0]))
+		wrong.add(models.At("classes"), "too_few", "has %d class, %q; a model tells at least 2 apart", len(classes), short(classes[0]))
 	} else if req.Paradigm == eeg.P300 && len(classes) > 0 && !slices.Equal(classes, []string{"non_target", "target"}) {
-		wrong.add("/classes", "not_allowed", "has the classes %s; those of p300 are target and non_target", short(strings.Join(classes, ", ")))
+		wrong.add(models.At("classes"), "not_allowed", "has the classes %s; those of p300 are target and non_target", short(strings.Join(classes, ", ")))
 	}
 	if len(req.Channels) > maxTrainingChannels {
-		wrong.add("/channels", "too_many", "has %d names; at most %d are allowed", len(req.Channels), maxTrainingChannels)
+		wrong.add(models.At("channels"), "too_many", "has %d names; at most %d are allowed", len(req.Channels), maxTrainingChannels)
 	}
 	seen := map[string]bool{}
 	for i, c := range req.Channels {
@@ -93,17 +93,17 @@ func (t *Training) Train(ctx context.Context, p models.Principal, req models.Tra
 			if fault == "" {
 				fault = "duplicate"
 			}
-			wrong.add(fmt.Sprintf("/channels/%d", i), fault, "must be the name of a channel that stands there once")
+			wrong.add(models.At("channels").Index(i), fault, "must be the name of a channel that stands there once")
 		}
 		seen[c] = true
 	}
 	if n := len(req.Options); n > maxOptionsBytes {
-		wrong.add("/options", "too_long", "has %d bytes; at most %d are allowed", n, maxOptionsBytes)
+		wrong.add(models.At("options"), "too_long", "has %d bytes; at most %d are allowed", n, maxOptionsBytes)
 	} else if n > 0 && string(req.Options) != "null" && req.Options[0] != '{' {
-		wrong.add("/options", "type", "must be an object")
+		wrong.add(models.At("options"), "type", "must be an object")
 	}
-	wrong.text("/summary", req.Summary, maxCardText)
-	wrong.text("/intended_use", req.IntendedUse, maxCardText)
+	wrong.text(models.At("summary"), req.Summary, maxCardText)
+	wrong.text(models.At("intended_use"), req.IntendedUse, maxCardText)
 	if len(wrong) > 0 {
 		return Accepted{}, &models.Error{Code: models.InvalidRequestBody, Fields: wrong}
 	}
@@ -139,7 +139,7 @@ func (t *Training) Calibrate(ctx context.Context, p models.Principal, req models
 	}
 	for _, c := range classNames(req.Classes) {
 		if !slices.Contains(own.Info.Classes, c) && (own.Paradigm != eeg.P300 || c != "target" && c != "non_target") {
-			wrong.add("/classes", "not_allowed", "has the class %q; those of %s are %s", short(c), own.Ref(), strings.Join(own.Info.Classes, ", "))
+			wrong.add(models.At("classes"), "not_allowed", "has the class %q; those of %s are %s", short(c), own.Ref(), strings.Join(own.Info.Classes, ", "))
 		}
 	}
 	if len(wrong) > 0 {
@@ -196,7 +196,7 @@ func (t *Training) checkPipeline(req *models.TrainRequest, wrong *fieldErrors) {
 		if req.Paradigm == "" {
 			code = "required"
 		}
-		wrong.add("/paradigm", code, "is %q; must be one of %s", short(string(req.Paradigm)), strings.Join(paradigms, ", "))
+		wrong.add(models.At("paradigm"), code, "is %q; must be one of %s", short(string(req.Paradigm)), strings.Join(paradigms, ", "))
 		return
 	}
 	if req.Pipeline == "" {
@@ -206,9 +206,9 @@ func (t *Training) checkPipeline(req *models.TrainRequest, wrong *fieldErrors) {
 	at := slices.IndexFunc(t.cfg.Pipelines, func(i PipelineInfo) bool { return i.Name == req.Pipeline })
 	switch {
 	case at < 0:
-		wrong.add("/pipeline", "unknown", "is %q; those of %s are %s", short(req.Pipeline), req.Paradigm, strings.Join(t.names(of), ", "))
+		wrong.add(models.At("pipeline"), "unknown", "is %q; those of %s are %s", short(req.Pipeline), req.Paradigm, strings.Join(t.names(of), ", "))
 	case !of(t.cfg.Pipelines[at]):
-		wrong.add("/pipeline", "not_allowed", "%s decodes %s; those of %s are %s", req.Pipeline, t.cfg.Pipelines[at].Paradigm, req.Paradigm, strings.Join(t.names(of), ", "))
+		wrong.add(models.At("pipeline"), "not_allowed", "%s decodes %s; those of %s are %s", req.Pipeline, t.cfg.Pipelines[at].Paradigm, req.Paradigm, strings.Join(t.names(of), ", "))
 	}
 }
 
@@ -231,57 +231,54 @@ func classNames(classes map[string]string) []string {
 func checkTrials(l models.LabelledTrials, wrong *fieldErrors) {
 	switch n := len(l.Sessions); {
 	case n == 0:
-		wrong.add("/sessions", "required", "is required: 1 to %d sessions with events", MaxTrainingSessions)
+		wrong.add(models.At("sessions"), "required", "is required: 1 to %d sessions with events", MaxTrainingSessions)
 	case n > MaxTrainingSessions:
-		wrong.add("/sessions", "too_many", "has %d sessions; at most %d are allowed", n, MaxTrainingSessions)
+		wrong.add(models.At("sessions"), "too_many", "has %d sessions; at most %d are allowed", n, MaxTrainingSessions)
 	default:
 		seen := map[string]bool{}
 		for i, s := range l.Sessions {
-			pointer := fmt.Sprintf("/sessions/%d", i)
+			path := models.At("sessions").Index(i)
 			id, _ := models.ParseID(s.SessionID)
 			switch {
 			case s.SessionID == "":
-				wrong.add(pointer+"/session_id", "required", "is required")
+				wrong.add(path.Name("session_id"), "required", "is required")
 			case id != "" && seen[id]:
-				wrong.add(pointer+"/session_id", "duplicate", "stands there twice")
+				wrong.add(path.Name("session_id"), "duplicate", "stands there twice")
 			}
 			seen[id] = true
-			wrong.time(pointer+"/start_ms", s.StartMS)
-			wrong.time(pointer+"/end_ms", s.EndMS)
+			wrong.time(path.Name("start_ms"), s.StartMS)
+			wrong.time(path.Name("end_ms"), s.EndMS)
 			if s.StartMS != nil && s.EndMS != nil && *s.StartMS >= *s.EndMS {
-				wrong.add(pointer+"/start_ms", "out_of_range", "is not before end_ms, %d", *s.EndMS)
+				wrong.add(path.Name("start_ms"), "out_of_range", "is not before end_ms, %d", *s.EndMS)
 			}
 		}
 	}
 	if n := len(l.Classes); n == 0 {
-		wrong.add("/classes", "required", "is required: an object that gives event labels or codes their class, such as {\"T1\": \"left_hand\"}")
+		wrong.add(models.At("classes"), "required", "is required: an object that gives event labels or codes their class, such as {\"T1\": \"left_hand\"}")
 	} else if n > maxTrainingEvents {
-		wrong.add("/classes", "too_many", "has %d events; at most %d are allowed", n, maxTrainingEvents)
+		wrong.add(models.At("classes"), "too_many", "has %d events; at most %d are allowed", n, maxTrainingEvents)
 	} else {
 		for _, event := range slices.Sorted(maps.Keys(l.Classes)) {
 			if fault := nameFault(event, maxEventLabel); fault != "" {
-				wrong.add("/classes", "invalid", "has the event %q, which no event can be named", short(event))
+				wrong.add(models.At("classes"), "invalid", "has the event %q, which no event can be named", short(event))
 			}
 			if fault := nameFault(l.Classes[event], maxModelName); fault != "" {
-				wrong.add("/classes/"+pointerToken(event), fault, "must be the name of a class, of at most %d characters", maxModelName)
+				wrong.add(models.At("classes", event), fault, "must be the name of a class, of at most %d characters", maxModelName)
 			}
 		}
 		if n := len(classNames(l.Classes)); n > maxTrainingClasses {
-			wrong.add("/classes", "too_many", "has %d classes; at most %d are allowed", n, maxTrainingClasses)
+			wrong.add(models.At("classes"), "too_many", "has %d classes; at most %d are allowed", n, maxTrainingClasses)
 		}
 	}
 	if w := l.Window; w != nil {
 		if !(w.FromS >= -maxLeadSeconds && w.FromS <= 0) {
-			wrong.add("/window/from_s", "out_of_range", "must be a number of s from %d to 0", -maxLeadSeconds)
+			wrong.add(models.At("window", "from_s"), "out_of_range", "must be a number of s from %d to 0", -maxLeadSeconds)
 		}
 		if !(w.ToS > 0 && w.ToS <= maxTrialSeconds) || math.IsInf(w.ToS, 0) {
-			wrong.add("/window/to_s", "out_of_range", "must be a number of s above 0, at most %d", maxTrialSeconds)
+			wrong.add(models.At("window", "to_s"), "out_of_range", "must be a number of s above 0, at most %d", maxTrialSeconds)
 		}
 	}
 }
-
-// pointerToken escapes a name for a JSON pointer (RFC 6901).
-func pointerToken(s string) string { return strings.NewReplacer("~", "~0", "/", "~1").Replace(s) }
 
 // sessions reads the sessions of a request, which all have one rate, puts their ids into the form that jobs use, and returns
 // those in order: it is the order in which they are locked.
@@ -299,7 +296,7 @@ func (t *Training) sessions(ctx context.Context, p models.Principal, l *models.L
 		}
 		if errors.Is(err, store.ErrNotFound) {
 			e := models.NewError(models.SessionNotFound)
-			e.Details = map[string]any{"pointer": fmt.Sprintf("/sessions/%d/session_id", i)}
+			e.At = models.At("sessions").Index(i).Name("session_id")
 			return nil, e
 		}
 		if err != nil {
@@ -310,7 +307,7 @@ func (t *Training) sessions(ctx context.Context, p models.Principal, l *models.L
 			rate = ses.SampleRateHz
 		}
 		if ses.SampleRateHz != rate {
-			wrong.add(fmt.Sprintf("/sessions/%d/session_id", i), "sample_rate", "names a session of %g Hz; the first has %g Hz", ses.SampleRateHz, rate)
+			wrong.add(models.At("sessions").Index(i).Name("session_id"), "sample_rate", "names a session of %g Hz; the first has %g Hz", ses.SampleRateHz, rate)
 		}
 	}
 	if len(wrong) > 0 {

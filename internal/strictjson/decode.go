@@ -9,20 +9,22 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/neurod/neurod/models"
 )
 
 // Mismatch is a value that does not fit the field it is meant for.
 type Mismatch struct {
-	Pointer string // JSON pointer (RFC 6901)
-	Code    string // "type", "range" or CodeUnknown
-	Text    string
+	Path models.Path
+	Code string // "type", "range" or CodeUnknown
+	Text string
 }
 
 // maxMismatches bounds how many wrong values one answer names.
 const maxMismatches = 20
 
 // Decode decodes a text that Check has passed into dst, a pointer to a struct. Where values do not fit, or a key names no
-// field (Unknown), it returns every wrong one by its pointer (at most 20), which encoding/json cannot: it stops at the first
+// field (Unknown), it returns every wrong one by its path (at most 20), which encoding/json cannot: it stops at the first
 // and names no array index. The second look at values happens only then, so that good requests do not pay for it.
 func Decode(b []byte, dst any) []Mismatch {
 	t := reflect.TypeOf(dst).Elem()
@@ -32,9 +34,9 @@ func Decode(b []byte, dst any) []Mismatch {
 		return unknown
 	}
 	var found []Mismatch
-	diagnose(b, t, "", &found)
+	diagnose(b, t, nil, &found)
 	if len(found) == 0 { // the two looks disagree: say what encoding/json said
-		found = []Mismatch{{"", "type", strings.TrimPrefix(err.Error(), "json: ")}}
+		found = []Mismatch{{nil, "type", strings.TrimPrefix(err.Error(), "json: ")}}
 	}
 	return append(found, unknown[:min(len(unknown), max(0, maxMismatches-len(found)))]...)
 }
@@ -42,13 +44,13 @@ func Decode(b []byte, dst any) []Mismatch {
 var unmarshaler = reflect.TypeFor[json.Unmarshaler]()
 
 // diagnose collects the values of b that do not fit type t.
-func diagnose(b []byte, t reflect.Type, pointer string, found *[]Mismatch) {
+func diagnose(b []byte, t reflect.Type, path models.Path, found *[]Mismatch) {
 	b = bytes.TrimSpace(b)
 	if len(*found) >= maxMismatches || len(b) == 0 || bytes.Equal(b, []byte("null")) {
 		return
 	}
 	add := func(code, format string, args ...any) {
-		*found = append(*found, Mismatch{pointer, code, fmt.Sprintf(format, args...)})
+		*found = append(*found, Mismatch{path, code, fmt.Sprintf(format, args...)})
 	}
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
@@ -62,10 +64,10 @@ func diagnose(b []byte, t reflect.Type, pointer string, found *[]Mismatch) {
 		before := len(*found)
 		// A type with named fields is looked into; only what has none explains itself in its own words.
 		if t.Kind() == reflect.Struct && b[0] == '{' && hasTags(t) {
-			diagnoseFields(b, t, pointer, found)
+			diagnoseFields(b, t, path, found)
 		}
 		if t.Kind() == reflect.Slice && b[0] == '[' { // a list that may also be something else
-			diagnoseElements(b, t, pointer, found)
+			diagnoseElements(b, t, path, found)
 		}
 		if len(*found) == before {
 			if t.Kind() == reflect.Struct && hasTags(t) {
@@ -82,7 +84,7 @@ func diagnose(b []byte, t reflect.Type, pointer string, found *[]Mismatch) {
 			add("type", "must be an object")
 			return
 		}
-		diagnoseFields(b, t, pointer, found)
+		diagnoseFields(b, t, path, found)
 	case reflect.Map:
 		var members map[string]json.RawMessage
 		if json.Unmarshal(b, &members) != nil {
@@ -90,14 +92,14 @@ func diagnose(b []byte, t reflect.Type, pointer string, found *[]Mismatch) {
 			return
 		}
 		for _, k := range sortedKeys(members) {
-			diagnose(members[k], t.Elem(), pointer+"/"+Escape(k), found)
+			diagnose(members[k], t.Elem(), path.Name(k), found)
 		}
 	case reflect.Slice, reflect.Array:
 		if b[0] != '[' {
 			add("type", "must be an array")
 			return
 		}
-		diagnoseElements(b, t, pointer, found)
+		diagnoseElements(b, t, path, found)
 	case reflect.String:
 		if b[0] != '"' {
 			add("type", "must be a string")
@@ -128,33 +130,33 @@ func diagnose(b []byte, t reflect.Type, pointer string, found *[]Mismatch) {
 }
 
 // diagnoseFields looks into the members of an object that have a field in struct type t.
-func diagnoseFields(b []byte, t reflect.Type, pointer string, found *[]Mismatch) {
+func diagnoseFields(b []byte, t reflect.Type, path models.Path, found *[]Mismatch) {
 	var members map[string]json.RawMessage
 	if json.Unmarshal(b, &members) != nil {
 		return
 	}
 	for i := range t.NumField() {
 		if f := t.Field(i); f.Anonymous && f.Tag.Get("json") == "" && f.Type.Kind() == reflect.Struct { // its fields stand among t's own
-			diagnoseFields(b, f.Type, pointer, found)
+			diagnoseFields(b, f.Type, path, found)
 			continue
 		}
 		name := fieldName(t.Field(i))
 		for _, k := range sortedKeys(members) {
 			if name != "" && strings.EqualFold(k, name) { // as encoding/json matches
-				diagnose(members[k], t.Field(i).Type, pointer+"/"+Escape(k), found)
+				diagnose(members[k], t.Field(i).Type, path.Name(k), found)
 			}
 		}
 	}
 }
 
 // diagnoseElements looks into the elements of an array that is meant for list type t.
-func diagnoseElements(b []byte, t reflect.Type, pointer string, found *[]Mismatch) {
+func diagnoseElements(b []byte, t reflect.Type, path models.Path, found *[]Mismatch) {
 	var elements []json.RawMessage
 	if json.Unmarshal(b, &elements) != nil {
 		return
 	}
 	for i, e := range elements {
-		diagnose(e, t.Elem(), pointer+"/"+strconv.Itoa(i), found)
+		diagnose(e, t.Elem(), path.Index(i), found)
 	}
 }
 
@@ -192,5 +194,12 @@ func sortedKeys(m map[string]json.RawMessage) []string {
 
 var pointerEscaper = strings.NewReplacer("~", "~0", "/", "~1")
 
-// Escape writes a key as a JSON pointer's token.
-func Escape(key string) string { return pointerEscaper.Replace(key) }
+// Pointer writes a path as a JSON pointer (RFC 6901), "" for the whole text.
+func Pointer(p models.Path) string {
+	var b strings.Builder
+	for _, s := range p {
+		b.WriteByte('/')
+		_, _ = pointerEscaper.WriteString(&b, s.String()) // never fails
+	}
+	return b.String()
+}

@@ -187,7 +187,7 @@ func TestDecodeNamesEveryMismatch(t *testing.T) {
 	got := strictjson.Decode([]byte(text), &outer{})
 	var lines []string
 	for _, m := range got {
-		lines = append(lines, m.Pointer+" "+m.Code+" "+m.Text)
+		lines = append(lines, strictjson.Pointer(m.Path)+" "+m.Code+" "+m.Text)
 	}
 	want := []string{
 		"/e type must be a whole number",
@@ -209,7 +209,7 @@ func TestDecodeNamesEveryMismatch(t *testing.T) {
 	if got := strictjson.Decode([]byte(`{"s":"x","list":null}`), &ok); got != nil || ok.S != "x" {
 		t.Errorf("good text: %v, %+v", got, ok)
 	}
-	if got := strictjson.Decode([]byte(`[]`), &outer{}); len(got) != 1 || got[0].Pointer != "" {
+	if got := strictjson.Decode([]byte(`[]`), &outer{}); len(got) != 1 || strictjson.Pointer(got[0].Path) != "" {
 		t.Errorf("array for an object: %v", got)
 	}
 }
@@ -276,9 +276,9 @@ func TestUnknownKeysAreNamed(t *testing.T) {
 		}
 		var got []string
 		for _, m := range strictjson.Unknown([]byte(text), reflect.TypeFor[request]()) {
-			got = append(got, m.Pointer+" "+m.Text)
+			got = append(got, strictjson.Pointer(m.Path)+" "+m.Text)
 			if m.Code != strictjson.CodeUnknown {
-				t.Errorf("%s: code %s", m.Pointer, m.Code)
+				t.Errorf("%s: code %s", strictjson.Pointer(m.Path), m.Code)
 			}
 		}
 		if d := cmp.Diff(want, got); d != "" {

@@ -5,18 +5,18 @@ import (
 	"encoding/json"
 	"reflect"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 
 	"github.com/neurod/neurod/internal/nearest"
+	"github.com/neurod/neurod/models"
 )
 
 // CodeUnknown is the code of a key that no field has.
 const CodeUnknown = "unknown_field"
 
 // Unknown returns the keys of a text that Check has passed which name no field of t, a struct or what holds structs: by
-// their pointers, at most 20, each with the name that it was meant to be where one is near. Keys count as encoding/json
+// their paths, at most 20, each with the name that it was meant to be where one is near. Keys count as encoding/json
 // matches them, without regard to case. A type that decodes itself judges its own keys.
 func Unknown(b []byte, t reflect.Type) []Mismatch {
 	root := shapeOf(t)
@@ -97,19 +97,25 @@ func (s *shape) field(key string) (*shape, bool) {
 	return nil, false
 }
 
-// owner returns the pointer of the object that has a field of this name, "" for none or the top level.
-func (s *shape) owner(key, pointer string) string {
+// owner returns the path of the object that has a field of this name, nil for none or the top level.
+func (s *shape) owner(key string, path models.Path) models.Path {
 	if _, ok := s.fields[key]; ok {
-		return pointer
+		return path
 	}
 	for _, name := range s.names {
 		if f := s.fields[name]; f != nil && f.fields != nil {
-			if at := f.owner(key, pointer+"/"+name); at != "" {
+			if at := f.owner(key, path.Name(name)); at != nil {
 				return at
 			}
 		}
 	}
-	return ""
+	return nil
+}
+
+// token is a step on the way to where a walker is: a path is made of them only where something is wrong.
+type token struct {
+	key   string
+	index int // of an element; -1 for a key
 }
 
 // walker goes through a text that is known to be right.
@@ -117,7 +123,7 @@ type walker struct {
 	b     []byte
 	at    int
 	root  *shape
-	path  []string
+	path  []token
 	found []Mismatch
 }
 
@@ -167,7 +173,7 @@ func (w *walker) object(s *shape) {
 				w.unknown(s, key)
 			}
 		}
-		w.path = append(w.path, key)
+		w.path = append(w.path, token{key, -1})
 		w.value(of)
 		w.path = w.path[:len(w.path)-1]
 	}
@@ -177,7 +183,7 @@ func (w *walker) array(each *shape) {
 	w.at++
 	for i := 0; !w.take(']') && w.at < len(w.b) && len(w.found) < maxMismatches; i++ {
 		w.take(',')
-		w.path = append(w.path, strconv.Itoa(i))
+		w.path = append(w.path, token{index: i})
 		w.value(each)
 		w.path = w.path[:len(w.path)-1]
 	}
@@ -241,16 +247,20 @@ func (w *walker) unknown(s *shape, key string) {
 	case near != "":
 		text += `; did you mean "` + near + `"?`
 	default:
-		if owner := w.root.owner(key, ""); owner != "" {
-			text += "; it is one of " + owner
+		if owner := w.root.owner(key, nil); owner != nil {
+			text += "; it is one of " + Pointer(owner)
 		}
 	}
 	if r := []rune(key[:min(len(key), 8*maxKey)]); len(r) > maxKey || len(key) > 8*maxKey {
 		key = string(r[:min(len(r), maxKey)]) + "…"
 	}
-	var pointer strings.Builder
-	for _, token := range append(w.path, key) {
-		pointer.WriteString("/" + Escape(token))
+	var path models.Path
+	for _, t := range w.path {
+		if t.index < 0 {
+			path = path.Name(t.key)
+		} else {
+			path = path.Index(t.index)
+		}
 	}
-	w.found = append(w.found, Mismatch{pointer.String(), CodeUnknown, text})
+	w.found = append(w.found, Mismatch{path.Name(key), CodeUnknown, text})
 }
