@@ -255,12 +255,12 @@ func idempotency(c *gin.Context, body []byte) (service.Idempotency, error) {
 		return service.Idempotency{}, models.NewError(models.InvalidIdempotencyKey)
 	}
 	sum := sha256.Sum256(body)
-	return service.Idempotency{Key: values[0], Fingerprint: hex.EncodeToString(sum[:])}, nil
+	return service.Idempotency{Key: values[0], Fingerprint: hex.EncodeToString(sum[:]), Protocol: protocol}, nil
 }
 
 // respondAccepted is the decode document's answer to an accepted recording.
-func respondAccepted(job models.Job, _ []models.Job) (int, []byte) {
-	return http.StatusAccepted, append(acceptedHead(make([]byte, 0, 192), job), "}}\n"...)
+func respondAccepted(job models.Job, _ []models.Job) models.Answer {
+	return keep(http.StatusAccepted, append(acceptedHead(make([]byte, 0, 192), job), "}}\n"...))
 }
 
 // acceptedHead writes the document's answer up to the end of data.job_id.
@@ -277,24 +277,20 @@ func acceptedHead(b []byte, job models.Job) []byte {
 }
 
 // respondBatchAccepted adds the items, so that a caller sees at once which of them were refused.
-func respondBatchAccepted(job models.Job, items []models.Job) (int, []byte) {
+func respondBatchAccepted(job models.Job, items []models.Job) models.Answer {
 	batch, err := json.Marshal(batchOf(items, false))
 	if err != nil {
 		batch = []byte("null")
 	}
 	b := append(acceptedHead(make([]byte, 0, 192+len(batch)), job), `},"batch":`...)
-	return http.StatusAccepted, append(append(b, batch...), "}\n"...)
+	return keep(http.StatusAccepted, append(append(b, batch...), "}\n"...))
 }
 
-// writeAccepted answers with what was stored, byte for byte.
+// writeAccepted answers with what was kept and where the job is.
 func writeAccepted(c *gin.Context, a service.Accepted) {
-	h := c.Writer.Header()
-	h.Set("Location", "/api/v1/jobs/"+a.JobID)
-	h.Set("Content-Length", strconv.Itoa(len(a.Body)))
-	if a.Replayed {
-		h.Set("Idempotent-Replayed", "true")
-	}
-	c.Data(a.Status, jsonType, a.Body)
+	c.Header("Location", "/api/v1/jobs/"+a.JobID)
+	c.Header("Content-Length", strconv.Itoa(len(a.Answer.Bytes)))
+	writeKept(c, a)
 }
 
 const jsonType = "application/json; charset=utf-8"

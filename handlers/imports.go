@@ -272,7 +272,7 @@ func importOfModel(i *models.SessionImport) *importFields {
 }
 
 // respondImported is the session with the job that fills it.
-func respondImported(s models.Session, i models.SessionImport) (int, []byte) {
+func respondImported(s models.Session, i models.SessionImport) models.Answer {
 	out := struct {
 		sessionFields
 		Status string        `json:"status"`
@@ -282,9 +282,9 @@ func respondImported(s models.Session, i models.SessionImport) (int, []byte) {
 	out.SkippedChannels = i.Skipped()
 	b, err := json.Marshal(out)
 	if err != nil { // cannot be: strings and finite numbers
-		return http.StatusInternalServerError, nil
+		return keep(http.StatusInternalServerError, nil)
 	}
-	return http.StatusAccepted, append(b, '\n')
+	return keep(http.StatusAccepted, append(b, '\n'))
 }
 
 // eventFields is what callers see of an event.
@@ -354,17 +354,14 @@ func (a *API) addEvents(c *gin.Context) {
 		fail(c, err)
 		return
 	}
-	if accepted.Replayed {
-		c.Header("Idempotent-Replayed", "true")
-	}
-	c.Data(accepted.Status, jsonType, accepted.Body)
+	writeKept(c, accepted)
 }
 
 // respondEvents is the events as they were added.
-func respondEvents(s models.Session, marks []models.SessionMark) (int, []byte) {
+func respondEvents(s models.Session, marks []models.SessionMark) models.Answer {
 	b, err := json.Marshal(eventsOfModel(s, marks))
 	if err != nil { // cannot be: strings and finite numbers
-		return http.StatusInternalServerError, nil
+		return keep(http.StatusInternalServerError, nil)
 	}
-	return http.StatusCreated, append(b, '\n')
+	return keep(http.StatusCreated, append(b, '\n'))
 }

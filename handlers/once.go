@@ -5,10 +5,13 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"strconv"
+	"strings"
 
 	"github.com/gin-gonic/gin"
 
 	"github.com/neurod/neurod/internal/service"
+	"github.com/neurod/neurod/models"
 )
 
 // bindKeyed is bindJSON with the request's Idempotency-Key.
@@ -36,28 +39,50 @@ func (a *API) once(c *gin.Context, owner string, idem service.Idempotency, about
 	if idem.Key != "" && len(about) > 0 {
 		idem.Fingerprint = fingerprint(append(about, idem.Fingerprint)...)
 	}
-	accepted, err := a.cfg.Once.Do(c.Request.Context(), owner, routeOf(c).Operation, idem, check, func(ctx context.Context) (service.Answer, error) {
+	accepted, err := a.cfg.Once.Do(c.Request.Context(), owner, routeOf(c).Operation, idem, check, func(ctx context.Context) (service.Made, error) {
 		status, document, ref, err := run(ctx)
 		if err != nil {
-			return service.Answer{}, err
+			return service.Made{}, err
 		}
 		var body bytes.Buffer
 		encoder := json.NewEncoder(&body)
 		encoder.SetEscapeHTML(false)
 		if err := encoder.Encode(document); err != nil {
-			return service.Answer{}, err
+			return service.Made{}, err
 		}
-		return service.Answer{Status: status, Body: body.Bytes(), Ref: ref}, nil
+		return service.Made{Answer: keep(status, body.Bytes()), Ref: ref}, nil
 	})
 	if err != nil {
 		fail(c, err)
 		return
 	}
-	if location != nil && accepted.Status == http.StatusCreated {
+	if location != nil && statusOf(accepted.Answer) == http.StatusCreated {
 		c.Header("Location", location(accepted.JobID))
 	}
-	if accepted.Replayed {
+	writeKept(c, accepted)
+}
+
+// protocol is what kept answers of HTTP are named after.
+const protocol = "http"
+
+// keep makes an answer of a status and a body that are kept for a repetition of the call.
+func keep(status int, body []byte) models.Answer {
+	return models.Answer{Protocol: protocol + "/" + strconv.Itoa(status), Bytes: body}
+}
+
+// statusOf returns the status of an answer that keep made.
+func statusOf(a models.Answer) int {
+	status, err := strconv.Atoi(strings.TrimPrefix(a.Protocol, protocol+"/"))
+	if err != nil {
+		return http.StatusInternalServerError
+	}
+	return status
+}
+
+// writeKept answers with what was kept, byte for byte.
+func writeKept(c *gin.Context, a service.Accepted) {
+	if a.Replayed {
 		c.Header("Idempotent-Replayed", "true")
 	}
-	c.Data(accepted.Status, jsonType, accepted.Body)
+	c.Data(statusOf(a.Answer), jsonType, a.Answer.Bytes)
 }

@@ -273,12 +273,12 @@ func fingerprint(parts ...string) string {
 }
 
 // respondIngested is the document's answer to a batch.
-func respondIngested(i service.Ingested) (int, []byte) {
+func respondIngested(i service.Ingested) models.Answer {
 	if i.Duplicate {
 		if i.Differs {
-			return http.StatusOK, []byte(`{"status":"duplicate_ignored","sample_count":0,"payload_differs":true}` + "\n")
+			return keep(http.StatusOK, []byte(`{"status":"duplicate_ignored","sample_count":0,"payload_differs":true}`+"\n"))
 		}
-		return http.StatusOK, []byte(`{"status":"duplicate_ignored","sample_count":0}` + "\n")
+		return keep(http.StatusOK, []byte(`{"status":"duplicate_ignored","sample_count":0}`+"\n"))
 	}
 	b := []byte(`{"status":"accepted","sample_count":` + strconv.Itoa(i.Samples) + `,"job_id":"` + i.JobID + `"`)
 	if i.Overlap > 0 {
@@ -289,7 +289,7 @@ func respondIngested(i service.Ingested) (int, []byte) {
 			b = append(append(b, `,"warnings":`...), texts...)
 		}
 	}
-	return http.StatusAccepted, append(b, "}\n"...)
+	return keep(http.StatusAccepted, append(b, "}\n"...))
 }
 
 // binaryBatch reads a batch of bare samples, whose id and time stand in headers or in the query, as their unit and encoding do.
@@ -339,18 +339,15 @@ func (a *API) endSession(c *gin.Context) {
 		fail(c, err)
 		return
 	}
-	if accepted.Status == http.StatusAccepted {
+	if statusOf(accepted.Answer) == http.StatusAccepted {
 		writeAccepted(c, accepted)
 		return
 	}
-	if accepted.Replayed {
-		c.Header("Idempotent-Replayed", "true")
-	}
-	c.Data(accepted.Status, jsonType, accepted.Body)
+	writeKept(c, accepted)
 }
 
 // respondEnded is the session as it stands: 200, or 202 with the job while its windows are being written.
-func respondEnded(s models.Session) (int, []byte) {
+func respondEnded(s models.Session) models.Answer {
 	out := struct {
 		sessionFields
 		Status string  `json:"status"`
@@ -365,9 +362,9 @@ func respondEnded(s models.Session) (int, []byte) {
 	}
 	b, err := json.Marshal(out)
 	if err != nil { // cannot be: strings and finite numbers
-		return http.StatusInternalServerError, nil
+		return keep(http.StatusInternalServerError, nil)
 	}
-	return status, append(b, '\n')
+	return keep(status, append(b, '\n'))
 }
 
 // appendTimed writes what was computed from a stretch of a session: its id and times, the members of its JSON object,

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net/http"
 	"strings"
 	"sync"
 	"syscall"
@@ -79,14 +78,14 @@ func start(t *testing.T, b testkit.Backend, change func(*jobs.Config)) process {
 
 func submission(project string) jobs.Submission {
 	return jobs.Submission{ProjectID: project, Operation: "neuro_decode", Job: jobs.NewJob{Kind: models.KindDecode, Payload: []byte("x")},
-		Respond: func(job models.Job, _ []models.Job) (int, []byte) {
-			return http.StatusAccepted, fmt.Appendf(nil, `{"id":%q,"created_at":%d}`, models.RequestID(job.ID), job.CreatedAt.Unix())
+		Respond: func(job models.Job, _ []models.Job) models.Answer {
+			return models.Answer{Protocol: "http/202", Bytes: fmt.Appendf(nil, `{"id":%q,"created_at":%d}`, models.RequestID(job.ID), job.CreatedAt.Unix())}
 		}}
 }
 
 func keyed(project, key, fingerprint string) jobs.Submission {
 	s := submission(project)
-	s.IdempotencyKey, s.Fingerprint = key, fingerprint
+	s.Idempotency = models.Idempotency{Key: key, Fingerprint: fingerprint, Protocol: "http"}
 	return s
 }
 
@@ -132,14 +131,14 @@ func TestIdempotencyKeys(t *testing.T) {
 		p := start(t, b, func(c *jobs.Config) { c.IdempotencyRetention = time.Hour })
 		project := models.NewID()
 		first := submit(t, p, keyed(project, "k", "f"))
-		if first.Replayed || first.Status != 202 {
+		if first.Replayed || first.Answer.Protocol != "http/202" {
 			t.Fatalf("first: %+v", first)
 		}
 		finish(t, p, first.JobID) // the stored answer does not follow the job
 		for range 2 {
 			again := submit(t, p, keyed(project, "k", "f"))
-			if !again.Replayed || again.Status != 202 || again.JobID != first.JobID || !bytes.Equal(again.Body, first.Body) {
-				t.Errorf("again: %+v %s, want the first answer %s", again, again.Body, first.Body)
+			if !again.Replayed || again.Answer.Protocol != "http/202" || again.JobID != first.JobID || !bytes.Equal(again.Answer.Bytes, first.Answer.Bytes) {
+				t.Errorf("again: %+v %s, want the first answer %s", again, again.Answer.Bytes, first.Answer.Bytes)
 			}
 		}
 		_, err := p.Submit(ctx, keyed(project, "k", "other"))

@@ -66,7 +66,7 @@ func TestAMemoryRedisIsReplacedWhenIdle(t *testing.T) {
 	}
 	// What is submitted now gets into the new one.
 	a, err := e.Submit(ctx, Submission{ProjectID: "p", Job: NewJob{Kind: models.KindDecode},
-		Respond: func(models.Job, []models.Job) (int, []byte) { return 202, nil }})
+		Respond: func(models.Job, []models.Job) models.Answer { return models.Answer{} }})
 	if err != nil {
 		t.Fatal(err)
 	}

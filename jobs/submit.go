@@ -18,16 +18,14 @@ import (
 // Submission is a request for work.
 type Submission struct {
 	ProjectID string
-	// Operation and IdempotencyKey, with the project, name the request; Fingerprint is the SHA-256 of its content, hex.
-	// Without a key every submission is a new one.
-	Operation      string
-	IdempotencyKey string
-	Fingerprint    string
-	Job            NewJob
+	// Operation and the key of Idempotency, with the project, name the request. Without a key every submission is a new one.
+	Operation   string
+	Idempotency models.Idempotency
+	Job         NewJob
 	// Items make the job a batch: it has no work of its own and completes with its last item.
 	Items []NewJob
-	// Respond renders the answer, which is stored with the key. Required.
-	Respond func(job models.Job, items []models.Job) (status int, body []byte)
+	// Respond writes the answer, which is stored with the key; items is nil unless the job is a batch. Required.
+	Respond func(job models.Job, items []models.Job) models.Answer
 }
 
 // NewJob is a piece of work to be stored.
@@ -51,8 +49,7 @@ type Failure struct {
 
 // Accepted is the answer to a submission.
 type Accepted struct {
-	Status   int
-	Body     []byte
+	Answer   models.Answer
 	Replayed bool // the stored answer of the first request with this key
 	JobID    string
 }
@@ -77,17 +74,17 @@ func (e *Engine) Submit(ctx context.Context, s Submission) (Accepted, error) {
 	if len(items) == 0 {
 		items = nil
 	}
-	status, body := s.Respond(job, items)
+	answer := s.Respond(job, items)
 
-	if s.IdempotencyKey != "" {
-		key := strings.Join([]string{s.ProjectID, s.Operation, s.IdempotencyKey}, "\x00")
+	if idem := s.Idempotency; idem.Key != "" {
+		key := strings.Join([]string{s.ProjectID, s.Operation, idem.Key}, "\x00")
 		if !e.keys.take(key) {
 			return Accepted{}, inFlight(nil)
 		}
 		defer e.keys.free(key)
 		acceptance.Record = &models.IdempotencyRecord{
-			ProjectID: s.ProjectID, Operation: s.Operation, Key: s.IdempotencyKey, Fingerprint: s.Fingerprint, JobID: job.ID,
-			Status: status, Body: body, CreatedAt: job.CreatedAt, ExpiresAt: job.CreatedAt.Add(e.cfg.IdempotencyRetention),
+			ProjectID: s.ProjectID, Operation: s.Operation, Key: idem.Key, Fingerprint: idem.Fingerprint, JobID: job.ID,
+			Answer: answer, CreatedAt: job.CreatedAt, ExpiresAt: job.CreatedAt.Add(e.cfg.IdempotencyRetention),
 		}
 	}
 	acceptance.Stored = func() {
@@ -110,14 +107,16 @@ func (e *Engine) Submit(ctx context.Context, s Submission) (Accepted, error) {
 		e := models.NewError(models.JobCreateFailed).Wrap(err)
 		e.RetryAfter = createRetry
 		return Accepted{}, e
-	case existing != nil && existing.Fingerprint != s.Fingerprint:
-		return Accepted{}, models.NewError(models.IdempotencyKeyReused)
 	case existing != nil:
+		kept, err := existing.Replay(s.Idempotency)
+		if err != nil {
+			return Accepted{}, err
+		}
 		e.metrics.replayed.Inc()
-		return Accepted{Status: existing.Status, Body: existing.Body, Replayed: true, JobID: existing.JobID}, nil
+		return Accepted{Answer: kept, Replayed: true, JobID: existing.JobID}, nil
 	}
 	e.metrics.accepted.WithLabelValues(string(job.Kind)).Inc()
-	return Accepted{Status: status, Body: body, JobID: job.ID}, nil
+	return Accepted{Answer: answer, JobID: job.ID}, nil
 }
 
 func inFlight(cause error) error {

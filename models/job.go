@@ -2,6 +2,7 @@ package models
 
 import (
 	"encoding/json"
+	"strings"
 	"time"
 )
 
@@ -100,18 +101,44 @@ type Payload struct {
 	CreatedAt time.Time
 }
 
-// IdempotencyRecord is the stored answer to a request that carried an Idempotency-Key.
-// Its scope is project + operation + key.
+// Answer is what a way in answers a call with. Whatever keeps it for a repetition of the call does not look into it.
+type Answer struct {
+	// Protocol names the way in, and behind a slash what it needs to read the bytes again, as in "http/202".
+	Protocol string
+	Bytes    []byte
+}
+
+// Idempotency identifies a call that the caller may repeat.
+type Idempotency struct {
+	Key         string // "" for none
+	Fingerprint string // SHA-256 of the request as the way in got it, hex; needed with a key
+	Protocol    string // the way in, as in Answer.Protocol before the slash; needed with a key
+}
+
+// IdempotencyRecord is the kept answer to a call that carried an idempotency key. Its scope is project + operation + key.
 type IdempotencyRecord struct {
 	ProjectID   string
 	Operation   string
 	Key         string
 	Fingerprint string // SHA-256 of the request, hex
 	JobID       string
-	Status      int    // HTTP status of the stored answer
-	Body        []byte // the stored answer, byte for byte
+	Answer      Answer
 	CreatedAt   time.Time
 	ExpiresAt   time.Time
+}
+
+// Replay returns the kept answer to a call that repeats the one that it was made for. A call that came in another way does not,
+// whatever it says: which requests are the same is known by their bytes, and those of two protocols never are. Error:
+// IdempotencyKeyReused.
+func (r *IdempotencyRecord) Replay(idem Idempotency) (Answer, error) {
+	protocol, _, _ := strings.Cut(r.Answer.Protocol, "/")
+	switch {
+	case protocol != idem.Protocol:
+		return Answer{}, Errorf(IdempotencyKeyReused, "This idempotency key was used with another request, through another protocol (%s).", protocol)
+	case r.Fingerprint != idem.Fingerprint:
+		return Answer{}, NewError(IdempotencyKeyReused)
+	}
+	return r.Answer, nil
 }
 
 // WriteProbe is the row that is written to see whether the database can be written to.

@@ -64,3 +64,23 @@ func TestJobStatesListsEveryState(t *testing.T) {
 		t.Errorf("states (-constants +JobStates):\n%s", d)
 	}
 }
+
+// TestReplay: a key gives its answer to the request that it was made for, through the protocol that it came in by.
+func TestReplay(t *testing.T) {
+	t.Parallel()
+	r := models.IdempotencyRecord{Fingerprint: "f", Answer: models.Answer{Protocol: "http/202", Bytes: []byte("{}")}}
+	for _, tt := range []struct {
+		idem models.Idempotency
+		good bool
+	}{
+		{models.Idempotency{Fingerprint: "f", Protocol: "http"}, true},
+		{models.Idempotency{Fingerprint: "g", Protocol: "http"}, false},
+		{models.Idempotency{Fingerprint: "f", Protocol: "grpc"}, false},
+		{models.Idempotency{Fingerprint: "f"}, false},
+	} {
+		answer, err := r.Replay(tt.idem)
+		if (err == nil) != tt.good || tt.good && string(answer.Bytes) != "{}" || !tt.good && models.AsError(err).Code != models.IdempotencyKeyReused {
+			t.Errorf("%+v: %+v, %v", tt.idem, answer, err)
+		}
+	}
+}

@@ -300,7 +300,7 @@ func TestKeptAnswers(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				b, err := tokens.Unseal(kept.Body, "Mallory knows it", kept.ProjectID, kept.Operation, kept.Fingerprint)
+				b, err := tokens.Unseal(kept.Answer.Bytes, "Mallory knows it", kept.ProjectID, kept.Operation, kept.Fingerprint)
 				if bytes.Equal(key, s.signingKey(t)) {
 					if err != nil || !bytes.Equal(b, first.body) {
 						t.Errorf("%s, %v", b, err)

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
-	"net/http"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -116,9 +115,9 @@ func (tb *testBundle) startWorker(t *testing.T, h workers.Handler, change func(*
 	return srv, stop
 }
 
-func respond(job models.Job, items []models.Job) (int, []byte) {
+func respond(job models.Job, items []models.Job) models.Answer {
 	b, _ := json.Marshal(map[string]any{"id": models.RequestID(job.ID), "items": len(items)})
-	return http.StatusAccepted, b
+	return models.Answer{Protocol: "http/202", Bytes: b}
 }
 
 // submit accepts a job with the payload and returns its id.
@@ -202,8 +201,8 @@ func TestAJobRunsToItsResult(t *testing.T) {
 					t.Error(err)
 					return
 				}
-				if want := fmt.Sprintf(`{"id":"req_pi_%s","items":0}`, a.JobID); a.Status != 202 || string(a.Body) != want || a.Replayed {
-					t.Errorf("accepted %+v %s, want body %s", a, a.Body, want)
+				if want := fmt.Sprintf(`{"id":"req_pi_%s","items":0}`, a.JobID); a.Answer.Protocol != "http/202" || string(a.Answer.Bytes) != want || a.Replayed {
+					t.Errorf("accepted %+v %s, want body %s", a, a.Answer.Bytes, want)
 				}
 				job, err := tb.engine.Wait(context.Background(), tb.project, a.JobID, patience)
 				if err != nil {
@@ -491,8 +490,8 @@ func TestABatch(t *testing.T) {
 		}
 		s.Items = append(s.Items, jobs.NewJob{Kind: models.KindDecode, Failed: &jobs.Failure{Code: "invalid_request_body", Message: "bad", Details: json.RawMessage(`{"f":1}`)}})
 		a, err := tb.engine.Submit(context.Background(), s)
-		if err != nil || !bytes.Contains(a.Body, []byte(`"items":4`)) {
-			t.Fatalf("%s, %v", a.Body, err)
+		if err != nil || !bytes.Contains(a.Answer.Bytes, []byte(`"items":4`)) {
+			t.Fatalf("%s, %v", a.Answer.Bytes, err)
 		}
 		batch := tb.final(t, a.JobID, models.JobCompleted)
 		if want := `{"total":4,"completed":2,"failed":2,"canceled":0}`; string(batch.Output) != want || batch.ItemsPending != 0 || batch.StartedAt == nil {

@@ -37,7 +37,7 @@ type Accepted = jobs.Accepted
 
 // Respond renders the answer to an accepted job; items is nil unless the job is a batch. The answer is stored with
 // the job when there is an idempotency key.
-type Respond func(job models.Job, items []models.Job) (status int, body []byte)
+type Respond func(job models.Job, items []models.Job) models.Answer
 
 // SessionReader gives the samples of a stored session.
 type SessionReader interface {
@@ -81,11 +81,8 @@ type Decode struct {
 // NewDecode returns the use case.
 func NewDecode(cfg DecodeConfig) *Decode { return &Decode{cfg: cfg} }
 
-// Idempotency identifies a request that the caller may repeat.
-type Idempotency struct {
-	Key         string // "" for none
-	Fingerprint string // SHA-256 of the request, hex; needed with a key
-}
+// Idempotency identifies a call that the caller may repeat.
+type Idempotency = models.Idempotency
 
 // Recording is one decode request. Data is the base64 text of input.data where the adapter has taken it out of
 // Request; it is read before Submit returns and not kept.
@@ -135,12 +132,11 @@ func (d *Decode) Submit(ctx context.Context, p models.Principal, rec Recording, 
 	}
 	defer done()
 	return d.cfg.Jobs.Submit(ctx, jobs.Submission{
-		ProjectID:      p.ProjectID,
-		Operation:      OperationDecode,
-		IdempotencyKey: idem.Key,
-		Fingerprint:    idem.Fingerprint,
-		Job:            job,
-		Respond:        respond,
+		ProjectID:   p.ProjectID,
+		Operation:   OperationDecode,
+		Idempotency: idem,
+		Job:         job,
+		Respond:     respond,
 	})
 }
 
@@ -202,13 +198,12 @@ func (d *Decode) SubmitBatch(ctx context.Context, p models.Principal, recs []Rec
 	}
 	defer done()
 	return d.cfg.Jobs.Submit(ctx, jobs.Submission{
-		ProjectID:      p.ProjectID,
-		Operation:      OperationDecodeBatch,
-		IdempotencyKey: idem.Key,
-		Fingerprint:    idem.Fingerprint,
-		Job:            jobs.NewJob{Kind: models.KindDecodeBatch, Request: request},
-		Items:          items,
-		Respond:        respond,
+		ProjectID:   p.ProjectID,
+		Operation:   OperationDecodeBatch,
+		Idempotency: idem,
+		Job:         jobs.NewJob{Kind: models.KindDecodeBatch, Request: request},
+		Items:       items,
+		Respond:     respond,
 	})
 }
 

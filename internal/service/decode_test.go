@@ -29,11 +29,12 @@ type ledger struct{ got []jobs.Submission }
 func (l *ledger) Submit(_ context.Context, s jobs.Submission) (jobs.Accepted, error) {
 	l.got = append(l.got, s)
 	job := models.Job{ID: models.NewID(), State: models.JobQueued, Kind: s.Job.Kind}
-	status, body := s.Respond(job, nil)
-	return jobs.Accepted{Status: status, Body: body, JobID: job.ID}, nil
+	return jobs.Accepted{Answer: s.Respond(job, nil), JobID: job.ID}, nil
 }
 
-func respond(models.Job, []models.Job) (int, []byte) { return 202, []byte("{}") }
+func respond(models.Job, []models.Job) models.Answer {
+	return models.Answer{Protocol: "http/202", Bytes: []byte("{}")}
+}
 
 var caller = models.Principal{ProjectID: models.NewID(), KeyID: models.NewID(), Scopes: models.Scopes()}
 

@@ -72,7 +72,7 @@ type ImportFields struct {
 // Errors: InvalidRequestBody naming each wrong field; UnsupportedFormat, PayloadMalformed and MontageMismatch with what is
 // wrong with the file and where; PayloadTooLarge; ProjectQuotaExceeded and ProjectQuotaFull; whatever the file's reader gives; and those of idempotency keys.
 func (s *Sessions) Import(ctx context.Context, p models.Principal, name string, file io.Reader, fields func() (ImportFields, error), idem Idempotency,
-	respond func(models.Session, models.SessionImport) (int, []byte)) (Accepted, error) {
+	respond func(models.Session, models.SessionImport) models.Answer) (Accepted, error) {
 	if err := authorizeJob(p, models.KindSessionImport); err != nil {
 		return Accepted{}, err
 	}
@@ -97,7 +97,7 @@ func (s *Sessions) Import(ctx context.Context, p models.Principal, name string, 
 		}
 	}
 	id := models.NewID()
-	accepted, err := s.importAs(ctx, p, id, name, file, fields, key, respond)
+	accepted, err := s.importAs(ctx, p, id, name, file, fields, key, idem.Protocol, respond)
 	if err != nil || accepted.Replayed {
 		// The caller may be gone; the pieces must go all the same. What stays, retention deletes.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
@@ -108,7 +108,7 @@ func (s *Sessions) Import(ctx context.Context, p models.Principal, name string, 
 }
 
 func (s *Sessions) importAs(ctx context.Context, p models.Principal, id, name string, file io.Reader, fields func() (ImportFields, error),
-	key *models.IdempotencyRecord, respond func(models.Session, models.SessionImport) (int, []byte)) (Accepted, error) {
+	key *models.IdempotencyRecord, protocol string, respond func(models.Session, models.SessionImport) models.Answer) (Accepted, error) {
 	done, err := s.cfg.Quotas.Take(ctx, p.ProjectID, Wants{models.QuotaWaitingJobs: 1, models.QuotaStoredBytes: 1, models.QuotaWindowsPerDay: 1}, nil)
 	if err != nil {
 		return Accepted{}, err
@@ -165,9 +165,9 @@ func (s *Sessions) importAs(ctx context.Context, p models.Principal, id, name st
 	ses.JobID, ses.JobOpen = &job.ID, true
 	imp := models.SessionImport{SessionID: id, ProjectID: p.ProjectID, JobID: job.ID, Format: got.Format, Plan: string(got.Plan),
 		SkippedChannels: string(skipped), TotalBytes: got.Bytes, CreatedAt: now}
-	status, body := respond(ses, imp)
+	answer := respond(ses, imp)
 	if key != nil {
-		key.JobID, key.Status, key.Body = job.ID, status, body
+		key.JobID, key.Answer = job.ID, answer
 	}
 	replayed, err := s.cfg.Store.AcceptImport(ctx, store.ImportAcceptance{Session: ses, Import: imp, Chunks: up.chunks, Job: job, Record: key})
 	switch {
@@ -176,10 +176,10 @@ func (s *Sessions) importAs(ctx context.Context, p models.Principal, id, name st
 	case err != nil:
 		return Accepted{}, keyFault(err)
 	case replayed != nil:
-		return replay(replayed, Idempotency{Key: key.Key, Fingerprint: key.Fingerprint})
+		return replay(replayed, Idempotency{Key: key.Key, Fingerprint: key.Fingerprint, Protocol: protocol})
 	}
 	s.cfg.Jobs.HandOver(job)
-	return Accepted{Status: status, Body: body, JobID: job.ID}, nil
+	return Accepted{Answer: answer, JobID: job.ID}, nil
 }
 
 // importFingerprint reads a file for its fingerprint alone.
@@ -469,7 +469,7 @@ func (s *Sessions) Events(ctx context.Context, p models.Principal, id string, af
 // AddEvents adds events to a session, all or none; also to one that has ended. Errors: SessionNotFound,
 // InvalidRequestBody naming each wrong field, TooManyEvents, and those of idempotency keys.
 func (s *Sessions) AddEvents(ctx context.Context, p models.Principal, id string, events []NewEvent, idem Idempotency,
-	respond func(models.Session, []models.SessionMark) (int, []byte)) (Accepted, error) {
+	respond func(models.Session, []models.SessionMark) models.Answer) (Accepted, error) {
 	if err := Authorize(p, models.ScopeSessions); err != nil {
 		return Accepted{}, err
 	}
@@ -481,8 +481,6 @@ func (s *Sessions) AddEvents(ctx context.Context, p models.Principal, id string,
 		return Accepted{}, models.NewError(models.SessionNotFound)
 	}
 	now := s.cfg.Now()
-	var status int
-	var body []byte
 	add := store.EventsAddition{ProjectID: p.ProjectID, SessionID: id}
 	var session models.Session
 	add.Place = func(ses models.Session) ([]models.SessionMark, error) {
@@ -495,7 +493,7 @@ func (s *Sessions) AddEvents(ctx context.Context, p models.Principal, id string,
 		add.Record = func(added []models.SessionMark) models.IdempotencyRecord {
 			r := key
 			r.JobID = id // where erasure finds it
-			r.Status, r.Body = respond(session, added)
+			r.Answer = respond(session, added)
 			return r
 		}
 	}
@@ -511,8 +509,7 @@ func (s *Sessions) AddEvents(ctx context.Context, p models.Principal, id string,
 	case replayed != nil:
 		return replay(replayed, idem)
 	}
-	status, body = respond(session, added)
-	return Accepted{Status: status, Body: body}, nil
+	return Accepted{Answer: respond(session, added)}, nil
 }
 
 // placeEvents gives events their times and judges them.

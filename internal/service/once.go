@@ -51,10 +51,9 @@ func NewOnce(cfg OnceConfig) *Once {
 	return &Once{cfg}
 }
 
-// Answer is what a call is answered.
-type Answer struct {
-	Status int
-	Body   []byte
+// Made is what a call has made, and its answer.
+type Made struct {
+	Answer models.Answer
 	// Ref is the id or name of what was made. For a session it is the id by which an erasure finds the answer.
 	Ref string
 }
@@ -63,7 +62,7 @@ type Answer struct {
 // or the user whose keys they are. run is the transaction: it must be short and store with the context that it is given. What
 // takes time or loads what others wait for, too, belongs into check, which may be nil. Errors are those of check and run, InvalidIdempotencyKey,
 // IdempotencyKeyReused, IdempotencyKeyInFlight, Unavailable and StorageFull; after one nothing is stored.
-func (o *Once) Do(ctx context.Context, owner, operation string, idem Idempotency, check func() error, run func(context.Context) (Answer, error)) (Accepted, error) {
+func (o *Once) Do(ctx context.Context, owner, operation string, idem Idempotency, check func() error, run func(context.Context) (Made, error)) (Accepted, error) {
 	if check == nil {
 		check = func() error { return nil }
 	}
@@ -72,7 +71,7 @@ func (o *Once) Do(ctx context.Context, owner, operation string, idem Idempotency
 			return Accepted{}, err
 		}
 		a, err := run(ctx)
-		return Accepted{Status: a.Status, Body: a.Body, JobID: a.Ref}, err
+		return Accepted{Answer: a.Answer, JobID: a.Ref}, err
 	}
 	if err := checkKey(idem); err != nil {
 		return Accepted{}, err
@@ -92,14 +91,14 @@ func (o *Once) Do(ctx context.Context, owner, operation string, idem Idempotency
 	if err := check(); err != nil {
 		return Accepted{}, err
 	}
-	var made Answer
+	var made Made
 	var refused error
 	kept, err = o.cfg.Store.Once(ctx, record, func(ctx context.Context, r *models.IdempotencyRecord) error {
 		if made, refused = run(ctx); refused != nil {
 			return refused
 		}
-		sealed, err := o.cfg.Tokens.Seal(made.Body, idem.Key, owner, operation, idem.Fingerprint)
-		r.JobID, r.Status, r.Body = made.Ref, made.Status, sealed
+		sealed, err := o.cfg.Tokens.Seal(made.Answer.Bytes, idem.Key, owner, operation, idem.Fingerprint)
+		r.JobID, r.Answer = made.Ref, models.Answer{Protocol: made.Answer.Protocol, Bytes: sealed}
 		return err
 	})
 	switch {
@@ -110,7 +109,7 @@ func (o *Once) Do(ctx context.Context, owner, operation string, idem Idempotency
 	case err != nil:
 		return Accepted{}, unavailable(err)
 	case kept == nil:
-		return Accepted{Status: made.Status, Body: made.Body, JobID: made.Ref}, nil
+		return Accepted{Answer: made.Answer, JobID: made.Ref}, nil
 	}
 	return o.open(kept, idem)
 }
@@ -121,7 +120,7 @@ func (o *Once) open(r *models.IdempotencyRecord, idem Idempotency) (Accepted, er
 	if err != nil {
 		return Accepted{}, err
 	}
-	accepted.Body, err = o.cfg.Tokens.Unseal(r.Body, idem.Key, r.ProjectID, r.Operation, r.Fingerprint)
+	accepted.Answer.Bytes, err = o.cfg.Tokens.Unseal(r.Answer.Bytes, idem.Key, r.ProjectID, r.Operation, r.Fingerprint)
 	if errors.Is(err, auth.ErrSealed) {
 		return Accepted{}, models.Errorf(models.IdempotencyKeyReused, "The call with this idempotency key took effect, but its answer cannot be "+
 			"opened any more: the server's signing key has changed since. See what is there before you send it with another key.").Wrap(err)

@@ -404,7 +404,7 @@ type Ingested struct {
 // Ingest adds a batch to a session and answers once it is durable. Errors: SessionNotFound, SessionClosed,
 // InvalidRequestBody (batch id or time missing or senseless), InvalidSamples naming channel and index,
 // ProjectQuotaExceeded (windows of the day), ProjectQuotaFull (stored bytes), and those of idempotency keys.
-func (s *Sessions) Ingest(ctx context.Context, p models.Principal, id string, b Batch, idem Idempotency, respond func(Ingested) (int, []byte)) (Accepted, error) {
+func (s *Sessions) Ingest(ctx context.Context, p models.Principal, id string, b Batch, idem Idempotency, respond func(Ingested) models.Answer) (Accepted, error) {
 	if err := Authorize(p, models.ScopeSessions); err != nil {
 		return Accepted{}, err
 	}
@@ -453,7 +453,7 @@ func (s *Sessions) Ingest(ctx context.Context, p models.Principal, id string, b 
 		in.Record = func(out store.Ingested) models.IdempotencyRecord {
 			r := key
 			r.JobID = out.JobID
-			r.Status, r.Body = respond(answer(out))
+			r.Answer = respond(answer(out))
 			return r
 		}
 	}
@@ -481,8 +481,7 @@ func (s *Sessions) Ingest(ctx context.Context, p models.Principal, id string, b 
 	case out.NewJob:
 		s.cfg.Jobs.HandOver(job)
 	}
-	status, body := respond(answer(out))
-	return Accepted{Status: status, Body: body, JobID: out.JobID}, nil
+	return Accepted{Answer: respond(answer(out)), JobID: out.JobID}, nil
 }
 
 // windowsOf is how many windows so many samples of a session can begin at most.
@@ -514,10 +513,11 @@ func (s *Sessions) record(p models.Principal, operation string, idem Idempotency
 }
 
 func replay(r *models.IdempotencyRecord, idem Idempotency) (Accepted, error) {
-	if r.Fingerprint != idem.Fingerprint {
-		return Accepted{}, models.NewError(models.IdempotencyKeyReused)
+	kept, err := r.Replay(idem)
+	if err != nil {
+		return Accepted{}, err
 	}
-	return Accepted{Status: r.Status, Body: r.Body, Replayed: true, JobID: r.JobID}, nil
+	return Accepted{Answer: kept, Replayed: true, JobID: r.JobID}, nil
 }
 
 // keyFault is the error of a call with an Idempotency-Key about a session.
@@ -666,7 +666,7 @@ func judge(v float64, channel string, index int, wrong *fieldErrors) {
 
 // End ends a session: a STREAMING one at once, a RECORDED one when its windows are written. Ending it again changes
 // nothing. endedAtMS defaults to now. Errors: SessionNotFound, InvalidRequestBody, and those of idempotency keys.
-func (s *Sessions) End(ctx context.Context, p models.Principal, id string, endedAtMS *int64, idem Idempotency, respond func(models.Session) (int, []byte)) (Accepted, error) {
+func (s *Sessions) End(ctx context.Context, p models.Principal, id string, endedAtMS *int64, idem Idempotency, respond func(models.Session) models.Answer) (Accepted, error) {
 	if err := Authorize(p, models.ScopeSessions); err != nil {
 		return Accepted{}, err
 	}
@@ -700,7 +700,7 @@ func (s *Sessions) End(ctx context.Context, p models.Principal, id string, ended
 			if out.Session.JobID != nil {
 				r.JobID = *out.Session.JobID
 			}
-			r.Status, r.Body = respond(out.Session)
+			r.Answer = respond(out.Session)
 			return r
 		}
 	}
@@ -717,8 +717,7 @@ func (s *Sessions) End(ctx context.Context, p models.Principal, id string, ended
 	if out.Changed {
 		s.cfg.Jobs.Notify(ses.ID)
 	}
-	status, body := respond(out.Session)
-	a := Accepted{Status: status, Body: body}
+	a := Accepted{Answer: respond(out.Session)}
 	if out.Session.JobID != nil {
 		a.JobID = *out.Session.JobID
 	}

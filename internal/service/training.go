@@ -172,12 +172,11 @@ func (t *Training) submit(ctx context.Context, p models.Principal, kind models.J
 	}
 	defer done()
 	return t.cfg.Jobs.Submit(ctx, jobs.Submission{
-		ProjectID:      p.ProjectID,
-		Operation:      operation,
-		IdempotencyKey: idem.Key,
-		Fingerprint:    idem.Fingerprint,
-		Job:            jobs.NewJob{Kind: kind, Request: b, Sessions: sessions},
-		Respond:        respond,
+		ProjectID:   p.ProjectID,
+		Operation:   operation,
+		Idempotency: idem,
+		Job:         jobs.NewJob{Kind: kind, Request: b, Sessions: sessions},
+		Respond:     respond,
 	})
 }
 

@@ -105,7 +105,7 @@ func (s *Store) Delete(ctx context.Context, n NewDeletion) (out []Deletion, err 
 			return err
 		}
 		// Answers about the account itself are kept under its id; those about its projects go with them.
-		if err := tx.Where("project_id = ?", n.OwnerID).Delete(&models.IdempotencyRecord{}).Error; err != nil {
+		if err := tx.Where("project_id = ?", n.OwnerID).Delete(&recordRow{}).Error; err != nil {
 			return err
 		}
 		if err := one(tx.Where("id = ?", n.OwnerID).Delete(&models.User{})); err != nil {

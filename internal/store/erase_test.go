@@ -178,7 +178,7 @@ func keyed(in store.Ingest, user string) store.Ingest {
 	in.Key = &key
 	in.Record = func(out store.Ingested) models.IdempotencyRecord {
 		r := key
-		r.JobID, r.Status, r.Body = out.JobID, 202, []byte(`{"of":"`+user+`"}`)
+		r.JobID, r.Answer = out.JobID, models.Answer{Protocol: "http/202", Bytes: []byte(`{"of":"` + user + `"}`)}
 		return r
 	}
 	return in

@@ -228,10 +228,8 @@ func (t pgFlowTx) write(ctx context.Context, w *flowWrite) error {
 			ids, starts, ends)
 	}
 	if r := w.record; r != nil {
-		b.Queue(`INSERT INTO idempotency_records (`+recordColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-			ON CONFLICT (project_id, operation, key) DO UPDATE SET fingerprint = excluded.fingerprint, job_id = excluded.job_id,
-				status = excluded.status, body = excluded.body, created_at = excluded.created_at, expires_at = excluded.expires_at`,
-			r.ProjectID, r.Operation, r.Key, r.Fingerprint, r.JobID, r.Status, r.Body, utc(r.CreatedAt), utc(r.ExpiresAt))
+		b.Queue(`INSERT INTO idempotency_records (`+recordColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+			ON CONFLICT (project_id, operation, key) DO UPDATE SET `+recordUpdates, rowOfRecord(r).values()...)
 	}
 	b.Queue("COMMIT")
 	return t.send(ctx, b)

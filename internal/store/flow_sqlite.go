@@ -17,13 +17,9 @@ var _ flowTx = liteFlow{}
 func (t liteFlow) read(_ context.Context, r *flowRead) (*flowFound, error) {
 	f := newFlowFound()
 	if k := r.key; k != nil {
-		var found []models.IdempotencyRecord
-		err := t.tx.Where("project_id = ? AND operation = ? AND key = ? AND expires_at > ?", k.ProjectID, k.Operation, k.Key, now()).Limit(1).Find(&found).Error
-		if err != nil {
+		var err error
+		if f.record, err = findRecord(t.tx, *k); err != nil {
 			return nil, err
-		}
-		if len(found) > 0 {
-			f.record = &found[0]
 		}
 	}
 	var rows []sessionRow

@@ -132,12 +132,8 @@ func (s *Store) AcceptImport(ctx context.Context, a ImportAcceptance) (replayed 
 
 // KeptAnswer returns the live answer of an Idempotency-Key, nil for none.
 func (s *Store) KeptAnswer(ctx context.Context, k models.IdempotencyRecord) (*models.IdempotencyRecord, error) {
-	var found []models.IdempotencyRecord
-	err := s.read(ctx).Where("project_id = ? AND operation = ? AND key = ? AND expires_at > ?", k.ProjectID, k.Operation, k.Key, now()).Limit(1).Find(&found).Error
-	if err != nil || len(found) == 0 {
-		return nil, translate(err)
-	}
-	return &found[0], nil
+	found, err := findRecord(s.read(ctx), k)
+	return found, translate(err)
 }
 
 // Imports returns the imports of those sessions that were made of a file, by session.

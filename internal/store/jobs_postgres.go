@@ -196,9 +196,8 @@ const (
 	insertRecorded = `WITH lock AS MATERIALIZED (SELECT pg_try_advisory_xact_lock($22) AS ok),
 		record AS (
 			INSERT INTO idempotency_records AS r (` + recordColumns + `)
-			SELECT $23, $24, $25, $26, $27, $28, $29, $30, $31 FROM lock WHERE ok
-			ON CONFLICT (project_id, operation, key) DO UPDATE SET fingerprint = excluded.fingerprint, job_id = excluded.job_id,
-				status = excluded.status, body = excluded.body, created_at = excluded.created_at, expires_at = excluded.expires_at
+			SELECT $23, $24, $25, $26, $27, $28, $29, $30, $31, $32 FROM lock WHERE ok
+			ON CONFLICT (project_id, operation, key) DO UPDATE SET ` + recordUpdates + `
 			WHERE r.expires_at <= now()
 			RETURNING 1),
 		p AS (INSERT INTO job_payloads ` + newPayloadColumns + ` ` + newPayloads + ` WHERE EXISTS (SELECT FROM record)),
@@ -313,7 +312,7 @@ func linkSessions(ctx context.Context, tx pgx.Tx, a *Acceptance) error {
 // acceptRecorded stores an acceptance if its key is free.
 func (j *postgresJobs) acceptRecorded(ctx context.Context, a *Acceptance) (stored bool, err error) {
 	r := a.Record
-	record := []any{lockNumber(r), r.ProjectID, r.Operation, r.Key, r.Fingerprint, r.JobID, r.Status, r.Body, r.CreatedAt, r.ExpiresAt}
+	record := append([]any{lockNumber(r)}, rowOfRecord(r).values()...)
 	var locked bool
 	first := func(q interface {
 		QueryRow(context.Context, string, ...any) pgx.Row
@@ -370,9 +369,9 @@ func (a *Acceptance) parts() []*Acceptance {
 }
 
 func scanRecord(row pgx.CollectableRow) (models.IdempotencyRecord, error) {
-	var r models.IdempotencyRecord
-	err := row.Scan(&r.ProjectID, &r.Operation, &r.Key, &r.Fingerprint, &r.JobID, &r.Status, &r.Body, &r.CreatedAt, &r.ExpiresAt)
-	return r, err
+	var r recordRow
+	err := row.Scan(r.places()...)
+	return r.entity(), err
 }
 
 func (j *postgresJobs) acceptMany(ctx context.Context, as []*Acceptance) ([]struct{}, error) {

@@ -254,11 +254,9 @@ func (j *sqliteJobs) Accept(ctx context.Context, a *Acceptance) (existing *model
 	durable, err := j.commit(ctx, write{relaxed: true, size: a.size(), fn: func(tx liteTx) error {
 		existing = nil
 		if r := a.Record; r != nil {
-			stored, err := tx.exec(`INSERT INTO idempotency_records (`+recordColumns+`) VALUES (?,?,?,?,?,?,?,?,?)
-				ON CONFLICT (project_id, operation, key) DO UPDATE SET fingerprint = excluded.fingerprint, job_id = excluded.job_id,
-					status = excluded.status, body = excluded.body, created_at = excluded.created_at, expires_at = excluded.expires_at
-				WHERE idempotency_records.expires_at <= ?`,
-				r.ProjectID, r.Operation, r.Key, r.Fingerprint, r.JobID, r.Status, r.Body, r.CreatedAt, r.ExpiresAt, now())
+			stored, err := tx.exec(`INSERT INTO idempotency_records (`+recordColumns+`) VALUES (?,?,?,?,?,?,?,?,?,?)
+				ON CONFLICT (project_id, operation, key) DO UPDATE SET `+recordUpdates+`
+				WHERE idempotency_records.expires_at <= ?`, append(rowOfRecord(r).values(), now())...)
 			if err != nil {
 				return err
 			}
@@ -320,9 +318,12 @@ func (j *sqliteJobs) Accept(ctx context.Context, a *Acceptance) (existing *model
 	return existing, err
 }
 
-func liteScanRecord(rs rows) (r models.IdempotencyRecord, err error) {
-	err = rs.Scan(&r.ProjectID, &r.Operation, &r.Key, &r.Fingerprint, &r.JobID, &r.Status, &r.Body, liteTime{&r.CreatedAt}, liteTime{&r.ExpiresAt})
-	return r, err
+func liteScanRecord(rs rows) (models.IdempotencyRecord, error) {
+	var r recordRow
+	at := r.places()
+	at[8], at[9] = liteTime{&r.CreatedAt}, liteTime{&r.ExpiresAt}
+	err := rs.Scan(at...)
+	return r.entity(), err
 }
 
 func (j *sqliteJobs) Claim(ctx context.Context, id, owner string, lease time.Duration) (claimed *Claimed, err error) {

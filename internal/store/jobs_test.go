@@ -555,7 +555,7 @@ func TestIdempotencyRecords(t *testing.T) {
 			job := newJob("p")
 			r, err := j.Accept(ctx, &store.Acceptance{Jobs: []models.Job{job}, Payloads: []models.Payload{store.NewPayload(job, []byte("x"))},
 				Record: &models.IdempotencyRecord{ProjectID: "p", Operation: "op", Key: key, Fingerprint: fingerprint, JobID: job.ID,
-					Status: 202, Body: []byte{0, 'b', 0xff}, CreatedAt: now, ExpiresAt: now.Add(ttl)}})
+					Answer: models.Answer{Protocol: "http/202", Bytes: []byte{0, 'b', 0xff}}, CreatedAt: now, ExpiresAt: now.Add(ttl)}})
 			return job, r, err
 		}
 		stored := func(job models.Job) bool {
@@ -570,7 +570,7 @@ func TestIdempotencyRecords(t *testing.T) {
 		if err != nil || r == nil || stored(second) {
 			t.Fatalf("second: %v, %v, stored %v", r, err, stored(second))
 		}
-		if r.JobID != first.ID || r.Fingerprint != "f1" || r.Status != 202 || !bytes.Equal(r.Body, []byte{0, 'b', 0xff}) || !r.ExpiresAt.Equal(now.Add(time.Hour)) {
+		if r.JobID != first.ID || r.Fingerprint != "f1" || r.Answer.Protocol != "http/202" || !bytes.Equal(r.Answer.Bytes, []byte{0, 'b', 0xff}) || !r.ExpiresAt.Equal(now.Add(time.Hour)) {
 			t.Errorf("record %+v", r)
 		}
 		// An expired record no longer counts, whether pruned or not.
@@ -602,7 +602,7 @@ func TestFiftyAtOnceMakeOneJob(t *testing.T) {
 			wg.Go(func() {
 				job := newJob("p")
 				r, err := repos[i%2].Accept(ctx, &store.Acceptance{Jobs: []models.Job{job}, Record: &models.IdempotencyRecord{ProjectID: "p",
-					Operation: "op", Key: "k", Fingerprint: "f", JobID: job.ID, Status: 202, Body: []byte("b"), CreatedAt: now, ExpiresAt: now.Add(time.Hour)}})
+					Operation: "op", Key: "k", Fingerprint: "f", JobID: job.ID, Answer: models.Answer{Protocol: "http/202", Bytes: []byte("b")}, CreatedAt: now, ExpiresAt: now.Add(time.Hour)}})
 				mu.Lock()
 				defer mu.Unlock()
 				switch {

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	_ "github.com/jackc/pgx/v5/stdlib"
@@ -37,7 +38,7 @@ var entities = map[string]any{
 
 	"jobs":                models.Job{},
 	"job_payloads":        models.Payload{},
-	"idempotency_records": models.IdempotencyRecord{},
+	"idempotency_records": record{},
 
 	"sessions":        models.Session{},
 	"sample_batches":  models.SampleBatch{},
@@ -63,6 +64,15 @@ var entities = map[string]any{
 	"upload_chunks":   models.UploadChunk{},
 	"session_imports": models.SessionImport{},
 	"session_events":  models.SessionMark{},
+}
+
+// record is how a models.IdempotencyRecord lies in its table.
+type record struct {
+	ProjectID, Operation, Key, Fingerprint, JobID string
+	Protocol                                      string
+	Status                                        int
+	Body                                          []byte
+	CreatedAt, ExpiresAt                          time.Time
 }
 
 // empties opens an empty database of each dialect, with a plain connection beside the store to look at it.
@@ -371,4 +381,55 @@ func TestOpen(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestAnswersOfEarlierVersions: an answer that a version without protocols kept is replayed as what it was, and one that this
+// version keeps is there for such a version, beside which it runs while it is rolled out.
+func TestAnswersOfEarlierVersions(t *testing.T) {
+	t.Parallel()
+	empties(t, func(t *testing.T, cfg store.Config, raw *sql.DB) {
+		s := openStore(t, cfg)
+		if _, err := s.Migrate(t.Context(), "up"); err != nil {
+			t.Fatal(err)
+		}
+		at := time.Now().UTC().Truncate(time.Microsecond)
+		for key, row := range map[string]string{"ours": `201, 'made'`, "theirs": `202, 'accepted'`} {
+			insert := `INSERT INTO idempotency_records (project_id, operation, key, fingerprint, job_id, status, body, created_at, expires_at)
+				VALUES ('p', 'o', '` + key + `', 'f', 'j', ` + row + `, '2024-01-01 00:00:00+00:00', '2999-01-01 00:00:00+00:00')`
+			if s.Dialect() == store.SQLite {
+				insert = strings.NewReplacer("'made'", "CAST('made' AS BLOB)", "'accepted'", "CAST('accepted' AS BLOB)").Replace(insert)
+			}
+			if _, err := raw.Exec(insert); err != nil {
+				t.Fatal(err)
+			}
+		}
+		name := func(key string) models.IdempotencyRecord {
+			return models.IdempotencyRecord{ProjectID: "p", Operation: "o", Key: key, Fingerprint: "f", CreatedAt: at, ExpiresAt: at.Add(time.Hour)}
+		}
+		kept, err := s.KeptAnswer(t.Context(), name("ours"))
+		if err != nil || kept == nil {
+			t.Fatalf("%v, %v", kept, err)
+		}
+		answer, err := kept.Replay(models.Idempotency{Key: "ours", Fingerprint: "f", Protocol: "http"})
+		if err != nil || answer.Protocol != "http/201" || string(answer.Bytes) != "made" {
+			t.Errorf("%+v, %v", answer, err)
+		}
+		replayed, err := s.Once(t.Context(), name("theirs"), func(context.Context, *models.IdempotencyRecord) error { return errors.New("run again") })
+		if err != nil || replayed == nil || replayed.Answer.Protocol != "http/202" || string(replayed.Answer.Bytes) != "accepted" {
+			t.Errorf("%+v, %v", replayed, err)
+		}
+		for protocol, want := range map[string]int{"http/202": 202, "grpc": 0} {
+			if _, err := s.Once(t.Context(), name(protocol), func(_ context.Context, r *models.IdempotencyRecord) error {
+				r.Answer = models.Answer{Protocol: protocol, Bytes: []byte("kept")}
+				return nil
+			}); err != nil {
+				t.Fatal(err)
+			}
+			var status int
+			var body []byte
+			if err := raw.QueryRow(`SELECT status, body FROM idempotency_records WHERE key = '`+protocol+`'`).Scan(&status, &body); err != nil || status != want || string(body) != "kept" {
+				t.Errorf("%s: status %d, %s, %v", protocol, status, body, err)
+			}
+		}
+	})
 }

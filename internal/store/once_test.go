@@ -34,7 +34,7 @@ func TestOnceKeepsAllOrNothing(t *testing.T) {
 			if _, err := s.KeyByID(ctx, p.ID, k.ID); err != nil {
 				t.Errorf("the transaction does not see what it has written: %v", err)
 			}
-			r.JobID, r.Status, r.Body = p.ID, 201, []byte("answer about "+p.ID)
+			r.JobID, r.Answer = p.ID, models.Answer{Protocol: "http/201", Bytes: []byte("answer about " + p.ID)}
 			return p, nil
 		}
 		count := func(t *testing.T, key string) (projects int, kept bool) {
@@ -107,7 +107,7 @@ func TestOnceKeepsAllOrNothing(t *testing.T) {
 				t.Error("it ran again")
 				return nil
 			})
-			if err != nil || r == nil || r.Status != 201 || string(r.Body) != "answer about "+r.JobID {
+			if err != nil || r == nil || r.Answer.Protocol != "http/201" || string(r.Answer.Bytes) != "answer about "+r.JobID {
 				t.Errorf("%+v, %v", r, err)
 			}
 		})
@@ -116,7 +116,7 @@ func TestOnceKeepsAllOrNothing(t *testing.T) {
 			old.ExpiresAt = time.Now().Add(-time.Hour)
 			for range 2 {
 				r, err := s.Once(t.Context(), old, func(_ context.Context, r *models.IdempotencyRecord) error {
-					r.Body = []byte("b")
+					r.Answer.Bytes = []byte("b")
 					return nil
 				})
 				if r != nil || err != nil {

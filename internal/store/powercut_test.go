@@ -75,8 +75,8 @@ func TestAPowerCutLosesNothingThatWasAccepted(t *testing.T) {
 				key := ""
 				if n%2 == 0 {
 					key = job.ID
-					a.Record = &models.IdempotencyRecord{ProjectID: p.ID, Operation: "decode", Key: key, Fingerprint: "f", JobID: job.ID, Status: 202,
-						Body: []byte("{}"), CreatedAt: job.CreatedAt, ExpiresAt: job.CreatedAt.Add(time.Hour)}
+					a.Record = &models.IdempotencyRecord{ProjectID: p.ID, Operation: "decode", Key: key, Fingerprint: "f", JobID: job.ID,
+						Answer: models.Answer{Protocol: "http/202", Bytes: []byte("{}")}, CreatedAt: job.CreatedAt, ExpiresAt: job.CreatedAt.Add(time.Hour)}
 				}
 				if _, err := j.Accept(ctx, a); err != nil {
 					t.Error(err)
@@ -184,7 +184,7 @@ func TestAPowerCutLosesNothingThatWasAccepted(t *testing.T) {
 			if key != "" {
 				again := newJob(p.ID)
 				record, err := jobs.Accept(ctx, &store.Acceptance{Jobs: []models.Job{again}, Record: &models.IdempotencyRecord{ProjectID: p.ID, Operation: "decode",
-					Key: key, Fingerprint: "f", JobID: again.ID, Status: 202, Body: []byte("{}"), CreatedAt: again.CreatedAt, ExpiresAt: again.CreatedAt.Add(time.Hour)}})
+					Key: key, Fingerprint: "f", JobID: again.ID, Answer: models.Answer{Protocol: "http/202", Bytes: []byte("{}")}, CreatedAt: again.CreatedAt, ExpiresAt: again.CreatedAt.Add(time.Hour)}})
 				if err != nil || record == nil || record.JobID != id {
 					t.Errorf("cut %d: the key of job %s answers %v, %v", i, id, record, err)
 				}

@@ -187,20 +187,16 @@ func (s *Store) takeKey(tx *gorm.DB, k models.IdempotencyRecord) (*models.Idempo
 			return nil, ErrKeyInFlight
 		}
 	}
-	var found []models.IdempotencyRecord
-	err := tx.Where("project_id = ? AND operation = ? AND key = ? AND expires_at > ?", k.ProjectID, k.Operation, k.Key, now()).Limit(1).Find(&found).Error
-	if err != nil || len(found) == 0 {
-		return nil, err
-	}
-	return &found[0], nil
+	return findRecord(tx, k)
 }
 
 func keepRecord(tx *gorm.DB, r models.IdempotencyRecord) error {
 	r.CreatedAt, r.ExpiresAt = utc(r.CreatedAt), utc(r.ExpiresAt)
+	row := rowOfRecord(&r)
 	return tx.Clauses(clause.OnConflict{
 		Columns:   []clause.Column{{Name: "project_id"}, {Name: "operation"}, {Name: "key"}},
-		DoUpdates: clause.AssignmentColumns([]string{"fingerprint", "job_id", "status", "body", "created_at", "expires_at"}),
-	}).Create(&r).Error
+		DoUpdates: clause.AssignmentColumns([]string{"fingerprint", "job_id", "protocol", "status", "body", "created_at", "expires_at"}),
+	}).Create(&row).Error
 }
 
 // SessionEnd is the end of a session.
