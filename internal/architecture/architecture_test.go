@@ -4,9 +4,16 @@ package architecture
 import (
 	"bytes"
 	"encoding/json"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"io"
+	"io/fs"
 	"os/exec"
+	"path/filepath"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -20,10 +27,10 @@ type pkg struct {
 	XTestImports []string
 }
 
-// list returns every package of the module with its direct imports.
-func list(t *testing.T) []pkg {
+// goList runs go list in the root of the module.
+func goList(t *testing.T, args ...string) string {
 	t.Helper()
-	cmd := exec.Command("go", "list", "-json=ImportPath,Imports,TestImports,XTestImports", module+"/...")
+	cmd := exec.Command("go", append([]string{"list"}, args...)...)
 	cmd.Dir = "../.."
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
@@ -31,8 +38,15 @@ func list(t *testing.T) []pkg {
 	if err != nil {
 		t.Fatalf("go list: %v\n%s", err, stderr.String())
 	}
+	return string(out)
+}
+
+// list returns every package of the module with its direct imports.
+func list(t *testing.T) []pkg {
+	t.Helper()
+	out := goList(t, "-json=ImportPath,Imports,TestImports,XTestImports", module+"/...")
 	var pkgs []pkg
-	for dec := json.NewDecoder(bytes.NewReader(out)); ; {
+	for dec := json.NewDecoder(strings.NewReader(out)); ; {
 		var p pkg
 		if err := dec.Decode(&p); err == io.EOF {
 			break
@@ -55,31 +69,155 @@ func under(path, dir string) bool {
 
 func standard(path string) bool { return !strings.Contains(strings.SplitN(path, "/", 2)[0], ".") }
 
-// TestImportsRunOneWay holds the rule "cmd → handlers, workers → internal/service → jobs, internal/store → models → eeg".
+// folders says of every folder of the tree which of ours its code may import, beside what lies in the folder itself. Of folders
+// within each other the inner one counts. A folder that is not here fails: its place is a decision.
+var folders = map[string][]string{
+	"eeg":        nil,
+	"api":        nil,
+	"migrations": nil,
+	"models":     {"eeg"},
+	"decoders":   {"eeg"},
+
+	// Tools of one purpose, which know nothing of the service.
+	"internal/auth":    nil,
+	"internal/build":   nil,
+	"internal/compute": nil,
+	"internal/durable": nil,
+	"internal/guarded": nil,
+	"internal/limit":   nil,
+	"internal/nearest": nil,
+
+	"internal/samples":    {"models"},
+	"internal/strictjson": {"internal/nearest", "models"},
+	"internal/config":     {"internal/auth", "internal/limit", "internal/store", "models"},
+
+	// The core.
+	"internal/store":   {"eeg", "internal/durable", "migrations", "models"},
+	"jobs":             {"eeg", "internal/store", "models"},
+	"internal/service": {"eeg", "internal/auth", "internal/guarded", "internal/limit", "internal/nearest", "internal/samples", "internal/store", "jobs", "models"},
+
+	"workers": {"decoders", "eeg", "internal/compute", "internal/guarded", "internal/lab", "internal/samples", "internal/service",
+		"internal/store", "jobs", "models"},
+
+	// Ways in.
+	"handlers": {"api", "eeg", "internal/build", "internal/compute", "internal/nearest", "internal/service", "internal/strictjson", "models"},
+
+	// The laboratory, where models are trained and measured, knows the decoders and not the service.
+	"internal/lab": {"decoders", "eeg", "internal/guarded"},
+
+	// What puts the parts together.
+	"internal/app": {"decoders", "eeg", "handlers", "internal/auth", "internal/build", "internal/compute", "internal/config", "internal/guarded",
+		"internal/limit", "internal/service", "internal/store", "jobs", "models", "workers"},
+	"cmd": {"decoders", "eeg", "internal/app", "internal/auth", "internal/build", "internal/config", "internal/lab", "internal/nearest",
+		"internal/service", "internal/store", "models"},
+
+	// What is there for tests and for whoever works on the program.
+	"internal/architecture": nil,
+	"internal/doctest":      nil,
+	"internal/testkit":      {"internal/durable", "internal/store"},
+	"test":                  nil,
+	"tools":                 {"decoders", "eeg", "handlers", "internal/lab", "internal/nearest", "internal/testkit", "jobs", "models"},
+}
+
+// folderOf returns the innermost folder of the table that a package lies in, "" for none.
+func folderOf(path string) string {
+	in := ""
+	for dir := range folders {
+		if under(path, dir) && len(dir) > len(in) {
+			in = dir
+		}
+	}
+	return in
+}
+
+// TestImportsRunOneWay holds every folder to what it may import: cmd → ways in, workers → internal/service → jobs, internal/store →
+// models → eeg.
 func TestImportsRunOneWay(t *testing.T) {
 	t.Parallel()
-	// forbidden lists, for code in a folder, the folders of ours it must not import.
-	forbidden := map[string][]string{
-		"models":           {"cmd", "handlers", "workers", "jobs", "internal", "decoders", "migrations", "tools"},
-		"migrations":       {"cmd", "handlers", "workers", "jobs", "internal", "decoders", "models", "tools"},
-		"internal/store":   {"cmd", "handlers", "workers", "jobs", "internal/service", "internal/app", "decoders", "tools"},
-		"jobs":             {"cmd", "handlers", "workers", "internal/service", "internal/app", "decoders", "tools"},
-		"internal/service": {"cmd", "handlers", "workers", "internal/app", "decoders", "tools"},
-		"workers":          {"cmd", "handlers", "internal/app", "tools"},
-		"handlers":         {"cmd", "workers", "jobs", "internal/store", "internal/app", "decoders", "tools"},
-	}
 	for _, p := range list(t) {
-		for dir, bad := range forbidden {
-			if !under(p.ImportPath, dir) {
+		dir := folderOf(p.ImportPath)
+		if dir == "" {
+			t.Errorf("%s has no place: say in folders what it may import", p.ImportPath)
+			continue
+		}
+		for _, imp := range p.Imports {
+			to := folderOf(imp)
+			if to == "" || to == dir {
 				continue
 			}
-			for _, imp := range p.Imports {
-				for _, b := range bad {
-					if under(imp, b) {
-						t.Errorf("%s imports %s: %s must not import %s", p.ImportPath, imp, dir, b)
-					}
-				}
+			if !slices.ContainsFunc(folders[dir], func(may string) bool { return under(imp, may) }) {
+				t.Errorf("%s imports %s: %s must not import %s", p.ImportPath, imp, dir, to)
 			}
+		}
+	}
+}
+
+// core are the folders below the ways in. They know no transport: a new way in changes nothing here.
+var core = []string{"decoders", "eeg", "internal/service", "internal/store", "jobs", "models", "workers"}
+
+// TestTheCoreKnowsNoTransport: nothing below the ways in imports net/http or a framework of it. Libraries may bring it along (the
+// metrics of Prometheus do); the domain and the decoders have nothing that does.
+func TestTheCoreKnowsNoTransport(t *testing.T) {
+	t.Parallel()
+	for _, p := range list(t) {
+		if !slices.ContainsFunc(core, func(dir string) bool { return under(p.ImportPath, dir) }) {
+			continue
+		}
+		for _, imp := range p.Imports {
+			if imp == "net/http" || strings.HasPrefix(imp, "net/http/") || strings.HasPrefix(imp, "github.com/gin-gonic/") || strings.HasPrefix(imp, "google.golang.org/grpc") {
+				t.Errorf("%s imports %s", p.ImportPath, imp)
+			}
+		}
+	}
+	for _, dep := range strings.Fields(goList(t, "-deps", module+"/eeg", module+"/models", module+"/decoders/...")) {
+		if dep == "net/http" {
+			t.Error("the domain or a decoder comes with net/http")
+		}
+	}
+}
+
+// Texts that only a way in writes: paths of URLs and JSON pointers, and names of headers.
+var (
+	slashed = regexp.MustCompile(`^(/[a-z][a-z0-9_-]*)+/?$`)
+	header  = regexp.MustCompile(`\bX-[A-Z][a-z]+|Authorization:|Idempotency-Key|Retry-After|Content-Type|/(api/)?v[12]/`)
+)
+
+// TestTheCoreWritesNoPaths reads the texts in the source of the core.
+func TestTheCoreWritesNoPaths(t *testing.T) {
+	t.Parallel()
+	for _, dir := range core {
+		read := 0
+		err := filepath.WalkDir(filepath.Join("../..", filepath.FromSlash(dir)), func(path string, e fs.DirEntry, err error) error {
+			if err != nil || e.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+				return err
+			}
+			files := token.NewFileSet()
+			file, err := parser.ParseFile(files, path, nil, 0)
+			if err != nil {
+				return err
+			}
+			read++
+			ast.Inspect(file, func(n ast.Node) bool {
+				if _, imports := n.(*ast.ImportSpec); imports {
+					return false
+				}
+				lit, ok := n.(*ast.BasicLit)
+				if !ok || lit.Kind != token.STRING {
+					return true
+				}
+				text, err := strconv.Unquote(lit.Value)
+				if err != nil {
+					t.Errorf("%s: %v", files.Position(lit.Pos()), err)
+				}
+				if slashed.MatchString(text) || header.MatchString(text) {
+					t.Errorf("%s: %s belongs to a way in", files.Position(lit.Pos()), lit.Value)
+				}
+				return true
+			})
+			return nil
+		})
+		if err != nil || read == 0 {
+			t.Errorf("%s: %d files read, %v", dir, read, err)
 		}
 	}
 }
@@ -137,6 +275,9 @@ func TestEachLibraryHasOneHome(t *testing.T) {
 		"github.com/pressly/goose":   {"internal/store", "migrations"},
 		"github.com/golang-jwt/":     {"internal/auth"},
 		"golang.org/x/crypto/argon2": {"internal/auth"},
+		// Redis is a hint to workers, and the counters of limits; what is kept lies in the database.
+		"github.com/redis/go-redis":     {"internal/app", "internal/limit", "internal/testkit", "jobs", "tools", "workers"},
+		"github.com/alicebob/miniredis": {"jobs", "internal/testkit"},
 		// A goroutine that panics ends the process: package guarded makes errors of panics.
 		"golang.org/x/sync/errgroup": {"internal/guarded", "tools"},
 	}
