@@ -87,6 +87,7 @@ type App struct {
 
 	catalog  *catalog.Catalog
 	registry *service.Registry
+	calls    *useCases // nil in role Worker
 
 	http     *http.Server // nil in role Worker without an address
 	addr     string       // where it is to listen
@@ -342,21 +343,45 @@ func (a *App) wireWorker() (err error) {
 	return nil
 }
 
-func (a *App) wireHTTP(accounts *service.Accounts) error {
+// useCases are what ways in call. Each way in is made of these and knows nothing below them.
+type useCases struct {
+	accounts  *service.Accounts
+	decode    *service.Decode
+	jobs      *service.Jobs
+	sessions  *service.Sessions
+	training  *service.Training
+	analytics *service.Analytics
+	once      *service.Once
+}
+
+func (a *App) useCases(accounts *service.Accounts) *useCases {
 	sessions := service.NewSessions(service.SessionsConfig{Store: a.store, Quotas: a.quotas, StreamsPerKey: a.settings.StreamsPerKey, StreamsPerProject: a.settings.StreamsPerProject,
 		Jobs: a.engine, Tokens: a.tokens, Files: signalFiles,
 		Survey: survey, CheckModel: a.registry.CheckModel,
 		CheckMontage: workers.LiveMontage(workers.NewModels(a.catalog, a.store, int64(a.settings.ModelCacheMB)<<20))})
-	router, err := handlers.NewRouter(handlers.Config{
-		Accounts: accounts,
-		Decode: service.NewDecode(service.DecodeConfig{Jobs: a.engine, Disabled: !a.settings.DecodeEnabled, Sessions: sessions,
+	return &useCases{
+		accounts: accounts,
+		decode: service.NewDecode(service.DecodeConfig{Jobs: a.engine, Disabled: !a.settings.DecodeEnabled, Sessions: sessions,
 			CheckModel: a.registry.CheckModel, Quotas: a.quotas}),
+		jobs:      service.NewJobs(a.engine),
+		sessions:  sessions,
+		training:  service.NewTraining(service.TrainingConfig{Store: a.store, Jobs: a.engine, Pipelines: trainable(), Quotas: a.quotas}),
+		analytics: service.NewAnalytics(service.AnalyticsConfig{Store: a.store, Quota: a.settings.AnalyticsQuota}),
+		once:      service.NewOnce(service.OnceConfig{Store: a.store, Tokens: a.tokens, Retention: a.settings.IdempotencyRetention}),
+	}
+}
+
+func (a *App) wireHTTP(accounts *service.Accounts) error {
+	a.calls = a.useCases(accounts)
+	router, err := handlers.NewRouter(handlers.Config{
+		Accounts:       a.calls.accounts,
+		Decode:         a.calls.decode,
 		Registry:       a.registry,
-		Training:       service.NewTraining(service.TrainingConfig{Store: a.store, Jobs: a.engine, Pipelines: trainable(), Quotas: a.quotas}),
-		Analytics:      service.NewAnalytics(service.AnalyticsConfig{Store: a.store, Quota: a.settings.AnalyticsQuota}),
-		Once:           service.NewOnce(service.OnceConfig{Store: a.store, Tokens: a.tokens, Retention: a.settings.IdempotencyRetention}),
-		Jobs:           service.NewJobs(a.engine),
-		Sessions:       sessions,
+		Training:       a.calls.training,
+		Analytics:      a.calls.analytics,
+		Once:           a.calls.once,
+		Jobs:           a.calls.jobs,
+		Sessions:       a.calls.sessions,
 		Limits:         a.limits,
 		Quotas:         a.quotas,
 		Health:         a.health(),

@@ -123,8 +123,8 @@ func (a answer) object(t testing.TB) object {
 	return o
 }
 
-// call sends a JSON body, nil for none, over a connection of its own.
-func (w *wired) call(t testing.TB, method, path, credential string, body any) answer {
+// call sends a JSON body, nil for none, over a connection of its own. Headers are a name and a value each.
+func (w *wired) call(t testing.TB, method, path, credential string, body any, headers ...string) answer {
 	t.Helper()
 	var reader io.Reader
 	if body != nil {
@@ -142,6 +142,9 @@ func (w *wired) call(t testing.TB, method, path, credential string, body any) an
 	req.Header.Set("Content-Type", "application/json")
 	if credential != "" {
 		req.Header.Set("Authorization", "Bearer "+credential)
+	}
+	for i := 0; i < len(headers); i += 2 {
+		req.Header.Set(headers[i], headers[i+1])
 	}
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
