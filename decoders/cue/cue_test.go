@@ -238,3 +238,38 @@ func TestTrialsAreInOrder(t *testing.T) {
 		}
 	})
 }
+
+// TestMovements tells cues of movements from everything else, and holds that what is called a cue begins a trial of a model that has its class.
+func TestMovements(t *testing.T) {
+	t.Parallel()
+	classes := []string{"left_hand", "right_hand", "feet", "tongue", "both_hands"}
+	for _, tc := range []struct {
+		e    decoders.Event
+		want bool
+	}{
+		{decoders.Event{Code: 769}, true}, {decoders.Event{Code: 774}, true}, {decoders.Event{Code: 783}, false}, {decoders.Event{Code: 1}, false},
+		{decoders.Event{Label: "left_hand"}, true}, {decoders.Event{Label: "OVTK_GDF_Right"}, true}, {decoders.Event{Label: "imagined left fist"}, true},
+		{decoders.Event{Label: "both feet"}, true}, {decoders.Event{Label: "move left hand"}, true}, {decoders.Event{Label: "left_hand_2"}, true},
+		{decoders.Event{Label: "rest"}, false}, {decoders.Event{Label: "left ear"}, false}, {decoders.Event{Label: "cue"}, false}, {decoders.Event{Label: "target"}, false},
+		{decoders.Event{}, false},
+	} {
+		if got := len(cue.Movements([]decoders.Event{tc.e}, nil)) == 1; got != tc.want {
+			t.Errorf("%+v is a cue: %v", tc.e, got)
+		}
+		if tc.want && !strings.HasSuffix(tc.e.Label, "_2") {
+			if trials, err := cue.Find(cue.Query{Paradigm: decoders.MotorImagery, Classes: classes}, []decoders.Event{tc.e}); err != nil || len(trials) != 1 || trials[0].Class == "" {
+				t.Errorf("%+v is a cue that begins no trial: %+v, %v", tc.e, trials, err)
+			}
+		}
+	}
+	run := []decoders.Event{{Label: "T0"}, {Label: "T1"}, {Label: "T2"}}
+	if n := len(cue.Movements(run, nil)); n != 2 {
+		t.Errorf("%d cues of a run of PhysioNet", n)
+	}
+	if n := len(cue.Movements(append(run, decoders.Event{Label: "stimulus"}), nil)); n != 0 {
+		t.Errorf("%d cues where T1 may be anything", n)
+	}
+	if n := len(cue.Movements([]decoders.Event{{Label: "Faust links"}, {Label: "idle"}}, []string{"faust links", "rest"})); n != 1 {
+		t.Errorf("%d cues named like a class", n)
+	}
+}

@@ -15,8 +15,8 @@ const (
 	flickerOff = 32780
 )
 
-// codes are cues of movements.
-var codes = map[int]string{769: "left", 770: "right", 771: "feet", 772: "tongue", 773: "hands"}
+// codes are cues of movements. 774 (0x0306) stands for the feet, too.
+var codes = map[int]string{769: "left", 770: "right", 771: "feet", 772: "tongue", 773: "hands", 774: "feet"}
 
 // marks are codes of the same table, and of OpenViBE, that begin no trial.
 var marks = map[int]bool{

@@ -19,7 +19,7 @@
 //     codes, a median of at most 1 s apart, that cue no movements: p300;
 //  2. flickers are declared: ssvep, whatever the events are, and no_target where the person follows none of them; with a speller
 //     declared beside them that flashed, only where a flicker stands out from its surrogates (p < 0.01) and is no alpha rhythm;
-//  3. events cue movements, by their labels or codes ([intent.MovementCues]): motor_imagery;
+//  3. events cue movements, by their labels or codes ([cue.Movements]): motor_imagery;
 //  4. otherwise, and where no model fits the montage, the answer is undetermined, with the evidence and no intent.
 //
 // Electrodes over the motor cortex say nothing of what a person does: every clinical recording has them.

@@ -15,9 +15,9 @@ import (
 
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/catalog"
+	"github.com/neurod/neurod/decoders/cue"
 	"github.com/neurod/neurod/decoders/decode"
 	"github.com/neurod/neurod/decoders/epoch"
-	"github.com/neurod/neurod/decoders/intent"
 	"github.com/neurod/neurod/decoders/motorimagery"
 	"github.com/neurod/neurod/decoders/recording"
 	"github.com/neurod/neurod/decoders/recording/edf"
@@ -290,7 +290,7 @@ func TestAutoNeverGuesses(t *testing.T) {
 			}
 			out, d, err := decode.RunRecording(t.Context(), req, rec, cat, decode.Options{})
 			checkOutcome(t, out, d, err)
-			cued := len(intent.MovementCues(rec.Events, nil)) > 0
+			cued := len(cue.Movements(rec.Events, nil)) > 0
 			var fault *decoders.Error
 			switch {
 			case errors.As(err, &fault):

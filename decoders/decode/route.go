@@ -11,8 +11,8 @@ import (
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/catalog"
 	"github.com/neurod/neurod/decoders/contact"
+	"github.com/neurod/neurod/decoders/cue"
 	"github.com/neurod/neurod/decoders/epoch"
-	"github.com/neurod/neurod/decoders/intent"
 	"github.com/neurod/neurod/decoders/ssvep"
 	"github.com/neurod/neurod/eeg"
 )
@@ -174,7 +174,7 @@ func (f *finder) flashes(ctx context.Context) (*catalog.Choice, *decoders.Result
 		return f.pass(decoders.P300, "the request declares a speller, and there are no events to tell when it flashed")
 	case !declared && !f.train.isP300():
 		return f.pass(decoders.P300, "%s", f.train.why())
-	case !declared && len(intent.MovementCues(f.rec.events, nil)) > 0:
+	case !declared && len(cue.Movements(f.rec.events, nil)) > 0:
 		return f.pass(decoders.P300, "the events are cues of movements")
 	}
 	choice, err := f.choose(decoders.P300, false)
@@ -225,7 +225,7 @@ func (f *finder) imagery(ctx context.Context) (*catalog.Choice, *decoders.Result
 	if err == nil {
 		classes = choice.Entry.Classes
 	}
-	cues := len(intent.MovementCues(f.rec.events, classes))
+	cues := len(cue.Movements(f.rec.events, classes))
 	if err == nil {
 		told, err := f.told(choice)
 		if err != nil {
