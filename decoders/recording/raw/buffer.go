@@ -2,6 +2,7 @@ package raw
 
 import (
 	"bytes"
+	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"io"
@@ -135,9 +136,29 @@ func readEventTable(r *recording.Recording, src io.Reader, rate float64) error {
 	if err != nil {
 		return err
 	}
-	lines := strings.Split(strings.ReplaceAll(recording.ValidText(string(b)), "\r", ""), "\n")
-	column := map[string]int{}
-	names := strings.Split(lines[0], ",")
+	table := csv.NewReader(strings.NewReader(strings.TrimPrefix(recording.ValidText(string(b)), "\ufeff")))
+	table.FieldsPerRecord, table.LazyQuotes, table.ReuseRecord = -1, true, true
+	// next returns the cells of the next line that is not empty, and its number.
+	next := func() ([]string, int, error) {
+		for {
+			cells, err := table.Read()
+			if err != nil {
+				bad, isCSV := errors.AsType[*csv.ParseError](err)
+				if !isCSV {
+					return nil, 0, err // io.EOF
+				}
+				return nil, 0, recording.Malformed(r.Format, map[string]any{"line": bad.Line}, "line %d of the events: %v", bad.Line, bad.Err)
+			}
+			if line, _ := table.FieldPos(0); len(cells) > 1 || strings.TrimSpace(cells[0]) != "" {
+				return cells, line, nil
+			}
+		}
+	}
+	names, _, err := next()
+	if err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	columns, column := len(names), map[string]int{}
 	for i, name := range names {
 		column[strings.ToLower(strings.TrimSpace(name))] = i
 	}
@@ -152,23 +173,26 @@ func readEventTable(r *recording.Recording, src io.Reader, rate float64) error {
 		target bool
 	}
 	var rows []row
-	for i, line := range lines[1:] {
-		if strings.TrimSpace(line) == "" {
-			continue
+	for {
+		f, line, err := next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return err
 		}
 		if len(rows) >= recording.MostEvents {
 			r.Warnf("only the first %d events were read", recording.MostEvents)
 			break
 		}
-		f := strings.Split(line, ",")
-		if len(f) < len(names) {
-			return recording.Malformed(r.Format, map[string]any{"line": i + 2}, "line %d of the events has %d columns of %d", i+2, len(f), len(names))
+		if len(f) < columns {
+			return recording.Malformed(r.Format, map[string]any{"line": line}, "line %d of the events has %d columns of %d", line, len(f), columns)
 		}
 		var e row
 		value := func(name string) (float64, error) {
 			v, err := strconv.ParseFloat(strings.TrimSpace(f[column[name]]), 64)
 			if err != nil || math.IsNaN(v) || math.Abs(v) > math.MaxInt32 {
-				return 0, recording.Malformed(r.Format, map[string]any{"line": i + 2, "column": name}, "line %d of the events: %s is %q", i+2, name, f[column[name]])
+				return 0, recording.Malformed(r.Format, map[string]any{"line": line, "column": name}, "line %d of the events: %s is %q", line, name, f[column[name]])
 			}
 			return v, nil
 		}

@@ -63,3 +63,21 @@ func FuzzBuffer(f *testing.F) {
 		})
 	})
 }
+
+// Events are CSV: a label with a comma or a quote stands in quotes, lines may end in CR LF, and a byte order mark may come first.
+func TestEventsAreCSV(t *testing.T) {
+	t.Parallel()
+	events := "\ufeffsample,code,label\r\n1,3,\"left, slow\"\r\n\r\n2,4,\"the \"\"other\"\" hand\"\r\n"
+	rec, err := raw.ReadBuffer(strings.NewReader(`{"sample_rate":100,"channels":["Cz"],"encoding":"int16le"}`), bytes.NewReader(readertest.Int16s(1, 2, 3)), 6, strings.NewReader(events))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []decoders.Event{{Onset: .01, Code: 3, Label: "left, slow"}, {Onset: .02, Code: 4, Label: `the "other" hand`}}
+	if diff := cmp.Diff(want, rec.Events); diff != "" {
+		t.Error(diff)
+	}
+	_, err = raw.ReadBuffer(strings.NewReader(`{"sample_rate":100,"channels":["Cz"],"encoding":"int16le"}`), bytes.NewReader(readertest.Int16s(1, 2, 3)), 6, strings.NewReader("sample,code\n\n\n1,x\n"))
+	if readertest.CodeOf(err) != decoders.CodePayloadMalformed || !strings.Contains(err.Error(), "line 4") {
+		t.Errorf("%v", err)
+	}
+}
