@@ -37,6 +37,7 @@ import (
 	"github.com/neurod/neurod/internal/compute"
 	"github.com/neurod/neurod/internal/config"
 	"github.com/neurod/neurod/internal/limit"
+	"github.com/neurod/neurod/internal/science"
 	"github.com/neurod/neurod/internal/service"
 	"github.com/neurod/neurod/internal/store"
 	"github.com/neurod/neurod/jobs"
@@ -297,12 +298,12 @@ func (a *App) loadModels() error {
 
 // wireRegistry makes the use cases of models, after the accounts: their tokens sign its links.
 func (a *App) wireRegistry() error {
-	shelf, err := newShelf(a.catalog)
+	shared, err := science.NewModels(a.catalog)
 	if err != nil {
 		return fmt.Errorf("app: models: %w", err)
 	}
 	a.quotas = service.NewQuotas(service.QuotasConfig{Store: a.store, Limits: a.settings.Quotas(), Log: a.log})
-	a.registry = service.NewRegistry(service.RegistryConfig{Store: a.store, Catalog: shelf, Read: shelf.read, Tokens: a.tokens,
+	a.registry = service.NewRegistry(service.RegistryConfig{Store: a.store, Catalog: shared, Read: shared.Read, Tokens: a.tokens,
 		MaxBytes: int64(a.settings.ModelStorageMB) << 20, Quotas: a.quotas, Log: a.log})
 	return nil
 }
@@ -356,8 +357,8 @@ type useCases struct {
 
 func (a *App) useCases(accounts *service.Accounts) *useCases {
 	sessions := service.NewSessions(service.SessionsConfig{Store: a.store, Quotas: a.quotas, StreamsPerKey: a.settings.StreamsPerKey, StreamsPerProject: a.settings.StreamsPerProject,
-		Jobs: a.engine, Tokens: a.tokens, Files: signalFiles,
-		Survey: survey, CheckModel: a.registry.CheckModel,
+		Jobs: a.engine, Tokens: a.tokens, Files: science.NewSignalFile,
+		Inspect: science.Inspect, CheckModel: a.registry.CheckModel,
 		CheckMontage: workers.LiveMontage(workers.NewModels(a.catalog, a.store, int64(a.settings.ModelCacheMB)<<20))})
 	return &useCases{
 		accounts: accounts,
@@ -365,7 +366,7 @@ func (a *App) useCases(accounts *service.Accounts) *useCases {
 			CheckModel: a.registry.CheckModel, Quotas: a.quotas}),
 		jobs:      service.NewJobs(a.engine),
 		sessions:  sessions,
-		training:  service.NewTraining(service.TrainingConfig{Store: a.store, Jobs: a.engine, Pipelines: trainable(), Quotas: a.quotas}),
+		training:  service.NewTraining(service.TrainingConfig{Store: a.store, Jobs: a.engine, Pipelines: science.Pipelines(), Quotas: a.quotas}),
 		analytics: service.NewAnalytics(service.AnalyticsConfig{Store: a.store, Quota: a.settings.AnalyticsQuota}),
 		once:      service.NewOnce(service.OnceConfig{Store: a.store, Tokens: a.tokens, Retention: a.settings.IdempotencyRetention}),
 	}

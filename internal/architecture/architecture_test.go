@@ -102,12 +102,15 @@ var folders = map[string][]string{
 	// Ways in.
 	"handlers": {"api", "eeg", "internal/build", "internal/compute", "internal/nearest", "internal/service", "internal/strictjson", "models"},
 
+	// How the service comes to the decoders.
+	"internal/science": {"decoders", "eeg", "internal/service", "models", "workers"},
+
 	// The laboratory, where models are trained and measured, knows the decoders and not the service.
 	"internal/lab": {"decoders", "eeg", "internal/guarded"},
 
 	// What puts the parts together.
-	"internal/app": {"decoders", "eeg", "handlers", "internal/auth", "internal/build", "internal/compute", "internal/config", "internal/guarded",
-		"internal/limit", "internal/service", "internal/store", "jobs", "models", "workers"},
+	"internal/app": {"decoders/catalog", "eeg", "handlers", "internal/auth", "internal/build", "internal/compute", "internal/config", "internal/guarded",
+		"internal/limit", "internal/science", "internal/service", "internal/store", "jobs", "models", "workers"},
 	"cmd": {"decoders", "eeg", "internal/app", "internal/auth", "internal/build", "internal/config", "internal/lab", "internal/nearest",
 		"internal/service", "internal/store", "models"},
 

@@ -33,12 +33,12 @@ const importChunk = 1 << 20
 // AbandonedUpload is how long after its last chunk an upload that was not accepted is kept.
 const AbandonedUpload = time.Hour
 
-// Survey reads an uploaded file to its end, keeping none of it, and tells what it holds. name is the file's, which may be
+// Inspect reads an uploaded file to its end, keeping none of it, and tells what it holds. name is the file's, which may be
 // empty. A file that it refuses gives a *models.Error, as early as the refusal is certain.
-type Survey func(name string, file io.Reader) (Surveyed, error)
+type Inspect func(name string, file io.Reader) (InspectedFile, error)
 
-// Surveyed is a file that was looked into.
-type Surveyed interface {
+// InspectedFile is a file that was looked into.
+type InspectedFile interface {
 	// Choose picks the channels of the session: those named, or all EEG channels of one rate. rateHz is for files that do
 	// not tell their rate, 0 for none. Errors are *models.Error.
 	Choose(channels []string, rateHz float64) (ImportedFile, error)
@@ -115,7 +115,7 @@ func (s *Sessions) importAs(ctx context.Context, p models.Principal, id, name st
 	}
 	defer done()
 	up := &upload{project: p.ProjectID, session: id}
-	surveyed, err := up.receive(ctx, s.cfg, name, file)
+	inspected, err := up.receive(ctx, s.cfg, name, file)
 	if err != nil {
 		return Accepted{}, err
 	}
@@ -132,7 +132,7 @@ func (s *Sessions) importAs(ctx context.Context, p models.Principal, id, name st
 			return Accepted{}, models.InvalidField(models.At("sample_rate_hz"), "out_of_range", "must be a number of Hz from %d to %d", minRateHz, maxRateHz)
 		}
 	}
-	got, err := surveyed.Choose(f.Channels, rate)
+	got, err := inspected.Choose(f.Channels, rate)
 	if err != nil {
 		return Accepted{}, err
 	}
@@ -216,7 +216,7 @@ type upload struct {
 }
 
 // receive stores a file in pieces while it is looked into.
-func (u *upload) receive(ctx context.Context, cfg SessionsConfig, name string, file io.Reader) (Surveyed, error) {
+func (u *upload) receive(ctx context.Context, cfg SessionsConfig, name string, file io.Reader) (InspectedFile, error) {
 	plain, name, err := unpacked(name, file)
 	if err != nil {
 		return nil, err
@@ -227,10 +227,10 @@ func (u *upload) receive(ctx context.Context, cfg SessionsConfig, name string, f
 	pr, pw := io.Pipe()
 	// Whatever ends one of the three ends the others, also where they read from or write to one another.
 	defer context.AfterFunc(ctx, func() { pr.CloseWithError(context.Cause(ctx)) })()
-	var surveyed Surveyed
+	var inspected InspectedFile
 	group.Go(func() error {
 		var err error
-		surveyed, err = cfg.Survey(name, pr)
+		inspected, err = cfg.Inspect(name, pr)
 		if err == nil {
 			return nil
 		}
@@ -293,7 +293,7 @@ func (u *upload) receive(ctx context.Context, cfg SessionsConfig, name string, f
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
-	return surveyed, nil
+	return inspected, nil
 }
 
 // fill reads until the buffer is full or the file at its end, which is io.EOF itself: the error of a body that was cut off

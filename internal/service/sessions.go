@@ -85,8 +85,8 @@ type SessionsConfig struct {
 	// StreamsPerKey and StreamsPerProject are how many live streams this process keeps open for a key or a user, and for a
 	// project. Default to no limit.
 	StreamsPerKey, StreamsPerProject int
-	// Survey looks into uploaded files. Required for imports.
-	Survey Survey
+	// Inspect looks into uploaded files. Required for imports.
+	Inspect Inspect
 	// Now is the clock. Defaults to time.Now.
 	Now func() time.Time
 }

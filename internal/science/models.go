@@ -1,4 +1,4 @@
-package app
+package science
 
 import (
 	"crypto/sha256"
@@ -14,17 +14,17 @@ import (
 	"github.com/neurod/neurod/models"
 )
 
-// shelf shows the catalog to the registry, which knows no decoders.
-type shelf struct {
+// Models shows the models of a catalog to the registry.
+type Models struct {
 	cat  *catalog.Catalog
 	list []service.GlobalModel
 }
 
-var _ service.ModelCatalog = (*shelf)(nil)
+var _ service.ModelCatalog = (*Models)(nil)
 
-// newShelf reads every model file of the catalog once, for its size and checksum.
-func newShelf(cat *catalog.Catalog) (*shelf, error) {
-	s := &shelf{cat: cat}
+// NewModels reads every model file of the catalog once, for its size and checksum.
+func NewModels(cat *catalog.Catalog) (*Models, error) {
+	s := &Models{cat: cat}
 	for _, e := range cat.List() {
 		b, err := cat.File(e.Name, e.Version)
 		if err != nil {
@@ -41,13 +41,13 @@ func newShelf(cat *catalog.Catalog) (*shelf, error) {
 }
 
 // Models lists the catalog's models. The list is not to be changed.
-func (s *shelf) Models() []service.GlobalModel { return s.list }
+func (s *Models) Models() []service.GlobalModel { return s.list }
 
 // File reads a model file.
-func (s *shelf) File(name, version string) ([]byte, error) { return s.cat.File(name, version) }
+func (s *Models) File(name, version string) ([]byte, error) { return s.cat.File(name, version) }
 
-// read judges an uploaded model file: it must be whole, and its pipeline must bring it to life.
-func (s *shelf) read(file []byte) (models.ModelInfo, error) {
+// Read judges an uploaded model file: it must be whole, and its pipeline must bring it to life.
+func (s *Models) Read(file []byte) (models.ModelInfo, error) {
 	m, err := catalog.Parse(file)
 	if err == nil {
 		var d decoders.Trained
@@ -71,7 +71,7 @@ func (s *shelf) read(file []byte) (models.ModelInfo, error) {
 func infoOf(e catalog.Entry) (models.ModelInfo, error) {
 	card, err := json.Marshal(e.Card)
 	if err != nil {
-		return models.ModelInfo{}, fmt.Errorf("app: card of %s: %w", e.ID(), err)
+		return models.ModelInfo{}, fmt.Errorf("science: card of %s: %w", e.ID(), err)
 	}
 	info := models.ModelInfo{Name: e.Name, Version: e.Version, Paradigm: e.Paradigm, Pipeline: e.Pipeline, Type: catalog.Kind(e.Pipeline),
 		Classes: e.Classes, Channels: e.Channels, RateHz: e.Rate, License: models.License(e.Card.License()), Summary: e.Card.Summary,

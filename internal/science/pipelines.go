@@ -1,4 +1,4 @@
-package app
+package science
 
 import (
 	"github.com/neurod/neurod/decoders"
@@ -10,9 +10,9 @@ import (
 // docs/04-decoders.md, or as well as any, with few trials.
 var usual = map[decoders.Paradigm]string{decoders.MotorImagery: "ts_lr", decoders.P300: "xdawn_lda", decoders.SSVEP: "ecca"}
 
-// trainable tells the service, which knows no decoders, what models can be trained with. The seizure score is trained on
+// Pipelines lists what models can be trained with. The seizure score is trained on
 // clips, which sessions do not label.
-func trainable() []service.PipelineInfo {
+func Pipelines() []service.PipelineInfo {
 	var out []service.PipelineInfo
 	for _, p := range catalog.Pipelines() {
 		if u, ok := usual[p.Paradigm()]; ok {

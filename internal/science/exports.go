@@ -1,4 +1,4 @@
-package app
+package science
 
 import (
 	"github.com/neurod/neurod/decoders"
@@ -16,8 +16,8 @@ type signalFile struct {
 
 var _ service.SignalFile = signalFile{}
 
-// signalFiles is how service.Sessions comes to the file formats, which belong to the decoders.
-func signalFiles(f service.SignalFormat, channels []string, rate float64) (service.SignalFile, error) {
+// NewSignalFile makes an EDF+ or BDF+ file for channels of one rate, in Hz.
+func NewSignalFile(f service.SignalFormat, channels []string, rate float64) (service.SignalFile, error) {
 	bits := 16
 	if f == service.FormatBDF {
 		bits = 24

@@ -1,4 +1,4 @@
-package app
+package science
 
 import (
 	"encoding/json"
@@ -16,15 +16,15 @@ import (
 	"github.com/neurod/neurod/workers"
 )
 
-// survey looks into an uploaded file with the decoders' readers; package service knows none of them.
-func survey(name string, file io.Reader) (service.Surveyed, error) {
+// Inspect looks into an uploaded file with the decoders' readers.
+func Inspect(name string, file io.Reader) (service.InspectedFile, error) {
 	rec, plan, err := formats.Survey(name, file)
 	if err != nil {
 		return nil, refused(err)
 	}
 	// Nobody reads these, and they may identify a person.
 	rec.Subject, rec.Device = "", ""
-	return &surveyed{rec: rec, plan: plan}, nil
+	return &inspected{rec: rec, plan: plan}, nil
 }
 
 // refused gives an error of the decoders its place in the error table.
@@ -36,13 +36,13 @@ func refused(err error) error {
 	return err
 }
 
-type surveyed struct {
+type inspected struct {
 	rec  *recording.Recording
 	plan recording.Plan
 }
 
 // Choose picks the channels of the session.
-func (s *surveyed) Choose(channels []string, rateHz float64) (service.ImportedFile, error) {
+func (s *inspected) Choose(channels []string, rateHz float64) (service.ImportedFile, error) {
 	if rateHz > 0 {
 		s.rec.SetRate(rateHz)
 		if s.plan.Rate == 0 {
