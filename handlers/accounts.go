@@ -284,14 +284,3 @@ func (a *API) revokeKey(c *gin.Context) {
 	}
 	c.Status(http.StatusNoContent)
 }
-
-// rfc3339 writes a time as this family's document does: UTC, whole seconds.
-func rfc3339(t time.Time) string { return t.UTC().Format(time.RFC3339) }
-
-func rfc3339p(t *time.Time) *string {
-	if t == nil {
-		return nil
-	}
-	s := rfc3339(*t)
-	return &s
-}

@@ -2,8 +2,6 @@ package handlers
 
 import (
 	"errors"
-	"io"
-	"net/http"
 	"reflect"
 	"strconv"
 	"strings"
@@ -24,53 +22,6 @@ func fail(c *gin.Context, err error) { middleware.Fail(c, err) }
 func principal(c *gin.Context) models.Principal {
 	p, _ := middleware.Principal(c)
 	return p
-}
-
-// smallBody is the first guess for a body of unknown length; bodyStep is the largest step taken on a client's word.
-const (
-	smallBody = 4 << 10
-	bodyStep  = 1 << 20
-)
-
-// readBody reads the whole body and holds it to the route's cost. What a client says about its length is believed only up
-// to 1 MiB at a time, so that memory grows with what has arrived. The limit is middleware.Body's.
-func readBody(c *gin.Context) ([]byte, error) {
-	b, err := readBodyInto(nil, c.Request, func(int64) error { return nil })
-	if err == nil {
-		err = costOf(c).admit(c, b)
-	}
-	return b, err
-}
-
-// readBodyInto is readBody into the room that buf has, or more. It asks before it takes more than bodyStep.
-func readBodyInto(buf []byte, r *http.Request, ask func(more int64) error) ([]byte, error) {
-	size := smallBody
-	if r.ContentLength >= 0 {
-		size = int(min(r.ContentLength, bodyStep)) + 1 // one more, so that the end shows without growing
-	}
-	if cap(buf) < size {
-		buf = make([]byte, 0, size)
-	}
-	for {
-		n, err := r.Body.Read(buf[len(buf):cap(buf)])
-		buf = buf[:len(buf)+n]
-		if err != nil {
-			if errors.Is(err, io.EOF) {
-				return buf, nil
-			}
-			return nil, err
-		}
-		if len(buf) == cap(buf) {
-			grow := max(cap(buf), bodyStep)
-			if left := r.ContentLength - int64(len(buf)); left >= 0 {
-				grow = int(min(int64(grow), left+1))
-			}
-			if err := ask(int64(grow)); err != nil {
-				return nil, err
-			}
-			buf = append(make([]byte, 0, len(buf)+grow), buf...)
-		}
-	}
 }
 
 // bindJSON reads the body into dst, a pointer to a struct: strict JSON (package strictjson), then the struct's

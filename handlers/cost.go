@@ -1,12 +1,9 @@
 package handlers
 
 import (
-	"context"
 	"strings"
-	"sync"
 
 	"github.com/gin-gonic/gin"
-	"golang.org/x/sync/semaphore"
 
 	"github.com/neurod/neurod/eeg"
 	"github.com/neurod/neurod/internal/compute"
@@ -130,82 +127,4 @@ func (cost Cost) beside(n int) error {
 	e := models.Errorf(models.PayloadTooLarge, "Beside the recordings the body has %d bytes; at most %d are allowed.", n, cost.Beside)
 	e.Details = map[string]any{"beside_bytes": n, "limit_bytes": cost.Beside}
 	return e
-}
-
-// room is the memory that large bodies take together, of which each client has a share: whoever fills its own waits for
-// itself alone.
-type room struct {
-	*semaphore.Weighted
-	size  int64
-	share int64
-
-	mu      sync.Mutex
-	clients map[string]*client
-}
-
-// client is who has bodies in the room.
-type client struct {
-	own   *semaphore.Weighted
-	users int
-}
-
-func newRoom(size, share int64) *room {
-	return &room{Weighted: semaphore.NewWeighted(size), size: size, share: share, clients: map[string]*client{}}
-}
-
-// enter returns the place of a client, for leave when its call is over.
-func (r *room) enter(who string) *client {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	c := r.clients[who]
-	if c == nil {
-		c = &client{own: semaphore.NewWeighted(r.share)}
-		r.clients[who] = c
-	}
-	c.users++
-	return c
-}
-
-func (r *room) leave(who string, c *client) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if c.users--; c.users == 0 {
-		delete(r.clients, who)
-	}
-}
-
-// take waits until there is room for more bytes of a client. Error: Unavailable where there is none for a while.
-func (r *room) take(ctx context.Context, c *client, more int64) error {
-	ctx, cancel := context.WithTimeout(ctx, roomTimeout)
-	defer cancel()
-	busy := func(who string, err error) error {
-		e := models.Errorf(models.Unavailable, "The server is busy with other large recordings%s; try again.", who).Wrap(err)
-		e.RetryAfter = roomTimeout
-		return e
-	}
-	if err := c.own.Acquire(ctx, more); err != nil {
-		return busy(" of yours", err)
-	}
-	if err := r.Acquire(ctx, more); err != nil {
-		c.own.Release(more)
-		return busy("", err)
-	}
-	return nil
-}
-
-// give gives bytes back.
-func (r *room) give(c *client, held int64) {
-	r.Release(held)
-	c.own.Release(held)
-}
-
-// clientOf names who a call counts for: a project, a user, or an address.
-func clientOf(c *gin.Context) string {
-	switch p := principal(c); {
-	case p.ProjectID != "":
-		return p.ProjectID
-	case p.UserID != "":
-		return p.UserID
-	}
-	return c.ClientIP()
 }

@@ -2,15 +2,11 @@ package handlers
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"net/http"
 	"reflect"
 	"strconv"
 	"strings"
-	"sync"
-	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -244,20 +240,6 @@ func fillFields[T any](dst, src *T, own map[string]json.RawMessage) {
 	}
 }
 
-// idempotency reads the Idempotency-Key header. The fingerprint is that of the body as it was meant, after
-// decompression.
-func idempotency(c *gin.Context, body []byte) (service.Idempotency, error) {
-	values := c.Request.Header.Values("Idempotency-Key")
-	switch {
-	case len(values) == 0:
-		return service.Idempotency{}, nil
-	case len(values) > 1 || values[0] == "":
-		return service.Idempotency{}, models.NewError(models.InvalidIdempotencyKey)
-	}
-	sum := sha256.Sum256(body)
-	return service.Idempotency{Key: values[0], Fingerprint: hex.EncodeToString(sum[:]), Protocol: protocol}, nil
-}
-
 // respondAccepted is the decode document's answer to an accepted recording.
 func respondAccepted(job models.Job, _ []models.Job) models.Answer {
 	return keep(http.StatusAccepted, append(acceptedHead(make([]byte, 0, 192), job), "}}\n"...))
@@ -294,76 +276,3 @@ func writeAccepted(c *gin.Context, a service.Accepted) {
 }
 
 const jsonType = "application/json; charset=utf-8"
-
-// maxPooled is the largest body buffer that is kept for the next request.
-const maxPooled = 1 << 20
-
-var bodies = sync.Pool{New: func() any { return new([]byte) }}
-
-// roomTimeout is how long a large body waits for memory that other large bodies hold.
-const roomTimeout = 5 * time.Second
-
-// roomOf returns what takes memory out of the client's share beside the body, for samples that a call has read from a session,
-// and what gives it back.
-func (a *API) roomOf(c *gin.Context) (ask service.Room, give func()) {
-	who := clientOf(c)
-	place := a.room.enter(who)
-	var held int64
-	ask = func(more int64) error {
-		if err := a.room.take(c.Request.Context(), place, more); err != nil {
-			return err
-		}
-		held += more
-		return nil
-	}
-	return ask, func() {
-		a.room.give(place, held)
-		a.room.leave(who, place)
-	}
-}
-
-// readPooled is readBody with a buffer that release takes back. Nothing may keep a part of the body after that.
-// What bodies take beyond bodyStep each comes out of the client's share of Config.BodyMemory, as it arrives and not as it is
-// announced; Unavailable where there is no room for a while.
-func (a *API) readPooled(c *gin.Context) (body []byte, release func(), err error) {
-	buf := bodies.Get().(*[]byte)
-	who := clientOf(c)
-	place := a.room.enter(who)
-	var held int64
-	ask := func(more int64) error {
-		if err := a.room.take(c.Request.Context(), place, more); err != nil {
-			return err
-		}
-		held += more
-		return nil
-	}
-	body, err = readBodyInto((*buf)[:0], c.Request, ask)
-	release = func() {
-		if body != nil && cap(body) <= maxPooled {
-			*buf = body
-		}
-		bodies.Put(buf)
-		a.room.give(place, held)
-		a.room.leave(who, place)
-	}
-	if err == nil {
-		err = costOf(c).admit(c, body)
-	}
-	if err != nil {
-		release()
-		return nil, nil, err
-	}
-	return body, release, nil
-}
-
-// readKeyed is readPooled with the request's Idempotency-Key, whose fingerprint is that of the body.
-func (a *API) readKeyed(c *gin.Context) (body []byte, idem service.Idempotency, release func(), err error) {
-	if body, release, err = a.readPooled(c); err != nil {
-		return nil, idem, nil, err
-	}
-	if idem, err = idempotency(c, body); err != nil {
-		release()
-		return nil, idem, nil, err
-	}
-	return body, idem, release, nil
-}

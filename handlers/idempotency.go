@@ -3,6 +3,8 @@ package handlers
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"net/http"
 	"strconv"
@@ -85,4 +87,39 @@ func writeKept(c *gin.Context, a service.Accepted) {
 		c.Header("Idempotent-Replayed", "true")
 	}
 	c.Data(statusOf(a.Answer), jsonType, a.Answer.Bytes)
+}
+
+// idempotency reads the Idempotency-Key header. The fingerprint is that of the body as it was meant, after
+// decompression.
+func idempotency(c *gin.Context, body []byte) (service.Idempotency, error) {
+	values := c.Request.Header.Values("Idempotency-Key")
+	switch {
+	case len(values) == 0:
+		return service.Idempotency{}, nil
+	case len(values) > 1 || values[0] == "":
+		return service.Idempotency{}, models.NewError(models.InvalidIdempotencyKey)
+	}
+	sum := sha256.Sum256(body)
+	return service.Idempotency{Key: values[0], Fingerprint: hex.EncodeToString(sum[:]), Protocol: protocol}, nil
+}
+
+// readKeyed is readPooled with the request's Idempotency-Key, whose fingerprint is that of the body.
+func (a *API) readKeyed(c *gin.Context) (body []byte, idem service.Idempotency, release func(), err error) {
+	if body, release, err = a.readPooled(c); err != nil {
+		return nil, idem, nil, err
+	}
+	if idem, err = idempotency(c, body); err != nil {
+		release()
+		return nil, idem, nil, err
+	}
+	return body, idem, release, nil
+}
+
+// fingerprint is the SHA-256 of what makes up a request, hex.
+func fingerprint(parts ...string) string {
+	h := sha256.New()
+	for _, p := range parts {
+		h.Write([]byte(strconv.Itoa(len(p)) + ":" + p))
+	}
+	return hex.EncodeToString(h.Sum(nil))
 }

@@ -2,16 +2,11 @@ package handlers
 
 import (
 	"encoding/json"
-	"math"
 	"net/http"
-	"strconv"
-	"strings"
-	"time"
 
 	"github.com/gin-gonic/gin"
 
 	"github.com/neurod/neurod/handlers/render"
-	"github.com/neurod/neurod/internal/nearest"
 	"github.com/neurod/neurod/internal/service"
 	"github.com/neurod/neurod/models"
 )
@@ -97,14 +92,6 @@ func wantsDiagnostics(request json.RawMessage) bool {
 		} `json:"output"`
 	}
 	return json.Unmarshal(request, &r) == nil && r.Output.IncludeDiagnostics
-}
-
-func unix(t *time.Time) *int64 {
-	if t == nil {
-		return nil
-	}
-	s := t.Unix()
-	return &s
 }
 
 func errorOf(j *models.Job) *jobError {
@@ -249,88 +236,6 @@ func names[T ~string](list []T) []string {
 	out := make([]string, len(list))
 	for i, v := range list {
 		out[i] = string(v)
-	}
-	return out
-}
-
-// query reads query parameters and collects what is wrong with them.
-type query struct {
-	c     *gin.Context
-	wrong []models.FieldError
-}
-
-func (q *query) bad(name, code, message string) {
-	q.wrong = append(q.wrong, models.FieldError{Path: models.At(name), Code: code, Message: message})
-}
-
-// err names every wrong parameter; nil for none.
-func (q *query) err() error {
-	if len(q.wrong) == 0 {
-		return nil
-	}
-	return &models.Error{Code: models.InvalidParameter, Fields: q.wrong}
-}
-
-func (q *query) boolean(name string) bool {
-	switch strings.ToLower(q.c.Query(name)) {
-	case "", "false", "0":
-		return false
-	case "true", "1":
-		return true
-	}
-	q.bad(name, "not_boolean", "must be true or false")
-	return false
-}
-
-// timeout reads a number of seconds: DefaultWait when missing, clamped to MaxWait.
-func (q *query) timeout(name string) time.Duration {
-	text, given := q.c.GetQuery(name)
-	if !given {
-		return service.DefaultWait
-	}
-	s, err := strconv.ParseFloat(text, 64)
-	if err != nil || math.IsNaN(s) || math.IsInf(s, 0) || s < 0 {
-		q.bad(name, "out_of_range", "must be a number of seconds, not negative")
-		return 0
-	}
-	return time.Duration(min(s, service.MaxWait.Seconds()) * float64(time.Second))
-}
-
-func (q *query) integer(name string, fallback, least, most int) int {
-	text, given := q.c.GetQuery(name)
-	if !given {
-		return fallback
-	}
-	n, err := strconv.Atoi(text)
-	if err != nil || n < least || n > most {
-		q.bad(name, "out_of_range", "must be a whole number from "+strconv.Itoa(least)+" to "+strconv.Itoa(most))
-		return fallback
-	}
-	return n
-}
-
-// list reads a parameter that may be repeated or hold several values with commas between.
-func (q *query) list(name string, allowed ...string) []string {
-	var out []string
-	for _, text := range q.c.QueryArray(name) {
-		for value := range strings.SplitSeq(text, ",") {
-			if value = strings.TrimSpace(value); value == "" {
-				continue
-			}
-			known := false
-			for _, a := range allowed {
-				known = known || a == value
-			}
-			if !known {
-				text := "must be one of " + strings.Join(allowed, ", ")
-				if near := nearest.Name(value, allowed); near != "" {
-					text += `; did you mean "` + near + `"?`
-				}
-				q.bad(name, "not_allowed", text)
-				return nil
-			}
-			out = append(out, value)
-		}
 	}
 	return out
 }

@@ -1,13 +1,17 @@
 package handlers
 
 import (
+	"math"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
 	"github.com/neurod/neurod/handlers/middleware"
 	"github.com/neurod/neurod/internal/nearest"
+	"github.com/neurod/neurod/internal/service"
 	"github.com/neurod/neurod/models"
 )
 
@@ -63,4 +67,108 @@ func unknownName(what, name string, known []string) string {
 		text += ", which takes " + strings.Join(known, ", ")
 	}
 	return text
+}
+
+// query reads query parameters and collects what is wrong with them.
+type query struct {
+	c     *gin.Context
+	wrong []models.FieldError
+}
+
+func (q *query) bad(name, code, message string) {
+	q.wrong = append(q.wrong, models.FieldError{Path: models.At(name), Code: code, Message: message})
+}
+
+// err names every wrong parameter; nil for none.
+func (q *query) err() error {
+	if len(q.wrong) == 0 {
+		return nil
+	}
+	return &models.Error{Code: models.InvalidParameter, Fields: q.wrong}
+}
+
+func (q *query) boolean(name string) bool {
+	switch strings.ToLower(q.c.Query(name)) {
+	case "", "false", "0":
+		return false
+	case "true", "1":
+		return true
+	}
+	q.bad(name, "not_boolean", "must be true or false")
+	return false
+}
+
+// timeout reads a number of seconds: DefaultWait when missing, clamped to MaxWait.
+func (q *query) timeout(name string) time.Duration {
+	text, given := q.c.GetQuery(name)
+	if !given {
+		return service.DefaultWait
+	}
+	s, err := strconv.ParseFloat(text, 64)
+	if err != nil || math.IsNaN(s) || math.IsInf(s, 0) || s < 0 {
+		q.bad(name, "out_of_range", "must be a number of seconds, not negative")
+		return 0
+	}
+	return time.Duration(min(s, service.MaxWait.Seconds()) * float64(time.Second))
+}
+
+func (q *query) integer(name string, fallback, least, most int) int {
+	text, given := q.c.GetQuery(name)
+	if !given {
+		return fallback
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < least || n > most {
+		q.bad(name, "out_of_range", "must be a whole number from "+strconv.Itoa(least)+" to "+strconv.Itoa(most))
+		return fallback
+	}
+	return n
+}
+
+// list reads a parameter that may be repeated or hold several values with commas between.
+func (q *query) list(name string, allowed ...string) []string {
+	var out []string
+	for _, text := range q.c.QueryArray(name) {
+		for value := range strings.SplitSeq(text, ",") {
+			if value = strings.TrimSpace(value); value == "" {
+				continue
+			}
+			known := false
+			for _, a := range allowed {
+				known = known || a == value
+			}
+			if !known {
+				text := "must be one of " + strings.Join(allowed, ", ")
+				if near := nearest.Name(value, allowed); near != "" {
+					text += `; did you mean "` + near + `"?`
+				}
+				q.bad(name, "not_allowed", text)
+				return nil
+			}
+			out = append(out, value)
+		}
+	}
+	return out
+}
+
+// afterMS reads the time after which a list begins.
+func (q *query) afterMS() *int64 {
+	text, given := q.c.GetQuery("after_ms")
+	if !given {
+		return nil
+	}
+	after, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		q.bad("after_ms", "not_integer", "must be Unix time in milliseconds")
+	}
+	return &after
+}
+
+// newestFirst reads the order of a list.
+func (q *query) newestFirst() bool {
+	order := q.c.Query("order")
+	if order != "" && order != "asc" && order != "desc" {
+		q.bad("order", "not_allowed", "must be asc or desc")
+	}
+	return order == "desc"
 }

@@ -133,21 +133,6 @@ func (a *API) downloadModel(c *gin.Context) {
 	}
 }
 
-// hold takes room out of Config.BodyMemory for a file. Error: Unavailable where there is none for a while.
-func (a *API) hold(c *gin.Context, size int64) (release func(), err error) {
-	size = min(size, a.room.share)
-	who := clientOf(c)
-	place := a.room.enter(who)
-	if err := a.room.take(c.Request.Context(), place, size); err != nil {
-		a.room.leave(who, place)
-		return nil, err
-	}
-	return func() {
-		a.room.give(place, size)
-		a.room.leave(who, place)
-	}, nil
-}
-
 // rangeWriter keeps the text of a refused range back, so that the error can be written in the family's shape.
 type rangeWriter struct {
 	gin.ResponseWriter

@@ -2,8 +2,6 @@ package handlers
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"mime"
 	"net/http"
@@ -71,23 +69,6 @@ func sessionOfModel(s models.Session) sessionFields {
 		out.Decode = &liveFields{d.Paradigm, d.Model, float64(d.WindowMS) / 1000, float64(d.HopMS) / 1000, d.Stimulus, d.Intents, d.Alignment}
 	}
 	return out
-}
-
-// instant writes the time at which a session begins or ends, with milliseconds where there are any: the document has whole
-// seconds, and its windows have milliseconds.
-func instant(t time.Time) string {
-	if t = t.UTC(); t.Nanosecond()/int(time.Millisecond) == 0 {
-		return rfc3339(t)
-	}
-	return t.Format("2006-01-02T15:04:05.000Z07:00")
-}
-
-func instantp(t *time.Time) *string {
-	if t == nil {
-		return nil
-	}
-	s := instant(*t)
-	return &s
 }
 
 // createSession is POST /v1/sessions.
@@ -263,15 +244,6 @@ func ms(v *int64) string {
 	return strconv.FormatInt(*v, 10)
 }
 
-// fingerprint is the SHA-256 of what makes up a request, hex.
-func fingerprint(parts ...string) string {
-	h := sha256.New()
-	for _, p := range parts {
-		h.Write([]byte(strconv.Itoa(len(p)) + ":" + p))
-	}
-	return hex.EncodeToString(h.Sum(nil))
-}
-
 // respondIngested is the document's answer to a batch.
 func respondIngested(i service.Ingested) models.Answer {
 	if i.Duplicate {
@@ -411,28 +383,6 @@ func appendArray[T any](b []byte, list []T, one func([]byte, *T) []byte) []byte 
 		b = one(b, &list[i])
 	}
 	return append(b, "]\n"...)
-}
-
-// afterMS reads the time after which a list begins.
-func (q *query) afterMS() *int64 {
-	text, given := q.c.GetQuery("after_ms")
-	if !given {
-		return nil
-	}
-	after, err := strconv.ParseInt(text, 10, 64)
-	if err != nil {
-		q.bad("after_ms", "not_integer", "must be Unix time in milliseconds")
-	}
-	return &after
-}
-
-// newestFirst reads the order of a list.
-func (q *query) newestFirst() bool {
-	order := q.c.Query("order")
-	if order != "" && order != "asc" && order != "desc" {
-		q.bad("order", "not_allowed", "must be asc or desc")
-	}
-	return order == "desc"
 }
 
 // linkNext names the next page of a list, which is this one with a parameter set (RFC 8288).
