@@ -90,7 +90,14 @@ func (a *accountsAPI) call(t *testing.T, method, path, credential, body string) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	out := answer{status: res.StatusCode, header: res.Header, raw: string(b)}
+	return answerOf(t, res.StatusCode, res.Header, b)
+}
+
+// answerOf reads an answer of JSON.
+func answerOf(t *testing.T, status int, header http.Header, b []byte) answer {
+	t.Helper()
+	out := answer{status: status, header: header, raw: string(b)}
+	var err error
 	switch {
 	case len(b) == 0:
 	case b[0] == '[':
@@ -99,7 +106,7 @@ func (a *accountsAPI) call(t *testing.T, method, path, credential, body string) 
 		err = json.Unmarshal(b, &out.body)
 	}
 	if err != nil {
-		t.Fatalf("%s %s answered %q: %v", method, path, b, err)
+		t.Fatalf("answered %q: %v", b, err)
 	}
 	return out
 }
