@@ -294,7 +294,7 @@ func TestAutoNeverGuesses(t *testing.T) {
 			var fault *decoders.Error
 			switch {
 			case errors.As(err, &fault):
-				if fault.Code == decoders.CodeMontageMismatch && !strings.Contains(fault.Message, "no EEG channel") || fault.Code == decoders.CodeModelNotFound {
+				if fault.Code == decoders.CodeMontageMismatch && !strings.Contains(fault.Message, "no channel that is known to be EEG") || fault.Code == decoders.CodeModelNotFound {
 					t.Errorf("%s: %v", file, err)
 				}
 			case screen && out.ParadigmDetected != "ssvep":
