@@ -496,7 +496,7 @@ func TestATaskIsNotEnqueuedTwice(t *testing.T) {
 	}
 	defer repo.Close()
 	for range 5 { // the reconciler looks again and finds it waiting
-		if _, err := repo.Rouse(context.Background(), []string{id}); err != nil {
+		if _, err := repo.MakeDue(context.Background(), []string{id}); err != nil {
 			t.Fatal(err)
 		}
 		until(t, "the reconciler to look", func() bool {

@@ -123,7 +123,7 @@ func (r *reconciler) refill(ctx context.Context) error {
 		return nil // logged once, when Redis went away
 	}
 	if lost {
-		n, err := r.store.Rouse(ctx, nil)
+		n, err := r.store.MakeDue(ctx, nil)
 		if err != nil {
 			r.epoch = "" // look again
 			return fmt.Errorf("rouse: %w", err)
@@ -209,7 +209,7 @@ func (r *reconciler) sweep(ctx context.Context, l lists) error {
 		if err := sweep.Run(ctx, r.redis, []string{queueKey(q, "active"), queueKey(q, "lease")}, args...).Err(); err != nil {
 			return fmt.Errorf("sweep: %w", err)
 		}
-		if _, err := r.store.Rouse(ctx, ids); err != nil {
+		if _, err := r.store.MakeDue(ctx, ids); err != nil {
 			return fmt.Errorf("rouse: %w", err)
 		}
 		r.log.Info("removed tasks of dead workers", "queue", q, "tasks", len(tasks))
@@ -297,7 +297,7 @@ func (r *reconciler) again(ctx context.Context, due []store.Due) error {
 	for i, d := range due {
 		ids[i] = d.ID
 	}
-	_, err := r.store.Rouse(ctx, ids)
+	_, err := r.store.MakeDue(ctx, ids)
 	return err
 }
 

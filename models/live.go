@@ -34,12 +34,15 @@ type SessionDecode struct {
 // ID returns the decode's public id.
 func (d SessionDecode) ID() string { return fmt.Sprintf("dec_%s_%d", d.SessionID, d.DecodeIndex) }
 
-// SessionStretch is a contiguous stretch of samples before the session's tail.
-type SessionStretch struct {
+// SessionSegment is a contiguous range of samples before the session's tail, a row of session_stretches.
+type SessionSegment struct {
 	SessionID   string
 	StartSample int64
 	EndSample   int64
 }
+
+// TableName implements gorm's naming.
+func (SessionSegment) TableName() string { return "session_stretches" }
 
 // SessionAlignment is around which mean the clips of a session lie that were decoded live so far, for the model that decodes
 // them. It is written in the transaction that notes the batches as seen, so that whoever goes on with the session goes on from

@@ -8,11 +8,11 @@ import (
 	"github.com/neurod/neurod/models"
 )
 
-// TestCoverIsASetOfSamples holds stretches to a plain set of samples.
+// TestCoverIsASetOfSamples holds segments to a plain set of samples.
 func TestCoverIsASetOfSamples(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		var list []models.Stretch
+		var list []models.Segment
 		set := map[int64]bool{}
 		for range rapid.IntRange(1, 20).Draw(t, "batches") {
 			start := rapid.Int64Range(-30, 60).Draw(t, "start")
@@ -23,20 +23,20 @@ func TestCoverIsASetOfSamples(t *testing.T) {
 					there++
 				}
 			}
-			if got := models.Overlap(list, models.Stretch{Start: start, End: end}); got != there {
+			if got := models.Overlap(list, models.Segment{Start: start, End: end}); got != there {
 				t.Fatalf("[%d, %d) overlaps %v by %d, want %d", start, end, list, got, there)
 			}
-			list = models.Cover(list, models.Stretch{Start: start, End: end})
+			list = models.Cover(list, models.Segment{Start: start, End: end})
 			for i := start; i < end; i++ {
 				set[i] = true
 			}
 			n := int64(0)
 			for i, s := range list {
 				if s.End <= s.Start {
-					t.Fatalf("empty stretch in %v", list)
+					t.Fatalf("empty segment in %v", list)
 				}
 				if i > 0 && s.Start <= list[i-1].End {
-					t.Fatalf("stretches overlap or touch: %v", list)
+					t.Fatalf("segments overlap or touch: %v", list)
 				}
 				for k := s.Start; k < s.End; k++ {
 					if !set[k] {
@@ -54,7 +54,7 @@ func TestCoverIsASetOfSamples(t *testing.T) {
 
 func TestPlaceContinuesWithoutASeam(t *testing.T) {
 	t.Parallel()
-	list := []models.Stretch{{Start: 0, End: 256}, {Start: 512, End: 768}}
+	list := []models.Segment{{Start: 0, End: 256}, {Start: 512, End: 768}}
 	for _, c := range []struct {
 		name              string
 		at, samples, want int64

@@ -179,11 +179,11 @@ func (s Session) EndsBy(now time.Time) time.Time {
 func (s Session) Pending() int { return s.BatchCount - s.SeenCount }
 
 // Tail returns the last contiguous stretch of samples, and false before the first batch.
-func (s Session) Tail() (Stretch, bool) {
+func (s Session) Tail() (Segment, bool) {
 	if s.TailStart == nil || s.TailEnd == nil {
-		return Stretch{}, false
+		return Segment{}, false
 	}
-	return Stretch{Start: *s.TailStart, End: *s.TailEnd}, true
+	return Segment{Start: *s.TailStart, End: *s.TailEnd}, true
 }
 
 // Ending reports whether the session takes no more samples.
@@ -268,7 +268,7 @@ func (g Grid) Over(start, end int64) (first, last int64) {
 }
 
 // Completes reports whether some window that overlaps the samples [start, end) has all its samples in a stretch.
-func (g Grid) Completes(start, end int64, t Stretch) bool {
+func (g Grid) Completes(start, end int64, t Segment) bool {
 	first, last := g.Over(start, end)
 	for k := first; k <= last; k++ {
 		if at := g.Start(k); at >= t.Start && at+g.Samples() <= t.End {
@@ -279,7 +279,7 @@ func (g Grid) Completes(start, end int64, t Stretch) bool {
 }
 
 // Completes reports whether samples [start, end), which lie in a stretch, may make a window or a live decode complete.
-func (s Session) Completes(start, end int64, t Stretch) bool {
+func (s Session) Completes(start, end int64, t Segment) bool {
 	if s.WindowGrid().Completes(start, end, t) {
 		return true
 	}

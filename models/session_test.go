@@ -54,7 +54,7 @@ func TestCompletes(t *testing.T) {
 		if rapid.Bool().Draw(t, "live") {
 			s.Decode = &models.LiveDecode{WindowMS: rapid.IntRange(500, 4000).Draw(t, "window"), HopMS: rapid.IntRange(100, 4000).Draw(t, "decode hop")}
 		}
-		stretch := models.Stretch{Start: rapid.Int64Range(-2000, 2000).Draw(t, "start")}
+		stretch := models.Segment{Start: rapid.Int64Range(-2000, 2000).Draw(t, "start")}
 		stretch.End = stretch.Start + rapid.Int64Range(1, 3000).Draw(t, "length")
 		start := rapid.Int64Range(stretch.Start, stretch.End-1).Draw(t, "from")
 		end := rapid.Int64Range(start+1, stretch.End).Draw(t, "to")

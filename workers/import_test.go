@@ -95,7 +95,7 @@ type result struct {
 	Batches []models.SampleBatch
 	Windows []models.FeatureWindow
 	Events  []models.SessionMark
-	Gaps    []models.Stretch
+	Gaps    []models.Segment
 }
 
 func readResult(t testing.TB, s *store.Store, ses models.Session) result {
@@ -120,7 +120,7 @@ func readResult(t testing.TB, s *store.Store, ses models.Session) result {
 	fail(err)
 	r.Events, err = s.SessionEvents(ctx, ses.ProjectID, ses.ID, 0, 10_000)
 	fail(err)
-	r.Gaps, err = s.Stretches(ctx, r.Session, 100)
+	r.Gaps, err = s.Segments(ctx, r.Session, 100)
 	fail(err)
 	return r
 }
@@ -249,7 +249,7 @@ func TestImportLeavesOutUnusableSamples(t *testing.T) {
 			t.Fatal(err)
 		}
 		got := readResult(t, s, ses)
-		want := []models.Stretch{{Start: 0, End: 500}, {Start: 501, End: 900}, {Start: 910, End: 2000}}
+		want := []models.Segment{{Start: 0, End: 500}, {Start: 501, End: 900}, {Start: 910, End: 2000}}
 		if d := cmp.Diff(want, got.Gaps); d != "" {
 			t.Errorf("stretches (-want +got):\n%s", d)
 		}

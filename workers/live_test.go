@@ -83,7 +83,7 @@ var alignedCatalog = sync.OnceValues(func() (*catalog.Catalog, error) {
 type memory struct {
 	ses       models.Session
 	batches   []models.SampleBatch // by Seq
-	cover     []models.Stretch
+	cover     []models.Segment
 	windows   map[int64]string
 	decodes   map[int64]string
 	order     []int64 // of decodes
@@ -108,7 +108,7 @@ func (m *memory) accept(b models.SampleBatch) {
 	m.batches = append(m.batches, b)
 	m.ses.BatchCount++
 	m.ses.LongestBatch = max(m.ses.LongestBatch, b.EndSample-b.StartSample)
-	m.cover = models.Cover(m.cover, models.Stretch{Start: b.StartSample, End: b.EndSample})
+	m.cover = models.Cover(m.cover, models.Segment{Start: b.StartSample, End: b.EndSample})
 	for _, t := range m.cover {
 		if t.Start <= b.StartSample && b.EndSample <= t.End && idle && !m.ses.Completes(b.StartSample, b.EndSample, t) {
 			m.ses.SeenCount = m.ses.BatchCount

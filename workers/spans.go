@@ -10,10 +10,10 @@ type span struct{ first, last int64 }
 
 // spansOf returns the windows that overlap batches, joined where they meet.
 func spansOf(g models.Grid, batches []models.SampleBatch) []span {
-	var list []models.Stretch
+	var list []models.Segment
 	for _, b := range batches {
 		if first, last := g.Over(b.StartSample, b.EndSample); first <= last {
-			list = models.Cover(list, models.Stretch{Start: first, End: last + 1})
+			list = models.Cover(list, models.Segment{Start: first, End: last + 1})
 		}
 	}
 	out := make([]span, len(list))
@@ -24,17 +24,17 @@ func spansOf(g models.Grid, batches []models.SampleBatch) []span {
 }
 
 // rangesOf returns the samples of windows.
-func rangesOf(g models.Grid, spans []span) []models.Stretch {
-	out := make([]models.Stretch, len(spans))
+func rangesOf(g models.Grid, spans []span) []models.Segment {
+	out := make([]models.Segment, len(spans))
 	for i, s := range spans {
-		out[i] = models.Stretch{Start: g.Start(s.first), End: g.Start(s.last) + g.Samples()}
+		out[i] = models.Segment{Start: g.Start(s.first), End: g.Start(s.last) + g.Samples()}
 	}
 	return out
 }
 
 // merge joins ranges that overlap or meet, so that no sample is loaded twice.
-func merge(ranges []models.Stretch) []models.Stretch {
-	var out []models.Stretch
+func merge(ranges []models.Segment) []models.Segment {
+	var out []models.Segment
 	for _, r := range ranges {
 		out = models.Cover(out, r)
 	}

@@ -317,7 +317,7 @@ func (s *Sessions) Status(ctx context.Context, p models.Principal, id string) (S
 	if err != nil {
 		return Status{}, err
 	}
-	found, err := s.cfg.Store.Stretches(ctx, ses, maxGaps+2) // one more stretch than gaps between them
+	found, err := s.cfg.Store.Segments(ctx, ses, maxGaps+2) // one more stretch than gaps between them
 	if err != nil {
 		return Status{}, unavailable(err)
 	}

@@ -108,7 +108,7 @@ type SessionFinder interface {
 type IngestStore interface {
 	IngestBatch(ctx context.Context, in store.Ingest) (store.Ingested, error)
 	HasBatch(ctx context.Context, sessionID, batchID string) (bool, error)
-	Stretches(ctx context.Context, ses models.Session, limit int) ([]models.Stretch, error)
+	Segments(ctx context.Context, ses models.Session, limit int) ([]models.Segment, error)
 }
 
 // ImportStore takes recordings and events.

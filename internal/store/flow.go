@@ -49,12 +49,12 @@ type flowFound struct {
 	decodes   map[indexed]bool
 	held      map[Attempt]bool // attempts that run
 	record    *models.IdempotencyRecord
-	stretches map[string][]models.Stretch // in the order of their start
+	segments map[string][]models.Segment // in the order of their start
 }
 
 func newFlowFound() *flowFound {
 	return &flowFound{sessions: map[string]*models.Session{}, open: map[string]bool{}, batches: map[batchName]models.SampleBatch{},
-		windows: map[indexed]bool{}, decodes: map[indexed]bool{}, held: map[Attempt]bool{}, stretches: map[string][]models.Stretch{}}
+		windows: map[indexed]bool{}, decodes: map[indexed]bool{}, held: map[Attempt]bool{}, segments: map[string][]models.Segment{}}
 }
 
 // flowWrite is what a flow writes.
@@ -66,20 +66,20 @@ type flowWrite struct {
 	// alignments replace those of their sessions, which are different ones.
 	alignments []models.SessionAlignment
 	sessions   []*models.Session // as they stand now
-	gone       []models.SessionStretch
-	fresh      []models.SessionStretch
+	gone       []models.SessionSegment
+	fresh      []models.SessionSegment
 	record     *models.IdempotencyRecord
 }
 
 // flowTx is a flow's transaction on one of the databases.
 type flowTx interface {
 	read(ctx context.Context, r *flowRead) (*flowFound, error)
-	// stretches returns the stretches that touch the samples given.
-	stretches(ctx context.Context, spans []span) (map[string][]models.Stretch, error)
+	// segments returns the segments that touch the samples given.
+	segments(ctx context.Context, spans []span) (map[string][]models.Segment, error)
 	write(ctx context.Context, w *flowWrite) error
 }
 
-// decision says what a flow does with what it found. reach names the stretches that decide needs beside the tails; nil for
+// decision says what a flow does with what it found. reach names the segments that decide needs beside the tails; nil for
 // none. Both may run twice, in another transaction.
 type decision struct {
 	reach  func(*flowFound) []span
@@ -93,7 +93,7 @@ func (d decision) run(ctx context.Context, tx flowTx, r *flowRead) error {
 	}
 	if d.reach != nil {
 		if spans := d.reach(found); len(spans) > 0 {
-			if found.stretches, err = tx.stretches(ctx, spans); err != nil {
+			if found.segments, err = tx.segments(ctx, spans); err != nil {
 				return err
 			}
 		}

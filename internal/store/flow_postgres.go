@@ -194,12 +194,12 @@ func (t pgFlowTx) indexes(b *pgx.Batch, wanted []indexed, into map[indexed]bool,
 		JOIN `+table+` t ON t.session_id = w.session_id AND t.`+column+` = w.k`, ids, indexes)
 }
 
-func (t pgFlowTx) stretches(ctx context.Context, spans []span) (map[string][]models.Stretch, error) {
-	out := map[string][]models.Stretch{}
+func (t pgFlowTx) segments(ctx context.Context, spans []span) (map[string][]models.Segment, error) {
+	out := map[string][]models.Segment{}
 	b := &pgx.Batch{}
 	each(b, func(row pgx.CollectableRow) error {
 		var id string
-		var s models.Stretch
+		var s models.Segment
 		err := row.Scan(&id, &s.Start, &s.End)
 		out[id] = append(out[id], s)
 		return err
@@ -218,12 +218,12 @@ func (t pgFlowTx) write(ctx context.Context, w *flowWrite) error {
 	queueAlignments(b, w.alignments)
 	queueSessions(b, w.sessions)
 	if len(w.gone) > 0 {
-		ids, _, ends := stretchArrays(w.gone)
+		ids, _, ends := segmentArrays(w.gone)
 		b.Queue(`DELETE FROM session_stretches t USING unnest($1::text[], $2::bigint[]) AS g(session_id, end_sample)
 			WHERE t.session_id = g.session_id AND t.end_sample = g.end_sample`, ids, ends)
 	}
 	if len(w.fresh) > 0 {
-		ids, starts, ends := stretchArrays(w.fresh)
+		ids, starts, ends := segmentArrays(w.fresh)
 		b.Queue(`INSERT INTO session_stretches (session_id, start_sample, end_sample) SELECT * FROM unnest($1::text[], $2::bigint[], $3::bigint[])`,
 			ids, starts, ends)
 	}
@@ -235,7 +235,7 @@ func (t pgFlowTx) write(ctx context.Context, w *flowWrite) error {
 	return t.send(ctx, b)
 }
 
-func stretchArrays(list []models.SessionStretch) (ids []string, starts, ends []int64) {
+func segmentArrays(list []models.SessionSegment) (ids []string, starts, ends []int64) {
 	for _, s := range list {
 		ids, starts, ends = append(ids, s.SessionID), append(starts, s.StartSample), append(ends, s.EndSample)
 	}

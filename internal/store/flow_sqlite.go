@@ -82,15 +82,15 @@ func (t liteFlow) read(_ context.Context, r *flowRead) (*flowFound, error) {
 	return f, nil
 }
 
-func (t liteFlow) stretches(_ context.Context, spans []span) (map[string][]models.Stretch, error) {
-	out := map[string][]models.Stretch{}
+func (t liteFlow) segments(_ context.Context, spans []span) (map[string][]models.Segment, error) {
+	out := map[string][]models.Segment{}
 	for _, s := range spans {
-		var found []models.SessionStretch
+		var found []models.SessionSegment
 		if err := t.tx.Where("session_id = ? AND end_sample >= ? AND start_sample <= ?", s.session, s.first, s.last).Order("end_sample").Find(&found).Error; err != nil {
 			return nil, err
 		}
 		for _, f := range found {
-			out[s.session] = append(out[s.session], models.Stretch{Start: f.StartSample, End: f.EndSample})
+			out[s.session] = append(out[s.session], models.Segment{Start: f.StartSample, End: f.EndSample})
 		}
 	}
 	return out, nil
@@ -140,7 +140,7 @@ func (t liteFlow) write(_ context.Context, w *flowWrite) error {
 		}
 	}
 	for _, g := range w.gone {
-		if err := t.tx.Where("session_id = ? AND end_sample = ?", g.SessionID, g.EndSample).Delete(&models.SessionStretch{}).Error; err != nil {
+		if err := t.tx.Where("session_id = ? AND end_sample = ?", g.SessionID, g.EndSample).Delete(&models.SessionSegment{}).Error; err != nil {
 			return err
 		}
 	}

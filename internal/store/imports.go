@@ -168,9 +168,9 @@ const (
 	batchesChunk = 4
 )
 
-// advance moves a session over a round and gives what the round writes its numbers. It returns the stretches that the
+// advance moves a session over a round and gives what the round writes its numbers. It returns the segments that the
 // session's tail leaves behind.
-func (r *ImportRound) advance(ses *models.Session) (left []models.SessionStretch) {
+func (r *ImportRound) advance(ses *models.Session) (left []models.SessionSegment) {
 	for i := range r.Batches {
 		b := &r.Batches[i]
 		b.Seq, b.JobID, b.CreatedAt = ses.BatchCount+i, r.ID, utc(b.CreatedAt)
@@ -181,7 +181,7 @@ func (r *ImportRound) advance(ses *models.Session) (left []models.SessionStretch
 		if t, ok := ses.Tail(); ok && t.End == start {
 			start = t.Start
 		} else if ok {
-			left = append(left, models.SessionStretch{SessionID: ses.ID, StartSample: t.Start, EndSample: t.End})
+			left = append(left, models.SessionSegment{SessionID: ses.ID, StartSample: t.Start, EndSample: t.End})
 		}
 		ses.TailStart, ses.TailEnd = &start, &end
 	}

@@ -84,7 +84,7 @@ func (s *Store) ingestMany(ctx context.Context, calls []*Ingest) ([]ingestOutcom
 	return out, err
 }
 
-// reachOf returns the stretches that batches may touch which do not lie at the end of what their session has.
+// reachOf returns the segments that batches may touch which do not lie at the end of what their session has.
 func reachOf(f *flowFound, calls []*Ingest) []span {
 	reach := map[string]span{}
 	for _, in := range calls {
@@ -98,7 +98,7 @@ func reachOf(f *flowFound, calls []*Ingest) []span {
 		}
 		at, margin := ses.SampleAt(in.Batch.StartMS), 2*ses.SeamSamples(in.Samples)
 		if at-margin >= tail.Start {
-			continue // all other stretches end before the tail begins
+			continue // all other segments end before the tail begins
 		}
 		lo, hi := at-margin, at+in.Samples+margin
 		if r, ok := reach[ses.ID]; ok {
@@ -149,14 +149,14 @@ func decideIngest(f *flowFound, calls []*Ingest) (*flowWrite, []ingestOutcome) {
 		}
 		c := covers[ses.ID]
 		if c == nil {
-			c = newCover(ses, f.stretches[ses.ID])
+			c = newCover(ses, f.segments[ses.ID])
 			covers[ses.ID] = c
 		}
 		b.StartSample = models.Place(c.now, ses.SampleAt(b.StartMS), in.Samples, ses.SeamSamples(in.Samples))
 		b.EndSample = b.StartSample + in.Samples
-		o.out.First, o.out.Overlap = ses.BatchCount == 0, models.Overlap(c.now, models.Stretch{Start: b.StartSample, End: b.EndSample})
+		o.out.First, o.out.Overlap = ses.BatchCount == 0, models.Overlap(c.now, models.Segment{Start: b.StartSample, End: b.EndSample})
 		ses.OverlapCount += o.out.Overlap
-		c.now = models.Cover(c.now, models.Stretch{Start: b.StartSample, End: b.EndSample})
+		c.now = models.Cover(c.now, models.Segment{Start: b.StartSample, End: b.EndSample})
 		idle := ses.Pending() == 0 && (o.out.Overlap == in.Samples || !ses.Completes(b.StartSample, b.EndSample, c.around(b.StartSample)))
 		if !ses.JobOpen || ses.JobID == nil || !f.open[*ses.JobID] { // a job that failed or was canceled never closed itself
 			job := in.Job
@@ -198,13 +198,13 @@ func (o *ingestOutcome) keep(w *flowWrite, in *Ingest) {
 	}
 }
 
-// cover is what is known of the stretches of a session while batches are added.
+// cover is what is known of the segments of a session while batches are added.
 type cover struct {
-	loaded []models.Stretch // as they are in the table
-	now    []models.Stretch // with the tail
+	loaded []models.Segment // as they are in the table
+	now    []models.Segment // with the tail
 }
 
-func newCover(ses *models.Session, loaded []models.Stretch) *cover {
+func newCover(ses *models.Session, loaded []models.Segment) *cover {
 	c := &cover{loaded: loaded, now: slices.Clone(loaded)}
 	if tail, ok := ses.Tail(); ok {
 		c.now = append(c.now, tail)
@@ -212,9 +212,9 @@ func newCover(ses *models.Session, loaded []models.Stretch) *cover {
 	return c
 }
 
-// around returns the stretch that a sample lies in.
-func (c *cover) around(sample int64) models.Stretch {
-	i, _ := slices.BinarySearchFunc(c.now, sample, func(t models.Stretch, at int64) int { return cmp.Compare(t.End, at+1) })
+// around returns the segment that a sample lies in.
+func (c *cover) around(sample int64) models.Segment {
+	i, _ := slices.BinarySearchFunc(c.now, sample, func(t models.Segment, at int64) int { return cmp.Compare(t.End, at+1) })
 	return c.now[i]
 }
 
@@ -223,8 +223,8 @@ func (c *cover) settle(ses *models.Session, w *flowWrite) {
 	last := len(c.now) - 1
 	tail := c.now[last]
 	ses.TailStart, ses.TailEnd = &tail.Start, &tail.End
-	row := func(s models.Stretch) models.SessionStretch {
-		return models.SessionStretch{SessionID: ses.ID, StartSample: s.Start, EndSample: s.End}
+	row := func(s models.Segment) models.SessionSegment {
+		return models.SessionSegment{SessionID: ses.ID, StartSample: s.Start, EndSample: s.End}
 	}
 	for _, s := range c.loaded {
 		if !slices.Contains(c.now[:last], s) {
@@ -238,16 +238,16 @@ func (c *cover) settle(ses *models.Session, w *flowWrite) {
 	}
 }
 
-// Stretches returns the contiguous stretches of a session's samples in order, the first limit of them. What lies between
+// Segments returns the contiguous segments of a session's samples in order, the first limit of them. What lies between
 // two is a gap.
-func (s *Store) Stretches(ctx context.Context, ses models.Session, limit int) ([]models.Stretch, error) {
-	var rows []models.SessionStretch
+func (s *Store) Segments(ctx context.Context, ses models.Session, limit int) ([]models.Segment, error) {
+	var rows []models.SessionSegment
 	if err := s.read(ctx).Where("session_id = ?", ses.ID).Order("end_sample").Limit(limit).Find(&rows).Error; err != nil {
 		return nil, translate(err)
 	}
-	out := make([]models.Stretch, 0, len(rows)+1)
+	out := make([]models.Segment, 0, len(rows)+1)
 	for _, r := range rows {
-		out = append(out, models.Stretch{Start: r.StartSample, End: r.EndSample})
+		out = append(out, models.Segment{Start: r.StartSample, End: r.EndSample})
 	}
 	if tail, ok := ses.Tail(); ok && len(out) < limit {
 		out = append(out, tail)

@@ -66,8 +66,8 @@ type Jobs interface {
 	Due(ctx context.Context, class Class, limit int) ([]Due, error)
 	// Bump raises the seq of jobs that are still queued with the seq given, and returns those with their new seq.
 	Bump(ctx context.Context, jobs []Due) ([]Due, error)
-	// Rouse makes queued jobs due now: those with the ids given, or all when ids is nil.
-	Rouse(ctx context.Context, ids []string) (int, error)
+	// MakeDue makes queued jobs due now: those with the ids given, or all when ids is nil.
+	MakeDue(ctx context.Context, ids []string) (int, error)
 	// Orphan ends the leases of all running jobs at once: for the start of the only process of a database.
 	Orphan(ctx context.Context) (int, error)
 

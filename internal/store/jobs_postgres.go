@@ -730,7 +730,7 @@ func (j *postgresJobs) Bump(ctx context.Context, jobs []Due) ([]Due, error) {
 	return due, err
 }
 
-func (j *postgresJobs) Rouse(ctx context.Context, ids []string) (int, error) {
+func (j *postgresJobs) MakeDue(ctx context.Context, ids []string) (int, error) {
 	query := `WITH asleep AS (SELECT id FROM jobs WHERE state = 'queued' AND next_check < 'infinity' AND items_total = 0 AND next_check > now() AND ` + noFlush + `%s
 			ORDER BY id FOR UPDATE SKIP LOCKED)
 		UPDATE jobs SET next_check = now() WHERE id IN (SELECT id FROM asleep)`

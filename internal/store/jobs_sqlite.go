@@ -614,7 +614,7 @@ func (j *sqliteJobs) Bump(ctx context.Context, jobs []Due) (bumped []Due, err er
 	return bumped, err
 }
 
-func (j *sqliteJobs) Rouse(ctx context.Context, ids []string) (n int, err error) {
+func (j *sqliteJobs) MakeDue(ctx context.Context, ids []string) (n int, err error) {
 	err = j.writeRelaxed(ctx, func(tx liteTx) (err error) {
 		at := now()
 		query, args := "UPDATE jobs SET next_check = ? WHERE state = 'queued' AND items_total = 0 AND next_check > ?", []any{at, at}

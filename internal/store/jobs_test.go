@@ -528,15 +528,15 @@ func TestDueHandsEachJobToOneCaller(t *testing.T) {
 		if len(seen) != 30 {
 			t.Errorf("%d jobs were due, want 30", len(seen))
 		}
-		if n, err := j.Rouse(ctx, []string{later.ID}); err != nil || n != 1 {
-			t.Errorf("Rouse of one = %d, %v", n, err)
+		if n, err := j.MakeDue(ctx, []string{later.ID}); err != nil || n != 1 {
+			t.Errorf("MakeDue of one = %d, %v", n, err)
 		}
-		if n, err := j.Rouse(ctx, nil); err != nil || n != 30 {
-			t.Errorf("Rouse of all = %d, %v; want the 30 others, not the batch", n, err)
+		if n, err := j.MakeDue(ctx, nil); err != nil || n != 30 {
+			t.Errorf("MakeDue of all = %d, %v; want the 30 others, not the batch", n, err)
 		}
 		due, err := j.Due(ctx, store.Class{}, 100)
 		if err != nil || len(due) != 21 {
-			t.Fatalf("due after Rouse: %d, %v; want 21", len(due), err)
+			t.Fatalf("due after MakeDue: %d, %v; want 21", len(due), err)
 		}
 		bumped, err := j.Bump(ctx, append(slices.Clone(due), store.Due{ID: a.Jobs[1].ID, Seq: 7}))
 		if err != nil || len(bumped) != 21 || bumped[0].Seq != 1 {

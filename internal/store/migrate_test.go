@@ -46,7 +46,7 @@ var entities = map[string]any{
 	"audit_records":   models.AuditRecord{},
 	"audit_events":    models.AuditEvent{},
 
-	"session_stretches": models.SessionStretch{},
+	"session_stretches": models.SessionSegment{},
 	"session_decodes":   models.SessionDecode{},
 
 	"session_alignments": models.SessionAlignment{},
@@ -273,17 +273,17 @@ func TestSessionsAreCarriedOver(t *testing.T) {
 		if _, err := s.Migrate(ctx, "up"); err != nil {
 			t.Fatal(err)
 		}
-		for id, want := range map[string][]models.Stretch{"a": {{Start: -50, End: -10}, {Start: 0, End: 150}, {Start: 300, End: 420}}, "b": {}} {
+		for id, want := range map[string][]models.Segment{"a": {{Start: -50, End: -10}, {Start: 0, End: 150}, {Start: 300, End: 420}}, "b": {}} {
 			ses, err := s.Session(ctx, "p", id)
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, err := s.Stretches(ctx, ses, 100)
+			got, err := s.Segments(ctx, ses, 100)
 			if err != nil {
 				t.Fatal(err)
 			}
 			if d := cmp.Diff(want, got); d != "" {
-				t.Errorf("stretches of %s (-want +got):\n%s", id, d)
+				t.Errorf("segments of %s (-want +got):\n%s", id, d)
 			}
 			if waits := map[string]int{"a": 2, "b": 0}[id]; ses.Pending() != waits || ses.LastSeq != 7 || ses.JitterMS != 1 {
 				t.Errorf("%s: %d batches wait, want %d; %+v", id, ses.Pending(), waits, ses)

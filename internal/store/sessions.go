@@ -23,7 +23,7 @@ import (
 //     same lock under which a batch finds it open or makes the next one: no batch is left without a job.
 //   - Windows and decodes are written under the lock and only while the writer's attempt still holds its job; the
 //     primary key (session, index) lets each be written once.
-//   - The stretches of samples are disjoint and do not touch; the last one is the session's tail.
+//   - The segments of samples are disjoint and do not touch; the last one is the session's tail.
 
 var (
 	// ErrSessionClosed says that the session takes no more samples.

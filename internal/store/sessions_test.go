@@ -286,9 +286,9 @@ func TestBatchesFindTheirPlace(t *testing.T) {
 	})
 }
 
-// TestStretchesAreWhatWasRecorded ingests batches at random, many at once, and holds the stretches of their session to the
+// TestSegmentsAreWhatWasRecorded ingests batches at random, many at once, and holds the segments of their session to the
 // samples that were stored.
-func TestStretchesAreWhatWasRecorded(t *testing.T) {
+func TestSegmentsAreWhatWasRecorded(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
 	testkit.Stores(t, func(t *testing.T, s *store.Store) {
@@ -316,16 +316,16 @@ func TestStretchesAreWhatWasRecorded(t *testing.T) {
 				if err != nil || len(stored) != n || got.BatchCount != n {
 					t.Fatalf("%d of %d batches: %v", len(stored), n, err)
 				}
-				var want []models.Stretch
+				var want []models.Segment
 				for _, b := range stored {
-					want = models.Cover(want, models.Stretch{Start: b.StartSample, End: b.EndSample})
+					want = models.Cover(want, models.Segment{Start: b.StartSample, End: b.EndSample})
 				}
-				found, err := s.Stretches(ctx, got, 1000)
+				found, err := s.Segments(ctx, got, 1000)
 				if err != nil {
 					t.Fatal(err)
 				}
 				if d := cmp.Diff(want, found); d != "" {
-					t.Fatalf("stretches (-stored +known):\n%s", d)
+					t.Fatalf("segments (-stored +known):\n%s", d)
 				}
 			}
 		})
@@ -372,7 +372,7 @@ func TestWorkReachesItsWindows(t *testing.T) {
 			for _, b := range work.Pending {
 				start, end = min(start, b.StartSample), max(end, b.EndSample)
 			}
-			var want models.Stretch
+			var want models.Segment
 			grids := []models.Grid{ses.WindowGrid()}
 			if g, ok := ses.DecodeGrid(); ok {
 				grids = append(grids, g)
@@ -383,7 +383,7 @@ func TestWorkReachesItsWindows(t *testing.T) {
 				if first > last {
 					continue // the batch lies between two windows
 				}
-				r := models.Stretch{Start: g.Start(first), End: g.Start(last) + g.Samples()}
+				r := models.Segment{Start: g.Start(first), End: g.Start(last) + g.Samples()}
 				if !found {
 					want, found = r, true
 				}
