@@ -42,13 +42,13 @@ type flowRead struct {
 
 // flowFound is what it found. A session that is not there is not in the map.
 type flowFound struct {
-	sessions  map[string]*models.Session
-	open      map[string]bool // jobs of these sessions that have not finished
-	batches   map[batchName]models.SampleBatch
-	windows   map[indexed]bool
-	decodes   map[indexed]bool
-	held      map[Attempt]bool // attempts that run
-	record    *models.IdempotencyRecord
+	sessions map[string]*models.Session
+	open     map[string]bool // jobs of these sessions that have not finished
+	batches  map[batchName]models.SampleBatch
+	windows  map[indexed]bool
+	decodes  map[indexed]bool
+	held     map[Attempt]bool // attempts that run
+	record   *models.IdempotencyRecord
 	segments map[string][]models.Segment // in the order of their start
 }
 
