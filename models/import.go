@@ -71,5 +71,5 @@ type SessionMark struct {
 	CreatedAt  time.Time
 }
 
-// TableName tells the store the table. (A SessionEvent is a transition of the state machine.)
+// TableName tells the store the table.
 func (SessionMark) TableName() string { return "session_events" }

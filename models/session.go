@@ -52,34 +52,34 @@ func SessionStates() []SessionState {
 	return []SessionState{SessionOpen, SessionEnded, SessionUploading, SessionProcessing, SessionComplete, SessionFailed}
 }
 
-// SessionEvent is what happens to a session.
-type SessionEvent string
+// SessionTrigger is what moves a session from state to state. (The events of a session are its SessionMarks: cues and flashes.)
+type SessionTrigger string
 
-// The events.
+// The triggers.
 const (
-	EventIngest   SessionEvent = "ingest"   // a new batch of samples
-	EventEnd      SessionEvent = "end"      // the caller ends the session
-	EventWindowed SessionEvent = "windowed" // every due window is written
-	EventFailed   SessionEvent = "failed"   // the job that writes the windows failed for good
+	TriggerIngest   SessionTrigger = "ingest"   // a new batch of samples
+	TriggerEnd      SessionTrigger = "end"      // the caller ends the session
+	TriggerWindowed SessionTrigger = "windowed" // every due window is written
+	TriggerFailed   SessionTrigger = "failed"   // the job that writes the windows failed for good
 )
 
-// SessionEvents lists every event.
-func SessionEvents() []SessionEvent {
-	return []SessionEvent{EventIngest, EventEnd, EventWindowed, EventFailed}
+// SessionTriggers lists every trigger.
+func SessionTriggers() []SessionTrigger {
+	return []SessionTrigger{TriggerIngest, TriggerEnd, TriggerWindowed, TriggerFailed}
 }
 
 // transitions is the state machine: what is not in it is refused.
-var transitions = map[SessionState]map[SessionEvent]SessionState{
-	SessionOpen:       {EventIngest: SessionOpen, EventEnd: SessionEnded, EventWindowed: SessionOpen},
-	SessionEnded:      {EventEnd: SessionEnded, EventWindowed: SessionEnded, EventFailed: SessionEnded},
-	SessionUploading:  {EventIngest: SessionUploading, EventEnd: SessionProcessing, EventWindowed: SessionUploading},
-	SessionProcessing: {EventEnd: SessionProcessing, EventWindowed: SessionComplete, EventFailed: SessionFailed},
-	SessionComplete:   {EventEnd: SessionComplete},
-	SessionFailed:     {EventEnd: SessionFailed},
+var transitions = map[SessionState]map[SessionTrigger]SessionState{
+	SessionOpen:       {TriggerIngest: SessionOpen, TriggerEnd: SessionEnded, TriggerWindowed: SessionOpen},
+	SessionEnded:      {TriggerEnd: SessionEnded, TriggerWindowed: SessionEnded, TriggerFailed: SessionEnded},
+	SessionUploading:  {TriggerIngest: SessionUploading, TriggerEnd: SessionProcessing, TriggerWindowed: SessionUploading},
+	SessionProcessing: {TriggerEnd: SessionProcessing, TriggerWindowed: SessionComplete, TriggerFailed: SessionFailed},
+	SessionComplete:   {TriggerEnd: SessionComplete},
+	SessionFailed:     {TriggerEnd: SessionFailed},
 }
 
-// Next returns the state after an event, and false where the event is refused in this state.
-func (s SessionState) Next(e SessionEvent) (SessionState, bool) {
+// Next returns the state after a trigger, and false where it is refused in this state.
+func (s SessionState) Next(e SessionTrigger) (SessionState, bool) {
 	next, ok := transitions[s][e]
 	return next, ok
 }
@@ -188,7 +188,7 @@ func (s Session) Tail() (Segment, bool) {
 
 // Ending reports whether the session takes no more samples.
 func (s Session) Ending() bool {
-	_, takes := s.State.Next(EventIngest)
+	_, takes := s.State.Next(TriggerIngest)
 	return !takes
 }
 

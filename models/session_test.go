@@ -30,7 +30,7 @@ func TestSessionTransitions(t *testing.T) {
 	}
 	pairs := 0
 	for _, s := range models.SessionStates() {
-		for _, e := range models.SessionEvents() {
+		for _, e := range models.SessionTriggers() {
 			pairs++
 			want, ok := legal[string(s)+" "+string(e)]
 			got, gotOK := s.Next(e)

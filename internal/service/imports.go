@@ -153,7 +153,7 @@ func (s *Sessions) importAs(ctx context.Context, p models.Principal, id, name st
 		return Accepted{}, &models.Error{Code: models.InvalidRequestBody, Fields: wrong}
 	}
 	ses.ID, ses.ProjectID = id, p.ProjectID
-	ses.State, _ = ses.State.Next(models.EventEnd) // the upload has ended
+	ses.State, _ = ses.State.Next(models.TriggerEnd) // the upload has ended
 	if got.Skipped == nil {
 		got.Skipped = []models.SkippedChannel{}
 	}

@@ -194,7 +194,7 @@ func (r *ImportRound) advance(ses *models.Session) (left []models.SessionSegment
 	ses.LastSeq += len(r.Windows)
 	if r.Last {
 		ses.JobOpen = false
-		if next, ok := ses.State.Next(models.EventWindowed); ok {
+		if next, ok := ses.State.Next(models.TriggerWindowed); ok {
 			ses.State = next
 		}
 	}

@@ -137,7 +137,7 @@ func decideIngest(f *flowFound, calls []*Ingest) (*flowWrite, []ingestOutcome) {
 			o.keep(w, in)
 			continue
 		}
-		state, ok := ses.State.Next(models.EventIngest)
+		state, ok := ses.State.Next(models.TriggerIngest)
 		if !ok {
 			o.err = ErrSessionClosed
 			continue

@@ -232,7 +232,7 @@ func (s *Store) EndSession(ctx context.Context, end SessionEnd) (out SessionEnde
 		if err != nil {
 			return err
 		}
-		state, ok := ses.State.Next(models.EventEnd)
+		state, ok := ses.State.Next(models.TriggerEnd)
 		if !ok {
 			return fmt.Errorf("store: session %s cannot end in state %s", ses.ID, ses.State)
 		}
@@ -281,7 +281,7 @@ func (s *Store) FailSession(ctx context.Context, projectID, id string) (ses mode
 		if ses, err = session(forUpdate(tx), projectID, id); err != nil {
 			return err
 		}
-		next, ok := ses.State.Next(models.EventFailed)
+		next, ok := ses.State.Next(models.TriggerFailed)
 		if !ok || !ses.JobOpen || ses.JobID == nil {
 			return nil
 		}

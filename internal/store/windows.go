@@ -154,7 +154,7 @@ func decideCommit(f *flowFound, calls []*WindowCommit) (*flowWrite, []commitOutc
 			if ses.JobID != nil && *ses.JobID == c.ID {
 				ses.JobOpen = false
 			}
-			if next, ok := ses.State.Next(models.EventWindowed); ok {
+			if next, ok := ses.State.Next(models.TriggerWindowed); ok {
 				ses.State = next
 			}
 		}
