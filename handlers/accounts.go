@@ -24,6 +24,13 @@ func (b credentialsBody) of(c *gin.Context) service.Credentials {
 	return service.Credentials{Email: b.Email, Password: b.Password, Remote: c.ClientIP()}
 }
 
+// signupBody is the body of signup.
+type signupBody struct {
+	Email      string `json:"email" validate:"required"`
+	Password   string `json:"password" validate:"required"`
+	Invitation string `json:"invitation"` // token of one to accept
+}
+
 // sessionDocument is what a login answers (the names are those of RFC 6749, section 5.1).
 type sessionDocument struct {
 	AccessToken  string `json:"access_token"`
@@ -38,11 +45,13 @@ func sessionOf(s service.Session) sessionDocument {
 
 // signup is POST /v1/auth/signup: makes an account and logs it in.
 func (a *API) signup(c *gin.Context) {
-	var body credentialsBody
+	var body signupBody
 	if !bindJSON(c, &body) {
 		return
 	}
-	u, s, err := a.cfg.Accounts.Signup(c.Request.Context(), body.of(c))
+	credentials := credentialsBody{body.Email, body.Password}.of(c)
+	credentials.Invitation = body.Invitation
+	u, s, err := a.cfg.Accounts.Signup(c.Request.Context(), credentials)
 	if err != nil {
 		fail(c, err)
 		return
@@ -133,13 +142,14 @@ type projectBody struct {
 
 // projectDocument is what callers see of a project.
 type projectDocument struct {
-	ID        string `json:"id"`
-	Name      string `json:"name"`
-	CreatedAt string `json:"created_at"`
+	ID        string      `json:"id"`
+	Name      string      `json:"name"`
+	Role      models.Role `json:"role"` // of whoever asks
+	CreatedAt string      `json:"created_at"`
 }
 
-func projectOf(p models.Project) projectDocument {
-	return projectDocument{ID: p.ID, Name: p.Name, CreatedAt: rfc3339(p.CreatedAt)}
+func projectOf(p service.OwnProject) projectDocument {
+	return projectDocument{ID: p.ID, Name: p.Name, Role: p.Role, CreatedAt: rfc3339(p.CreatedAt)}
 }
 
 // createProject is POST /v1/projects.
@@ -153,7 +163,7 @@ func (a *API) createProject(c *gin.Context) {
 	location := func(id string) string { return "/v1/projects/" + id }
 	a.once(c, who.UserID, idem, nil, location, nil, func(ctx context.Context) (int, any, string, error) {
 		p, err := a.cfg.Accounts.CreateProject(ctx, who, body.Name)
-		return http.StatusCreated, projectOf(p), p.ID, err
+		return http.StatusCreated, projectOf(service.OwnProject{Project: p, Role: models.RoleOwner}), p.ID, err
 	})
 }
 
@@ -199,7 +209,8 @@ type keyBody struct {
 type keyDocument struct {
 	ID        string         `json:"id"`
 	ProjectID string         `json:"project_id"`
-	ParentID  *string        `json:"parent_id"` // the key that was refreshed into this one
+	ParentID  *string        `json:"parent_id"`  // the key that was refreshed into this one
+	CreatedBy *string        `json:"created_by"` // the user who made it
 	Name      string         `json:"name"`
 	RawKey    string         `json:"raw_key,omitempty"`
 	LastFour  string         `json:"last_four"`
@@ -217,7 +228,7 @@ func keyOf(k models.APIKey, raw string) keyDocument {
 	if limits == nil {
 		limits = models.RateLimits{} // {}, not null
 	}
-	return keyDocument{ID: k.ID, ProjectID: k.ProjectID, ParentID: k.ParentID, Name: k.Name, RawKey: raw, LastFour: k.LastFour, Scopes: k.Scopes,
+	return keyDocument{ID: k.ID, ProjectID: k.ProjectID, ParentID: k.ParentID, CreatedBy: k.CreatedBy, Name: k.Name, RawKey: raw, LastFour: k.LastFour, Scopes: k.Scopes,
 		CreatedAt: rfc3339(k.CreatedAt), ExpiresAt: rfc3339p(k.ExpiresAt), RateLimits: limits, License: k.License, LastUsedAt: rfc3339p(k.LastUsedAt)}
 }
 
@@ -243,19 +254,9 @@ func (a *API) createKey(c *gin.Context) {
 			n.RateLimits[family] = service.NewRateLimit(r)
 		}
 	}
-	who, projectID := principal(c), c.Param("id")
-	if idem.Key != "" { // whose answers these are comes before what they are
-		p, err := a.cfg.Accounts.GetProject(c.Request.Context(), who, projectID)
-		if err != nil {
-			fail(c, err)
-			return
-		}
-		projectID = p.ID
-	}
-	location := func(id string) string {
-		project, _ := models.ParseID(projectID)
-		return "/v1/projects/" + project + "/keys/" + id
-	}
+	who := principal(c)
+	projectID := who.ProjectID
+	location := func(id string) string { return "/v1/projects/" + projectID + "/keys/" + id }
 	a.once(c, projectID, idem, nil, location, nil, func(ctx context.Context) (int, any, string, error) {
 		k, raw, err := a.cfg.Accounts.CreateKey(ctx, who, projectID, n)
 		return http.StatusCreated, keyOf(k, raw), k.ID, err

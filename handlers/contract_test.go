@@ -42,9 +42,9 @@ func TestContractNamesEveryRoute(t *testing.T) {
 		if op.OperationID != r.ID {
 			t.Errorf("%s: the document calls it %q, the table %q", name, op.OperationID, r.ID)
 		}
-		want := map[middleware.Auth][]string{middleware.AuthKey: {"ApiKey"}, middleware.AuthJWT: {"UserToken"},
+		want := map[middleware.Auth][]string{middleware.AuthJWT: {"UserToken"}, middleware.AuthMember: {"UserToken"}, middleware.AuthOperator: {"UserToken"},
 			middleware.AuthProject:  {"ApiKey", "UserToken"},
-			middleware.AuthQueryKey: {"ApiKey", "QueryKey"}, middleware.AuthBodyKey: {"ApiKey"}}[r.Auth]
+			middleware.AuthQueryKey: {"ApiKey", "UserToken", "QueryKey"}, middleware.AuthBodyKey: {"ApiKey", "UserToken"}}[r.Auth]
 		var got []string
 		if op.Security != nil {
 			for _, s := range *op.Security {
@@ -61,13 +61,18 @@ func TestContractNamesEveryRoute(t *testing.T) {
 		if r.Auth != middleware.AuthNone {
 			must = append(must, "401")
 		}
-		if r.Auth == middleware.AuthProject {
+		switch r.Auth {
+		case middleware.AuthProject, middleware.AuthQueryKey, middleware.AuthBodyKey:
 			must = append(must, "400", "404")
+		case middleware.AuthMember:
+			must = append(must, "404")
 		}
-		if r.Scope != "" {
+		if r.Right != "" {
 			must = append(must, "403")
-			if !strings.Contains(op.Description, "`"+string(r.Scope)+"`") {
-				t.Errorf("%s: the description does not name the scope %s", name, r.Scope)
+			for _, who := range []string{string(models.ScopeOf(r.Right)), string(models.LeastRole(r.Right))} {
+				if who != "" && !strings.Contains(op.Description, "`"+who+"`") {
+					t.Errorf("%s: the description does not name %s", name, who)
+				}
 			}
 		}
 		if r.Body > 0 {
@@ -193,8 +198,9 @@ func TestEveryRouteHasALimit(t *testing.T) {
 		if why := unlimited[r.Path]; limited == (why != "") {
 			t.Errorf("%s %s: limited %v, %q", r.Method, r.Path, limited, why)
 		}
+		byUser := r.Auth == middleware.AuthJWT || r.Auth == middleware.AuthMember || r.Auth == middleware.AuthOperator
 		byKey := rule.Family == models.LimitDecode || rule.Family == models.LimitSessions || rule.Family == models.LimitRegistry
-		if byKey != (strings.HasSuffix(string(r.Auth), "key") || r.Auth == "project") || (rule.Family == models.LimitAccounts) != (r.Auth == "jwt") {
+		if byKey != (strings.HasSuffix(string(r.Auth), "key") || r.Auth == "project") || (rule.Family == models.LimitAccounts) != byUser {
 			t.Errorf("%s %s takes %s and counts as %q", r.Method, r.Path, r.Auth, rule.Family)
 		}
 	}

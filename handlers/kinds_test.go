@@ -9,7 +9,7 @@ import (
 )
 
 // TestRoutesAskForWhatTheirJobsNeed holds the routes that submit jobs to the registry of kinds: each operation has a route, whose
-// scope is the first of the kind's.
+// right is the first of the kind's.
 func TestRoutesAskForWhatTheirJobsNeed(t *testing.T) {
 	t.Parallel()
 	routes := handlers.New(handlers.Config{}).Routes()
@@ -22,8 +22,8 @@ func TestRoutesAskForWhatTheirJobsNeed(t *testing.T) {
 			t.Errorf("no route has the operation %s", k.Operation)
 			continue
 		}
-		if r := routes[at]; r.Access.Scope != k.Scopes[0] {
-			t.Errorf("%s %s asks for the scope %q, jobs of kind %s for %v", r.Method, r.Path, r.Access.Scope, k.Name, k.Scopes)
+		if r := routes[at]; r.Right != k.Rights[0] {
+			t.Errorf("%s %s asks for the right %q, jobs of kind %s for %v", r.Method, r.Path, r.Right, k.Name, k.Rights)
 		}
 	}
 }

@@ -135,7 +135,7 @@ func (a *API) mount(routes []Route) (*gin.Engine, error) {
 		switch count := a.count(r); {
 		case r.Auth == middleware.AuthBodyKey: // the handler authenticates and counts
 		case r.Auth != middleware.AuthNone:
-			chain = append(chain, middleware.Authenticate(a.cfg.Accounts, r.Auth, r.Scope, service.Authorize, count))
+			chain = append(chain, middleware.Authenticate(a.cfg.Accounts, r.Auth, r.Right, service.Authorize, count))
 		case count != nil:
 			chain = append(chain, middleware.Limit(count))
 		}

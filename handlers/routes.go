@@ -44,19 +44,20 @@ type Route struct {
 // Access says which credential a route takes and which right it needs.
 type Access struct {
 	Auth  middleware.Auth
-	Scope models.Scope // of an API key; "" with other credentials
+	Right models.Right // "" where a user acts beside projects
 }
 
 // The ways to be let in.
 var (
-	open    = Access{Auth: middleware.AuthNone}
-	user    = Access{Auth: middleware.AuthJWT}
-	bodyKey = Access{Auth: middleware.AuthBodyKey}
+	open     = Access{Auth: middleware.AuthNone}
+	user     = Access{Auth: middleware.AuthJWT}
+	operator = Access{middleware.AuthOperator, models.RightServer}
 )
 
-func key(s models.Scope) Access      { return Access{middleware.AuthKey, s} }
-func project(s models.Scope) Access  { return Access{middleware.AuthProject, s} }
-func queryKey(s models.Scope) Access { return Access{middleware.AuthQueryKey, s} }
+func member(r models.Right) Access   { return Access{middleware.AuthMember, r} }
+func project(r models.Right) Access  { return Access{middleware.AuthProject, r} }
+func queryKey(r models.Right) Access { return Access{middleware.AuthQueryKey, r} }
+func bodyKey(r models.Right) Access  { return Access{middleware.AuthBodyKey, r} }
 
 // Repeat says what a call does that is sent a second time with the Idempotency-Key of the first. Every POST says one of the
 // two, or is not mounted.
@@ -103,7 +104,7 @@ func routeOf(c *gin.Context) *Route {
 	return r
 }
 
-const get, post, del = http.MethodGet, http.MethodPost, http.MethodDelete
+const get, post, patch, del = http.MethodGet, http.MethodPost, http.MethodPatch, http.MethodDelete
 
 // The families of errors, see package render.
 const envelope, problem, registry = render.Envelope, render.Problem, render.Registry
@@ -125,19 +126,19 @@ func (a *API) probes() []Route {
 func (a *API) Routes() []Route {
 	return append([]Route{
 		{Method: post, Path: "/api/v1/neuro/decode", ID: "decode", Handle: a.decode,
-			Access: key(models.ScopeDecode), Limit: service.LimitDecode, Cost: decodeCost, Repeat: once(service.OperationDecode),
+			Access: project(models.RightDecode), Limit: service.LimitDecode, Cost: decodeCost, Repeat: once(service.OperationDecode),
 			Params: takes(), Family: envelope},
 		{Method: post, Path: "/api/v1/neuro/decode/batch", ID: "decodeBatch", Handle: a.decodeBatch,
-			Access: key(models.ScopeDecode), Limit: service.LimitDecode, Cost: batchCost, Repeat: once(service.OperationDecodeBatch),
+			Access: project(models.RightDecode), Limit: service.LimitDecode, Cost: batchCost, Repeat: once(service.OperationDecodeBatch),
 			Params: takes(), Family: envelope},
 		{Method: get, Path: "/api/v1/jobs", ID: "listJobs", Handle: a.listJobs,
-			Access: key(models.ScopeJobsRead), Limit: service.LimitDecode, Cost: bareCost, Repeat: safe,
+			Access: project(models.RightJobsRead), Limit: service.LimitDecode, Cost: bareCost, Repeat: safe,
 			Params: takes("state...", "kind...", "limit", "cursor", "parent_id"), Family: envelope, Compressed: true},
 		{Method: get, Path: "/api/v1/jobs/:id", ID: "getJob", Handle: a.getJob,
-			Access: key(models.ScopeJobsRead), Limit: service.LimitDecode, Cost: bareCost, Repeat: safe,
+			Access: project(models.RightJobsRead), Limit: service.LimitDecode, Cost: bareCost, Repeat: safe,
 			Params: takes("wait_for_completion", "timeout_seconds", "include..."), Family: envelope, Compressed: true},
 		{Method: post, Path: "/api/v1/jobs/:id/cancel", ID: "cancelJob", Handle: a.cancelJob,
-			Access: key(models.ScopeJobsWrite), Limit: service.LimitDecode, Cost: bareCost, Repeat: harmless("a canceled job stays canceled"),
+			Access: project(models.RightJobsWrite), Limit: service.LimitDecode, Cost: bareCost, Repeat: harmless("a canceled job stays canceled"),
 			Params: takes(), Family: envelope},
 
 		{Method: post, Path: "/v1/auth/signup", ID: "signup", Handle: a.signup,
@@ -159,23 +160,45 @@ func (a *API) Routes() []Route {
 			Access: user, Limit: service.LimitAccounts, Cost: bareCost, Repeat: safe,
 			Params: takes(), Family: problem},
 		{Method: get, Path: "/v1/projects/:id", ID: "getProject", Handle: a.getProject,
-			Access: user, Limit: service.LimitAccounts, Cost: bareCost, Repeat: safe,
+			Access: member(models.RightProjectRead), Limit: service.LimitAccounts, Cost: bareCost, Repeat: safe,
 			Params: takes(), Family: problem},
 		{Method: post, Path: "/v1/projects/:id/keys", ID: "createKey", Handle: a.createKey,
-			Access: user, Limit: service.LimitAccounts, Cost: smallCost, Repeat: once(service.OperationKey),
+			Access: member(models.RightKeys), Limit: service.LimitAccounts, Cost: smallCost, Repeat: once(service.OperationKey),
 			Family: problem},
 		{Method: get, Path: "/v1/projects/:id/keys", ID: "listKeys", Handle: a.listKeys,
-			Access: user, Limit: service.LimitAccounts, Cost: bareCost, Repeat: safe,
+			Access: member(models.RightKeys), Limit: service.LimitAccounts, Cost: bareCost, Repeat: safe,
 			Params: takes(), Family: problem},
 		{Method: get, Path: "/v1/projects/:id/usage", ID: "projectUsage", Handle: a.projectUsage,
-			Access: user, Limit: service.LimitAccounts, Cost: bareCost, Repeat: safe,
+			Access: member(models.RightUsage), Limit: service.LimitAccounts, Cost: bareCost, Repeat: safe,
 			Params: takes(), Family: problem},
 		{Method: del, Path: "/v1/projects/:id/keys/:key_id", ID: "revokeKey", Handle: a.revokeKey,
 			Access: user, Limit: service.LimitAccounts, Cost: bareCost, Repeat: safe,
+			Params: takes(), Family: problem}, // RightKeys; the use case asks, for which a key of no project of the user's is no key
+
+		{Method: get, Path: "/v1/projects/:id/members", ID: "listMembers", Handle: a.listMembers,
+			Access: member(models.RightProjectRead), Limit: service.LimitAccounts, Cost: bareCost, Repeat: safe,
 			Params: takes(), Family: problem},
+		{Method: patch, Path: "/v1/projects/:id/members/:user_id", ID: "changeRole", Handle: a.changeRole,
+			Access: member(models.RightMembers), Limit: service.LimitAccounts, Cost: smallCost, Repeat: harmless("the role is the one that was given last"),
+			Params: takes(), Family: problem},
+		{Method: del, Path: "/v1/projects/:id/members/:user_id", ID: "removeMember", Handle: a.removeMember,
+			Access: member(models.RightProjectRead), Limit: service.LimitAccounts, Cost: bareCost, Repeat: safe,
+			Params: takes(), Family: problem}, // to go oneself; to remove others takes RightMembers
+		{Method: post, Path: "/v1/projects/:id/invitations", ID: "invite", Handle: a.invite,
+			Access: member(models.RightMembers), Limit: service.LimitAccounts, Cost: smallCost, Repeat: once(service.OperationInvitation),
+			Family: problem},
+		{Method: get, Path: "/v1/projects/:id/invitations", ID: "listInvitations", Handle: a.listInvitations,
+			Access: member(models.RightMembers), Limit: service.LimitAccounts, Cost: bareCost, Repeat: safe,
+			Params: takes(), Family: problem},
+		{Method: del, Path: "/v1/projects/:id/invitations/:invitation_id", ID: "revokeInvitation", Handle: a.revokeInvitation,
+			Access: member(models.RightMembers), Limit: service.LimitAccounts, Cost: bareCost, Repeat: safe,
+			Params: takes(), Family: problem},
+		{Method: post, Path: "/v1/invitations/accept", ID: "acceptInvitation", Handle: a.acceptInvitation,
+			Access: user, Limit: service.LimitAccounts, Cost: smallCost, Repeat: once(service.OperationAcceptInvitation),
+			Family: problem},
 
 		{Method: del, Path: "/v1/projects/:id", ID: "deleteProject", Handle: a.deleteProject,
-			Access: user, Limit: service.LimitAccounts, Cost: bareCost, Repeat: safe,
+			Access: member(models.RightProjectDelete), Limit: service.LimitAccounts, Cost: bareCost, Repeat: safe,
 			Params: takes(), Family: problem},
 		{Method: post, Path: "/v1/account/password", ID: "changePassword", Handle: a.changePassword,
 			Access: user, Limit: service.LimitAccounts, Cost: smallCost, Repeat: harmless("the old password is good once"),
@@ -189,63 +212,63 @@ func (a *API) Routes() []Route {
 			Params: takes("action", "limit", "cursor"), Family: problem, Compressed: true},
 
 		{Method: post, Path: "/v1/sessions", ID: "createSession", Handle: a.createSession,
-			Access: project(models.ScopeSessions), Limit: service.LimitSessions, Cost: smallCost, Repeat: once(service.OperationSession),
+			Access: project(models.RightSessionsWrite), Limit: service.LimitSessions, Cost: smallCost, Repeat: once(service.OperationSession),
 			Params: takes(), Family: problem},
 		{Method: post, Path: "/v1/sessions/import", ID: "importSession", Handle: a.importSession,
-			Access: project(models.ScopeSessions), Limit: service.LimitSessions, Cost: importCost, Media: importMedia, Repeat: once(service.OperationImport),
+			Access: project(models.RightSessionsWrite), Limit: service.LimitSessions, Cost: importCost, Media: importMedia, Repeat: once(service.OperationImport),
 			Family: problem},
 		{Method: get, Path: "/v1/sessions", ID: "listSessions", Handle: a.listSessions,
-			Access: project(models.ScopeSessions), Limit: service.LimitSessions, Cost: bareCost, Repeat: safe,
+			Access: project(models.RightSessionsRead), Limit: service.LimitSessions, Cost: bareCost, Repeat: safe,
 			Params: takes("ingestion_mode", "external_user_id", "limit", "cursor"), Family: problem, Compressed: true},
 		{Method: get, Path: "/v1/sessions/:id", ID: "getSession", Handle: a.getSession,
-			Access: project(models.ScopeSessions), Limit: service.LimitSessions, Cost: bareCost, Repeat: safe,
+			Access: project(models.RightSessionsRead), Limit: service.LimitSessions, Cost: bareCost, Repeat: safe,
 			Params: takes(), Family: problem},
 		{Method: post, Path: "/v1/sessions/:id/ingest", ID: "ingest", Handle: a.ingest,
-			Access: project(models.ScopeSessions), Limit: service.LimitSessions, Cost: ingestCost, Media: []string{octets}, Repeat: once(service.OperationIngest),
+			Access: project(models.RightSessionsWrite), Limit: service.LimitSessions, Cost: ingestCost, Media: []string{octets}, Repeat: once(service.OperationIngest),
 			Params: takes("batch_id", "t0_unix_ms", "unit", "encoding"), Family: problem},
 		{Method: post, Path: "/v1/sessions/:id/end", ID: "endSession", Handle: a.endSession,
-			Access: project(models.ScopeSessions), Limit: service.LimitSessions, Cost: smallCost, Repeat: once(service.OperationEndSession),
+			Access: project(models.RightSessionsWrite), Limit: service.LimitSessions, Cost: smallCost, Repeat: once(service.OperationEndSession),
 			Params: takes(), Family: problem},
 		{Method: get, Path: "/v1/sessions/:id/status", ID: "sessionStatus", Handle: a.sessionStatus,
-			Access: project(models.ScopeSessions), Limit: service.LimitSessions, Cost: bareCost, Repeat: safe,
+			Access: project(models.RightSessionsRead), Limit: service.LimitSessions, Cost: bareCost, Repeat: safe,
 			Params: takes(), Family: problem, Compressed: true},
 		{Method: get, Path: "/v1/sessions/:id/events", ID: "listEvents", Handle: a.listEvents,
-			Access: project(models.ScopeSessions), Limit: service.LimitSessions, Cost: bareCost, Repeat: safe,
+			Access: project(models.RightSessionsRead), Limit: service.LimitSessions, Cost: bareCost, Repeat: safe,
 			Params: takes("limit", "after"), Family: problem, Compressed: true},
 		{Method: post, Path: "/v1/sessions/:id/events", ID: "addEvents", Handle: a.addEvents,
-			Access: project(models.ScopeSessions), Limit: service.LimitSessions, Cost: eventsCost, Repeat: once(service.OperationEvents),
+			Access: project(models.RightSessionsWrite), Limit: service.LimitSessions, Cost: eventsCost, Repeat: once(service.OperationEvents),
 			Params: takes(), Family: problem},
 		{Method: get, Path: "/v1/sessions/:id/features", ID: "features", Handle: a.features,
-			Access: project(models.ScopeSessions), Limit: service.LimitSessions, Cost: bareCost, Repeat: safe,
+			Access: project(models.RightSessionsRead), Limit: service.LimitSessions, Cost: bareCost, Repeat: safe,
 			Params: takes("limit", "after_ms", "only_passed", "order"), Family: problem, Compressed: true},
 		{Method: get, Path: "/v1/sessions/:id/features/stream", ID: "featureStream", Handle: a.featureStream,
-			Access: project(models.ScopeSessions), Limit: service.LimitSessions, Cost: bareCost, Repeat: safe,
+			Access: project(models.RightSessionsRead), Limit: service.LimitSessions, Cost: bareCost, Repeat: safe,
 			Params: takes("after_seq"), Family: problem},
 		{Method: get, Path: "/v1/sessions/:id/decodes", ID: "decodes", Handle: a.decodes,
-			Access: project(models.ScopeSessions), Limit: service.LimitSessions, Cost: bareCost, Repeat: safe,
+			Access: project(models.RightSessionsRead), Limit: service.LimitSessions, Cost: bareCost, Repeat: safe,
 			Params: takes("limit", "after_ms", "order"), Family: problem, Compressed: true},
 		{Method: post, Path: "/v1/sessions/:id/ws-token", ID: "wsToken", Handle: a.wsToken,
-			Access: project(models.ScopeSessions), Limit: service.LimitSessions, Cost: bareCost, Repeat: harmless("nothing is stored; a fresh token is better than an old one"),
+			Access: project(models.RightSessionsRead), Limit: service.LimitSessions, Cost: bareCost, Repeat: harmless("nothing is stored; a fresh token is better than an old one"),
 			Params: takes(), Family: problem},
 		{Method: get, Path: "/v1/ws", ID: "followSession", Handle: a.ws,
 			Access: open, Limit: service.LimitStreams, Cost: bareCost, Repeat: safe,
 			Params: takes("session_id", "ws_token", "after_seq"), Family: problem}, // its credential is the stream token
 		{Method: get, Path: "/v1/sessions/:id/export", ID: "export", Handle: a.export,
-			Access: project(models.ScopeSessions), Limit: service.LimitSessions, Cost: bareCost, Repeat: safe,
+			Access: project(models.RightSessionsRead), Limit: service.LimitSessions, Cost: bareCost, Repeat: safe,
 			Params: takes("format", "limit", "offset", "include_raw", "only_passed"), Family: problem},
 
 		{Method: del, Path: "/v1/users/:external_user_id", ID: "eraseUser", Handle: a.eraseUser,
-			Access: key(models.ScopeErase), Limit: service.LimitSessions, Cost: bareCost, Repeat: safe,
+			Access: project(models.RightErase), Limit: service.LimitSessions, Cost: bareCost, Repeat: safe,
 			Params: takes(), Family: problem},
 
 		{Method: get, Path: "/v1/models/list", ID: "listRegistry", Handle: a.listRegistry,
-			Access: queryKey(models.ScopeCatalogRead), Limit: service.LimitRegistryList, Cost: bareCost, Repeat: safe,
+			Access: queryKey(models.RightCatalogRead), Limit: service.LimitRegistryList, Cost: bareCost, Repeat: safe,
 			Params: takes("api_key", "paradigm", "type"), Family: registry},
 		{Method: get, Path: "/v1/models/:name/versions/:version/download", ID: "downloadModel", Handle: a.downloadModel,
-			Access: queryKey(models.ScopeCatalogRead), Limit: service.LimitRegistry, Cost: bareCost, Repeat: safe,
+			Access: queryKey(models.RightCatalogRead), Limit: service.LimitRegistry, Cost: bareCost, Repeat: safe,
 			Params: takes("api_key", "token"), Family: registry},
 		{Method: post, Path: "/v1/analytics/log", ID: "logEvent", Handle: a.logEvent,
-			Access: bodyKey, Limit: service.LimitAnalyticsLog, Cost: smallCost, Repeat: once(service.OperationEvent),
+			Access: bodyKey(models.RightAnalytics), Limit: service.LimitAnalyticsLog, Cost: smallCost, Repeat: once(service.OperationEvent),
 			Family: registry},
 		{Method: post, Path: "/v1/auth/validate", ID: "validateKey", Handle: a.validateKey,
 			Access: open, Limit: service.LimitKeyValidation, Cost: smallCost, Repeat: harmless("it only reads"),
@@ -258,26 +281,33 @@ func (a *API) Routes() []Route {
 			Family: registry},
 
 		{Method: post, Path: "/api/v1/models", ID: "uploadModel", Handle: a.uploadModel,
-			Access: key(models.ScopeCatalogWrite), Limit: service.LimitDecode, Cost: modelCost, Media: []string{octets}, Repeat: once(service.OperationModel),
+			Access: project(models.RightCatalogWrite), Limit: service.LimitDecode, Cost: modelCost, Media: []string{octets}, Repeat: once(service.OperationModel),
 			Family: envelope},
 		{Method: get, Path: "/api/v1/models", ID: "listModels", Handle: a.listModels,
-			Access: key(models.ScopeCatalogRead), Limit: service.LimitDecode, Cost: bareCost, Repeat: safe,
+			Access: project(models.RightCatalogRead), Limit: service.LimitDecode, Cost: bareCost, Repeat: safe,
 			Params: takes(), Family: envelope, Compressed: true},
 		{Method: get, Path: "/api/v1/models/:name", ID: "getModel", Handle: a.getModel,
-			Access: key(models.ScopeCatalogRead), Limit: service.LimitDecode, Cost: bareCost, Repeat: safe,
+			Access: project(models.RightCatalogRead), Limit: service.LimitDecode, Cost: bareCost, Repeat: safe,
 			Params: takes(), Family: envelope, Compressed: true},
 		{Method: del, Path: "/api/v1/models/:name", ID: "deleteModel", Handle: a.deleteModel,
-			Access: key(models.ScopeCatalogWrite), Limit: service.LimitDecode, Cost: bareCost, Repeat: safe,
+			Access: project(models.RightCatalogWrite), Limit: service.LimitDecode, Cost: bareCost, Repeat: safe,
 			Params: takes(), Family: envelope},
 		{Method: post, Path: "/api/v1/models/:name/rollback", ID: "rollbackModel", Handle: a.rollbackModel,
-			Access: key(models.ScopeCatalogWrite), Limit: service.LimitDecode, Cost: smallCost, Repeat: once(service.OperationRollback),
+			Access: project(models.RightCatalogWrite), Limit: service.LimitDecode, Cost: smallCost, Repeat: once(service.OperationRollback),
 			Family: envelope},
 		{Method: post, Path: "/api/v1/models/train", ID: "trainModel", Handle: a.trainModel,
-			Access: key(models.ScopeCatalogWrite), Limit: service.LimitDecode, Cost: smallCost, Repeat: once(service.OperationTrain),
+			Access: project(models.RightCatalogWrite), Limit: service.LimitDecode, Cost: smallCost, Repeat: once(service.OperationTrain),
 			Family: envelope},
 		{Method: post, Path: "/api/v1/models/:name/calibrate", ID: "calibrateModel", Handle: a.calibrateModel,
-			Access: key(models.ScopeCatalogWrite), Limit: service.LimitDecode, Cost: smallCost, Repeat: once(service.OperationCalibrate),
+			Access: project(models.RightCatalogWrite), Limit: service.LimitDecode, Cost: smallCost, Repeat: once(service.OperationCalibrate),
 			Family: envelope},
+
+		{Method: get, Path: "/api/v1/admin/queues", ID: "adminQueues", Handle: a.adminQueues,
+			Access: operator, Limit: service.LimitAccounts, Cost: bareCost, Repeat: safe,
+			Params: takes(), Family: envelope},
+		{Method: get, Path: "/api/v1/admin/projects", ID: "adminProjects", Handle: a.adminProjects,
+			Access: operator, Limit: service.LimitAccounts, Cost: bareCost, Repeat: safe,
+			Params: takes("limit", "cursor"), Family: envelope, Compressed: true},
 
 		{Method: get, Path: "/api/health", ID: "apiHealth", Handle: a.apiHealth,
 			Access: open, Cost: bareCost, Repeat: safe,

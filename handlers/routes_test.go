@@ -37,8 +37,8 @@ func TestRoutesAreWhole(t *testing.T) {
 			t.Errorf("%s takes %v and reads no body", name, r.Media)
 		case r.Compressed && r.Method != http.MethodGet, r.Quiet && r.Method != http.MethodGet:
 			t.Errorf("%s: only lists and documents are compressed, only probes are quiet", name)
-		case (r.Scope != "") != (r.Auth == middleware.AuthKey || r.Auth == middleware.AuthProject || r.Auth == middleware.AuthQueryKey):
-			t.Errorf("%s takes %s with the scope %q", name, r.Auth, r.Scope)
+		case (r.Right == "") != (r.Auth == middleware.AuthNone || r.Auth == middleware.AuthJWT):
+			t.Errorf("%s takes %s with the right %q", name, r.Auth, r.Right)
 		}
 		if l := r.Limit; l.Name != "" {
 			if l.Rate.Unlimited() || models.LimitFamily(l.Name) == l.Family || rates[l.Name] != (limit.Rate{}) && rates[l.Name] != l.Rate {

@@ -16,16 +16,16 @@ type usedDocument struct {
 
 // projectUsage is GET /v1/projects/:id/usage: what the project may use and uses, by quota.
 func (a *API) projectUsage(c *gin.Context) {
-	p, err := a.cfg.Accounts.GetProject(c.Request.Context(), principal(c), c.Param("id"))
+	p := principal(c)
+	list, err := a.cfg.Quotas.Usage(c.Request.Context(), p)
 	if err != nil {
 		fail(c, err)
 		return
 	}
-	list, err := a.cfg.Quotas.Usage(c.Request.Context(), p.ID)
-	if err != nil {
-		fail(c, err)
-		return
-	}
+	c.PureJSON(http.StatusOK, gin.H{"project_id": p.ProjectID, "quotas": quotasOf(list)})
+}
+
+func quotasOf(list []models.Used) map[models.QuotaName]usedDocument {
 	quotas := make(map[models.QuotaName]usedDocument, len(list))
 	for _, u := range list {
 		d := usedDocument{Used: u.Used}
@@ -34,5 +34,5 @@ func (a *API) projectUsage(c *gin.Context) {
 		}
 		quotas[u.Name] = d
 	}
-	c.PureJSON(http.StatusOK, gin.H{"project_id": p.ID, "quotas": quotas})
+	return quotas
 }

@@ -22,8 +22,8 @@ type Kind struct {
 	// Operation is the scope, beside the project, of the Idempotency-Key of calls that submit such a job. Defaults to none: the job
 	// follows from other calls.
 	Operation string
-	// Scopes are what a key needs to submit one. Defaults to none: no key does.
-	Scopes []models.Scope
+	// Rights are what it takes to submit one. Defaults to none: nobody does.
+	Rights []models.Right
 	// Batch tells that the job is the parent of items, which are jobs of other kinds: no worker runs it itself.
 	Batch bool
 	// Listed jobs are shown among those of their project.
@@ -44,21 +44,21 @@ type Kind struct {
 
 // kinds is the registry: the one list of the kinds of jobs, in the order in which callers see them.
 var kinds = []Kind{
-	{Name: models.KindDecode, Operation: "neuro_decode", Scopes: []models.Scope{models.ScopeDecode}, Listed: true, Cancelable: true},
-	{Name: models.KindDecodeBatch, Operation: "neuro_decode_batch", Scopes: []models.Scope{models.ScopeDecode}, Batch: true, Listed: true, Cancelable: true},
+	{Name: models.KindDecode, Operation: "neuro_decode", Rights: []models.Right{models.RightDecode}, Listed: true, Cancelable: true},
+	{Name: models.KindDecodeBatch, Operation: "neuro_decode_batch", Rights: []models.Right{models.RightDecode}, Batch: true, Listed: true, Cancelable: true},
 	// Someone may follow the session live. A long upload is written round by round; what one attempt has written stays.
-	{Name: models.KindSessionWindows, Scopes: []models.Scope{models.ScopeSessions}, Listed: true, Cancelable: true, Deadline: time.Hour},
+	{Name: models.KindSessionWindows, Rights: []models.Right{models.RightSessionsWrite}, Listed: true, Cancelable: true, Deadline: time.Hour},
 	// A file is written round by round; what one attempt has written stays.
-	{Name: models.KindSessionImport, Operation: "session_import", Scopes: []models.Scope{models.ScopeSessions}, Listed: true, Cancelable: true,
+	{Name: models.KindSessionImport, Operation: "session_import", Rights: []models.Right{models.RightSessionsWrite}, Listed: true, Cancelable: true,
 		Queue: BulkQueue, Deadline: 6 * time.Hour},
 	// Someone waits for it, and it has been promised: it is not given up because the database is away for a while.
-	{Name: models.KindUserErase, Scopes: []models.Scope{models.ScopeErase}, Listed: true, Deadline: 12 * time.Hour, MaxAttempts: 100},
+	{Name: models.KindUserErase, Rights: []models.Right{models.RightErase}, Listed: true, Deadline: 12 * time.Hour, MaxAttempts: 100},
 	// A user asks for it, and nobody can reach the project any more.
 	{Name: models.KindProjectDelete, Listed: true, Queue: BulkQueue, Deadline: 12 * time.Hour, MaxAttempts: 100},
 	// Trainings read what the scope of sessions protects.
-	{Name: models.KindModelTrain, Operation: "model_train", Scopes: []models.Scope{models.ScopeCatalogWrite, models.ScopeSessions}, Listed: true, Cancelable: true,
+	{Name: models.KindModelTrain, Operation: "model_train", Rights: []models.Right{models.RightCatalogWrite, models.RightSessionsRead}, Listed: true, Cancelable: true,
 		Queue: BulkQueue, Deadline: time.Hour},
-	{Name: models.KindModelCalibrate, Operation: "model_calibrate", Scopes: []models.Scope{models.ScopeCatalogWrite, models.ScopeSessions}, Listed: true, Cancelable: true,
+	{Name: models.KindModelCalibrate, Operation: "model_calibrate", Rights: []models.Right{models.RightCatalogWrite, models.RightSessionsRead}, Listed: true, Cancelable: true,
 		Queue: BulkQueue, Deadline: time.Hour},
 }
 

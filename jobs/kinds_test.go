@@ -15,6 +15,7 @@ import (
 
 	"github.com/neurod/neurod/api"
 	"github.com/neurod/neurod/jobs"
+	"github.com/neurod/neurod/models"
 )
 
 // TestContractNamesEveryKind holds the OpenAPI document to the registry.
@@ -91,12 +92,12 @@ func TestKindsAreComplete(t *testing.T) {
 		if jobs.Queues()[k.Queue] == 0 || k.Deadline <= 0 || k.MaxAttempts <= 0 || k.Backoff <= 0 {
 			t.Errorf("%+v", k)
 		}
-		if k.Operation != "" && (len(k.Scopes) == 0 || k.Operation != string(k.Name)) {
-			t.Errorf("%s: the operation %q, scopes %v", k.Name, k.Operation, k.Scopes)
+		if k.Operation != "" && (len(k.Rights) == 0 || k.Operation != string(k.Name)) {
+			t.Errorf("%s: the operation %q, rights %v", k.Name, k.Operation, k.Rights)
 		}
-		for _, s := range k.Scopes {
-			if !s.Valid() {
-				t.Errorf("%s: there is no scope %q", k.Name, s)
+		for _, r := range k.Rights {
+			if !models.ScopeOf(r).Valid() || !models.LeastRole(r).Valid() {
+				t.Errorf("%s: the right %q is of the scope %q and the role %q", k.Name, r, models.ScopeOf(r), models.LeastRole(r))
 			}
 		}
 	}

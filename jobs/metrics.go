@@ -2,6 +2,8 @@ package jobs
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -88,27 +90,43 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 	ch <- prometheus.MustNewConstMetric(downDesc, prometheus.GaugeValue, c.e.RedisDownFor().Seconds())
 	ctx, cancel := context.WithTimeout(context.Background(), collectTimeout)
 	defer cancel()
-	depth, err := c.e.store.Depth(ctx, c.e.bulkKinds())
+	depths, err := c.e.Depths(ctx)
 	if err != nil {
 		ch <- prometheus.NewInvalidMetric(depthDesc, err)
 		return
 	}
-	type series struct {
-		queue string
-		state models.JobState
+	for _, d := range depths {
+		ch <- prometheus.MustNewConstMetric(depthDesc, prometheus.GaugeValue, float64(d.Queued), d.Queue, string(models.JobQueued))
+		ch <- prometheus.MustNewConstMetric(depthDesc, prometheus.GaugeValue, float64(d.Running), d.Queue, string(models.JobRunning))
 	}
-	n := map[series]int{}
-	for q := range Queues() {
-		n[series{q, models.JobQueued}], n[series{q, models.JobRunning}] = 0, 0
+}
+
+// QueueDepth is how many jobs of a queue are not finished, without batches themselves.
+type QueueDepth struct {
+	Queue   string
+	Queued  int
+	Running int
+}
+
+// Depths counts the unfinished jobs of every queue in the database, by the queue's name.
+func (e *Engine) Depths(ctx context.Context) ([]QueueDepth, error) {
+	counted, err := e.store.Depth(ctx, e.bulkKinds())
+	if err != nil {
+		return nil, err
 	}
-	for _, d := range depth {
-		q := InteractiveQueue
-		if d.Bulk {
-			q = BulkQueue
+	var out []QueueDepth
+	for _, queue := range slices.Sorted(maps.Keys(Queues())) {
+		d := QueueDepth{Queue: queue}
+		for _, n := range counted {
+			switch {
+			case n.Bulk != (queue == BulkQueue):
+			case n.State == models.JobQueued:
+				d.Queued = n.Jobs
+			case n.State == models.JobRunning:
+				d.Running = n.Jobs
+			}
 		}
-		n[series{q, d.State}] = d.Jobs
+		out = append(out, d)
 	}
-	for s, v := range n {
-		ch <- prometheus.MustNewConstMetric(depthDesc, prometheus.GaugeValue, float64(v), s.queue, string(s.state))
-	}
+	return out, nil
 }

@@ -5,11 +5,12 @@ import (
 	"time"
 )
 
-// User owns projects and logs in with e-mail and password.
+// User logs in with e-mail and password, and is a member of projects.
 type User struct {
 	ID           string
 	Email        string // lower case, unique
 	PasswordHash string // argon2id, PHC string format
+	Operator     bool   // may read how the whole server does; set at the command line of the server only
 	CreatedAt    time.Time
 }
 
@@ -28,9 +29,30 @@ type RefreshToken struct {
 // Project is the tenant: every piece of data belongs to exactly one.
 type Project struct {
 	ID        string
-	OwnerID   string
 	Name      string
 	CreatedAt time.Time
+}
+
+// Membership is a user's place in a project. Every project has an owner.
+type Membership struct {
+	ProjectID string
+	UserID    string
+	Role      Role
+	CreatedAt time.Time
+}
+
+// Invitation lets the holder of an e-mail address become a member of a project, once. Only the hash of its token is kept.
+type Invitation struct {
+	ID         string
+	ProjectID  string
+	Email      string // lower case; nobody else can accept it
+	Role       Role
+	Hash       string // SHA-256 of the token, hex; unique
+	CreatedBy  string // the user who invited
+	CreatedAt  time.Time
+	ExpiresAt  time.Time
+	AcceptedAt *time.Time
+	RevokedAt  *time.Time
 }
 
 // Scope is a right that an API key carries.
@@ -59,7 +81,8 @@ func (s Scope) Valid() bool { return slices.Contains(Scopes(), s) }
 type APIKey struct {
 	ID         string
 	ProjectID  string
-	ParentID   *string // the key that was refreshed into this one, nil for one that its owner made
+	ParentID   *string // the key that was refreshed into this one, nil for one that a user made
+	CreatedBy  *string // the user who made it, or the key that it was refreshed from; they need not be a member any more
 	Name       string
 	Hash       string // SHA-256 of the whole key, hex; unique
 	LastFour   string
@@ -74,21 +97,3 @@ type APIKey struct {
 
 // Allows reports whether the key carries the scope.
 func (k APIKey) Allows(s Scope) bool { return slices.Contains(k.Scopes, s) }
-
-// Principal is who a request acts for, as established by authentication.
-type Principal struct {
-	UserID    string // set for a logged-in user
-	ProjectID string // set for an API key, and for a user who acts in one of theirs
-	KeyID     string
-	Scopes    []Scope
-	// RateLimits are the key's own. Shared: not to be changed.
-	RateLimits RateLimits
-	// License is the key's tier.
-	License License
-}
-
-// Allows reports whether the principal acts in a project with the scope: through a key that carries it, or as the project's
-// owner.
-func (p Principal) Allows(s Scope) bool {
-	return p.ProjectID != "" && (p.KeyID != "" || p.UserID != "") && slices.Contains(p.Scopes, s)
-}

@@ -12,7 +12,7 @@ type AuditRecord struct {
 	ProjectID       string
 	Action          string // ActionUserErased, ActionProjectDeleted
 	SubjectHash     string // SHA-256 of project and external user id, or of a project, hex
-	Actor           string // id of the API key that asked for it; of a project, its owner
+	Actor           string // id of the API key or the user that asked for it
 	SessionsDeleted int64
 	SamplesDeleted  int64 // a channel
 	FeaturesDeleted int64
@@ -37,7 +37,7 @@ type Erasure struct {
 	ID              string
 	ProjectID       string
 	SubjectHash     string // as in the audit record
-	Actor           string // id of the API key that asked first
+	Actor           string // id of the API key or the user that asked first
 	JobID           string // the latest job that works on it
 	SessionsDeleted int64  // so far, as the others
 	SamplesDeleted  int64
@@ -65,7 +65,7 @@ type SessionJob struct {
 // external user id: it outlives what it is about.
 type AuditEvent struct {
 	ID        string
-	AccountID *string     // the user whose account it concerns, nil for none; a project's events are its owner's
+	AccountID *string     // the user whose account it concerns, nil for none; of a project's events, one of its owners
 	ProjectID *string     // nil where it is about no project
 	ActorKind AuditActor  // who did it
 	Actor     string      // id of the actor, "" for none
@@ -109,11 +109,20 @@ const (
 	AuditAccountDeleted  AuditAction = "account.deleted"
 	AuditProjectDeleting AuditAction = "project.deleting" // accepted: out of reach from now on
 	AuditProjectDeleted  AuditAction = "project.deleted"  // done
+
+	AuditMemberInvited     AuditAction = "member.invited"
+	AuditInvitationRevoked AuditAction = "invitation.revoked"
+	AuditMemberJoined      AuditAction = "member.joined"
+	AuditRoleChanged       AuditAction = "member.role_changed"
+	AuditMemberRemoved     AuditAction = "member.removed" // by an owner
+	AuditMemberLeft        AuditAction = "member.left"
+	AuditOperatorOn        AuditAction = "operator.granted"
+	AuditOperatorOff       AuditAction = "operator.withdrawn"
 )
 
 // AuditQuery selects events of the audit log, newest first.
 type AuditQuery struct {
-	AccountID string // "" for all accounts
+	AccountID string // what this account may see: its own events, and those of the projects it owns; "" for all accounts
 	ProjectID string // "" for all
 	Action    AuditAction
 	BeforeID  string // continues a list that ended with this event
@@ -146,5 +155,6 @@ func OriginOf(ctx context.Context) Origin {
 func AuditActions() []AuditAction {
 	return []AuditAction{AuditAccountCreated, AuditLogin, AuditLoginFailed, AuditLogout, AuditTokenReused, AuditProjectCreated, AuditKeyCreated,
 		AuditKeyRefreshed, AuditKeyRevoked, AuditUserErasing, AuditUserErased, AuditPasswordChanged, AuditAccountDeleted,
-		AuditProjectDeleting, AuditProjectDeleted}
+		AuditProjectDeleting, AuditProjectDeleted, AuditMemberInvited, AuditInvitationRevoked, AuditMemberJoined, AuditRoleChanged,
+		AuditMemberRemoved, AuditMemberLeft, AuditOperatorOn, AuditOperatorOff}
 }

@@ -50,6 +50,7 @@ const (
 	InvalidToken           Code = "invalid_token"
 	ExpiredToken           Code = "expired_token"
 	InsufficientScope      Code = "insufficient_scope"
+	InsufficientRole       Code = "insufficient_role"
 	ProjectMismatch        Code = "project_mismatch"
 	ProjectRequired        Code = "project_required"
 	NotFound               Code = "not_found"
@@ -57,6 +58,10 @@ const (
 	JobNotCancelable       Code = "job_not_cancelable"
 	ProjectNotFound        Code = "project_not_found"
 	KeyNotFound            Code = "key_not_found"
+	MemberNotFound         Code = "member_not_found"
+	InvitationNotFound     Code = "invitation_not_found"
+	AlreadyMember          Code = "already_member"
+	LastOwner              Code = "last_owner"
 	EmailTaken             Code = "email_taken"
 	SignupDisabled         Code = "signup_disabled"
 	PayloadTooLarge        Code = "payload_too_large"
@@ -123,6 +128,7 @@ var ErrorTable = map[Code]Entry{
 	InvalidToken:           {ClassUnauthenticated, "The token is not valid."},
 	ExpiredToken:           {ClassUnauthenticated, "The token has expired."},
 	InsufficientScope:      {ClassForbidden, "The API key lacks the scope that this call needs."},
+	InsufficientRole:       {ClassForbidden, "Your role in this project does not allow this."},
 	ProjectRequired:        {ClassInvalid, "With the access token of a login this call needs the project."},
 	ProjectMismatch:        {ClassForbidden, "The project is not the one of this API key."},
 	NotFound:               {ClassNotFound, "There is nothing here."},
@@ -130,6 +136,10 @@ var ErrorTable = map[Code]Entry{
 	JobNotCancelable:       {ClassConflict, "A job of this kind cannot be canceled."},
 	ProjectNotFound:        {ClassNotFound, "There is no such project."},
 	KeyNotFound:            {ClassNotFound, "There is no such key."},
+	MemberNotFound:         {ClassNotFound, "There is no such member of this project."},
+	InvitationNotFound:     {ClassNotFound, "There is no such invitation, or it has ended."},
+	AlreadyMember:          {ClassConflict, "The user is a member of this project already."},
+	LastOwner:              {ClassConflict, "A project keeps at least one owner: make another member an owner first."},
 	EmailTaken:             {ClassConflict, "An account with this e-mail exists."},
 	SignupDisabled:         {ClassForbidden, "Sign-up is disabled on this server."},
 	PayloadTooLarge:        {ClassTooLarge, "The request is too large."},
@@ -269,6 +279,14 @@ func (e *Error) Error() string {
 }
 
 func (e *Error) Unwrap() error { return e.Cause }
+
+// CodeOf returns the code of an error, "" for none.
+func CodeOf(err error) Code {
+	if err == nil {
+		return ""
+	}
+	return AsError(err).Code
+}
 
 // AsError returns err's *Error, or an internal error that wraps it.
 func AsError(err error) *Error {

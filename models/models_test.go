@@ -168,7 +168,7 @@ func TestScopes(t *testing.T) {
 		t.Error("a key allows what its scopes say")
 	}
 	user := models.Principal{UserID: "u", Scopes: models.Scopes()}
-	if user.Allows(models.ScopeDecode) {
+	if user.May(models.RightDecode) {
 		t.Error("only keys carry scopes")
 	}
 	if models.Scope("root").Valid() {

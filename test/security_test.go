@@ -22,12 +22,17 @@ import (
 
 // right is what a route must answer to each kind of credential, stated here independently of the route table.
 type right struct {
-	takes string // the credential that is due
-	scope models.Scope
-	body  string // {placeholders} are filled in
-	media string // media type of the body, "" for JSON
-	query string // added to the path
-	good  int    // with the right credential
+	takes string       // the credential that is due
+	scope models.Scope // that a key needs
+	also  models.Scope // and this one
+	role  models.Role  // the least that a member of the project needs; every one above it will do
+	self  models.Role  // the least where the call is about oneself; "" where it is all the same
+	// absent is the code for who is no member. Defaults to project_not_found.
+	absent string
+	body   string // {placeholders} are filled in
+	media  string // media type of the body, "" for JSON
+	query  string // added to the path
+	good   int    // with the right credential
 	// other is what the right kind of credential of another tenant gets: 404 where the path names something that is
 	// not its own, good where everything that is reached is its own.
 	other int
@@ -37,10 +42,11 @@ type right struct {
 const (
 	authNone     = "none"
 	authJWT      = "jwt"
-	authKey      = "key"
+	authMember   = "member"   // a user's token; the path names the project
+	authOperator = "operator" // a user's token, of an operator
 	authProject  = "project"  // a key, or a user's token with a project
-	authQueryKey = "querykey" // a key, also in the query
-	authBodyKey  = "bodykey"  // a key, also in the body
+	authQueryKey = "querykey" // as project, the key also in the query
+	authBodyKey  = "bodykey"  // as project, the key also in the body
 )
 
 // The limits of bodies in docs/reference/limits.md.
@@ -48,60 +54,69 @@ const smallBodyLimit, decodeBodyLimit = 64 << 10, 48 << 20
 
 // matrix has a row for every route. A route without one fails the test.
 var matrix = map[string]right{
-	"POST /api/v1/neuro/decode":       {takes: "key", scope: models.ScopeDecode, body: documentBody, good: 202, other: 202},
-	"POST /api/v1/neuro/decode/batch": {takes: "key", scope: models.ScopeDecode, body: `{"items":[` + documentBody + `]}`, good: 202, other: 202},
-	"GET /api/v1/jobs":                {takes: "key", scope: models.ScopeJobsRead, good: 200, other: 200},
-	"GET /api/v1/jobs/:id":            {takes: "key", scope: models.ScopeJobsRead, good: 200, other: 404},
-	"POST /api/v1/jobs/:id/cancel":    {takes: "key", scope: models.ScopeJobsWrite, good: 200, other: 404},
+	"POST /api/v1/neuro/decode":       {takes: "project", scope: models.ScopeDecode, role: "member", body: documentBody, good: 202, other: 202},
+	"POST /api/v1/neuro/decode/batch": {takes: "project", scope: models.ScopeDecode, role: "member", body: `{"items":[` + documentBody + `]}`, good: 202, other: 202},
+	"GET /api/v1/jobs":                {takes: "project", scope: models.ScopeJobsRead, role: "viewer", good: 200, other: 200},
+	"GET /api/v1/jobs/:id":            {takes: "project", scope: models.ScopeJobsRead, role: "viewer", good: 200, other: 404},
+	"POST /api/v1/jobs/:id/cancel":    {takes: "project", scope: models.ScopeJobsWrite, role: "member", good: 200, other: 404},
 
-	"POST /v1/projects":                    {takes: "jwt", body: `{"name":"x"}`, good: 201, other: 201},
-	"GET /v1/projects":                     {takes: "jwt", good: 200, other: 200},
-	"GET /v1/projects/:id":                 {takes: "jwt", good: 200, other: 404},
-	"POST /v1/projects/:id/keys":           {takes: "jwt", body: `{"name":"x"}`, good: 201, other: 404},
-	"GET /v1/projects/:id/usage":           {takes: "jwt", good: 200, other: 404},
-	"GET /v1/projects/:id/keys":            {takes: "jwt", good: 200, other: 404},
-	"DELETE /v1/projects/:id/keys/:key_id": {takes: "jwt", good: 204, other: 404},
-	"GET /v1/audit":                        {takes: "jwt", good: 200, other: 200},
-	"POST /v1/auth/signup":                 {takes: "none", body: `{"email":"{fresh}@example.com","password":"correct horse battery"}`, good: 201},
-	"POST /v1/auth/login":                  {takes: "none", body: `{"email":"{email}","password":"correct horse battery"}`, good: 200},
-	"POST /v1/auth/refresh":                {takes: "none", body: `{"refresh_token":"{refresh}"}`, good: 200},
-	"POST /v1/auth/logout":                 {takes: "none", body: `{"refresh_token":"{refresh}"}`, good: 204},
-	"POST /v1/sessions":                    {takes: "project", scope: models.ScopeSessions, body: sessionBody, good: 201, other: 201},
-	"POST /v1/sessions/import": {takes: "project", scope: models.ScopeSessions, body: "Cz,Pz\n1,2\n3,4\n", media: "text/csv",
+	"POST /v1/projects":                                  {takes: "jwt", body: `{"name":"x"}`, good: 201, other: 201},
+	"GET /v1/projects":                                   {takes: "jwt", good: 200, other: 200},
+	"GET /v1/projects/:id":                               {takes: "member", role: "viewer", good: 200, other: 404},
+	"POST /v1/projects/:id/keys":                         {takes: "member", role: "owner", body: `{"name":"x"}`, good: 201, other: 404},
+	"GET /v1/projects/:id/usage":                         {takes: "member", role: "owner", good: 200, other: 404},
+	"GET /v1/projects/:id/keys":                          {takes: "member", role: "owner", good: 200, other: 404},
+	"DELETE /v1/projects/:id/keys/:key_id":               {takes: "jwt", role: "owner", absent: "key_not_found", good: 204, other: 404},
+	"GET /v1/projects/:id/members":                       {takes: "member", role: "viewer", good: 200, other: 404},
+	"PATCH /v1/projects/:id/members/:user_id":            {takes: "member", role: "owner", body: `{"role":"viewer"}`, good: 200, other: 404},
+	"DELETE /v1/projects/:id/members/:user_id":           {takes: "member", role: "owner", self: "viewer", good: 204, other: 404},
+	"POST /v1/projects/:id/invitations":                  {takes: "member", role: "owner", body: `{"email":"{fresh}@example.org","role":"viewer"}`, good: 201, other: 404},
+	"GET /v1/projects/:id/invitations":                   {takes: "member", role: "owner", good: 200, other: 404},
+	"DELETE /v1/projects/:id/invitations/:invitation_id": {takes: "member", role: "owner", good: 204, other: 404},
+	"POST /v1/invitations/accept":                        {takes: "jwt", body: `{"token":"{invitation}"}`, good: 200, other: 404},
+	"GET /api/v1/admin/queues":                           {takes: "operator", good: 200},
+	"GET /api/v1/admin/projects":                         {takes: "operator", good: 200},
+	"GET /v1/audit":                                      {takes: "jwt", good: 200, other: 200},
+	"POST /v1/auth/signup":                               {takes: "none", body: `{"email":"{fresh}@example.com","password":"correct horse battery"}`, good: 201},
+	"POST /v1/auth/login":                                {takes: "none", body: `{"email":"{email}","password":"correct horse battery"}`, good: 200},
+	"POST /v1/auth/refresh":                              {takes: "none", body: `{"refresh_token":"{refresh}"}`, good: 200},
+	"POST /v1/auth/logout":                               {takes: "none", body: `{"refresh_token":"{refresh}"}`, good: 204},
+	"POST /v1/sessions":                                  {takes: "project", scope: models.ScopeSessions, role: "member", body: sessionBody, good: 201, other: 201},
+	"POST /v1/sessions/import": {takes: "project", scope: models.ScopeSessions, role: "member", body: "Cz,Pz\n1,2\n3,4\n", media: "text/csv",
 		query: "?external_user_id=u&sample_rate_hz=100", good: 202, other: 202},
-	"GET /v1/sessions/:id/events":          {takes: "project", scope: models.ScopeSessions, good: 200, other: 404},
-	"POST /v1/sessions/:id/events":         {takes: "project", scope: models.ScopeSessions, body: `{"events":[{"t_unix_ms":1000,"code":1}]}`, good: 201, other: 404},
-	"GET /v1/sessions":                     {takes: "project", scope: models.ScopeSessions, good: 200, other: 200},
-	"GET /v1/sessions/:id":                 {takes: "project", scope: models.ScopeSessions, good: 200, other: 404},
-	"POST /v1/sessions/:id/ingest":         {takes: "project", scope: models.ScopeSessions, body: ingestBody, good: 202, other: 404},
-	"POST /v1/sessions/:id/end":            {takes: "project", scope: models.ScopeSessions, body: `{}`, good: 200, other: 404},
-	"GET /v1/sessions/:id/status":          {takes: "project", scope: models.ScopeSessions, good: 200, other: 404},
-	"GET /v1/sessions/:id/features":        {takes: "project", scope: models.ScopeSessions, good: 200, other: 404},
-	"GET /v1/sessions/:id/export":          {takes: "project", scope: models.ScopeSessions, good: 200, other: 404},
-	"POST /v1/sessions/:id/ws-token":       {takes: "project", scope: models.ScopeSessions, good: 200, other: 404},
-	"GET /v1/sessions/:id/features/stream": {takes: "project", scope: models.ScopeSessions, good: 200, other: 404},
-	"GET /v1/sessions/:id/decodes":         {takes: "project", scope: models.ScopeSessions, good: 200, other: 404},
-	"GET /v1/ws":                           {takes: "none", good: 401},                                      // takes stream tokens: see TestStreamTokensOpenTheirSessionAlone
-	"DELETE /v1/users/:external_user_id":   {takes: "key", scope: models.ScopeErase, good: 200, other: 200}, // each within its project
+	"GET /v1/sessions/:id/events":          {takes: "project", scope: models.ScopeSessions, role: "viewer", good: 200, other: 404},
+	"POST /v1/sessions/:id/events":         {takes: "project", scope: models.ScopeSessions, role: "member", body: `{"events":[{"t_unix_ms":1000,"code":1}]}`, good: 201, other: 404},
+	"GET /v1/sessions":                     {takes: "project", scope: models.ScopeSessions, role: "viewer", good: 200, other: 200},
+	"GET /v1/sessions/:id":                 {takes: "project", scope: models.ScopeSessions, role: "viewer", good: 200, other: 404},
+	"POST /v1/sessions/:id/ingest":         {takes: "project", scope: models.ScopeSessions, role: "member", body: ingestBody, good: 202, other: 404},
+	"POST /v1/sessions/:id/end":            {takes: "project", scope: models.ScopeSessions, role: "member", body: `{}`, good: 200, other: 404},
+	"GET /v1/sessions/:id/status":          {takes: "project", scope: models.ScopeSessions, role: "viewer", good: 200, other: 404},
+	"GET /v1/sessions/:id/features":        {takes: "project", scope: models.ScopeSessions, role: "viewer", good: 200, other: 404},
+	"GET /v1/sessions/:id/export":          {takes: "project", scope: models.ScopeSessions, role: "viewer", good: 200, other: 404},
+	"POST /v1/sessions/:id/ws-token":       {takes: "project", scope: models.ScopeSessions, role: "viewer", good: 200, other: 404},
+	"GET /v1/sessions/:id/features/stream": {takes: "project", scope: models.ScopeSessions, role: "viewer", good: 200, other: 404},
+	"GET /v1/sessions/:id/decodes":         {takes: "project", scope: models.ScopeSessions, role: "viewer", good: 200, other: 404},
+	"GET /v1/ws":                           {takes: "none", good: 401},                                                         // takes stream tokens: see TestStreamTokensOpenTheirSessionAlone
+	"DELETE /v1/users/:external_user_id":   {takes: "project", scope: models.ScopeErase, role: "owner", good: 200, other: 200}, // each within its project
 
-	"GET /v1/models/list":                             {takes: "querykey", scope: models.ScopeCatalogRead, good: 200, other: 200},
-	"GET /v1/models/:name/versions/:version/download": {takes: "querykey", scope: models.ScopeCatalogRead, good: 200, other: 404},
-	"POST /v1/analytics/log":                          {takes: "bodykey", body: `{"event_type":"inference"}`, good: 200, other: 200},
+	"GET /v1/models/list":                             {takes: "querykey", scope: models.ScopeCatalogRead, role: "viewer", good: 200, other: 200},
+	"GET /v1/models/:name/versions/:version/download": {takes: "querykey", scope: models.ScopeCatalogRead, role: "viewer", good: 200, other: 404},
+	"POST /v1/analytics/log":                          {takes: "bodykey", role: "member", body: `{"event_type":"inference"}`, good: 200, other: 200},
 	"POST /v1/auth/validate":                          {takes: "none", body: `{"api_key":"{passing}"}`, good: 200},
 	"POST /v1/installer/github-token":                 {takes: "none", body: `{"api_key":"{passing}"}`, good: 503},
 	"POST /v1/auth/revoke":                            {takes: "none", body: `{"api_key":"{passing}"}`, good: 200},
-	"POST /api/v1/models":                             {takes: "key", scope: models.ScopeCatalogWrite, body: `{"file":"{model}"}`, good: 201, other: 201},
-	"GET /api/v1/models":                              {takes: "key", scope: models.ScopeCatalogRead, good: 200, other: 200},
-	"GET /api/v1/models/:name":                        {takes: "key", scope: models.ScopeCatalogRead, good: 200, other: 404},
-	"DELETE /api/v1/models/:name":                     {takes: "key", scope: models.ScopeCatalogWrite, good: 204, other: 404},
-	"POST /api/v1/models/:name/rollback":              {takes: "key", scope: models.ScopeCatalogWrite, body: `{"version":"1"}`, good: 200, other: 404},
-	"POST /api/v1/models/train":                       {takes: "key", scope: models.ScopeCatalogWrite, body: `{"name":"m","paradigm":"motor_imagery","sessions":[{"session_id":"{session}"}],"classes":{"1":"a","2":"b"}}`, good: 202, other: 404},
-	"POST /api/v1/models/:name/calibrate":             {takes: "key", scope: models.ScopeCatalogWrite, body: `{"sessions":[{"session_id":"{session}"}],"classes":{"1":"left_hand"}}`, good: 202, other: 404},
+	"POST /api/v1/models":                             {takes: "project", scope: models.ScopeCatalogWrite, role: "member", body: `{"file":"{model}"}`, good: 201, other: 201},
+	"GET /api/v1/models":                              {takes: "project", scope: models.ScopeCatalogRead, role: "viewer", good: 200, other: 200},
+	"GET /api/v1/models/:name":                        {takes: "project", scope: models.ScopeCatalogRead, role: "viewer", good: 200, other: 404},
+	"DELETE /api/v1/models/:name":                     {takes: "project", scope: models.ScopeCatalogWrite, role: "member", good: 204, other: 404},
+	"POST /api/v1/models/:name/rollback":              {takes: "project", scope: models.ScopeCatalogWrite, role: "member", body: `{"version":"1"}`, good: 200, other: 404},
+	"POST /api/v1/models/train":                       {takes: "project", scope: models.ScopeCatalogWrite, role: "member", body: `{"name":"m","paradigm":"motor_imagery","sessions":[{"session_id":"{session}"}],"classes":{"1":"a","2":"b"}}`, also: models.ScopeSessions, good: 202, other: 404},
+	"POST /api/v1/models/:name/calibrate":             {takes: "project", scope: models.ScopeCatalogWrite, role: "member", body: `{"sessions":[{"session_id":"{session}"}],"classes":{"1":"left_hand"}}`, also: models.ScopeSessions, good: 202, other: 404},
 	"GET /healthz":                                    {takes: "none", good: 200},
 	"GET /readyz":                                     {takes: "none", good: 200},
 	"GET /api/health":                                 {takes: "none", good: 200},
 	"GET /metrics":                                    {takes: "none", good: 200},
-	"DELETE /v1/projects/:id":                         {takes: "jwt", good: 200, other: 404},
+	"DELETE /v1/projects/:id":                         {takes: "member", role: "owner", good: 200, other: 404},
 	"POST /v1/account/password":                       {takes: "jwt", body: `{"current_password":"correct horse battery","new_password":"correct horse battery"}`, good: 200, other: 200},
 	"POST /v1/account/delete":                         {takes: "jwt", body: `{"password":"wrong"}`, good: 401, other: 401}, // the right one: see TestAccountsAreDeletedAndPasswordsChanged
 	"GET /openapi.json":                               {takes: "none", good: 200},
@@ -111,15 +126,33 @@ var matrix = map[string]right{
 // tenant is a user with a project, a job and keys of every kind.
 type tenant struct {
 	userID, token, project string
-	keys                   map[string]string // by kind
-	scoped                 map[models.Scope]string
+	keys                   map[string]string       // by kind
+	scoped                 map[models.Scope]string // keys with every scope but this one
+	only                   map[models.Scope]string // and with this one alone
+	roles                  map[models.Role]string  // tokens of members with each role
+	removed                string                  // token of somebody who was a member
 	job                    string
+}
+
+// user makes an account.
+func (s *server) user(t testing.TB, email string) (id, token string) {
+	t.Helper()
+	u := s.json(t, 201, "POST", "/v1/auth/signup", "", object{"email": s.mail(email), "password": "correct horse battery"})
+	return u["id"].(string), u["access_token"].(string)
+}
+
+// join makes a user a member of an owner's project.
+func (s *server) join(t testing.TB, owner, project, email, token string, role models.Role) {
+	t.Helper()
+	i := s.json(t, 201, "POST", "/v1/projects/"+project+"/invitations", owner, object{"email": s.mail(email), "role": role})
+	s.json(t, 200, "POST", "/v1/invitations/accept", token, object{"token": i["token"]})
 }
 
 func (s *server) tenant(t *testing.T, email string) tenant {
 	t.Helper()
 	u := s.json(t, 201, "POST", "/v1/auth/signup", "", object{"email": s.mail(email), "password": "correct horse battery"})
-	n := tenant{userID: u["id"].(string), token: u["access_token"].(string), keys: map[string]string{}, scoped: map[models.Scope]string{}}
+	n := tenant{userID: u["id"].(string), token: u["access_token"].(string), keys: map[string]string{}, scoped: map[models.Scope]string{},
+		only: map[models.Scope]string{}, roles: map[models.Role]string{}}
 	n.project = s.json(t, 201, "POST", "/v1/projects", n.token, object{"name": "P"})["id"].(string)
 	create := func(body object) (id, raw string) {
 		k := s.json(t, 201, "POST", "/v1/projects/"+n.project+"/keys", n.token, body)
@@ -134,6 +167,7 @@ func (s *server) tenant(t *testing.T, email string) tenant {
 	for _, scope := range models.Scopes() { // a key with every scope but this one
 		rest := slices.DeleteFunc(models.Scopes(), func(x models.Scope) bool { return x == scope })
 		_, n.scoped[scope] = create(object{"name": "scoped", "scopes": rest})
+		_, n.only[scope] = create(object{"name": "only", "scopes": []models.Scope{scope}})
 	}
 	n.keys["expired"] = s.expiredKey(t, n.project, n.token)
 	n.job = s.json(t, 202, "POST", "/api/v1/neuro/decode", n.keys["good"], documentBody)["id"].(string)
@@ -159,6 +193,23 @@ func (s *server) signingKey(t testing.TB) []byte {
 		t.Fatal(err)
 	}
 	return key
+}
+
+// people fills a tenant's project with a member of every role, and lets one go.
+func (s *server) people(t *testing.T, n *tenant) {
+	t.Helper()
+	n.roles[models.RoleOwner] = n.token
+	for _, role := range []models.Role{models.RoleMember, models.RoleViewer} {
+		email := string(role) + "@example.com"
+		_, n.roles[role] = s.user(t, email)
+		s.join(t, n.token, n.project, email, n.roles[role], role)
+	}
+	id, token := s.user(t, "removed@example.com")
+	s.join(t, n.token, n.project, "removed@example.com", token, models.RoleOwner)
+	if a := s.call(t, "DELETE", "/v1/projects/"+n.project+"/members/"+id, n.token, nil); a.StatusCode != 204 {
+		t.Fatalf("%d %s", a.StatusCode, a.body)
+	}
+	n.removed = token
 }
 
 // tokens returns access tokens that must not be taken, by what is wrong with them.
@@ -193,7 +244,8 @@ func (s *server) tokens(t *testing.T, userID string) map[string]string {
 func TestSecurityMatrix(t *testing.T) {
 	t.Parallel()
 	// The document names every route, its credentials and its scope; package handlers holds it to what is mounted.
-	credentials := map[string]string{authNone: "[]", authKey: "[ApiKey]", authJWT: "[UserToken]", authProject: "[ApiKey UserToken]", authQueryKey: "[ApiKey QueryKey]", authBodyKey: "[ApiKey]"}
+	credentials := map[string]string{authNone: "[]", authJWT: "[UserToken]", authMember: "[UserToken]", authOperator: "[UserToken]",
+		authProject: "[ApiKey UserToken]", authQueryKey: "[ApiKey UserToken QueryKey]", authBodyKey: "[ApiKey UserToken]"}
 	scope := regexp.MustCompile("`([a-z]+(:[a-z]+)?)`")
 	all := operations(t)
 	for name, op := range all {
@@ -221,7 +273,14 @@ func TestSecurityMatrix(t *testing.T) {
 			t.Errorf("%s names the scopes %v, the matrix says %q", name, scopes, m.scope)
 		}
 	}
-	for name := range matrix {
+	for name, m := range matrix {
+		role := m.role
+		if m.self != "" {
+			role = m.self
+		}
+		if op := all[name]; op != nil && role != "" && m.takes != authJWT && !strings.Contains(op.Description, "`"+string(role)+"`") {
+			t.Errorf("%s does not name the role %s", name, role)
+		}
 		if all[name] == nil {
 			t.Errorf("%s has a row in the security matrix and is not in openapi.yaml", name)
 		}
@@ -230,6 +289,9 @@ func TestSecurityMatrix(t *testing.T) {
 	testkit.Backends(t, func(t *testing.T, b testkit.Backend) {
 		s := boot(t, b, "NEUROD_SIGNUPS_PER_HOUR=1000")
 		mine, other := s.tenant(t, "mine@example.com"), s.tenant(t, "other@example.com")
+		s.people(t, &mine)
+		_, operator := s.user(t, "operator@example.com")
+		s.command(t, "users", "operator", s.mail("operator@example.com"), "on")
 		badTokens := s.tokens(t, mine.userID)
 		badKey, last := mine.keys["good"][:len(mine.keys["good"])-1], "x"
 		if strings.HasSuffix(mine.keys["good"], last) {
@@ -256,6 +318,26 @@ func TestSecurityMatrix(t *testing.T) {
 					if name == "DELETE /v1/projects/:id" {
 						p := s.json(t, 201, "POST", "/v1/projects", mine.token, object{"name": "short-lived"})
 						path = strings.Replace(path, ":id", p["id"].(string), 1)
+						for role, token := range mine.roles {
+							if token != mine.token {
+								s.join(t, mine.token, p["id"].(string), string(role)+"@example.com", token, role)
+							}
+						}
+					}
+					if strings.Contains(path, ":user_id") {
+						email := fmt.Sprintf("short-lived-%d@example.com", emails)
+						id, token := s.user(t, email)
+						s.join(t, mine.token, mine.project, email, token, models.RoleMember)
+						path = strings.Replace(path, ":user_id", id, 1)
+					}
+					if strings.Contains(path, ":invitation_id") {
+						i := s.json(t, 201, "POST", "/v1/projects/"+mine.project+"/invitations", mine.token, object{"email": "short-lived@example.org", "role": "viewer"})
+						path = strings.Replace(path, ":invitation_id", i["id"].(string), 1)
+					}
+					if strings.Contains(body, "{invitation}") { // of the account whose project it is not
+						p := s.json(t, 201, "POST", "/v1/projects", other.token, object{"name": "short-lived"})
+						i := s.json(t, 201, "POST", "/v1/projects/"+p["id"].(string)+"/invitations", other.token, object{"email": s.mail("mine@example.com"), "role": "viewer"})
+						body = strings.Replace(body, "{invitation}", i["token"].(string), 1)
 					}
 					if strings.HasPrefix(path, "/v1/projects/:id") {
 						path = strings.Replace(path, ":id", mine.project, 1)
@@ -324,6 +406,30 @@ func TestSecurityMatrix(t *testing.T) {
 					}
 				}
 
+				// named spells a code as the route's family does.
+				named := func(code string) string {
+					if r.takes == authQueryKey || r.takes == authBodyKey {
+						return strings.ToUpper(code)
+					}
+					return code
+				}
+				// byRole calls as every kind of member, and as those who are none.
+				byRole := func(headers ...string) {
+					t.Helper()
+					for role, token := range mine.roles {
+						if slices.Index(models.Roles(), role) <= slices.Index(models.Roles(), r.role) {
+							check("as "+string(role), r.good, "", token, headers...)
+						} else {
+							check("as "+string(role), 403, named("insufficient_role"), token, headers...)
+						}
+					}
+					absent := named("project_not_found")
+					if r.absent != "" {
+						absent = r.absent
+					}
+					check("as one who was removed", 404, absent, mine.removed, headers...)
+					check("as an operator of the server", 404, absent, operator, headers...)
+				}
 				switch r.takes {
 				case authNone:
 					check("nobody", r.good, "", "")
@@ -334,46 +440,12 @@ func TestSecurityMatrix(t *testing.T) {
 					check("unknown key", 401, "INVALID_KEY", unknownKey)
 					check("expired key", 401, "KEY_EXPIRED", mine.keys["expired"])
 					check("revoked key", 401, "INVALID_KEY", mine.keys["revoked"])
-					check("JWT where a key is due", 400, "INVALID_FORMAT", mine.token)
-					if r.scope != "" {
-						check("wrong scope", 403, "INSUFFICIENT_SCOPE", mine.scoped[r.scope])
-					}
-					check("key of one project, header of another", 403, "PROJECT_MISMATCH", other.keys["good"], "X-Project-Id: "+mine.project)
-					check("key of another project", r.other, "", other.keys["good"])
-					check("right key", r.good, "", mine.keys["good"])
-					check("nobody", 400, "MISSING_KEY", "")
-					check("other scheme", 400, "MISSING_KEY", "", "Authorization: Basic bWluZTptaW5l")
-					check("two headers", 400, "MISSING_KEY", mine.keys["good"], "Authorization: Bearer "+mine.token)
-					return
-				case authKey, authProject:
+				case authProject:
 					check("bad key", 401, "invalid_api_key", badKey)
 					check("unknown key", 401, "invalid_api_key", unknownKey)
 					check("expired key", 401, "expired_api_key", mine.keys["expired"])
 					check("revoked key", 401, "invalid_api_key", mine.keys["revoked"])
-					if r.takes == authKey {
-						check("JWT where a key is due", 401, "invalid_api_key", mine.token)
-					} else {
-						for what, token := range badTokens {
-							status := "invalid_token"
-							if what == "expired token" {
-								status = "expired_token"
-							}
-							check(what, 401, status, token, "X-Project-Id: "+mine.project)
-						}
-						check("token without a project", 400, "project_required", mine.token)
-						check("token and a project of another", 404, "project_not_found", mine.token, "X-Project-Id: "+other.project)
-						check("token and no project's id", 404, "project_not_found", mine.token, "X-Project-Id: x")
-						check("token of another and this project", 404, "project_not_found", other.token, "X-Project-Id: "+mine.project)
-						check("token of another and its own project", r.other, "", other.token, "X-Project-Id: "+other.project)
-						check("token and its project", r.good, "", mine.token, "X-Project-Id: "+mine.project)
-					}
-					check("wrong scope", 403, "insufficient_scope", mine.scoped[r.scope])
-					check("key of one project, header of another", 403, "project_mismatch", other.keys["good"], "X-Project-Id: "+mine.project)
-					check("header that names no project", 403, "project_mismatch", mine.keys["good"], "X-Project-Id: x")
-					check("key of another project", r.other, "", other.keys["good"])
-					check("right key", r.good, "", mine.keys["good"])
-					check("right key and header", r.good, "", mine.keys["good"], "X-Project-Id: "+mine.project)
-				case authJWT:
+				case authMember, authJWT, authOperator:
 					for what, token := range badTokens {
 						status := "invalid_token"
 						if what == "expired token" {
@@ -382,8 +454,64 @@ func TestSecurityMatrix(t *testing.T) {
 						check(what, 401, status, token)
 					}
 					check("key where a JWT is due", 401, "invalid_token", mine.keys["good"])
+				}
+				switch r.takes {
+				case authProject, authQueryKey, authBodyKey:
+					this := "X-Project-Id: " + mine.project
+					for what, token := range badTokens {
+						status := "invalid_token"
+						if what == "expired token" {
+							status = "expired_token"
+						}
+						check(what, 401, named(status), token, this)
+					}
+					check("token without a project", 400, named("project_required"), mine.token)
+					check("token and a project of another", 404, named("project_not_found"), mine.token, "X-Project-Id: "+other.project)
+					check("token and no project's id", 404, named("project_not_found"), mine.token, "X-Project-Id: x")
+					check("token of another and this project", 404, named("project_not_found"), other.token, this)
+					check("token of another and its own project", r.other, "", other.token, "X-Project-Id: "+other.project)
+					check("token and its project", r.good, "", mine.token, this)
+					check("token and two projects", 400, named("invalid_parameter"), mine.token, this, "X-Project-Id: "+other.project)
+					byRole(this)
+					for scope := range mine.scoped {
+						if scope == r.scope || scope == r.also {
+							check("without scope "+string(scope), 403, named("insufficient_scope"), mine.scoped[scope])
+						}
+					}
+					for scope, key := range mine.only {
+						switch {
+						case r.scope == "" || r.scope == scope && r.also == "":
+							check("with scope "+string(scope)+" alone", r.good, "", key)
+						default:
+							check("with scope "+string(scope)+" alone", 403, named("insufficient_scope"), key)
+						}
+					}
+					check("key of one project, header of another", 403, named("project_mismatch"), other.keys["good"], this)
+					check("header that names no project", 403, named("project_mismatch"), mine.keys["good"], "X-Project-Id: x")
+					check("key of another project", r.other, "", other.keys["good"])
+					check("right key", r.good, "", mine.keys["good"])
+					check("right key and header", r.good, "", mine.keys["good"], this)
+				case authMember:
+					check("token of another user", r.other, "project_not_found", other.token)
+					check("right token", r.good, "", mine.token)
+					byRole()
+				case authJWT:
 					check("token of another user", r.other, "", other.token)
 					check("right token", r.good, "", mine.token)
+					if r.role != "" {
+						byRole()
+					}
+				case authOperator:
+					for role, token := range mine.roles {
+						check("as "+string(role)+" of a project", 403, "insufficient_role", token)
+					}
+					check("as an operator", r.good, "", operator)
+				}
+				if r.takes == authQueryKey || r.takes == authBodyKey {
+					check("nobody", 400, "MISSING_KEY", "")
+					check("other scheme", 400, "MISSING_KEY", "", "Authorization: Basic bWluZTptaW5l")
+					check("two headers", 400, "MISSING_KEY", mine.keys["good"], "Authorization: Bearer "+mine.token)
+					return
 				}
 				check("nobody", 401, "missing_credentials", "")
 				check("other scheme", 401, "missing_credentials", "", "Authorization: Basic bWluZTptaW5l")

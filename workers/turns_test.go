@@ -123,8 +123,8 @@ func TestSharesAreWeighted(t *testing.T) {
 		}
 		var projects []string
 		for range 2 {
-			p := models.Project{ID: models.NewID(), OwnerID: user.ID, Name: "p", CreatedAt: time.Now()}
-			if err := tb.store.CreateProject(ctx, p, 10); err != nil {
+			p := models.Project{ID: models.NewID(), Name: "p", CreatedAt: time.Now()}
+			if err := tb.store.CreateProject(ctx, p, user.ID, 10); err != nil {
 				t.Fatal(err)
 			}
 			projects = append(projects, p.ID)

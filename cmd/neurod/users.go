@@ -26,7 +26,10 @@ type usersCmd struct {
 	Add    usersAddCmd    `cmd:"" help:"Make an account."`
 	Passwd usersPasswdCmd `cmd:"" help:"Give an account another password, and end its logins."`
 	List   usersListCmd   `cmd:"" help:"List the accounts."`
-	Remove usersRemoveCmd `cmd:"" help:"Delete an account with all its projects and everything in them."`
+	Remove usersRemoveCmd `cmd:"" help:"Delete an account with the projects that nobody else is in and everything in them."`
+
+	Operator usersOperatorCmd `cmd:"" help:"Let an account read how the whole server does, or no longer."`
+	Role     usersRoleCmd     `cmd:"" help:"Give a member of a project another role, or remove them."`
 }
 
 // asOperator runs f on the accounts of the configured database; the audit log names the operator.
@@ -170,20 +173,26 @@ func (c usersListCmd) Run(ctx context.Context) error {
 		}
 		lines, table := json.NewEncoder(os.Stdout), tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 		if !c.JSON {
-			fmt.Fprintln(table, "EMAIL\tPROJECTS\tCREATED\tID")
+			fmt.Fprintln(table, "EMAIL\tOWNS\tMEMBER OF\tOPERATOR\tCREATED\tID")
 		}
 		for _, u := range users {
 			at := u.CreatedAt.UTC().Format(time.RFC3339)
 			if !c.JSON {
-				fmt.Fprintf(table, "%s\t%d\t%s\t%s\n", u.Email, u.Projects, at, u.ID)
+				operator := ""
+				if u.Operator {
+					operator = "yes"
+				}
+				fmt.Fprintf(table, "%s\t%d\t%d\t%s\t%s\t%s\n", u.Email, u.Projects, u.Member, operator, at, u.ID)
 				continue
 			}
 			err := lines.Encode(struct {
 				ID        string `json:"id"`
 				Email     string `json:"email"`
-				Projects  int    `json:"projects"`
+				Projects  int    `json:"projects"`  // that the user owns
+				MemberOf  int    `json:"member_of"` // and those where they are something else
+				Operator  bool   `json:"operator"`
 				CreatedAt string `json:"created_at"`
-			}{u.ID, u.Email, u.Projects, at})
+			}{u.ID, u.Email, u.Projects, u.Member, u.Operator, at})
 			if err != nil {
 				return err
 			}
@@ -203,7 +212,7 @@ func (c usersRemoveCmd) Run(ctx context.Context) error {
 		if !term.IsTerminal(int(os.Stdin.Fd())) {
 			return errors.New("standard input is not a terminal: give --yes to delete the account with everything it has")
 		}
-		fmt.Fprintf(os.Stderr, "This deletes %s with all projects, sessions and models, for good. Type the e-mail address to go on: ", c.Email)
+		fmt.Fprintf(os.Stderr, "This deletes %s with the projects that nobody else is in, their sessions and models, for good. Type the e-mail address to go on: ", c.Email)
 		line, err := bufio.NewReader(os.Stdin).ReadString('\n')
 		if err != nil || strings.TrimSpace(line) != c.Email {
 			return errors.New("nothing was deleted")
@@ -215,6 +224,53 @@ func (c usersRemoveCmd) Run(ctx context.Context) error {
 			return err
 		}
 		fmt.Printf("removed %s with %d projects; a running server deletes what they leave\n", u.Email, len(projects))
+		return nil
+	})
+}
+
+type usersOperatorCmd struct {
+	Email string `arg:"" help:"E-mail address of the account."`
+	State string `arg:"" enum:"on,off" help:"on or off."`
+}
+
+// Run makes an account an operator's, or takes that back.
+func (c usersOperatorCmd) Run(ctx context.Context) error {
+	return asOperator(ctx, func(ctx context.Context, a *service.Accounts, _ *store.Store) error {
+		u, err := a.SetOperator(ctx, c.Email, c.State == "on")
+		if err != nil {
+			return err
+		}
+		if u.Operator {
+			fmt.Printf("%s is an operator of this server\n", u.Email)
+		} else {
+			fmt.Printf("%s is no operator of this server\n", u.Email)
+		}
+		return nil
+	})
+}
+
+type usersRoleCmd struct {
+	Email   string `arg:"" help:"E-mail address of the account."`
+	Project string `arg:"" help:"Id of the project, of which the account is a member."`
+	Role    string `arg:"" enum:"owner,member,viewer,none" help:"owner, member or viewer; none removes."`
+}
+
+// Run changes a membership where no owner of the project can.
+func (c usersRoleCmd) Run(ctx context.Context) error {
+	role := models.Role(c.Role)
+	if c.Role == "none" {
+		role = ""
+	}
+	return asOperator(ctx, func(ctx context.Context, a *service.Accounts, _ *store.Store) error {
+		u, err := a.SetRole(ctx, c.Email, c.Project, role)
+		if err != nil {
+			return err
+		}
+		if role == "" {
+			fmt.Printf("%s is no member of %s\n", u.Email, c.Project)
+		} else {
+			fmt.Printf("%s is %s of %s\n", u.Email, role, c.Project)
+		}
 		return nil
 	})
 }

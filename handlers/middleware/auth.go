@@ -20,6 +20,8 @@ type Authenticator interface {
 	// EnterProject returns the principal of a user within a project: ProjectRequired for none, ProjectNotFound for one that
 	// is absent or another's.
 	EnterProject(ctx context.Context, p models.Principal, projectID string) (models.Principal, error)
+	// EnterServer returns the principal of a user who would read how the server does, operator or not.
+	EnterServer(ctx context.Context, p models.Principal) (models.Principal, error)
 	// LooksLikeToken reports whether a credential has the form of an access token, good or not.
 	LooksLikeToken(raw string) bool
 	// AuthenticateRegistryKey is AuthenticateKey with MissingKey for none and InvalidKeyFormat for what cannot be a key.
@@ -36,11 +38,12 @@ type Auth string
 // so in other places as well.
 const (
 	AuthNone     Auth = "none"
-	AuthJWT      Auth = "jwt"      // a user's access token: projects, keys
-	AuthKey      Auth = "key"      // an API key: data
-	AuthProject  Auth = "project"  // an API key, or a user's access token with the project it is for
-	AuthQueryKey Auth = "querykey" // an API key, also as the parameter api_key; and the token of a download link as the parameter token
-	AuthBodyKey  Auth = "bodykey"  // an API key, also as api_key of the body: the handler asks for it with AuthenticateBody
+	AuthJWT      Auth = "jwt"      // a user's access token: the account, and all projects
+	AuthMember   Auth = "member"   // a user's access token: the project that the path names by :id
+	AuthOperator Auth = "operator" // a user's access token, of an operator: the server
+	AuthProject  Auth = "project"  // an API key, or a user's access token with the project it is for: data
+	AuthQueryKey Auth = "querykey" // as AuthProject, the key also as the parameter api_key; or the token of a download link as the parameter token
+	AuthBodyKey  Auth = "bodykey"  // as AuthProject, the key also as api_key of the body: the handler asks for it with AuthenticateBody
 )
 
 // Parameters that carry a credential. Queries are never logged.
@@ -74,8 +77,8 @@ func Limit(count Count) gin.HandlerFunc {
 	}
 }
 
-// ProjectHeader names the project that a user acts in, or that a key is expected to belong to; on routes that take
-// AuthProject ProjectParameter may say it as well.
+// ProjectHeader names the project that a user acts in, or that a key is expected to belong to; ProjectParameter may say it as
+// well.
 const (
 	ProjectHeader    = "X-Project-Id"
 	ProjectParameter = "project_id"
@@ -83,11 +86,11 @@ const (
 
 // Authenticate establishes the principal of a request, or ends it with 401 or 403; and it counts the request for the
 // principal, or for nobody before it answers 401, and ends it with 429 where that is too much. A nil count limits
-// nothing.
+// nothing. A user is led into the project, or to the server, that the request is about.
 //
-// Of authorization it does only what saves reading a body in vain: authorize is the service layer's own rule for
-// scopes, and the service asks it again.
-func Authenticate(a Authenticator, kind Auth, scope models.Scope, authorize func(models.Principal, models.Scope) error, count Count) gin.HandlerFunc {
+// Of authorization it does only what saves reading a body in vain, and what must be known before a kept answer is given again:
+// authorize is the service layer's own rule for rights, and the service asks it again.
+func Authenticate(a Authenticator, kind Auth, right models.Right, authorize func(models.Principal, models.Right) error, count Count) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		p, err := authenticate(c, a, kind)
 		if err != nil {
@@ -97,16 +100,14 @@ func Authenticate(a Authenticator, kind Auth, scope models.Scope, authorize func
 		if !admit(c, p, count) {
 			return
 		}
-		if kind == AuthProject && !enter(c, a, p) {
+		if p, err = enter(c, a, p, kind); err == nil && kind != AuthJWT {
+			err = authorize(p, right)
+		}
+		if err != nil {
+			Fail(c, err)
 			return
 		}
-		p, _ = Principal(c)
-		if kind != AuthJWT {
-			if err := authorize(p, scope); err != nil {
-				Fail(c, err)
-				return
-			}
-		}
+		c.Set(principalKey, p)
 		c.Next()
 	}
 }
@@ -121,54 +122,68 @@ func failUnauthenticated(c *gin.Context, err error, count Count) {
 	Fail(c, err)
 }
 
-// admit counts a request for its principal and holds a key to the project it names. It returns false where the request has
-// been ended.
+// admit counts a request for its principal. It returns false where the request has been ended.
 func admit(c *gin.Context, p models.Principal, count Count) bool {
 	c.Set(principalKey, p)
 	if err := count.take(c, p); err != nil {
 		Fail(c, err)
 		return false
 	}
-	if want := c.GetHeader(ProjectHeader); want != "" && p.KeyID != "" {
-		if id, ok := models.ParseID(want); !ok || id != p.ProjectID {
-			Fail(c, models.NewError(models.ProjectMismatch))
-			return false
-		}
-	}
 	return true
 }
 
-// enter leads a user into the project that the request names, and holds a key to it. It returns false where the request has
-// been ended.
-func enter(c *gin.Context, a Authenticator, p models.Principal) bool {
-	header, parameter := c.GetHeader(ProjectHeader), c.Query(ProjectParameter)
-	named := header
-	if named == "" {
-		named = parameter
+// enter leads a user to what the request is about, and holds a key to the project that it names.
+func enter(c *gin.Context, a Authenticator, p models.Principal, kind Auth) (models.Principal, error) {
+	switch kind {
+	case AuthNone, AuthJWT:
+		return p, nil
+	case AuthMember:
+		return a.EnterProject(c.Request.Context(), p, c.Param("id"))
+	case AuthOperator:
+		return a.EnterServer(c.Request.Context(), p)
 	}
-	if header != "" && parameter != "" && header != parameter {
-		Fail(c, &models.Error{Code: models.InvalidParameter, Fields: []models.FieldError{
-			{Path: models.At(ProjectParameter), Code: "conflict", Message: "is not the project that " + ProjectHeader + " names"}}})
-		return false
+	named, err := namedProject(c)
+	switch {
+	case err != nil:
+		return p, err
+	case p.ProjectID == "":
+		return a.EnterProject(c.Request.Context(), p, named)
+	case named != "" && named != p.ProjectID:
+		return p, models.NewError(models.ProjectMismatch)
 	}
-	if p.KeyID != "" {
-		if id, ok := models.ParseID(named); named != "" && (!ok || id != p.ProjectID) {
-			Fail(c, models.NewError(models.ProjectMismatch))
-			return false
+	return p, nil
+}
+
+// namedProject returns the project that a request names, in its header or its query, "" for none. Error: InvalidParameter where it
+// names more than one: a proxy and this server might each believe another.
+func namedProject(c *gin.Context) (string, error) {
+	named, where := "", ""
+	for _, in := range []struct {
+		name   string
+		values []string
+	}{{ProjectHeader, c.Request.Header.Values(ProjectHeader)}, {ProjectParameter, c.QueryArray(ProjectParameter)}} {
+		for _, v := range in.values {
+			if id, ok := models.ParseID(v); ok {
+				v = id
+			}
+			switch {
+			case v == "" || v == named:
+			case named == "":
+				named, where = v, in.name
+			default:
+				message := "is not the project that " + where + " names"
+				if where == in.name {
+					message = "is given more than once, with different values"
+				}
+				return "", &models.Error{Code: models.InvalidParameter, Fields: []models.FieldError{{Path: models.At(in.name), Code: "conflict", Message: message}}}
+			}
 		}
-		return true
 	}
-	p, err := a.EnterProject(c.Request.Context(), p, named)
-	if err != nil {
-		Fail(c, err)
-		return false
-	}
-	c.Set(principalKey, p)
-	return true
+	return named, nil
 }
 
 // AuthenticateBody establishes the principal of a route that takes AuthBodyKey, once the handler has read the body: by the
-// key that the body had, or else by the Authorization header. unreadable is what was wrong with the body, nil for nothing. It
+// key that the body had, or else by the Authorization header, which may also be a user's. unreadable is what was wrong with the body, nil for nothing. It
 // returns false where the request has been ended.
 func AuthenticateBody(c *gin.Context, a Authenticator, bodyKey string, unreadable error, count Count) bool {
 	raw, err := PresentedKey(c, bodyKey)
@@ -176,7 +191,11 @@ func AuthenticateBody(c *gin.Context, a Authenticator, bodyKey string, unreadabl
 	if err == nil && raw == "" && unreadable != nil {
 		err = unreadable
 	}
-	if err == nil {
+	switch {
+	case err != nil:
+	case bodyKey == "" && a.LooksLikeToken(raw):
+		p, err = a.AuthenticateToken(c.Request.Context(), raw)
+	default:
 		p, err = a.AuthenticateRegistryKey(c.Request.Context(), raw)
 	}
 	if err != nil {
@@ -186,6 +205,11 @@ func AuthenticateBody(c *gin.Context, a Authenticator, bodyKey string, unreadabl
 	if !admit(c, p, count) {
 		return false
 	}
+	if p, err = enter(c, a, p, AuthBodyKey); err != nil {
+		Fail(c, err)
+		return false
+	}
+	c.Set(principalKey, p)
 	if unreadable != nil {
 		Fail(c, unreadable)
 		return false
@@ -217,6 +241,9 @@ func authenticate(c *gin.Context, a Authenticator, kind Auth) (models.Principal,
 		if err != nil {
 			return models.Principal{}, err
 		}
+		if a.LooksLikeToken(raw) {
+			return a.AuthenticateToken(c.Request.Context(), raw)
+		}
 		if raw == "" {
 			raw = c.Query(keyParameter)
 		}
@@ -229,7 +256,7 @@ func authenticate(c *gin.Context, a Authenticator, kind Auth) (models.Principal,
 	if err != nil {
 		return models.Principal{}, err
 	}
-	if kind == AuthKey || kind == AuthProject && !a.LooksLikeToken(token) {
+	if kind == AuthProject && !a.LooksLikeToken(token) {
 		return a.AuthenticateKey(c.Request.Context(), token)
 	}
 	return a.AuthenticateToken(c.Request.Context(), token)

@@ -24,7 +24,7 @@ func TestKeysInOtherPlaces(t *testing.T) {
 	t.Parallel()
 	project := models.NewID()
 	who := fixed{key: models.Principal{ProjectID: project, KeyID: "k", Scopes: []models.Scope{models.ScopeCatalogRead}}}
-	allow := func(models.Principal, models.Scope) error { return nil }
+	allow := func(models.Principal, models.Right) error { return nil }
 	for _, tt := range []struct {
 		name    string
 		query   string
@@ -51,7 +51,7 @@ func TestKeysInOtherPlaces(t *testing.T) {
 			t.Parallel()
 			var inQuery, inBody counted
 			reached := func(c *gin.Context) { c.Status(204) }
-			query := serve(t, middleware.Authenticate(who, middleware.AuthQueryKey, models.ScopeCatalogRead, allow, inQuery.count), reached)
+			query := serve(t, middleware.Authenticate(who, middleware.AuthQueryKey, models.RightCatalogRead, allow, inQuery.count), reached)
 			body := serve(t, func(c *gin.Context) {
 				var broken error
 				if tt.broken {

@@ -176,8 +176,8 @@ func TestAuthenticate(t *testing.T) {
 		key:   models.Principal{ProjectID: project, KeyID: models.NewID(), Scopes: []models.Scope{models.ScopeDecode}},
 		token: models.Principal{UserID: models.NewID()},
 	}
-	deny := func(p models.Principal, s models.Scope) error {
-		if !p.Allows(s) {
+	deny := func(p models.Principal, r models.Right) error {
+		if !p.May(r) {
 			return models.NewError(models.InsufficientScope)
 		}
 		return nil
@@ -186,8 +186,8 @@ func TestAuthenticate(t *testing.T) {
 		p, ok := middleware.Principal(c)
 		c.String(200, fmt.Sprint(ok, " ", p.ProjectID, p.UserID))
 	}
-	key := serve(t, middleware.Authenticate(who, middleware.AuthKey, models.ScopeDecode, deny, nil), reached)
-	write := serve(t, middleware.Authenticate(who, middleware.AuthKey, models.ScopeJobsWrite, deny, nil), reached)
+	key := serve(t, middleware.Authenticate(who, middleware.AuthProject, models.RightDecode, deny, nil), reached)
+	write := serve(t, middleware.Authenticate(who, middleware.AuthProject, models.RightJobsWrite, deny, nil), reached)
 	jwt := serve(t, middleware.Authenticate(who, middleware.AuthJWT, "", deny, nil), reached)
 	tests := []struct {
 		name    string
@@ -206,7 +206,7 @@ func TestAuthenticate(t *testing.T) {
 		{"two credentials", key, []string{"Authorization", "Bearer the-key the-key"}, "missing_credentials"},
 		{"two headers", key, []string{"Authorization", "Bearer the-key", "Authorization", "Bearer the-key"}, "missing_credentials"},
 		{"wrong key", key, []string{"Authorization", "Bearer other"}, "invalid_api_key"},
-		{"token where a key is due", key, []string{"Authorization", "Bearer the-token"}, "invalid_api_key"},
+		{"token without a project", key, []string{"Authorization", "Bearer the-token"}, "project_required"},
 		{"own project", key, []string{"Authorization", "Bearer the-key", "X-Project-Id", project}, ""},
 		{"own project in capitals", key, []string{"Authorization", "Bearer the-key", "X-Project-Id", strings.ToUpper(project)}, ""},
 		{"other project", key, []string{"Authorization", "Bearer the-key", "X-Project-Id", models.NewID()}, "project_mismatch"},
@@ -260,6 +260,10 @@ func (f fixed) EnterProject(_ context.Context, p models.Principal, projectID str
 	return models.Principal{}, models.NewError(models.ProjectNotFound)
 }
 
+func (f fixed) EnterServer(context.Context, models.Principal) (models.Principal, error) {
+	return models.Principal{}, models.NewError(models.InsufficientRole)
+}
+
 func (fixed) LooksLikeToken(raw string) bool { return strings.HasSuffix(raw, "-token") }
 
 // away is an Authenticator whose database does not answer.
@@ -274,6 +278,10 @@ func (away) AuthenticateToken(context.Context, string) (models.Principal, error)
 }
 
 func (away) EnterProject(context.Context, models.Principal, string) (models.Principal, error) {
+	return models.Principal{}, models.NewError(models.Unavailable)
+}
+
+func (away) EnterServer(context.Context, models.Principal) (models.Principal, error) {
 	return models.Principal{}, models.NewError(models.Unavailable)
 }
 
@@ -292,29 +300,29 @@ func (away) AuthenticateDownload(context.Context, string, string, string) (model
 func TestCount(t *testing.T) {
 	t.Parallel()
 	who := fixed{key: models.Principal{ProjectID: models.NewID(), KeyID: "k"}, token: models.Principal{UserID: "u"}}
-	scopeless := func(models.Principal, models.Scope) error { return models.NewError(models.InsufficientScope) }
-	free := func(models.Principal, models.Scope) error { return nil }
+	scopeless := func(models.Principal, models.Right) error { return models.NewError(models.InsufficientScope) }
+	free := func(models.Principal, models.Right) error { return nil }
 	full := models.Quota{Limit: 5, Remaining: 3, Reset: time.Unix(1_700_000_000, 0)}
 	for _, tt := range []struct {
 		name       string
 		who        middleware.Authenticator
 		kind       middleware.Auth
-		authorize  func(models.Principal, models.Scope) error
+		authorize  func(models.Principal, models.Right) error
 		credential string
 		refuse     bool
 		status     int
 		counted    string // for whom; "" for not at all
 	}{
-		{"key", who, middleware.AuthKey, free, "the-key", false, 200, "key k"},
-		{"key that lacks the scope", who, middleware.AuthKey, scopeless, "the-key", false, 403, "key k"},
-		{"wrong key", who, middleware.AuthKey, free, "x", false, 401, "nobody"},
-		{"no credential", who, middleware.AuthKey, free, "", false, 401, "nobody"},
+		{"key", who, middleware.AuthProject, free, "the-key", false, 200, "key k"},
+		{"key that lacks the scope", who, middleware.AuthProject, scopeless, "the-key", false, 403, "key k"},
+		{"wrong key", who, middleware.AuthProject, free, "x", false, 401, "nobody"},
+		{"no credential", who, middleware.AuthProject, free, "", false, 401, "nobody"},
 		{"token", who, middleware.AuthJWT, free, "the-token", false, 200, "user u"},
 		{"wrong token", who, middleware.AuthJWT, free, "x", false, 401, "nobody"},
-		{"key, one too many", who, middleware.AuthKey, free, "the-key", true, 429, "key k"},
-		{"lacks the scope, one too many", who, middleware.AuthKey, scopeless, "the-key", true, 429, "key k"},
-		{"wrong key, one too many", who, middleware.AuthKey, free, "x", true, 429, "nobody"},
-		{"nobody knows who", away{}, middleware.AuthKey, free, "the-key", true, 503, ""},
+		{"key, one too many", who, middleware.AuthProject, free, "the-key", true, 429, "key k"},
+		{"lacks the scope, one too many", who, middleware.AuthProject, scopeless, "the-key", true, 429, "key k"},
+		{"wrong key, one too many", who, middleware.AuthProject, free, "x", true, 429, "nobody"},
+		{"nobody knows who", away{}, middleware.AuthProject, free, "the-key", true, 503, ""},
 		{"no credential is due", nil, middleware.AuthNone, nil, "", false, 200, "nobody"},
 		{"no credential is due, one too many", nil, middleware.AuthNone, nil, "", true, 429, "nobody"},
 	} {
@@ -468,7 +476,7 @@ func TestAccessLogKeepsSecrets(t *testing.T) {
 	e := gin.New()
 	e.Use(middleware.RequestID(), middleware.AccessLog(log, nil))
 	who := fixed{key: models.Principal{ProjectID: "p1", KeyID: "k1"}}
-	e.POST("/v1/x", middleware.Authenticate(who, middleware.AuthKey, "", func(models.Principal, models.Scope) error { return nil }, nil),
+	e.POST("/v1/x", middleware.Authenticate(who, middleware.AuthProject, "", func(models.Principal, models.Right) error { return nil }, nil),
 		func(c *gin.Context) {
 			middleware.Fail(c, models.NewError(models.JobCreateFailed).Wrap(io.ErrUnexpectedEOF))
 		})

@@ -16,18 +16,20 @@ const (
 	downloadAudience = "neurod-download"
 )
 
-// DownloadGrant is what a download token allows: to fetch one version of one model as the key that asked for the link, as
-// long as that key is good.
+// DownloadGrant is what a download token allows: to fetch one version of one model as the key or the user that asked for the
+// link, as long as that key is good or that user a member of the project.
 type DownloadGrant struct {
 	Model     string // name@version
 	ProjectID string
 	KeyID     string
+	UserID    string // where there is no key
 }
 
 type downloadClaims struct {
 	jwt.RegisteredClaims
 	ProjectID string `json:"project"`
-	KeyID     string `json:"key"`
+	KeyID     string `json:"key,omitempty"`
+	UserID    string `json:"user,omitempty"`
 }
 
 // IssueDownload returns a token for a grant.
@@ -43,6 +45,7 @@ func (t *Tokens) IssueDownload(g DownloadGrant) (string, error) {
 		},
 		ProjectID: g.ProjectID,
 		KeyID:     g.KeyID,
+		UserID:    g.UserID,
 	})
 	token.Header["typ"] = downloadType
 	return token.SignedString(t.cfg.Key)
@@ -68,8 +71,8 @@ func (t *Tokens) VerifyDownload(raw string) (DownloadGrant, error) {
 	case err != nil:
 		return DownloadGrant{}, errors.Join(ErrInvalidToken, err)
 	}
-	if typ, _ := token.Header["typ"].(string); typ != downloadType || claims.Subject == "" || claims.ProjectID == "" || claims.KeyID == "" {
+	if typ, _ := token.Header["typ"].(string); typ != downloadType || claims.Subject == "" || claims.ProjectID == "" || claims.KeyID == "" && claims.UserID == "" {
 		return DownloadGrant{}, ErrInvalidToken
 	}
-	return DownloadGrant{Model: claims.Subject, ProjectID: claims.ProjectID, KeyID: claims.KeyID}, nil
+	return DownloadGrant{Model: claims.Subject, ProjectID: claims.ProjectID, KeyID: claims.KeyID, UserID: claims.UserID}, nil
 }

@@ -16,8 +16,9 @@ import (
 
 // Prefixes of the secrets that callers hold.
 const (
-	KeyPrefix     = "vxl_" // API key
-	RefreshPrefix = "vxr_" // refresh token
+	KeyPrefix        = "vxl_" // API key
+	RefreshPrefix    = "vxr_" // refresh token
+	InvitationPrefix = "vxi_" // invitation into a project
 )
 
 // A secret is prefix + body + checksum in base 62, all of fixed length: 43 digits hold 256 bits (62^43 > 2^256),
@@ -36,6 +37,9 @@ func NewKey() string { return newSecret(KeyPrefix) }
 // NewRefreshToken returns a fresh refresh token.
 func NewRefreshToken() string { return newSecret(RefreshPrefix) }
 
+// NewInvitation returns a fresh token of an invitation.
+func NewInvitation() string { return newSecret(InvitationPrefix) }
+
 func newSecret(prefix string) string {
 	var b [secretBytes]byte
 	rand.Read(b[:]) // never fails: crypto/rand ends the program rather
@@ -48,6 +52,9 @@ func WellFormedKey(s string) bool { return wellFormed(s, KeyPrefix) }
 
 // WellFormedRefreshToken reports whether a text has the form of a refresh token, checksum included.
 func WellFormedRefreshToken(s string) bool { return wellFormed(s, RefreshPrefix) }
+
+// WellFormedInvitation reports whether a text has the form of an invitation's token, checksum included.
+func WellFormedInvitation(s string) bool { return wellFormed(s, InvitationPrefix) }
 
 func wellFormed(s, prefix string) bool {
 	if len(s) != len(prefix)+bodyDigits+checksumDigits || !strings.HasPrefix(s, prefix) {
@@ -78,7 +85,7 @@ func base62(n *big.Int, width int) string {
 	return string(out)
 }
 
-// HashSecret returns the SHA-256 of an API key or refresh token, hex. A fast hash is enough for 256 random bits.
+// HashSecret returns the SHA-256 of a secret, hex. A fast hash is enough for 256 random bits.
 func HashSecret(s string) string {
 	sum := sha256.Sum256([]byte(s))
 	return hex.EncodeToString(sum[:])

@@ -63,8 +63,12 @@ type AccountsConfig struct {
 	// KeyCacheTTL is how long a process trusts what it knows about a key: a revocation takes effect at once in the
 	// process that made it and within this time in all others. Defaults to 3 s.
 	KeyCacheTTL time.Duration
-	// MaxProjects limits the projects of a user. Defaults to 100.
+	// MaxProjects limits the projects that a user owns. Defaults to 100.
 	MaxProjects int
+	// MaxMembers limits the members of a project together with the open invitations into it. Defaults to 100.
+	MaxMembers int
+	// InvitationTTL is how long an invitation can be accepted. Defaults to 7 days.
+	InvitationTTL time.Duration
 	// MaxKeys limits the keys of a project that are not revoked. Defaults to 100.
 	MaxKeys int
 	// MaxRate bounds the rates that keys may carry, in requests a minute; bursts may be twice as large. A family whose
@@ -95,6 +99,8 @@ func NewAccounts(cfg AccountsConfig) *Accounts {
 	setDefault(&cfg.KeyCacheTTL, 3*time.Second)
 	setDefault(&cfg.MaxProjects, 100)
 	setDefault(&cfg.MaxKeys, 100)
+	setDefault(&cfg.MaxMembers, 100)
+	setDefault(&cfg.InvitationTTL, 7*24*time.Hour)
 	setDefault(&cfg.MaxRate, 6000)
 	if cfg.MaxLicense == "" {
 		cfg.MaxLicense = models.LicenseCommercial
@@ -119,6 +125,8 @@ type Credentials struct {
 	Email    string
 	Password string
 	Remote   string // the client's IP address, for the throttle
+	// Invitation is the token of an invitation that a sign-up accepts, "" for none.
+	Invitation string
 }
 
 // Session is what a login gives: a short-lived access token and the refresh token that renews it once.
@@ -129,9 +137,11 @@ type Session struct {
 	RefreshToken string
 }
 
-// Signup makes an account and logs it in. Errors: InvalidRequestBody, EmailTaken, SignupDisabled, RateLimited.
+// Signup makes an account and logs it in. With the token of an invitation it also accepts it, and that is possible
+// where sign-up is disabled. Errors: InvalidRequestBody, EmailTaken, SignupDisabled, RateLimited; InvitationNotFound as in
+// AcceptInvitation, and then no account is made.
 func (a *Accounts) Signup(ctx context.Context, c Credentials) (models.User, Session, error) {
-	if a.cfg.SignupDisabled {
+	if a.cfg.SignupDisabled && c.Invitation == "" {
 		return models.User{}, Session{}, models.NewError(models.SignupDisabled)
 	}
 	email, err := checkCredentials(c)
@@ -145,23 +155,56 @@ func (a *Accounts) Signup(ctx context.Context, c Credentials) (models.User, Sess
 	if email == DemoEmail {
 		return models.User{}, Session{}, models.NewError(models.EmailTaken)
 	}
-	u, err := a.createUser(ctx, email, c.Password)
-	if errors.Is(err, store.ErrDuplicate) {
-		return models.User{}, Session{}, models.NewError(models.EmailTaken)
-	}
+	u, err := a.signUp(ctx, email, c.Password, c.Invitation)
 	if err != nil {
-		return models.User{}, Session{}, unavailable(err)
+		return models.User{}, Session{}, err
 	}
 	s, err := a.newSession(ctx, u.ID)
 	return u, s, err
 }
 
-func (a *Accounts) createUser(ctx context.Context, email, password string) (models.User, error) {
+func (a *Accounts) signUp(ctx context.Context, email, password, invitation string) (models.User, error) {
+	if invitation == "" {
+		u, err := a.createUser(ctx, email, password)
+		return u, signupError(err)
+	}
+	if err := checkInvitation(invitation); err != nil {
+		return models.User{}, err
+	}
+	hash := auth.HashSecret(invitation)
+	if _, err := a.cfg.Store.OpenInvitation(ctx, hash, email, a.cfg.Now()); err != nil { // before a password is hashed for nobody
+		return models.User{}, signupError(err)
+	}
+	u, err := a.newUser(ctx, email, password)
+	if err == nil {
+		_, err = a.cfg.Store.CreateInvitedUser(ctx, u, hash)
+	}
+	return u, signupError(err)
+}
+
+// signupError is the error of a sign-up that failed, nil for none.
+func signupError(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, store.ErrDuplicate):
+		return models.NewError(models.EmailTaken)
+	case errors.Is(err, store.ErrNotFound):
+		return noInvitation()
+	}
+	return unavailable(err)
+}
+
+func (a *Accounts) newUser(ctx context.Context, email, password string) (models.User, error) {
 	hash, err := a.cfg.Passwords.Hash(ctx, password)
+	return models.User{ID: models.NewID(), Email: email, PasswordHash: hash, CreatedAt: a.cfg.Now().UTC()}, err
+}
+
+func (a *Accounts) createUser(ctx context.Context, email, password string) (models.User, error) {
+	u, err := a.newUser(ctx, email, password)
 	if err != nil {
 		return models.User{}, err
 	}
-	u := models.User{ID: models.NewID(), Email: email, PasswordHash: hash, CreatedAt: a.cfg.Now().UTC()}
 	return u, a.cfg.Store.CreateUser(ctx, u)
 }
 
@@ -343,10 +386,11 @@ func (a *Accounts) Logout(ctx context.Context, refreshToken string) error {
 	return nil
 }
 
-// EnterProject returns a user's principal within a project of theirs: of its owner, who may do there what any key may.
-// Errors: ProjectRequired for no project; ProjectNotFound for one that is absent or another's.
+// EnterProject returns a user's principal within a project of which they are a member. The database is asked every time: who is
+// removed is out with the next call. Errors: ProjectRequired for no project; ProjectNotFound for one that is absent, or of which
+// the user is no member.
 func (a *Accounts) EnterProject(ctx context.Context, p models.Principal, projectID string) (models.Principal, error) {
-	owner, err := user(p)
+	userID, err := user(p)
 	if err != nil {
 		return models.Principal{}, err
 	}
@@ -357,10 +401,35 @@ func (a *Accounts) EnterProject(ctx context.Context, p models.Principal, project
 	if !ok {
 		return models.Principal{}, models.NewError(models.ProjectNotFound)
 	}
-	if _, err := a.cfg.Store.Project(ctx, owner, id); err != nil {
+	m, err := a.cfg.Store.Membership(ctx, id, userID)
+	if err != nil {
 		return models.Principal{}, absent(err, models.ProjectNotFound)
 	}
-	return models.Principal{UserID: owner, ProjectID: id, Scopes: models.Scopes(), License: a.cfg.MaxLicense}, nil
+	return models.Principal{UserID: userID, ProjectID: id, Role: m.Role, License: a.cfg.MaxLicense}, nil
+}
+
+// within returns a user's principal in a project where they have a right. Errors are those of EnterProject, and
+// InsufficientRole. What changes something asks again in its transaction (store.ErrForbidden).
+func (a *Accounts) within(ctx context.Context, p models.Principal, projectID string, right models.Right) (models.Principal, error) {
+	id, ok := models.ParseID(projectID)
+	if _, err := user(p); err == nil && !ok {
+		return models.Principal{}, models.NewError(models.ProjectNotFound)
+	}
+	if p.ProjectID != id || p.Role == "" {
+		var err error
+		if p, err = a.EnterProject(ctx, models.Principal{UserID: p.UserID}, id); err != nil {
+			return models.Principal{}, err
+		}
+	}
+	return p, Authorize(p, right)
+}
+
+// refused is the error of a call of a user in a project that the store refused.
+func refused(err error, p models.Principal, right models.Right, code models.Code) error {
+	if errors.Is(err, store.ErrForbidden) { // the role has changed since it was looked up
+		return insufficientRole(p.Role, right)
+	}
+	return absent(err, code)
 }
 
 // LooksLikeToken reports whether a credential has the form of an access token, good or not.
@@ -462,11 +531,11 @@ func (a *Accounts) CreateProject(ctx context.Context, p models.Principal, name s
 	if err != nil {
 		return models.Project{}, err
 	}
-	project := models.Project{ID: models.NewID(), OwnerID: owner, Name: name, CreatedAt: a.cfg.Now().UTC().Truncate(time.Microsecond)}
-	err = a.cfg.Store.CreateProject(ctx, project, a.cfg.MaxProjects)
+	project := models.Project{ID: models.NewID(), Name: name, CreatedAt: a.cfg.Now().UTC().Truncate(time.Microsecond)}
+	err = a.cfg.Store.CreateProject(ctx, project, owner, a.cfg.MaxProjects)
 	switch {
 	case errors.Is(err, store.ErrTooMany):
-		return models.Project{}, models.Errorf(models.InvalidRequestBody, "This account has %d projects, the most it may have.", a.cfg.MaxProjects)
+		return models.Project{}, models.Errorf(models.InvalidRequestBody, "This account owns %d projects, the most it may.", a.cfg.MaxProjects)
 	case errors.Is(err, store.ErrNotFound): // the account is gone, its token not yet expired
 		return models.Project{}, models.NewError(models.InvalidToken)
 	case err != nil:
@@ -475,32 +544,35 @@ func (a *Accounts) CreateProject(ctx context.Context, p models.Principal, name s
 	return project, nil
 }
 
-// ListProjects returns the user's projects, oldest first.
-func (a *Accounts) ListProjects(ctx context.Context, p models.Principal) ([]models.Project, error) {
-	owner, err := user(p)
+// OwnProject is a project with what the user is in it who asked.
+type OwnProject = store.OwnProject
+
+// ListProjects returns the projects of which the user is a member, oldest first.
+func (a *Accounts) ListProjects(ctx context.Context, p models.Principal) ([]OwnProject, error) {
+	userID, err := user(p)
 	if err != nil {
 		return nil, err
 	}
-	out, err := a.cfg.Store.Projects(ctx, owner)
+	out, err := a.cfg.Store.Projects(ctx, userID)
 	if err != nil {
 		return nil, unavailable(err)
 	}
 	return out, nil
 }
 
-// GetProject returns one of the user's projects, or ProjectNotFound.
-func (a *Accounts) GetProject(ctx context.Context, p models.Principal, id string) (models.Project, error) {
-	owner, err := user(p)
+// GetProject returns a project of which the user is a member, or ProjectNotFound.
+func (a *Accounts) GetProject(ctx context.Context, p models.Principal, id string) (OwnProject, error) {
+	userID, err := user(p)
 	if err != nil {
-		return models.Project{}, err
+		return OwnProject{}, err
 	}
 	id, ok := models.ParseID(id)
 	if !ok {
-		return models.Project{}, models.NewError(models.ProjectNotFound)
+		return OwnProject{}, models.NewError(models.ProjectNotFound)
 	}
-	project, err := a.cfg.Store.Project(ctx, owner, id)
+	project, err := a.cfg.Store.Project(ctx, userID, id)
 	if err != nil {
-		return models.Project{}, absent(err, models.ProjectNotFound)
+		return OwnProject{}, absent(err, models.ProjectNotFound)
 	}
 	return project, nil
 }
@@ -521,16 +593,12 @@ type NewRateLimit struct {
 	Burst     *int // nil for twice the rate
 }
 
-// CreateKey makes a key for one of the user's projects and returns it with its raw text, which is kept nowhere.
-// Errors: InvalidRequestBody, ProjectNotFound.
+// CreateKey makes a key for a project and returns it with its raw text, which is kept nowhere. The key is the project's: it
+// stays when the user who made it goes. Errors: InvalidRequestBody, ProjectNotFound, InsufficientRole.
 func (a *Accounts) CreateKey(ctx context.Context, p models.Principal, projectID string, n NewKey) (models.APIKey, string, error) {
-	owner, err := user(p)
+	p, err := a.within(ctx, p, projectID, models.RightKeys)
 	if err != nil {
 		return models.APIKey{}, "", err
-	}
-	projectID, ok := models.ParseID(projectID)
-	if !ok {
-		return models.APIKey{}, "", models.NewError(models.ProjectNotFound)
 	}
 	now := a.cfg.Now().UTC().Truncate(time.Microsecond)
 	key, err := a.check(n, now)
@@ -538,14 +606,14 @@ func (a *Accounts) CreateKey(ctx context.Context, p models.Principal, projectID 
 		return models.APIKey{}, "", err
 	}
 	raw := auth.NewKey()
-	key.ID, key.ProjectID, key.CreatedAt = models.NewID(), projectID, now
+	key.ID, key.ProjectID, key.CreatedBy, key.CreatedAt = models.NewID(), p.ProjectID, &p.UserID, now
 	key.Hash, key.LastFour = auth.HashSecret(raw), auth.LastFour(raw)
-	err = a.cfg.Store.CreateKey(ctx, owner, key, a.cfg.MaxKeys)
+	err = a.cfg.Store.CreateKey(ctx, p.UserID, key, a.cfg.MaxKeys)
 	switch {
 	case errors.Is(err, store.ErrTooMany):
 		return models.APIKey{}, "", models.Errorf(models.InvalidRequestBody, "This project has %d keys, the most it may have; revoke one first.", a.cfg.MaxKeys)
 	case err != nil:
-		return models.APIKey{}, "", absent(err, models.ProjectNotFound)
+		return models.APIKey{}, "", refused(err, p, models.RightKeys, models.ProjectNotFound)
 	}
 	return key, raw, nil
 }
@@ -636,38 +704,37 @@ func (a *Accounts) check(n NewKey, now time.Time) (models.APIKey, error) {
 	return key, nil
 }
 
-// ListKeys returns the keys of one of the user's projects that are not revoked, oldest first, or ProjectNotFound.
+// ListKeys returns the keys of a project that are not revoked, oldest first. Errors: ProjectNotFound, InsufficientRole.
 func (a *Accounts) ListKeys(ctx context.Context, p models.Principal, projectID string) ([]models.APIKey, error) {
-	owner, err := user(p)
+	p, err := a.within(ctx, p, projectID, models.RightKeys)
 	if err != nil {
 		return nil, err
 	}
-	projectID, ok := models.ParseID(projectID)
-	if !ok {
-		return nil, models.NewError(models.ProjectNotFound)
-	}
-	keys, err := a.cfg.Store.Keys(ctx, owner, projectID)
+	keys, err := a.cfg.Store.Keys(ctx, p.UserID, p.ProjectID)
 	if err != nil {
-		return nil, absent(err, models.ProjectNotFound)
+		return nil, refused(err, p, models.RightKeys, models.ProjectNotFound)
 	}
 	return keys, nil
 }
 
-// RevokeKey revokes a key of one of the user's projects with all that were refreshed from it, for good: whoever held a copy
-// of a key may have refreshed it. KeyNotFound when there is none, or when it is revoked already. It takes effect at once in this process, and in others within AccountsConfig.KeyCacheTTL.
+// RevokeKey revokes a key of a project with all that were refreshed from it, for good: whoever held a copy of a key may have
+// refreshed it. Errors: KeyNotFound when there is none, when it is revoked already, or the user is no member of the project;
+// InsufficientRole. It takes effect at once in this process, and in others within AccountsConfig.KeyCacheTTL.
 func (a *Accounts) RevokeKey(ctx context.Context, p models.Principal, projectID, keyID string) error {
-	owner, err := user(p)
+	p, err := a.within(ctx, p, projectID, models.RightKeys)
+	if models.CodeOf(err) == models.ProjectNotFound {
+		return models.NewError(models.KeyNotFound)
+	}
 	if err != nil {
 		return err
 	}
-	projectID, okProject := models.ParseID(projectID)
-	keyID, okKey := models.ParseID(keyID)
-	if !okProject || !okKey {
+	keyID, ok := models.ParseID(keyID)
+	if !ok {
 		return models.NewError(models.KeyNotFound)
 	}
-	hashes, err := a.cfg.Store.RevokeKey(ctx, owner, projectID, keyID, a.cfg.Now())
+	hashes, err := a.cfg.Store.RevokeKey(ctx, p.UserID, p.ProjectID, keyID, a.cfg.Now())
 	if err != nil {
-		return absent(err, models.KeyNotFound)
+		return refused(err, p, models.RightKeys, models.KeyNotFound)
 	}
 	a.keys.drop(hashes...)
 	return nil

@@ -349,7 +349,7 @@ func TestProjects(t *testing.T) {
 		b := newAccounts(t, backend, func(c *service.AccountsConfig) { c.MaxProjects = 2 })
 		ada, eve := b.member(t, "ada@example.org"), b.member(t, "eve@example.org")
 		first, err := b.CreateProject(ctx, ada, "  My Project ")
-		if err != nil || first.Name != "My Project" || first.OwnerID != ada.UserID {
+		if err != nil || first.Name != "My Project" {
 			t.Fatalf("%+v, %v", first, err)
 		}
 		second, err := b.CreateProject(ctx, ada, strings.Repeat("ä", 200))
@@ -362,13 +362,13 @@ func TestProjects(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff([]models.Project{first, second}, got); diff != "" {
+		if diff := cmp.Diff([]service.OwnProject{{Project: first, Role: models.RoleOwner}, {Project: second, Role: models.RoleOwner}}, got); diff != "" {
 			t.Error(diff)
 		}
 		if got, err := b.ListProjects(ctx, eve); err != nil || len(got) != 0 {
 			t.Errorf("eve sees %v, %v", got, err)
 		}
-		if got, err := b.GetProject(ctx, ada, strings.ToUpper(first.ID)); err != nil || got != first {
+		if got, err := b.GetProject(ctx, ada, strings.ToUpper(first.ID)); err != nil || got.Project != first || got.Role != models.RoleOwner {
 			t.Errorf("%+v, %v", got, err)
 		}
 		for name, id := range map[string]string{"foreign": first.ID, "absent": models.NewID(), "malformed": "x' OR 1=1"} {

@@ -86,20 +86,17 @@ type DeletedProject struct {
 	Audit     *models.AuditRecord // nil while the job is not done
 }
 
-// DeleteProject deletes one of the user's projects with everything in it: its keys work no more and nothing of it can be read
-// at once; a job deletes the rest, for which the call waits up to MaxWait. Error: ProjectNotFound.
+// DeleteProject deletes a project with everything in it, for all its members: its keys work no more and nothing of it can be
+// read at once; a job deletes the rest, for which the call waits up to MaxWait. Errors: ProjectNotFound, InsufficientRole.
 func (a *Accounts) DeleteProject(ctx context.Context, p models.Principal, projectID string) (DeletedProject, error) {
-	owner, err := user(p)
+	p, err := a.within(ctx, p, projectID, models.RightProjectDelete)
 	if err != nil {
 		return DeletedProject{}, err
 	}
-	id, ok := models.ParseID(projectID)
-	if !ok {
-		return DeletedProject{}, models.NewError(models.ProjectNotFound)
-	}
-	gone, err := a.delete(ctx, owner, id)
+	id := p.ProjectID
+	gone, err := a.delete(ctx, p.UserID, id)
 	if err != nil {
-		return DeletedProject{}, absent(err, models.ProjectNotFound)
+		return DeletedProject{}, refused(err, p, models.RightProjectDelete, models.ProjectNotFound)
 	}
 	d := DeletedProject{ProjectID: id, Job: gone[0].Job}
 	if a.cfg.Jobs == nil {
@@ -120,9 +117,10 @@ func (a *Accounts) DeleteProject(ctx context.Context, p models.Principal, projec
 	return d, nil
 }
 
-// DeleteAccount deletes the user's account with all projects, for whoever shows its password again. The account is gone at
-// once and its projects are out of reach; a job each deletes the rest. Errors: InvalidRequestBody, InvalidCredentials,
-// RateLimited.
+// DeleteAccount deletes the user's account with all projects that nobody else is in, for whoever shows its password again. The
+// account is gone at once and those projects are out of reach; a job each deletes the rest. Projects with another owner lose a
+// member. Errors: InvalidRequestBody, InvalidCredentials, RateLimited; LastOwner where others would be left in a project
+// without an owner.
 func (a *Accounts) DeleteAccount(ctx context.Context, p models.Principal, password string) ([]DeletedProject, error) {
 	u, err := a.confirmed(ctx, p, password, models.At("password"))
 	if err != nil {
@@ -133,6 +131,10 @@ func (a *Accounts) DeleteAccount(ctx context.Context, p models.Principal, passwo
 
 func (a *Accounts) deleteAccount(ctx context.Context, userID string) ([]DeletedProject, error) {
 	gone, err := a.delete(ctx, userID, "")
+	var last *store.LastOwnerError
+	if errors.As(err, &last) {
+		return nil, lastOwner(last)
+	}
 	if err != nil {
 		return nil, absent(err, models.InvalidToken)
 	}
@@ -143,8 +145,8 @@ func (a *Accounts) deleteAccount(ctx context.Context, userID string) ([]DeletedP
 	return out, nil
 }
 
-func (a *Accounts) delete(ctx context.Context, owner, projectID string) ([]store.Deletion, error) {
-	gone, err := a.cfg.Store.Delete(ctx, store.NewDeletion{OwnerID: owner, ProjectID: projectID, At: a.cfg.Now(),
+func (a *Accounts) delete(ctx context.Context, userID, projectID string) ([]store.Deletion, error) {
+	gone, err := a.cfg.Store.Delete(ctx, store.NewDeletion{UserID: userID, ProjectID: projectID, At: a.cfg.Now(),
 		Job: func(projectID, erasureID string) models.Job {
 			return jobs.Prepare(projectID, models.KindProjectDelete, json.RawMessage(`{"erasure_id":"`+erasureID+`"}`))
 		}})
@@ -194,7 +196,8 @@ func (a *Accounts) ResetPassword(ctx context.Context, email, password string) (m
 	return u, a.setPassword(ctx, u, password, models.At("password"))
 }
 
-// RemoveUser deletes an account with all its projects; workers delete what these leave. Error: ErrNoUser.
+// RemoveUser deletes an account with all projects that nobody else is in; workers delete what these leave. Errors: ErrNoUser,
+// LastOwner.
 func (a *Accounts) RemoveUser(ctx context.Context, email string) (models.User, []DeletedProject, error) {
 	u, err := a.byEmail(ctx, email)
 	if err != nil {
@@ -202,6 +205,30 @@ func (a *Accounts) RemoveUser(ctx context.Context, email string) (models.User, [
 	}
 	gone, err := a.deleteAccount(ctx, u.ID)
 	return u, gone, err
+}
+
+// SetOperator says whether a user may read how the whole server does. Error: ErrNoUser.
+func (a *Accounts) SetOperator(ctx context.Context, email string, on bool) (models.User, error) {
+	u, err := a.byEmail(ctx, email)
+	if err != nil {
+		return u, err
+	}
+	u.Operator = on
+	return u, a.cfg.Store.SetOperator(ctx, u.ID, on)
+}
+
+// SetRole gives a member of a project another role, or takes them out with "". Errors: ErrNoUser, ProjectNotFound, MemberNotFound, LastOwner.
+func (a *Accounts) SetRole(ctx context.Context, email, projectID string, role models.Role) (models.User, error) {
+	u, err := a.byEmail(ctx, email)
+	if err != nil {
+		return u, err
+	}
+	id, ok := models.ParseID(projectID)
+	if !ok {
+		return u, models.NewError(models.ProjectNotFound)
+	}
+	_, err = a.cfg.Store.ChangeMember(ctx, store.MemberChange{ProjectID: id, UserID: u.ID, Role: role, MaxOwned: a.cfg.MaxProjects})
+	return u, a.memberError(err, models.Principal{ProjectID: id})
 }
 
 func (a *Accounts) byEmail(ctx context.Context, email string) (models.User, error) {

@@ -63,11 +63,14 @@ type MonthlyQuota struct {
 	Remaining int64
 }
 
-// Log stores an event of the key's project. Any key of the project may. Errors: MissingEventType, InvalidRequestBody naming
+// Log stores an event of the caller's project. Any key of the project may. Errors: InsufficientRole, MissingEventType, InvalidRequestBody naming
 // each wrong field, QuotaExceeded, NotConfigured.
 func (a *Analytics) Log(ctx context.Context, p models.Principal, e Event) (models.AnalyticsEvent, MonthlyQuota, error) {
-	if p.ProjectID == "" || p.KeyID == "" {
+	if p.ProjectID == "" {
 		return models.AnalyticsEvent{}, MonthlyQuota{}, models.NewError(models.MissingKey)
+	}
+	if err := Authorize(p, models.RightAnalytics); err != nil {
+		return models.AnalyticsEvent{}, MonthlyQuota{}, err
 	}
 	if a.cfg.Quota <= 0 {
 		return models.AnalyticsEvent{}, MonthlyQuota{}, models.Errorf(models.NotConfigured, "This server takes no analytics events.")

@@ -270,7 +270,7 @@ func (d *Decode) payload(ctx context.Context, p models.Principal, req *eeg.Reque
 		if len(*wrong) > 0 {
 			return nil, nil, nil
 		}
-		if err := Authorize(p, models.ScopeSessions); err != nil { // it reads what this scope protects
+		if err := Authorize(p, models.RightSessionsRead); err != nil { // it reads what this scope protects
 			return nil, nil, err
 		}
 		s, err := d.cfg.Sessions.Samples(ctx, p.ProjectID, in.SessionID, in.StartMS, in.EndMS, ask)

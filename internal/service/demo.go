@@ -16,7 +16,7 @@ const (
 	demoKeys = 5
 )
 
-// DemoKey makes a key for the demo account's first project, which it makes where there is none, so that the embedded
+// DemoKey makes a key for the first project that the demo account owns, which it makes where there is none, so that the embedded
 // service can show a line that works when pasted. For the embedded mode only.
 func (a *Accounts) DemoKey(ctx context.Context) (string, error) {
 	ctx = models.WithOrigin(ctx, models.Origin{Actor: models.ActorSystem})
@@ -29,25 +29,28 @@ func (a *Accounts) DemoKey(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if len(projects) == 0 {
+	var id string
+	if i := slices.IndexFunc(projects, func(p OwnProject) bool { return p.Role.May(models.RightKeys) }); i >= 0 {
+		id = projects[i].ID
+	} else {
 		project, err := a.CreateProject(ctx, p, "Demo")
 		if err != nil {
 			return "", err
 		}
-		projects = append(projects, project)
+		id = project.ID
 	}
 	// Starts come without end; a project's keys must not.
-	keys, err := a.ListKeys(ctx, p, projects[0].ID)
+	keys, err := a.ListKeys(ctx, p, id)
 	if err != nil {
 		return "", err
 	}
 	keys = slices.DeleteFunc(keys, func(k models.APIKey) bool { return k.Name != demoKeyName })
 	for _, k := range keys[:max(0, len(keys)-(demoKeys-1))] {
-		if err := a.RevokeKey(ctx, p, projects[0].ID, k.ID); err != nil && models.AsError(err).Code != models.KeyNotFound {
+		if err := a.RevokeKey(ctx, p, id, k.ID); err != nil && models.AsError(err).Code != models.KeyNotFound {
 			return "", err
 		}
 	}
 	days := demoKeyDays
-	_, raw, err := a.CreateKey(ctx, p, projects[0].ID, NewKey{Name: demoKeyName, ExpiresInDays: &days})
+	_, raw, err := a.CreateKey(ctx, p, id, NewKey{Name: demoKeyName, ExpiresInDays: &days})
 	return raw, err
 }

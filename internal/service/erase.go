@@ -21,7 +21,7 @@ type Erased struct {
 // takes along what came since. A user of whom nothing is kept is no error: the audit record counts nothing. No answer is
 // kept for an Idempotency-Key: it would name the user, and to erase again is harmless.
 //
-// Needs the scope "erase". Errors: NotFound for what can be no user's id; Unavailable, also when the job was given up: the
+// Needs the right "erase". Errors: NotFound for what can be no user's id; Unavailable, also when the job was given up: the
 // next call has another go on with it.
 func (s *Sessions) EraseUser(ctx context.Context, p models.Principal, externalUserID string) (Erased, error) {
 	if err := authorizeJob(p, models.KindUserErase); err != nil {
@@ -31,9 +31,14 @@ func (s *Sessions) EraseUser(ctx context.Context, p models.Principal, externalUs
 		return Erased{}, models.NewError(models.NotFound)
 	}
 	subject := sha256.Sum256([]byte(p.ProjectID + "\x00" + externalUserID))
+	actor, kind := p.KeyID, models.ActorKey
+	if actor == "" {
+		actor, kind = p.UserID, models.ActorUser
+	}
 	accepted, err := s.cfg.Store.AcceptErasure(ctx, store.NewErasure{
 		Erasure: models.Erasure{ID: models.NewID(), ProjectID: p.ProjectID, SubjectHash: hex.EncodeToString(subject[:]),
-			Actor: p.KeyID, CreatedAt: s.cfg.Now()},
+			Actor: actor, CreatedAt: s.cfg.Now()},
+		ActorKind:      kind,
 		ExternalUserID: externalUserID,
 		Job: func(erasureID string) models.Job {
 			return s.cfg.Jobs.Prepare(p.ProjectID, models.KindUserErase, json.RawMessage(`{"erasure_id":"`+erasureID+`"}`))

@@ -470,7 +470,7 @@ func (s *Sessions) Events(ctx context.Context, p models.Principal, id string, af
 // InvalidRequestBody naming each wrong field, TooManyEvents, and those of idempotency keys.
 func (s *Sessions) AddEvents(ctx context.Context, p models.Principal, id string, events []NewEvent, idem Idempotency,
 	respond func(models.Session, []models.SessionMark) models.Answer) (Accepted, error) {
-	if err := Authorize(p, models.ScopeSessions); err != nil {
+	if err := Authorize(p, models.RightSessionsWrite); err != nil {
 		return Accepted{}, err
 	}
 	if err := checkKey(idem); err != nil {

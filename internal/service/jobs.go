@@ -15,6 +15,7 @@ type JobReader interface {
 	Wait(ctx context.Context, projectID, id string, d time.Duration) (models.Job, error)
 	List(ctx context.Context, q jobs.Query) (jobs.Page, error)
 	Cancel(ctx context.Context, projectID, id string) (models.Job, error)
+	Depths(ctx context.Context) ([]jobs.QueueDepth, error)
 }
 
 var _ JobReader = (*jobs.Engine)(nil)
@@ -30,10 +31,10 @@ const (
 // JobKinds lists the kinds of jobs that callers may ask for.
 func JobKinds() []models.JobKind { return jobs.ListedKinds() }
 
-// authorizeJob refuses principals that may not submit jobs of a kind: InsufficientScope.
+// authorizeJob refuses principals that may not submit jobs of a kind: InsufficientScope, InsufficientRole.
 func authorizeJob(p models.Principal, kind models.JobKind) error {
-	for _, scope := range jobs.KindOf(kind).Scopes {
-		if err := Authorize(p, scope); err != nil {
+	for _, right := range jobs.KindOf(kind).Rights {
+		if err := Authorize(p, right); err != nil {
 			return err
 		}
 	}
@@ -71,7 +72,7 @@ func NewJobs(r JobReader) *Jobs { return &Jobs{jobs: r} }
 
 // Get returns a job of the principal's project. Errors: InsufficientScope, JobNotFound.
 func (j *Jobs) Get(ctx context.Context, p models.Principal, id string) (JobView, error) {
-	if err := Authorize(p, models.ScopeJobsRead); err != nil {
+	if err := Authorize(p, models.RightJobsRead); err != nil {
 		return JobView{}, err
 	}
 	job, err := j.jobs.Get(ctx, p.ProjectID, id)
@@ -83,7 +84,7 @@ func (j *Jobs) Get(ctx context.Context, p models.Principal, id string) (JobView,
 
 // Wait returns a job once it is in a final state, or as it stands when d has passed; d is clamped to MaxWait.
 func (j *Jobs) Wait(ctx context.Context, p models.Principal, id string, d time.Duration) (JobView, error) {
-	if err := Authorize(p, models.ScopeJobsRead); err != nil {
+	if err := Authorize(p, models.RightJobsRead); err != nil {
 		return JobView{}, err
 	}
 	job, err := j.jobs.Wait(ctx, p.ProjectID, id, min(d, MaxWait))
@@ -95,7 +96,7 @@ func (j *Jobs) Wait(ctx context.Context, p models.Principal, id string, d time.D
 
 // List returns a page of the project's jobs, newest first; items of batches only with Parent.
 func (j *Jobs) List(ctx context.Context, p models.Principal, f JobFilter) (JobPage, error) {
-	if err := Authorize(p, models.ScopeJobsRead); err != nil {
+	if err := Authorize(p, models.RightJobsRead); err != nil {
 		return JobPage{}, err
 	}
 	if f.Limit <= 0 {
@@ -119,7 +120,7 @@ func (j *Jobs) List(ctx context.Context, p models.Principal, f JobFilter) (JobPa
 // A batch takes its items along; an erasure goes on, whoever wants it to end. Who may not read jobs learns how the job stands
 // and nothing of what it found. Errors: InsufficientScope, JobNotFound, JobNotCancelable.
 func (j *Jobs) Cancel(ctx context.Context, p models.Principal, id string) (JobView, error) {
-	if err := Authorize(p, models.ScopeJobsWrite); err != nil {
+	if err := Authorize(p, models.RightJobsWrite); err != nil {
 		return JobView{}, err
 	}
 	job, err := j.jobs.Get(ctx, p.ProjectID, id)
@@ -134,7 +135,7 @@ func (j *Jobs) Cancel(ctx context.Context, p models.Principal, id string) (JobVi
 		return JobView{}, unanswered(err)
 	}
 	v, err := j.view(ctx, p, job)
-	if err == nil && !p.Allows(models.ScopeJobsRead) {
+	if err == nil && !p.May(models.RightJobsRead) {
 		v.withhold()
 	}
 	return v, err
@@ -179,4 +180,16 @@ func (j *Jobs) view(ctx context.Context, p models.Principal, job models.Job) (Jo
 		}
 		q.Cursor = page.Next
 	}
+}
+
+// Queues returns how many jobs of all projects are not finished, by queue. Error: InsufficientRole for who is no operator.
+func (j *Jobs) Queues(ctx context.Context, p models.Principal) ([]jobs.QueueDepth, error) {
+	if err := Authorize(p, models.RightServer); err != nil {
+		return nil, err
+	}
+	out, err := j.jobs.Depths(ctx)
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	return out, nil
 }

@@ -33,8 +33,9 @@ func checkKeyForm(rawKey string) error {
 	return nil
 }
 
-// AuthenticateDownload returns the principal of a download link's token, as long as the key that asked for the link is good.
-// The token must be for this version of this model. Errors: InvalidToken, ExpiredToken, InvalidAPIKey, ExpiredAPIKey.
+// AuthenticateDownload returns the principal of a download link's token, as long as the key that asked for the link is good, or
+// the user who did is a member of the project. The token must be for this version of this model. Errors: InvalidToken,
+// ExpiredToken, InvalidAPIKey, ExpiredAPIKey.
 func (a *Accounts) AuthenticateDownload(ctx context.Context, token, name, version string) (models.Principal, error) {
 	grant, err := a.cfg.Tokens.VerifyDownload(token)
 	switch {
@@ -44,6 +45,13 @@ func (a *Accounts) AuthenticateDownload(ctx context.Context, token, name, versio
 		return models.Principal{}, models.NewError(models.InvalidToken).Wrap(err)
 	case grant.Model != name+"@"+version:
 		return models.Principal{}, models.Errorf(models.InvalidToken, "The token is for another model.")
+	}
+	if grant.KeyID == "" {
+		p, err := a.EnterProject(ctx, models.Principal{UserID: grant.UserID}, grant.ProjectID)
+		if models.CodeOf(err) == models.ProjectNotFound {
+			err = models.NewError(models.InvalidToken)
+		}
+		return p, err
 	}
 	key, err := a.cfg.Store.KeyByID(ctx, grant.ProjectID, grant.KeyID)
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/neurod/neurod/internal/store"
 	"github.com/neurod/neurod/models"
 )
 
@@ -194,8 +195,15 @@ func (q *Quotas) Limit(ctx context.Context, projectID string, name models.QuotaN
 	return q.limits(u.Own)[name], nil
 }
 
-// Usage returns what a project uses of every quota, in the order of the table.
-func (q *Quotas) Usage(ctx context.Context, projectID string) ([]models.Used, error) {
+// Usage returns what the principal's project uses of every quota, in the order of the table. Error: InsufficientRole.
+func (q *Quotas) Usage(ctx context.Context, p models.Principal) ([]models.Used, error) {
+	if err := Authorize(p, models.RightUsage); err != nil {
+		return nil, err
+	}
+	return q.usage(ctx, p.ProjectID)
+}
+
+func (q *Quotas) usage(ctx context.Context, projectID string) ([]models.Used, error) {
 	if q == nil {
 		return nil, nil
 	}
@@ -209,6 +217,44 @@ func (q *Quotas) Usage(ctx context.Context, projectID string) ([]models.Used, er
 		out = append(out, models.Used{Name: r.Name, Limit: limits[r.Name], Used: u.Used[r.Name]})
 	}
 	return out, nil
+}
+
+// ProjectUsage is a project with what it uses, as an operator of the server sees it.
+type ProjectUsage struct {
+	store.ProjectListing
+	Quotas []models.Used
+}
+
+// Projects returns the projects of everybody with what they use, oldest first, at most limit from the one after the cursor on, and
+// the cursor of the next page, "" for none. Errors: InsufficientRole for who is no operator, InvalidParameter.
+func (q *Quotas) Projects(ctx context.Context, p models.Principal, cursor string, limit int) ([]ProjectUsage, string, error) {
+	if err := Authorize(p, models.RightServer); err != nil {
+		return nil, "", err
+	}
+	if q == nil {
+		return nil, "", nil
+	}
+	after, ok := models.ParseID(cursor)
+	if cursor != "" && !ok {
+		return nil, "", models.Errorf(models.InvalidParameter, "cursor is not one that this list returned.")
+	}
+	found, err := q.cfg.Store.AllProjects(ctx, after, limit+1)
+	if err != nil {
+		return nil, "", unavailable(err)
+	}
+	next := ""
+	if len(found) > limit {
+		found = found[:limit]
+		next = found[limit-1].ID
+	}
+	out := make([]ProjectUsage, len(found))
+	for i, one := range found {
+		out[i].ProjectListing = one
+		if out[i].Quotas, err = q.usage(ctx, one.ID); err != nil {
+			return nil, "", err
+		}
+	}
+	return out, next, nil
 }
 
 // quotaError is the error of a call that would pass a quota by using n more.

@@ -134,11 +134,11 @@ func TestAProjectsOwnQuotaCounts(t *testing.T) {
 	ctx := context.Background()
 	testkit.Stores(t, func(t *testing.T, s *store.Store) {
 		u := models.User{ID: models.NewID(), Email: models.NewID() + "@example.org", PasswordHash: "h", CreatedAt: time.Now()}
-		p := models.Project{ID: models.NewID(), OwnerID: u.ID, Name: "p", CreatedAt: time.Now()}
+		p := models.Project{ID: models.NewID(), Name: "p", CreatedAt: time.Now()}
 		if err := s.CreateUser(ctx, u); err != nil {
 			t.Fatal(err)
 		}
-		if err := s.CreateProject(ctx, p, 10); err != nil {
+		if err := s.CreateProject(ctx, p, u.ID, 10); err != nil {
 			t.Fatal(err)
 		}
 		clock := time.Date(2026, 1, 31, 23, 0, 0, 0, time.UTC)

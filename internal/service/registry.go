@@ -91,10 +91,10 @@ type ModelFilter struct {
 // registryParadigms are those that models decode.
 var registryParadigms = eeg.Names(eeg.DecodedParadigms())
 
-// Available returns the models that the key may download: of the project's own the active versions, then those of nobody
-// that the key's licence covers and no own model of the name hides. Error: InvalidParameter.
+// Available returns the models that the caller may download: of the project's own the active versions, then those of nobody
+// that the caller's licence covers and no own model of the name hides. Error: InvalidParameter.
 func (r *Registry) Available(ctx context.Context, p models.Principal, f ModelFilter) ([]ListedModel, error) {
-	if err := Authorize(p, models.ScopeCatalogRead); err != nil {
+	if err := Authorize(p, models.RightCatalogRead); err != nil {
 		return nil, err
 	}
 	if f.Paradigm != "" && !slices.Contains(registryParadigms, string(f.Paradigm)) {
@@ -123,7 +123,7 @@ func (r *Registry) Available(ctx context.Context, p models.Principal, f ModelFil
 		if f.Paradigm != "" && m.Paradigm != f.Paradigm || f.Type != "" && m.Type != f.Type {
 			continue
 		}
-		if m.Token, err = r.cfg.Tokens.IssueDownload(auth.DownloadGrant{Model: m.Name + "@" + m.Version, ProjectID: p.ProjectID, KeyID: p.KeyID}); err != nil {
+		if m.Token, err = r.cfg.Tokens.IssueDownload(auth.DownloadGrant{Model: m.Name + "@" + m.Version, ProjectID: p.ProjectID, KeyID: p.KeyID, UserID: p.UserID}); err != nil {
 			return nil, fmt.Errorf("service: sign a download: %w", err)
 		}
 		out = append(out, m)
@@ -143,7 +143,7 @@ type ModelFile struct {
 // Download finds a version that the key may have: the project's own, or else nobody's. Errors: ModelNotFound,
 // LicenseRequired.
 func (r *Registry) Download(ctx context.Context, p models.Principal, name, version string) (ModelFile, error) {
-	if err := Authorize(p, models.ScopeCatalogRead); err != nil {
+	if err := Authorize(p, models.RightCatalogRead); err != nil {
 		return ModelFile{}, err
 	}
 	own, err := r.cfg.Store.ProjectModel(ctx, p.ProjectID, name, version)
@@ -242,7 +242,7 @@ type CheckedModel struct {
 // Check judges a model file that a caller made elsewhere; the database is not asked. The result is good as long as the file is.
 // Errors: InvalidRequestBody, PayloadTooLarge.
 func (r *Registry) Check(p models.Principal, file []byte) (CheckedModel, error) {
-	if err := Authorize(p, models.ScopeCatalogWrite); err != nil {
+	if err := Authorize(p, models.RightCatalogWrite); err != nil {
 		return CheckedModel{}, err
 	}
 	return r.check(file)
@@ -251,7 +251,7 @@ func (r *Registry) Check(p models.Principal, file []byte) (CheckedModel, error) 
 // Upload stores a model file. created is false where the very same file is there already. Errors: ModelVersionTaken,
 // ModelStorageFull, ProjectQuotaFull.
 func (r *Registry) Upload(ctx context.Context, p models.Principal, m CheckedModel) (stored models.ProjectModel, created bool, err error) {
-	if err := Authorize(p, models.ScopeCatalogWrite); err != nil {
+	if err := Authorize(p, models.RightCatalogWrite); err != nil {
 		return models.ProjectModel{}, false, err
 	}
 	return r.store(ctx, p.ProjectID, m, NewVersion{})
@@ -363,7 +363,7 @@ func (r *Registry) store(ctx context.Context, projectID string, c CheckedModel, 
 
 // Own returns the models of the project, by name, the latest version first.
 func (r *Registry) Own(ctx context.Context, p models.Principal) ([]models.ProjectModel, error) {
-	if err := Authorize(p, models.ScopeCatalogRead); err != nil {
+	if err := Authorize(p, models.RightCatalogRead); err != nil {
 		return nil, err
 	}
 	list, err := r.cfg.Store.ProjectModels(ctx, p.ProjectID, "")
@@ -375,7 +375,7 @@ func (r *Registry) Own(ctx context.Context, p models.Principal) ([]models.Projec
 
 // Global returns the models of nobody, whatever licence they require.
 func (r *Registry) Global(_ context.Context, p models.Principal) ([]GlobalModel, error) {
-	if err := Authorize(p, models.ScopeCatalogRead); err != nil {
+	if err := Authorize(p, models.RightCatalogRead); err != nil {
 		return nil, err
 	}
 	return r.cfg.Catalog.Models(), nil
@@ -383,7 +383,7 @@ func (r *Registry) Global(_ context.Context, p models.Principal) ([]GlobalModel,
 
 // Versions returns the versions of one of the project's own models, the latest first, or ModelNotFound.
 func (r *Registry) Versions(ctx context.Context, p models.Principal, name string) ([]models.ProjectModel, error) {
-	if err := Authorize(p, models.ScopeCatalogRead); err != nil {
+	if err := Authorize(p, models.RightCatalogRead); err != nil {
 		return nil, err
 	}
 	list, err := r.cfg.Store.ProjectModels(ctx, p.ProjectID, name)
@@ -399,7 +399,7 @@ func (r *Registry) Versions(ctx context.Context, p models.Principal, name string
 // Activate makes a version of one of the project's own models the one that its bare name means: a roll back, or forward
 // again. version "" is the one before the active one. Error: ModelNotFound.
 func (r *Registry) Activate(ctx context.Context, p models.Principal, name, version string) (models.ProjectModel, error) {
-	if err := Authorize(p, models.ScopeCatalogWrite); err != nil {
+	if err := Authorize(p, models.RightCatalogWrite); err != nil {
 		return models.ProjectModel{}, err
 	}
 	m, err := r.cfg.Store.ActivateModel(ctx, p.ProjectID, name, version)
@@ -417,7 +417,7 @@ func (r *Registry) Activate(ctx context.Context, p models.Principal, name, versi
 
 // Delete deletes one of the project's own models, name or name@version. Error: ModelNotFound.
 func (r *Registry) Delete(ctx context.Context, p models.Principal, ref string) error {
-	if err := Authorize(p, models.ScopeCatalogWrite); err != nil {
+	if err := Authorize(p, models.RightCatalogWrite); err != nil {
 		return err
 	}
 	name, version, pinned := strings.Cut(ref, "@")

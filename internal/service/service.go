@@ -5,14 +5,45 @@
 // Errors are *models.Error of the one error table; anything else is an internal error to the outside.
 package service
 
-import "github.com/neurod/neurod/models"
+import (
+	"strings"
 
-// Authorize refuses principals that do not act through an API key with the scope: InsufficientScope.
-func Authorize(p models.Principal, scope models.Scope) error {
-	if p.ProjectID == "" || !p.Allows(scope) {
-		e := models.Errorf(models.InsufficientScope, "This call needs an API key with the scope %q.", string(scope))
-		e.Details = map[string]any{"scope": string(scope)}
-		return e
+	"github.com/neurod/neurod/models"
+)
+
+// Authorize refuses principals without a right: InsufficientRole for a user in a project, and where only operators may;
+// InsufficientScope for a key and for whoever acts in no project.
+func Authorize(p models.Principal, right models.Right) error {
+	switch {
+	case p.May(right):
+		return nil
+	case right == models.RightServer:
+		return models.Errorf(models.InsufficientRole, "This is for operators of the server.")
 	}
-	return nil
+	if p.UserID != "" && p.ProjectID != "" {
+		return insufficientRole(p.Role, right)
+	}
+	scope := models.ScopeOf(right)
+	e := models.Errorf(models.InsufficientScope, "This call needs an API key with the scope %q.", string(scope))
+	e.Details = map[string]any{"scope": string(scope)}
+	return e
+}
+
+// insufficientRole is the error of a user whose role lacks a right.
+func insufficientRole(has models.Role, right models.Right) error {
+	least := models.LeastRole(right)
+	e := models.Errorf(models.InsufficientRole, "You are %s of this project; this takes the role %q.", article(has), string(least))
+	if least == models.RoleMember {
+		e.Message = strings.TrimSuffix(e.Message, ".") + ` or "owner".`
+	}
+	e.Details = map[string]any{"role": string(has), "needs": string(least)}
+	return e
+}
+
+// article puts the article before a role.
+func article(r models.Role) string {
+	if r == models.RoleOwner {
+		return "an owner"
+	}
+	return "a " + string(r)
 }

@@ -123,7 +123,7 @@ type NewSession struct {
 // Check judges what a session is to be and returns it as Create stores it. Errors: InvalidRequestBody naming each wrong field,
 // those of SessionsConfig.CheckModel, MontageMismatch.
 func (s *Sessions) Check(ctx context.Context, p models.Principal, n NewSession) (models.Session, error) {
-	if err := Authorize(p, models.ScopeSessions); err != nil {
+	if err := Authorize(p, models.RightSessionsWrite); err != nil {
 		return models.Session{}, err
 	}
 	now := s.cfg.Now()
@@ -147,7 +147,7 @@ func (s *Sessions) Check(ctx context.Context, p models.Principal, n NewSession) 
 
 // Create makes a session that was checked. Errors: ProjectQuotaExceeded (windows of the day), ProjectQuotaFull (open sessions).
 func (s *Sessions) Create(ctx context.Context, p models.Principal, ses models.Session) error {
-	if err := Authorize(p, models.ScopeSessions); err != nil {
+	if err := Authorize(p, models.RightSessionsWrite); err != nil {
 		return err
 	}
 	if ses.ProjectID != p.ProjectID {
@@ -269,7 +269,7 @@ func containsControl(s string) bool {
 
 // Get returns a session as it stands. Error: SessionNotFound.
 func (s *Sessions) Get(ctx context.Context, p models.Principal, id string) (models.Session, error) {
-	if err := Authorize(p, models.ScopeSessions); err != nil {
+	if err := Authorize(p, models.RightSessionsRead); err != nil {
 		return models.Session{}, err
 	}
 	return s.get(ctx, p.ProjectID, id)
@@ -349,7 +349,7 @@ type SessionPage struct {
 
 // List returns a page of sessions. Error: InvalidParameter for a cursor that is none.
 func (s *Sessions) List(ctx context.Context, p models.Principal, f SessionFilter) (SessionPage, error) {
-	if err := Authorize(p, models.ScopeSessions); err != nil {
+	if err := Authorize(p, models.RightSessionsRead); err != nil {
 		return SessionPage{}, err
 	}
 	l := store.SessionListing{ProjectID: p.ProjectID, Mode: f.Mode, ExternalUserID: f.ExternalUserID, Limit: f.Limit + 1}
@@ -405,7 +405,7 @@ type Ingested struct {
 // InvalidRequestBody (batch id or time missing or senseless), InvalidSamples naming channel and index,
 // ProjectQuotaExceeded (windows of the day), ProjectQuotaFull (stored bytes), and those of idempotency keys.
 func (s *Sessions) Ingest(ctx context.Context, p models.Principal, id string, b Batch, idem Idempotency, respond func(Ingested) models.Answer) (Accepted, error) {
-	if err := Authorize(p, models.ScopeSessions); err != nil {
+	if err := Authorize(p, models.RightSessionsWrite); err != nil {
 		return Accepted{}, err
 	}
 	if err := checkKey(idem); err != nil {
@@ -667,7 +667,7 @@ func judge(v float64, channel string, index int, wrong *fieldErrors) {
 // End ends a session: a STREAMING one at once, a RECORDED one when its windows are written. Ending it again changes
 // nothing. endedAtMS defaults to now. Errors: SessionNotFound, InvalidRequestBody, and those of idempotency keys.
 func (s *Sessions) End(ctx context.Context, p models.Principal, id string, endedAtMS *int64, idem Idempotency, respond func(models.Session) models.Answer) (Accepted, error) {
-	if err := Authorize(p, models.ScopeSessions); err != nil {
+	if err := Authorize(p, models.RightSessionsWrite); err != nil {
 		return Accepted{}, err
 	}
 	if err := checkKey(idem); err != nil {

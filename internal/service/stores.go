@@ -23,6 +23,7 @@ var (
 type AccountStore interface {
 	PeopleStore
 	ProjectStore
+	MemberStore
 	KeyStore
 	LoginStore
 	AuditStore
@@ -32,6 +33,8 @@ type AccountStore interface {
 // PeopleStore keeps people who log in.
 type PeopleStore interface {
 	CreateUser(ctx context.Context, u models.User) error
+	CreateInvitedUser(ctx context.Context, u models.User, hash string) (store.OwnProject, error)
+	SetOperator(ctx context.Context, userID string, on bool) error
 	UserByEmail(ctx context.Context, email string) (models.User, error)
 	UserByID(ctx context.Context, id string) (models.User, error)
 	SetPassword(ctx context.Context, userID, hash string, at time.Time) error
@@ -40,19 +43,31 @@ type PeopleStore interface {
 
 // ProjectStore keeps projects.
 type ProjectStore interface {
-	CreateProject(ctx context.Context, p models.Project, limit int) error
-	Project(ctx context.Context, ownerID, id string) (models.Project, error)
-	Projects(ctx context.Context, ownerID string) ([]models.Project, error)
+	CreateProject(ctx context.Context, p models.Project, ownerID string, limit int) error
+	Project(ctx context.Context, userID, id string) (store.OwnProject, error)
+	Projects(ctx context.Context, userID string) ([]store.OwnProject, error)
+}
+
+// MemberStore keeps who is in projects, and who is invited.
+type MemberStore interface {
+	Membership(ctx context.Context, projectID, userID string) (models.Membership, error)
+	Members(ctx context.Context, projectID string) ([]store.Member, error)
+	ChangeMember(ctx context.Context, c store.MemberChange) (models.Membership, error)
+	Invite(ctx context.Context, i models.Invitation, limit int) error
+	Invitations(ctx context.Context, projectID string, at time.Time) ([]models.Invitation, error)
+	OpenInvitation(ctx context.Context, hash, email string, at time.Time) (models.Invitation, error)
+	RevokeInvitation(ctx context.Context, projectID, by, id string, at time.Time) error
+	Accept(ctx context.Context, hash, userID string, at time.Time, maxOwned int) (store.OwnProject, error)
 }
 
 // KeyStore keeps API keys.
 type KeyStore interface {
-	CreateKey(ctx context.Context, ownerID string, k models.APIKey, limit int) error
-	Keys(ctx context.Context, ownerID, projectID string) ([]models.APIKey, error)
+	CreateKey(ctx context.Context, userID string, k models.APIKey, limit int) error
+	Keys(ctx context.Context, userID, projectID string) ([]models.APIKey, error)
 	KeyByHash(ctx context.Context, hash string) (models.APIKey, error)
 	KeyByID(ctx context.Context, projectID, id string) (models.APIKey, error)
 	ReplaceKey(ctx context.Context, hash string, next models.APIKey, oldEnds time.Time, limit int) (fresh, old models.APIKey, err error)
-	RevokeKey(ctx context.Context, ownerID, projectID, id string, now time.Time) (hashes []string, err error)
+	RevokeKey(ctx context.Context, userID, projectID, id string, now time.Time) (hashes []string, err error)
 	RevokeKeyByHash(ctx context.Context, hash string, descendants bool, now time.Time) (out models.APIKey, hashes []string, err error)
 	TouchKey(ctx context.Context, id string, now, since time.Time) error
 }
@@ -138,7 +153,7 @@ type SampleStore interface {
 // StreamStore tells streams what is new, and whether they may go on.
 type StreamStore interface {
 	News(ctx context.Context, projectID, sessionID string, after, limit int) (store.News, error)
-	Owners(ctx context.Context, ids []string) (map[string]string, error)
+	MembershipsIn(ctx context.Context, projects, users []string) (map[[2]string]models.Role, error)
 	ActiveKeys(ctx context.Context, ids []string, at time.Time) (map[string]string, error)
 	SessionsByID(ctx context.Context, ids []string) (map[string]models.Session, error)
 }
@@ -168,6 +183,7 @@ type OnceStore interface {
 // QuotaStore counts what projects use.
 type QuotaStore interface {
 	Usage(ctx context.Context, projectID string, at time.Time, limits map[models.QuotaName]int64) (store.Usage, error)
+	AllProjects(ctx context.Context, afterID string, limit int) ([]store.ProjectListing, error)
 	KeptAnswer(ctx context.Context, k models.IdempotencyRecord) (*models.IdempotencyRecord, error)
 }
 

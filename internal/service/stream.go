@@ -15,8 +15,8 @@ import (
 	"github.com/neurod/neurod/models"
 )
 
-// streamTick is how often a stream looks at its key and session without being told to: a key that was revoked ends its
-// streams within it, and a lost signal delays a window by no more.
+// streamTick is how often a stream looks at its key or member and session without being told to: a key that was revoked and a
+// member who was removed end their streams within it, and a lost signal delays a window by no more.
 const streamTick = 2 * time.Second
 
 // A stream reads at most streamPage windows and decodes at once, and fewer of many channels: what it has read and a slow
@@ -183,18 +183,18 @@ func (st *Stream) checkKey(ctx context.Context) error {
 
 // holders are who may follow sessions at a moment.
 type holders struct {
-	keys   map[string]string // projects of good keys
-	owners map[string]string // owners of projects
+	keys  map[string]string         // projects of good keys
+	roles map[[2]string]models.Role // of users, by project and user
 }
 
 // holders looks up those that grants name.
 func (s *Sessions) holders(ctx context.Context, grants []auth.StreamGrant, now time.Time) (holders, error) {
-	keys, projects := map[string]struct{}{}, map[string]struct{}{}
+	keys, projects, users := map[string]struct{}{}, map[string]struct{}{}, map[string]struct{}{}
 	for _, g := range grants {
 		if g.KeyID != "" {
 			keys[g.KeyID] = struct{}{}
 		} else {
-			projects[g.ProjectID] = struct{}{}
+			projects[g.ProjectID], users[g.UserID] = struct{}{}, struct{}{}
 		}
 	}
 	var who holders
@@ -202,7 +202,7 @@ func (s *Sessions) holders(ctx context.Context, grants []auth.StreamGrant, now t
 	if who.keys, err = s.cfg.Store.ActiveKeys(ctx, slices.Collect(maps.Keys(keys)), now); err != nil {
 		return holders{}, err
 	}
-	who.owners, err = s.cfg.Store.Owners(ctx, slices.Collect(maps.Keys(projects)))
+	who.roles, err = s.cfg.Store.MembershipsIn(ctx, slices.Collect(maps.Keys(projects)), slices.Collect(maps.Keys(users)))
 	return who, err
 }
 
@@ -211,7 +211,7 @@ func (h holders) fault(g auth.StreamGrant) error {
 	switch {
 	case g.KeyID != "" && h.keys[g.KeyID] != g.ProjectID:
 		return models.NewError(models.InvalidAPIKey)
-	case g.KeyID == "" && (g.UserID == "" || h.owners[g.ProjectID] != g.UserID):
+	case g.KeyID == "" && (!h.roles[[2]string{g.ProjectID, g.UserID}].May(models.RightSessionsRead)):
 		return models.NewError(models.InvalidToken)
 	}
 	return nil

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"gorm.io/gorm"
@@ -22,13 +21,28 @@ var ErrTooMany = errors.New("store: too many")
 
 // CreateUser adds a user. ErrDuplicate when the e-mail is taken.
 func (s *Store) CreateUser(ctx context.Context, u models.User) error {
+	return s.tx(ctx, func(tx *gorm.DB) error { return createUser(tx, u) })
+}
+
+func createUser(tx *gorm.DB, u models.User) error {
 	u.CreatedAt = utc(u.CreatedAt)
-	return s.tx(ctx, func(tx *gorm.DB) error {
-		if err := tx.Create(&u).Error; err != nil {
+	if err := tx.Create(&u).Error; err != nil {
+		return err
+	}
+	return appendAudit(tx, models.AuditEvent{AccountID: &u.ID, ActorKind: models.ActorUser, Actor: u.ID, Action: models.AuditAccountCreated, Subject: u.ID}, nil)
+}
+
+// CreateInvitedUser adds a user who accepts the invitation with the hash in the same breath: neither is there without the
+// other. Errors: ErrDuplicate when the e-mail is taken, ErrNotFound where it cannot accept the invitation.
+func (s *Store) CreateInvitedUser(ctx context.Context, u models.User, hash string) (out OwnProject, err error) {
+	err = s.tx(ctx, func(tx *gorm.DB) error {
+		if err := createUser(tx, u); err != nil {
 			return err
 		}
-		return appendAudit(tx, models.AuditEvent{AccountID: &u.ID, ActorKind: models.ActorUser, Actor: u.ID, Action: models.AuditAccountCreated, Subject: u.ID}, nil)
+		out, err = accept(tx, hash, u.ID, u.CreatedAt, 1)
+		return err
 	})
+	return out, err
 }
 
 // UserByEmail returns the user with a normalized e-mail, or ErrNotFound.
@@ -134,60 +148,26 @@ func revokeFamily(tx *gorm.DB, family string, now time.Time) error {
 	return tx.Model(&models.RefreshToken{}).Where("family = ? AND revoked_at IS NULL", family).Update("revoked_at", now).Error
 }
 
-// CreateProject adds a project to its owner's. ErrTooMany when there are limit already.
-func (s *Store) CreateProject(ctx context.Context, p models.Project, limit int) error {
+// CreateProject adds a project whose owner a user is. ErrTooMany when the user owns limit already.
+func (s *Store) CreateProject(ctx context.Context, p models.Project, ownerID string, limit int) error {
 	p.CreatedAt = utc(p.CreatedAt)
 	return s.tx(ctx, func(tx *gorm.DB) error {
 		// The owner's row is the lock that makes the count hold until the insert.
-		if err := forUpdate(tx).Select("id").Where("id = ?", p.OwnerID).Take(&models.User{}).Error; err != nil {
+		if err := lockUser(tx, ownerID); err != nil {
 			return err
 		}
-		var n int64
-		if err := tx.Model(&models.Project{}).Where("owner_id = ?", p.OwnerID).Count(&n).Error; err != nil {
+		if err := roomToOwn(tx, ownerID, limit); err != nil {
 			return err
-		}
-		if n >= int64(limit) {
-			return ErrTooMany
 		}
 		if err := tx.Create(&p).Error; err != nil {
 			return err
 		}
-		return appendAudit(tx, models.AuditEvent{AccountID: &p.OwnerID, ProjectID: &p.ID, ActorKind: models.ActorUser, Actor: p.OwnerID,
+		if err := join(tx, models.Membership{ProjectID: p.ID, UserID: ownerID, Role: models.RoleOwner, CreatedAt: p.CreatedAt}); err != nil {
+			return err
+		}
+		return appendAudit(tx, models.AuditEvent{AccountID: &ownerID, ProjectID: &p.ID, ActorKind: models.ActorUser, Actor: ownerID,
 			Action: models.AuditProjectCreated, Subject: p.ID}, nil)
 	})
-}
-
-// Projects returns an owner's projects, oldest first.
-func (s *Store) Projects(ctx context.Context, ownerID string) ([]models.Project, error) {
-	var out []models.Project
-	err := s.read(ctx).Where("owner_id = ?", ownerID).Order("id").Find(&out).Error
-	return out, translate(err)
-}
-
-// Owners returns the owners of those projects that are there, by project.
-func (s *Store) Owners(ctx context.Context, ids []string) (map[string]string, error) {
-	out := map[string]string{}
-	for chunk := range slices.Chunk(ids, idChunk) {
-		var found []models.Project
-		if err := s.read(ctx).Select("id", "owner_id").Where("id IN ?", chunk).Find(&found).Error; err != nil {
-			return nil, translate(err)
-		}
-		for _, p := range found {
-			out[p.ID] = p.OwnerID
-		}
-	}
-	return out, nil
-}
-
-// Project returns one of an owner's projects, or ErrNotFound.
-func (s *Store) Project(ctx context.Context, ownerID, id string) (models.Project, error) {
-	return project(s.read(ctx), ownerID, id)
-}
-
-func project(db *gorm.DB, ownerID, id string) (models.Project, error) {
-	var p models.Project
-	err := db.Where("id = ? AND owner_id = ?", id, ownerID).Take(&p).Error
-	return p, translate(err)
 }
 
 // apiKey is the row of a models.APIKey: its scopes and rate limits are JSON.
@@ -195,6 +175,7 @@ type apiKey struct {
 	ID         string
 	ProjectID  string
 	ParentID   *string
+	CreatedBy  *string
 	Name       string
 	Hash       string
 	LastFour   string
@@ -211,7 +192,7 @@ type apiKey struct {
 func (apiKey) TableName() string { return "api_keys" }
 
 func (k apiKey) entity() (models.APIKey, error) {
-	out := models.APIKey{ID: k.ID, ProjectID: k.ProjectID, ParentID: k.ParentID, Name: k.Name, Hash: k.Hash, LastFour: k.LastFour,
+	out := models.APIKey{ID: k.ID, ProjectID: k.ProjectID, ParentID: k.ParentID, CreatedBy: k.CreatedBy, Name: k.Name, Hash: k.Hash, LastFour: k.LastFour,
 		License: k.License, CreatedAt: k.CreatedAt, ExpiresAt: k.ExpiresAt, RevokedAt: k.RevokedAt, LastUsedAt: k.LastUsedAt}
 	if err := json.Unmarshal([]byte(k.Scopes), &out.Scopes); err != nil {
 		return models.APIKey{}, fmt.Errorf("store: scopes of key %s: %w", k.ID, err)
@@ -238,23 +219,27 @@ func rowOfKey(k models.APIKey) (apiKey, error) {
 	if k.License == "" {
 		k.License = models.LicenseFree
 	}
-	return apiKey{ID: k.ID, ProjectID: k.ProjectID, ParentID: k.ParentID, Name: k.Name, Hash: k.Hash, LastFour: k.LastFour, Scopes: string(scopes), RateLimits: string(limits),
+	return apiKey{ID: k.ID, ProjectID: k.ProjectID, ParentID: k.ParentID, CreatedBy: k.CreatedBy, Name: k.Name, Hash: k.Hash, LastFour: k.LastFour, Scopes: string(scopes), RateLimits: string(limits),
 		License: k.License, CreatedAt: utc(k.CreatedAt), ExpiresAt: utcp(k.ExpiresAt), RevokedAt: utcp(k.RevokedAt), LastUsedAt: utcp(k.LastUsedAt)}, nil
 }
 
 // keptKeys is how long a key that has expired or was revoked stays in the database.
 const keptKeys = 30 * 24 * time.Hour
 
-// CreateKey adds a key to one of an owner's projects and removes the project's keys that came to their end 30 days ago.
-// ErrNotFound when the project is not the owner's; ErrTooMany when it has limit keys that are neither revoked nor
-// expired.
-func (s *Store) CreateKey(ctx context.Context, ownerID string, k models.APIKey, limit int) error {
+// CreateKey adds a key that a user makes to a project and removes the project's keys that came to their end 30 days ago.
+// ErrNotFound when the user is no member of the project, ErrForbidden when they may not; ErrTooMany when it has limit keys
+// that are neither revoked nor expired.
+func (s *Store) CreateKey(ctx context.Context, userID string, k models.APIKey, limit int) error {
+	k.CreatedBy = &userID
 	row, err := rowOfKey(k)
 	if err != nil {
 		return err
 	}
 	return s.tx(ctx, func(tx *gorm.DB) error {
-		if _, err := project(forUpdate(tx), ownerID, k.ProjectID); err != nil {
+		if err := lockProject(tx, k.ProjectID); err != nil {
+			return err
+		}
+		if err := allow(tx, k.ProjectID, userID, models.RightKeys); err != nil {
 			return err
 		}
 		old := row.CreatedAt.Add(-keptKeys)
@@ -273,16 +258,16 @@ func (s *Store) CreateKey(ctx context.Context, ownerID string, k models.APIKey, 
 		if err := tx.Create(&row).Error; err != nil {
 			return err
 		}
-		return appendAudit(tx, models.AuditEvent{AccountID: &ownerID, ProjectID: &k.ProjectID, ActorKind: models.ActorUser, Actor: ownerID,
+		return appendAudit(tx, models.AuditEvent{AccountID: &userID, ProjectID: &k.ProjectID, ActorKind: models.ActorUser, Actor: userID,
 			Action: models.AuditKeyCreated, Subject: k.ID}, map[string]any{"scopes": k.Scopes, "license": row.License})
 	})
 }
 
-// Keys returns the keys of one of an owner's projects that are not revoked, oldest first. ErrNotFound when the project
-// is not the owner's.
-func (s *Store) Keys(ctx context.Context, ownerID, projectID string) ([]models.APIKey, error) {
+// Keys returns the keys of a project that are not revoked, oldest first, to a user. ErrNotFound when the user is no member of
+// the project, ErrForbidden when they may not see them.
+func (s *Store) Keys(ctx context.Context, userID, projectID string) ([]models.APIKey, error) {
 	db := s.read(ctx)
-	if _, err := project(db, ownerID, projectID); err != nil {
+	if err := allow(db, projectID, userID, models.RightKeys); err != nil {
 		return nil, err
 	}
 	var rows []apiKey
@@ -300,12 +285,12 @@ func (s *Store) Keys(ctx context.Context, ownerID, projectID string) ([]models.A
 	return out, nil
 }
 
-// RevokeKey revokes a key of one of an owner's projects with all that were refreshed from it, and returns their hashes.
-// ErrNotFound when there is none that is not revoked.
-func (s *Store) RevokeKey(ctx context.Context, ownerID, projectID, id string, now time.Time) (hashes []string, err error) {
+// RevokeKey revokes a key of a project for a user, with all that were refreshed from it, and returns their hashes.
+// ErrNotFound when there is none that is not revoked, or the user is no member of the project; ErrForbidden when they may not.
+func (s *Store) RevokeKey(ctx context.Context, userID, projectID, id string, now time.Time) (hashes []string, err error) {
 	err = s.tx(ctx, func(tx *gorm.DB) error {
 		hashes = nil
-		if _, err := project(tx, ownerID, projectID); err != nil {
+		if err := allow(tx, projectID, userID, models.RightKeys); err != nil {
 			return err
 		}
 		var k apiKey
@@ -315,7 +300,7 @@ func (s *Store) RevokeKey(ctx context.Context, ownerID, projectID, id string, no
 		if hashes, err = revokeKeys(tx, k, utc(now)); err != nil {
 			return err
 		}
-		return appendAudit(tx, models.AuditEvent{AccountID: &ownerID, ProjectID: &projectID, ActorKind: models.ActorUser, Actor: ownerID,
+		return appendAudit(tx, models.AuditEvent{AccountID: &userID, ProjectID: &projectID, ActorKind: models.ActorUser, Actor: userID,
 			Action: models.AuditKeyRevoked, Subject: id}, map[string]any{"keys": len(hashes)})
 	})
 	return hashes, err

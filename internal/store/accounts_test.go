@@ -35,11 +35,21 @@ func newUser(t testing.TB, s *store.Store) models.User {
 
 func newProject(t testing.TB, s *store.Store, owner string) models.Project {
 	t.Helper()
-	p := models.Project{ID: models.NewID(), OwnerID: owner, Name: "p", CreatedAt: epoch}
-	if err := s.CreateProject(context.Background(), p, 100); err != nil {
+	p := models.Project{ID: models.NewID(), Name: "p", CreatedAt: epoch}
+	if err := s.CreateProject(context.Background(), p, owner, 100); err != nil {
 		t.Fatal(err)
 	}
 	return p
+}
+
+// ownerOf returns the id of a project's first member.
+func ownerOf(t testing.TB, s *store.Store, projectID string) string {
+	t.Helper()
+	members, err := s.Members(context.Background(), projectID)
+	if err != nil || len(members) == 0 {
+		t.Fatal(members, err)
+	}
+	return members[0].UserID
 }
 
 func newKey(t testing.TB, s *store.Store, p models.Project) models.APIKey {
@@ -47,7 +57,9 @@ func newKey(t testing.TB, s *store.Store, p models.Project) models.APIKey {
 	later := epoch.Add(time.Hour)
 	k := models.APIKey{ID: models.NewID(), ProjectID: p.ID, Name: "k", LastFour: "abcd", Scopes: models.Scopes(), License: models.LicenseResearch, CreatedAt: epoch, ExpiresAt: &later}
 	k.Hash = "hash of " + k.ID
-	if err := s.CreateKey(context.Background(), p.OwnerID, k, 100); err != nil {
+	by := ownerOf(t, s, p.ID)
+	k.CreatedBy = &by
+	if err := s.CreateKey(context.Background(), by, k, 100); err != nil {
 		t.Fatal(err)
 	}
 	return k
@@ -132,14 +144,14 @@ func TestKeys(t *testing.T) {
 		want := k
 		later := stored.Add(time.Hour)
 		want.CreatedAt, want.ExpiresAt = stored, &later
-		got, err := s.Keys(ctx, p.OwnerID, p.ID)
+		got, err := s.Keys(ctx, ownerOf(t, s, p.ID), p.ID)
 		if err != nil || len(got) != 2 {
 			t.Fatalf("%v, %v", got, err)
 		}
 		if diff := cmp.Diff(want, got[0]); diff != "" {
 			t.Error(diff)
 		}
-		if err := s.CreateKey(ctx, p.OwnerID, models.APIKey{ID: models.NewID(), ProjectID: p.ID, Hash: k.Hash, CreatedAt: epoch}, 100); !errors.Is(err, store.ErrDuplicate) {
+		if err := s.CreateKey(ctx, ownerOf(t, s, p.ID), models.APIKey{ID: models.NewID(), ProjectID: p.ID, Hash: k.Hash, CreatedAt: epoch}, 100); !errors.Is(err, store.ErrDuplicate) {
 			t.Errorf("same hash: %v", err)
 		}
 
@@ -153,17 +165,17 @@ func TestKeys(t *testing.T) {
 			t.Errorf("last used %v, %v", got.LastUsedAt, err)
 		}
 
-		hashes, err := s.RevokeKey(ctx, p.OwnerID, p.ID, k.ID, epoch)
+		hashes, err := s.RevokeKey(ctx, ownerOf(t, s, p.ID), p.ID, k.ID, epoch)
 		if err != nil || !slices.Equal(hashes, []string{k.Hash}) {
 			t.Fatalf("%q, %v", hashes, err)
 		}
-		if _, err := s.RevokeKey(ctx, p.OwnerID, p.ID, k.ID, epoch); !errors.Is(err, store.ErrNotFound) {
+		if _, err := s.RevokeKey(ctx, ownerOf(t, s, p.ID), p.ID, k.ID, epoch); !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("revoked twice: %v", err)
 		}
 		if got, err := s.KeyByHash(ctx, k.Hash); err != nil || got.RevokedAt == nil || !got.RevokedAt.Equal(stored) {
 			t.Errorf("revoked key %+v, %v", got, err)
 		}
-		if got, err := s.Keys(ctx, p.OwnerID, p.ID); err != nil || len(got) != 1 || got[0].ID != second.ID {
+		if got, err := s.Keys(ctx, ownerOf(t, s, p.ID), p.ID); err != nil || len(got) != 1 || got[0].ID != second.ID {
 			t.Errorf("keys after revoking %v, %v", got, err)
 		}
 	})
@@ -179,7 +191,7 @@ func TestLimitsHoldAtOnce(t *testing.T) {
 		const limit = 5
 		for name, create := range map[string]func() error{
 			"projects": func() error {
-				return s.CreateProject(ctx, models.Project{ID: models.NewID(), OwnerID: u.ID, Name: "p", CreatedAt: epoch}, limit+1)
+				return s.CreateProject(ctx, models.Project{ID: models.NewID(), Name: "p", CreatedAt: epoch}, u.ID, limit+1)
 			},
 			"keys": func() error {
 				id := models.NewID()
@@ -207,7 +219,7 @@ func TestLimitsHoldAtOnce(t *testing.T) {
 				t.Errorf("%s: made %d, limit %d", name, made, limit)
 			}
 		}
-		if err := s.CreateProject(ctx, models.Project{ID: models.NewID(), OwnerID: models.NewID(), CreatedAt: epoch}, limit); !errors.Is(err, store.ErrNotFound) {
+		if err := s.CreateProject(ctx, models.Project{ID: models.NewID(), CreatedAt: epoch}, models.NewID(), limit); !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("project of nobody: %v", err)
 		}
 	})

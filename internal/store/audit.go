@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"gorm.io/gorm"
@@ -37,10 +39,12 @@ func appendAudit(tx *gorm.DB, e models.AuditEvent, details map[string]any) error
 	return tx.Create(&e).Error
 }
 
-// auditProject is appendAudit for an event of a project, whose owner's account it concerns.
+// auditProject is appendAudit for an event of a project, which concerns the account of its first owner.
 func auditProject(tx *gorm.DB, e models.AuditEvent, projectID string, details map[string]any) error {
 	var owner []string
-	if err := tx.Model(&models.Project{}).Where("id = ?", projectID).Pluck("owner_id", &owner).Error; err != nil {
+	err := tx.Model(&models.Membership{}).Where("project_id = ? AND role = ?", projectID, models.RoleOwner).
+		Order("created_at, user_id").Limit(1).Pluck("user_id", &owner).Error
+	if err != nil {
 		return err
 	}
 	e.ProjectID = &projectID
@@ -55,19 +59,50 @@ func (s *Store) AppendAudit(ctx context.Context, e models.AuditEvent, details ma
 	return translate(appendAudit(s.write(ctx), e, details))
 }
 
+// accountEvents are the events that an account sees by its own id: about itself, and about projects while it may read their log,
+// or when they are gone. What happened to it in a project stays its own: how it joined and left.
+const accountEvents = `account_id = ? AND (project_id IS NULL OR subject = ? OR actor = ?
+	OR NOT EXISTS (SELECT 1 FROM projects p WHERE p.id = audit_events.project_id))`
+
 // AuditEvents returns events of the audit log, newest first.
 func (s *Store) AuditEvents(ctx context.Context, q models.AuditQuery) ([]models.AuditEvent, error) {
-	db := s.read(ctx).Order("id DESC").Limit(q.Limit)
-	for column, value := range map[string]string{"account_id": q.AccountID, "project_id": q.ProjectID, "action": string(q.Action)} {
-		if value != "" {
-			db = db.Where(column+" = ?", value)
+	filter := func(db *gorm.DB) *gorm.DB {
+		for column, value := range map[string]string{"project_id": q.ProjectID, "action": string(q.Action)} {
+			if value != "" {
+				db = db.Where(column+" = ?", value)
+			}
 		}
+		if q.BeforeID != "" {
+			db = db.Where("id < ?", q.BeforeID)
+		}
+		return db.Order("id DESC").Limit(q.Limit)
 	}
-	if q.BeforeID != "" {
-		db = db.Where("id < ?", q.BeforeID)
-	}
+	db := s.read(ctx)
 	var out []models.AuditEvent
-	return out, translate(db.Find(&out).Error)
+	if q.AccountID == "" {
+		return out, translate(filter(db).Find(&out).Error)
+	}
+	// One query each for what an index finds: by account, and by each project.
+	var owned []models.Membership
+	if err := db.Where("user_id = ?", q.AccountID).Find(&owned).Error; err != nil {
+		return nil, translate(err)
+	}
+	if err := filter(db).Where(accountEvents, q.AccountID, q.AccountID, q.AccountID).Find(&out).Error; err != nil {
+		return nil, translate(err)
+	}
+	for _, m := range owned {
+		if !m.Role.May(models.RightAudit) || q.ProjectID != "" && q.ProjectID != m.ProjectID {
+			continue
+		}
+		var found []models.AuditEvent
+		if err := filter(db).Where("project_id = ?", m.ProjectID).Find(&found).Error; err != nil {
+			return nil, translate(err)
+		}
+		out = append(out, found...)
+	}
+	slices.SortFunc(out, func(a, b models.AuditEvent) int { return strings.Compare(b.ID, a.ID) })
+	out = slices.CompactFunc(out, func(a, b models.AuditEvent) bool { return a.ID == b.ID })
+	return out[:min(len(out), q.Limit)], nil
 }
 
 // MinAuditRetention is the age below which the database refuses to delete a line of the audit log.

@@ -65,7 +65,7 @@ func TestAuditLogTellsOfAccountsAndKeys(t *testing.T) {
 		if _, err := s.RevokeKey(ctx, u.ID, p.ID, k.ID, epoch); !errors.Is(err, store.ErrNotFound) {
 			t.Fatal(err)
 		}
-		if err := s.CreateProject(ctx, models.Project{ID: models.NewID(), OwnerID: u.ID, CreatedAt: epoch}, 1); !errors.Is(err, store.ErrTooMany) {
+		if err := s.CreateProject(ctx, models.Project{ID: models.NewID(), CreatedAt: epoch}, u.ID, 1); !errors.Is(err, store.ErrTooMany) {
 			t.Fatal(err)
 		}
 		want := []models.AuditAction{models.AuditAccountCreated, models.AuditProjectCreated, models.AuditKeyCreated, models.AuditLogin,
@@ -132,8 +132,8 @@ func TestRevokingAKeyTakesItsDescendants(t *testing.T) {
 		ctx := context.Background()
 		u := newUser(t, s)
 		rapid.Check(t, func(rt *rapid.T) {
-			p := models.Project{ID: models.NewID(), OwnerID: u.ID, Name: "p", CreatedAt: epoch}
-			if err := s.CreateProject(ctx, p, 1_000_000); err != nil {
+			p := models.Project{ID: models.NewID(), Name: "p", CreatedAt: epoch}
+			if err := s.CreateProject(ctx, p, u.ID, 1_000_000); err != nil {
 				rt.Fatal(err)
 			}
 			var keys []models.APIKey

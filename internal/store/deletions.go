@@ -45,6 +45,8 @@ var projectTables = []projectTable{
 var keptTables = map[string]string{
 	"api_keys":        "gone when the deletion was accepted",
 	"project_quotas":  "gone with the row of the project when the deletion was accepted",
+	"memberships":     "gone with the row of the project when the deletion was accepted",
+	"invitations":     "gone with the row of the project when the deletion was accepted",
 	"sessions":        "gone when the deletion was accepted",
 	"jobs":            "deleted by eraseJobs",
 	"job_payloads":    "deleted by eraseJobs",
@@ -56,8 +58,8 @@ var keptTables = map[string]string{
 
 // NewDeletion says what is to be deleted.
 type NewDeletion struct {
-	OwnerID   string
-	ProjectID string // "" for all of the owner's, and the account with them
+	UserID    string // who deletes
+	ProjectID string // "" for the user's account, and the projects that nobody else is in
 	At        time.Time
 	// Job makes the job that works on the deletion of a project with the id given.
 	Job func(projectID, erasureID string) models.Job
@@ -71,54 +73,89 @@ type Deletion struct {
 	Sessions  []string   // that have just become unreachable
 }
 
-// Delete takes a project, or an account with all its projects, out of reach, and stores the jobs that delete what they leave.
-// Error: ErrNotFound where the owner, or the project among theirs, is absent.
+// Delete takes a project, or an account with all the projects that nobody else is in, out of reach, and stores the jobs that
+// delete what they leave. Projects with another owner lose a member. Errors: ErrNotFound where the user is absent, or no member
+// of the project; ErrForbidden where they may not delete it; *LastOwnerError for an account that is the only owner of projects
+// with other members.
 func (s *Store) Delete(ctx context.Context, n NewDeletion) (out []Deletion, err error) {
 	err = s.tx(ctx, func(tx *gorm.DB) error {
 		out = nil
-		// The owner's row is the lock under which projects are made.
-		if err := forUpdate(tx).Select("id").Where("id = ?", n.OwnerID).Take(&models.User{}).Error; err != nil {
+		if err := lockUser(tx, n.UserID); err != nil {
 			return err
 		}
-		var projects []models.Project
-		find := forUpdate(tx).Where("owner_id = ?", n.OwnerID)
-		if n.ProjectID != "" {
-			find = find.Where("id = ?", n.ProjectID)
-		}
-		if err := find.Order("id").Find(&projects).Error; err != nil {
+		if n.ProjectID == "" {
+			out, err = deleteAccount(tx, n)
 			return err
 		}
-		if n.ProjectID != "" && len(projects) == 0 {
-			return ErrNotFound
-		}
-		for _, p := range projects {
-			d, err := deleteProject(tx, n, p.ID)
-			if err != nil {
-				return err
-			}
-			out = append(out, d)
-		}
-		if n.ProjectID != "" {
-			return nil
-		}
-		if err := tx.Where("user_id = ?", n.OwnerID).Delete(&models.RefreshToken{}).Error; err != nil {
+		if err := lockProject(tx, n.ProjectID); err != nil {
 			return err
 		}
-		// Answers about the account itself are kept under its id; those about its projects go with them.
-		if err := tx.Where("project_id = ?", n.OwnerID).Delete(&recordRow{}).Error; err != nil {
+		if err := allow(tx, n.ProjectID, n.UserID, models.RightProjectDelete); err != nil {
 			return err
 		}
-		if err := one(tx.Where("id = ?", n.OwnerID).Delete(&models.User{})); err != nil {
-			return err
-		}
-		return appendAudit(tx, models.AuditEvent{AccountID: &n.OwnerID, ActorKind: models.ActorUser, Actor: n.OwnerID,
-			Action: models.AuditAccountDeleted, Subject: n.OwnerID}, map[string]any{"projects": len(projects)})
+		d, err := deleteProject(tx, n, n.ProjectID)
+		out = append(out, d)
+		return err
 	})
 	return out, err
 }
 
+// deleteAccount is Delete of an account, whose row is held: nobody can make it join or own a project meanwhile.
+func deleteAccount(tx *gorm.DB, n NewDeletion) (out []Deletion, err error) {
+	var projects []models.Project
+	err = forUpdate(tx).Where("id IN (SELECT project_id FROM memberships WHERE user_id = ?)", n.UserID).Order("id").Find(&projects).Error
+	if err != nil {
+		return nil, err
+	}
+	var last LastOwnerError
+	for _, p := range projects {
+		var members []models.Membership
+		if err := tx.Where("project_id = ?", p.ID).Find(&members).Error; err != nil {
+			return nil, err
+		}
+		mine := slices.IndexFunc(members, func(m models.Membership) bool { return m.UserID == n.UserID })
+		if mine < 0 { // removed while its row was waited for
+			continue
+		}
+		role := members[mine].Role
+		members = slices.Delete(members, mine, mine+1)
+		owned := slices.ContainsFunc(members, func(m models.Membership) bool { return m.Role == models.RoleOwner })
+		switch {
+		case len(members) == 0:
+			d, err := deleteProject(tx, n, p.ID)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, d)
+		case !owned:
+			last.Projects = append(last.Projects, p.ID)
+		default: // the row of the membership goes with the account's
+			err := appendAudit(tx, models.AuditEvent{AccountID: &n.UserID, ProjectID: &p.ID, ActorKind: models.ActorUser, Actor: n.UserID,
+				Action: models.AuditMemberLeft, Subject: n.UserID}, map[string]any{"role": role})
+			if err != nil {
+				return nil, err
+			}
+		}
+	}
+	if len(last.Projects) > 0 {
+		return nil, &last
+	}
+	if err := tx.Where("user_id = ?", n.UserID).Delete(&models.RefreshToken{}).Error; err != nil {
+		return nil, err
+	}
+	// Answers about the account itself are kept under its id; those about its projects go with them.
+	if err := tx.Where("project_id = ?", n.UserID).Delete(&recordRow{}).Error; err != nil {
+		return nil, err
+	}
+	if err := one(tx.Where("id = ?", n.UserID).Delete(&models.User{})); err != nil {
+		return nil, err
+	}
+	return out, appendAudit(tx, models.AuditEvent{AccountID: &n.UserID, ActorKind: models.ActorUser, Actor: n.UserID,
+		Action: models.AuditAccountDeleted, Subject: n.UserID}, map[string]any{"projects": len(out)})
+}
+
 func deleteProject(tx *gorm.DB, n NewDeletion, projectID string) (Deletion, error) {
-	e := models.Erasure{ID: models.NewID(), ProjectID: projectID, SubjectHash: projectSubject(projectID), Actor: n.OwnerID, CreatedAt: utc(n.At)}
+	e := models.Erasure{ID: models.NewID(), ProjectID: projectID, SubjectHash: projectSubject(projectID), Actor: n.UserID, CreatedAt: utc(n.At)}
 	d := Deletion{ProjectID: projectID, ErasureID: e.ID, Job: n.Job(projectID, e.ID)}
 	e.JobID = d.Job.ID
 	if err := tx.Create(&e).Error; err != nil {
@@ -137,7 +174,7 @@ func deleteProject(tx *gorm.DB, n NewDeletion, projectID string) (Deletion, erro
 	if err := one(tx.Where("id = ?", projectID).Delete(&models.Project{})); err != nil {
 		return d, err
 	}
-	return d, appendAudit(tx, models.AuditEvent{AccountID: &n.OwnerID, ProjectID: &projectID, ActorKind: models.ActorUser, Actor: n.OwnerID,
+	return d, appendAudit(tx, models.AuditEvent{AccountID: &n.UserID, ProjectID: &projectID, ActorKind: models.ActorUser, Actor: n.UserID,
 		Action: models.AuditProjectDeleting, Subject: projectID}, map[string]any{"sessions": len(d.Sessions)})
 }
 
@@ -212,18 +249,22 @@ func (s *Store) SetPassword(ctx context.Context, userID, hash string, at time.Ti
 	})
 }
 
-// UserListing is a user with how many projects they own.
+// UserListing is a user with what they are in projects.
 type UserListing struct {
 	ID        string
 	Email     string
+	Operator  bool
 	CreatedAt time.Time
-	Projects  int
+	Projects  int // that they own
+	Member    int // in which they are something else
 }
 
 // Users returns every user, by e-mail.
 func (s *Store) Users(ctx context.Context) ([]UserListing, error) {
 	var out []UserListing
-	err := s.read(ctx).Raw(`SELECT u.id, u.email, u.created_at, (SELECT count(*) FROM projects p WHERE p.owner_id = u.id) AS projects
+	err := s.read(ctx).Raw(`SELECT u.id, u.email, u.operator, u.created_at,
+		(SELECT count(*) FROM memberships m WHERE m.user_id = u.id AND m.role = 'owner') AS projects,
+		(SELECT count(*) FROM memberships m WHERE m.user_id = u.id AND m.role <> 'owner') AS member
 		FROM users u ORDER BY u.email`).Scan(&out).Error
 	return out, translate(err)
 }

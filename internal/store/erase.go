@@ -53,6 +53,7 @@ const blobShare = 8
 type NewErasure struct {
 	Erasure        models.Erasure // without JobID and counts
 	ExternalUserID string
+	ActorKind      models.AuditActor // whether Erasure.Actor is a key or a user
 	// Job makes the job that works on the erasure with the id given.
 	Job func(erasureID string) models.Job
 }
@@ -104,7 +105,7 @@ func (s *Store) acceptErasure(ctx context.Context, n NewErasure) (out AcceptedEr
 			} else {
 				e.CreatedAt = utc(e.CreatedAt)
 				if err = tx.Create(&e).Error; err == nil {
-					err = auditProject(tx, models.AuditEvent{ActorKind: models.ActorKey, Actor: e.Actor, Action: models.AuditUserErasing, Subject: e.ID}, e.ProjectID, nil)
+					err = auditProject(tx, models.AuditEvent{ActorKind: n.ActorKind, Actor: e.Actor, Action: models.AuditUserErasing, Subject: e.ID}, e.ProjectID, nil)
 				}
 			}
 			if err != nil {

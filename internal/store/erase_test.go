@@ -57,6 +57,8 @@ var keptAtErasure = map[string]string{
 	"job_payloads.project_id":        "deleted with the job",
 	"idempotency_records.project_id": "deleted with the job or session that the answer is about",
 	"api_keys.project_id":            "belongs to the project",
+	"memberships.project_id":         "who acts in the project",
+	"invitations.project_id":         "who may act in the project",
 	"project_models.project_id":      "those trained on the user's sessions are deleted when the erasure is accepted",
 	"project_model_names.project_id": "a name that the project chose",
 	"analytics_events.project_id":    "what clients report of their use of models; it names no user and is pruned by age",

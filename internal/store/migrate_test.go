@@ -31,6 +31,8 @@ var entities = map[string]any{
 	"users":          models.User{},
 	"refresh_tokens": models.RefreshToken{},
 	"projects":       models.Project{},
+	"memberships":    models.Membership{},
+	"invitations":    models.Invitation{},
 	"project_quotas": models.ProjectQuota{},
 	"project_usage":  models.ProjectUsage{},
 	"write_probes":   models.WriteProbe{},

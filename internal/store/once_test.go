@@ -23,8 +23,8 @@ func TestOnceKeepsAllOrNothing(t *testing.T) {
 		}
 		// project makes one with a key, as two calls of the store, and looks at both from inside.
 		project := func(ctx context.Context, r *models.IdempotencyRecord) (models.Project, error) {
-			p := models.Project{ID: models.NewID(), OwnerID: u.ID, Name: "p", CreatedAt: epoch}
-			if err := s.CreateProject(ctx, p, 100); err != nil {
+			p := models.Project{ID: models.NewID(), Name: "p", CreatedAt: epoch}
+			if err := s.CreateProject(ctx, p, u.ID, 100); err != nil {
 				return p, err
 			}
 			k := models.APIKey{ID: models.NewID(), ProjectID: p.ID, Hash: "hash of " + p.ID, Scopes: models.Scopes(), CreatedAt: epoch}
@@ -101,7 +101,7 @@ func TestOnceKeepsAllOrNothing(t *testing.T) {
 				if err != nil {
 					return err
 				}
-				if err := s.CreateProject(ctx, models.Project{ID: p.ID, OwnerID: u.ID, CreatedAt: epoch}, 100); !errors.Is(err, store.ErrDuplicate) {
+				if err := s.CreateProject(ctx, models.Project{ID: p.ID, CreatedAt: epoch}, u.ID, 100); !errors.Is(err, store.ErrDuplicate) {
 					t.Errorf("the same id twice: %v", err)
 				}
 				return nil
@@ -133,7 +133,7 @@ func TestOnceKeepsAllOrNothing(t *testing.T) {
 			}
 		})
 		t.Run("they go with the account", func(t *testing.T) {
-			if _, err := s.Delete(t.Context(), store.NewDeletion{OwnerID: u.ID, At: time.Now(), Job: func(project, _ string) models.Job { return newJob(project) }}); err != nil {
+			if _, err := s.Delete(t.Context(), store.NewDeletion{UserID: u.ID, At: time.Now(), Job: func(project, _ string) models.Job { return newJob(project) }}); err != nil {
 				t.Fatal(err)
 			}
 			if _, kept := count(t, "part"); kept {

@@ -1,0 +1,66 @@
+package handlers
+
+import (
+	"net/http"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/neurod/neurod/internal/service"
+	"github.com/neurod/neurod/models"
+)
+
+// Operators of the server read here how it does. They see counts and names, and nothing that is recorded in projects.
+
+// adminQueues is GET /api/v1/admin/queues.
+func (a *API) adminQueues(c *gin.Context) {
+	depths, err := a.cfg.Jobs.Queues(c.Request.Context(), principal(c))
+	if err != nil {
+		fail(c, err)
+		return
+	}
+	type queueDocument struct {
+		Queue   string `json:"queue"`
+		Queued  int    `json:"queued"`
+		Running int    `json:"running"`
+	}
+	out := make([]queueDocument, len(depths))
+	for i, d := range depths {
+		out[i] = queueDocument(d)
+	}
+	c.PureJSON(http.StatusOK, gin.H{"object": "list", "data": out})
+}
+
+// adminProjects is GET /api/v1/admin/projects.
+func (a *API) adminProjects(c *gin.Context) {
+	q := query{c: c}
+	limit := q.integer("limit", service.DefaultLimit, 1, service.MaxLimit)
+	if err := q.err(); err != nil {
+		fail(c, err)
+		return
+	}
+	found, next, err := a.cfg.Quotas.Projects(c.Request.Context(), principal(c), c.Query("cursor"), limit)
+	if err != nil {
+		fail(c, err)
+		return
+	}
+	type adminProject struct {
+		ID        string                            `json:"id"`
+		Name      string                            `json:"name"`
+		CreatedAt string                            `json:"created_at"`
+		Members   int                               `json:"members"`
+		Quotas    map[models.QuotaName]usedDocument `json:"quotas"`
+	}
+	list := struct {
+		Object     string         `json:"object"`
+		Data       []adminProject `json:"data"`
+		HasMore    bool           `json:"has_more"`
+		NextCursor *string        `json:"next_cursor"`
+	}{Object: "list", Data: make([]adminProject, len(found))}
+	for i, p := range found {
+		list.Data[i] = adminProject{p.ID, p.Name, rfc3339(p.CreatedAt), p.Members, quotasOf(p.Quotas)}
+	}
+	if next != "" {
+		list.HasMore, list.NextCursor = true, &next
+	}
+	c.PureJSON(http.StatusOK, list)
+}
