@@ -18,7 +18,7 @@ import (
 
 // decode is POST /api/v1/neuro/decode.
 func (a *API) decode(c *gin.Context) {
-	accept(a, c, parseRecording, func(ctx context.Context, p models.Principal, rec service.Recording, idem service.Idempotency, ask service.Room) (service.Accepted, error) {
+	accept(a, c, parseRecording, func(ctx context.Context, p models.Principal, rec service.Recording, idem service.Idempotency, ask models.Room) (service.Accepted, error) {
 		rec.Room = ask
 		return a.cfg.Decode.Submit(ctx, p, rec, idem, respondAccepted)
 	})
@@ -26,7 +26,7 @@ func (a *API) decode(c *gin.Context) {
 
 // decodeBatch is POST /api/v1/neuro/decode/batch.
 func (a *API) decodeBatch(c *gin.Context) {
-	accept(a, c, parseBatch, func(ctx context.Context, p models.Principal, recs []service.Recording, idem service.Idempotency, ask service.Room) (service.Accepted, error) {
+	accept(a, c, parseBatch, func(ctx context.Context, p models.Principal, recs []service.Recording, idem service.Idempotency, ask models.Room) (service.Accepted, error) {
 		for i := range recs {
 			recs[i].Room = ask
 		}
@@ -35,7 +35,7 @@ func (a *API) decodeBatch(c *gin.Context) {
 }
 
 // accept reads, parses and submits the body of a decode call: the right to decode comes before the body is read.
-func accept[T any](a *API, c *gin.Context, parse func([]byte) (T, error), submit func(context.Context, models.Principal, T, service.Idempotency, service.Room) (service.Accepted, error)) {
+func accept[T any](a *API, c *gin.Context, parse func([]byte) (T, error), submit func(context.Context, models.Principal, T, service.Idempotency, models.Room) (service.Accepted, error)) {
 	p := principal(c)
 	if err := a.cfg.Decode.Admit(p); err != nil {
 		fail(c, err)

@@ -8,7 +8,6 @@ import (
 	"github.com/gin-gonic/gin"
 	"golang.org/x/sync/semaphore"
 
-	"github.com/neurod/neurod/internal/service"
 	"github.com/neurod/neurod/models"
 )
 
@@ -95,7 +94,7 @@ const roomTimeout = 5 * time.Second
 
 // roomOf returns what takes memory out of the client's share beside the body, for samples that a call has read from a session,
 // and what gives it back.
-func (a *API) roomOf(c *gin.Context) (ask service.Room, give func()) {
+func (a *API) roomOf(c *gin.Context) (ask models.Room, give func()) {
 	who := clientOf(c)
 	place := a.room.enter(who)
 	var held int64

@@ -107,7 +107,7 @@ func routeOf(c *gin.Context) *Route {
 const get, post, patch, del = http.MethodGet, http.MethodPost, http.MethodPatch, http.MethodDelete
 
 // The families of errors, see package render.
-const envelope, problem, registry = render.Envelope, render.Problem, render.Registry
+const envelope, problem = render.Envelope, render.Problem
 
 // probes are the routes by which whoever runs a process sees how it does.
 func (a *API) probes() []Route {
@@ -149,7 +149,7 @@ func (a *API) Routes() []Route {
 			Family: problem},
 		{Method: post, Path: "/v1/auth/refresh", ID: "refresh", Handle: a.refresh,
 			Access: open, Limit: service.LimitRefresh, Cost: smallCost, Repeat: once(service.OperationKeyRefresh),
-			Family: registry},
+			Family: render.Registry},
 		{Method: post, Path: "/v1/auth/logout", ID: "logout", Handle: a.logout,
 			Access: open, Limit: service.LimitAddress, Cost: smallCost, Repeat: harmless("a login ends once"),
 			Family: problem},
@@ -263,22 +263,22 @@ func (a *API) Routes() []Route {
 
 		{Method: get, Path: "/v1/models/list", ID: "listRegistry", Handle: a.listRegistry,
 			Access: queryKey(models.RightCatalogRead), Limit: service.LimitRegistryList, Cost: bareCost, Repeat: safe,
-			Params: takes("api_key", "paradigm", "type"), Family: registry},
+			Params: takes("api_key", "paradigm", "type"), Family: render.Registry},
 		{Method: get, Path: "/v1/models/:name/versions/:version/download", ID: "downloadModel", Handle: a.downloadModel,
 			Access: queryKey(models.RightCatalogRead), Limit: service.LimitRegistry, Cost: bareCost, Repeat: safe,
-			Params: takes("api_key", "token"), Family: registry},
+			Params: takes("api_key", "token"), Family: render.Registry},
 		{Method: post, Path: "/v1/analytics/log", ID: "logEvent", Handle: a.logEvent,
 			Access: bodyKey(models.RightAnalytics), Limit: service.LimitAnalyticsLog, Cost: smallCost, Repeat: once(service.OperationEvent),
-			Family: registry},
+			Family: render.Registry},
 		{Method: post, Path: "/v1/auth/validate", ID: "validateKey", Handle: a.validateKey,
 			Access: open, Limit: service.LimitKeyValidation, Cost: smallCost, Repeat: harmless("it only reads"),
-			Family: registry}, // what these three are about is the key they are sent
+			Family: render.Registry}, // what these three are about is the key they are sent
 		{Method: post, Path: "/v1/auth/revoke", ID: "revokeOwnKey", Handle: a.revokeOwnKey,
 			Access: open, Limit: service.LimitKeyRevocation, Cost: smallCost, Repeat: harmless("a key is revoked once"),
-			Family: registry},
+			Family: render.Registry},
 		{Method: post, Path: "/v1/installer/github-token", ID: "installerToken", Handle: a.installerToken,
 			Access: open, Limit: service.LimitInstaller, Cost: smallCost, Repeat: harmless("there is none to be given"),
-			Family: registry},
+			Family: render.Registry},
 
 		{Method: post, Path: "/api/v1/models", ID: "uploadModel", Handle: a.uploadModel,
 			Access: project(models.RightCatalogWrite), Limit: service.LimitDecode, Cost: modelCost, Media: []string{octets}, Repeat: once(service.OperationModel),
@@ -311,7 +311,7 @@ func (a *API) Routes() []Route {
 
 		{Method: get, Path: "/api/health", ID: "apiHealth", Handle: a.apiHealth,
 			Access: open, Cost: bareCost, Repeat: safe,
-			Family: registry, Quiet: true},
+			Family: render.Registry, Quiet: true},
 		{Method: get, Path: "/openapi.yaml", ID: "openapi", Handle: a.openAPI,
 			Access: open, Cost: bareCost, Repeat: safe,
 			Family: envelope, Compressed: true},

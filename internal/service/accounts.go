@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"maps"
 	"net/mail"
-	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -19,6 +18,13 @@ import (
 	"github.com/neurod/neurod/internal/limit"
 	"github.com/neurod/neurod/internal/store"
 	"github.com/neurod/neurod/models"
+)
+
+// Operations are the scopes of Idempotency-Keys, beside the project or the user.
+const (
+	OperationProject    = "project_create"
+	OperationKey        = "key_create"
+	OperationKeyRefresh = "key_refresh"
 )
 
 // The account that exists in the embedded mode only. Production refuses to start with it, and nobody can sign up
@@ -782,52 +788,6 @@ func checkName(s string, most int) (string, error) {
 		return "", models.InvalidField(models.At("name"), "invalid", "must not hold control characters")
 	}
 	return s, nil
-}
-
-// network returns what of an address one client holds: an IPv4 address, or an IPv6 /64 (RFC 6177: a site gets at
-// least that much).
-func network(remote string) string {
-	addr, err := netip.ParseAddr(remote)
-	if err != nil {
-		return remote
-	}
-	addr = addr.Unmap().WithZone("")
-	if addr.Is4() {
-		return addr.String()
-	}
-	prefix, err := addr.Prefix(64)
-	if err != nil {
-		return remote
-	}
-	return prefix.String()
-}
-
-// unavailable is the error of a call that the database did not answer.
-func unavailable(err error) error {
-	if store.IsFull(err) {
-		return storageFull(err)
-	}
-	e := models.NewError(models.Unavailable).Wrap(err)
-	e.RetryAfter = time.Second
-	return e
-}
-
-// fullRetry is when to try again where the disk is full: somebody has to make room.
-const fullRetry = 30 * time.Second
-
-// storageFull is the error of a call that the database had no room for.
-func storageFull(err error) error {
-	e := models.NewError(models.StorageFull).Wrap(err)
-	e.RetryAfter = fullRetry
-	return e
-}
-
-// absent is the error of a call about something that is not there, or not the caller's.
-func absent(err error, code models.Code) error {
-	if errors.Is(err, store.ErrNotFound) {
-		return models.NewError(code)
-	}
-	return unavailable(err)
 }
 
 // keyCache remembers good keys for a short while, so that a stream of requests does not ask the database each time.

@@ -12,6 +12,13 @@ import (
 	"github.com/neurod/neurod/models"
 )
 
+// AnalyticsStore keeps events of the analytics.
+type AnalyticsStore interface {
+	LogEvent(ctx context.Context, e models.AnalyticsEvent, limit int64) (used int64, err error)
+}
+
+var _ AnalyticsStore = (*store.Store)(nil)
+
 // AnalyticsConfig is what Analytics stands on.
 type AnalyticsConfig struct {
 	// Store keeps the events. Required.

@@ -32,31 +32,11 @@ type Submitter interface {
 
 var _ Submitter = (*jobs.Engine)(nil)
 
-// Accepted is the answer to a submission: what the caller's Respond made, or the stored answer of the same request.
-type Accepted = jobs.Accepted
-
-// Respond renders the answer to an accepted job; items is nil unless the job is a batch. The answer is stored with
-// the job when there is an idempotency key.
-type Respond func(job models.Job, items []models.Job) models.Answer
-
 // SessionReader gives the samples of a stored session.
 type SessionReader interface {
 	// Samples returns the stretch [startMS, endMS) of a session of the project; nil is open. Before it takes memory it asks for
 	// the bytes of the stretch, and ends with the error that it is given. Errors are *models.Error.
-	Samples(ctx context.Context, projectID, sessionID string, startMS, endMS *int64, ask Room) (SessionSamples, error)
-}
-
-// Room asks for memory for so many bytes, which are given back when the call is over. Errors: Unavailable.
-type Room func(bytes int64) error
-
-// SessionSamples is a stretch of a session.
-type SessionSamples struct {
-	SessionID string
-	Data      []byte // float32 little-endian, sample-major, µV
-	Channels  []string
-	Rate      float64             // Hz
-	Events    []eeg.Event         // in order, onsets from the beginning of Data
-	Place     models.SessionPlace // where Data lies, and what of the session comes before it
+	Samples(ctx context.Context, projectID, sessionID string, startMS, endMS *int64, ask models.Room) (models.SessionSamples, error)
 }
 
 // DecodeConfig is what Decode is made of.
@@ -81,9 +61,6 @@ type Decode struct {
 // NewDecode returns the use case.
 func NewDecode(cfg DecodeConfig) *Decode { return &Decode{cfg: cfg} }
 
-// Idempotency identifies a call that the caller may repeat.
-type Idempotency = models.Idempotency
-
 // Recording is one decode request. Data is the base64 text of input.data where the adapter has taken it out of
 // Request; it is read before Submit returns and not kept.
 type Recording struct {
@@ -93,7 +70,7 @@ type Recording struct {
 	Err error
 	// Room is asked for the memory of a recording that did not come with the call: a stretch of a session. Defaults to all
 	// that there is.
-	Room Room
+	Room models.Room
 }
 
 // Admit tells before a body is read whether the principal may decode at all: InsufficientScope, NeuroDecodeDisabled.
@@ -257,7 +234,7 @@ func isBlank(in *eeg.Input) bool {
 
 // payload returns the recording's bytes, from input.data or from a session, and then where they lie in it. What is wrong with the field goes to
 // wrong; errors are for what ends the request at once.
-func (d *Decode) payload(ctx context.Context, p models.Principal, req *eeg.Request, text []byte, ask Room, wrong *fieldErrors) ([]byte, *models.SessionPlace, error) {
+func (d *Decode) payload(ctx context.Context, p models.Principal, req *eeg.Request, text []byte, ask models.Room, wrong *fieldErrors) ([]byte, *models.SessionPlace, error) {
 	in := &req.Input
 	switch {
 	case in.SessionID != "" && len(text) > 0:
@@ -320,25 +297,6 @@ func runeAt(b []byte, i int) rune {
 	return 0
 }
 
-func tooLarge(size int) error {
-	e := models.Errorf(models.PayloadTooLarge, "The recording has %d bytes; at most %d are allowed.", size, eeg.MaxPayloadBytes)
-	e.Details = map[string]any{"payload_bytes": size, "limit_bytes": eeg.MaxPayloadBytes}
-	return e
-}
-
-// checkKey holds an Idempotency-Key to 1-255 printable ASCII characters.
-func checkKey(idem Idempotency) error {
-	if len(idem.Key) > 255 {
-		return models.NewError(models.InvalidIdempotencyKey)
-	}
-	for i := range len(idem.Key) {
-		if c := idem.Key[i]; c < 0x20 || c > 0x7e {
-			return models.NewError(models.InvalidIdempotencyKey)
-		}
-	}
-	return nil
-}
-
 // maxKeptRequest is the largest request of a failed item that is stored, in bytes of JSON.
 const maxKeptRequest = 64 << 10
 
@@ -388,8 +346,8 @@ func allBad(faults []*models.Error) error {
 			f.Path = base.Join(f.Path)
 			out.Fields = append(out.Fields, f)
 		}
-		if len(out.Fields) >= maxFieldErrors {
-			out.Fields = out.Fields[:maxFieldErrors]
+		if len(out.Fields) >= MaxErrors {
+			out.Fields = out.Fields[:MaxErrors]
 			break
 		}
 	}

@@ -306,7 +306,7 @@ func TestRangesBeyondAll(t *testing.T) {
 // noSession fails the test that asks for samples.
 type noSession struct{}
 
-func (noSession) Samples(context.Context, string, string, *int64, *int64, service.Room) (service.SessionSamples, error) {
+func (noSession) Samples(context.Context, string, string, *int64, *int64, models.Room) (models.SessionSamples, error) {
 	panic("a range that is refused needs no samples")
 }
 
@@ -497,12 +497,12 @@ func TestWhatIsStored(t *testing.T) {
 // shelf is a SessionReader with one session.
 type shelf struct {
 	project, id string
-	samples     service.SessionSamples
+	samples     models.SessionSamples
 }
 
-func (s shelf) Samples(_ context.Context, projectID, sessionID string, startMS, endMS *int64, ask service.Room) (service.SessionSamples, error) {
+func (s shelf) Samples(_ context.Context, projectID, sessionID string, startMS, endMS *int64, ask models.Room) (models.SessionSamples, error) {
 	if projectID != s.project || sessionID != s.id {
-		return service.SessionSamples{}, models.NewError(models.NotFound)
+		return models.SessionSamples{}, models.NewError(models.NotFound)
 	}
 	out := s.samples
 	if startMS != nil && endMS != nil { // a float32 a channel every 4 ms
@@ -518,7 +518,7 @@ func TestDecodeOfASession(t *testing.T) {
 	for i := range data {
 		data[i] = byte(i)
 	}
-	s := shelf{caller.ProjectID, "s1", service.SessionSamples{SessionID: "s1", Data: data, Channels: []string{"C3", "C4"}, Rate: 250,
+	s := shelf{caller.ProjectID, "s1", models.SessionSamples{SessionID: "s1", Data: data, Channels: []string{"C3", "C4"}, Rate: 250,
 		Place: models.SessionPlace{Start: 7, Batches: 3, Cues: []int64{-4, 2}}}}
 	run := func(p models.Principal, changes object) (*jobs.NewJob, *models.Error) {
 		var l ledger
@@ -763,9 +763,9 @@ func (nothing) Submit(context.Context, jobs.Submission) (jobs.Accepted, error) {
 // together as a body.
 func TestSessionsOfACallHaveABound(t *testing.T) {
 	t.Parallel()
-	s := shelf{caller.ProjectID, "s1", service.SessionSamples{SessionID: "s1", Data: make([]byte, 1<<20), Channels: names(64), Rate: 250}}
+	s := shelf{caller.ProjectID, "s1", models.SessionSamples{SessionID: "s1", Data: make([]byte, 1<<20), Channels: names(64), Rate: 250}}
 	changes := object{"input.data": nil, "input.channels": nil, "input.device": nil, "input.sample_rate": nil, "input.session_id": "s1"}
-	run := func(items int, room service.Room) ([]jobs.Submission, *models.Error) {
+	run := func(items int, room models.Room) ([]jobs.Submission, *models.Error) {
 		var l ledger
 		recs := make([]service.Recording, items)
 		for i := range recs {

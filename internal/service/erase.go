@@ -27,7 +27,7 @@ func (s *Sessions) EraseUser(ctx context.Context, p models.Principal, externalUs
 	if err := authorizeJob(p, models.KindUserErase); err != nil {
 		return Erased{}, err
 	}
-	if nameFault(externalUserID, maxSessionName) != "" {
+	if nameFault(externalUserID, MaxName) != "" {
 		return Erased{}, models.NewError(models.NotFound)
 	}
 	subject := sha256.Sum256([]byte(p.ProjectID + "\x00" + externalUserID))

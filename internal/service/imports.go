@@ -435,7 +435,6 @@ func (s *Sessions) ImportWarnings(ctx context.Context, imp models.SessionImport)
 const (
 	MaxEventPage     = 1000 // events in one answer
 	MaxEventsAdded   = 1000 // events in one call
-	maxEventLabel    = 1000 // characters
 	maxEventDuration = 7 * 24 * time.Hour
 )
 
@@ -562,8 +561,8 @@ func placeEvents(ses models.Session, events []NewEvent, now time.Time) ([]models
 			wrong.add(path.Name("code"), "out_of_range", "must fit into 32 bits")
 		}
 		if e.Label != "" {
-			if fault := nameFault(e.Label, maxEventLabel); fault != "" {
-				wrong.add(path.Name("label"), fault, "must have at most %d characters and no control characters", maxEventLabel)
+			if fault := nameFault(e.Label, MaxEventLabel); fault != "" {
+				wrong.add(path.Name("label"), fault, "must have at most %d characters and no control characters", MaxEventLabel)
 			}
 		}
 		if e.Label == "" && e.Code == 0 {

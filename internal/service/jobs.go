@@ -2,7 +2,6 @@ package service
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/neurod/neurod/jobs"
@@ -20,26 +19,14 @@ type JobReader interface {
 
 var _ JobReader = (*jobs.Engine)(nil)
 
-// Limits of waiting and listing.
+// Limits of listing.
 const (
-	DefaultWait  = 30 * time.Second // as the decode document's example
-	MaxWait      = 60 * time.Second
 	DefaultLimit = 20
 	MaxLimit     = 100
 )
 
 // JobKinds lists the kinds of jobs that callers may ask for.
 func JobKinds() []models.JobKind { return jobs.ListedKinds() }
-
-// authorizeJob refuses principals that may not submit jobs of a kind: InsufficientScope, InsufficientRole.
-func authorizeJob(p models.Principal, kind models.JobKind) error {
-	for _, right := range jobs.KindOf(kind).Rights {
-		if err := Authorize(p, right); err != nil {
-			return err
-		}
-	}
-	return nil
-}
 
 // JobView is a job with the items of a batch.
 type JobView struct {
@@ -139,16 +126,6 @@ func (j *Jobs) Cancel(ctx context.Context, p models.Principal, id string) (JobVi
 		v.withhold()
 	}
 	return v, err
-}
-
-// unanswered gives a fault of the job store its place in the error table: what is no *models.Error is a database that
-// did not answer, and the caller may try again.
-func unanswered(err error) error {
-	var known *models.Error
-	if errors.As(err, &known) {
-		return err
-	}
-	return unavailable(err)
 }
 
 // withhold takes out what a job was asked and what it found.

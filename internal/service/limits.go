@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"net/netip"
 	"time"
 
 	"github.com/neurod/neurod/internal/limit"
@@ -127,4 +128,22 @@ func limited(d limit.Decision, now time.Time) error {
 	e.RetryAfter = wait
 	e.Quota = quota(d, now)
 	return e
+}
+
+// network returns what of an address one client holds: an IPv4 address, or an IPv6 /64 (RFC 6177: a site gets at
+// least that much).
+func network(remote string) string {
+	addr, err := netip.ParseAddr(remote)
+	if err != nil {
+		return remote
+	}
+	addr = addr.Unmap().WithZone("")
+	if addr.Is4() {
+		return addr.String()
+	}
+	prefix, err := addr.Prefix(64)
+	if err != nil {
+		return remote
+	}
+	return prefix.String()
 }

@@ -9,19 +9,17 @@ import (
 
 	"github.com/neurod/neurod/internal/auth"
 	"github.com/neurod/neurod/internal/store"
+	"github.com/neurod/neurod/jobs"
 	"github.com/neurod/neurod/models"
 )
 
-// Operations of calls that Once answers. Those of jobs and of what is added to sessions stand beside their use cases.
-const (
-	OperationProject    = "project_create"
-	OperationKey        = "key_create"
-	OperationKeyRefresh = "key_refresh"
-	OperationSession    = "session_create"
-	OperationEvent      = "analytics_log"
-	OperationModel      = "model_upload"
-	OperationRollback   = "model_rollback"
-)
+// OnceStore keeps answers by their Idempotency-Key.
+type OnceStore interface {
+	Once(ctx context.Context, r models.IdempotencyRecord, run func(context.Context, *models.IdempotencyRecord) error) (replayed *models.IdempotencyRecord, err error)
+	KeptAnswer(ctx context.Context, k models.IdempotencyRecord) (*models.IdempotencyRecord, error)
+}
+
+var _ OnceStore = (*store.Store)(nil)
 
 // OnceConfig is what Once stands on.
 type OnceConfig struct {
@@ -44,7 +42,9 @@ type Once struct{ cfg OnceConfig }
 
 // NewOnce returns the use case.
 func NewOnce(cfg OnceConfig) *Once {
-	setDefault(&cfg.Retention, 24*time.Hour)
+	if cfg.Retention <= 0 {
+		cfg.Retention = 24 * time.Hour
+	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
@@ -126,4 +126,46 @@ func (o *Once) open(r *models.IdempotencyRecord, idem Idempotency) (Accepted, er
 			"opened any more: the server's signing key has changed since. See what is there before you send it with another key.").Wrap(err)
 	}
 	return accepted, err
+}
+
+// Accepted is the answer to a submission: what the caller's Respond made, or the stored answer of the same request.
+type Accepted = jobs.Accepted
+
+// Respond renders the answer to an accepted job; items is nil unless the job is a batch. The answer is stored with
+// the job when there is an idempotency key.
+type Respond func(job models.Job, items []models.Job) models.Answer
+
+// Idempotency identifies a call that the caller may repeat.
+type Idempotency = models.Idempotency
+
+// checkKey holds an Idempotency-Key to 1-255 printable ASCII characters.
+func checkKey(idem Idempotency) error {
+	if len(idem.Key) > 255 {
+		return models.NewError(models.InvalidIdempotencyKey)
+	}
+	for i := range len(idem.Key) {
+		if c := idem.Key[i]; c < 0x20 || c > 0x7e {
+			return models.NewError(models.InvalidIdempotencyKey)
+		}
+	}
+	return nil
+}
+
+// replay returns the answer that is kept under a key to the call that repeats the one it was made for. Error: IdempotencyKeyReused.
+func replay(r *models.IdempotencyRecord, idem Idempotency) (Accepted, error) {
+	kept, err := r.Replay(idem)
+	if err != nil {
+		return Accepted{}, err
+	}
+	return Accepted{Answer: kept, Replayed: true, JobID: r.JobID}, nil
+}
+
+// keyFault is the error of a call with an Idempotency-Key about a session.
+func keyFault(err error) error {
+	if errors.Is(err, store.ErrKeyInFlight) {
+		e := models.NewError(models.IdempotencyKeyInFlight).Wrap(err)
+		e.RetryAfter = time.Second
+		return e
+	}
+	return absent(err, models.SessionNotFound)
 }

@@ -19,6 +19,15 @@ const (
 // jobsRetry is when a project whose jobs wait in too great a number should try again.
 const jobsRetry = 5 * time.Second
 
+// QuotaStore counts what projects use.
+type QuotaStore interface {
+	Usage(ctx context.Context, projectID string, at time.Time, limits map[models.QuotaName]int64) (store.Usage, error)
+	AllProjects(ctx context.Context, afterID string, limit int) ([]store.ProjectListing, error)
+	KeptAnswer(ctx context.Context, k models.IdempotencyRecord) (*models.IdempotencyRecord, error)
+}
+
+var _ QuotaStore = (*store.Store)(nil)
+
 // QuotasConfig is what Quotas stands on.
 type QuotasConfig struct {
 	// Store counts what projects use. Required.

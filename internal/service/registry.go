@@ -18,6 +18,13 @@ import (
 	"github.com/neurod/neurod/models"
 )
 
+// Operations are the scopes of Idempotency-Keys, beside the project.
+const (
+	OperationEvent    = "analytics_log"
+	OperationModel    = "model_upload"
+	OperationRollback = "model_rollback"
+)
+
 // MaxModelBytes is the largest model file that a project may store.
 const MaxModelBytes = 48 << 20
 
@@ -36,6 +43,19 @@ type ModelCatalog interface {
 	// File reads a file as it lies on the disk at this moment.
 	File(name, version string) ([]byte, error)
 }
+
+// ModelStore keeps the models of projects.
+type ModelStore interface {
+	PutModel(ctx context.Context, n store.NewModel) (out models.ProjectModel, fresh bool, err error)
+	ProjectModel(ctx context.Context, projectID, name, version string) (models.ProjectModel, error)
+	ProjectModels(ctx context.Context, projectID, name string) ([]models.ProjectModel, error)
+	LastVersion(ctx context.Context, projectID, name string) (models.ProjectModelName, error)
+	ActivateModel(ctx context.Context, projectID, name, version string) (out models.ProjectModel, err error)
+	DeleteModel(ctx context.Context, projectID, name, version string) (n int, err error)
+	ModelFile(ctx context.Context, projectID, id string) ([]byte, error)
+}
+
+var _ ModelStore = (*store.Store)(nil)
 
 // RegistryConfig is what the registry stands on.
 type RegistryConfig struct {
@@ -63,7 +83,9 @@ type Registry struct{ cfg RegistryConfig }
 
 // NewRegistry returns the use cases.
 func NewRegistry(cfg RegistryConfig) *Registry {
-	setDefault(&cfg.MaxBytes, 1<<30)
+	if cfg.MaxBytes <= 0 {
+		cfg.MaxBytes = 1 << 30
+	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}

@@ -16,19 +16,17 @@ import (
 // samplesChunk is how many samples a channel are laid over each other at once.
 const samplesChunk = 16 << 10
 
-var _ SessionReader = (*Sessions)(nil)
-
 // Samples returns the samples of a session of the project from startMS to before endMS; nil is the beginning of the last
 // contiguous stretch, and its end. Errors: SessionNotFound; InvalidRequestBody where the range is empty, was not recorded
 // without a gap, or holds more than a decode may.
-func (s *Sessions) Samples(ctx context.Context, projectID, sessionID string, startMS, endMS *int64, ask Room) (SessionSamples, error) {
+func (s *Sessions) Samples(ctx context.Context, projectID, sessionID string, startMS, endMS *int64, ask models.Room) (models.SessionSamples, error) {
 	ses, err := s.get(ctx, projectID, sessionID)
 	if err != nil {
-		return SessionSamples{}, err
+		return models.SessionSamples{}, err
 	}
 	tail, any := ses.Tail()
 	if !any {
-		return SessionSamples{}, models.InvalidField(models.At("input", "session_id"), "no_samples", "names a session that has no samples yet")
+		return models.SessionSamples{}, models.InvalidField(models.At("input", "session_id"), "no_samples", "names a session that has no samples yet")
 	}
 	from, to := tail.Start, tail.End
 	if endMS != nil {
@@ -38,20 +36,20 @@ func (s *Sessions) Samples(ctx context.Context, projectID, sessionID string, sta
 		from = ses.SampleAt(*startMS)
 	}
 	if from >= to {
-		return SessionSamples{}, models.InvalidField(models.At("input", "start_ms"), "out_of_range", "is not before the end of the range, %d", ses.TimeOf(to))
+		return models.SessionSamples{}, models.InvalidField(models.At("input", "start_ms"), "out_of_range", "is not before the end of the range, %d", ses.TimeOf(to))
 	}
 	channels := len(ses.Channels)
 	if n := (to - from) * int64(channels) * 4; n > eeg.MaxPayloadBytes { // a product of numbers of SampleAt and 512: it fits
-		return SessionSamples{}, tooLarge(int(n))
+		return models.SessionSamples{}, tooLarge(int(n))
 	}
-	out := SessionSamples{SessionID: ses.ID, Channels: ses.Channels, Rate: ses.SampleRateHz}
+	out := models.SessionSamples{SessionID: ses.ID, Channels: ses.Channels, Rate: ses.SampleRateHz}
 	t := samples.New(channels)
 	batches := store.BatchRange{ProjectID: projectID, SessionID: ses.ID, Before: ses.BatchCount, Longest: ses.LongestBatch}
 	for at := from; at < to; at += samplesChunk {
 		end := min(at+samplesChunk, to)
 		t.Reset(at, end)
 		if err := s.cfg.Store.EachBatchOver(ctx, batches, at, end, t.Add); err != nil {
-			return SessionSamples{}, unavailable(err)
+			return models.SessionSamples{}, unavailable(err)
 		}
 		for there, upTo := range t.Runs() {
 			if there == at && upTo == end {
@@ -61,14 +59,14 @@ func (s *Sessions) Samples(ctx context.Context, projectID, sessionID string, sta
 			if there == at {
 				missing = upTo
 			}
-			return SessionSamples{}, gapFault(ses, missing)
+			return models.SessionSamples{}, gapFault(ses, missing)
 		}
 		if !t.Complete(at, end) { // there are none at all
-			return SessionSamples{}, gapFault(ses, at)
+			return models.SessionSamples{}, gapFault(ses, at)
 		}
 		if out.Data == nil { // the range begins with samples: room is made for what is there, not for what is asked for
 			if err := ask((to - from) * int64(channels) * 4); err != nil {
-				return SessionSamples{}, err
+				return models.SessionSamples{}, err
 			}
 			out.Data = make([]byte, 0, (to-from)*int64(channels)*4)
 		}
@@ -80,7 +78,7 @@ func (s *Sessions) Samples(ctx context.Context, projectID, sessionID string, sta
 	}
 	out.Place = models.SessionPlace{Start: from, Batches: ses.BatchCount}
 	if out.Events, out.Place.Cues, err = s.eventsOf(ctx, ses, from, to); err != nil {
-		return SessionSamples{}, err
+		return models.SessionSamples{}, err
 	}
 	return out, nil
 }

@@ -7,8 +7,16 @@ package service
 
 import (
 	"strings"
+	"time"
 
+	"github.com/neurod/neurod/jobs"
 	"github.com/neurod/neurod/models"
+)
+
+// How long a call waits for its job where it does not say, and at most.
+const (
+	DefaultWait = 30 * time.Second // as the decode document's example
+	MaxWait     = 60 * time.Second
 )
 
 // Authorize refuses principals without a right: InsufficientRole for a user in a project, and where only operators may;
@@ -46,4 +54,14 @@ func article(r models.Role) string {
 		return "an owner"
 	}
 	return "a " + string(r)
+}
+
+// authorizeJob refuses principals that may not submit jobs of a kind: InsufficientScope, InsufficientRole.
+func authorizeJob(p models.Principal, kind models.JobKind) error {
+	for _, right := range jobs.KindOf(kind).Rights {
+		if err := Authorize(p, right); err != nil {
+			return err
+		}
+	}
+	return nil
 }

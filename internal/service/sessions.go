@@ -10,8 +10,6 @@ import (
 	"errors"
 	"math"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/neurod/neurod/eeg"
 	"github.com/neurod/neurod/internal/auth"
@@ -22,6 +20,7 @@ import (
 
 // Operations of sessions that take an Idempotency-Key.
 const (
+	OperationSession    = "session_create"
 	OperationIngest     = "session_ingest"
 	OperationEndSession = "session_end"
 )
@@ -31,7 +30,6 @@ const (
 	MaxSessionPage = 200  // sessions in one answer
 	MaxFeaturePage = 1000 // windows in one answer
 	MaxExportPage  = 5000 // windows in one export
-	maxSessionName = 255  // characters of a user, a device or a batch
 	maxChannelName = 64
 	minRateHz      = 8     // 16 samples a window, the least a spectrum can be made of
 	maxRateHz      = 20000 // as for decodes
@@ -173,8 +171,8 @@ func (n NewSession) check(now time.Time) (models.Session, fieldErrors) {
 	}
 	ses := models.Session{ExternalUserID: n.ExternalUserID, DeviceType: n.DeviceType, SampleRateHz: n.SampleRateHz,
 		Channels: n.Channels, IngestionMode: models.ModeStreaming, HopMS: models.WindowMS, CreatedAt: now, StartedAt: now}
-	name(models.At("external_user_id"), n.ExternalUserID, maxSessionName)
-	name(models.At("device_type"), n.DeviceType, maxSessionName)
+	name(models.At("external_user_id"), n.ExternalUserID, MaxName)
+	name(models.At("device_type"), n.DeviceType, MaxName)
 	if !(n.SampleRateHz >= minRateHz && n.SampleRateHz <= maxRateHz) {
 		wrong.add(models.At("sample_rate_hz"), "out_of_range", "must be a number of Hz from %d to %d", minRateHz, maxRateHz)
 	}
@@ -224,47 +222,6 @@ func (n NewSession) check(now time.Time) (models.Session, fieldErrors) {
 		ses.OriginMS, ses.StartedAt = &origin, time.UnixMilli(origin)
 	}
 	return ses, wrong
-}
-
-// seconds returns a length in whole ms, and the default where none is given.
-func (f *fieldErrors) seconds(path models.Path, s *float64, fallback, least, most int, rateHz float64) int {
-	if s == nil {
-		return fallback
-	}
-	ms := *s * 1000
-	switch {
-	case !(ms >= float64(least) && ms <= float64(most)):
-		f.add(path, "out_of_range", "must be a number of seconds from %g to %g", float64(least)/1000, float64(most)/1000)
-	case math.Abs(ms-math.Round(ms)) > 1e-6:
-		f.add(path, "not_whole", "must be a whole number of milliseconds")
-	case ms*rateHz < 1000:
-		f.add(path, "out_of_range", "is shorter than one sample")
-	default:
-		return int(math.Round(ms))
-	}
-	return fallback
-}
-
-// nameFault returns the code of what is wrong with a name, "" for nothing.
-func nameFault(s string, most int) string {
-	switch {
-	case s == "":
-		return "required"
-	case utf8.RuneCountInString(s) > most:
-		return "too_long"
-	case !utf8.ValidString(s), containsControl(s):
-		return "invalid"
-	}
-	return ""
-}
-
-func containsControl(s string) bool {
-	for _, r := range s {
-		if unicode.IsControl(r) {
-			return true
-		}
-	}
-	return false
 }
 
 // Get returns a session as it stands. Error: SessionNotFound.
@@ -512,24 +469,6 @@ func (s *Sessions) record(p models.Principal, operation string, idem Idempotency
 		CreatedAt: now, ExpiresAt: now.Add(s.cfg.Jobs.IdempotencyRetention())}
 }
 
-func replay(r *models.IdempotencyRecord, idem Idempotency) (Accepted, error) {
-	kept, err := r.Replay(idem)
-	if err != nil {
-		return Accepted{}, err
-	}
-	return Accepted{Answer: kept, Replayed: true, JobID: r.JobID}, nil
-}
-
-// keyFault is the error of a call with an Idempotency-Key about a session.
-func keyFault(err error) error {
-	if errors.Is(err, store.ErrKeyInFlight) {
-		e := models.NewError(models.IdempotencyKeyInFlight).Wrap(err)
-		e.RetryAfter = time.Second
-		return e
-	}
-	return absent(err, models.SessionNotFound)
-}
-
 // digest names the content of a batch.
 func digest(startMS int64, data []byte) string {
 	h := sha256.New()
@@ -543,8 +482,8 @@ func digest(startMS int64, data []byte) string {
 // check returns the samples of a batch as float32 little-endian, sample-major.
 func (b *Batch) check(ses models.Session, now time.Time) ([]byte, error) {
 	var wrong fieldErrors
-	if fault := nameFault(b.BatchID, maxSessionName); fault != "" {
-		wrong.add(models.At("batch_id"), fault, "must have 1 to %d characters and no control characters", maxSessionName)
+	if fault := nameFault(b.BatchID, MaxName); fault != "" {
+		wrong.add(models.At("batch_id"), fault, "must have 1 to %d characters and no control characters", MaxName)
 	}
 	if b.StartMS == nil {
 		wrong.add(models.At("t0_unix_ms"), "required", "is required: Unix time of the first sample in milliseconds")

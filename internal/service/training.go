@@ -47,12 +47,27 @@ type PipelineInfo struct {
 	Adaptive bool // its models go on learning
 }
 
+// TrainingStore finds what a training begins with.
+type TrainingStore interface {
+	Session(ctx context.Context, projectID, id string) (models.Session, error)
+	ProjectModel(ctx context.Context, projectID, name, version string) (models.ProjectModel, error)
+}
+
+var _ TrainingStore = (*store.Store)(nil)
+
+// Trainer accepts jobs. Accepted means kept: see package jobs.
+type Trainer interface {
+	Submit(ctx context.Context, s jobs.Submission) (jobs.Accepted, error)
+}
+
+var _ Trainer = (*jobs.Engine)(nil)
+
 // TrainingConfig is what training stands on.
 type TrainingConfig struct {
 	// Store has the sessions and models. Required.
 	Store TrainingStore
 	// Jobs accepts the work. Required.
-	Jobs Submitter
+	Jobs Trainer
 	// Pipelines are those that there are. Required.
 	Pipelines []PipelineInfo
 	// Quotas holds projects to what they may use. Defaults to none.
@@ -89,7 +104,7 @@ func (t *Training) Train(ctx context.Context, p models.Principal, req models.Tra
 	}
 	seen := map[string]bool{}
 	for i, c := range req.Channels {
-		if fault := nameFault(c, maxSessionName); fault != "" || seen[c] {
+		if fault := nameFault(c, MaxName); fault != "" || seen[c] {
 			if fault == "" {
 				fault = "duplicate"
 			}
@@ -258,7 +273,7 @@ func checkTrials(l models.LabelledTrials, wrong *fieldErrors) {
 		wrong.add(models.At("classes"), "too_many", "has %d events; at most %d are allowed", n, maxTrainingEvents)
 	} else {
 		for _, event := range slices.Sorted(maps.Keys(l.Classes)) {
-			if fault := nameFault(event, maxEventLabel); fault != "" {
+			if fault := nameFault(event, MaxEventLabel); fault != "" {
 				wrong.add(models.At("classes"), "invalid", "has the event %q, which no event can be named", short(event))
 			}
 			if fault := nameFault(l.Classes[event], maxModelName); fault != "" {

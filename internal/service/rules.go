@@ -2,7 +2,6 @@ package service
 
 import (
 	"encoding/json"
-	"fmt"
 	"maps"
 	"math"
 	"regexp"
@@ -15,9 +14,6 @@ import (
 	"github.com/neurod/neurod/internal/nearest"
 	"github.com/neurod/neurod/models"
 )
-
-// maxFieldErrors is how many wrong fields of a request are named.
-const maxFieldErrors = 20
 
 // What the enumerated fields may hold. The order is that of the messages.
 var (
@@ -36,54 +32,6 @@ var (
 	localeName = regexp.MustCompile(`^[A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8}){0,6}$`) // the shape of BCP 47 tags
 	uiModeName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_-]{0,63}$`)
 )
-
-// fieldErrors collects what is wrong with a request, up to maxFieldErrors.
-type fieldErrors []models.FieldError
-
-func (f *fieldErrors) add(path models.Path, code, format string, args ...any) {
-	if len(*f) < maxFieldErrors {
-		*f = append(*f, models.FieldError{Path: path, Code: code, Message: fmt.Sprintf(format, args...)})
-	}
-}
-
-func (f *fieldErrors) full() bool { return len(*f) >= maxFieldErrors }
-
-// oneOf holds an optional field to a list.
-func (f *fieldErrors) oneOf(path models.Path, value string, allowed []string) {
-	if value != "" && !slices.Contains(allowed, value) {
-		if near := nearest.Name(value, allowed); near != "" {
-			f.add(path, "not_allowed", "is %q; did you mean %q? Must be one of %s", short(value), near, strings.Join(allowed, ", "))
-			return
-		}
-		f.add(path, "not_allowed", "is %q; must be one of %s", short(value), strings.Join(allowed, ", "))
-	}
-}
-
-// text holds an optional string to a number of characters.
-func (f *fieldErrors) text(path models.Path, value string, most int) {
-	if n := utf8.RuneCountInString(value); n > most {
-		f.add(path, "too_long", "has %d characters; at most %d are allowed", n, most)
-	}
-}
-
-// maxTimeMS is the last millisecond of the year 9999, the last that RFC 3339 can write.
-const maxTimeMS = 253_402_300_799_999
-
-// time holds an optional time to those that can be written.
-func (f *fieldErrors) time(path models.Path, ms *int64) {
-	if ms != nil && (*ms < 0 || *ms > maxTimeMS) {
-		f.add(path, "out_of_range", "is %d; must be Unix time in milliseconds, from 0 to %d", *ms, int64(maxTimeMS))
-	}
-}
-
-// short keeps a caller's value in a message readable.
-func short(s string) string {
-	const most = 40
-	if utf8.RuneCountInString(s) <= most {
-		return s
-	}
-	return string([]rune(s)[:most]) + "…"
-}
 
 // checkDecode applies every rule that needs no decoder. The recording itself is checkPayload's.
 func checkDecode(req *eeg.Request) fieldErrors {
@@ -467,4 +415,11 @@ func jsonLength(text []byte) int {
 		}
 	}
 	return n
+}
+
+// tooLarge is the error of a recording of too many bytes.
+func tooLarge(size int) error {
+	e := models.Errorf(models.PayloadTooLarge, "The recording has %d bytes; at most %d are allowed.", size, eeg.MaxPayloadBytes)
+	e.Details = map[string]any{"payload_bytes": size, "limit_bytes": eeg.MaxPayloadBytes}
+	return e
 }
