@@ -10,7 +10,7 @@ import (
 
 	"github.com/neurod/neurod/handlers/middleware"
 	"github.com/neurod/neurod/handlers/render"
-	"github.com/neurod/neurod/internal/service"
+	"github.com/neurod/neurod/internal/service/accounts"
 	"github.com/neurod/neurod/models"
 )
 
@@ -20,8 +20,8 @@ type credentialsBody struct {
 	Password string `json:"password" validate:"required"`
 }
 
-func (b credentialsBody) of(c *gin.Context) service.Credentials {
-	return service.Credentials{Email: b.Email, Password: b.Password, Remote: c.ClientIP()}
+func (b credentialsBody) of(c *gin.Context) accounts.Credentials {
+	return accounts.Credentials{Email: b.Email, Password: b.Password, Remote: c.ClientIP()}
 }
 
 // signupBody is the body of signup.
@@ -39,7 +39,7 @@ type sessionDocument struct {
 	RefreshToken string `json:"refresh_token"`
 }
 
-func sessionOf(s service.Session) sessionDocument {
+func sessionOf(s accounts.Login) sessionDocument {
 	return sessionDocument{AccessToken: s.AccessToken, TokenType: "Bearer", ExpiresIn: int(s.ExpiresIn.Seconds()), RefreshToken: s.RefreshToken}
 }
 
@@ -148,7 +148,7 @@ type projectDocument struct {
 	CreatedAt string      `json:"created_at"`
 }
 
-func projectOf(p service.OwnProject) projectDocument {
+func projectOf(p accounts.OwnProject) projectDocument {
 	return projectDocument{ID: p.ID, Name: p.Name, Role: p.Role, CreatedAt: rfc3339(p.CreatedAt)}
 }
 
@@ -163,7 +163,7 @@ func (a *API) createProject(c *gin.Context) {
 	location := func(id string) string { return "/v1/projects/" + id }
 	a.once(c, who.UserID, idem, nil, location, nil, func(ctx context.Context) (int, any, string, error) {
 		p, err := a.cfg.Accounts.CreateProject(ctx, who, body.Name)
-		return http.StatusCreated, projectOf(service.OwnProject{Project: p, Role: models.RoleOwner}), p.ID, err
+		return http.StatusCreated, projectOf(accounts.OwnProject{Project: p, Role: models.RoleOwner}), p.ID, err
 	})
 }
 
@@ -239,7 +239,7 @@ func (a *API) createKey(c *gin.Context) {
 	if !ok {
 		return
 	}
-	n := service.NewKey{Name: body.Name, Scopes: body.Scopes, ExpiresInDays: body.ExpiresInDays, License: body.License}
+	n := accounts.NewKey{Name: body.Name, Scopes: body.Scopes, ExpiresInDays: body.ExpiresInDays, License: body.License}
 	if body.ExpiresAt != nil {
 		at, err := time.Parse(time.RFC3339, *body.ExpiresAt)
 		if err != nil {
@@ -249,9 +249,9 @@ func (a *API) createKey(c *gin.Context) {
 		n.ExpiresAt = &at
 	}
 	if len(body.RateLimits) > 0 {
-		n.RateLimits = make(map[models.LimitFamily]service.NewRateLimit, len(body.RateLimits))
+		n.RateLimits = make(map[models.LimitFamily]accounts.NewRateLimit, len(body.RateLimits))
 		for family, r := range body.RateLimits {
-			n.RateLimits[family] = service.NewRateLimit(r)
+			n.RateLimits[family] = accounts.NewRateLimit(r)
 		}
 	}
 	who := principal(c)

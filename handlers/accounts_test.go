@@ -21,6 +21,7 @@ import (
 	"github.com/neurod/neurod/internal/auth"
 	"github.com/neurod/neurod/internal/limit"
 	"github.com/neurod/neurod/internal/service"
+	"github.com/neurod/neurod/internal/service/accounts"
 	"github.com/neurod/neurod/internal/testkit"
 	"github.com/neurod/neurod/models"
 )
@@ -28,7 +29,7 @@ import (
 // accountsAPI is a running server with the accounts of one pair of stores, and its log.
 type accountsAPI struct {
 	url      string
-	accounts *service.Accounts
+	accounts *accounts.Service
 	log      *bytes.Buffer // whole only after stop
 	stop     func()
 }
@@ -40,7 +41,7 @@ func newAccountsAPI(t *testing.T, backend testkit.Backend) *accountsAPI {
 		t.Fatal(err)
 	}
 	a := &accountsAPI{log: &bytes.Buffer{}}
-	a.accounts = service.NewAccounts(service.AccountsConfig{
+	a.accounts = accounts.New(accounts.Config{
 		Store:     backend.Open(t),
 		Passwords: auth.NewPasswords(auth.PasswordConfig{Cost: auth.Argon2{Memory: 64, Passes: 1, Threads: 1}}),
 		Tokens:    tokens,

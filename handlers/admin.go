@@ -5,7 +5,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
-	"github.com/neurod/neurod/internal/service"
+	"github.com/neurod/neurod/internal/service/decoding"
 	"github.com/neurod/neurod/models"
 )
 
@@ -33,7 +33,7 @@ func (a *API) adminQueues(c *gin.Context) {
 // adminProjects is GET /api/v1/admin/projects.
 func (a *API) adminProjects(c *gin.Context) {
 	q := query{c: c}
-	limit := q.integer("limit", service.DefaultLimit, 1, service.MaxLimit)
+	limit := q.integer("limit", decoding.DefaultLimit, 1, decoding.MaxLimit)
 	if err := q.err(); err != nil {
 		fail(c, err)
 		return

@@ -8,7 +8,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
-	"github.com/neurod/neurod/internal/service"
+	"github.com/neurod/neurod/internal/service/accounts"
 	"github.com/neurod/neurod/models"
 )
 
@@ -29,8 +29,8 @@ type auditDocument struct {
 // listAudit is GET /v1/audit: a plain array, as this family's lists are; the next page is named in headers.
 func (a *API) listAudit(c *gin.Context) {
 	q := query{c: c}
-	f := service.AuditFilter{ProjectID: c.Query("project_id"), Action: models.AuditAction(c.Query("action")), Cursor: c.Query("cursor"),
-		Limit: q.integer("limit", 50, 1, service.MaxAuditPage)}
+	f := accounts.AuditFilter{ProjectID: c.Query("project_id"), Action: models.AuditAction(c.Query("action")), Cursor: c.Query("cursor"),
+		Limit: q.integer("limit", 50, 1, accounts.MaxAuditPage)}
 	if err := q.err(); err != nil {
 		fail(c, err)
 		return

@@ -7,7 +7,7 @@ import (
 
 	"github.com/neurod/neurod/eeg"
 	"github.com/neurod/neurod/internal/compute"
-	"github.com/neurod/neurod/internal/service"
+	"github.com/neurod/neurod/internal/service/sessions"
 	"github.com/neurod/neurod/internal/strictjson"
 	"github.com/neurod/neurod/models"
 )
@@ -42,7 +42,7 @@ const (
 	// ModelBodyLimit fits the largest model file in base64.
 	ModelBodyLimit = 65 << 20
 	// ImportBodyLimit is for an uploaded file with the frame of a form around it.
-	ImportBodyLimit = service.MaxImportBytes + 1<<20
+	ImportBodyLimit = sessions.MaxImportBytes + 1<<20
 	// EventsBodyLimit is for the events of one call with labels of the greatest length.
 	EventsBodyLimit = 8 << 20
 	// SmallBodyLimit is for bodies that carry no recording.
@@ -66,8 +66,8 @@ var (
 	decodeCost = Cost{Body: DecodeBodyLimit, JSON: strictjson.Budget{Values: 4*eeg.MaxEvents + 50_000, Members: 4000}, Beside: besideLimit, Query: queryLimit}
 	batchCost  = Cost{Body: BatchBodyLimit, JSON: decodeCost.JSON, Beside: besideLimit, Query: queryLimit}
 	// The values of a batch are its samples.
-	ingestCost = Cost{Body: IngestBodyLimit, JSON: strictjson.Budget{Values: service.MaxBatchValues + 1000, Members: eeg.MaxChannels + 8}, Query: queryLimit}
-	eventsCost = Cost{Body: EventsBodyLimit, JSON: strictjson.Budget{Values: 8 * service.MaxEventsAdded, Members: 100}, Query: queryLimit}
+	ingestCost = Cost{Body: IngestBodyLimit, JSON: strictjson.Budget{Values: sessions.MaxBatchValues + 1000, Members: eeg.MaxChannels + 8}, Query: queryLimit}
+	eventsCost = Cost{Body: EventsBodyLimit, JSON: strictjson.Budget{Values: 8 * sessions.MaxEventsAdded, Members: 100}, Query: queryLimit}
 	modelCost  = Cost{Body: ModelBodyLimit, JSON: strictjson.Budget{Values: 100, Members: 100}, Query: queryLimit}
 	importCost = Cost{Body: ImportBodyLimit, JSON: strictjson.Budget{Values: 1, Members: 1}, Unpaced: true, Query: importQueryLimit}
 )

@@ -12,13 +12,14 @@ import (
 
 	"github.com/neurod/neurod/eeg"
 	"github.com/neurod/neurod/internal/service"
+	"github.com/neurod/neurod/internal/service/decoding"
 	"github.com/neurod/neurod/internal/strictjson"
 	"github.com/neurod/neurod/models"
 )
 
 // decode is POST /api/v1/neuro/decode.
 func (a *API) decode(c *gin.Context) {
-	accept(a, c, parseRecording, func(ctx context.Context, p models.Principal, rec service.Recording, idem service.Idempotency, ask models.Room) (service.Accepted, error) {
+	accept(a, c, parseRecording, func(ctx context.Context, p models.Principal, rec decoding.Recording, idem service.Idempotency, ask models.Room) (service.Accepted, error) {
 		rec.Room = ask
 		return a.cfg.Decode.Submit(ctx, p, rec, idem, respondAccepted)
 	})
@@ -26,7 +27,7 @@ func (a *API) decode(c *gin.Context) {
 
 // decodeBatch is POST /api/v1/neuro/decode/batch.
 func (a *API) decodeBatch(c *gin.Context) {
-	accept(a, c, parseBatch, func(ctx context.Context, p models.Principal, recs []service.Recording, idem service.Idempotency, ask models.Room) (service.Accepted, error) {
+	accept(a, c, parseBatch, func(ctx context.Context, p models.Principal, recs []decoding.Recording, idem service.Idempotency, ask models.Room) (service.Accepted, error) {
 		for i := range recs {
 			recs[i].Room = ask
 		}
@@ -68,24 +69,24 @@ func accept[T any](a *API, c *gin.Context, parse func([]byte) (T, error), submit
 
 // parseRecording reads a decode request. The base64 text, nearly all of a body, is lifted out before encoding/json
 // sees the rest, so that it is looked at once; the Recording keeps it as a part of body.
-func parseRecording(body []byte) (service.Recording, error) {
+func parseRecording(body []byte) (decoding.Recording, error) {
 	rest, data, _, err := strictjson.Cut(body, "input", "data")
 	if err != nil {
-		return service.Recording{}, jsonFault(body, err)
+		return decoding.Recording{}, jsonFault(body, err)
 	}
 	if err := decodeCost.beside(len(rest)); err != nil {
-		return service.Recording{}, err
+		return decoding.Recording{}, err
 	}
-	rec := service.Recording{Data: data}
+	rec := decoding.Recording{Data: data}
 	if err := mismatches(strictjson.Decode(rest, &rec.Request)); err != nil {
-		return service.Recording{}, err
+		return decoding.Recording{}, err
 	}
 	return rec, nil
 }
 
 // parseBatch reads a batch: items, and defaults whose fields stand in where an item has none. A fault of the frame
 // is an error; the fault of an item goes with the item.
-func parseBatch(body []byte) ([]service.Recording, error) {
+func parseBatch(body []byte) ([]decoding.Recording, error) {
 	items, found, err := strictjson.Elements(body, "items")
 	if err != nil {
 		return nil, jsonFault(body, err)
@@ -103,20 +104,20 @@ func parseBatch(body []byte) ([]service.Recording, error) {
 		return nil, err
 	}
 	if !found {
-		return nil, models.InvalidField(models.At("items"), "required", "is required: an array of 1 to %d decode requests", service.MaxBatchItems)
+		return nil, models.InvalidField(models.At("items"), "required", "is required: an array of 1 to %d decode requests", decoding.MaxBatchItems)
 	}
-	if n := len(items); n > service.MaxBatchItems {
-		return nil, models.InvalidField(models.At("items"), "too_many", "has %d recordings; at most %d are allowed", n, service.MaxBatchItems)
+	if n := len(items); n > decoding.MaxBatchItems {
+		return nil, models.InvalidField(models.At("items"), "too_many", "has %d recordings; at most %d are allowed", n, decoding.MaxBatchItems)
 	}
-	if n := len(frame.Defaults) * len(items); n > service.MaxSharedBytes {
+	if n := len(frame.Defaults) * len(items); n > decoding.MaxSharedBytes {
 		return nil, models.InvalidField(models.At("defaults"), "too_large", "has %d bytes, which each of the %d items would be stored with; at most %d together are allowed",
-			len(frame.Defaults), len(items), service.MaxSharedBytes)
+			len(frame.Defaults), len(items), decoding.MaxSharedBytes)
 	}
 	shared, err := parseDefaults(frame.Defaults)
 	if err != nil {
 		return nil, err
 	}
-	recs := make([]service.Recording, len(items))
+	recs := make([]decoding.Recording, len(items))
 	for i, at := range items {
 		var n int
 		recs[i], n = parseItem(at.Of(body), shared)
@@ -187,14 +188,14 @@ func parseDefaults(raw json.RawMessage) (*defaults, error) {
 }
 
 // parseItem reads one request of a batch. beside is how many bytes stand beside its recording.
-func parseItem(item []byte, shared *defaults) (rec service.Recording, beside int) {
+func parseItem(item []byte, shared *defaults) (rec decoding.Recording, beside int) {
 	rest, data, _, err := strictjson.Cut(item, "input", "data")
 	if err != nil {
-		return service.Recording{Err: jsonFault(item, err)}, len(item)
+		return decoding.Recording{Err: jsonFault(item, err)}, len(item)
 	}
-	rec = service.Recording{Data: data}
+	rec = decoding.Recording{Data: data}
 	if err := mismatches(strictjson.Decode(rest, &rec.Request)); err != nil {
-		return service.Recording{Err: err}, len(rest)
+		return decoding.Recording{Err: err}, len(rest)
 	}
 	if shared != nil {
 		shared.fill(&rec.Request, givenIn(rest))

@@ -5,7 +5,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
-	"github.com/neurod/neurod/internal/service"
+	"github.com/neurod/neurod/internal/service/accounts"
 	"github.com/neurod/neurod/models"
 )
 
@@ -37,7 +37,7 @@ type deletedProject struct {
 	AuditID   string          `json:"audit_id,omitempty"`
 }
 
-func deletedOf(d service.DeletedProject) deletedProject {
+func deletedOf(d accounts.DeletedProject) deletedProject {
 	out := deletedProject{ProjectID: d.ProjectID, Status: d.Job.State, JobID: d.Job.ID}
 	if r := d.Audit; r != nil {
 		out.Sessions, out.Samples, out.Features, out.AuditID = &r.SessionsDeleted, &r.SamplesDeleted, &r.FeaturesDeleted, r.PublicID()

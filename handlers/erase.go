@@ -5,7 +5,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
-	"github.com/neurod/neurod/internal/service"
+	"github.com/neurod/neurod/internal/service/decoding"
 )
 
 // eraseUser is DELETE /v1/users/:external_user_id: the document's answer, or the job when it takes longer than a client
@@ -20,7 +20,7 @@ func (a *API) eraseUser(c *gin.Context) {
 		fail(c, err)
 	case erased.Audit == nil:
 		c.Header("Location", "/api/v1/jobs/"+erased.Job.ID)
-		c.PureJSON(http.StatusAccepted, documentOf(service.JobView{Job: erased.Job}, false))
+		c.PureJSON(http.StatusAccepted, documentOf(decoding.JobView{Job: erased.Job}, false))
 	default:
 		c.PureJSON(http.StatusOK, struct {
 			User     string `json:"deleted_external_user_id"`

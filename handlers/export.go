@@ -17,7 +17,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
-	"github.com/neurod/neurod/internal/service"
+	"github.com/neurod/neurod/internal/service/sessions"
 	"github.com/neurod/neurod/models"
 )
 
@@ -69,9 +69,9 @@ func exportFormatOf(c *gin.Context, q *query) exportFormat {
 func (a *API) export(c *gin.Context) {
 	q := query{c: c}
 	format := exportFormatOf(c, &q)
-	page := service.ExportPage{Offset: q.integer("offset", 0, 0, 1<<31-1), OnlyPassed: q.boolean("only_passed")}
+	page := sessions.ExportPage{Offset: q.integer("offset", 0, 0, 1<<31-1), OnlyPassed: q.boolean("only_passed")}
 	if format.name == "json" {
-		page.Limit = q.integer("limit", 1000, 1, service.MaxExportPage)
+		page.Limit = q.integer("limit", 1000, 1, sessions.MaxExportPage)
 	} else {
 		page.Limit = q.integer("limit", 0, 1, 1<<31-1)
 	}
@@ -107,7 +107,7 @@ func (a *API) export(c *gin.Context) {
 	case "csv":
 		err = exportCSV(ctx, w, e)
 	default:
-		err = exportSignals(ctx, w, e, service.SignalFormat(format.name), out)
+		err = exportSignals(ctx, w, e, sessions.SignalFormat(format.name), out)
 	}
 	if err == nil {
 		err = w.Flush()
@@ -169,7 +169,7 @@ func (w *exportWriter) Write(p []byte) (int, error) {
 }
 
 // exportSignals writes the raw samples as a file of its own.
-func exportSignals(ctx context.Context, w io.Writer, e *service.Export, f service.SignalFormat, out *exportWriter) error {
+func exportSignals(ctx context.Context, w io.Writer, e *sessions.Export, f sessions.SignalFormat, out *exportWriter) error {
 	signals, err := e.Signals(ctx, f)
 	if err != nil {
 		return err
@@ -179,7 +179,7 @@ func exportSignals(ctx context.Context, w io.Writer, e *service.Export, f servic
 }
 
 // exportJSON writes the session, a page of its windows, its events, and its raw batches if they were asked for.
-func exportJSON(ctx context.Context, w *bufio.Writer, e *service.Export, raw bool) error {
+func exportJSON(ctx context.Context, w *bufio.Writer, e *sessions.Export, raw bool) error {
 	s := e.Session
 	head, err := json.Marshal(struct {
 		ID              string               `json:"id"`
@@ -218,7 +218,7 @@ func exportJSON(ctx context.Context, w *bufio.Writer, e *service.Export, raw boo
 	}
 	windows := n
 	n, buf = 0, append(buf, `],"events":[`...)
-	err = e.Events(ctx, func(ev service.ExportEvent) error {
+	err = e.Events(ctx, func(ev sessions.ExportEvent) error {
 		if err := next(); err != nil {
 			return err
 		}
@@ -231,7 +231,7 @@ func exportJSON(ctx context.Context, w *bufio.Writer, e *service.Export, raw boo
 	buf = append(buf, ']')
 	if raw {
 		n, buf = 0, append(buf, `,"raw_batches":[`...)
-		err := e.Batches(ctx, func(b service.RawBatch) error {
+		err := e.Batches(ctx, func(b sessions.RawBatch) error {
 			if err := next(); err != nil {
 				return err
 			}
@@ -250,7 +250,7 @@ func exportJSON(ctx context.Context, w *bufio.Writer, e *service.Export, raw boo
 }
 
 // appendEvent writes an event.
-func appendEvent(b []byte, e *service.Export, ev service.ExportEvent) []byte {
+func appendEvent(b []byte, e *sessions.Export, ev sessions.ExportEvent) []byte {
 	label, _ := json.Marshal(ev.Label) // cannot fail: a string
 	b = strconv.AppendInt(append(b, `{"sample":`...), ev.Sample, 10)
 	b = strconv.AppendInt(append(b, `,"t_unix_ms":`...), e.TimeOf(ev.Sample).Round(time.Millisecond).UnixMilli(), 10)
@@ -260,7 +260,7 @@ func appendEvent(b []byte, e *service.Export, ev service.ExportEvent) []byte {
 }
 
 // writeBatch writes a raw batch in the form in which it may be ingested again. What is not yet sent is returned.
-func writeBatch(w io.Writer, b []byte, channels []string, batch service.RawBatch) ([]byte, error) {
+func writeBatch(w io.Writer, b []byte, channels []string, batch sessions.RawBatch) ([]byte, error) {
 	id, _ := json.Marshal(batch.BatchID) // cannot fail: a string
 	b = append(append(b, `{"batch_id":`...), id...)
 	b = strconv.AppendInt(append(b, `,"t0_unix_ms":`...), batch.StartMS, 10)
@@ -332,7 +332,7 @@ type csvWindow struct {
 }
 
 // exportCSV writes the windows as a table (RFC 4180).
-func exportCSV(ctx context.Context, w io.Writer, e *service.Export) error {
+func exportCSV(ctx context.Context, w io.Writer, e *sessions.Export) error {
 	out := csv.NewWriter(w)
 	out.UseCRLF = true
 	row := append([]string(nil), windowColumns...)

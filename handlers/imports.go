@@ -18,7 +18,7 @@ import (
 
 	"github.com/neurod/neurod/handlers/middleware"
 	"github.com/neurod/neurod/handlers/render"
-	"github.com/neurod/neurod/internal/service"
+	"github.com/neurod/neurod/internal/service/sessions"
 	"github.com/neurod/neurod/models"
 )
 
@@ -96,7 +96,7 @@ func (a *API) importSession(c *gin.Context) {
 		return
 	}
 	if c.GetHeader("Content-Encoding") != "" {
-		file = service.Unzipped{Reader: file}
+		file = sessions.Unzipped{Reader: file}
 	}
 	accepted, err := a.cfg.Sessions.Import(c.Request.Context(), principal(c), form.values.Get("name"), file, form.rest, idem, respondImported)
 	if err != nil {
@@ -174,14 +174,14 @@ func (f *importForm) untilFile() (io.Reader, error) {
 }
 
 // rest reads the fields behind the file, and returns all.
-func (f *importForm) rest() (service.ImportFields, error) {
+func (f *importForm) rest() (sessions.ImportFields, error) {
 	if f.parts != nil {
 		again, err := f.untilFile()
 		if err != nil {
-			return service.ImportFields{}, err
+			return sessions.ImportFields{}, err
 		}
 		if again != nil {
-			return service.ImportFields{}, models.InvalidField(models.At("file"), "duplicate", "stands there twice; a session is made of one file")
+			return sessions.ImportFields{}, models.InvalidField(models.At("file"), "duplicate", "stands there twice; a session is made of one file")
 		}
 	}
 	return f.fields()
@@ -208,7 +208,7 @@ func (f formFile) Read(p []byte) (int, error) {
 }
 
 // fields reads the values.
-func (f *importForm) fields() (service.ImportFields, error) {
+func (f *importForm) fields() (sessions.ImportFields, error) {
 	var wrong []models.FieldError
 	bad := func(name, code, message string) {
 		wrong = append(wrong, models.FieldError{Path: models.At(name), Code: code, Message: message})
@@ -225,7 +225,7 @@ func (f *importForm) fields() (service.ImportFields, error) {
 		}
 		return &v
 	}
-	out := service.ImportFields{ExternalUserID: f.values.Get("external_user_id"), DeviceType: f.values.Get("device_type"),
+	out := sessions.ImportFields{ExternalUserID: f.values.Get("external_user_id"), DeviceType: f.values.Get("device_type"),
 		RateHz: number("sample_rate_hz"), HopS: number("hop_s")}
 	if out.ExternalUserID == "" {
 		bad("external_user_id", "required", "must have 1 to 255 characters and no control characters")
@@ -316,7 +316,7 @@ func eventsOfModel(s models.Session, marks []models.SessionMark) []eventFields {
 // listEvents is GET /v1/sessions/:id/events.
 func (a *API) listEvents(c *gin.Context) {
 	q := query{c: c}
-	limit := q.integer("limit", service.MaxEventPage, 1, service.MaxEventPage)
+	limit := q.integer("limit", sessions.MaxEventPage, 1, sessions.MaxEventPage)
 	after := q.integer("after", 0, 0, 1<<31-1)
 	if err := q.err(); err != nil {
 		fail(c, err)
@@ -340,7 +340,7 @@ func (a *API) addEvents(c *gin.Context) {
 	}
 	defer release()
 	var doc struct {
-		Events []service.NewEvent `json:"events"`
+		Events []sessions.NewEvent `json:"events"`
 	}
 	if err := decodeJSON(body, &doc); err != nil {
 		fail(c, err)

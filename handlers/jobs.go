@@ -7,7 +7,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/neurod/neurod/handlers/render"
-	"github.com/neurod/neurod/internal/service"
+	"github.com/neurod/neurod/internal/service/decoding"
 	"github.com/neurod/neurod/models"
 )
 
@@ -60,7 +60,7 @@ type batchItem struct {
 	Error  *jobError       `json:"error,omitempty"`
 }
 
-func documentOf(v service.JobView, diagnostics bool) jobDocument {
+func documentOf(v decoding.JobView, diagnostics bool) jobDocument {
 	j := &v.Job
 	d := jobDocument{
 		ID:         models.RequestID(j.ID),
@@ -149,7 +149,7 @@ func (a *API) getJob(c *gin.Context) {
 		fail(c, err)
 		return
 	}
-	var view service.JobView
+	var view decoding.JobView
 	var err error
 	if wait {
 		view, err = a.cfg.Jobs.Wait(c.Request.Context(), principal(c), id, timeout)
@@ -181,14 +181,14 @@ type jobList struct {
 // listJobs is GET /api/v1/jobs.
 func (a *API) listJobs(c *gin.Context) {
 	q := query{c: c}
-	var f service.JobFilter
+	var f decoding.JobFilter
 	for _, s := range q.list("state", names(models.JobStates())...) {
 		f.States = append(f.States, models.JobState(s))
 	}
-	for _, k := range q.list("kind", names(service.JobKinds())...) {
+	for _, k := range q.list("kind", names(decoding.JobKinds())...) {
 		f.Kinds = append(f.Kinds, models.JobKind(k))
 	}
-	f.Limit = q.integer("limit", service.DefaultLimit, 1, service.MaxLimit)
+	f.Limit = q.integer("limit", decoding.DefaultLimit, 1, decoding.MaxLimit)
 	f.Cursor = c.Query("cursor")
 	if parent := c.Query("parent_id"); parent != "" {
 		id, ok := models.ParseJobID(parent)
@@ -208,7 +208,7 @@ func (a *API) listJobs(c *gin.Context) {
 	}
 	out := jobList{Object: "list", Data: make([]jobDocument, len(page.Jobs))}
 	for i, j := range page.Jobs {
-		out.Data[i] = documentOf(service.JobView{Job: j}, false)
+		out.Data[i] = documentOf(decoding.JobView{Job: j}, false)
 	}
 	if page.Next != "" {
 		out.HasMore, out.NextCursor = true, &page.Next

@@ -16,6 +16,7 @@ import (
 	"github.com/neurod/neurod/handlers/middleware"
 	"github.com/neurod/neurod/handlers/render"
 	"github.com/neurod/neurod/internal/service"
+	"github.com/neurod/neurod/internal/service/registry"
 	"github.com/neurod/neurod/models"
 )
 
@@ -73,7 +74,7 @@ func checksum(sum string) string { return "sha256:" + sum }
 
 // listRegistry is GET /v1/models/list.
 func (a *API) listRegistry(c *gin.Context) {
-	list, err := a.cfg.Registry.Available(c.Request.Context(), principal(c), service.ModelFilter{Paradigm: eeg.Paradigm(c.Query("paradigm")), Type: c.Query("type")})
+	list, err := a.cfg.Registry.Available(c.Request.Context(), principal(c), registry.Filter{Paradigm: eeg.Paradigm(c.Query("paradigm")), Type: c.Query("type")})
 	if err != nil {
 		fail(c, err)
 		return
@@ -91,7 +92,7 @@ func (a *API) listRegistry(c *gin.Context) {
 }
 
 // downloadURL is where a model lies, with the token that lets whoever has the URL fetch it and nothing else.
-func (a *API) downloadURL(c *gin.Context, m service.ListedModel) string {
+func (a *API) downloadURL(c *gin.Context, m registry.ListedModel) string {
 	u := a.base(c)
 	u.Path += "/v1/models/" + m.Name + "/versions/" + m.Version + "/download"
 	u.RawQuery = url.Values{"token": {m.Token}}.Encode()
@@ -168,7 +169,7 @@ func readKeyBody(c *gin.Context, dst any) error {
 func (a *API) logEvent(c *gin.Context) {
 	var body struct {
 		ownKeyBody
-		service.Event
+		registry.Event
 	}
 	b, unreadable := readBody(c)
 	if unreadable == nil && len(b) > 0 {
@@ -358,7 +359,7 @@ func modelOfProject(m models.ProjectModel) modelDocument {
 }
 
 // modelsOfNobody returns the global models; of a name the latest version is the active one.
-func modelsOfNobody(list []service.GlobalModel) []modelDocument {
+func modelsOfNobody(list []registry.GlobalModel) []modelDocument {
 	out := make([]modelDocument, len(list))
 	seen := map[string]bool{}
 	for i, m := range list {
@@ -387,7 +388,7 @@ func (a *API) uploadModel(c *gin.Context) {
 		}
 	}
 	who := principal(c)
-	var checked service.CheckedModel
+	var checked registry.CheckedModel
 	check := func() (err error) {
 		checked, err = a.cfg.Registry.Check(who, file)
 		return err

@@ -6,7 +6,7 @@ import (
 	"encoding/json"
 	"testing"
 
-	"github.com/neurod/neurod/internal/service"
+	"github.com/neurod/neurod/internal/service/registry"
 	"github.com/neurod/neurod/models"
 )
 
@@ -40,7 +40,7 @@ func FuzzEvent(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		var event service.Event
+		var event registry.Event
 		var key ownKeyBody
 		for _, dst := range []any{&key, &event} {
 			if err := decodeJSON(b, dst); err != nil && models.AsError(err).Code != models.InvalidRequestBody {

@@ -26,22 +26,27 @@ import (
 	"github.com/neurod/neurod/handlers/render"
 	"github.com/neurod/neurod/internal/compute"
 	"github.com/neurod/neurod/internal/service"
+	"github.com/neurod/neurod/internal/service/accounts"
+	"github.com/neurod/neurod/internal/service/decoding"
+	"github.com/neurod/neurod/internal/service/registry"
+	"github.com/neurod/neurod/internal/service/sessions"
+	"github.com/neurod/neurod/internal/service/training"
 	"github.com/neurod/neurod/models"
 )
 
 // Config is what the API is made of.
 type Config struct {
 	// Accounts, Decode, Jobs, Sessions and Health are the use cases. Required.
-	Accounts *service.Accounts
-	Decode   *service.Decode
-	Jobs     *service.Jobs
-	Sessions *service.Sessions
+	Accounts *accounts.Service
+	Decode   *decoding.Service
+	Jobs     *decoding.Jobs
+	Sessions *sessions.Service
 	Health   service.Health
 	// Registry and Analytics are the use cases of models. Required.
-	Registry *service.Registry
+	Registry *registry.Service
 	// Training is the use cases of making models. Required.
-	Training  *service.Training
-	Analytics *service.Analytics
+	Training  *training.Service
+	Analytics *registry.Analytics
 	// Once answers repeated calls. Required.
 	Once *service.Once
 	// Limits holds callers to rates. Defaults to none.

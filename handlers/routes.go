@@ -9,6 +9,11 @@ import (
 	"github.com/neurod/neurod/handlers/middleware"
 	"github.com/neurod/neurod/handlers/render"
 	"github.com/neurod/neurod/internal/service"
+	"github.com/neurod/neurod/internal/service/accounts"
+	"github.com/neurod/neurod/internal/service/decoding"
+	"github.com/neurod/neurod/internal/service/registry"
+	"github.com/neurod/neurod/internal/service/sessions"
+	"github.com/neurod/neurod/internal/service/training"
 	"github.com/neurod/neurod/models"
 )
 
@@ -126,10 +131,10 @@ func (a *API) probes() []Route {
 func (a *API) Routes() []Route {
 	return append([]Route{
 		{Method: post, Path: "/api/v1/neuro/decode", ID: "decode", Handle: a.decode,
-			Access: project(models.RightDecode), Limit: service.LimitDecode, Cost: decodeCost, Repeat: once(service.OperationDecode),
+			Access: project(models.RightDecode), Limit: service.LimitDecode, Cost: decodeCost, Repeat: once(decoding.OperationDecode),
 			Params: takes(), Family: envelope},
 		{Method: post, Path: "/api/v1/neuro/decode/batch", ID: "decodeBatch", Handle: a.decodeBatch,
-			Access: project(models.RightDecode), Limit: service.LimitDecode, Cost: batchCost, Repeat: once(service.OperationDecodeBatch),
+			Access: project(models.RightDecode), Limit: service.LimitDecode, Cost: batchCost, Repeat: once(decoding.OperationDecodeBatch),
 			Params: takes(), Family: envelope},
 		{Method: get, Path: "/api/v1/jobs", ID: "listJobs", Handle: a.listJobs,
 			Access: project(models.RightJobsRead), Limit: service.LimitDecode, Cost: bareCost, Repeat: safe,
@@ -148,13 +153,13 @@ func (a *API) Routes() []Route {
 			Access: open, Limit: service.LimitAddress, Cost: smallCost, Repeat: harmless("a login is thrown away, and its tokens are not to be kept"),
 			Family: problem},
 		{Method: post, Path: "/v1/auth/refresh", ID: "refresh", Handle: a.refresh,
-			Access: open, Limit: service.LimitRefresh, Cost: smallCost, Repeat: once(service.OperationKeyRefresh),
+			Access: open, Limit: service.LimitRefresh, Cost: smallCost, Repeat: once(accounts.OperationKeyRefresh),
 			Family: render.Registry},
 		{Method: post, Path: "/v1/auth/logout", ID: "logout", Handle: a.logout,
 			Access: open, Limit: service.LimitAddress, Cost: smallCost, Repeat: harmless("a login ends once"),
 			Family: problem},
 		{Method: post, Path: "/v1/projects", ID: "createProject", Handle: a.createProject,
-			Access: user, Limit: service.LimitAccounts, Cost: smallCost, Repeat: once(service.OperationProject),
+			Access: user, Limit: service.LimitAccounts, Cost: smallCost, Repeat: once(accounts.OperationProject),
 			Family: problem},
 		{Method: get, Path: "/v1/projects", ID: "listProjects", Handle: a.listProjects,
 			Access: user, Limit: service.LimitAccounts, Cost: bareCost, Repeat: safe,
@@ -163,7 +168,7 @@ func (a *API) Routes() []Route {
 			Access: member(models.RightProjectRead), Limit: service.LimitAccounts, Cost: bareCost, Repeat: safe,
 			Params: takes(), Family: problem},
 		{Method: post, Path: "/v1/projects/:id/keys", ID: "createKey", Handle: a.createKey,
-			Access: member(models.RightKeys), Limit: service.LimitAccounts, Cost: smallCost, Repeat: once(service.OperationKey),
+			Access: member(models.RightKeys), Limit: service.LimitAccounts, Cost: smallCost, Repeat: once(accounts.OperationKey),
 			Family: problem},
 		{Method: get, Path: "/v1/projects/:id/keys", ID: "listKeys", Handle: a.listKeys,
 			Access: member(models.RightKeys), Limit: service.LimitAccounts, Cost: bareCost, Repeat: safe,
@@ -185,7 +190,7 @@ func (a *API) Routes() []Route {
 			Access: member(models.RightProjectRead), Limit: service.LimitAccounts, Cost: bareCost, Repeat: safe,
 			Params: takes(), Family: problem}, // to go oneself; to remove others takes RightMembers
 		{Method: post, Path: "/v1/projects/:id/invitations", ID: "invite", Handle: a.invite,
-			Access: member(models.RightMembers), Limit: service.LimitAccounts, Cost: smallCost, Repeat: once(service.OperationInvitation),
+			Access: member(models.RightMembers), Limit: service.LimitAccounts, Cost: smallCost, Repeat: once(accounts.OperationInvitation),
 			Family: problem},
 		{Method: get, Path: "/v1/projects/:id/invitations", ID: "listInvitations", Handle: a.listInvitations,
 			Access: member(models.RightMembers), Limit: service.LimitAccounts, Cost: bareCost, Repeat: safe,
@@ -194,7 +199,7 @@ func (a *API) Routes() []Route {
 			Access: member(models.RightMembers), Limit: service.LimitAccounts, Cost: bareCost, Repeat: safe,
 			Params: takes(), Family: problem},
 		{Method: post, Path: "/v1/invitations/accept", ID: "acceptInvitation", Handle: a.acceptInvitation,
-			Access: user, Limit: service.LimitAccounts, Cost: smallCost, Repeat: once(service.OperationAcceptInvitation),
+			Access: user, Limit: service.LimitAccounts, Cost: smallCost, Repeat: once(accounts.OperationAcceptInvitation),
 			Family: problem},
 
 		{Method: del, Path: "/v1/projects/:id", ID: "deleteProject", Handle: a.deleteProject,
@@ -212,10 +217,10 @@ func (a *API) Routes() []Route {
 			Params: takes("action", "limit", "cursor"), Family: problem, Compressed: true},
 
 		{Method: post, Path: "/v1/sessions", ID: "createSession", Handle: a.createSession,
-			Access: project(models.RightSessionsWrite), Limit: service.LimitSessions, Cost: smallCost, Repeat: once(service.OperationSession),
+			Access: project(models.RightSessionsWrite), Limit: service.LimitSessions, Cost: smallCost, Repeat: once(sessions.OperationCreate),
 			Params: takes(), Family: problem},
 		{Method: post, Path: "/v1/sessions/import", ID: "importSession", Handle: a.importSession,
-			Access: project(models.RightSessionsWrite), Limit: service.LimitSessions, Cost: importCost, Media: importMedia, Repeat: once(service.OperationImport),
+			Access: project(models.RightSessionsWrite), Limit: service.LimitSessions, Cost: importCost, Media: importMedia, Repeat: once(sessions.OperationImport),
 			Family: problem},
 		{Method: get, Path: "/v1/sessions", ID: "listSessions", Handle: a.listSessions,
 			Access: project(models.RightSessionsRead), Limit: service.LimitSessions, Cost: bareCost, Repeat: safe,
@@ -224,10 +229,10 @@ func (a *API) Routes() []Route {
 			Access: project(models.RightSessionsRead), Limit: service.LimitSessions, Cost: bareCost, Repeat: safe,
 			Params: takes(), Family: problem},
 		{Method: post, Path: "/v1/sessions/:id/ingest", ID: "ingest", Handle: a.ingest,
-			Access: project(models.RightSessionsWrite), Limit: service.LimitSessions, Cost: ingestCost, Media: []string{octets}, Repeat: once(service.OperationIngest),
+			Access: project(models.RightSessionsWrite), Limit: service.LimitSessions, Cost: ingestCost, Media: []string{octets}, Repeat: once(sessions.OperationIngest),
 			Params: takes("batch_id", "t0_unix_ms", "unit", "encoding"), Family: problem},
 		{Method: post, Path: "/v1/sessions/:id/end", ID: "endSession", Handle: a.endSession,
-			Access: project(models.RightSessionsWrite), Limit: service.LimitSessions, Cost: smallCost, Repeat: once(service.OperationEndSession),
+			Access: project(models.RightSessionsWrite), Limit: service.LimitSessions, Cost: smallCost, Repeat: once(sessions.OperationEnd),
 			Params: takes(), Family: problem},
 		{Method: get, Path: "/v1/sessions/:id/status", ID: "sessionStatus", Handle: a.sessionStatus,
 			Access: project(models.RightSessionsRead), Limit: service.LimitSessions, Cost: bareCost, Repeat: safe,
@@ -236,7 +241,7 @@ func (a *API) Routes() []Route {
 			Access: project(models.RightSessionsRead), Limit: service.LimitSessions, Cost: bareCost, Repeat: safe,
 			Params: takes("limit", "after"), Family: problem, Compressed: true},
 		{Method: post, Path: "/v1/sessions/:id/events", ID: "addEvents", Handle: a.addEvents,
-			Access: project(models.RightSessionsWrite), Limit: service.LimitSessions, Cost: eventsCost, Repeat: once(service.OperationEvents),
+			Access: project(models.RightSessionsWrite), Limit: service.LimitSessions, Cost: eventsCost, Repeat: once(sessions.OperationEvents),
 			Params: takes(), Family: problem},
 		{Method: get, Path: "/v1/sessions/:id/features", ID: "features", Handle: a.features,
 			Access: project(models.RightSessionsRead), Limit: service.LimitSessions, Cost: bareCost, Repeat: safe,
@@ -268,7 +273,7 @@ func (a *API) Routes() []Route {
 			Access: queryKey(models.RightCatalogRead), Limit: service.LimitRegistry, Cost: bareCost, Repeat: safe,
 			Params: takes("api_key", "token"), Family: render.Registry},
 		{Method: post, Path: "/v1/analytics/log", ID: "logEvent", Handle: a.logEvent,
-			Access: bodyKey(models.RightAnalytics), Limit: service.LimitAnalyticsLog, Cost: smallCost, Repeat: once(service.OperationEvent),
+			Access: bodyKey(models.RightAnalytics), Limit: service.LimitAnalyticsLog, Cost: smallCost, Repeat: once(registry.OperationEvent),
 			Family: render.Registry},
 		{Method: post, Path: "/v1/auth/validate", ID: "validateKey", Handle: a.validateKey,
 			Access: open, Limit: service.LimitKeyValidation, Cost: smallCost, Repeat: harmless("it only reads"),
@@ -281,7 +286,7 @@ func (a *API) Routes() []Route {
 			Family: render.Registry},
 
 		{Method: post, Path: "/api/v1/models", ID: "uploadModel", Handle: a.uploadModel,
-			Access: project(models.RightCatalogWrite), Limit: service.LimitDecode, Cost: modelCost, Media: []string{octets}, Repeat: once(service.OperationModel),
+			Access: project(models.RightCatalogWrite), Limit: service.LimitDecode, Cost: modelCost, Media: []string{octets}, Repeat: once(registry.OperationModel),
 			Family: envelope},
 		{Method: get, Path: "/api/v1/models", ID: "listModels", Handle: a.listModels,
 			Access: project(models.RightCatalogRead), Limit: service.LimitDecode, Cost: bareCost, Repeat: safe,
@@ -293,13 +298,13 @@ func (a *API) Routes() []Route {
 			Access: project(models.RightCatalogWrite), Limit: service.LimitDecode, Cost: bareCost, Repeat: safe,
 			Params: takes(), Family: envelope},
 		{Method: post, Path: "/api/v1/models/:name/rollback", ID: "rollbackModel", Handle: a.rollbackModel,
-			Access: project(models.RightCatalogWrite), Limit: service.LimitDecode, Cost: smallCost, Repeat: once(service.OperationRollback),
+			Access: project(models.RightCatalogWrite), Limit: service.LimitDecode, Cost: smallCost, Repeat: once(registry.OperationRollback),
 			Family: envelope},
 		{Method: post, Path: "/api/v1/models/train", ID: "trainModel", Handle: a.trainModel,
-			Access: project(models.RightCatalogWrite), Limit: service.LimitDecode, Cost: smallCost, Repeat: once(service.OperationTrain),
+			Access: project(models.RightCatalogWrite), Limit: service.LimitDecode, Cost: smallCost, Repeat: once(training.OperationTrain),
 			Family: envelope},
 		{Method: post, Path: "/api/v1/models/:name/calibrate", ID: "calibrateModel", Handle: a.calibrateModel,
-			Access: project(models.RightCatalogWrite), Limit: service.LimitDecode, Cost: smallCost, Repeat: once(service.OperationCalibrate),
+			Access: project(models.RightCatalogWrite), Limit: service.LimitDecode, Cost: smallCost, Repeat: once(training.OperationCalibrate),
 			Family: envelope},
 
 		{Method: get, Path: "/api/v1/admin/queues", ID: "adminQueues", Handle: a.adminQueues,

@@ -6,7 +6,7 @@ import (
 	"strconv"
 
 	"github.com/neurod/neurod/eeg"
-	"github.com/neurod/neurod/internal/service"
+	"github.com/neurod/neurod/internal/service/sessions"
 	"github.com/neurod/neurod/models"
 )
 
@@ -14,7 +14,7 @@ import (
 //
 // A batch is some thousand numbers and comes every second from every device, so the usual text is read in one pass; any
 // other, right or wrong, is read again with all checks.
-func jsonBatch(body []byte) (service.Batch, error) {
+func jsonBatch(body []byte) (sessions.Batch, error) {
 	if b, ok := plainBatch(body); ok {
 		return b, nil
 	}
@@ -22,7 +22,7 @@ func jsonBatch(body []byte) (service.Batch, error) {
 }
 
 // anyBatch reads every batch and says what is wrong with one.
-func anyBatch(body []byte) (service.Batch, error) {
+func anyBatch(body []byte) (sessions.Batch, error) {
 	var doc struct {
 		BatchID string          `json:"batch_id"`
 		StartMS *int64          `json:"t0_unix_ms"`
@@ -30,9 +30,9 @@ func anyBatch(body []byte) (service.Batch, error) {
 		Data    json.RawMessage `json:"data"`
 	}
 	if err := decodeJSON(body, &doc); err != nil {
-		return service.Batch{}, err
+		return sessions.Batch{}, err
 	}
-	b := service.Batch{BatchID: doc.BatchID, StartMS: doc.StartMS, Unit: doc.Unit}
+	b := sessions.Batch{BatchID: doc.BatchID, StartMS: doc.StartMS, Unit: doc.Unit}
 	if len(doc.Data) == 0 || string(doc.Data) == "null" {
 		return b, models.InvalidField(models.At("data"), "required", "is required: an object with an array of numbers a channel")
 	}
@@ -43,12 +43,12 @@ func anyBatch(body []byte) (service.Batch, error) {
 
 // parseChannels reads {"name": [numbers], ...}, a text that strictjson.Check has passed. encoding/json would take null
 // for 0, and says of a wrong element neither channel nor index.
-func parseChannels(b []byte) ([]service.ChannelSamples, error) {
+func parseChannels(b []byte) ([]sessions.ChannelSamples, error) {
 	p := &numbers{b: b}
 	if !p.take('{') {
 		return nil, models.InvalidField(models.At("data"), "type", "must be an object with an array of numbers a channel")
 	}
-	var out []service.ChannelSamples
+	var out []sessions.ChannelSamples
 	seen := map[string]bool{}
 	for !p.take('}') {
 		p.take(',')
@@ -77,7 +77,7 @@ func parseChannels(b []byte) ([]service.ChannelSamples, error) {
 			}
 			values = append(values, v)
 		}
-		out = append(out, service.ChannelSamples{Name: name, Values: values})
+		out = append(out, sessions.ChannelSamples{Name: name, Values: values})
 	}
 	return out, nil
 }
@@ -154,7 +154,7 @@ func (p *numbers) number() (float64, bool) {
 
 // plainBatch reads a batch with the members of the document, each once, whose names and texts are ASCII without escapes.
 // ok is false for all else, which may still be right.
-func plainBatch(body []byte) (b service.Batch, ok bool) {
+func plainBatch(body []byte) (b sessions.Batch, ok bool) {
 	p := &plain{b: body}
 	if !p.take('{') {
 		return b, false
@@ -241,11 +241,11 @@ func (p *plain) text() (string, bool) {
 }
 
 // channels reads {"name": [numbers], ...} with each name once.
-func (p *plain) channels() ([]service.ChannelSamples, bool) {
+func (p *plain) channels() ([]sessions.ChannelSamples, bool) {
 	if !p.take('{') {
 		return nil, false
 	}
-	var out []service.ChannelSamples
+	var out []sessions.ChannelSamples
 	seen := map[string]bool{}
 	for !p.take('}') {
 		if len(out) > 0 && !p.take(',') {
@@ -267,7 +267,7 @@ func (p *plain) channels() ([]service.ChannelSamples, bool) {
 			}
 			values = append(values, v)
 		}
-		out = append(out, service.ChannelSamples{Name: name, Values: values})
+		out = append(out, sessions.ChannelSamples{Name: name, Values: values})
 	}
 	return out, true
 }

@@ -13,6 +13,9 @@ import (
 	"github.com/neurod/neurod/internal/auth"
 	"github.com/neurod/neurod/internal/limit"
 	"github.com/neurod/neurod/internal/service"
+	"github.com/neurod/neurod/internal/service/accounts"
+	"github.com/neurod/neurod/internal/service/decoding"
+	"github.com/neurod/neurod/internal/service/sessions"
 	"github.com/neurod/neurod/internal/store"
 	"github.com/neurod/neurod/internal/testkit"
 	"github.com/neurod/neurod/jobs"
@@ -42,12 +45,12 @@ func newBench(t *testing.T) *bench {
 		}
 	})
 	ok := func(context.Context) error { return nil }
-	sessions := service.NewSessions(service.SessionsConfig{Store: db, Jobs: engine, Tokens: tokens})
+	sessions := sessions.New(sessions.Config{Store: db, Jobs: engine, Tokens: tokens})
 	h, err := handlers.NewRouter(handlers.Config{
-		Accounts: service.NewAccounts(service.AccountsConfig{Store: db, Jobs: engine, Tokens: tokens, Throttle: limit.New(limit.Config{}),
+		Accounts: accounts.New(accounts.Config{Store: db, Jobs: engine, Tokens: tokens, Throttle: limit.New(limit.Config{}),
 			Passwords: auth.NewPasswords(auth.PasswordConfig{Cost: auth.Argon2{Memory: 64, Passes: 1, Threads: 1}})}),
-		Decode:   service.NewDecode(service.DecodeConfig{Jobs: engine, Sessions: sessions}),
-		Jobs:     service.NewJobs(engine),
+		Decode:   decoding.New(decoding.Config{Jobs: engine, Sessions: sessions}),
+		Jobs:     decoding.NewJobs(engine),
 		Sessions: sessions,
 		Once:     service.NewOnce(service.OnceConfig{Store: db, Tokens: tokens}),
 		Quotas:   service.NewQuotas(service.QuotasConfig{Store: db, Log: log}),

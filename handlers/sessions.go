@@ -12,7 +12,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/neurod/neurod/eeg"
-	"github.com/neurod/neurod/internal/service"
+	"github.com/neurod/neurod/internal/service/sessions"
 	"github.com/neurod/neurod/models"
 )
 
@@ -27,7 +27,7 @@ type sessionBody struct {
 	JitterMS       *int     `json:"jitter_ms"`
 	StartedAtMS    *int64   `json:"started_at_unix_ms"`
 
-	Decode *service.NewLiveDecode `json:"decode"`
+	Decode *sessions.NewLiveDecode `json:"decode"`
 }
 
 // sessionFields is what callers see of a session.
@@ -82,7 +82,7 @@ func (a *API) createSession(c *gin.Context) {
 	location := func(id string) string { return "/v1/sessions/" + id }
 	var s models.Session
 	check := func() (err error) {
-		s, err = a.cfg.Sessions.Check(c.Request.Context(), who, service.NewSession{
+		s, err = a.cfg.Sessions.Check(c.Request.Context(), who, sessions.NewSession{
 			ExternalUserID: body.ExternalUserID, DeviceType: body.DeviceType, SampleRateHz: body.SampleRateHz, Channels: body.Channels,
 			IngestionMode: body.IngestionMode, HopS: body.HopS, JitterMS: body.JitterMS, StartedAtMS: body.StartedAtMS, Decode: body.Decode,
 		})
@@ -102,12 +102,12 @@ func (a *API) createSession(c *gin.Context) {
 // listSessions is GET /v1/sessions: a plain array, as this family's lists are; the next page is named in headers.
 func (a *API) listSessions(c *gin.Context) {
 	q := query{c: c}
-	f := service.SessionFilter{ExternalUserID: c.Query("external_user_id"), Cursor: c.Query("cursor")}
+	f := sessions.Filter{ExternalUserID: c.Query("external_user_id"), Cursor: c.Query("cursor")}
 	switch f.Mode = models.IngestionMode(c.Query("ingestion_mode")); {
 	case f.Mode != "" && !f.Mode.Valid():
 		q.bad("ingestion_mode", "not_allowed", "must be STREAMING or RECORDED")
 	}
-	f.Limit = q.integer("limit", 50, 1, service.MaxSessionPage)
+	f.Limit = q.integer("limit", 50, 1, sessions.MaxPage)
 	if err := q.err(); err != nil {
 		fail(c, err)
 		return
@@ -210,7 +210,7 @@ func (a *API) ingest(c *gin.Context) {
 		return
 	}
 	defer release()
-	var b service.Batch
+	var b sessions.Batch
 	if media, _, _ := mime.ParseMediaType(c.GetHeader("Content-Type")); media == octets {
 		b, err = binaryBatch(c, body)
 	} else {
@@ -245,7 +245,7 @@ func ms(v *int64) string {
 }
 
 // respondIngested is the document's answer to a batch.
-func respondIngested(i service.Ingested) models.Answer {
+func respondIngested(i sessions.Ingested) models.Answer {
 	if i.Duplicate {
 		if i.Differs {
 			return keep(http.StatusOK, []byte(`{"status":"duplicate_ignored","sample_count":0,"payload_differs":true}`+"\n"))
@@ -265,14 +265,14 @@ func respondIngested(i service.Ingested) models.Answer {
 }
 
 // binaryBatch reads a batch of bare samples, whose id and time stand in headers or in the query, as their unit and encoding do.
-func binaryBatch(c *gin.Context, body []byte) (service.Batch, error) {
+func binaryBatch(c *gin.Context, body []byte) (sessions.Batch, error) {
 	either := func(header, parameter string) string {
 		if v := c.GetHeader(header); v != "" {
 			return v
 		}
 		return c.Query(parameter)
 	}
-	b := service.Batch{BatchID: either("X-Batch-Id", "batch_id"), Raw: body, Unit: c.Query("unit"), Encoding: c.Query("encoding")}
+	b := sessions.Batch{BatchID: either("X-Batch-Id", "batch_id"), Raw: body, Unit: c.Query("unit"), Encoding: c.Query("encoding")}
 	if b.Raw == nil {
 		b.Raw = []byte{}
 	}
@@ -418,7 +418,7 @@ func ascending(newest bool, ms int64) string {
 // features is GET /v1/sessions/:id/features.
 func (a *API) features(c *gin.Context) {
 	q := query{c: c}
-	f := service.FeatureFilter{Limit: q.integer("limit", service.MaxFeaturePage, 1, service.MaxFeaturePage), OnlyPassed: q.boolean("only_passed"),
+	f := sessions.FeatureFilter{Limit: q.integer("limit", sessions.MaxFeaturePage, 1, sessions.MaxFeaturePage), OnlyPassed: q.boolean("only_passed"),
 		AfterMS: q.afterMS(), Newest: q.newestFirst()}
 	if err := q.err(); err != nil {
 		fail(c, err)
@@ -438,7 +438,7 @@ func (a *API) features(c *gin.Context) {
 // decodes is GET /v1/sessions/:id/decodes.
 func (a *API) decodes(c *gin.Context) {
 	q := query{c: c}
-	f := service.DecodeFilter{Limit: q.integer("limit", service.MaxFeaturePage, 1, service.MaxFeaturePage), AfterMS: q.afterMS(), Newest: q.newestFirst()}
+	f := sessions.DecodeFilter{Limit: q.integer("limit", sessions.MaxFeaturePage, 1, sessions.MaxFeaturePage), AfterMS: q.afterMS(), Newest: q.newestFirst()}
 	if err := q.err(); err != nil {
 		fail(c, err)
 		return

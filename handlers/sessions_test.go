@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/neurod/neurod/internal/service"
+	"github.com/neurod/neurod/internal/service/sessions"
 	"github.com/neurod/neurod/internal/strictjson"
 	"github.com/neurod/neurod/models"
 )
@@ -97,7 +97,7 @@ func BenchmarkBatch(b *testing.B) {
 	}
 	s.WriteString("}}")
 	body := []byte(s.String())
-	for name, read := range map[string]func([]byte) (service.Batch, error){"one pass": jsonBatch, "all checks": anyBatch} {
+	for name, read := range map[string]func([]byte) (sessions.Batch, error){"one pass": jsonBatch, "all checks": anyBatch} {
 		b.Run(name, func(b *testing.B) {
 			b.SetBytes(int64(len(body)))
 			for b.Loop() {

@@ -15,7 +15,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/neurod/neurod/handlers/render"
-	"github.com/neurod/neurod/internal/service"
+	"github.com/neurod/neurod/internal/service/sessions"
 	"github.com/neurod/neurod/models"
 )
 
@@ -188,7 +188,7 @@ func (a *API) ws(c *gin.Context) {
 		<-reading
 	}()
 	pinged := time.Now()
-	err = stream.Run(ctx, func(e service.StreamEvent) error {
+	err = stream.Run(ctx, func(e sessions.StreamEvent) error {
 		b := streamMessage(e)
 		writing, cancel := context.WithTimeout(ctx, streamWrite)
 		defer cancel()
@@ -215,7 +215,7 @@ func endOf(err error) string {
 	switch {
 	case err == nil:
 		return "over"
-	case errors.Is(err, service.ErrDraining):
+	case errors.Is(err, sessions.ErrDraining):
 		return "restart"
 	case errors.Is(err, errFlood), errors.Is(err, errData):
 		return "flood"
@@ -235,7 +235,7 @@ func closeCode(err error) (websocket.StatusCode, string) {
 	switch {
 	case err == nil:
 		return websocket.StatusNormalClosure, "session_ended"
-	case errors.Is(err, service.ErrDraining):
+	case errors.Is(err, sessions.ErrDraining):
 		return websocket.StatusGoingAway, "restarting: connect again with after_seq"
 	case errors.Is(err, errData):
 		return websocket.StatusPolicyViolation, "unexpected data message"
@@ -252,7 +252,7 @@ func closeCode(err error) (websocket.StatusCode, string) {
 }
 
 // streamMessage is an event as the document shows it, nil for none.
-func streamMessage(e service.StreamEvent) []byte {
+func streamMessage(e sessions.StreamEvent) []byte {
 	switch {
 	case e.Window != nil:
 		b := append([]byte(`{"type":"features","seq":`), strconv.Itoa(e.Window.Seq)...)
@@ -315,7 +315,7 @@ func (a *API) featureStream(c *gin.Context) {
 		return
 	}
 	spoke := time.Now()
-	err = stream.Run(c.Request.Context(), func(e service.StreamEvent) error { // the answer has begun: the end says all there is
+	err = stream.Run(c.Request.Context(), func(e sessions.StreamEvent) error { // the answer has begun: the end says all there is
 		text := ": alive\n\n"
 		switch {
 		case e.Window != nil:

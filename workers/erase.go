@@ -35,7 +35,7 @@ type eraseOutput struct {
 }
 
 // deletionGrace is how long after its acceptance the rows of a project are deleted: processes may trust what they know about
-// its keys for a moment longer (service.AccountsConfig.KeyCacheTTL), and what they write until then goes with the rest.
+// its keys for a moment longer (accounts.Config.KeyCacheTTL), and what they write until then goes with the rest.
 const deletionGrace = 5 * time.Second
 
 // DeleteProject returns the handler of the jobs that delete projects, which are erasures of all that a project has.

@@ -12,7 +12,7 @@ import (
 	"github.com/neurod/neurod/decoders/catalog"
 	"github.com/neurod/neurod/eeg"
 	"github.com/neurod/neurod/internal/lab/training"
-	"github.com/neurod/neurod/internal/service"
+	"github.com/neurod/neurod/internal/service/registry"
 	"github.com/neurod/neurod/internal/store"
 	"github.com/neurod/neurod/models"
 )
@@ -32,8 +32,8 @@ type TrainingConfig struct {
 	Store TrainingStore
 	// Catalog has the pipelines. Required.
 	Catalog *catalog.Catalog
-	// Publish stores a version; service.Registry.Publish. Required.
-	Publish func(ctx context.Context, projectID, name string, build func(version string) (service.NewVersion, error)) (models.ProjectModel, error)
+	// Publish stores a version; registry.Service.Publish. Required.
+	Publish func(ctx context.Context, projectID, name string, build func(version string) (registry.NewVersion, error)) (models.ProjectModel, error)
 	// Program stands on the cards. Defaults to "neurod".
 	Program string
 	// MaxBytes limits the samples of all trials of a job, as float64. Defaults to 512 MiB.
@@ -227,7 +227,7 @@ func (w *trainingRun) train(ctx context.Context, req models.TrainRequest) (*trai
 	}
 	w.steps.end("train")
 	w.phase("storing")
-	stored, err := w.publish(ctx, req.Name, func(version string) (service.NewVersion, error) {
+	stored, err := w.publish(ctx, req.Name, func(version string) (registry.NewVersion, error) {
 		m.Version = version
 		return w.version(m, req.LabelledTrials, "")
 	})
@@ -260,16 +260,16 @@ func (w *trainingRun) calibrate(ctx context.Context, req models.CalibrateRequest
 	if report.Used == 0 {
 		return nil, report.tooFew("there is no usable trial", nil)
 	}
-	stored, err := w.publish(ctx, req.Name, func(version string) (service.NewVersion, error) {
+	stored, err := w.publish(ctx, req.Name, func(version string) (registry.NewVersion, error) {
 		// Read after the version is chosen: where another version comes between, this is called again, and nothing that another
 		// calibration has learned is lost.
 		base, d, err := w.base(ctx, req.Name, req.Version)
 		if err != nil {
-			return service.NewVersion{}, err
+			return registry.NewVersion{}, err
 		}
 		var card catalog.ModelCard
 		if err := json.Unmarshal(base.Info.Card, &card); err != nil {
-			return service.NewVersion{}, fmt.Errorf("workers: card of %s: %w", base.Ref(), err)
+			return registry.NewVersion{}, fmt.Errorf("workers: card of %s: %w", base.Ref(), err)
 		}
 		if card.Events != nil { // of an older model nothing is known of the rest
 			card.Events = withEvents(card.Events, req.Classes)
@@ -278,7 +278,7 @@ func (w *trainingRun) calibrate(ctx context.Context, req models.CalibrateRequest
 		w.phase("training")
 		m, err := training.Adapt(ctx, d, ds, training.AdaptSpec{Name: req.Name, From: base.Version, Card: card, Calibration: calibrationOf(ds.Paradigm), Step: w.step})
 		if err != nil {
-			return service.NewVersion{}, err
+			return registry.NewVersion{}, err
 		}
 		w.steps.end("train")
 		w.phase("storing")
@@ -335,7 +335,7 @@ func (w *trainingRun) gather(ctx context.Context, l models.LabelledTrials, parad
 }
 
 // publish stores the next version of a name. Where other versions come between again and again, the job is tried again later.
-func (w *trainingRun) publish(ctx context.Context, name string, build func(version string) (service.NewVersion, error)) (models.ProjectModel, error) {
+func (w *trainingRun) publish(ctx context.Context, name string, build func(version string) (registry.NewVersion, error)) (models.ProjectModel, error) {
 	m, err := w.cfg.Publish(ctx, w.task.Job.ProjectID, name, build)
 	if known := (*models.Error)(nil); errors.As(err, &known) && known.Code == models.ModelVersionTaken {
 		return m, fmt.Errorf("workers: versions of %s come too fast: %s", name, known.Text())
@@ -344,12 +344,12 @@ func (w *trainingRun) publish(ctx context.Context, name string, build func(versi
 }
 
 // version is the model as it is stored.
-func (w *trainingRun) version(m *training.Model, l models.LabelledTrials, parent string) (service.NewVersion, error) {
+func (w *trainingRun) version(m *training.Model, l models.LabelledTrials, parent string) (registry.NewVersion, error) {
 	var b bytes.Buffer
 	if err := m.Write(&b); err != nil {
-		return service.NewVersion{}, err
+		return registry.NewVersion{}, err
 	}
-	n := service.NewVersion{File: b.Bytes(), Parent: parent, Attempt: attemptOf(w.task)}
+	n := registry.NewVersion{File: b.Bytes(), Parent: parent, Attempt: attemptOf(w.task)}
 	for _, s := range l.Sessions {
 		n.Sessions = append(n.Sessions, s.SessionID)
 	}

@@ -16,7 +16,7 @@ import (
 
 	"github.com/neurod/neurod/internal/auth"
 	"github.com/neurod/neurod/internal/config"
-	"github.com/neurod/neurod/internal/service"
+	"github.com/neurod/neurod/internal/service/accounts"
 	"github.com/neurod/neurod/internal/store"
 	"github.com/neurod/neurod/models"
 )
@@ -33,7 +33,7 @@ type usersCmd struct {
 }
 
 // asOperator runs f on the accounts of the configured database; the audit log names the operator.
-func asOperator(ctx context.Context, f func(ctx context.Context, a *service.Accounts, s *store.Store) error) error {
+func asOperator(ctx context.Context, f func(ctx context.Context, a *accounts.Service, s *store.Store) error) error {
 	settings, err := config.Load(os.Environ())
 	if err != nil {
 		return err
@@ -51,7 +51,7 @@ func asOperator(ctx context.Context, f func(ctx context.Context, a *service.Acco
 	if err != nil {
 		return err
 	}
-	accounts := service.NewAccounts(service.AccountsConfig{Store: s, Passwords: auth.NewPasswords(auth.PasswordConfig{})})
+	accounts := accounts.New(accounts.Config{Store: s, Passwords: auth.NewPasswords(auth.PasswordConfig{})})
 	return said(f(models.WithOrigin(ctx, models.Origin{Actor: models.ActorOperator}), accounts, s))
 }
 
@@ -129,7 +129,7 @@ func (c usersAddCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return asOperator(ctx, func(ctx context.Context, a *service.Accounts, _ *store.Store) error {
+	return asOperator(ctx, func(ctx context.Context, a *accounts.Service, _ *store.Store) error {
 		u, err := a.AddUser(ctx, c.Email, password)
 		if err != nil {
 			return err
@@ -150,7 +150,7 @@ func (c usersPasswdCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return asOperator(ctx, func(ctx context.Context, a *service.Accounts, _ *store.Store) error {
+	return asOperator(ctx, func(ctx context.Context, a *accounts.Service, _ *store.Store) error {
 		u, err := a.ResetPassword(ctx, c.Email, password)
 		if err != nil {
 			return err
@@ -166,7 +166,7 @@ type usersListCmd struct {
 
 // Run lists the accounts.
 func (c usersListCmd) Run(ctx context.Context) error {
-	return asOperator(ctx, func(ctx context.Context, _ *service.Accounts, s *store.Store) error {
+	return asOperator(ctx, func(ctx context.Context, _ *accounts.Service, s *store.Store) error {
 		users, err := s.Users(ctx)
 		if err != nil {
 			return err
@@ -218,7 +218,7 @@ func (c usersRemoveCmd) Run(ctx context.Context) error {
 			return errors.New("nothing was deleted")
 		}
 	}
-	return asOperator(ctx, func(ctx context.Context, a *service.Accounts, _ *store.Store) error {
+	return asOperator(ctx, func(ctx context.Context, a *accounts.Service, _ *store.Store) error {
 		u, projects, err := a.RemoveUser(ctx, c.Email)
 		if err != nil {
 			return err
@@ -235,7 +235,7 @@ type usersOperatorCmd struct {
 
 // Run makes an account an operator's, or takes that back.
 func (c usersOperatorCmd) Run(ctx context.Context) error {
-	return asOperator(ctx, func(ctx context.Context, a *service.Accounts, _ *store.Store) error {
+	return asOperator(ctx, func(ctx context.Context, a *accounts.Service, _ *store.Store) error {
 		u, err := a.SetOperator(ctx, c.Email, c.State == "on")
 		if err != nil {
 			return err
@@ -261,7 +261,7 @@ func (c usersRoleCmd) Run(ctx context.Context) error {
 	if c.Role == "none" {
 		role = ""
 	}
-	return asOperator(ctx, func(ctx context.Context, a *service.Accounts, _ *store.Store) error {
+	return asOperator(ctx, func(ctx context.Context, a *accounts.Service, _ *store.Store) error {
 		u, err := a.SetRole(ctx, c.Email, c.Project, role)
 		if err != nil {
 			return err

@@ -39,6 +39,11 @@ import (
 	"github.com/neurod/neurod/internal/limit"
 	"github.com/neurod/neurod/internal/science"
 	"github.com/neurod/neurod/internal/service"
+	"github.com/neurod/neurod/internal/service/accounts"
+	"github.com/neurod/neurod/internal/service/decoding"
+	"github.com/neurod/neurod/internal/service/registry"
+	"github.com/neurod/neurod/internal/service/sessions"
+	"github.com/neurod/neurod/internal/service/training"
 	"github.com/neurod/neurod/internal/store"
 	"github.com/neurod/neurod/jobs"
 	"github.com/neurod/neurod/models"
@@ -80,14 +85,14 @@ type App struct {
 	redis  redis.UniversalClient // nil when embedded
 	engine *jobs.Engine
 	worker *workers.Server // nil in role API
-	users  *service.Accounts
+	users  *accounts.Service
 	tokens *auth.Tokens    // nil in role Worker
 	limits *service.Limits // nil in role Worker
 	quotas *service.Quotas
 	slots  *compute.Slots
 
 	catalog  *catalog.Catalog
-	registry *service.Registry
+	registry *registry.Service
 	calls    *useCases // nil in role Worker
 
 	http     *http.Server // nil in role Worker without an address
@@ -148,7 +153,7 @@ func New(ctx context.Context, cfg Config) (_ *App, err error) {
 		IdempotencyRetention: cfg.Settings.IdempotencyRetention,
 		Logger:               cfg.Log,
 		Prunes: []jobs.Prune{{What: "upload chunks", Do: func(ctx context.Context) (int, error) {
-			return a.store.PruneUploads(ctx, time.Now().Add(-service.AbandonedUpload))
+			return a.store.PruneUploads(ctx, time.Now().Add(-sessions.AbandonedUpload))
 		}}, {What: "analytics events", Do: func(ctx context.Context) (int, error) {
 			return a.store.PruneEvents(ctx, time.Now().Add(-cfg.Settings.AnalyticsRetention), pruneEvents)
 		}}, {What: "audit events", Do: func(ctx context.Context) (int, error) {
@@ -164,11 +169,9 @@ func New(ctx context.Context, cfg Config) (_ *App, err error) {
 	if err := a.loadModels(); err != nil {
 		return nil, err
 	}
-	accounts, err := a.accounts(ctx)
-	if err != nil {
+	if a.users, err = a.accounts(ctx); err != nil {
 		return nil, err
 	}
-	a.users = accounts
 	if err := a.wireRegistry(); err != nil {
 		return nil, err
 	}
@@ -179,7 +182,7 @@ func New(ctx context.Context, cfg Config) (_ *App, err error) {
 	}
 	switch {
 	case a.role.serves():
-		err = a.wireHTTP(accounts)
+		err = a.wireHTTP()
 	case cfg.Settings.WorkerAddr != "":
 		err = a.wireProbes()
 	}
@@ -233,9 +236,9 @@ func (a *App) openStores(ctx context.Context) error {
 
 // accounts makes the use cases of accounts, and sees to the demo account: made when embedded, refused in production.
 // A worker has no accounts, but checks as well.
-func (a *App) accounts(ctx context.Context) (*service.Accounts, error) {
+func (a *App) accounts(ctx context.Context) (*accounts.Service, error) {
 	s := a.settings
-	cfg := service.AccountsConfig{
+	cfg := accounts.Config{
 		Store:          a.store,
 		Jobs:           a.engine,
 		Passwords:      auth.NewPasswords(auth.PasswordConfig{}),
@@ -260,11 +263,11 @@ func (a *App) accounts(ctx context.Context) (*service.Accounts, error) {
 		cfg.Throttle = a.limiter()
 		a.limits = service.NewLimits(service.LimitsConfig{Clients: a.limiter(), Addresses: cfg.Throttle, Rates: s.RateLimits()})
 	}
-	accounts := service.NewAccounts(cfg)
+	users := accounts.New(cfg)
 	if s.Embedded() {
-		return accounts, accounts.SeedDemo(ctx)
+		return users, users.SeedDemo(ctx)
 	}
-	return accounts, accounts.RefuseDemo(ctx)
+	return users, users.RefuseDemo(ctx)
 }
 
 // limiter returns a limiter over all processes.
@@ -303,7 +306,7 @@ func (a *App) wireRegistry() error {
 		return fmt.Errorf("app: models: %w", err)
 	}
 	a.quotas = service.NewQuotas(service.QuotasConfig{Store: a.store, Limits: a.settings.Quotas(), Log: a.log})
-	a.registry = service.NewRegistry(service.RegistryConfig{Store: a.store, Catalog: shared, Read: shared.Read, Tokens: a.tokens,
+	a.registry = registry.New(registry.Config{Store: a.store, Catalog: shared, Read: shared.Read, Tokens: a.tokens,
 		MaxBytes: int64(a.settings.ModelStorageMB) << 20, Quotas: a.quotas, Log: a.log})
 	return nil
 }
@@ -346,34 +349,34 @@ func (a *App) wireWorker() (err error) {
 
 // useCases are what ways in call. Each way in is made of these and knows nothing below them.
 type useCases struct {
-	accounts  *service.Accounts
-	decode    *service.Decode
-	jobs      *service.Jobs
-	sessions  *service.Sessions
-	training  *service.Training
-	analytics *service.Analytics
+	accounts  *accounts.Service
+	decode    *decoding.Service
+	jobs      *decoding.Jobs
+	sessions  *sessions.Service
+	training  *training.Service
+	analytics *registry.Analytics
 	once      *service.Once
 }
 
-func (a *App) useCases(accounts *service.Accounts) *useCases {
-	sessions := service.NewSessions(service.SessionsConfig{Store: a.store, Quotas: a.quotas, StreamsPerKey: a.settings.StreamsPerKey, StreamsPerProject: a.settings.StreamsPerProject,
+func (a *App) useCases() *useCases {
+	recorded := sessions.New(sessions.Config{Store: a.store, Quotas: a.quotas, StreamsPerKey: a.settings.StreamsPerKey, StreamsPerProject: a.settings.StreamsPerProject,
 		Jobs: a.engine, Tokens: a.tokens, Files: science.NewSignalFile,
 		Inspect: science.Inspect, CheckModel: a.registry.CheckModel,
 		CheckMontage: workers.LiveMontage(workers.NewModels(a.catalog, a.store, int64(a.settings.ModelCacheMB)<<20))})
 	return &useCases{
-		accounts: accounts,
-		decode: service.NewDecode(service.DecodeConfig{Jobs: a.engine, Disabled: !a.settings.DecodeEnabled, Sessions: sessions,
+		accounts: a.users,
+		decode: decoding.New(decoding.Config{Jobs: a.engine, Disabled: !a.settings.DecodeEnabled, Sessions: recorded,
 			CheckModel: a.registry.CheckModel, Quotas: a.quotas}),
-		jobs:      service.NewJobs(a.engine),
-		sessions:  sessions,
-		training:  service.NewTraining(service.TrainingConfig{Store: a.store, Jobs: a.engine, Pipelines: science.Pipelines(), Quotas: a.quotas}),
-		analytics: service.NewAnalytics(service.AnalyticsConfig{Store: a.store, Quota: a.settings.AnalyticsQuota}),
+		jobs:      decoding.NewJobs(a.engine),
+		sessions:  recorded,
+		training:  training.New(training.Config{Store: a.store, Jobs: a.engine, Pipelines: science.Pipelines(), Quotas: a.quotas}),
+		analytics: registry.NewAnalytics(registry.AnalyticsConfig{Store: a.store, Quota: a.settings.AnalyticsQuota}),
 		once:      service.NewOnce(service.OnceConfig{Store: a.store, Tokens: a.tokens, Retention: a.settings.IdempotencyRetention}),
 	}
 }
 
-func (a *App) wireHTTP(accounts *service.Accounts) error {
-	a.calls = a.useCases(accounts)
+func (a *App) wireHTTP() error {
+	a.calls = a.useCases()
 	router, err := handlers.NewRouter(handlers.Config{
 		Accounts:       a.calls.accounts,
 		Decode:         a.calls.decode,

@@ -14,6 +14,8 @@ import (
 
 	"github.com/neurod/neurod/eeg"
 	"github.com/neurod/neurod/internal/service"
+	"github.com/neurod/neurod/internal/service/decoding"
+	"github.com/neurod/neurod/internal/service/sessions"
 	"github.com/neurod/neurod/internal/testkit"
 	"github.com/neurod/neurod/models"
 )
@@ -55,7 +57,7 @@ func (d *desk) key(key string, request any) service.Idempotency {
 // submit accepts a decode and returns the answer and the job's id.
 func (d *desk) submit(ctx context.Context, req eeg.Request, key string) (answer, id string, replayed bool) {
 	idem := d.key(key, req)
-	a, err := d.decode.Submit(ctx, d.who, service.Recording{Request: req}, idem, func(job models.Job, _ []models.Job) models.Answer { return line("TAKEN %s", job.ID) })
+	a, err := d.decode.Submit(ctx, d.who, decoding.Recording{Request: req}, idem, func(job models.Job, _ []models.Job) models.Answer { return line("TAKEN %s", job.ID) })
 	if err != nil {
 		return say(err), "", false
 	}
@@ -78,9 +80,9 @@ func (d *desk) wait(ctx context.Context, id string) (string, eeg.Result) {
 }
 
 // open makes a session.
-func (d *desk) open(ctx context.Context, n service.NewSession, key string) (answer, id string, replayed bool) {
+func (d *desk) open(ctx context.Context, n sessions.NewSession, key string) (answer, id string, replayed bool) {
 	var s models.Session
-	a, err := d.once.Do(ctx, d.who.ProjectID, service.OperationSession, d.key(key, n), func() (err error) {
+	a, err := d.once.Do(ctx, d.who.ProjectID, sessions.OperationCreate, d.key(key, n), func() (err error) {
 		s, err = d.sessions.Check(ctx, d.who, n)
 		return err
 	}, func(ctx context.Context) (service.Made, error) {
@@ -183,7 +185,7 @@ func TestASecondWayIn(t *testing.T) {
 		}
 	})
 	t.Run("a session", func(t *testing.T) {
-		n := service.NewSession{ExternalUserID: "u", DeviceType: "cap", SampleRateHz: 250, Channels: []string{"C3", "C4"}, IngestionMode: "STREAMING"}
+		n := sessions.NewSession{ExternalUserID: "u", DeviceType: "cap", SampleRateHz: 250, Channels: []string{"C3", "C4"}, IngestionMode: "STREAMING"}
 		answer, id, _ := d.open(ctx, n, "once")
 		if got := d.show(ctx, id); answer != "OPEN "+id || got != "SESSION of u at 250 Hz: C3 C4" {
 			t.Errorf("%s; %s", answer, got)

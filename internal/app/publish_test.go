@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/neurod/neurod/decoders/catalog"
-	"github.com/neurod/neurod/internal/service"
+	"github.com/neurod/neurod/internal/service/registry"
 	"github.com/neurod/neurod/internal/testkit"
 	"github.com/neurod/neurod/models"
 )
@@ -46,9 +46,9 @@ func TestModelsAreErasedWithTheirSessions(t *testing.T) {
 		s := boot(t, b)
 		gone := s.session(t, "leaves", "STREAMING")
 		stays := s.session(t, "stays", "STREAMING")
-		publish := func(name string, v service.NewVersion) models.ProjectModel {
+		publish := func(name string, v registry.NewVersion) models.ProjectModel {
 			t.Helper()
-			m, err := s.registry.Publish(t.Context(), s.project, name, func(version string) (service.NewVersion, error) {
+			m, err := s.registry.Publish(t.Context(), s.project, name, func(version string) (registry.NewVersion, error) {
 				v.File = modelFile(t, name, version)
 				return v, nil
 			})
@@ -57,10 +57,10 @@ func TestModelsAreErasedWithTheirSessions(t *testing.T) {
 			}
 			return m
 		}
-		kept := publish("of-both", service.NewVersion{Sessions: []string{stays}})
-		trained := publish("of-both", service.NewVersion{Sessions: []string{gone, stays}})
-		publish("calibrated", service.NewVersion{Parent: trained.ID})
-		publish("of-the-other", service.NewVersion{Sessions: []string{stays}})
+		kept := publish("of-both", registry.NewVersion{Sessions: []string{stays}})
+		trained := publish("of-both", registry.NewVersion{Sessions: []string{gone, stays}})
+		publish("calibrated", registry.NewVersion{Parent: trained.ID})
+		publish("of-the-other", registry.NewVersion{Sessions: []string{stays}})
 		if kept.Version != "1" || trained.Version != "2" {
 			t.Errorf("versions %s and %s", kept.Version, trained.Version)
 		}
@@ -75,8 +75,8 @@ func TestModelsAreErasedWithTheirSessions(t *testing.T) {
 		if d := cmp.Diff([]string{"of-both@1 active", "of-the-other@1 active"}, own); d != "" {
 			t.Errorf("models that are left (-want +got):\n%s", d)
 		}
-		for _, v := range []service.NewVersion{{Sessions: []string{gone}}, {Parent: trained.ID}} {
-			_, err := s.registry.Publish(t.Context(), s.project, "late", func(version string) (service.NewVersion, error) {
+		for _, v := range []registry.NewVersion{{Sessions: []string{gone}}, {Parent: trained.ID}} {
+			_, err := s.registry.Publish(t.Context(), s.project, "late", func(version string) (registry.NewVersion, error) {
 				v.File = modelFile(t, "late", version)
 				return v, nil
 			})
@@ -85,7 +85,7 @@ func TestModelsAreErasedWithTheirSessions(t *testing.T) {
 			}
 		}
 		// The number goes on: version 2 never comes to mean another file.
-		if next := publish("of-both", service.NewVersion{}); next.Version != "3" {
+		if next := publish("of-both", registry.NewVersion{}); next.Version != "3" {
 			t.Errorf("the next version is %s", next.Version)
 		}
 		testkit.Sweep(t, testkit.Raw(t, b.Store), s.store.Dialect(), func(table, column string, value []byte) {
@@ -108,8 +108,8 @@ func TestPublishedAtOnce(t *testing.T) {
 		versions := map[string]bool{}
 		for range 4 {
 			wg.Go(func() {
-				m, err := s.registry.Publish(t.Context(), s.project, "m", func(version string) (service.NewVersion, error) {
-					return service.NewVersion{File: modelFile(t, "m", version)}, nil
+				m, err := s.registry.Publish(t.Context(), s.project, "m", func(version string) (registry.NewVersion, error) {
+					return registry.NewVersion{File: modelFile(t, "m", version)}, nil
 				})
 				mu.Lock()
 				defer mu.Unlock()
@@ -124,8 +124,8 @@ func TestPublishedAtOnce(t *testing.T) {
 			t.Errorf("versions (-want +got):\n%s", d)
 		}
 		for _, name := range []string{"a b", "../x", "A"} {
-			_, err := s.registry.Publish(t.Context(), s.project, name, func(version string) (service.NewVersion, error) {
-				return service.NewVersion{File: []byte(name)}, nil
+			_, err := s.registry.Publish(t.Context(), s.project, name, func(version string) (registry.NewVersion, error) {
+				return registry.NewVersion{File: []byte(name)}, nil
 			})
 			if models.AsError(err).Code != models.InvalidRequestBody {
 				t.Errorf("%q: %v", name, err)

@@ -3,9 +3,8 @@ package science
 import (
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/recording"
-	"github.com/neurod/neurod/internal/service"
-
 	"github.com/neurod/neurod/decoders/recording/edf"
+	"github.com/neurod/neurod/internal/service/sessions"
 )
 
 // signalFile is an EDF+ or BDF+ file as exports write it.
@@ -14,12 +13,12 @@ type signalFile struct {
 	rate float64
 }
 
-var _ service.SignalFile = signalFile{}
+var _ sessions.SignalFile = signalFile{}
 
 // NewSignalFile makes an EDF+ or BDF+ file for channels of one rate, in Hz.
-func NewSignalFile(f service.SignalFormat, channels []string, rate float64) (service.SignalFile, error) {
+func NewSignalFile(f sessions.SignalFormat, channels []string, rate float64) (sessions.SignalFile, error) {
 	bits := 16
-	if f == service.FormatBDF {
+	if f == sessions.FormatBDF {
 		bits = 24
 	}
 	s, err := edf.NewStreamWriter(bits, channels, "uV", rate)
@@ -27,7 +26,7 @@ func NewSignalFile(f service.SignalFormat, channels []string, rate float64) (ser
 }
 
 // Plan implements service.SignalFile.
-func (f signalFile) Plan(about service.SignalAbout) (int64, error) {
+func (f signalFile) Plan(about sessions.SignalAbout) (int64, error) {
 	out := edf.About{Start: about.Start, Device: about.Device}
 	for _, e := range about.Events {
 		onset := float64(e.Sample) / f.rate

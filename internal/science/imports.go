@@ -11,13 +11,13 @@ import (
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/recording"
 	"github.com/neurod/neurod/decoders/recording/formats"
-	"github.com/neurod/neurod/internal/service"
+	"github.com/neurod/neurod/internal/service/sessions"
 	"github.com/neurod/neurod/models"
 	"github.com/neurod/neurod/workers"
 )
 
 // Inspect looks into an uploaded file with the decoders' readers.
-func Inspect(name string, file io.Reader) (service.InspectedFile, error) {
+func Inspect(name string, file io.Reader) (sessions.InspectedFile, error) {
 	rec, plan, err := formats.Survey(name, file)
 	if err != nil {
 		return nil, refused(err)
@@ -42,7 +42,7 @@ type inspected struct {
 }
 
 // Choose picks the channels of the session.
-func (s *inspected) Choose(channels []string, rateHz float64) (service.ImportedFile, error) {
+func (s *inspected) Choose(channels []string, rateHz float64) (sessions.ImportedFile, error) {
 	if rateHz > 0 {
 		s.rec.SetRate(rateHz)
 		if s.plan.Rate == 0 {
@@ -51,9 +51,9 @@ func (s *inspected) Choose(channels []string, rateHz float64) (service.ImportedF
 	}
 	picked, skipped, err := s.rec.Select(channels...)
 	if err != nil {
-		return service.ImportedFile{}, refused(err)
+		return sessions.ImportedFile{}, refused(err)
 	}
-	out := service.ImportedFile{Format: string(s.rec.Format), RateHz: s.rec.Channels[picked[0]].Rate, Bytes: s.plan.Bytes, StartedAt: s.rec.StartTime}
+	out := sessions.ImportedFile{Format: string(s.rec.Format), RateHz: s.rec.Channels[picked[0]].Rate, Bytes: s.plan.Bytes, StartedAt: s.rec.StartTime}
 	if rateHz > 0 && out.RateHz != rateHz {
 		return out, models.InvalidField(models.At("sample_rate_hz"), "conflict", "is %g Hz, and the file says %g Hz; leave it out", rateHz, out.RateHz)
 	}

@@ -10,17 +10,17 @@ import (
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/catalog"
 	"github.com/neurod/neurod/decoders/p300"
-	"github.com/neurod/neurod/internal/service"
+	"github.com/neurod/neurod/internal/service/registry"
 	"github.com/neurod/neurod/models"
 )
 
 // Models shows the models of a catalog to the registry.
 type Models struct {
 	cat  *catalog.Catalog
-	list []service.GlobalModel
+	list []registry.GlobalModel
 }
 
-var _ service.ModelCatalog = (*Models)(nil)
+var _ registry.Catalog = (*Models)(nil)
 
 // NewModels reads every model file of the catalog once, for its size and checksum.
 func NewModels(cat *catalog.Catalog) (*Models, error) {
@@ -35,13 +35,13 @@ func NewModels(cat *catalog.Catalog) (*Models, error) {
 			return nil, err
 		}
 		sum := sha256.Sum256(b)
-		s.list = append(s.list, service.GlobalModel{ModelInfo: info, Source: string(e.Source), Size: int64(len(b)), SHA256: hex.EncodeToString(sum[:])})
+		s.list = append(s.list, registry.GlobalModel{ModelInfo: info, Source: string(e.Source), Size: int64(len(b)), SHA256: hex.EncodeToString(sum[:])})
 	}
 	return s, nil
 }
 
 // Models lists the catalog's models. The list is not to be changed.
-func (s *Models) Models() []service.GlobalModel { return s.list }
+func (s *Models) Models() []registry.GlobalModel { return s.list }
 
 // File reads a model file.
 func (s *Models) File(name, version string) ([]byte, error) { return s.cat.File(name, version) }

@@ -3,7 +3,7 @@ package science
 import (
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/catalog"
-	"github.com/neurod/neurod/internal/service"
+	"github.com/neurod/neurod/internal/service/training"
 )
 
 // usual are the pipelines that trainings take where none is named. Within a person they do best on the recordings of
@@ -12,11 +12,11 @@ var usual = map[decoders.Paradigm]string{decoders.MotorImagery: "ts_lr", decoder
 
 // Pipelines lists what models can be trained with. The seizure score is trained on
 // clips, which sessions do not label.
-func Pipelines() []service.PipelineInfo {
-	var out []service.PipelineInfo
+func Pipelines() []training.PipelineInfo {
+	var out []training.PipelineInfo
 	for _, p := range catalog.Pipelines() {
 		if u, ok := usual[p.Paradigm()]; ok {
-			out = append(out, service.PipelineInfo{Name: p.Name(), Paradigm: p.Paradigm(), Usual: p.Name() == u, Adaptive: catalog.Adaptive(p.Name())})
+			out = append(out, training.PipelineInfo{Name: p.Name(), Paradigm: p.Paradigm(), Usual: p.Name() == u, Adaptive: catalog.Adaptive(p.Name())})
 		}
 	}
 	return out

@@ -107,11 +107,11 @@ func (l *Limits) take(ctx context.Context, what string, rate limit.Rate, p model
 		what += " user " + p.UserID
 	default:
 		counter = l.cfg.Addresses
-		what += " ip " + network(remote)
+		what += " ip " + Network(remote)
 	}
 	d := counter.Take(ctx, what, rate)
 	if d.Wait > 0 {
-		return models.Quota{}, limited(d, l.cfg.Now())
+		return models.Quota{}, Limited(d, l.cfg.Now())
 	}
 	return quota(d, l.cfg.Now()), nil
 }
@@ -121,8 +121,8 @@ func quota(d limit.Decision, now time.Time) models.Quota {
 	return models.Quota{Window: d.Window, Limit: d.Limit, Remaining: d.Remaining, Reset: now.Add(d.Reset + time.Second - 1).Truncate(time.Second)}
 }
 
-// limited is the error of a call that has to wait.
-func limited(d limit.Decision, now time.Time) error {
+// Limited is the error of a call that has to wait.
+func Limited(d limit.Decision, now time.Time) error {
 	wait := (d.Wait + time.Second - 1).Truncate(time.Second)
 	e := models.Errorf(models.RateLimited, "Rate limit exceeded. Retry after %d seconds.", int(wait.Seconds()))
 	e.RetryAfter = wait
@@ -130,9 +130,9 @@ func limited(d limit.Decision, now time.Time) error {
 	return e
 }
 
-// network returns what of an address one client holds: an IPv4 address, or an IPv6 /64 (RFC 6177: a site gets at
+// Network returns what of an address one client holds: an IPv4 address, or an IPv6 /64 (RFC 6177: a site gets at
 // least that much).
-func network(remote string) string {
+func Network(remote string) string {
 	addr, err := netip.ParseAddr(remote)
 	if err != nil {
 		return remote

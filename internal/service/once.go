@@ -73,7 +73,7 @@ func (o *Once) Do(ctx context.Context, owner, operation string, idem Idempotency
 		a, err := run(ctx)
 		return Accepted{Answer: a.Answer, JobID: a.Ref}, err
 	}
-	if err := checkKey(idem); err != nil {
+	if err := CheckKey(idem); err != nil {
 		return Accepted{}, err
 	}
 	hashed := sha256.Sum256([]byte(idem.Key))
@@ -84,7 +84,7 @@ func (o *Once) Do(ctx context.Context, owner, operation string, idem Idempotency
 	kept, err := o.cfg.Store.KeptAnswer(ctx, record)
 	switch {
 	case err != nil:
-		return Accepted{}, unavailable(err)
+		return Accepted{}, Unavailable(err)
 	case kept != nil:
 		return o.open(kept, idem)
 	}
@@ -105,9 +105,9 @@ func (o *Once) Do(ctx context.Context, owner, operation string, idem Idempotency
 	case refused != nil:
 		return Accepted{}, refused
 	case errors.Is(err, store.ErrKeyInFlight):
-		return Accepted{}, keyFault(err)
+		return Accepted{}, KeyFault(err)
 	case err != nil:
-		return Accepted{}, unavailable(err)
+		return Accepted{}, Unavailable(err)
 	case kept == nil:
 		return Accepted{Answer: made.Answer, JobID: made.Ref}, nil
 	}
@@ -116,7 +116,7 @@ func (o *Once) Do(ctx context.Context, owner, operation string, idem Idempotency
 
 // open returns a kept answer to the call that repeats the one it was made for.
 func (o *Once) open(r *models.IdempotencyRecord, idem Idempotency) (Accepted, error) {
-	accepted, err := replay(r, idem)
+	accepted, err := Replay(r, idem)
 	if err != nil {
 		return Accepted{}, err
 	}
@@ -138,8 +138,8 @@ type Respond func(job models.Job, items []models.Job) models.Answer
 // Idempotency identifies a call that the caller may repeat.
 type Idempotency = models.Idempotency
 
-// checkKey holds an Idempotency-Key to 1-255 printable ASCII characters.
-func checkKey(idem Idempotency) error {
+// CheckKey holds an Idempotency-Key to 1-255 printable ASCII characters.
+func CheckKey(idem Idempotency) error {
 	if len(idem.Key) > 255 {
 		return models.NewError(models.InvalidIdempotencyKey)
 	}
@@ -151,8 +151,8 @@ func checkKey(idem Idempotency) error {
 	return nil
 }
 
-// replay returns the answer that is kept under a key to the call that repeats the one it was made for. Error: IdempotencyKeyReused.
-func replay(r *models.IdempotencyRecord, idem Idempotency) (Accepted, error) {
+// Replay returns the answer that is kept under a key to the call that repeats the one it was made for. Error: IdempotencyKeyReused.
+func Replay(r *models.IdempotencyRecord, idem Idempotency) (Accepted, error) {
 	kept, err := r.Replay(idem)
 	if err != nil {
 		return Accepted{}, err
@@ -160,12 +160,12 @@ func replay(r *models.IdempotencyRecord, idem Idempotency) (Accepted, error) {
 	return Accepted{Answer: kept, Replayed: true, JobID: r.JobID}, nil
 }
 
-// keyFault is the error of a call with an Idempotency-Key about a session.
-func keyFault(err error) error {
+// KeyFault is the error of a call with an Idempotency-Key about a session.
+func KeyFault(err error) error {
 	if errors.Is(err, store.ErrKeyInFlight) {
 		e := models.NewError(models.IdempotencyKeyInFlight).Wrap(err)
 		e.RetryAfter = time.Second
 		return e
 	}
-	return absent(err, models.SessionNotFound)
+	return Absent(err, models.SessionNotFound)
 }

@@ -199,7 +199,7 @@ func (q *Quotas) Limit(ctx context.Context, projectID string, name models.QuotaN
 	}
 	u, err := q.cfg.Store.Usage(ctx, projectID, q.cfg.Now(), map[models.QuotaName]int64{})
 	if err != nil {
-		return 0, unavailable(err)
+		return 0, Unavailable(err)
 	}
 	return q.limits(u.Own)[name], nil
 }
@@ -218,7 +218,7 @@ func (q *Quotas) usage(ctx context.Context, projectID string) ([]models.Used, er
 	}
 	u, err := q.cfg.Store.Usage(ctx, projectID, q.cfg.Now(), nil)
 	if err != nil {
-		return nil, unavailable(err)
+		return nil, Unavailable(err)
 	}
 	limits := q.limits(u.Own)
 	var out []models.Used
@@ -249,7 +249,7 @@ func (q *Quotas) Projects(ctx context.Context, p models.Principal, cursor string
 	}
 	found, err := q.cfg.Store.AllProjects(ctx, after, limit+1)
 	if err != nil {
-		return nil, "", unavailable(err)
+		return nil, "", Unavailable(err)
 	}
 	next := ""
 	if len(found) > limit {
@@ -287,17 +287,17 @@ func quotaError(u *models.Used, n int64, now time.Time) *models.Error {
 	return e
 }
 
-// refusal is the error of a call that the store has refused because of a limit.
-func (q *Quotas) refusal(ctx context.Context, projectID string, name models.QuotaName, limit int64) error {
+// Refusal is the error of a call that the store has refused because of a limit.
+func (q *Quotas) Refusal(ctx context.Context, projectID string, name models.QuotaName, limit int64) error {
 	u, err := q.cfg.Store.Usage(ctx, projectID, q.cfg.Now(), map[models.QuotaName]int64{name: limit})
 	if err != nil {
-		return unavailable(err)
+		return Unavailable(err)
 	}
 	return quotaError(&models.Used{Name: name, Limit: limit, Used: u.Used[name]}, 1, q.cfg.Now())
 }
 
-// kept returns the question whether an Idempotency-Key has an answer, nil without a key.
-func (q *Quotas) kept(ctx context.Context, projectID, operation string, idem Idempotency) func() bool {
+// Kept returns the question whether an Idempotency-Key has an answer, nil without a key.
+func (q *Quotas) Kept(ctx context.Context, projectID, operation string, idem Idempotency) func() bool {
 	if q == nil || idem.Key == "" {
 		return nil
 	}

@@ -1,8 +1,21 @@
-// Package service holds the use cases of neurod and all of its authorization.
+// Package service is what all use cases stand on; the use cases themselves are in the folders below, a package each.
 //
-// HTTP, and whatever other protocols come, are thin adapters over it. Every method that touches a tenant's data takes
+//	accounts  sign-up, logins, projects, members, API keys, the audit log
+//	sessions  recordings that are made, imported, followed, exported and erased
+//	decoding  decode requests and batches, and the jobs that come of them
+//	training  models made of labelled sessions
+//	registry  models and their versions, analytics
+//	validate  what is judged of a request before anything is looked up
+//
+// Here are the authorization that each begins with, the answers that a repeated call is given (Once), quotas, limits of calls, health,
+// and what a fault of the database is to a caller.
+//
+// HTTP, and whatever other protocols come, are thin adapters over use cases. Every method that touches a tenant's data takes
 // the principal first and acts only within its project; a foreign identifier looks exactly like an absent one.
 // Errors are *models.Error of the one error table; anything else is an internal error to the outside.
+//
+// A use case declares what it needs of the database (Store) and of the engine as interfaces, which package app fills. It imports no
+// other use case: what one needs of another is an interface or a function in its Config.
 package service
 
 import (
@@ -29,7 +42,7 @@ func Authorize(p models.Principal, right models.Right) error {
 		return models.Errorf(models.InsufficientRole, "This is for operators of the server.")
 	}
 	if p.UserID != "" && p.ProjectID != "" {
-		return insufficientRole(p.Role, right)
+		return InsufficientRole(p.Role, right)
 	}
 	scope := models.ScopeOf(right)
 	e := models.Errorf(models.InsufficientScope, "This call needs an API key with the scope %q.", string(scope))
@@ -37,8 +50,8 @@ func Authorize(p models.Principal, right models.Right) error {
 	return e
 }
 
-// insufficientRole is the error of a user whose role lacks a right.
-func insufficientRole(has models.Role, right models.Right) error {
+// InsufficientRole is the error of a user whose role lacks a right.
+func InsufficientRole(has models.Role, right models.Right) error {
 	least := models.LeastRole(right)
 	e := models.Errorf(models.InsufficientRole, "You are %s of this project; this takes the role %q.", article(has), string(least))
 	if least == models.RoleMember {
@@ -56,8 +69,8 @@ func article(r models.Role) string {
 	return "a " + string(r)
 }
 
-// authorizeJob refuses principals that may not submit jobs of a kind: InsufficientScope, InsufficientRole.
-func authorizeJob(p models.Principal, kind models.JobKind) error {
+// AuthorizeJob refuses principals that may not submit jobs of a kind: InsufficientScope, InsufficientRole.
+func AuthorizeJob(p models.Principal, kind models.JobKind) error {
 	for _, right := range jobs.KindOf(kind).Rights {
 		if err := Authorize(p, right); err != nil {
 			return err
