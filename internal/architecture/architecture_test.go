@@ -155,6 +155,76 @@ func TestImportsRunOneWay(t *testing.T) {
 	}
 }
 
+// TestUseCasesStandAlone: the packages of internal/service share what lies in internal/service itself and in validate, and nothing else
+// of each other's: what one use case needs of another it takes as an interface or a function.
+func TestUseCasesStandAlone(t *testing.T) {
+	t.Parallel()
+	const of = module + "/internal/service"
+	shared := []string{of, of + "/validate"}
+	cases := 0
+	for _, p := range list(t) {
+		if !under(p.ImportPath, "internal/service") {
+			continue
+		}
+		if !slices.Contains(shared, p.ImportPath) {
+			cases++
+		}
+		for _, imp := range append(append(p.Imports, p.TestImports...), p.XTestImports...) {
+			switch {
+			case !under(imp, "internal/service") || imp == p.ImportPath:
+			case slices.Contains(shared, p.ImportPath):
+				t.Errorf("%s imports %s: what use cases share knows none of them", p.ImportPath, imp)
+			case !slices.Contains(shared, imp):
+				t.Errorf("%s imports %s: take what it needs of it as an interface", p.ImportPath, imp)
+			}
+		}
+	}
+	if cases < 5 {
+		t.Errorf("there are only %d use cases", cases)
+	}
+}
+
+// TestUseCasesNameWhatTheyNeedOfTheDatabase: no use case takes the whole store; it declares what it calls, and holds the store to that.
+func TestUseCasesNameWhatTheyNeedOfTheDatabase(t *testing.T) {
+	t.Parallel()
+	held := 0
+	err := filepath.WalkDir("../service", func(path string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
+		if err != nil {
+			return err
+		}
+		guards := map[ast.Node]bool{}
+		ast.Inspect(file, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.ValueSpec: // var _ Store = (*store.Store)(nil)
+				if len(n.Names) == 1 && n.Names[0].Name == "_" {
+					ast.Inspect(n, func(in ast.Node) bool { guards[in] = true; return true })
+				}
+			case *ast.SelectorExpr:
+				if x, ok := n.X.(*ast.Ident); !ok || x.Name != "store" || n.Sel.Name != "Store" {
+					return true
+				}
+				if guards[n] {
+					held++
+				} else {
+					t.Errorf("%s takes the whole store", path)
+				}
+			}
+			return true
+		})
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if held == 0 {
+		t.Error("nothing holds the store to what use cases need")
+	}
+}
+
 // core are the folders below the ways in. They know no transport: a new way in changes nothing here.
 var core = []string{"decoders", "eeg", "internal/service", "internal/store", "jobs", "models", "workers"}
 
