@@ -43,7 +43,7 @@ type SessionReader interface {
 	Samples(ctx context.Context, projectID, sessionID string, startMS, endMS *int64, ask models.Room) (models.SessionSamples, error)
 }
 
-// Config is what Decode is made of.
+// Config is what decoding stands on.
 type Config struct {
 	// Jobs accepts the jobs. Required.
 	Jobs Submitter

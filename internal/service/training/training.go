@@ -20,7 +20,7 @@ import (
 	"github.com/neurod/neurod/models"
 )
 
-// Scopes of Idempotency-Keys.
+// Operations are the scopes of Idempotency-Keys, beside the project.
 var (
 	OperationTrain     = jobs.KindOf(models.KindModelTrain).Operation
 	OperationCalibrate = jobs.KindOf(models.KindModelCalibrate).Operation
@@ -28,7 +28,7 @@ var (
 
 // Limits of what is trained on.
 const (
-	MaxTrainingSessions = 100
+	MaxSessions         = 100
 	maxTrainingEvents   = 256 // in the map of classes
 	maxTrainingClasses  = 64
 	maxModelName        = 128
@@ -248,9 +248,9 @@ func classNames(classes map[string]string) []string {
 func checkTrials(l models.LabelledTrials, wrong *validate.Fields) {
 	switch n := len(l.Sessions); {
 	case n == 0:
-		wrong.Add(models.At("sessions"), "required", "is required: 1 to %d sessions with events", MaxTrainingSessions)
-	case n > MaxTrainingSessions:
-		wrong.Add(models.At("sessions"), "too_many", "has %d sessions; at most %d are allowed", n, MaxTrainingSessions)
+		wrong.Add(models.At("sessions"), "required", "is required: 1 to %d sessions with events", MaxSessions)
+	case n > MaxSessions:
+		wrong.Add(models.At("sessions"), "too_many", "has %d sessions; at most %d are allowed", n, MaxSessions)
 	default:
 		seen := map[string]bool{}
 		for i, s := range l.Sessions {

@@ -36,7 +36,7 @@ var (
 	uiModeName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_-]{0,63}$`)
 )
 
-// Decode applies every rule that needs no decoder. The recording itself is checkPayload's.
+// Decode applies every rule that needs no decoder. The recording itself is judged by whoever reads it.
 func Decode(req *eeg.Request) Fields {
 	var f Fields
 	checkInput(&req.Input, &f)
