@@ -37,7 +37,7 @@ type Batch struct {
 	Raw     []byte           // or little-endian floats, sample-major, in the order of the session's channels
 	// Encoding of Raw: float32le or float64le. Defaults to float32le.
 	Encoding string
-	// Unit of the samples, one of models.UnitNames. They are kept in µV. Defaults to uV.
+	// Unit of the samples, one of eeg.Units. They are kept in µV. Defaults to uV.
 	Unit string
 }
 
