@@ -2,13 +2,13 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
-STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 VERSION ?= $(shell git describe --tags --exact-match 2>/dev/null)
 COMMIT ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null)$(shell test -z "$$(git status --porcelain 2>/dev/null | head -n 1)" || echo +dirty)
 BUILD := github.com/neurod/neurod/internal/build
 export NEUROD_EEG_DATA ?= $(abspath ../shared/eeg)
 
-.PHONY: help setup build run demo test test-science lint generate check-generated golden models evaluate results chaos hostile bench clean
+.PHONY: help setup build run demo test lint cross generate check-generated golden models evaluate results chaos hostile bench clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -29,10 +29,13 @@ demo: build ## Decode one recording of each paradigm through a fresh embedded se
 test: setup ## Run every test: race detector, real PostgreSQL and Redis, embedded pair, real recordings where found
 	@tools/test.sh
 
-lint: ## gofmt, go vet, staticcheck
+lint: ## gofmt, and the linters of .golangci.yml with the reasons of their exceptions
 	@out=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$out" ]; then echo "gofmt: $$out"; exit 1; fi
-	go vet ./...
-	go run $(STATICCHECK) ./...
+	go run $(GOLANGCI) run ./...
+
+cross: ## Build for linux, darwin and windows on amd64 and arm64
+	@for target in linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64; do \
+		echo "build $$target"; CGO_ENABLED=0 GOOS=$${target%/*} GOARCH=$${target#*/} go build ./... || exit 1; done
 
 generate: ## Write the generated reference pages
 	go run ./tools/docgen

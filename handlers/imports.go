@@ -201,7 +201,7 @@ type formFile struct{ part *multipart.Part }
 
 func (f formFile) Read(p []byte) (int, error) {
 	n, err := f.part.Read(p)
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		err = formFault(err)
 	}
 	return n, err

@@ -3,6 +3,7 @@ package handlers
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"strconv"
 
 	"github.com/neurod/neurod/eeg"
@@ -146,7 +147,7 @@ func (p *numbers) number() (float64, bool) {
 		return 0, false
 	}
 	v, err := strconv.ParseFloat(string(p.b[start:p.at]), 64)
-	if ne, is := err.(*strconv.NumError); err != nil && (!is || ne.Err != strconv.ErrRange) {
+	if err != nil && !errors.Is(err, strconv.ErrRange) {
 		return 0, false
 	}
 	return v, true

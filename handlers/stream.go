@@ -184,7 +184,7 @@ func (a *API) ws(c *gin.Context) {
 		cancel(err)
 	}()
 	defer func() {
-		conn.CloseNow() // does nothing after Close
+		_ = conn.CloseNow() // does nothing after Close
 		<-reading
 	}()
 	pinged := time.Now()

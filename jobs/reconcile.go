@@ -120,7 +120,7 @@ func (r *reconciler) refill(ctx context.Context) error {
 	l, lost, err := r.look(ctx)
 	r.redisAnswered(err)
 	if err != nil {
-		return nil // logged once, when Redis went away
+		return nil //nolint:nilerr // logged once, when Redis went away
 	}
 	if lost {
 		n, err := r.store.MakeDue(ctx, nil)

@@ -18,9 +18,9 @@ func LiveMontage(found *Models) func(ctx context.Context, ses models.Session) er
 	return func(ctx context.Context, ses models.Session) error {
 		cat, err := found.For(ctx, ses.ProjectID, ses.Decode.Model)
 		if err != nil {
-			return nil // a model that cannot be read now is told with the decodes
+			return nil //nolint:nilerr // a model that cannot be read now is told with the decodes
 		}
-		q := catalog.Query{Model: ses.Decode.Model, Paradigm: decoders.Paradigm(ses.Decode.Paradigm), Channels: ses.Channels, Rate: ses.SampleRateHz}
+		q := catalog.Query{Model: ses.Decode.Model, Paradigm: ses.Decode.Paradigm, Channels: ses.Channels, Rate: ses.SampleRateHz}
 		if q.Model == "" && q.Paradigm == decoders.Auto {
 			q.Paradigm = decoders.SSVEP // the targets are declared
 		}

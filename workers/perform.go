@@ -73,7 +73,7 @@ func (s *Server) perform(queue, named string) error {
 			continue
 		case <-done:
 			done = nil
-			if context.Cause(ctx) == ErrDeadline {
+			if errors.Is(context.Cause(ctx), ErrDeadline) {
 				// The client need not wait until the handler listens.
 				settled = s.settle(ctx, c, outcome{err: ErrDeadline}, log)
 			}
@@ -155,7 +155,7 @@ func (s *Server) settle(ctx context.Context, c *store.Claimed, out outcome, log 
 	var known *models.Error
 	cause := context.Cause(ctx)
 	switch {
-	case cause == ErrCanceled || cause == ErrLeaseLost:
+	case errors.Is(cause, ErrCanceled) || errors.Is(cause, ErrLeaseLost):
 		log.Info("the job was taken away", "cause", cause)
 		return true
 	case out.err == nil:
@@ -168,11 +168,11 @@ func (s *Server) settle(ctx context.Context, c *store.Claimed, out outcome, log 
 		f.ErrorDetails, f.Diagnostics = details(known.Details), out.result.Diagnostics
 	case errors.As(out.err, new(panicked)), errors.As(out.err, &deep):
 		fail(models.Internal, "")
-	case cause == ErrDeadline:
+	case errors.Is(cause, ErrDeadline):
 		fail(models.DeadlineExceeded, "")
 		f.ErrorDetails = details(map[string]any{"deadline_seconds": s.engine.KindOf(c.Job.Kind).Deadline.Seconds()})
 		log.Warn("the job ran longer than it may")
-	case cause == ErrStopping:
+	case errors.Is(cause, ErrStopping):
 		return s.store(ctx, log, "hand back", func() (bool, error) { return s.engine.HandBack(context.Background(), s.owner, c) })
 	case c.Job.Attempts < s.engine.KindOf(c.Job.Kind).MaxAttempts:
 		log.Warn("a passing fault; the job is tried again", "error", out.err)
@@ -199,7 +199,7 @@ func (s *Server) store(ctx context.Context, log *slog.Logger, what string, write
 			return true
 		}
 		log.Warn("could not "+what+" a job", "error", err)
-		if cause := context.Cause(ctx); cause == ErrCanceled || cause == ErrLeaseLost || time.Now().After(giveUp) {
+		if cause := context.Cause(ctx); errors.Is(cause, ErrCanceled) || errors.Is(cause, ErrLeaseLost) || time.Now().After(giveUp) {
 			return false // it comes back when the lease ends
 		}
 		time.Sleep(wait)

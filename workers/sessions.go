@@ -96,6 +96,8 @@ func SessionWindows(db SessionStore, found *Models, notify func(sessionID string
 }
 
 // round computes what the batches that wait make complete, and returns what is left to be written when write has had the rest.
+//
+//nolint:gocyclo // one round reads, computes and commits; its order is its promise
 func (p *windowers) round(ctx context.Context, task *Task, db SessionStore, work store.Work, clips *liveClips, write func(store.WindowCommit) error) (store.WindowCommit, error) {
 	ses := work.Session
 	c := store.WindowCommit{ProjectID: ses.ProjectID, SessionID: ses.ID, SeenCount: ses.SeenCount}

@@ -359,7 +359,7 @@ func (w *trainingRun) version(m *training.Model, l models.LabelledTrials, parent
 // output tells of the model that is stored. An earlier attempt may have stored it: the same trials make the same model, under
 // its version.
 func (w *trainingRun) output(stored models.ProjectModel, report trialReport) (*trainingOutput, error) {
-	out := &trainingOutput{Model: stored.Ref(), Name: stored.Name, Version: stored.Version, Paradigm: decoders.Paradigm(stored.Paradigm),
+	out := &trainingOutput{Model: stored.Ref(), Name: stored.Name, Version: stored.Version, Paradigm: stored.Paradigm,
 		Pipeline: stored.Pipeline, Classes: stored.Info.Classes, Channels: stored.Info.Channels, RateHz: stored.Info.RateHz, Trials: report,
 		SHA256: stored.SHA256, SizeBytes: stored.Size}
 	if err := json.Unmarshal(stored.Info.Card, &out.Card); err != nil {

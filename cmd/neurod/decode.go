@@ -65,6 +65,8 @@ type decoded struct {
 }
 
 // Run decodes the recordings and prints the answers. One that cannot be decoded does not end the others; the status tells.
+//
+//nolint:gocyclo // one guard for each flag that does not go with another
 func (c decodeCmd) Run(ctx context.Context) error {
 	switch {
 	case c.JSON && c.CSV:

@@ -85,7 +85,7 @@ func (q Query) single(v *vocabulary, events []decoders.Event, index []int) []Tri
 	var trials []Trial
 	for _, i := range index {
 		e := events[i]
-		class := ""
+		var class string
 		switch p := plain(e.Label); {
 		case len(q.Targets) == len(events) && q.Targets[i]:
 			class = Target

@@ -86,9 +86,7 @@ func clip(s synthetic.Session, from, seconds float64) (*eeg.Request, []byte) {
 	}
 	if len(s.Stimulus.Targets)+len(s.Stimulus.Matrix) > 0 {
 		req.Input.Stimulus = &eeg.Stimulus{Matrix: s.Stimulus.Matrix}
-		for _, target := range s.Stimulus.Targets {
-			req.Input.Stimulus.Targets = append(req.Input.Stimulus.Targets, eeg.Target{Label: target.Label, Frequency: target.Frequency, Phase: target.Phase})
-		}
+		req.Input.Stimulus.Targets = append(req.Input.Stimulus.Targets, s.Stimulus.Targets...)
 	}
 	return req, raw(mat.DenseCopyOf(s.Data.Slice(0, rows, a, b)))
 }

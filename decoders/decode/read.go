@@ -98,6 +98,8 @@ func (l *loaded) explain(err error) error {
 }
 
 // fromRecording picks the signal of a recording that a request asks for.
+//
+//nolint:gocyclo // one guard for each thing that a request may say beside what its file says
 func fromRecording(in *eeg.Input, rec *recording.Recording) (*loaded, error) {
 	l := &loaded{format: string(rec.Format), warnings: rec.Warnings}
 	if in.SampleRate > 0 {

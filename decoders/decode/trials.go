@@ -168,6 +168,8 @@ func (t *trialed) stretch(sig decoders.Signal, i int) (lo, hi int) {
 }
 
 // each decodes every trial, and returns the first that has an answer; -1 where none has.
+//
+//nolint:gocyclo // one exit for each way in which a trial gives no answer
 func (t *trialed) each(ctx context.Context, req *eeg.Request, choice *catalog.Choice, in *decoders.Input, l *loaded, opt Options) ([]eeg.TrialAnswer, *eeg.TrialsSummary, int, error) {
 	var list []eeg.TrialAnswer
 	most := opt.MostTrials

@@ -171,7 +171,7 @@ func checkMontage(ctx context.Context, c Case) error {
 	_, err := decode(ctx, c.Decoder, missing)
 	var e *decoders.Error
 	if !errors.As(err, &e) || e.Code != decoders.CodeMontageMismatch {
-		return fmt.Errorf("without %s: %v, want %s", info.Channels[0], err, decoders.CodeMontageMismatch)
+		return fmt.Errorf("without %s: %w, want %s", info.Channels[0], err, decoders.CodeMontageMismatch)
 	}
 	return CheckError(err)
 }
@@ -210,7 +210,7 @@ func checkTooShort(ctx context.Context, c Case, info decoders.Info) error {
 	_, err := decode(ctx, c.Decoder, in)
 	var e *decoders.Error
 	if !errors.As(err, &e) || e.Code != decoders.CodePayloadTooShort {
-		return fmt.Errorf("MinSamples-1 samples: %v, want %s", err, decoders.CodePayloadTooShort)
+		return fmt.Errorf("MinSamples-1 samples: %w, want %s", err, decoders.CodePayloadTooShort)
 	}
 	if err := CheckError(err); err != nil {
 		return err

@@ -1,6 +1,7 @@
 package features
 
 import (
+	"errors"
 	"strconv"
 
 	"gonum.org/v1/gonum/mat"
@@ -155,8 +156,8 @@ func eachWindow(e *Extractor, data *mat.Dense, f func(*mat.Dense) error) error {
 
 // offset corrects the sample number of an error found inside a window that starts at the given sample.
 func offset(err error, from int) error {
-	de, ok := err.(*decoders.Error)
-	if !ok {
+	var de *decoders.Error
+	if !errors.As(err, &de) {
 		return err
 	}
 	if i, ok := de.Details["sample"].(int); ok {

@@ -89,6 +89,8 @@ func CrossSubject() Config {
 }
 
 // parseConfig reads options over the pipeline's defaults and checks them against the rate in Hz.
+//
+//nolint:gocyclo // one guard for each option
 func parseConfig(pipeline string, raw json.RawMessage, rate float64) (Config, error) {
 	cfg := DefaultConfig()
 	if pipeline == FBCSPName {

@@ -59,6 +59,8 @@ func CrossSubject() Config {
 }
 
 // parseConfig reads options over the defaults of a pipeline and checks them.
+//
+//nolint:gocyclo // one guard for each option
 func parseConfig(raw json.RawMessage, pipeline string) (Config, error) {
 	cfg := DefaultConfig()
 	switch pipeline {

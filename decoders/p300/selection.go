@@ -27,6 +27,8 @@ type selection struct {
 }
 
 // newSelection reads a stimulus. Errors are invalid_stimulus.
+//
+//nolint:gocyclo // one guard for each thing that can be wrong with a stimulus
 func newSelection(in *decoders.Input) (*selection, error) {
 	st := in.Stimulus
 	s := &selection{lit: map[int][]int{}}

@@ -28,6 +28,8 @@ type Responses struct {
 // (DᵀD)⁻¹DᵀX. DᵀX are the sums of the epochs of each kind, and DᵀD counts how often two flashes lie so many bins apart;
 // so the epochs and their onsets are enough. binRate is the bins a second. Where all flashes of a run have the same
 // onset it is unknown, and the estimates are means.
+//
+//nolint:gocyclo // the normal equations of overlapping responses, filled block by block
 func Evoked(epochs []Epoch, binRate float64) (*Responses, error) {
 	if len(epochs) == 0 {
 		return nil, fmt.Errorf("evoked: no epochs")

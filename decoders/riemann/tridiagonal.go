@@ -25,6 +25,8 @@ const sweepsPerValue = 30
 // diagonal, e the n-1 beside it, z (n × n) the orthogonal matrix that made it so. It is the implicit QL or QR iteration
 // with Wilkinson's shift (Golub and Van Loan, section 8.3; dsteqr of LAPACK). work holds 2n numbers. It returns false where
 // the iteration does not converge, and handled false where the numbers are so small or large that they must be scaled first.
+//
+//nolint:gocyclo // the implicit QL and QR sweeps of LAPACK dsteqr, which share their state
 func tridiagonal(d, e, z, work []float64) (ok, handled bool) {
 	const eps2 = machineEps * machineEps
 	n := len(d)
@@ -93,7 +95,8 @@ func tridiagonal(d, e, z, work []float64) (ok, handled bool) {
 				p := d[l]
 				g := (d[l+1] - p) / (2 * e[l])
 				g = d[m] - p + e[l]/(g+math.Copysign(lapack.Dlapy2(g, 1), g))
-				sn, cs, r := 1.0, 1.0, 0.0
+				sn, cs := 1.0, 1.0
+				var r float64
 				p = 0
 				for i := m - 1; i >= l; i-- {
 					f, b := sn*e[i], cs*e[i]
@@ -141,7 +144,8 @@ func tridiagonal(d, e, z, work []float64) (ok, handled bool) {
 				p := d[l]
 				g := (d[l-1] - p) / (2 * e[l-1])
 				g = d[m] - p + e[l-1]/(g+math.Copysign(lapack.Dlapy2(g, 1), g))
-				sn, cs, r := 1.0, 1.0, 0.0
+				sn, cs := 1.0, 1.0
+				var r float64
 				p = 0
 				for i := m; i < l; i++ {
 					f, b := sn*e[i], cs*e[i]

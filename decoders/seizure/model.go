@@ -66,6 +66,8 @@ func (pipeline) Paradigm() decoders.Paradigm { return decoders.Seizure }
 const minTrials = 4
 
 // Train fits the model.
+//
+//nolint:gocyclo // one guard for each thing that can be wrong with a data set
 func (p pipeline) Train(ctx context.Context, ds *decoders.Dataset, config json.RawMessage) (decoders.Trained, error) {
 	cfg, err := parseModelConfig(config)
 	if err != nil {

@@ -107,6 +107,8 @@ func incompatible(format string, args ...any) error {
 var hertz = regexp.MustCompile(`(?i)(\d+(?:\.\d+)?)\s*hz\b`)
 
 // parseTrainConfig reads options over the defaults and checks them against the classes and the rate in Hz.
+//
+//nolint:gocyclo // one guard for each option
 func parseTrainConfig(raw json.RawMessage, classes []string, rate float64) (TrainConfig, error) {
 	cfg := DefaultTrainConfig()
 	if err := stored.Options(raw, &cfg); err != nil {

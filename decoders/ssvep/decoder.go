@@ -69,6 +69,8 @@ type Decoder struct {
 var _ decoders.Decoder = (*Decoder)(nil)
 
 // New returns a decoder. It refuses an unknown method and options out of range.
+//
+//nolint:gocyclo // one guard for each option
 func New(cfg Config) (*Decoder, error) {
 	if cfg.Method == "" {
 		cfg.Method = FBCCA
@@ -512,6 +514,8 @@ func (d *Decoder) broadBand(a *analysis, rate float64) (lo, hi float64) {
 }
 
 // score fills the scores of all targets.
+//
+//nolint:gocyclo // one pass over bands and targets for each method, which share their workspace
 func (d *Decoder) score(ctx context.Context, ws *workspace, in *decoders.Input, a *analysis) error {
 	frequencies := make([]float64, len(a.targets))
 	for i, t := range a.targets {

@@ -38,6 +38,8 @@ const RestLabel = "rest"
 //
 // at Oz, spread by 30°, over an open-eyes alpha rhythm. Harmonics beyond 0.45 of the rate are left out. An event's code is the
 // target's index + 1, 0 for rest; its label is the target's label, or else its frequency. Stimulus.Targets is set.
+//
+//nolint:gocyclo // one guard for each option
 func SSVEP(cfg Config, fl FlickerConfig) (Session, error) {
 	if len(fl.Targets) == 0 {
 		for _, f := range []float64{8, 10, 12, 15} {

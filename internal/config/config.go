@@ -203,6 +203,8 @@ func Load(environ []string) (Config, error) {
 }
 
 // finish fills in what depends on other settings and checks the whole.
+//
+//nolint:gocyclo // one guard for each setting
 func (c Config) finish() (Config, error) {
 	var errs []error
 	wrong := func(name, format string, args ...any) {

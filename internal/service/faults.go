@@ -22,7 +22,7 @@ func Unavailable(err error) error {
 const fullRetry = 30 * time.Second
 
 // StorageFull is the error of a call that the database had no room for.
-func StorageFull(err error) error {
+func StorageFull(err error) *models.Error {
 	e := models.NewError(models.StorageFull).Wrap(err)
 	e.RetryAfter = fullRetry
 	return e

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -240,7 +241,7 @@ func (s *Store) CommitImport(ctx context.Context, r ImportRound) error {
 				return err
 			}
 		}
-		if err := addMarks(tx, r.SessionID, r.Marks, maxMarks); err != nil && err != ErrTooManyEvents {
+		if err := addMarks(tx, r.SessionID, r.Marks, maxMarks); err != nil && !errors.Is(err, ErrTooManyEvents) {
 			return err
 		}
 		return one(tx.Model(&sessionRow{}).Where("id = ?", ses.ID).Updates(map[string]any{"sample_count": ses.SampleCount,

@@ -89,6 +89,8 @@ type NewModel struct {
 // PutModel stores a version and makes it the active one of its name. A file that is there already is returned as it is kept,
 // and fresh is false; so is the model that an earlier attempt of its job stored, whatever its version. Errors: ErrDuplicate where
 // the version is another file, ErrVersion, ErrSessionGone, ErrTooMany, ErrTooManyModels, ErrFenced where the attempt no longer holds its job.
+//
+//nolint:gocyclo // one transaction: versions, sources, bounds and the file stand or fall together
 func (s *Store) PutModel(ctx context.Context, n NewModel) (out models.ProjectModel, fresh bool, err error) {
 	m := n.Model
 	info, err := json.Marshal(m.Info)

@@ -189,7 +189,7 @@ type liteRows struct {
 // Next implements [driver.Rows].
 func (r *liteRows) Next(dest []driver.Value) error {
 	err := r.bareRows.Next(dest)
-	r.failed = r.failed || err != nil && err != io.EOF
+	r.failed = r.failed || err != nil && !errors.Is(err, io.EOF)
 	return err
 }
 

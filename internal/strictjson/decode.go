@@ -44,6 +44,8 @@ func Decode(b []byte, dst any) []Mismatch {
 var unmarshaler = reflect.TypeFor[json.Unmarshaler]()
 
 // diagnose collects the values of b that do not fit type t.
+//
+//nolint:gocyclo // one case for each kind of value
 func diagnose(b []byte, t reflect.Type, path models.Path, found *[]Mismatch) {
 	b = bytes.TrimSpace(b)
 	if len(*found) >= maxMismatches || len(b) == 0 || bytes.Equal(b, []byte("null")) {

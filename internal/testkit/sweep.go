@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"io"
 	"testing"
@@ -166,7 +167,7 @@ func SweepRedis(t testing.TB, c redis.UniversalClient, visit func(key string, va
 		default:
 			t.Fatalf("redis %s: the sweep cannot read a %s", key, kind)
 		}
-		if err != redis.Nil { // expired meanwhile
+		if !errors.Is(err, redis.Nil) { // expired meanwhile
 			fail(key, err)
 		}
 		for _, v := range values {

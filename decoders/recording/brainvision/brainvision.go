@@ -124,6 +124,7 @@ func ini(r io.Reader, visit func(section, key, value string) error) error {
 	return nil
 }
 
+//nolint:gocyclo // one case for each key of the header
 func readHeader(r io.Reader) (*header, error) {
 	b, err := recording.ReadLimited(r, recording.MostHeader, BrainVision)
 	if err != nil {
@@ -223,6 +224,7 @@ func (c *channel) parse(value string) error {
 	return nil
 }
 
+//nolint:gocyclo // one case for each binary format and orientation
 func (h *header) readSamples(r io.ReaderAt, size int64, rec *recording.Recording) error {
 	var width int
 	var value func(b []byte) float64
@@ -318,7 +320,7 @@ func readMarkers(r io.Reader, rate float64, rec *recording.Recording) error {
 		position, err := strconv.ParseFloat(strings.TrimSpace(f[2]), 64)
 		if err != nil || math.IsNaN(position) || math.IsInf(position, 0) {
 			bad++
-			return nil
+			return nil //nolint:nilerr // counted, and told with the others
 		}
 		if kind == "New Segment" {
 			segments++

@@ -579,6 +579,8 @@ func (c *Rows) row(i int) {
 }
 
 // missing returns how many samples are missing before row i.
+//
+//nolint:gocyclo // one case for each pair of clocks that agree or do not
 func (c *Rows) missing(i int) int64 {
 	r := &c.rows[i]
 	counted := r.step - 1
@@ -675,6 +677,8 @@ type Told struct {
 }
 
 // Finish judges the last rows. ok is false where nothing tells the rate.
+//
+//nolint:gocyclo // what the clocks found is told in one place, one warning for each kind
 func (c *Rows) Finish(rec *recording.Recording) (out Told, ok bool) {
 	if !c.begun {
 		c.begin()

@@ -260,7 +260,7 @@ func readHeader(src *recording.Source, size int64, format recording.Format, rec 
 	if err != nil {
 		return nil, err
 	}
-	if err := src.Hold(int64(count)*recording.SignalMemory, format, "signals"); err != nil {
+	if err := src.Hold(count*recording.SignalMemory, format, "signals"); err != nil {
 		return nil, err
 	}
 	if err := h.readSignals(body, count, format, rec); err != nil {

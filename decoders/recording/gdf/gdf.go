@@ -35,6 +35,8 @@ var sampleTypes = map[uint32]sampleType{
 }
 
 // scaled appends gain × value + offset for each of the samples in b.
+//
+//nolint:gocyclo // one case for each type of sample
 func (t sampleType) scaled(dst []float64, b []byte, gain, offset float64) []float64 {
 	le := binary.LittleEndian
 	switch t.code {

@@ -42,7 +42,7 @@ func files(fsys fs.FS, name string) (rec *recording.Recording, mine bool, err er
 		return nil, false, nil
 	}
 	if _, err := fs.Stat(fsys, stem+".json"); err != nil {
-		return nil, false, nil
+		return nil, false, nil //nolint:nilerr // without a header it is not this reader's
 	}
 	rec, err = open(fsys, stem, name)
 	return rec, true, err
@@ -131,6 +131,8 @@ func ReadBuffer(header io.Reader, data io.ReaderAt, size int64, events io.Reader
 }
 
 // readEventTable reads events as CSV with named columns. The column sample is exact where onset_s may be rounded.
+//
+//nolint:gocyclo // one guard for each thing that can be wrong with a line
 func readEventTable(r *recording.Recording, src io.Reader, rate float64) error {
 	b, err := recording.ReadLimited(src, recording.MostEvents*32, r.Format)
 	if err != nil {

@@ -17,6 +17,8 @@ import (
 // A file is known by its first bytes. Another encoding is named where a share of the values cannot be of EEG as the caller reads
 // them, or they lie wildly apart, and all can be as the other reads them. float64 values that are whole numbers are told by their lower halves, which
 // are all 0: every second float32 is 0, and the others lie near 2.
+//
+//nolint:gocyclo // one test for each thing that bytes can look like
 func Resembles(b []byte, enc eeg.Encoding, channels int) string {
 	if f := fileOf(b); f != "" {
 		return f

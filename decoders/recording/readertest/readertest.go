@@ -253,6 +253,8 @@ func SameReading(t testing.TB, name string, file []byte, pieces ...int) {
 }
 
 // sameAs compares what a stream gave with what Open has.
+//
+//nolint:gocyclo // one comparison for each field of a recording
 func sameAs(t testing.TB, name string, file []byte, want *recording.Recording, wantErr error, got *recording.Recording, err error) {
 	t.Helper()
 	format := formats.Sniff(name, file[:min(len(file), 4096)])

@@ -87,6 +87,8 @@ type textMark struct {
 }
 
 // readWhole reads a text format into memory.
+//
+//nolint:gocyclo // one guard for each thing that can be wrong with a row
 func readWhole(format recording.Format, open openRows, src *recording.Source, name string) (*recording.Recording, error) {
 	rec := &recording.Recording{Format: format}
 	rows, err := open(newLineReader(src, format), rec, name)

@@ -126,6 +126,8 @@ func (t *tableRows) next(r *row) error {
 }
 
 // row reads the cells of a line and tells whether they are a sample.
+//
+//nolint:gocyclo // one case for each role of a column
 func (t *tableRows) row(r *row, cells []string) bool {
 	if t.dialect.separator == "" || len(cells) != len(t.roles) {
 		cells = closed(cells, len(t.roles))
@@ -320,6 +322,8 @@ var brainFlowBoards = map[int]struct {
 }
 
 // guess finds what the columns of a table without names hold, by its first rows.
+//
+//nolint:gocyclo // one rule for each kind of column
 func (t *tableRows) guess(line string) []role {
 	const look = 64
 	rows := [][]float64{}

@@ -496,6 +496,8 @@ func cutTexts(b []byte, channels int) (string, []byte, bool) {
 }
 
 // build makes channels and events of the streams.
+//
+//nolint:gocyclo // one case for each kind of stream
 func (x *reader) build() error {
 	var waves []*stream
 	for _, id := range x.order {
@@ -608,6 +610,8 @@ func (s *stream) isMarker() bool {
 }
 
 // addChannels adds the channels of a stream from the common begin on.
+//
+//nolint:gocyclo // one case for each thing that a stream may leave out of its header
 func (x *reader) addChannels(s *stream, begin float64) {
 	shift := int(math.Round((begin - s.start) * s.eff))
 	n := len(s.stamps)

@@ -46,7 +46,7 @@ func (e *evaluator) adaptation(ctx context.Context, dataset, task string, people
 	}
 	all, err := datasets.Pick(all, adaptationChannels)
 	if err != nil {
-		return nil // another cap: nothing to measure
+		return nil //nolint:nilerr // another cap: nothing to measure
 	}
 	subjects := datasets.Subjects(all)
 	if distinct(subjects) < 2 {

@@ -66,6 +66,7 @@ type fit struct {
 // healthyMontage is the montage on which healthy people are tried, beside all of their electrodes.
 var healthyMontage = []string{"Fp1", "Fp2", "F7", "F8", "C3", "Cz", "C4", "T7", "T8", "P3", "P4", "O1", "O2"}
 
+//nolint:gocyclo // one case for each family of recordings and each row of the table
 func (f fit) folder(ctx context.Context, folder string, files []string) error {
 	var cost refusals
 	healthy := map[int]*verdicts{}

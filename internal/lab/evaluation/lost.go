@@ -159,7 +159,7 @@ func (e *evaluator) lostImagery(ctx context.Context, dataset, task string, peopl
 	}
 	all, err := datasets.Pick(all, lossMontage)
 	if err != nil {
-		return nil // another cap
+		return nil //nolint:nilerr // another cap: nothing to measure
 	}
 	folds, err := classify.GroupKFold(datasets.Subjects(all))
 	if err != nil || len(folds) < 2 {

@@ -628,6 +628,8 @@ func (a *Service) CreateKey(ctx context.Context, p models.Principal, projectID s
 }
 
 // check returns the key that is described, or an error that names every wrong field.
+//
+//nolint:gocyclo // one guard for each field
 func (a *Service) check(n NewKey, now time.Time) (models.APIKey, error) {
 	e := models.NewError(models.InvalidRequestBody)
 	wrong := func(path models.Path, code, format string, args ...any) {

@@ -38,7 +38,7 @@ func (d *decodes) add(in *eeg.Input, size int) {
 
 // admit refuses a call whose decodes would cost too much.
 func (d *decodes) admit(path models.Path) error {
-	limit := int64(eeg.MaxDecodeWork + eeg.DecodeWorkPerByte*d.sent)
+	limit := eeg.MaxDecodeWork + eeg.DecodeWorkPerByte*d.sent
 	if d.work <= limit {
 		return nil
 	}

@@ -57,7 +57,7 @@ func (s *Service) EraseUser(ctx context.Context, p models.Principal, externalUse
 	}
 	// On a full disk the job would try again and again while the caller waits.
 	if err := s.cfg.Store.Writable(ctx); store.IsFull(err) {
-		full := service.StorageFull(err).(*models.Error)
+		full := service.StorageFull(err)
 		full.Message = "The disk of the service is full. Nothing of the user can be reached; the deletion goes on when there is room."
 		return Erased{}, full
 	}

@@ -254,7 +254,7 @@ func (u *upload) receive(ctx context.Context, cfg Config, name string, file io.R
 				return ctx.Err()
 			}
 			n, err := fill(plain, buf)
-			end := err == io.EOF
+			end := errors.Is(err, io.EOF)
 			if err != nil && !end {
 				pw.CloseWithError(err)
 				return err
@@ -379,7 +379,7 @@ type gunzip struct{ r io.Reader }
 func (g gunzip) Read(p []byte) (int, error) {
 	n, err := g.r.Read(p)
 	var known *models.Error
-	if err != nil && err != io.EOF && !errors.As(err, &known) {
+	if err != nil && !errors.Is(err, io.EOF) && !errors.As(err, &known) {
 		err = models.Errorf(models.PayloadMalformed, "gzip: %v", err)
 	}
 	return n, err
@@ -514,6 +514,8 @@ func (s *Service) AddEvents(ctx context.Context, p models.Principal, id string, 
 }
 
 // placeEvents gives events their times and judges them.
+//
+//nolint:gocyclo // one guard for each thing that can be wrong with an event
 func placeEvents(ses models.Session, events []NewEvent, now time.Time) ([]models.SessionMark, error) {
 	var wrong validate.Fields
 	switch {

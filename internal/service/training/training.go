@@ -245,6 +245,8 @@ func classNames(classes map[string]string) []string {
 }
 
 // checkTrials judges what needs no database.
+//
+//nolint:gocyclo // one guard for each field
 func checkTrials(l models.LabelledTrials, wrong *validate.Fields) {
 	switch n := len(l.Sessions); {
 	case n == 0:

@@ -166,7 +166,7 @@ func (p *Process) waitReady(ctx context.Context, start time.Time, timeout time.D
 		select {
 		case <-tick.C:
 		case <-p.exited:
-			return fmt.Errorf("neurod ended before it was ready: %v", p.waitErr)
+			return fmt.Errorf("neurod ended before it was ready: %w", p.waitErr)
 		case <-ctx.Done():
 			return fmt.Errorf("neurod was not ready within %v", timeout)
 		}
