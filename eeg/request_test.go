@@ -116,7 +116,7 @@ func TestListsAgree(t *testing.T) {
 	}
 	for _, e := range eeg.FloatEncodings() {
 		if !e.Float() || !e.Bare() {
-			t.Errorf("%s is no float", e)
+			t.Errorf("%s is not a float", e)
 		}
 	}
 }

@@ -340,7 +340,7 @@ func TestForeignProjects(t *testing.T) {
 		if _, err := a.accounts.AuthenticateKey(context.Background(), key.text(t, "raw_key")); err != nil {
 			t.Errorf("eve has revoked ada's key: %v", err)
 		}
-		// A key is no credential for accounts, and neither is nothing.
+		// A key is not a credential for accounts, and neither is nothing.
 		for _, credential := range []string{key.text(t, "raw_key"), "eyJhbGciOiJub25lIn0.e30.", "x"} {
 			r := a.call(t, "GET", "/v1/projects", credential, "")
 			r.problem(t, 401, models.InvalidToken)

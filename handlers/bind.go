@@ -49,7 +49,7 @@ func decodeJSON(b []byte, dst any) error {
 	return validate(dst)
 }
 
-// jsonFault gives a text that is no JSON its place in the error table.
+// jsonFault gives a text that is not JSON its place in the error table.
 func jsonFault(b []byte, err error) error {
 	if len(b) == 0 {
 		return models.Errorf(models.InvalidRequestBody, "The request body is empty; this call takes a JSON object.")
@@ -96,7 +96,7 @@ func validate(dst any) error {
 	}
 	var wrong validator.ValidationErrors
 	if !errors.As(err, &wrong) {
-		return err // a programming mistake: dst is no struct
+		return err // a programming mistake: dst is not a struct
 	}
 	e := models.NewError(models.InvalidRequestBody)
 	for _, f := range wrong {

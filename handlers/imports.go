@@ -78,7 +78,7 @@ func (a *API) importSession(c *gin.Context) {
 	case kind == "multipart/form-data":
 		c.Request.Body = io.NopCloser(body)
 		if form.parts, err = c.Request.MultipartReader(); err != nil {
-			err = models.Errorf(models.InvalidRequestBody, "The body is no form: %v.", err)
+			err = models.Errorf(models.InvalidRequestBody, "The body is not a form: %v.", err)
 			break
 		}
 		if file, err = form.untilFile(); err == nil && file == nil {

@@ -80,7 +80,7 @@ type Query struct {
 	ProjectID string
 	States    []models.JobState // none for all
 	Kinds     []models.JobKind  // none for all
-	// ParentID selects the items of a batch, in their order. Without it jobs that are no items are listed, newest
+	// ParentID selects the items of a batch, in their order. Without it jobs that are not items are listed, newest
 	// first.
 	ParentID string
 	Limit    int    // Defaults to 20, at most 100

@@ -56,7 +56,7 @@ func TestEveryCodeHasItsRow(t *testing.T) {
 	}
 	for c := range models.ErrorTable {
 		if !codes[c] {
-			t.Errorf("%s is in the table and is no constant", c)
+			t.Errorf("%s is in the table and is not a constant", c)
 		}
 	}
 }
@@ -105,7 +105,7 @@ func TestStates(t *testing.T) {
 		}
 	}
 	if models.JobState("done").Valid() {
-		t.Error(`"done" is no state`)
+		t.Error(`"done" is not a state`)
 	}
 }
 
@@ -172,6 +172,6 @@ func TestScopes(t *testing.T) {
 		t.Error("only keys carry scopes")
 	}
 	if models.Scope("root").Valid() {
-		t.Error(`"root" is no scope`)
+		t.Error(`"root" is not a scope`)
 	}
 }

@@ -100,7 +100,7 @@ func (s *Step) UnmarshalJSON(b []byte) error {
 	var err error
 	s.indexed = true
 	if s.index, err = strconv.Atoi(string(b)); err != nil || s.index < 0 {
-		return fmt.Errorf("models: %s is no step of a path", b)
+		return fmt.Errorf("models: %s is not a step of a path", b)
 	}
 	return nil
 }

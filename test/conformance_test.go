@@ -168,7 +168,7 @@ func TestDocument(t *testing.T) {
 				t.Errorf("Location %q", got)
 			}
 
-			// The document's four bytes are no recording: the job says how much is needed.
+			// The document's four bytes are not a recording: the job says how much is needed.
 			for _, id := range []string{"req_pi_" + string(ids[1]), string(ids[1])} {
 				job := s.json(t, 200, "GET", "/api/v1/jobs/"+id+documentPoll, s.key, nil)
 				fault := job["error"].(object)

@@ -674,7 +674,7 @@ func TestImportRefusals(t *testing.T) {
 		if a := s.raw(t, "POST", "/v1/sessions/import", []string{auth, "Content-Type: " + kind}, body[:len(body)/2]); a.StatusCode != 400 {
 			t.Errorf("half a form: %d %s", a.StatusCode, a.body)
 		}
-		// A body that ends before its last chunk is no whole file, wherever it is cut.
+		// A body that ends before its last chunk is not a whole file, wherever it is cut.
 		conn, err := net.Dial("tcp", s.addr)
 		if err != nil {
 			t.Fatal(err)

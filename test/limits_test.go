@@ -94,7 +94,7 @@ func TestLimitHeadersOnEveryAnswer(t *testing.T) {
 			{name: "absent model", method: "GET", path: "/v1/models/x/versions/1/download", credential: s.key, status: 404, limit: 120},
 			{name: "event", method: "POST", path: "/v1/analytics/log", body: object{"api_key": s.key, "event_type": "error"}, status: 200, limit: 1000},
 			{name: "event without a type", method: "POST", path: "/v1/analytics/log", credential: s.key, body: `{}`, status: 400, limit: 1000},
-			{name: "event that is no JSON", method: "POST", path: "/v1/analytics/log", credential: s.key, body: `{`, status: 400, limit: 1000},
+			{name: "event that is not JSON", method: "POST", path: "/v1/analytics/log", credential: s.key, body: `{`, status: 400, limit: 1000},
 			{name: "event of nobody", method: "POST", path: "/v1/analytics/log", body: `{}`, status: 400, limit: 600},
 			{name: "validate", method: "POST", path: "/v1/auth/validate", body: object{"api_key": s.key}, status: 200, limit: 100},
 			{name: "validate nothing", method: "POST", path: "/v1/auth/validate", body: `{}`, status: 400, limit: 100},

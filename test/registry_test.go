@@ -155,7 +155,7 @@ func TestRegistryDocument(t *testing.T) {
 				want: `"name":"p300_binary_v1","version":"1.0.0","type":"RxGMM","paradigm":"p300",.*"requires_license":"research"`},
 			{statement: "its model for SSVEP", method: "GET", path: "/v1/models/list?paradigm=ssvep&api_key=" + research, status: 200, want: `"name":"ssvep_multiclass_v1","version":"1.0.0",.*"requires_license":"research"`},
 			{statement: "filter by type", method: "GET", path: "/v1/models/list?type=csp_lda&api_key=" + s.key, status: 200, want: `"type":"csp_lda"`},
-			{statement: "a type without models is no error", method: "GET", path: "/v1/models/list?type=none&api_key=" + s.key, status: 200, want: `^{"models":\[\],"total":0}$`},
+			{statement: "a type without models is not an error", method: "GET", path: "/v1/models/list?type=none&api_key=" + s.key, status: 200, want: `^{"models":\[\],"total":0}$`},
 			{statement: "MISSING_KEY, list", method: "GET", path: "/v1/models/list", status: 400, code: "MISSING_KEY"},
 			{statement: "INVALID_FORMAT, list", method: "GET", path: "/v1/models/list?api_key=nbci_live_your_key", status: 400, code: "INVALID_FORMAT"},
 			{statement: "INVALID_KEY, list", method: "GET", path: "/v1/models/list?api_key=" + auth.NewKey(), status: 401, code: "INVALID_KEY"},

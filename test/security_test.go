@@ -27,7 +27,7 @@ type right struct {
 	also  models.Scope // and this one
 	role  models.Role  // the least that a member of the project needs; every one above it will do
 	self  models.Role  // the least where the call is about oneself; "" where it is all the same
-	// absent is the code for who is no member. Defaults to project_not_found.
+	// absent is the code for who is not a member. Defaults to project_not_found.
 	absent string
 	body   string // {placeholders} are filled in
 	media  string // media type of the body, "" for JSON

@@ -38,7 +38,7 @@ func Decode(found *Models, db TrialStore) Handler {
 		var out *eeg.Result
 		var diagnostics *eeg.Diagnostics
 		err = task.compute(ctx, func() (err error) {
-			steps.last = time.Now() // waiting for a processor is no step of it
+			steps.last = time.Now() // waiting for a processor is not a step of it
 			out, diagnostics, err = decode.Run(ctx, req, task.Payload, cat, options)
 			return err
 		})

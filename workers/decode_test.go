@@ -115,7 +115,7 @@ func TestDecodeHandlerFaults(t *testing.T) {
 			t.Errorf("error %v", err)
 		}
 	})
-	t.Run("canceled is no fault of the data", func(t *testing.T) {
+	t.Run("canceled is not a fault of the data", func(t *testing.T) {
 		t.Parallel()
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()

@@ -146,7 +146,7 @@ func (c decodeCmd) check() error {
 		return fmt.Errorf("paradigm %w", unknownName("", c.Paradigm, paradigms))
 	}
 	if c.Rate < 0 || math.IsNaN(c.Rate) || math.IsInf(c.Rate, 0) {
-		return fmt.Errorf("--rate %v is no sampling rate in Hz", c.Rate)
+		return fmt.Errorf("--rate %v is not a sampling rate in Hz", c.Rate)
 	}
 	if c.Member != "" && !slices.ContainsFunc(c.Paths, func(p string) bool { st, err := os.Stat(p); return isZip(p) || err == nil && st.IsDir() }) {
 		return errors.New("--member names a recording inside a ZIP archive, and none is given")
@@ -293,12 +293,12 @@ func (c decodeCmd) request() (*eeg.Request, error) {
 		onset, code, ok := strings.Cut(e, ":")
 		s, err := strconv.ParseFloat(onset, 64)
 		if err != nil {
-			return nil, fmt.Errorf("event %q: the onset is no number of seconds", e)
+			return nil, fmt.Errorf("event %q: the onset is not a number of seconds", e)
 		}
 		event := eeg.Event{Onset: s} // a time alone is a cue that does not tell its class
 		if ok {
 			if event.Code, err = strconv.Atoi(code); err != nil {
-				return nil, fmt.Errorf("event %q: the code is no whole number", e)
+				return nil, fmt.Errorf("event %q: the code is not a whole number", e)
 			}
 		}
 		req.Input.Events = append(req.Input.Events, event)
@@ -314,7 +314,7 @@ func (c decodeCmd) request() (*eeg.Request, error) {
 		hz, label, _ := strings.Cut(t, ":")
 		f, err := strconv.ParseFloat(hz, 64)
 		if err != nil {
-			return nil, fmt.Errorf("target %q: the frequency is no number", t)
+			return nil, fmt.Errorf("target %q: the frequency is not a number", t)
 		}
 		req.Input.Stimulus.Targets = append(req.Input.Stimulus.Targets, eeg.Target{Label: label, Frequency: f})
 	}

@@ -9,7 +9,7 @@ import (
 	"github.com/schollz/progressbar/v3"
 )
 
-// bar shows on the terminal how far long work has come. Where the standard error output is no terminal it is silent.
+// bar shows on the terminal how far long work has come. Where the standard error output is not a terminal it is silent.
 type bar struct {
 	what string
 	view *progressbar.ProgressBar // nil: silent

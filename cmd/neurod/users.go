@@ -243,7 +243,7 @@ func (c usersOperatorCmd) Run(ctx context.Context) error {
 		if u.Operator {
 			fmt.Printf("%s is an operator of this server\n", u.Email)
 		} else {
-			fmt.Printf("%s is no operator of this server\n", u.Email)
+			fmt.Printf("%s is not an operator of this server\n", u.Email)
 		}
 		return nil
 	})
@@ -267,7 +267,7 @@ func (c usersRoleCmd) Run(ctx context.Context) error {
 			return err
 		}
 		if role == "" {
-			fmt.Printf("%s is no member of %s\n", u.Email, c.Project)
+			fmt.Printf("%s is not a member of %s\n", u.Email, c.Project)
 		} else {
 			fmt.Printf("%s is %s of %s\n", u.Email, role, c.Project)
 		}

@@ -195,7 +195,7 @@ func parseVersion(s string) []int {
 }
 
 // AddFS adds every model file in the root of fsys. Files that cannot be used are left out and named in the error;
-// the others are added all the same. A folder without model files is no error.
+// the others are added all the same. A folder without model files is not an error.
 func (c *Catalog) AddFS(fsys fs.FS, source eeg.ModelSource) (added int, err error) {
 	list, err := fs.Glob(fsys, "*"+Extension)
 	if err != nil {

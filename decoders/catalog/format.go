@@ -215,7 +215,7 @@ func Parse(b []byte) (*Model, error) {
 	}
 	var h header
 	if err := json.Unmarshal(body[prefixSize:prefixSize+int(size)], &h); err != nil {
-		return nil, malformed("the header is no JSON of a model: %v", err)
+		return nil, malformed("the header is not the JSON of a model: %v", err)
 	}
 	if err := h.check(); err != nil {
 		return nil, err

@@ -186,7 +186,7 @@ func TestLoadRefusesDamagedFiles(t *testing.T) {
 			binary.LittleEndian.PutUint64(b[12:], math.MaxUint64-3)
 			return seal(b)
 		}(), "claims"},
-		{"no JSON", build(`{"name":`, nil), "no JSON"},
+		{"no JSON", build(`{"name":`, nil), "not the JSON"},
 		{"no name", build(`{}`, nil), "name"},
 		{"unknown dtype", build(withArrays(`[{"name":"a","dtype":"object","shape":[1],"offset":128}]`), make([]byte, 300)), "dtype"},
 		{"array outside", build(withArrays(`[{"name":"a","dtype":"float64","shape":[1],"offset":6400}]`), make([]byte, 300)), "offset"},

@@ -343,7 +343,7 @@ func TestStratifiedFoldsPartitionAndKeepShares(t *testing.T) {
 			both := append(slices.Clone(f.Train), f.Test...)
 			slices.Sort(both)
 			if len(both) != len(labels) || both[0] != 0 || both[len(both)-1] != len(labels)-1 || len(slices.Compact(both)) != len(labels) {
-				t.Fatal("train and test are no partition")
+				t.Fatal("train and test are not a partition")
 			}
 		}
 		for i, n := range tested {
@@ -370,7 +370,7 @@ func TestShuffleSplitsPartition(t *testing.T) {
 			both := append(slices.Clone(f.Train), f.Test...)
 			slices.Sort(both)
 			if len(both) != samples || both[0] != 0 || both[samples-1] != samples-1 || len(slices.Compact(both)) != samples {
-				t.Fatal("train and test are no partition")
+				t.Fatal("train and test are not a partition")
 			}
 		}
 	})

@@ -37,7 +37,7 @@ const (
 // Assess says of every row of a signal what is wrong with it. The rules compare channels with each other, so they hold for any unit
 // and gain that all share; of a single channel only flat, clipped and line can be told. expected, where not nil, is the covariance that a
 // model expects of the first rows: where only two channels are alive that should covary and do not, both are noise, since nobody can say which. Rows with samples that
-// are no numbers are left to the decoders, which refuse them.
+// are not numbers are left to the decoders, which refuse them.
 func Assess(sig decoders.Signal, expected *mat.SymDense) []eeg.ChannelFault {
 	n := sig.Samples()
 	if n == 0 || !(sig.Rate > 0) || math.IsInf(sig.Rate, 0) {
@@ -349,7 +349,7 @@ func limitOf(k int, closest, near []float64, chance, expected float64) float64 {
 			others = append(others, closest[q]/near[q])
 		}
 	}
-	if len(others) == 1 { // the only other one is no measure of itself
+	if len(others) == 1 { // the only other one is not a measure of itself
 		if expected < 0.5 {
 			return 0
 		}

@@ -106,7 +106,7 @@ func TestCleanClipsHaveNoFault(t *testing.T) {
 		bad, channels := 0, 0
 		for seed := range uint64(40) {
 			sig := rest(t, montage, 250, 4, 1000+seed)
-			if seed%2 == 1 { // a blink and a contraction are no fault of an electrode
+			if seed%2 == 1 { // a blink and a contraction are not a fault of an electrode
 				for _, a := range []synthetic.Artifact{{Kind: synthetic.Blink, PeakUV: 150}, {Kind: synthetic.Muscle, SNR: 0}} {
 					if out, err := synthetic.Inject(sig, a); err == nil {
 						sig = out
@@ -142,7 +142,7 @@ func TestTwoChannels(t *testing.T) {
 	}
 }
 
-// TestAssessTakesAnything feeds shapes and numbers that are no EEG.
+// TestAssessTakesAnything feeds shapes and numbers that are not EEG.
 func TestAssessTakesAnything(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {

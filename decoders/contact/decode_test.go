@@ -222,7 +222,7 @@ func TestNoPipelineIsSurerForALostChannel(t *testing.T) {
 						t.Errorf("%s, %s: mean confidence %.4f, clean %.4f; sum of %d answers %.4f, of the same clips clean %.4f", s.name, fault.name, got.mean(), clean.mean(),
 							got.answered, got.among, got.clean)
 					}
-					p := float64(clean.right+1) / float64(clean.answered+2) // all right of so few is no certainty
+					p := float64(clean.right+1) / float64(clean.answered+2) // all right of so few is not a certainty
 					if chance := 2.6 * math.Sqrt(p*(1-p)*(1/float64(max(1, got.answered))+1/float64(clean.answered))); got.answered > 0 && got.accuracy() < p-chance-0.01 {
 						t.Errorf("%s, %s: %d of %d answers are right, clean %d of %d", s.name, fault.name, got.right, got.answered, clean.right, clean.answered)
 					}

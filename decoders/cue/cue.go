@@ -86,7 +86,7 @@ func (q Query) check() error {
 			continue
 		}
 		return decoders.Errorf(decoders.CodeModelIncompatible, map[string]any{"event": event, "class": class, "classes": classes},
-			"event %q is said to be %q, which is no class of the model; it has %s", event, class, strings.Join(classes, ", "))
+			"event %q is said to be %q, which is not a class of the model; it has %s", event, class, strings.Join(classes, ", "))
 	}
 	return nil
 }

@@ -5,7 +5,7 @@
 //
 //   - Motor imagery: the events that stand for a class of the model, and cues that do not tell theirs.
 //   - SSVEP: the starts of the flicker where the recording marks them, such as OpenViBE's 32779, each with what was announced
-//     before it; else the events named like a target; else every event that is no known mark of something else. A trial ends
+//     before it; else the events named like a target; else every event that is not a known mark of something else. A trial ends
 //     where the flicker stops or the next one is announced.
 //   - P300: trains of flashes with a pause between them, one train a selection. Flashes of which the recording tells that they
 //     were targets or not are each a trial where every trial is asked for.

@@ -136,7 +136,7 @@ func trains(events []decoders.Event, index []int) [][]int {
 	return out
 }
 
-// symbol returns the symbol that all target flashes of a train lit up, and none that was no target; "" where the recording does
+// symbol returns the symbol that all target flashes of a train lit up, and none that was not a target; "" where the recording does
 // not tell.
 func (q Query) symbol(events []decoders.Event, train []int) string {
 	lit := q.lit()

@@ -176,7 +176,7 @@ func TestFlickerIsFoundByAuto(t *testing.T) {
 }
 
 // TestImageryIsFoundByAuto takes the same trials with cues of movements, without any, and with flickers declared beside them:
-// electrodes over the motor cortex are no sign of imagery.
+// electrodes over the motor cortex are not a sign of imagery.
 func TestImageryIsFoundByAuto(t *testing.T) {
 	t.Parallel()
 	cat := trainedCatalog()

@@ -21,14 +21,14 @@ type fitness struct {
 	summary *features.Summary // nil where the recording is too short or too slow to say
 	low     bool              // most of it is too bad to be read, in the band that decoders read
 	units   *quality.Units    // what speaks against its unit
-	unit    string            // the unit that its file states, where that is no voltage
+	unit    string            // the unit that its file states, where that is not a voltage
 }
 
 func (f fitness) unfit() bool { return f.low || f.units != nil || f.unit != "" }
 
 const (
 	// ongoing is the amplitude of ongoing EEG, as the SD in µV. A clip that is called a discharge is judged as if it were as large: its
-	// spikes are no movement, and that it can be read package seizure has found.
+	// spikes are not a movement, and that it can be read package seizure has found.
 	ongoing = 30.0
 	// insideTimes is how many times as large EEG from inside the head may be. The largest of Bonn's set S has 630 µV, where bad contact
 	// begins at 90 on the scalp.
@@ -95,7 +95,7 @@ func (f fitness) flags() []eeg.Flag {
 	switch {
 	case f.unit != "":
 		w := intent.FlagOf(intent.FlagUnitsSuspect)
-		w.Message = fmt.Sprintf("The file states its samples in %q, which is no unit of voltage; EEG is read in microvolts, so nothing was decoded.", f.unit)
+		w.Message = fmt.Sprintf("The file states its samples in %q, which is not a unit of voltage; EEG is read in microvolts, so nothing was decoded.", f.unit)
 		flags = append(flags, w)
 	case f.units != nil:
 		w := intent.FlagOf(intent.FlagUnitsSuspect)

@@ -115,7 +115,7 @@ func TestBadInputTellsTheNumbers(t *testing.T) {
 		{"unknown layout", cyton + `,"layout":"zigzag"`, four, decoders.CodeUnsupportedFormat, "zigzag", nil},
 		{"unknown paradigm", strings.Replace(cyton, "ssvep", "telepathy", 1), four, decoders.CodeModelIncompatible, "telepathy", nil},
 		{"another type", strings.Replace(cyton, `"eeg"`, `"meg"`, 1), four, decoders.CodeUnsupportedFormat, "meg", nil},
-		{"samples are no EDF", `"type":"eeg","encoding":"edf","paradigm":"ssvep"`, four, "", "", nil},
+		{"samples are not EDF", `"type":"eeg","encoding":"edf","paradigm":"ssvep"`, four, "", "", nil},
 		{"empty BDF", `"type":"eeg","encoding":"bdf","paradigm":"ssvep"`, []byte{}, decoders.CodePayloadMalformed, "empty", nil},
 		{"unknown model", cyton + `,"model":"mind-reader"`, four, decoders.CodeModelNotFound, "mind-reader", map[string]any{"model": "mind-reader"}},
 		{"model of another paradigm", strings.Replace(cyton, "ssvep", "p300", 1) + `,"model":"ssvep-cca"`, four, decoders.CodeModelIncompatible, "ssvep-cca@1", nil},

@@ -34,7 +34,7 @@ type loaded struct {
 	// targets tells of each event whether it was a target; nil where the recording does not.
 	targets []bool
 	flags   []eeg.Flag
-	// strangeUnit is the unit that a file states for the channels, where it is no voltage.
+	// strangeUnit is the unit that a file states for the channels, where it is not a voltage.
 	strangeUnit string
 	// warnings are what the file's reader says was wrong with it, each with its place.
 	warnings []string
@@ -368,7 +368,7 @@ func stimulusOf(in *eeg.Input) (decoders.Stimulus, error) {
 		for key, symbols := range in.Stimulus.Flashes {
 			code, err := strconv.Atoi(strings.TrimSpace(key))
 			if err != nil {
-				return out, decoders.Errorf(decoders.CodeInvalidStimulus, map[string]any{"flash": key}, "flash code %q is no whole number", key)
+				return out, decoders.Errorf(decoders.CodeInvalidStimulus, map[string]any{"flash": key}, "flash code %q is not a whole number", key)
 			}
 			if _, twice := out.Flashes[code]; twice {
 				return out, decoders.Errorf(decoders.CodeInvalidStimulus, map[string]any{"flash": key}, "flash code %d occurs twice", code)

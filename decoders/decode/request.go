@@ -25,7 +25,7 @@ func dataOf(in *eeg.Input) ([]byte, error) {
 	s := strings.TrimRight(strings.NewReplacer("-", "+", "_", "/").Replace(in.Data), "=")
 	b, err := base64.RawStdEncoding.DecodeString(s)
 	if err != nil {
-		return nil, decoders.Errorf(decoders.CodePayloadMalformed, nil, "data is no base64: %v", err)
+		return nil, decoders.Errorf(decoders.CodePayloadMalformed, nil, "data is not base64: %v", err)
 	}
 	return b, nil
 }

@@ -19,7 +19,7 @@ import (
 
 const (
 	maxFlashSOA = 1.0  // s: slower stimuli are cues, not flashes
-	minFlashes  = 6    // two codes, three times each: fewer events that follow each other closely are no train of flashes
+	minFlashes  = 6    // two codes, three times each: fewer events that follow each other closely are not a train of flashes
 	maxP        = 0.01 // of the SSVEP surrogates, see package ssvep
 	// minAutoSeconds is the shortest clip that auto looks at: five periods of the slowest flicker in use.
 	minAutoSeconds = 1.0

@@ -205,7 +205,7 @@ func find(ctx context.Context, q *question, p *plan) (*finding, error) {
 	return f, nil
 }
 
-// checkValues refuses samples that are no EEG, in whichever channel.
+// checkValues refuses samples that are not EEG, in whichever channel.
 func checkValues(sig decoders.Signal) error {
 	rows, n := sig.Data.Dims()
 	all := make([]int, rows)

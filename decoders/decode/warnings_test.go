@@ -74,7 +74,7 @@ func TestPoorContactNamesElectrodes(t *testing.T) {
 	}
 }
 
-// TestRefusalsSayWhatTheReaderSawOfTheFile: samples beyond the range that a header states are no samples, and whoever is refused for them
+// TestRefusalsSayWhatTheReaderSawOfTheFile: samples beyond the range that a header states are not samples, and whoever is refused for them
 // learns it, with how many there are and where they end.
 func TestRefusalsSayWhatTheReaderSawOfTheFile(t *testing.T) {
 	t.Parallel()

@@ -83,7 +83,7 @@ func NewResampler(from, to float64) (*Resampler, error) {
 	}
 	up, down := rational(to/from, 1e-6)
 	if up < 1 || up > maxFactor || down > maxFactor {
-		return nil, paramErrorf("resampling from %v Hz to %v Hz: the ratio is no fraction of numbers up to %d", from, to, maxFactor)
+		return nil, paramErrorf("resampling from %v Hz to %v Hz: the ratio is not a fraction of numbers up to %d", from, to, maxFactor)
 	}
 	r := &Resampler{up: up, down: down}
 	if up == 1 && down == 1 {

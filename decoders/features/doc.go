@@ -9,7 +9,7 @@
 //   - Every score lies in 0..1 and every number of a Window is finite, or NaN ("null" in JSON) where it cannot be
 //     known: a ratio whose denominator is below 1e-3 µV², a band above the Nyquist frequency.
 //   - The offset and linear drift of a DC-coupled headset (a Muse sits near 800 µV) are removed before any rule that
-//     looks at amplitudes; they are no artifact.
+//     looks at amplitudes; they are not an artifact.
 //   - The samples are never notched here, so the power-line share is the one of the recording.
 //   - Quality says how clean the signal is. Confidence says how far the window's features can be relied on, which
 //     also falls when few channels carry them. The gate asks only for enough good channels.

@@ -243,7 +243,7 @@ func (e *Extractor) channel(c *Channel, i int, x []float64) error {
 	if wide > 0 {
 		s.MotionLike = ramp(e.power(e.slow)/wide, 0.7, 0.95) * ramp(c.PeakToPeak, 100, 300)
 	}
-	// Hum steps too, but it is no motion: what the line share already calls bad contact does not count twice.
+	// Hum steps too, but it is not motion: what the line share already calls bad contact does not count twice.
 	s.MotionLike = max(s.MotionLike, ramp(swing.step, 50, 150)*(1-ramp(c.LineShare, 0.3, 0.6)))
 	if mid, high := e.power(e.mid), e.power(e.bands[4]); mid > 0 && high > 0 {
 		s.EMGLike = ramp(math.Log10(high/mid), -0.5, 0.3)
@@ -287,7 +287,7 @@ func (e *Extractor) spectralEntropy() Number {
 	return Number(clip01((math.Log(sum) - sumLog/sum) / math.Log(float64(len(p)))))
 }
 
-// extremes returns the smallest and largest sample, and refuses what is no EEG.
+// extremes returns the smallest and largest sample, and refuses what is not EEG.
 func extremes(x []float64, name string) (lo, hi float64, err error) {
 	lo, hi = x[0], x[0]
 	for i, v := range x {

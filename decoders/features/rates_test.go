@@ -121,7 +121,7 @@ func TestSlopeAtUsualRates(t *testing.T) {
 }
 
 // TestCoarseSamplesAreNotClipped is EEG of an amplifier with a step of 1 µV: a slow wave rests on its top for several samples,
-// which is no rail. The same wave cut at half its height is on one.
+// which is not a rail. The same wave cut at half its height is on one.
 func TestCoarseSamplesAreNotClipped(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {

@@ -32,7 +32,7 @@ const (
 
 // table lists the flags in the order in which an answer shows them, gravest first.
 var table = []eeg.Flag{
-	{Code: FlagPossibleSeizure, Severity: eeg.SeverityCritical, Message: "The recording looks like a seizure. This is no diagnosis; have a person look at once."},
+	{Code: FlagPossibleSeizure, Severity: eeg.SeverityCritical, Message: "The recording looks like a seizure. This is not a diagnosis; have a person look at once."},
 	{Code: FlagUnitsSuspect, Severity: eeg.SeverityWarning, Message: "The samples are not in microvolts, or not EEG, by their amplitude; nothing was decoded."},
 	{Code: FlagUndetermined, Severity: eeg.SeverityWarning, Message: "What the person meant cannot be told from this recording; no intent was decoded."},
 	{Code: FlagLowConfidence, Severity: eeg.SeverityWarning, Message: "The answer is hardly more probable than guessing."},

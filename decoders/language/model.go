@@ -296,7 +296,7 @@ func isUpper(text string) bool {
 const (
 	// wordShare is the weight of the known words against the letter statistics, which also allow unknown words.
 	wordShare = 0.9
-	// otherShare is the probability of a symbol that is no letter and no space, such as a digit.
+	// otherShare is the probability of a symbol that is not a letter or a space, such as a digit.
 	otherShare = 1e-3
 	// floor is the smallest probability of any symbol: the evidence of the brain can always outweigh the model.
 	floor = 1e-4

@@ -212,7 +212,7 @@ func calibrate(ctx context.Context, cfg Config, examples []example, classes int,
 			return 0, err
 		}
 		for _, i := range fold.Test {
-			// A mirror image is no observation of its own.
+			// A mirror image is not an observation of its own.
 			if examples[i].copied == i {
 				scores, labels = append(scores, score(i)), append(labels, examples[i].label)
 			}

@@ -35,7 +35,7 @@ const (
 	mostResponse  = 3.0 // SDs of the noise; single responses of good spellers are 2 (AUC 0.92)
 	responseSteps = 30
 
-	// What is known before the first flash, worth so many flashes: the ratios of flashes that are no targets have a variance of 1.6
+	// What is known before the first flash, worth so many flashes: the ratios of flashes that are not targets have a variance of 1.6
 	// to 3.0 in the recordings above, and the mean that goes with it where the ratios are right, -variance/2.
 	usualVariance  = 2.5
 	varianceWeight = 6.0

@@ -64,7 +64,7 @@ func (g gmmPosterior) learn(x []float64, class int) (posterior, error) {
 	return gmmPosterior{u}, err
 }
 
-// bayesScorer is the posterior of xdawn_rxlda and xdawn_rxgmm. The share of targets in training is no part of the score.
+// bayesScorer is the posterior of xdawn_rxlda and xdawn_rxgmm. The share of targets in training is not part of the score.
 type bayesScorer struct{ posterior }
 
 func (s bayesScorer) decision(x []float64) (float64, error) {

@@ -19,7 +19,7 @@ type selection struct {
 	lit     map[int][]int // code → indices of the symbols it lights up
 	rows    int           // of the matrix, where the usual codes apply; else 0
 	columns int
-	ignored int // events whose code is no flash of the stimulus
+	ignored int // events whose code is not a flash of the stimulus
 	outside int // flashes without enough signal after them
 
 	rejected  int  // flashes left out for their quality, where the options ask for it

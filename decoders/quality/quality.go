@@ -2,7 +2,7 @@
 //
 // The rule: a trial is freed of what decoders do not read anyway, below 0.5 and above 40 Hz, and looked at in windows of
 // 2 s. A window passes the gate of package features where half of the channels or more have a signal quality of 0.6. A
-// trial is rejected where fewer than half of its windows pass, or where a sample is no EEG at all.
+// trial is rejected where fewer than half of its windows pass, or where a sample is not EEG at all.
 //
 // Where more than half of all trials would go, it is the recording that the gate finds fault with: its unit, its montage,
 // an electrode. A decoder may still read it, so all trials that can be read are kept, and the report says that the gate

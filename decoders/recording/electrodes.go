@@ -64,7 +64,7 @@ func electrodeTable() map[string]string {
 var plainReferences = []string{"ref", "avg", "ave", "av", "ar", "car", "le", "cle", "com", "gnd"}
 
 // CanonicalName returns the 10-10 name that a channel label stands for: "Fc5." is FC5, "EEG F3-REF" is F3,
-// "FP1" is Fp1, "T3" and "T7/T3" are T7, "EEG Fpz-Cz" is the derivation Fpz-Cz. A label that is no electrode
+// "FP1" is Fp1, "T3" and "T7/T3" are T7, "EEG Fpz-Cz" is the derivation Fpz-Cz. A label that is not an electrode
 // comes back trimmed and otherwise as it is.
 func CanonicalName(label string) string {
 	trimmed := strings.TrimSpace(strings.Trim(label, "\x00 "))
@@ -190,7 +190,7 @@ func isLetter(label string) bool {
 	return err == nil && n >= 1 && n <= 32 && label[1] != '0' && label[1] != '+'
 }
 
-// KindOf tells the kind from a label that is no electrode; "" where it does not.
+// KindOf tells the kind from a label that is not an electrode; "" where it does not.
 func KindOf(label string) Kind {
 	l := strings.ToLower(strings.TrimSpace(label))
 	has := func(prefixes ...string) bool {

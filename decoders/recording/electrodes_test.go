@@ -50,7 +50,7 @@ func TestMontages(t *testing.T) {
 		seen := map[string]bool{}
 		for _, ch := range m.Channels {
 			if recording.CanonicalName(ch) != ch || !recording.IsElectrode(ch) {
-				t.Errorf("%s: %s is no canonical electrode", name, ch)
+				t.Errorf("%s: %s is not a canonical electrode", name, ch)
 			}
 			if seen[ch] {
 				t.Errorf("%s: %s twice", name, ch)

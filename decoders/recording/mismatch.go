@@ -68,7 +68,7 @@ func Nearest(have, need, missing []string) map[string]string {
 }
 
 // holdsWord tells whether text has want between its other characters, not inside a longer run of letters and digits, or at the end of
-// letters that are no part of it ("chC3").
+// letters that are not part of it ("chC3").
 func holdsWord(text, want string) bool {
 	words := strings.FieldsFunc(text, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
 	for _, w := range words {

@@ -86,7 +86,7 @@ type Recording struct {
 	Subject     string           // the source's own patient field; may identify a person
 	Device      string           // the source's own description of the equipment
 	Gaps        []Gap            // ordered; empty when continuous
-	// Irregular tells that the samples are no waveform: not evenly spaced, or picked out of one now and then. Rate
+	// Irregular tells that the samples are not a waveform: not evenly spaced, or picked out of one now and then. Rate
 	// is only an average then, and Signal refuses.
 	Irregular bool
 	Remedy    string   // what would make a waveform of it, where Irregular
@@ -211,7 +211,7 @@ func (r *Recording) waveform() error {
 		remedy = ". " + r.Remedy
 	}
 	return decoders.Errorf(decoders.CodePayloadMalformed, map[string]any{"format": string(r.Format), "average_rate": r.dominantRate()},
-		"the samples are no EEG waveform: they were picked at an interval or are not evenly spaced (on average %.3g a second)%s", r.dominantRate(), remedy)
+		"the samples are not an EEG waveform: they were picked at an interval or are not evenly spaced (on average %.3g a second)%s", r.dominantRate(), remedy)
 }
 
 // NoRate is the error of a recording whose rate nothing tells.

@@ -210,7 +210,7 @@ func (r *Recording) Select(labels ...string) (picked []int, skipped []Skipped, e
 		case len(labels) > 0:
 			s.Reason = "it was not asked for"
 		default:
-			s.Reason = fmt.Sprintf("it is no EEG (%s)", c.Kind)
+			s.Reason = fmt.Sprintf("it is not EEG (%s)", c.Kind)
 		}
 		skipped = append(skipped, s)
 	}

@@ -24,7 +24,7 @@ func ToMicrovolt(unit string) (string, float64) {
 	return trimmed, 1
 }
 
-// StrangeUnit returns the unit that most of the given channels are stated to be in, where it is no unit of voltage, such as "adc"; ""
+// StrangeUnit returns the unit that most of the given channels are stated to be in, where it is not a unit of voltage, such as "adc"; ""
 // where they are in µV or the recording does not say.
 func (r *Recording) StrangeUnit(labels []string) string {
 	strange := map[string]int{}

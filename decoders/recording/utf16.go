@@ -82,7 +82,7 @@ func PlainText(head []byte) (s string, ok bool) {
 	return strings.TrimLeft(strings.TrimPrefix(string(head), "\ufeff"), " \t\r\n"), true
 }
 
-// FirstLine returns the first line of a text file that is not empty; ok is false where it is no text.
+// FirstLine returns the first line of a text file that is not empty; ok is false where it is not text.
 func FirstLine(head []byte) (line string, ok bool) {
 	s, ok := PlainText(head)
 	line, _, _ = strings.Cut(s, "\n")

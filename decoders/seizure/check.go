@@ -18,7 +18,7 @@ const (
 	ReasonTooShort  = "too_short"      // less than 10 s
 	ReasonQuality   = "poor_quality"   // most of the clip cannot be read on enough channels
 	ReasonAmplitude = "amplitude"      // a quarter of the channels is larger than EEG in µV can be: the unit, the gain, or electrodes that move
-	ReasonInvalid   = "invalid_signal" // the samples are no EEG
+	ReasonInvalid   = "invalid_signal" // the samples are not EEG
 )
 
 // MinSeconds is the shortest clip with a verdict: an electrographic seizure lasts 10 s or more (Hirsch 2021).
@@ -39,7 +39,7 @@ const (
 )
 
 // Check judges a clip (channels × samples, µV) by rules that need no training. The verdict is nil where the clip is
-// shorter than 10 s, where less than half of it can be read, where its amplitude is none of EEG in µV, or where the samples are no EEG;
+// shorter than 10 s, where less than half of it can be read, where its amplitude is none of EEG in µV, or where the samples are not EEG;
 // the evidence says why. A true verdict is a reason to look, not a diagnosis.
 func Check(sig decoders.Signal) (verdict *bool, evidence eeg.SeizureEvidence) {
 	a, err := check(sig)

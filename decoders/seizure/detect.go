@@ -68,7 +68,7 @@ func NewDetector(cfg DetectorConfig) (*Detector, error) {
 }
 
 // Detect returns the events of a recording (channels × samples, µV), in order. Errors about the data are
-// *decoders.Error: too short (less than the background and 10 s), a rate below 64 Hz, samples that are no EEG.
+// *decoders.Error: too short (less than the background and 10 s), a rate below 64 Hz, samples that are not EEG.
 func (d *Detector) Detect(sig decoders.Signal) ([]Event, error) {
 	if err := epoch.Check(sig, epoch.Samples(d.cfg.MinBackground+MinSeconds, sig.Rate), minRate); err != nil {
 		return nil, err

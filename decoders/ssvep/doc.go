@@ -22,7 +22,7 @@
 //
 //   - Results do not depend on the amplitude or the offset of the signal or on chance: the distribution of the surrogates
 //     is computed, not drawn.
-//   - Rank-deficient channels (average reference, repeated rows) are no fault: the correlation is taken over the space
+//   - Rank-deficient channels (average reference, repeated rows) are not a fault: the correlation is taken over the space
 //     they span.
 //   - References and filters are computed once per (rate, samples, targets) and shared between goroutines; memory for
 //     them is bounded.

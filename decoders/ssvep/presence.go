@@ -8,7 +8,7 @@ import (
 )
 
 // Whether there is a target at all is decided by how rarely what was found comes about without one. The surrogates' p is near
-// that, but not it: neighbours and target are correlated by the filter and the window, and real backgrounds are no Gaussian
+// that, but not it: neighbours and target are correlated by the filter and the window, and real backgrounds are not Gaussian
 // noise. So p was counted where nobody looked at a flicker, and is read off as the share of such recordings that stand out as
 // much, for the length of the window and the number of channels (TestFalseAcceptsAreWhatIsAsked counts again).
 //

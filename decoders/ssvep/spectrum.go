@@ -85,7 +85,7 @@ func (s *spectrum) at(dst []float64, z *mat.Dense, f float64) {
 }
 
 // distance returns the squared distance of the component of z at h·f Hz from its neighbours, and mean and variance of
-// the neighbours' own. Bins near a harmonic of f are no neighbours, nor bins outside lo-hi Hz where h·f lies inside: there
+// the neighbours' own. Bins near a harmonic of f are not neighbours, nor bins outside lo-hi Hz where h·f lies inside: there
 // the filter has removed the background. It reports false where there are too few.
 func (s *spectrum) distance(z *mat.Dense, f float64, h int, lo, hi float64) (d, mean, variance float64, ok bool) {
 	center := float64(h) * f

@@ -59,7 +59,7 @@ type Artifact struct {
 }
 
 // Inject returns a copy of a signal with an artifact in it: y_c = x_c + k·g_c·a, where a is the artifact, g_c its
-// spread over the head (1 where strongest) and k makes SNR or PeakUV true. Channels that are no electrodes get
+// spread over the head (1 where strongest) and k makes SNR or PeakUV true. Channels that are not electrodes get
 // nothing unless they are named.
 func Inject(sig decoders.Signal, a Artifact) (decoders.Signal, error) {
 	n := sig.Samples()
@@ -273,7 +273,7 @@ func (a Artifact) scale(x []float64, sig decoders.Signal, weights []float64, sta
 	}
 }
 
-// deviation is the standard deviation: the offset of an electrode is no signal.
+// deviation is the standard deviation: the offset of an electrode is not signal.
 func deviation(x []float64) float64 {
 	var mean, sum float64
 	for _, v := range x {

@@ -279,7 +279,7 @@ func places(channels []string) ([]head.Point, error) {
 		p, ok := head.Place(name)
 		if !ok {
 			return nil, decoders.Errorf(decoders.CodeMontageMismatch, map[string]any{"channel": name},
-				"%q is no electrode of the 10-10 system", name)
+				"%q is not an electrode of the 10-10 system", name)
 		}
 		out[i] = p
 	}

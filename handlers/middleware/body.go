@@ -42,7 +42,7 @@ func Body(limit int64, media ...string) gin.HandlerFunc {
 
 // Prepare prepares the body of a request for a handler: only JSON in UTF-8, and bodies of the further media types given, are
 // let through, gzip is unpacked, and both what arrives and what it unpacks to are held to the limit. Reading past it, or
-// past what so many bytes of gzip may unpack to, gives PayloadTooLarge; bytes that are no gzip give InvalidRequestBody; and
+// past what so many bytes of gzip may unpack to, gives PayloadTooLarge; bytes that are not gzip give InvalidRequestBody; and
 // a body that comes in too slowly UploadTooSlow.
 func Prepare(cfg BodyConfig) gin.HandlerFunc {
 	limit, media := cfg.Limit, cfg.Media

@@ -35,7 +35,7 @@ const (
 	Registry Family = "registry"
 )
 
-// FamilyOf returns the family of a URL path that is no route's. A route says its own.
+// FamilyOf returns the family of a URL path that is not a route's. A route says its own.
 func FamilyOf(path string) Family {
 	switch {
 	case strings.HasPrefix(path, "/v1/models/"):

@@ -24,7 +24,7 @@ func TestOpenRedis(t *testing.T) {
 		{"Sentinel without a master", "redis-sentinel://" + addr, ""},
 		{"other scheme", "http://" + addr, ""},
 		{"unknown kind", "redis-ring://" + addr, ""},
-		{"database that is no number", "redis://:hunter2@" + addr + "/x", ""},
+		{"database that is not a number", "redis://:hunter2@" + addr + "/x", ""},
 		{"no URL", "redis://:hunter2@\x7f", ""},
 	}
 	for _, tt := range tests {

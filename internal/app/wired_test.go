@@ -118,7 +118,7 @@ func (a answer) object(t testing.TB) object {
 	t.Helper()
 	var o object
 	if err := json.Unmarshal(a.body, &o); err != nil {
-		t.Fatalf("%s is no JSON object: %v", a.body, err)
+		t.Fatalf("%s is not a JSON object: %v", a.body, err)
 	}
 	return o
 }

@@ -19,7 +19,7 @@ const sealPurpose = "neurod kept answer, AES-256-GCM"
 
 // Seal encrypts and authenticates a text under a key that is derived of the signing key and of what the caller alone knows
 // and the server does not keep, so that neither the database nor the database with the signing key gives it away. The names
-// say what the text is about; they are no secret, but it opens under the same ones only.
+// say what the text is about; they are not a secret, but it opens under the same ones only.
 //
 // The key is HKDF-SHA256 (RFC 5869) of the signing key with the SHA-256 of the caller's secret as salt; the cipher is
 // AES-256-GCM (NIST SP 800-38D) with a random nonce of 96 bits in front.

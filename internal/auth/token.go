@@ -18,7 +18,7 @@ var (
 )
 
 // accessType is the type of an access token's header (RFC 9068, section 2.1): a token made for another use with the
-// same key is no access token.
+// same key is not an access token.
 const accessType = "at+jwt"
 
 // TokenConfig sets how access tokens are made.

@@ -438,7 +438,7 @@ func (c Config) LogValue() slog.Value {
 	return slog.GroupValue(attrs...)
 }
 
-// weak says why a secret is no secret, "" when it may be one.
+// weak says why a secret is not a secret, "" when it may be one.
 func weak(secret string) string {
 	if len(secret) < auth.SigningKeySize {
 		return fmt.Sprintf("has %d bytes and needs at least %d", len(secret), auth.SigningKeySize)

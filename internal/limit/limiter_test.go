@@ -290,7 +290,7 @@ func TestRedisKeepsTheRate(t *testing.T) {
 	ctx := context.Background()
 	c := client(t, testkit.Redis(t))
 	rate := limit.Rate{Requests: 200, Per: time.Second, Burst: 50}
-	third := limit.Rate{Requests: 7, Per: time.Minute, Burst: 14} // its interval is no whole number of µs
+	third := limit.Rate{Requests: 7, Per: time.Minute, Burst: 14} // its interval is not a whole number of µs
 	for left := 13; left >= 0; left-- {
 		if d := limit.New(limit.Config{Redis: c, Timeout: 10 * time.Second}).Take(ctx, "third", third); d.Wait != 0 || d.Remaining != left {
 			t.Fatalf("%+v, want %d remaining", d, left)

@@ -235,7 +235,7 @@ type ProjectUsage struct {
 }
 
 // Projects returns the projects of everybody with what they use, oldest first, at most limit from the one after the cursor on, and
-// the cursor of the next page, "" for none. Errors: InsufficientRole for who is no operator, InvalidParameter.
+// the cursor of the next page, "" for none. Errors: InsufficientRole for who is not an operator, InvalidParameter.
 func (q *Quotas) Projects(ctx context.Context, p models.Principal, cursor string, limit int) ([]ProjectUsage, string, error) {
 	if err := Authorize(p, models.RightServer); err != nil {
 		return nil, "", err

@@ -126,7 +126,7 @@ func (s *Store) RotateRefreshToken(ctx context.Context, hash string, next models
 	return next, nil
 }
 
-// RevokeRefreshFamily revokes the family of the token with the hash. An unknown token is no error.
+// RevokeRefreshFamily revokes the family of the token with the hash. An unknown token is not an error.
 func (s *Store) RevokeRefreshFamily(ctx context.Context, hash string, now time.Time) error {
 	return s.tx(ctx, func(tx *gorm.DB) error {
 		var t models.RefreshToken
@@ -227,7 +227,7 @@ func rowOfKey(k models.APIKey) (apiKey, error) {
 const keptKeys = 30 * 24 * time.Hour
 
 // CreateKey adds a key that a user makes to a project and removes the project's keys that came to their end 30 days ago.
-// ErrNotFound when the user is no member of the project, ErrForbidden when they may not; ErrTooMany when it has limit keys
+// ErrNotFound when the user is not a member of the project, ErrForbidden when they may not; ErrTooMany when it has limit keys
 // that are neither revoked nor expired.
 func (s *Store) CreateKey(ctx context.Context, userID string, k models.APIKey, limit int) error {
 	k.CreatedBy = &userID
@@ -263,7 +263,7 @@ func (s *Store) CreateKey(ctx context.Context, userID string, k models.APIKey, l
 	})
 }
 
-// Keys returns the keys of a project that are not revoked, oldest first, to a user. ErrNotFound when the user is no member of
+// Keys returns the keys of a project that are not revoked, oldest first, to a user. ErrNotFound when the user is not a member of
 // the project, ErrForbidden when they may not see them.
 func (s *Store) Keys(ctx context.Context, userID, projectID string) ([]models.APIKey, error) {
 	db := s.read(ctx)
@@ -286,7 +286,7 @@ func (s *Store) Keys(ctx context.Context, userID, projectID string) ([]models.AP
 }
 
 // RevokeKey revokes a key of a project for a user, with all that were refreshed from it, and returns their hashes.
-// ErrNotFound when there is none that is not revoked, or the user is no member of the project; ErrForbidden when they may not.
+// ErrNotFound when there is none that is not revoked, or the user is not a member of the project; ErrForbidden when they may not.
 func (s *Store) RevokeKey(ctx context.Context, userID, projectID, id string, now time.Time) (hashes []string, err error) {
 	err = s.tx(ctx, func(tx *gorm.DB) error {
 		hashes = nil

@@ -156,7 +156,7 @@ func (t liteFlow) write(_ context.Context, w *flowWrite) error {
 	return keepRecord(t.tx, *w.record)
 }
 
-// liteWork is pgWork on SQLite, where a query is no journey. What is around the batches is read when it is asked for.
+// liteWork is pgWork on SQLite, where a query is not a journey. What is around the batches is read when it is asked for.
 func (s *Store) liteWork(ctx context.Context, q WorkQuery) (w Work, err error) {
 	if w.Session, err = s.Session(ctx, q.ProjectID, q.SessionID); err != nil {
 		return w, err

@@ -75,7 +75,7 @@ func TestAcceptedJobsComeBackAsTheyWere(t *testing.T) {
 		long := bytes.Repeat([]byte("0123456789abcdef"), 64<<10) // 1 MiB that compresses
 		for name, payload := range map[string][]byte{"none": nil, "empty": {}, "short": []byte("\x00\x01\xff"), "long": long} {
 			job := newJob(project)
-			job.Request = json.RawMessage("{\"note\":\"\\u0000 and \xff\"}") // an escape PostgreSQL's jsonb refuses, a byte that is no UTF-8
+			job.Request = json.RawMessage("{\"note\":\"\\u0000 and \xff\"}") // an escape PostgreSQL's jsonb refuses, a byte that is not UTF-8
 			a := &store.Acceptance{Jobs: []models.Job{job}}
 			if payload != nil {
 				a.Payloads = []models.Payload{store.NewPayload(job, payload)}

@@ -12,7 +12,7 @@ type Listing struct {
 	ProjectID string
 	States    []models.JobState // none for all
 	Kinds     []models.JobKind  // none for all
-	// ParentID selects the items of a batch; when empty, jobs that are no items are listed.
+	// ParentID selects the items of a batch; when empty, jobs that are not items are listed.
 	ParentID string
 	// BeforeID continues a list that ended with this job; AfterItem one of items.
 	BeforeID  string

@@ -40,7 +40,7 @@ func lockUser(tx *gorm.DB, userID string) error {
 	return translate(forUpdate(tx).Select("id").Where("id = ?", userID).Take(&models.User{}).Error)
 }
 
-// allow holds a user to the rights of their role: ErrNotFound for who is no member of the project, ErrForbidden for a role
+// allow holds a user to the rights of their role: ErrNotFound for who is not a member of the project, ErrForbidden for a role
 // without the right.
 func allow(db *gorm.DB, projectID, userID string, right models.Right) error {
 	m, err := membership(db, projectID, userID)
@@ -131,7 +131,7 @@ type MemberChange struct {
 }
 
 // ChangeMember makes a change, and returns the member as they are now, or were before they were removed. What is as it should
-// be already is no error. Errors: ErrNotFound where the project is absent or By is no member of it; ErrNoMember where the user
+// be already is not an error. Errors: ErrNotFound where the project is absent or By is not a member of it; ErrNoMember where the user
 // is none; ErrForbidden where By may not, *LastOwnerError where the project would have no owner, ErrTooMany where the user owns
 // as many projects as they may.
 func (s *Store) ChangeMember(ctx context.Context, c MemberChange) (out models.Membership, err error) {
@@ -196,7 +196,7 @@ func (s *Store) ChangeMember(ctx context.Context, c MemberChange) (out models.Me
 	return out, err
 }
 
-// ErrNoMember says that a user is no member of the project.
+// ErrNoMember says that a user is not a member of the project.
 var ErrNoMember = errors.New("store: no member")
 
 // anotherOwner refuses what would take the last owner from a project, whose row is held.
@@ -280,7 +280,7 @@ func (s *Store) Invitations(ctx context.Context, projectID string, at time.Time)
 	return out, translate(err)
 }
 
-// RevokeInvitation revokes an invitation that nobody has accepted. Errors: ErrNotFound where there is none, or By is no member
+// RevokeInvitation revokes an invitation that nobody has accepted. Errors: ErrNotFound where there is none, or By is not a member
 // of the project; ErrForbidden where By may not.
 func (s *Store) RevokeInvitation(ctx context.Context, projectID, by, id string, at time.Time) error {
 	return s.tx(ctx, func(tx *gorm.DB) error {

@@ -28,7 +28,7 @@ type waitingJob struct {
 	share       int
 }
 
-// The parts of a look at who waits. $queue is which of the queues: singles are jobs that are no items. Each project is found by
+// The parts of a look at who waits. $queue is which of the queues: singles are jobs that are not items. Each project is found by
 // one step in an index, whatever the length of the others' queues (a loose index scan), and its oldest jobs by another.
 const (
 	singles = "state = 'queued' AND parent_id IS NULL AND items_total = 0"
@@ -72,7 +72,7 @@ func gather(found []waitingJob, running map[string]int, each int) (out []Waiting
 	return out, next
 }
 
-// othersWait is a condition on a claimed job c: a job of another project waits that is no item.
+// othersWait is a condition on a claimed job c: a job of another project waits that is not an item.
 const othersWait = `(EXISTS (SELECT 1 FROM jobs o WHERE o.state = 'queued' AND o.parent_id IS NULL AND o.items_total = 0 AND o.project_id < c.project_id)
 	OR EXISTS (SELECT 1 FROM jobs o WHERE o.state = 'queued' AND o.parent_id IS NULL AND o.items_total = 0 AND o.project_id > c.project_id))`
 

@@ -123,7 +123,7 @@ func TestWaitingFindsTheOldestJobsOfEachProject(t *testing.T) {
 	})
 }
 
-// TestAClaimTellsWhetherOthersWait: jobs of other projects that are no items, and nothing else.
+// TestAClaimTellsWhetherOthersWait: jobs of other projects that are not items, and nothing else.
 func TestAClaimTellsWhetherOthersWait(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()

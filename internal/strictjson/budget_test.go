@@ -19,7 +19,7 @@ func TestBudget(t *testing.T) {
 		{"as many values as may be", `[1,"2",null,{},[]]`, false},
 		{"one more", `[1,"2",null,{},[],true]`, true},
 		{"nested without commas", `[[[[[[[]]]]]]]`, true},
-		{"keys are no values", `{"a":1,"b":2,"c":[3]}`, false},
+		{"keys are not values", `{"a":1,"b":2,"c":[3]}`, false},
 		{"as many members as may be", `{ "a" : 1 , "b" : 2 , "c" : 3 }`, false},
 		{"one more member", `{"a":1,"b":2,"c":3,"d":4}`, true},
 		{"members of several objects", `[{"a":1,"b":2},{"c":3}]`, false},

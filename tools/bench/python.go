@@ -152,7 +152,7 @@ func (w workload) write(dir, name string) error {
 }
 
 // difference returns the largest difference of two answers, relative to the largest number in the first; infinite where
-// they differ in length or either holds what is no number.
+// they differ in length or either holds what is not a number.
 func difference(a, b []float64) float64 {
 	if len(a) != len(b) || len(a) == 0 {
 		return math.Inf(1)

@@ -160,7 +160,7 @@ func anywhere() []text {
 		{name: "a number beyond all", body: func() []byte { return []byte(`{"name":1e` + digits[:1000] + `}`) }},
 		{name: "an array of zeros", body: func() []byte { return repeated(most, "[", "]", always("0")) }},
 		{name: "white space", body: func() []byte { return bytes.Repeat([]byte(" "), most) }},
-		{name: "bytes that are no text", body: func() []byte { return bytes.Repeat([]byte{0xff, 0xfe}, most/2) }},
+		{name: "bytes that are not text", body: func() []byte { return bytes.Repeat([]byte{0xff, 0xfe}, most/2) }},
 		{name: "gzip of white space", body: func() []byte { return bomb("{", " ", "}", endless) }, gzip: true},
 		{name: "gzip of empty objects", body: func() []byte { return bomb(`{"input":{"events":[{}`, ",{}", "]}}", endless) }, gzip: true},
 		{name: "gzip of a string", body: func() []byte { return bomb(`{"name":"`, "s", `"}`, endless) }, gzip: true},
@@ -205,7 +205,7 @@ func decodeFields() []text {
 		{name: "a flash of many symbols", body: func() []byte {
 			return repeated(most, `{"input":{"type":"eeg","data":"QUFBQQ==","stimulus":{"matrix":[["A"]],"flashes":{"1":[`, `]}}}}`, always(`"A"`))
 		}},
-		{name: "data that is no base64", body: func() []byte {
+		{name: "data that is not base64", body: func() []byte {
 			return []byte(`{"input":{"type":"eeg","data":"` + strings.Repeat("%", most-100) + `"}}`)
 		}},
 		{name: "data of escapes", body: func() []byte {

@@ -28,7 +28,7 @@ type attack struct {
 	like  bool   // one of several of a kind
 	// stream ends the call once its answer has begun.
 	stream bool
-	// do is an attack that is no call: on sockets and connections.
+	// do is an attack that is not a call: on sockets and connections.
 	do func(ctx context.Context, a *arena) error
 	// prepare makes what the call needs and returns its path.
 	prepare func(ctx context.Context, t *tenant) (string, error)
@@ -83,7 +83,7 @@ func plan(short bool) ([]attack, error) {
 			found = found || r.Method+" "+r.Path == name
 		}
 		if !found {
-			return nil, fmt.Errorf("%s has attacks and is no route", name)
+			return nil, fmt.Errorf("%s has attacks and is not a route", name)
 		}
 	}
 	return out, nil

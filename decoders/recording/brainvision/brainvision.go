@@ -149,7 +149,7 @@ func readHeader(r io.Reader) (*header, error) {
 				h.vectorized = strings.EqualFold(value, "VECTORIZED")
 			case "datatype":
 				if !strings.EqualFold(value, "TIMEDOMAIN") {
-					return recording.Unsupported(BrainVision, map[string]any{"data_type": value}, "data of type %s are no recording", value)
+					return recording.Unsupported(BrainVision, map[string]any{"data_type": value}, "data of type %s are not a recording", value)
 				}
 			case "numberofchannels":
 				n, err := strconv.Atoi(value)
@@ -174,7 +174,7 @@ func readHeader(r io.Reader) (*header, error) {
 		case "channel infos":
 			n, err := strconv.Atoi(strings.TrimPrefix(strings.ToLower(key), "ch"))
 			if err != nil || n < 1 || n > recording.MostColumns {
-				return recording.Malformed(BrainVision, map[string]any{"key": key}, "%q is no channel", key)
+				return recording.Malformed(BrainVision, map[string]any{"key": key}, "%q is not a channel", key)
 			}
 			for len(h.channels) < n {
 				h.channels = append(h.channels, channel{gain: 1, unit: recording.Microvolt})

@@ -577,7 +577,7 @@ func number(b []byte, format recording.Format, what string) (float64, error) {
 	s := recording.HeaderText(b)
 	v, err := strconv.ParseFloat(strings.Replace(s, ",", ".", 1), 64)
 	if err != nil || math.IsNaN(v) || math.IsInf(v, 0) {
-		return 0, recording.Malformed(format, map[string]any{"field": what, "value": s}, "the %s is no number: %q", what, s)
+		return 0, recording.Malformed(format, map[string]any{"field": what, "value": s}, "the %s is not a number: %q", what, s)
 	}
 	return v, nil
 }
@@ -588,7 +588,7 @@ func integer(b []byte, format recording.Format, what string) (int64, error) {
 		return 0, err
 	}
 	if v != math.Trunc(v) || math.Abs(v) > math.MaxInt32 {
-		return 0, recording.Malformed(format, map[string]any{"field": what, "value": recording.HeaderText(b)}, "the %s is no integer: %q", what, recording.HeaderText(b))
+		return 0, recording.Malformed(format, map[string]any{"field": what, "value": recording.HeaderText(b)}, "the %s is not an integer: %q", what, recording.HeaderText(b))
 	}
 	return int64(v), nil
 }
@@ -622,7 +622,7 @@ func startOf(date, clock, recording string, rec *recording.Recording) time.Time 
 	}
 	t := time.Date(y, time.Month(m), d, hh, mm, ss, 0, time.UTC)
 	if t.Day() != d || int(t.Month()) != m || hh < 0 || hh > 23 || mm < 0 || mm > 59 || ss < 0 || ss > 59 {
-		rec.Warnf("the start %s %s is no date", date, clock)
+		rec.Warnf("the start %s %s is not a date", date, clock)
 		return time.Time{}
 	}
 	return t

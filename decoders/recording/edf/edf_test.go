@@ -94,7 +94,7 @@ func TestEDFTolerates(t *testing.T) {
 		{"no calibration", edfFile{signals: []edfSignal{{unit: "uV", dmin: "5", dmax: "5"}}, data: data}, []float64{1, 2, 3, 4, 5, 6, 7, 8}, "", "give no calibration"},
 		{"zero record duration", edfFile{signals: []edfSignal{uv}, data: data, duration: "0"}, []float64{1, 2, 3, 4, 5, 6, 7, 8}, "uV", "1 s is assumed"},
 		{"wrong header length", edfFile{signals: []edfSignal{uv}, data: data, headerBytes: "77"}, []float64{1, 2, 3, 4, 5, 6, 7, 8}, "uV", "header length"},
-		{"bad date", edfFile{signals: []edfSignal{uv}, data: data, date: "99.99.99", recording: " "}, []float64{1, 2, 3, 4, 5, 6, 7, 8}, "uV", "is no date"},
+		{"bad date", edfFile{signals: []edfSignal{uv}, data: data, date: "99.99.99", recording: " "}, []float64{1, 2, 3, 4, 5, 6, 7, 8}, "uV", "is not a date"},
 	} {
 		rec, err := readEDF(tt.file.bytes())
 		if err != nil {
@@ -131,12 +131,12 @@ func TestEDFRefuses(t *testing.T) {
 		{"cut in the fixed header", ordinary.bytes()[:100], "too few for a header"},
 		{"cut in the signal header", ordinary.bytes()[:400], "the file has 400"},
 		{"header only", ordinary.bytes()[:512], "the file holds none"},
-		{"no number of signals", bytes.Replace(ordinary.bytes(), []byte("1   Cz"), []byte("x   Cz"), 1), "number of signals is no number"},
+		{"no number of signals", bytes.Replace(ordinary.bytes(), []byte("1   Cz"), []byte("x   Cz"), 1), "number of signals is not a number"},
 		{"a million signals", bytes.Replace(ordinary.bytes(), []byte("1   Cz"), []byte("9999Cz"), 1), "9999 signals need"},
 		{"no signals", edfFile{records: "0"}.bytes(), "names 0 signals"},
-		{"record count", edfFile{records: "many", signals: ordinary.signals, data: ordinary.data}.bytes(), "number of data records is no number"},
+		{"record count", edfFile{records: "many", signals: ordinary.signals, data: ordinary.data}.bytes(), "number of data records is not a number"},
 		{"negative duration", edfFile{duration: "-1", signals: ordinary.signals, data: ordinary.data}.bytes(), "lasts -1 s"},
-		{"infinite duration", edfFile{duration: "inf", signals: ordinary.signals, data: ordinary.data}.bytes(), "duration of a data record is no number"},
+		{"infinite duration", edfFile{duration: "inf", signals: ordinary.signals, data: ordinary.data}.bytes(), "duration of a data record is not a number"},
 		{"negative samples", edfFile{signals: []edfSignal{{samples: "-4"}}, data: ordinary.data}.bytes(), "has -4 samples a record"},
 		{"no samples", edfFile{signals: []edfSignal{{samples: "0"}}, data: ordinary.data}.bytes(), "signals without samples"},
 		{"calibration", edfFile{signals: []edfSignal{{pmax: "high"}}, data: ordinary.data}.bytes(), "physical maximum of signal 1 (Cz)"},

@@ -69,7 +69,7 @@ func write(w io.Writer, rec *recording.Recording, width int) error {
 
 func notFinite(channel string, sample int) error {
 	return decoders.Errorf(decoders.CodeInvalidSignal, map[string]any{"channel": channel, "sample": sample},
-		"channel %s, sample %d is no finite number", channel, sample)
+		"channel %s, sample %d is not a finite number", channel, sample)
 }
 
 // startAt puts the start into the header's whole second and the rest.

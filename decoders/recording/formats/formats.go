@@ -25,7 +25,7 @@ import (
 	"github.com/neurod/neurod/eeg"
 )
 
-// Formats that are no reader's.
+// Formats that are not reader's.
 const (
 	Unknown                  = recording.Unknown
 	Gzip    recording.Format = "gzip"

@@ -88,7 +88,7 @@ func TestListsFollowTheTable(t *testing.T) {
 			}
 		}
 		if strings.Contains(list, ".vmrk") || strings.Contains(list, "MATLAB") {
-			t.Errorf("%s lists what is no recording that is read", list)
+			t.Errorf("%s lists what is not a recording that is read", list)
 		}
 	}
 }

@@ -15,7 +15,7 @@ import (
 // the rest is judged as Open judges it. name counts where the content leaves the format open.
 //
 // It reads EDF, BDF, GDF, Muse and Mind Monitor CSV, OpenBCI text and tables of any length, and up to MostHeld bytes of XDF
-// and of ZIP archives of one recording, which is how the files of BrainVision come. Others are unsupported_format. A recording whose rows are no waveform is not refused here: see
+// and of ZIP archives of one recording, which is how the files of BrainVision come. Others are unsupported_format. A recording whose rows are not a waveform is not refused here: see
 // Recording.Select.
 func Survey(name string, r io.Reader) (*recording.Recording, recording.Plan, error) {
 	head := make([]byte, recording.HeadBytes)

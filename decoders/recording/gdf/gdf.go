@@ -272,7 +272,7 @@ func readHeader(src *recording.Source, size int64, rec *recording.Recording) (*h
 	var err error
 	h.version, err = strconv.ParseFloat(strings.TrimSpace(stated), 64)
 	if string(fixed[:4]) != "GDF " || err != nil || math.IsNaN(h.version) {
-		return nil, recording.Malformed(GDF1, map[string]any{"version": recording.HeaderText(fixed[:8])}, "the version %q is no GDF version", recording.HeaderText(fixed[:8]))
+		return nil, recording.Malformed(GDF1, map[string]any{"version": recording.HeaderText(fixed[:8])}, "the version %q is not a GDF version", recording.HeaderText(fixed[:8]))
 	}
 	if h.version < 1 || h.version >= 3 {
 		return nil, recording.Unsupported(GDF1, map[string]any{"version": h.version}, "version %s is not 1.x or 2.x", stated)

@@ -229,7 +229,7 @@ func TestGDFRefuses(t *testing.T) {
 		cut                int
 	}{
 		{name: "version 3", code: decoders.CodeUnsupportedFormat, reason: "not 1.x or 2.x", f: gdfFile{version: "GDF 3.00", channels: []gdfChannel{ok}}},
-		{name: "no version", code: decoders.CodePayloadMalformed, reason: "no GDF version", f: gdfFile{version: "GDF abcd", channels: []gdfChannel{ok}}},
+		{name: "no version", code: decoders.CodePayloadMalformed, reason: "not a GDF version", f: gdfFile{version: "GDF abcd", channels: []gdfChannel{ok}}},
 		{name: "sample type", code: decoders.CodeUnsupportedFormat, reason: "unknown sample type 99", f: gdfFile{version: "GDF 2.20", channels: []gdfChannel{{spr: 1, typ: 99}}, data: []byte{1, 2}}},
 		{name: "no data", code: decoders.CodePayloadMalformed, reason: "the file holds none", f: gdfFile{version: "GDF 2.20", records: 5, channels: []gdfChannel{ok}}},
 		{name: "no samples", code: decoders.CodePayloadMalformed, reason: "without samples", f: gdfFile{version: "GDF 1.25", channels: []gdfChannel{{typ: 3}}, data: []byte{1, 2}}},

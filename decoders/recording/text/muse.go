@@ -125,10 +125,10 @@ func (m *museRows) finish(int) error {
 
 // ReadMindMonitor reads a Mind Monitor CSV: the RAW_ columns and AUX as EEG in µV (with the headset's offset near
 // 800 µV), accelerometer and gyroscope as motion, and what the Elements column holds (blinks, jaw clenches,
-// markers) as events. Rows that hold only an element are no samples.
+// markers) as events. Rows that hold only an element are not samples.
 //
 // The app can record at a set interval, for instance one row a second. Then a row is one raw value out of 256 and
-// the rows are no waveform; Recording.Irregular is set and Signal refuses.
+// the rows are not a waveform; Recording.Irregular is set and Signal refuses.
 func ReadMindMonitor(r io.ReaderAt, size int64) (*recording.Recording, error) {
 	return MindMonitorReader.Read("", r, size)
 }
@@ -160,7 +160,7 @@ type mindMonitorRows struct {
 	lines    *lineReader
 	dialect  dialect
 	names    []string
-	channel  []int // column → channel, -1 for what is no signal
+	channel  []int // column → channel, -1 for what is not signal
 	elements int   // column of the elements, -1 for none
 	raw      int   // first column of samples
 	first    time.Time

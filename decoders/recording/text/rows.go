@@ -72,7 +72,7 @@ func exampleRows(n int, line func(i int) string) string {
 	return b.String()
 }
 
-// firstCells are the cells of a file's first line; none where it is no text.
+// firstCells are the cells of a file's first line; none where it is not text.
 func firstCells(head []byte) []string {
 	line, _ := recording.FirstLine(head)
 	return dialectOf(line).split(line)
@@ -375,7 +375,7 @@ func museStart(stamp float64) time.Time {
 	return time.Time{}
 }
 
-// badCells counts the cells of a column that are no numbers.
+// badCells counts the cells of a column that are not numbers.
 type badCells struct {
 	count, first int
 	text         string
@@ -386,7 +386,7 @@ type cellFaults struct {
 	columns []badCells
 }
 
-// add notes that a cell is no number, and returns what stands for it.
+// add notes that a cell is not a number, and returns what stands for it.
 func (f *cellFaults) add(column, columns, line int, text string) float64 {
 	if f.columns == nil {
 		f.columns = make([]badCells, columns)
@@ -402,7 +402,7 @@ func (f *cellFaults) add(column, columns, line int, text string) float64 {
 func (f *cellFaults) warnings(rec *recording.Recording, name func(column int) string) {
 	for i, c := range f.columns {
 		if c.count > 0 {
-			rec.Warnf("%d cells of column %d (%s) are no numbers and were left out, the first is %.40q in line %d", c.count, i+1, name(i), c.text, c.first)
+			rec.Warnf("%d cells of column %d (%s) are not numbers and were left out, the first is %.40q in line %d", c.count, i+1, name(i), c.text, c.first)
 		}
 	}
 }

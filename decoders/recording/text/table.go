@@ -45,7 +45,7 @@ var TableReader = readerOf(Table, "tables of numbers", sniffTable, func(lines *l
 	return &tableRows{rec: rec, lines: lines, name: name}, nil
 }, "example.csv", "Fz,Cz,Pz,128\n1,2,3\n4,5,6\n7,8,9\n")
 
-// sniffTable knows a table by its second line that is no comment: a row of numbers.
+// sniffTable knows a table by its second line that is not a comment: a row of numbers.
 func sniffTable(head []byte) recording.Format {
 	if s, ok := recording.PlainText(head); ok && looksTabular(s, len(head) >= recording.HeadBytes) {
 		return Table
@@ -73,7 +73,7 @@ type tableRows struct {
 	dialect dialect
 	labels  []string // of a comment
 	names   []string // of the header, nil where there is none
-	roles   []role   // nil before the first line that is no comment
+	roles   []role   // nil before the first line that is not a comment
 	factors []float64
 	rate    float64
 	device  []float64
@@ -101,7 +101,7 @@ func (t *tableRows) next(r *row) error {
 			t.comment(trimmed)
 			continue
 		}
-		if t.roles == nil { // the first line that is no comment
+		if t.roles == nil { // the first line that is not a comment
 			header, err := t.begin(trimmed)
 			if err != nil {
 				return err
@@ -384,7 +384,7 @@ func (t *tableRows) guess(line string) []role {
 	switch {
 	case step == 1:
 		roles[0] = roleCounter
-		t.rec.Warnf("column 1 counts the rows: it is no channel")
+		t.rec.Warnf("column 1 counts the rows: it is not a channel")
 	case step < 0.1:
 		roles[0] = roleTime
 		t.rec.Warnf("column 1 rises by %.6g in every row: it is read as the time in s", step)
@@ -562,7 +562,7 @@ func parseHeader(cells []string) (labels []string, rate float64, ok bool) {
 	return cells, 0, true
 }
 
-// looksTabular tells whether the second line that is no comment is a row of numbers. cut says that the text may end
+// looksTabular tells whether the second line that is not a comment is a row of numbers. cut says that the text may end
 // within a line.
 func looksTabular(s string, cut bool) bool {
 	rows, meta := 0, false

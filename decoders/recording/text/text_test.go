@@ -225,7 +225,7 @@ func TestTables(t *testing.T) {
 func TestTextRefuses(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ name, file, content, code, reason string }{
-		{"prose", "x.txt", "This is no recording at all.\nNot in the least.\n", decoders.CodeUnsupportedFormat, "none of the formats"},
+		{"prose", "x.txt", "This is not a recording at all.\nNot in the least.\n", decoders.CodeUnsupportedFormat, "none of the formats"},
 		{"JSON", "x.json", `{"a":1}`, decoders.CodeUnsupportedFormat, "JSON"},
 		{"many bad rows", "x.csv", "C3,C4\n1,2\nx,y\n1,2,3\n4,5\n", decoders.CodePayloadMalformed, "2 of 4 rows cannot be read, the first is line 3"},
 		{"Muse header alone", "x.csv", "timestamps,TP9\n", decoders.CodePayloadMalformed, "too few to tell the rate"},
@@ -323,7 +323,7 @@ func TestDecimalCommas(t *testing.T) {
 	}
 }
 
-// A table's columns of time, counters, batteries and markers are no EEG.
+// A table's columns of time, counters, batteries and markers are not EEG.
 func TestColumnsThatAreNoSignal(t *testing.T) {
 	t.Parallel()
 	rows := func(n int, f func(i int) string) string {
@@ -393,7 +393,7 @@ func TestWordsInRows(t *testing.T) {
 			t.Errorf("events %+v", rec.Events)
 		}
 	}
-	if !math.IsNaN(rec.Channels[4].Samples[450]) || !readertest.Warned(rec, `column 6 (Right AUX) are no numbers and were left out, the first is "off" in line 452`) {
+	if !math.IsNaN(rec.Channels[4].Samples[450]) || !readertest.Warned(rec, `column 6 (Right AUX) are not numbers and were left out, the first is "off" in line 452`) {
 		t.Errorf("warnings %q", rec.Warnings)
 	}
 }

@@ -157,7 +157,7 @@ type reader struct {
 // boundary is the content of the chunks that recorders write now and then, so that reading can go on behind what is broken.
 var boundary = []byte{0x43, 0xa5, 0x46, 0xdc, 0xcb, 0xf5, 0x41, 0x0f, 0xb3, 0x0e, 0xd5, 0x46, 0x73, 0x83, 0xcb, 0xe4}
 
-// read reads all chunks. What is no chunk is passed over up to the next boundary, or to the end, as pyxdf does.
+// read reads all chunks. What is not a chunk is passed over up to the next boundary, or to the end, as pyxdf does.
 func (x *reader) read() error {
 	magic := make([]byte, 4)
 	if x.seek(0); x.full(magic) != nil || string(magic) != "XDF:" {
@@ -183,7 +183,7 @@ func (x *reader) read() error {
 			}
 			x.spoiled(err)
 			if !x.resume(start) {
-				x.rec.Warnf("%d bytes at the end, from byte %d on, are no chunks and were left out", x.size-start, start)
+				x.rec.Warnf("%d bytes at the end, from byte %d on, are not chunks and were left out", x.size-start, start)
 				return nil
 			}
 			continue
@@ -260,7 +260,7 @@ func (x *reader) resume(from int64) bool {
 			have = 0
 		}
 		if have == len(boundary) {
-			x.rec.Warnf("%d bytes, from byte %d on, are no chunks and were left out", x.at-from-int64(len(boundary)), from)
+			x.rec.Warnf("%d bytes, from byte %d on, are not chunks and were left out", x.at-from-int64(len(boundary)), from)
 			return true
 		}
 	}
@@ -594,7 +594,7 @@ func (s *stream) mayBeEEG() bool {
 }
 
 // isMarker tells whether a stream holds events: strings, whatever rate they claim, what its type calls markers, and single
-// integers without a rate. A number now and then that is no integer, such as a heart rate, is none.
+// integers without a rate. A number now and then that is not an integer, such as a heart rate, is none.
 func (s *stream) isMarker() bool {
 	if s.width == 0 {
 		return true
@@ -716,7 +716,7 @@ func (x *reader) addEvents(reference *stream, cut float64) {
 			x.rec.Events = append(x.rec.Events, e)
 		}
 		if odd > 0 {
-			x.rec.Warnf("%d markers of stream %q are no whole numbers and were rounded", odd, s.info.Name)
+			x.rec.Warnf("%d markers of stream %q are not whole numbers and were rounded", odd, s.info.Name)
 		}
 	}
 }
@@ -929,7 +929,7 @@ func (s *stream) lasting(from, to int, losses []recording.RowGap) []int {
 }
 
 // keepsItsRate tells whether most stretches of half a second have the nominal rate, to 1 %: a device's crystal does. What a program sends when
-// it comes to it has another rate, and a pause in it is no loss.
+// it comes to it has another rate, and a pause in it is not a loss.
 func (s *stream) keepsItsRate(from, to int) bool {
 	step := max(1, int(min(s.rate/2, 1e6)))
 	every := max(1, (to-from)/4096)

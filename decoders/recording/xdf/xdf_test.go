@@ -274,8 +274,8 @@ func TestXDFReadsWhatIsWhole(t *testing.T) {
 		{"zeros", func(f *xdfFile) { f.Write(make([]byte, 200)) }, "length of 0 bytes"},
 		{"a length of three bytes", func(f *xdfFile) { f.Write([]byte{3, 1, 1, 1}) }, "none of 1, 4 and 8"},
 		{"a chunk without a tag", func(f *xdfFile) { f.Write([]byte{1, 1, 0}) }, "no tag"},
-		{"a length beyond the file", func(f *xdfFile) { f.Write([]byte{4, 255, 255, 255, 127}) }, "no chunks"},
-		{"a chunk of no known tag", func(f *xdfFile) { f.Write([]byte{1, 9, 77, 77, 1, 2, 3, 4, 5, 6, 7}) }, "no chunks"},
+		{"a length beyond the file", func(f *xdfFile) { f.Write([]byte{4, 255, 255, 255, 127}) }, "not chunks"},
+		{"a chunk of no known tag", func(f *xdfFile) { f.Write([]byte{1, 9, 77, 77, 1, 2, 3, 4, 5, 6, 7}) }, "not chunks"},
 		{"samples that contradict themselves", func(f *xdfFile) { f.chunk(3, []byte{1, 0, 0, 0, 1, 200, 9, 9, 9}) }, "cut or inconsistent"},
 		{"samples of no stream", func(f *xdfFile) { f.chunk(3, []byte{9, 0, 0, 0, 1, 0}) }, "stream 9 has no header"},
 		{"a footer of no stream", func(f *xdfFile) { f.chunk(6, []byte{1, 0}) }, "names no stream"},
@@ -325,7 +325,7 @@ func FuzzXDF(f *testing.F) {
 	})
 }
 
-// Markers that claim a rate, numbers that are no markers, streams of other types.
+// Markers that claim a rate, numbers that are not markers, streams of other types.
 func TestXDFStreamsOfOtherKinds(t *testing.T) {
 	t.Parallel()
 	value := func(i int) []byte { return []byte{byte(i)} }

@@ -81,7 +81,7 @@ func TestSpellerFolderOfUnknownNames(t *testing.T) {
 	}
 
 	// Without times families run at once, and give the same in the same order.
-	write(t, filepath.Join(root, "formats", "edf", "x.edf"), []byte("this is no recording"))
+	write(t, filepath.Join(root, "formats", "edf", "x.edf"), []byte("this is not a recording"))
 	untimed, err := Run(t.Context(), Config{Data: root, Only: []string{"p300", "formats"}, Untimed: true, Parallel: 3})
 	if err != nil {
 		t.Fatal(err)
@@ -107,7 +107,7 @@ func TestBrokenFilesAreListed(t *testing.T) {
 	root := t.TempDir()
 	for _, f := range []string{"motor_imagery/a/S1.zip", "motor_imagery/b/x.gdf", "p300/a/x.f32", "p300/b/y.csv", "ssvep/a/x.gdf", "ssvep/b/z.csv",
 		"seizure/bonn/S.zip", "seizure/c/x.f32", "artifacts/a/x.csv", "formats/edf/x.edf", "malformed/y.bdf"} {
-		write(t, filepath.Join(root, filepath.FromSlash(f)), []byte("this is no recording"))
+		write(t, filepath.Join(root, filepath.FromSlash(f)), []byte("this is not a recording"))
 	}
 	r, err := Run(t.Context(), Config{Data: root, Only: slices.DeleteFunc(Families(), func(f string) bool { return f == "synthetic" })})
 	if err != nil {

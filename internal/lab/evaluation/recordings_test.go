@@ -47,7 +47,7 @@ func TestPlainRecordingsAreMeasuredByTheirEvents(t *testing.T) {
 	cued(t, filepath.Join(root, "few.edf"), 4, 3, map[string]string{"left": "left_hand", "right": "right_hand"})
 	cued(t, filepath.Join(root, "own.edf"), 5, 8, map[string]string{"left": "S 7", "right": "S 8"})
 	cued(t, filepath.Join(root, "silent.edf"), 6, 3, nil)
-	write(t, filepath.Join(root, "broken.edf"), []byte("this is no recording"))
+	write(t, filepath.Join(root, "broken.edf"), []byte("this is not a recording"))
 	r, err := Run(t.Context(), Config{Data: root, Only: []string{"recordings"}, Untimed: true})
 	if err != nil {
 		t.Fatal(err)

@@ -39,7 +39,7 @@ var references = addControls(addSameFolds(map[referenceKey]Reference{
 	{"p300/gtec", "S3", "target/other flash", "xdawncov_ts_lr", "5-fold"}:                          {Metric: "auc", Value: .8626, Must: .8526, Source: "pyRiemann and scikit-learn on the same folds"},
 	{"p300/muse", "subject1_session1", "target/other flash", "xdawncov_ts_lr", "5-fold"}:           {Metric: "auc", Value: .7429, Must: .7329, Source: "pyRiemann and scikit-learn on the same folds"},
 
-	// Clean windows fail the gate in 5 % at most; closed eyes and artifacts are no seizure.
+	// Clean windows fail the gate in 5 % at most; closed eyes and artifacts are not a seizure.
 	{"motor_imagery/eegmmidb", "all", "rest", "features", "2-s windows"}:                                     {Metric: "gate_failed", Value: 0, Must: .05, AtMost: true, Source: "every window passes"},
 	{"motor_imagery/eegmmidb", "all", "clean windows of imagery", "features", "2-s windows"}:                 {Metric: "gate_failed", Value: 0, Must: .05, AtMost: true, Source: "every window passes"},
 	{"motor_imagery/eegmmidb", "all", "closed eyes called a seizure", "seizure rules", "30-s clips"}:         {Metric: "false_accept", Value: 0, Must: 0, AtMost: true, Source: "no seizure is in it"},

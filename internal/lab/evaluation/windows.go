@@ -116,7 +116,7 @@ func (e *evaluator) formats(context.Context) error {
 				continue
 			}
 			if !finite(runs[0].Recording) {
-				return fmt.Errorf("%s: read with samples that are no numbers", file)
+				return fmt.Errorf("%s: read with samples that are not numbers", file)
 			}
 			read[dataset]++
 		}

@@ -75,7 +75,7 @@ func Folder(root string) (Data, error) {
 	h := sha256.New()
 	err := filepath.WalkDir(root, func(path string, e fs.DirEntry, err error) error {
 		if err != nil || e.IsDir() || !strings.Contains(filepath.ToSlash(strings.TrimPrefix(path, root)[1:]), "/") {
-			return err // what lies beside the folders of the families is no recording
+			return err // what lies beside the folders of the families is not a recording
 		}
 		st, err := os.Stat(path)
 		if err != nil {

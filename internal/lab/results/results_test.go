@@ -147,7 +147,7 @@ func TestPicturesAreReadable(t *testing.T) {
 			}
 		}
 		if bytes.Contains(b, []byte("NaN")) || bytes.Contains(b, []byte("Inf")) {
-			t.Errorf("%s draws what is no number", name)
+			t.Errorf("%s draws what is not a number", name)
 		}
 		if !bytes.Contains(all[results.Page], []byte("]("+name+")")) {
 			t.Errorf("the page does not show %s", name)

@@ -124,7 +124,7 @@ func healthyClips(ctx context.Context, cfg BuiltinConfig, d decoders.Decoder) (s
 				for _, sig := range signals {
 					res, err := d.Decode(ctx, &decoders.Input{Signal: sig})
 					if errors.As(err, new(*decoders.Error)) {
-						continue // unreadable clips are refused, which is no alarm
+						continue // unreadable clips are refused, which is not an alarm
 					}
 					if err != nil {
 						return "", problems, err

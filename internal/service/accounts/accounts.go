@@ -245,7 +245,7 @@ func passwordFault(password string) *models.FieldError {
 }
 
 // NormalizeEmail returns an e-mail without space around it and in lower case, so that one mailbox has one account;
-// false for what is no address.
+// false for what is not an address.
 func NormalizeEmail(s string) (string, bool) {
 	s = strings.ToLower(strings.TrimSpace(s))
 	if len(s) > maxEmail || strings.ContainsFunc(s, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }) {
@@ -384,7 +384,7 @@ func (a *Service) Refresh(ctx context.Context, refreshToken string) (Login, erro
 }
 
 // Logout revokes every refresh token that came from the same login as this one. Access tokens live on until they
-// expire. An unknown token is no error.
+// expire. An unknown token is not an error.
 func (a *Service) Logout(ctx context.Context, refreshToken string) error {
 	if !auth.WellFormedRefreshToken(refreshToken) {
 		return nil
@@ -397,7 +397,7 @@ func (a *Service) Logout(ctx context.Context, refreshToken string) error {
 
 // EnterProject returns a user's principal within a project of which they are a member. The database is asked every time: who is
 // removed is out with the next call. Errors: ProjectRequired for no project; ProjectNotFound for one that is absent, or of which
-// the user is no member.
+// the user is not a member.
 func (a *Service) EnterProject(ctx context.Context, p models.Principal, projectID string) (models.Principal, error) {
 	userID, err := user(p)
 	if err != nil {
@@ -729,7 +729,7 @@ func (a *Service) ListKeys(ctx context.Context, p models.Principal, projectID st
 }
 
 // RevokeKey revokes a key of a project with all that were refreshed from it, for good: whoever held a copy of a key may have
-// refreshed it. Errors: KeyNotFound when there is none, when it is revoked already, or the user is no member of the project;
+// refreshed it. Errors: KeyNotFound when there is none, when it is revoked already, or the user is not a member of the project;
 // InsufficientRole. It takes effect at once in this process, and in others within Config.KeyCacheTTL.
 func (a *Service) RevokeKey(ctx context.Context, p models.Principal, projectID, keyID string) error {
 	p, err := a.within(ctx, p, projectID, models.RightKeys)

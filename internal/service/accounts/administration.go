@@ -235,7 +235,7 @@ func (a *Service) SetRole(ctx context.Context, email, projectID string, role mod
 func (a *Service) byEmail(ctx context.Context, email string) (models.User, error) {
 	normal, ok := NormalizeEmail(email)
 	if !ok {
-		return models.User{}, fmt.Errorf("%q is no e-mail address", email)
+		return models.User{}, fmt.Errorf("%q is not an e-mail address", email)
 	}
 	u, err := a.cfg.Store.UserByEmail(ctx, normal)
 	if errors.Is(err, store.ErrNotFound) {

@@ -219,7 +219,7 @@ func TestDecodeRules(t *testing.T) {
 		{"flashes", object{"input.stimulus": object{"matrix": [][]string{{"A", "B"}}, "flashes": object{"1": []string{"A"}, "-2": []string{"B", "A"}}}}, ""},
 		{"flash of an unknown symbol", object{"input.stimulus": object{"matrix": [][]string{{"A", "B"}}, "flashes": object{"1": []string{"A", "Z"}}}}, "/input/stimulus/flashes/1/1 unknown_symbol"},
 		{"flash without symbols", object{"input.stimulus": object{"matrix": [][]string{{"A"}}, "flashes": object{"1": []string{}}}}, "/input/stimulus/flashes/1 required"},
-		{"flash code that is no number", object{"input.stimulus": object{"matrix": [][]string{{"A"}}, "flashes": object{"a/b": []string{"A"}}}}, "/input/stimulus/flashes/a~1b invalid"},
+		{"flash code that is not a number", object{"input.stimulus": object{"matrix": [][]string{{"A"}}, "flashes": object{"a/b": []string{"A"}}}}, "/input/stimulus/flashes/a~1b invalid"},
 		{"flash code in another form", object{"input.stimulus": object{"matrix": [][]string{{"A"}}, "flashes": object{"01": []string{"A"}}}}, "/input/stimulus/flashes/01 invalid"},
 		{"flashes without matrix", object{"input.stimulus": object{"flashes": object{"1": []string{"A"}}}}, "/input/stimulus/flashes not_applicable"},
 		{"model", object{"input.model": "motor_imagery-left_right"}, ""},

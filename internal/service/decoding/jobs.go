@@ -160,7 +160,7 @@ func (j *Jobs) view(ctx context.Context, p models.Principal, job models.Job) (Jo
 	}
 }
 
-// Queues returns how many jobs of all projects are not finished, by queue. Error: InsufficientRole for who is no operator.
+// Queues returns how many jobs of all projects are not finished, by queue. Error: InsufficientRole for who is not an operator.
 func (j *Jobs) Queues(ctx context.Context, p models.Principal) ([]jobs.QueueDepth, error) {
 	if err := service.Authorize(p, models.RightServer); err != nil {
 		return nil, err

@@ -20,7 +20,7 @@ type Erased struct {
 
 // EraseUser erases everything of an external user of the project. The user's sessions are out of reach at once; a job
 // deletes what they leave, for which the call waits up to MaxWait. A call while one is under way waits for the same job, and
-// takes along what came since. A user of whom nothing is kept is no error: the audit record counts nothing. No answer is
+// takes along what came since. A user of whom nothing is kept is not an error: the audit record counts nothing. No answer is
 // kept for an Idempotency-Key: it would name the user, and to erase again is harmless.
 //
 // Needs the right "erase". Errors: NotFound for what can be no user's id; Unavailable, also when the job was given up: the

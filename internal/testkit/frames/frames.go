@@ -30,7 +30,7 @@ type Conn struct {
 }
 
 // Dial connects to a ws:// or http:// address and does the handshake. buffer, where it is not 0, is how many bytes the kernel
-// keeps that were not read. A refusal is no error.
+// keeps that were not read. A refusal is not an error.
 func Dial(ctx context.Context, address string, buffer int) (*Conn, error) {
 	u, err := url.Parse(address)
 	if err != nil {

@@ -158,7 +158,7 @@ func (p *process) startOnce(ctx context.Context) error {
 	}
 }
 
-// end sends the signal and waits until the server is gone. A server that is not running is no error.
+// end sends the signal and waits until the server is gone. A server that is not running is not an error.
 func (p *process) end(sig syscall.Signal) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
