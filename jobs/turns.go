@@ -83,6 +83,17 @@ func (t *turns) done(id string) {
 	delete(t.reserved, id)
 }
 
+// over lets go of the place of a project's job that has ended: what was read or chosen counts it as running.
+func (t *turns) over(projectID string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for i := range t.waiting {
+		if w := &t.waiting[i]; w.ProjectID == projectID && w.Running > 0 {
+			w.Running--
+		}
+	}
+}
+
 func (t *turns) refresh(ctx context.Context) error {
 	waiting, err := t.look(ctx)
 	if err != nil {
@@ -135,6 +146,14 @@ func (t *turns) choose() string {
 	t.now = start
 	t.served[best.ProjectID] = start + 1/float64(best.Share)
 	return id
+}
+
+// TurnOver tells that a job of a project that ClaimTurn took from a queue no longer runs, so that the next turn need not wait for
+// a look at the database to count its place as free.
+func (e *Engine) TurnOver(queue, projectID string) {
+	if t := e.turns[queue]; t != nil {
+		t.over(projectID)
+	}
 }
 
 // turnTries is how often a turn looks again when another process has claimed what it had chosen.

@@ -37,6 +37,7 @@ func (s *Server) perform(queue, named string) error {
 	if err != nil || c == nil {
 		return err
 	}
+	defer s.engine.TurnOver(queue, c.Job.ProjectID)
 	id := c.Job.ID
 	if id != named {
 		endWatch()
