@@ -443,9 +443,10 @@ func TestAFlushedRedisIsFilledAgain(t *testing.T) {
 		}
 		// Well before the five seconds after which the rows would be looked at anyway.
 		until(t, "the tasks again", func() bool { return pending(t, rc, jobs.InteractiveQueue) == n })
-		if ok, err := rc.SIsMember(context.Background(), "asynq:queues", jobs.BulkQueue).Result(); err != nil || !ok {
-			t.Errorf("asynq does not know its queues: %v, %v", ok, err)
-		}
+		until(t, "asynq to know its queues", func() bool {
+			ok, err := rc.SIsMember(context.Background(), "asynq:queues", jobs.BulkQueue).Result()
+			return err == nil && ok
+		})
 	}
 	until(t, "a warning", func() bool { return log.has("lost its memory") })
 }
