@@ -37,10 +37,10 @@ type TokenConfig struct {
 	Now func() time.Time
 }
 
-// Tokens issues and verifies access tokens. It is safe for concurrent use.
+// Tokens issues and verifies access tokens and grants. It is safe for concurrent use.
 type Tokens struct {
 	cfg    TokenConfig
-	parser *jwt.Parser
+	access *jwt.Parser // of access tokens, which come with each call
 }
 
 // NewTokens returns an issuer; a key shorter than 32 bytes is an error.
@@ -63,16 +63,53 @@ func NewTokens(cfg TokenConfig) (*Tokens, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	return &Tokens{cfg: cfg, parser: jwt.NewParser(
+	t := &Tokens{cfg: cfg}
+	t.access = t.parser(cfg.Audience)
+	return t, nil
+}
+
+// parser returns a parser of tokens for an audience.
+func (t *Tokens) parser(audience string) *jwt.Parser {
+	return jwt.NewParser(
 		jwt.WithValidMethods([]string{jwt.SigningMethodHS256.Alg()}),
-		jwt.WithIssuer(cfg.Issuer),
-		jwt.WithAudience(cfg.Audience),
+		jwt.WithIssuer(t.cfg.Issuer),
+		jwt.WithAudience(audience),
 		jwt.WithExpirationRequired(),
 		jwt.WithIssuedAt(),
-		jwt.WithLeeway(cfg.Leeway),
-		jwt.WithTimeFunc(cfg.Now),
+		jwt.WithLeeway(t.cfg.Leeway),
+		jwt.WithTimeFunc(t.cfg.Now),
 		jwt.WithStrictDecoding(),
-	)}, nil
+	)
+}
+
+// claims returns the claims that every token has.
+func (t *Tokens) claims(subject, audience string, ttl time.Duration) jwt.RegisteredClaims {
+	now := t.cfg.Now()
+	return jwt.RegisteredClaims{
+		Issuer: t.cfg.Issuer, Subject: subject, Audience: jwt.ClaimStrings{audience},
+		IssuedAt: jwt.NewNumericDate(now), ExpiresAt: jwt.NewNumericDate(now.Add(ttl)),
+	}
+}
+
+func (t *Tokens) sign(typ string, c jwt.Claims) (string, error) {
+	token := jwt.NewWithClaims(jwt.SigningMethodHS256, c)
+	token.Header["typ"] = typ
+	return token.SignedString(t.cfg.Key)
+}
+
+// parse reads a token of a type into c. Errors: ErrExpiredToken, ErrInvalidToken.
+func (t *Tokens) parse(parser *jwt.Parser, typ, raw string, c jwt.Claims) error {
+	token, err := parser.ParseWithClaims(raw, c, func(*jwt.Token) (any, error) { return t.cfg.Key, nil })
+	switch {
+	case errors.Is(err, jwt.ErrTokenExpired) && !errors.Is(err, jwt.ErrTokenInvalidIssuer) && !errors.Is(err, jwt.ErrTokenInvalidAudience):
+		return ErrExpiredToken // the signature is checked before the claims
+	case err != nil:
+		return fmt.Errorf("%w: %w", ErrInvalidToken, err)
+	}
+	if found, _ := token.Header["typ"].(string); found != typ {
+		return ErrInvalidToken
+	}
+	return nil
 }
 
 // TTL returns how long an access token is good.
@@ -80,34 +117,21 @@ func (t *Tokens) TTL() time.Duration { return t.cfg.TTL }
 
 // Issue returns an access token for a user.
 func (t *Tokens) Issue(userID string) (string, error) {
-	now := t.cfg.Now()
-	token := jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.RegisteredClaims{
-		Issuer:    t.cfg.Issuer,
-		Subject:   userID,
-		Audience:  jwt.ClaimStrings{t.cfg.Audience},
-		IssuedAt:  jwt.NewNumericDate(now),
-		ExpiresAt: jwt.NewNumericDate(now.Add(t.cfg.TTL)),
-		ID:        uuid.NewString(),
-	})
-	token.Header["typ"] = accessType
-	return token.SignedString(t.cfg.Key)
+	c := t.claims(userID, t.cfg.Audience, t.cfg.TTL)
+	c.ID = uuid.NewString()
+	return t.sign(accessType, c)
 }
 
 // Verify returns the user of an access token, ErrExpiredToken or ErrInvalidToken.
 func (t *Tokens) Verify(raw string) (userID string, err error) {
-	var claims jwt.RegisteredClaims
-	token, err := t.parser.ParseWithClaims(raw, &claims, func(*jwt.Token) (any, error) { return t.cfg.Key, nil })
-	switch {
-	case errors.Is(err, jwt.ErrTokenExpired) && !errors.Is(err, jwt.ErrTokenInvalidIssuer) &&
-		!errors.Is(err, jwt.ErrTokenInvalidAudience):
-		return "", ErrExpiredToken // the signature is checked before the claims
-	case err != nil:
-		return "", fmt.Errorf("%w: %w", ErrInvalidToken, err)
+	var c jwt.RegisteredClaims
+	if err := t.parse(t.access, accessType, raw, &c); err != nil {
+		return "", err
 	}
-	if typ, _ := token.Header["typ"].(string); typ != accessType || claims.Subject == "" {
+	if c.Subject == "" {
 		return "", ErrInvalidToken
 	}
-	return claims.Subject, nil
+	return c.Subject, nil
 }
 
 // LooksLikeToken reports whether a text has the form of a signed token (RFC 7519, JWS compact serialization), good or not:
