@@ -26,23 +26,6 @@ import (
 	"github.com/neurod/neurod/eeg"
 )
 
-// The terms that decoders share with requests are those of package eeg.
-type (
-	Paradigm = eeg.Paradigm
-	Event    = eeg.Event
-	Target   = eeg.Target
-)
-
-// The paradigms of package eeg.
-const (
-	MotorImagery = eeg.MotorImagery
-	P300         = eeg.P300
-	SSVEP        = eeg.SSVEP
-	Seizure      = eeg.Seizure
-	Auto         = eeg.Auto
-	Undetermined = eeg.Undetermined
-)
-
 // Signal is a stretch of multichannel EEG.
 type Signal struct {
 	Data     *mat.Dense // channels × samples, µV
@@ -70,7 +53,7 @@ func (s Signal) Seconds() float64 {
 // Stimulus describes what the person looked at, as far as the caller knows: eeg.Stimulus once it is checked.
 type Stimulus struct {
 	// Targets are the flickers on the screen (SSVEP). Empty asks for a frequency scan.
-	Targets []Target
+	Targets []eeg.Target
 	// Matrix holds the symbols of a row/column speller, row by row (P300). Empty asks for target/non-target.
 	Matrix [][]string
 	// Flashes maps an event code to the symbols that the flash with this code lights up (P300).
@@ -84,7 +67,7 @@ type Stimulus struct {
 // Input is one decode request in the decoders' terms.
 type Input struct {
 	Signal
-	Events   []Event
+	Events   []eeg.Event
 	Stimulus Stimulus
 	// History holds the earlier intents or the letters spelled so far, oldest first.
 	History []string
@@ -109,7 +92,7 @@ type Class struct {
 
 // Result is what a decoder found.
 type Result struct {
-	Paradigm Paradigm
+	Paradigm eeg.Paradigm
 	// Classes are ranked, most probable first; probabilities sum to 1.
 	Classes []Class
 	// Seizure is true, false, or nil when it was not checked or cannot be said.
@@ -126,13 +109,13 @@ type Result struct {
 
 // Info describes a decoder to the catalog and to callers.
 type Info struct {
-	Name     string   // catalog name, e.g. "motor_imagery-left_right"
-	Version  string   // "1", "2", ...; a version never changes once published
-	Pipeline string   // algorithm, e.g. "csp_lda"
-	Paradigm Paradigm // never Auto
-	Classes  []string // class names in model order; empty where the request supplies them
-	Channels []string // montage the model needs; empty where any will do
-	Rate     float64  // Hz the model works at; other rates are resampled. 0 where any will do
+	Name     string       // catalog name, e.g. "motor_imagery-left_right"
+	Version  string       // "1", "2", ...; a version never changes once published
+	Pipeline string       // algorithm, e.g. "csp_lda"
+	Paradigm eeg.Paradigm // never Auto
+	Classes  []string     // class names in model order; empty where the request supplies them
+	Channels []string     // montage the model needs; empty where any will do
+	Rate     float64      // Hz the model works at; other rates are resampled. 0 where any will do
 	// MinSamples returns how many samples a channel a request at the given rate must have.
 	MinSamples func(rate float64) int `json:"-"`
 	// Aligned tells that the decoder was trained on people who were moved to a common mean: it does best once it is moved to
@@ -157,7 +140,7 @@ func Abstained(r *Result) *Result {
 	out := *r
 	p := 1 / float64(len(r.Classes)+1)
 	out.Classes = make([]Class, 1, len(r.Classes)+1)
-	out.Classes[0] = Class{Name: string(Undetermined), Probability: p}
+	out.Classes[0] = Class{Name: string(eeg.Undetermined), Probability: p}
 	for _, c := range r.Classes {
 		out.Classes = append(out.Classes, Class{Name: c.Name, Probability: p})
 	}
@@ -234,7 +217,7 @@ type Trial struct {
 
 // Dataset is what a pipeline trains on. All trials share montage and rate.
 type Dataset struct {
-	Paradigm Paradigm
+	Paradigm eeg.Paradigm
 	Channels []string
 	Rate     float64 // Hz
 	Cue      float64 // s from the start of each trial to its cue; 0 when the trial starts at the cue
@@ -272,7 +255,7 @@ type Trained interface {
 type Pipeline interface {
 	// Name is the pipeline's stable name, e.g. "csp_lda".
 	Name() string
-	Paradigm() Paradigm
+	Paradigm() eeg.Paradigm
 	// Train fits a decoder with calibrated probabilities. config is the pipeline's options as JSON, nil for the
 	// defaults. Refuses with CodeTooFewTrials where a class has too few trials to fit.
 	Train(ctx context.Context, ds *Dataset, config json.RawMessage) (Trained, error)

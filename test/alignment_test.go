@@ -14,6 +14,7 @@ import (
 	"github.com/neurod/neurod/decoders/epoch"
 	"github.com/neurod/neurod/decoders/motorimagery"
 	"github.com/neurod/neurod/decoders/synthetic"
+	"github.com/neurod/neurod/eeg"
 	"github.com/neurod/neurod/internal/lab/datasets"
 	"github.com/neurod/neurod/internal/testkit/eegdata"
 )
@@ -35,18 +36,18 @@ func stranger(t testing.TB, person uint64, trials int) synthetic.Session {
 // alignedModel is the file of a model that was trained with alignment on several people.
 func alignedModel(t testing.TB, name string) []byte {
 	t.Helper()
-	ds := &decoders.Dataset{Paradigm: decoders.MotorImagery, Channels: strangerChannels, Classes: []string{"left", "right"}}
+	ds := &decoders.Dataset{Paradigm: eeg.MotorImagery, Channels: strangerChannels, Classes: []string{"left", "right"}}
 	for p := range 5 {
 		s := stranger(t, uint64(p), 10)
 		ds.Rate = s.Rate
-		ds.Trials = append(ds.Trials, epoch.Cut(s.Signal, s.Events, func(e decoders.Event) int { return slices.Index(ds.Classes, e.Label) }, 0, 4, fmt.Sprintf("p%d/r", p))...)
+		ds.Trials = append(ds.Trials, epoch.Cut(s.Signal, s.Events, func(e eeg.Event) int { return slices.Index(ds.Classes, e.Label) }, 0, 4, fmt.Sprintf("p%d/r", p))...)
 	}
 	d, err := motorimagery.TSLR().Train(t.Context(), ds, json.RawMessage(`{"start":0,"end":4,"align":true,"center":"riemann"}`))
 	if err != nil {
 		t.Fatal(err)
 	}
 	var b bytes.Buffer
-	if err := catalog.Write(&b, decoders.MotorImagery, name, "1", catalog.ModelCard{Summary: "made of synthetic people", Subjects: 5}, d.State()); err != nil {
+	if err := catalog.Write(&b, eeg.MotorImagery, name, "1", catalog.ModelCard{Summary: "made of synthetic people", Subjects: 5}, d.State()); err != nil {
 		t.Fatal(err)
 	}
 	return b.Bytes()

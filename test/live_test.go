@@ -9,8 +9,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/synthetic"
+	"github.com/neurod/neurod/eeg"
 )
 
 // flickering is a recording of three looks at flickers, 4 s each without a pause, as batches of a session.
@@ -23,12 +23,12 @@ type flickering struct {
 func newFlickering(t testing.TB) flickering {
 	t.Helper()
 	f := flickering{}
-	var targets []decoders.Target
+	var targets []eeg.Target
 	for _, g := range []struct {
 		label string
 		hz    float64
 	}{{"door", 13}, {"light", 17}, {"blinds", 21}} {
-		targets = append(targets, decoders.Target{Label: g.label, Frequency: g.hz})
+		targets = append(targets, eeg.Target{Label: g.label, Frequency: g.hz})
 		f.targets = append(f.targets, object{"label": g.label, "frequency": g.hz})
 	}
 	var err error

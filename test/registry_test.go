@@ -24,6 +24,7 @@ import (
 	"github.com/neurod/neurod/decoders/epoch"
 	"github.com/neurod/neurod/decoders/motorimagery"
 	"github.com/neurod/neurod/decoders/synthetic"
+	"github.com/neurod/neurod/eeg"
 	"github.com/neurod/neurod/internal/auth"
 	"github.com/neurod/neurod/internal/testkit"
 	"github.com/neurod/neurod/models"
@@ -301,7 +302,7 @@ func TestRegistryListsWhatIsDocumented(t *testing.T) {
 		}
 		meta := m["metadata"].(object)
 		classes := len(file.State.Classes)
-		if file.Paradigm == decoders.P300 { // the symbols come with a request; what the model tells apart are two kinds of flashes
+		if file.Paradigm == eeg.P300 { // the symbols come with a request; what the model tells apart are two kinds of flashes
 			classes = 2
 		}
 		if len(file.Card.Evaluations) > 0 && meta["chance_level"] != file.Card.Evaluations[0].Chance {
@@ -823,8 +824,8 @@ func TestRegistryTypes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	set := &decoders.Dataset{Paradigm: decoders.MotorImagery, Channels: r.Channels, Rate: r.Rate, Cue: 1, Classes: []string{"left", "right"}}
-	set.Trials = epoch.Cut(r.Signal, r.Events, func(e decoders.Event) int { return slices.Index(set.Classes, e.Label) }, 1, seconds, "r")
+	set := &decoders.Dataset{Paradigm: eeg.MotorImagery, Channels: r.Channels, Rate: r.Rate, Cue: 1, Classes: []string{"left", "right"}}
+	set.Trials = epoch.Cut(r.Signal, r.Events, func(e eeg.Event) int { return slices.Index(set.Classes, e.Label) }, 1, seconds, "r")
 	if len(set.Trials) < perClass {
 		t.Fatalf("%d trials", len(set.Trials))
 	}
@@ -835,7 +836,7 @@ func TestRegistryTypes(t *testing.T) {
 		}
 		name := strings.ToLower(kind)
 		var b bytes.Buffer
-		if err := catalog.Write(&b, decoders.MotorImagery, name, "1.0.0", catalog.ModelCard{Summary: "made of simulated trials", Subjects: 1}, d.State()); err != nil {
+		if err := catalog.Write(&b, eeg.MotorImagery, name, "1.0.0", catalog.ModelCard{Summary: "made of simulated trials", Subjects: 1}, d.State()); err != nil {
 			t.Fatal(err)
 		}
 		s.uploadModel(t, s.key, b.Bytes())

@@ -20,6 +20,7 @@ import (
 	"github.com/neurod/neurod/decoders/motorimagery"
 	"github.com/neurod/neurod/decoders/recording/formats"
 	"github.com/neurod/neurod/decoders/synthetic"
+	"github.com/neurod/neurod/eeg"
 	"github.com/neurod/neurod/internal/lab/crossval"
 	"github.com/neurod/neurod/internal/lab/datasets"
 	"github.com/neurod/neurod/internal/lab/training"
@@ -30,7 +31,7 @@ import (
 // cuedRun is a run of cued trials: the signal as it is stored, in float32, with its events.
 type cuedRun struct {
 	signal decoders.Signal
-	events []decoders.Event
+	events []eeg.Event
 	id     string // of its session
 	start  int64  // Unix ms of its first sample
 }
@@ -88,7 +89,7 @@ func (s *server) keep(t testing.TB, key string, r *cuedRun, user string, gap [2]
 }
 
 // at is the time of an event on the session's clock, Unix ms.
-func (r *cuedRun) at(e decoders.Event) int64 { return r.start + int64(math.Round(e.Onset*1000)) }
+func (r *cuedRun) at(e eeg.Event) int64 { return r.start + int64(math.Round(e.Onset*1000)) }
 
 // split describes what TestTrainedModels compares: three runs, and what an event means.
 type split struct {
@@ -111,7 +112,7 @@ func (sp split) dataset() (ds *decoders.Dataset, third int) {
 			}
 		}
 	}))
-	ds = &decoders.Dataset{Paradigm: decoders.MotorImagery, Channels: sp.runs[0].signal.Channels, Rate: sp.runs[0].signal.Rate, Cue: splitBefore, Classes: names, Subject: "p1"}
+	ds = &decoders.Dataset{Paradigm: eeg.MotorImagery, Channels: sp.runs[0].signal.Channels, Rate: sp.runs[0].signal.Rate, Cue: splitBefore, Classes: names, Subject: "p1"}
 	for i, r := range sp.runs {
 		if i == 2 {
 			third = len(ds.Trials)
@@ -121,8 +122,8 @@ func (sp split) dataset() (ds *decoders.Dataset, third int) {
 	return ds, third
 }
 
-func (sp split) label(names []string) func(decoders.Event) int {
-	return func(e decoders.Event) int {
+func (sp split) label(names []string) func(eeg.Event) int {
+	return func(e eeg.Event) int {
 		c, ok := sp.classes[e.Label]
 		if !ok {
 			c = sp.classes[fmt.Sprint(e.Code)]
@@ -132,10 +133,10 @@ func (sp split) label(names []string) func(decoders.Event) int {
 }
 
 // trialsOf returns the events of a run that begin a trial.
-func (sp split) trialsOf(r *cuedRun, names []string) []decoders.Event {
-	var out []decoders.Event
+func (sp split) trialsOf(r *cuedRun, names []string) []eeg.Event {
+	var out []eeg.Event
 	for _, e := range r.events {
-		if sp.label(names)(e) >= 0 && len(epoch.Cut(r.signal, []decoders.Event{e}, sp.label(names), splitBefore, splitAfter, "")) > 0 {
+		if sp.label(names)(e) >= 0 && len(epoch.Cut(r.signal, []eeg.Event{e}, sp.label(names), splitBefore, splitAfter, "")) > 0 {
 			out = append(out, e)
 		}
 	}
@@ -149,7 +150,7 @@ func (s *server) train(t testing.TB, body object) object {
 }
 
 // decodeTrials decodes the trial at each event through the API.
-func (s *server) decodeTrials(t testing.TB, r *cuedRun, events []decoders.Event, model string) (classes []string, confidence []float64) {
+func (s *server) decodeTrials(t testing.TB, r *cuedRun, events []eeg.Event, model string) (classes []string, confidence []float64) {
 	t.Helper()
 	ids := make([]string, len(events))
 	for i, e := range events {
@@ -171,7 +172,7 @@ func (s *server) decodeTrials(t testing.TB, r *cuedRun, events []decoders.Event,
 }
 
 // share is the share of classes that are right.
-func share(got []string, events []decoders.Event, sp split, names []string) float64 {
+func share(got []string, events []eeg.Event, sp split, names []string) float64 {
 	right := 0
 	for i, e := range events {
 		if got[i] == names[sp.label(names)(e)] {
@@ -379,8 +380,8 @@ var adaptiveModel = sync.OnceValues(func() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	ds := &decoders.Dataset{Paradigm: decoders.MotorImagery, Channels: ses.Signal.Channels, Rate: 128, Cue: 0.5, Classes: []string{"left_hand", "right_hand"}, Subject: "p1"}
-	ds.Trials = epoch.Cut(ses.Signal, ses.Events, func(e decoders.Event) int { return e.Code - 769 }, 0.5, 4, "s1")
+	ds := &decoders.Dataset{Paradigm: eeg.MotorImagery, Channels: ses.Signal.Channels, Rate: 128, Cue: 0.5, Classes: []string{"left_hand", "right_hand"}, Subject: "p1"}
+	ds.Trials = epoch.Cut(ses.Signal, ses.Events, func(e eeg.Event) int { return e.Code - 769 }, 0.5, 4, "s1")
 	m, err := training.Train(context.Background(), ds, training.Spec{Name: "adaptive", Candidates: []training.Candidate{{Pipeline: motorimagery.CSPRxLDA()}}})
 	if err != nil {
 		return nil, err
@@ -532,7 +533,7 @@ func TestTrialsThatAreNotWholeAreLeftOut(t *testing.T) {
 	r := imageryRun(t, 11, 12)
 	last := r.events[len(r.events)-1]
 	// The gap lies in the trial of the fourth cue; the last cue comes again where nothing is recorded yet.
-	r.events = append(r.events, decoders.Event{Onset: last.Onset + 4, Code: last.Code, Label: last.Label})
+	r.events = append(r.events, eeg.Event{Onset: last.Onset + 4, Code: last.Code, Label: last.Label})
 	gap := [2]float64{r.events[3].Onset + 1, r.events[3].Onset + 1.5}
 	// Two trials hold nothing but movement.
 	rows, _ := r.signal.Data.Dims()

@@ -142,7 +142,7 @@ func TestDecodeHandlerAnswersEveryTrial(t *testing.T) {
 		rec.Annotations = append(rec.Annotations, recording.Annotation{Onset: e.Onset, Label: map[string]string{"left": "T1", "right": "T2"}[e.Label]})
 	}
 	for _, a := range rec.Annotations {
-		rec.Events = append(rec.Events, decoders.Event{Onset: a.Onset, Label: a.Label})
+		rec.Events = append(rec.Events, eeg.Event{Onset: a.Onset, Label: a.Label})
 	}
 	var file bytes.Buffer
 	if err := edf.Write(&file, rec); err != nil {

@@ -53,7 +53,7 @@ func brains(seed uint64) func(class int, seconds float64) *mat.Dense {
 
 // alignedCatalog has one model, which was trained with alignment, and went through a model file.
 var alignedCatalog = sync.OnceValues(func() (*catalog.Catalog, error) {
-	ds := &decoders.Dataset{Paradigm: decoders.MotorImagery, Channels: liveChannels, Rate: liveRate, Classes: []string{"left", "right"}}
+	ds := &decoders.Dataset{Paradigm: eeg.MotorImagery, Channels: liveChannels, Rate: liveRate, Classes: []string{"left", "right"}}
 	for p := range 3 {
 		brain := brains(uint64(p) + 1)
 		for i := range 16 {
@@ -65,7 +65,7 @@ var alignedCatalog = sync.OnceValues(func() (*catalog.Catalog, error) {
 		return nil, err
 	}
 	var b bytes.Buffer
-	if err := catalog.Write(&b, decoders.MotorImagery, "moved", "1", catalog.ModelCard{Summary: "made of synthetic people"}, d.State()); err != nil {
+	if err := catalog.Write(&b, eeg.MotorImagery, "moved", "1", catalog.ModelCard{Summary: "made of synthetic people"}, d.State()); err != nil {
 		return nil, err
 	}
 	file, err := catalog.Parse(b.Bytes())

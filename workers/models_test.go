@@ -12,6 +12,7 @@ import (
 
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/catalog"
+	"github.com/neurod/neurod/eeg"
 	"github.com/neurod/neurod/internal/store"
 	"github.com/neurod/neurod/models"
 	"github.com/neurod/neurod/workers"
@@ -94,7 +95,7 @@ func TestModelsOfProjects(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		choice, err := r.Resolve(catalog.Query{Model: ref, Paradigm: decoders.MotorImagery, Channels: cyton, Rate: 250})
+		choice, err := r.Resolve(catalog.Query{Model: ref, Paradigm: eeg.MotorImagery, Channels: cyton, Rate: 250})
 		var bad *decoders.Error
 		if errors.As(err, &bad) {
 			return bad.Code

@@ -8,6 +8,7 @@ import (
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/catalog"
 	"github.com/neurod/neurod/decoders/recording"
+	"github.com/neurod/neurod/eeg"
 	"github.com/neurod/neurod/models"
 )
 
@@ -21,8 +22,8 @@ func LiveMontage(found *Models) func(ctx context.Context, ses models.Session) er
 			return nil //nolint:nilerr // a model that cannot be read now is told with the decodes
 		}
 		q := catalog.Query{Model: ses.Decode.Model, Paradigm: ses.Decode.Paradigm, Channels: ses.Channels, Rate: ses.SampleRateHz}
-		if q.Model == "" && q.Paradigm == decoders.Auto {
-			q.Paradigm = decoders.SSVEP // the targets are declared
+		if q.Model == "" && q.Paradigm == eeg.Auto {
+			q.Paradigm = eeg.SSVEP // the targets are declared
 		}
 		var fault *decoders.Error
 		if _, err := cat.Resolve(q); errors.As(err, &fault) && fault.Code == decoders.CodeMontageMismatch {

@@ -78,16 +78,16 @@ var curveSizes = []int{5, 10, 20, 40}
 
 // trainingOutput is the output of jobs that made a model.
 type trainingOutput struct {
-	Model    string            `json:"model"` // name@version
-	Name     string            `json:"name"`
-	Version  string            `json:"version"`
-	From     string            `json:"from,omitempty"` // the version that went on learning
-	Paradigm decoders.Paradigm `json:"paradigm"`
-	Pipeline string            `json:"pipeline"`
-	Classes  []string          `json:"classes"`
-	Channels []string          `json:"channels"`
-	RateHz   float64           `json:"sample_rate_hz"`
-	Trials   trialReport       `json:"trials"`
+	Model    string       `json:"model"` // name@version
+	Name     string       `json:"name"`
+	Version  string       `json:"version"`
+	From     string       `json:"from,omitempty"` // the version that went on learning
+	Paradigm eeg.Paradigm `json:"paradigm"`
+	Pipeline string       `json:"pipeline"`
+	Classes  []string     `json:"classes"`
+	Channels []string     `json:"channels"`
+	RateHz   float64      `json:"sample_rate_hz"`
+	Trials   trialReport  `json:"trials"`
 	// BeatsChance tells whether the figure to quote is better than guessing with 95 % confidence; nil for calibrations.
 	BeatsChance *bool             `json:"beats_chance,omitempty"`
 	Card        catalog.ModelCard `json:"card"`
@@ -322,7 +322,7 @@ func (w *trainingRun) base(ctx context.Context, name, version string) (models.Pr
 }
 
 // gather reads the trials of a request.
-func (w *trainingRun) gather(ctx context.Context, l models.LabelledTrials, paradigm decoders.Paradigm, channels, classes []string) (*decoders.Dataset, trialReport, error) {
+func (w *trainingRun) gather(ctx context.Context, l models.LabelledTrials, paradigm eeg.Paradigm, channels, classes []string) (*decoders.Dataset, trialReport, error) {
 	w.phase("reading")
 	before, after := training.Window(paradigm)
 	if l.Window != nil {
@@ -372,8 +372,8 @@ func (w *trainingRun) output(stored models.ProjectModel, report trialReport) (*t
 }
 
 // calibrationOf names how the pipelines of a paradigm calibrate their probabilities.
-func calibrationOf(p decoders.Paradigm) string {
-	if p == decoders.P300 {
+func calibrationOf(p eeg.Paradigm) string {
+	if p == eeg.P300 {
 		return "platt"
 	}
 	return "temperature"

@@ -16,6 +16,7 @@ import (
 	"github.com/neurod/neurod/decoders/contact"
 	"github.com/neurod/neurod/decoders/epoch"
 	"github.com/neurod/neurod/decoders/quality"
+	"github.com/neurod/neurod/eeg"
 	"github.com/neurod/neurod/internal/samples"
 	"github.com/neurod/neurod/internal/store"
 	"github.com/neurod/neurod/models"
@@ -54,7 +55,7 @@ type trialReport struct {
 type trialQuery struct {
 	project string
 	models.LabelledTrials
-	paradigm      decoders.Paradigm
+	paradigm      eeg.Paradigm
 	channels      []string // none: those of the first session
 	classes       []string // in the order of the labels; those of LabelledTrials are among them
 	before, after float64  // s

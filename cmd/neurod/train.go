@@ -10,8 +10,8 @@ import (
 	"path/filepath"
 	"regexp"
 
-	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/catalog"
+	"github.com/neurod/neurod/eeg"
 	"github.com/neurod/neurod/internal/lab/datasets"
 	"github.com/neurod/neurod/internal/lab/training"
 )
@@ -50,7 +50,7 @@ type trainFilesCmd struct {
 // Run trains and measures a model, writes it and prints its figures.
 func (c trainFilesCmd) Run(ctx context.Context) error {
 	cfg := training.FilesConfig{
-		Paths: c.Paths, Name: c.Name, Version: c.Version, Pipelines: c.Pipeline, Paradigm: decoders.Paradigm(c.Paradigm), Classes: c.Classes,
+		Paths: c.Paths, Name: c.Name, Version: c.Version, Pipelines: c.Pipeline, Paradigm: eeg.Paradigm(c.Paradigm), Classes: c.Classes,
 		Channels: c.Channels, Before: c.Before, After: c.After, Rate: c.Rate, Seed: c.Seed, KeepAll: c.KeepAll,
 		Card:    catalog.ModelCard{Summary: c.Summary, IntendedUse: c.IntendedUse},
 		Program: "neurod " + version(),

@@ -41,7 +41,7 @@ func TestResolveKnowsWhetherThereAreClips(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, x := range tc.models {
-			d := threshold{info: decoders.Info{Name: x.name, Version: "1", Paradigm: decoders.MotorImagery, Channels: []string{"C3", "C4"}, Rate: 250}}
+			d := threshold{info: decoders.Info{Name: x.name, Version: "1", Paradigm: eeg.MotorImagery, Channels: []string{"C3", "C4"}, Rate: 250}}
 			var decoder decoders.Decoder = d
 			if x.aligned {
 				decoder = aligned{d}
@@ -50,7 +50,7 @@ func TestResolveKnowsWhetherThereAreClips(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		choice, err := c.Resolve(catalog.Query{Paradigm: decoders.MotorImagery, Channels: []string{"C3", "C4"}, Rate: 250, Clips: tc.clips})
+		choice, err := c.Resolve(catalog.Query{Paradigm: eeg.MotorImagery, Channels: []string{"C3", "C4"}, Rate: 250, Clips: tc.clips})
 		if err != nil {
 			t.Fatal(err)
 		}

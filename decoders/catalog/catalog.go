@@ -28,7 +28,7 @@ type Entry struct {
 // Events returns the labels and codes of the events that stand for each class; nil where nothing tells. The built-in models of
 // imagery were trained on EEGMMIDB, where T1 cues the first class and T2 the second.
 func (e Entry) Events() map[string][]string {
-	if e.Card.Events != nil || e.Source != eeg.SourceBuiltIn || e.Paradigm != decoders.MotorImagery {
+	if e.Card.Events != nil || e.Source != eeg.SourceBuiltIn || e.Paradigm != eeg.MotorImagery {
 		return e.Card.Events
 	}
 	out := map[string][]string{}

@@ -19,8 +19,8 @@ import (
 // meanThreshold is the smallest pipeline there can be: right when the mean of the first channel is above a threshold.
 type meanThreshold struct{ name string }
 
-func (p meanThreshold) Name() string                { return p.name }
-func (p meanThreshold) Paradigm() decoders.Paradigm { return decoders.MotorImagery }
+func (p meanThreshold) Name() string           { return p.name }
+func (p meanThreshold) Paradigm() eeg.Paradigm { return eeg.MotorImagery }
 
 func (p meanThreshold) Train(_ context.Context, ds *decoders.Dataset, config json.RawMessage) (decoders.Trained, error) {
 	var sum float64
@@ -80,7 +80,7 @@ func file(t *testing.T, s spec) []byte {
 	card.Priority = s.priority
 	card.Evaluations[0].Accuracy = &s.accuracy
 	var b bytes.Buffer
-	if err := catalog.Write(&b, decoders.MotorImagery, s.name, s.version, card, st); err != nil {
+	if err := catalog.Write(&b, eeg.MotorImagery, s.name, s.version, card, st); err != nil {
 		t.Fatal(err)
 	}
 	return b.Bytes()
@@ -127,12 +127,12 @@ func TestResolvePicksTheBestFittingModel(t *testing.T) {
 			catalog.Query{Model: "a@1", Channels: three}, "a@1", "named"},
 		{"named against a better one", []spec{{name: "a", version: "1", channels: three}, {name: "b", version: "1", channels: eight}},
 			catalog.Query{Model: "a", Channels: eight}, "a@1", "named"},
-		{"named with auto", []spec{{name: "a", version: "1", channels: three}}, catalog.Query{Model: "a", Paradigm: decoders.Auto, Channels: three}, "a@1", "named"},
+		{"named with auto", []spec{{name: "a", version: "1", channels: three}}, catalog.Query{Model: "a", Paradigm: eeg.Auto, Channels: three}, "a@1", "named"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			if tc.query.Paradigm == "" && tc.query.Model == "" {
-				tc.query.Paradigm = decoders.MotorImagery
+				tc.query.Paradigm = eeg.MotorImagery
 			}
 			choice, err := newCatalog(t, tc.specs...).Resolve(tc.query)
 			if err != nil {
@@ -171,10 +171,10 @@ func TestResolveSaysWhyThereIsNone(t *testing.T) {
 		{"unknown version", catalog.Query{Model: "a@7"}, decoders.CodeModelNotFound, map[string]string{"model": "a@7"}},
 		{"empty version", catalog.Query{Model: "a@"}, decoders.CodeModelNotFound, nil},
 		{"only a version", catalog.Query{Model: "@1"}, decoders.CodeModelNotFound, nil},
-		{"other paradigm", catalog.Query{Model: "a", Paradigm: decoders.P300}, decoders.CodeModelIncompatible, map[string]string{"model_paradigm": "motor_imagery"}},
-		{"paradigm without models", catalog.Query{Paradigm: decoders.P300}, decoders.CodeModelNotFound, map[string]string{"available": "[]"}},
+		{"other paradigm", catalog.Query{Model: "a", Paradigm: eeg.P300}, decoders.CodeModelIncompatible, map[string]string{"model_paradigm": "motor_imagery"}},
+		{"paradigm without models", catalog.Query{Paradigm: eeg.P300}, decoders.CodeModelNotFound, map[string]string{"available": "[]"}},
 		{"named, montage lacks one", catalog.Query{Model: "b", Channels: []string{"C3", "C4", "Cz"}}, decoders.CodeMontageMismatch, map[string]string{"channels_missing": "[T7]"}},
-		{"none covered: the nearest is told", catalog.Query{Paradigm: decoders.MotorImagery, Channels: []string{"C3", "O1"}}, decoders.CodeMontageMismatch,
+		{"none covered: the nearest is told", catalog.Query{Paradigm: eeg.MotorImagery, Channels: []string{"C3", "O1"}}, decoders.CodeMontageMismatch,
 			map[string]string{"model": "a@1", "channels_needed": "[C3 C4]", "channels_missing": "[C4]"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -296,6 +296,6 @@ func BenchmarkResolve(b *testing.B) {
 	}
 	channels := []string{"Fp1", "Fp2", "C3", "C4", "P7", "P8", "O1", "O2"}
 	for b.Loop() {
-		_, _ = c.Resolve(catalog.Query{Paradigm: decoders.MotorImagery, Channels: channels, Rate: 250})
+		_, _ = c.Resolve(catalog.Query{Paradigm: eeg.MotorImagery, Channels: channels, Rate: 250})
 	}
 }

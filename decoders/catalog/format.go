@@ -48,7 +48,7 @@ var (
 type Model struct {
 	Name     string
 	Version  string
-	Paradigm decoders.Paradigm
+	Paradigm eeg.Paradigm
 	Card     ModelCard
 	State    decoders.State
 	SHA256   string // checksum of the file, hex
@@ -59,16 +59,16 @@ type Model struct {
 func (m *Model) ID() string { return m.Name + "@" + m.Version }
 
 type header struct {
-	Name     string            `json:"name"`
-	Version  string            `json:"version"`
-	Paradigm decoders.Paradigm `json:"paradigm"`
-	Pipeline string            `json:"pipeline"`
-	Classes  []string          `json:"classes"`
-	Channels []string          `json:"channels"`
-	Rate     float64           `json:"rate_hz"`
-	Config   json.RawMessage   `json:"config,omitempty"`
-	Card     ModelCard         `json:"card"`
-	Arrays   []arrayHeader     `json:"arrays"`
+	Name     string          `json:"name"`
+	Version  string          `json:"version"`
+	Paradigm eeg.Paradigm    `json:"paradigm"`
+	Pipeline string          `json:"pipeline"`
+	Classes  []string        `json:"classes"`
+	Channels []string        `json:"channels"`
+	Rate     float64         `json:"rate_hz"`
+	Config   json.RawMessage `json:"config,omitempty"`
+	Card     ModelCard       `json:"card"`
+	Arrays   []arrayHeader   `json:"arrays"`
 }
 
 type arrayHeader struct {
@@ -90,16 +90,16 @@ func (a arrayHeader) width() int64 {
 }
 
 // Write writes a trained decoder as a model file with float64 arrays.
-func Write(w io.Writer, paradigm decoders.Paradigm, name, version string, card ModelCard, st decoders.State) error {
+func Write(w io.Writer, paradigm eeg.Paradigm, name, version string, card ModelCard, st decoders.State) error {
 	return write(w, paradigm, name, version, card, st, "float64")
 }
 
 // WriteFloat32 is Write with arrays of half the size, rounded to float32.
-func WriteFloat32(w io.Writer, paradigm decoders.Paradigm, name, version string, card ModelCard, st decoders.State) error {
+func WriteFloat32(w io.Writer, paradigm eeg.Paradigm, name, version string, card ModelCard, st decoders.State) error {
 	return write(w, paradigm, name, version, card, st, "float32")
 }
 
-func write(w io.Writer, paradigm decoders.Paradigm, name, version string, card ModelCard, st decoders.State, dtype string) error {
+func write(w io.Writer, paradigm eeg.Paradigm, name, version string, card ModelCard, st decoders.State, dtype string) error {
 	h := header{Name: name, Version: version, Paradigm: paradigm, Pipeline: st.Pipeline, Classes: st.Classes,
 		Channels: st.Channels, Rate: st.Rate, Config: st.Config, Card: card}
 	if err := h.check(); err != nil {
@@ -298,7 +298,7 @@ func (h *header) check() error {
 		return malformed("the pipeline has a name of %d bytes", len(h.Pipeline))
 	}
 	switch h.Paradigm {
-	case decoders.MotorImagery, decoders.P300, decoders.SSVEP, decoders.Seizure:
+	case eeg.MotorImagery, eeg.P300, eeg.SSVEP, eeg.Seizure:
 	default:
 		return malformed("paradigm %q is unknown", clip(string(h.Paradigm)))
 	}

@@ -19,6 +19,7 @@ import (
 
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/catalog"
+	"github.com/neurod/neurod/eeg"
 )
 
 func ptr[T any](v T) *T { return &v }
@@ -54,7 +55,7 @@ func exampleState() decoders.State {
 func write(t testing.TB, name, version string, st decoders.State) []byte {
 	t.Helper()
 	var b bytes.Buffer
-	if err := catalog.Write(&b, decoders.MotorImagery, name, version, exampleCard(), st); err != nil {
+	if err := catalog.Write(&b, eeg.MotorImagery, name, version, exampleCard(), st); err != nil {
 		t.Fatal(err)
 	}
 	return b.Bytes()
@@ -83,7 +84,7 @@ func TestWrittenModelLoadsUnchanged(t *testing.T) {
 		t.Errorf("card (-written +loaded):\n%s", diff)
 	}
 	sum := sha256.Sum256(b[:len(b)-32])
-	if m.Name != "motor_imagery-test" || m.Version != "2" || m.Paradigm != decoders.MotorImagery ||
+	if m.Name != "motor_imagery-test" || m.Version != "2" || m.Paradigm != eeg.MotorImagery ||
 		m.Size != int64(len(b)) || m.SHA256 != fmt.Sprintf("%x", sum) {
 		t.Errorf("loaded %s %s of %d bytes, %s", m.ID(), m.Paradigm, m.Size, m.SHA256)
 	}
@@ -97,7 +98,7 @@ func TestFloat32ModelRoundsItsArrays(t *testing.T) {
 	st := exampleState()
 	st.Arrays = map[string]decoders.Array{"a": {Shape: []int{3}, Data: []float64{1.5, math.Pi, -1e-3}}}
 	var b bytes.Buffer
-	if err := catalog.WriteFloat32(&b, decoders.MotorImagery, "x", "1", catalog.ModelCard{}, st); err != nil {
+	if err := catalog.WriteFloat32(&b, eeg.MotorImagery, "x", "1", catalog.ModelCard{}, st); err != nil {
 		t.Fatal(err)
 	}
 	m, err := catalog.Load(&b)
@@ -113,29 +114,29 @@ func TestFloat32ModelRoundsItsArrays(t *testing.T) {
 
 func TestWriteRefusesWhatItCouldNotRead(t *testing.T) {
 	t.Parallel()
-	for name, change := range map[string]func(name, version *string, p *decoders.Paradigm, st *decoders.State){
-		"empty name":         func(n, _ *string, _ *decoders.Paradigm, _ *decoders.State) { *n = "" },
-		"name with a slash":  func(n, _ *string, _ *decoders.Paradigm, _ *decoders.State) { *n = "../x" },
-		"name with an at":    func(n, _ *string, _ *decoders.Paradigm, _ *decoders.State) { *n = "a@1" },
-		"version of letters": func(_, v *string, _ *decoders.Paradigm, _ *decoders.State) { *v = "latest" },
-		"version 01":         func(_, v *string, _ *decoders.Paradigm, _ *decoders.State) { *v = "01" },
-		"paradigm auto":      func(_, _ *string, p *decoders.Paradigm, _ *decoders.State) { *p = decoders.Auto },
-		"no pipeline":        func(_, _ *string, _ *decoders.Paradigm, st *decoders.State) { st.Pipeline = "" },
-		"class twice":        func(_, _ *string, _ *decoders.Paradigm, st *decoders.State) { st.Classes = []string{"a", "a"} },
-		"negative rate":      func(_, _ *string, _ *decoders.Paradigm, st *decoders.State) { st.Rate = -1 },
-		"NaN": func(_, _ *string, _ *decoders.Paradigm, st *decoders.State) {
+	for name, change := range map[string]func(name, version *string, p *eeg.Paradigm, st *decoders.State){
+		"empty name":         func(n, _ *string, _ *eeg.Paradigm, _ *decoders.State) { *n = "" },
+		"name with a slash":  func(n, _ *string, _ *eeg.Paradigm, _ *decoders.State) { *n = "../x" },
+		"name with an at":    func(n, _ *string, _ *eeg.Paradigm, _ *decoders.State) { *n = "a@1" },
+		"version of letters": func(_, v *string, _ *eeg.Paradigm, _ *decoders.State) { *v = "latest" },
+		"version 01":         func(_, v *string, _ *eeg.Paradigm, _ *decoders.State) { *v = "01" },
+		"paradigm auto":      func(_, _ *string, p *eeg.Paradigm, _ *decoders.State) { *p = eeg.Auto },
+		"no pipeline":        func(_, _ *string, _ *eeg.Paradigm, st *decoders.State) { st.Pipeline = "" },
+		"class twice":        func(_, _ *string, _ *eeg.Paradigm, st *decoders.State) { st.Classes = []string{"a", "a"} },
+		"negative rate":      func(_, _ *string, _ *eeg.Paradigm, st *decoders.State) { st.Rate = -1 },
+		"NaN": func(_, _ *string, _ *eeg.Paradigm, st *decoders.State) {
 			st.Arrays["n"] = decoders.Array{Shape: []int{1}, Data: []float64{math.NaN()}}
 		},
-		"shape too small": func(_, _ *string, _ *decoders.Paradigm, st *decoders.State) {
+		"shape too small": func(_, _ *string, _ *eeg.Paradigm, st *decoders.State) {
 			st.Arrays["n"] = decoders.Array{Shape: []int{2}, Data: []float64{1, 2, 3}}
 		},
-		"shape too large": func(_, _ *string, _ *decoders.Paradigm, st *decoders.State) {
+		"shape too large": func(_, _ *string, _ *eeg.Paradigm, st *decoders.State) {
 			st.Arrays["n"] = decoders.Array{Shape: []int{1 << 31, 1 << 31, 1 << 31}, Data: []float64{1, 2, 3}}
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			n, v, p, st := "model", "1", decoders.MotorImagery, exampleState()
+			n, v, p, st := "model", "1", eeg.MotorImagery, exampleState()
 			change(&n, &v, &p, &st)
 			var b bytes.Buffer
 			err := catalog.Write(&b, p, n, v, exampleCard(), st)

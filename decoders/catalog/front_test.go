@@ -73,9 +73,9 @@ func TestModelInFront(t *testing.T) {
 		"by its name":     {catalog.Query{Model: "a", Channels: []string{"C3", "C4"}}, "a@7 project"},
 		"another version": {catalog.Query{Model: "a@1", Channels: []string{"C3", "C4"}}, "a@1 added"},
 		"another model":   {catalog.Query{Model: "b", Channels: []string{"C3"}}, "b@1 added"},
-		"none":            {catalog.Query{Paradigm: decoders.MotorImagery, Channels: []string{"C3"}}, "a@1 added"},
+		"none":            {catalog.Query{Paradigm: eeg.MotorImagery, Channels: []string{"C3"}}, "a@1 added"},
 		"montage":         {catalog.Query{Model: "a", Channels: []string{"C3"}}, decoders.CodeMontageMismatch},
-		"paradigm":        {catalog.Query{Model: "a", Paradigm: decoders.P300, Channels: []string{"C3", "C4"}}, decoders.CodeModelIncompatible},
+		"paradigm":        {catalog.Query{Model: "a", Paradigm: eeg.P300, Channels: []string{"C3", "C4"}}, decoders.CodeModelIncompatible},
 	} {
 		choice, err := front.Resolve(tt.query)
 		var bad *decoders.Error
@@ -104,7 +104,7 @@ func TestLicensedModelsMustBeNamed(t *testing.T) {
 		st := exampleState()
 		st.Channels = []string{"C3"}
 		var b bytes.Buffer
-		if err := catalog.Write(&b, decoders.MotorImagery, "licensed", "1", card, st); err != nil {
+		if err := catalog.Write(&b, eeg.MotorImagery, "licensed", "1", card, st); err != nil {
 			return nil, err
 		}
 		return catalog.Parse(b.Bytes())
@@ -120,7 +120,7 @@ func TestLicensedModelsMustBeNamed(t *testing.T) {
 	if err := c.AddModel(m, eeg.SourceAdded); err != nil {
 		t.Fatal(err)
 	}
-	choice, err := c.Resolve(catalog.Query{Paradigm: decoders.MotorImagery, Channels: []string{"C3"}})
+	choice, err := c.Resolve(catalog.Query{Paradigm: eeg.MotorImagery, Channels: []string{"C3"}})
 	if err != nil || choice.Entry.Name != "a" || len(choice.Passed) != 1 || !strings.Contains(choice.Passed[0].Why, "licence") {
 		t.Errorf("%+v, %v", choice, err)
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/neurod/neurod/decoders/epoch"
 	"github.com/neurod/neurod/decoders/p300"
 	"github.com/neurod/neurod/decoders/synthetic"
+	"github.com/neurod/neurod/eeg"
 )
 
 // lesson is a training set and a request for a decoder that learned it, with the name of the right answer.
@@ -26,14 +27,14 @@ type lesson struct {
 	answer  string
 }
 
-func lessons(t *testing.T) map[decoders.Paradigm]lesson {
+func lessons(t *testing.T) map[eeg.Paradigm]lesson {
 	t.Helper()
 	s, err := synthetic.MotorImagery(synthetic.Config{Seed: 1, Channels: []string{"FC3", "C3", "Cz", "C4", "CP4"}, Rate: 160}, synthetic.ImageryConfig{TrialsPerClass: 14})
 	if err != nil {
 		t.Fatal(err)
 	}
-	imagery := &decoders.Dataset{Paradigm: decoders.MotorImagery, Channels: s.Channels, Rate: s.Rate, Cue: 1, Classes: []string{"left", "right"}}
-	imagery.Trials = epoch.Cut(s.Signal, s.Events, func(e decoders.Event) int { return slices.Index(imagery.Classes, e.Label) }, 1, 4, "r")
+	imagery := &decoders.Dataset{Paradigm: eeg.MotorImagery, Channels: s.Channels, Rate: s.Rate, Cue: 1, Classes: []string{"left", "right"}}
+	imagery.Trials = epoch.Cut(s.Signal, s.Events, func(e eeg.Event) int { return slices.Index(imagery.Classes, e.Label) }, 1, 4, "r")
 
 	sp, err := synthetic.Speller(synthetic.Config{Seed: 2, Channels: []string{"Fz", "Cz", "P3", "Pz", "P4", "Oz"}, Rate: 128}, synthetic.SpellerConfig{Text: "BRAIN", P300UV: 12})
 	if err != nil {
@@ -42,11 +43,11 @@ func lessons(t *testing.T) map[decoders.Paradigm]lesson {
 	per := len(sp.Events) / len(sp.Labels)
 	flashes := p300.NewDataset(sp.Channels, sp.Rate)
 	flashes.Trials = p300.Trials(sp.Signal, sp.Events[:4*per], sp.Targets[:4*per], "r")
-	return map[decoders.Paradigm]lesson{
-		decoders.MotorImagery: {imagery, &decoders.Input{
-			Signal: decoders.Signal{Data: imagery.Trials[0].Data, Channels: s.Channels, Rate: s.Rate}, Events: []decoders.Event{{Onset: 1}},
+	return map[eeg.Paradigm]lesson{
+		eeg.MotorImagery: {imagery, &decoders.Input{
+			Signal: decoders.Signal{Data: imagery.Trials[0].Data, Channels: s.Channels, Rate: s.Rate}, Events: []eeg.Event{{Onset: 1}},
 		}, imagery.Classes[imagery.Trials[0].Label]},
-		decoders.P300: {flashes, &decoders.Input{Signal: sp.Signal, Events: sp.Events[4*per:], Stimulus: sp.Stimulus}, "letter_N"},
+		eeg.P300: {flashes, &decoders.Input{Signal: sp.Signal, Events: sp.Events[4*per:], Stimulus: sp.Stimulus}, "letter_N"},
 	}
 }
 
@@ -136,7 +137,7 @@ func TestPreparedTrainingsEqualThoseOnTheSubset(t *testing.T) {
 	}
 	all := lessons(t)
 	able := 0
-	imagery := *all[decoders.MotorImagery].dataset
+	imagery := *all[eeg.MotorImagery].dataset
 	memo := new(decoders.Memo)
 	for _, p := range c.Pipelines() {
 		preparer, ok := p.(decoders.Preparer)
@@ -144,7 +145,7 @@ func TestPreparedTrainingsEqualThoseOnTheSubset(t *testing.T) {
 			continue
 		}
 		able++
-		if p.Paradigm() != decoders.MotorImagery {
+		if p.Paradigm() != eeg.MotorImagery {
 			t.Fatalf("no dataset for %s", p.Name())
 		}
 		ds := imagery

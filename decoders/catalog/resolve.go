@@ -13,10 +13,10 @@ import (
 
 // Query is what a request needs of a model.
 type Query struct {
-	Model    string            // "name", "name@version", or "" to let the catalog choose
-	Paradigm decoders.Paradigm // "" or Auto takes the paradigm of the model named
-	Channels []string          // montage of the request
-	Rate     float64           // Hz
+	Model    string       // "name", "name@version", or "" to let the catalog choose
+	Paradigm eeg.Paradigm // "" or Auto takes the paradigm of the model named
+	Channels []string     // montage of the request
+	Rate     float64      // Hz
 	// Clips tells that several clips of the person are at hand, around whose mean a model that was trained with alignment can
 	// be moved. Without it such a model is chosen only where no other fits.
 	Clips bool
@@ -105,7 +105,7 @@ func (c *Catalog) named(q Query) (*Choice, error) {
 
 // choose takes the model for a query, if it fits.
 func (e *entry) choose(q Query, why string) (*Choice, error) {
-	if q.Paradigm != "" && q.Paradigm != decoders.Auto && q.Paradigm != e.Paradigm {
+	if q.Paradigm != "" && q.Paradigm != eeg.Auto && q.Paradigm != e.Paradigm {
 		return nil, decoders.Errorf(decoders.CodeModelIncompatible,
 			map[string]any{"model": e.ID(), "model_paradigm": e.Paradigm, "paradigm": q.Paradigm},
 			"model %s decodes %s; the request asks for %s", e.ID(), e.Paradigm, q.Paradigm)

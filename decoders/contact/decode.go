@@ -85,7 +85,7 @@ func Decode(ctx context.Context, d decoders.Decoder, in *decoders.Input) (*decod
 	switch {
 	case len(report.Bad)+len(report.Unread) == 0:
 		return res, err
-	case res != nil && (len(report.Bad) == 0 || res.Paradigm == decoders.Seizure): // the seizure check leaves channels out window by window
+	case res != nil && (len(report.Bad) == 0 || res.Paradigm == eeg.Seizure): // the seizure check leaves channels out window by window
 		return noted(res, report), nil
 	case len(report.Bad) == 0 || len(report.Bad) == len(c.own) && res == nil:
 		return nil, err
@@ -350,7 +350,7 @@ func mean(results []*decoders.Result) (*decoders.Result, float64) {
 	sum := map[string]float64{}
 	out := *results[0]
 	for _, r := range results {
-		own := slices.DeleteFunc(slices.Clone(r.Classes), func(c decoders.Class) bool { return c.Name == string(decoders.Undetermined) })
+		own := slices.DeleteFunc(slices.Clone(r.Classes), func(c decoders.Class) bool { return c.Name == string(eeg.Undetermined) })
 		for _, c := range own {
 			p := c.Probability
 			if len(own) < len(r.Classes) {

@@ -48,7 +48,7 @@ type tally struct {
 func (t *tally) add(q question, r *decoders.Result) {
 	t.asked++
 	t.confidence += r.Classes[0].Probability
-	if r.Classes[0].Name == string(decoders.Undetermined) {
+	if r.Classes[0].Name == string(eeg.Undetermined) {
 		return
 	}
 	t.answered++
@@ -86,11 +86,11 @@ var imagerySubjects = sync.OnceValue(func() []subject {
 		return must(synthetic.MotorImagery(synthetic.Config{Channels: strings.Fields(montages["unicorn"]), Rate: 160, Seed: seed},
 			synthetic.ImageryConfig{TrialsPerClass: perClass, Depth: 0.35, PauseSeconds: 1.5}))
 	}
-	ds := &decoders.Dataset{Paradigm: decoders.MotorImagery, Rate: 160, Cue: 1, Classes: []string{"left", "right"}}
+	ds := &decoders.Dataset{Paradigm: eeg.MotorImagery, Rate: 160, Cue: 1, Classes: []string{"left", "right"}}
 	for k := range uint64(2) {
 		s := session(10+k, 24)
 		ds.Channels = s.Channels
-		ds.Trials = append(ds.Trials, epoch.Cut(s.Signal, s.Events, func(e decoders.Event) int { return e.Code - 769 }, 1, 4, fmt.Sprintf("p%d/1", k))...)
+		ds.Trials = append(ds.Trials, epoch.Cut(s.Signal, s.Events, func(e eeg.Event) int { return e.Code - 769 }, 1, 4, fmt.Sprintf("p%d/1", k))...)
 	}
 	s := session(20, 10)
 	var questions []question
@@ -98,7 +98,7 @@ var imagerySubjects = sync.OnceValue(func() []subject {
 	for i, e := range s.Events {
 		from, to := int((e.Onset-1)*s.Rate), int((e.Onset+4)*s.Rate)
 		questions = append(questions, question{&decoders.Input{
-			Signal: decoders.Signal{Data: s.Data.Slice(0, rows, from, to).(*mat.Dense), Channels: s.Channels, Rate: s.Rate}, Events: []decoders.Event{{Onset: 1}}}, s.Labels[i], 0})
+			Signal: decoders.Signal{Data: s.Data.Slice(0, rows, from, to).(*mat.Dense), Channels: s.Channels, Rate: s.Rate}, Events: []eeg.Event{{Onset: 1}}}, s.Labels[i], 0})
 	}
 	var out []subject
 	for _, p := range []decoders.Pipeline{motorimagery.CSPLDA(), motorimagery.TSLR(), motorimagery.MDM(), motorimagery.FgMDM(), motorimagery.FBCSP(),
@@ -141,14 +141,14 @@ var flashSubjects = sync.OnceValue(func() []subject {
 
 // flickerSubjects are the methods without training and all pipelines with calibration data.
 var flickerSubjects = sync.OnceValue(func() []subject {
-	targets := []decoders.Target{{Label: "9 Hz", Frequency: 9}, {Label: "11 Hz", Frequency: 11}, {Label: "13 Hz", Frequency: 13}}
+	targets := []eeg.Target{{Label: "9 Hz", Frequency: 9}, {Label: "11 Hz", Frequency: 11}, {Label: "13 Hz", Frequency: 13}}
 	session := func(seed uint64, trials int) synthetic.Session {
 		return must(synthetic.SSVEP(synthetic.Config{Channels: strings.Fields(montages["occipital"]), Rate: 250, Seed: seed},
 			synthetic.FlickerConfig{Targets: targets, TrialsPerTarget: trials, TrialSeconds: 2.5, PauseSeconds: 2, AmplitudeUV: 6}))
 	}
 	s := session(31, 6)
-	ds := &decoders.Dataset{Paradigm: decoders.SSVEP, Channels: s.Channels, Rate: s.Rate, Cue: 1, Classes: []string{"9 Hz", "11 Hz", "13 Hz"}}
-	ds.Trials = epoch.Cut(s.Signal, s.Events, func(e decoders.Event) int { return e.Code - 1 }, 1, 2.4, "a")
+	ds := &decoders.Dataset{Paradigm: eeg.SSVEP, Channels: s.Channels, Rate: s.Rate, Cue: 1, Classes: []string{"9 Hz", "11 Hz", "13 Hz"}}
+	ds.Trials = epoch.Cut(s.Signal, s.Events, func(e eeg.Event) int { return e.Code - 1 }, 1, 2.4, "a")
 	q := session(32, 5)
 	var questions []question
 	rows, _ := q.Data.Dims()
@@ -156,7 +156,7 @@ var flickerSubjects = sync.OnceValue(func() []subject {
 		from, to := int((e.Onset-1)*q.Rate), int((e.Onset+2.5)*q.Rate)
 		questions = append(questions, question{&decoders.Input{
 			Signal: decoders.Signal{Data: q.Data.Slice(0, rows, from, to).(*mat.Dense), Channels: q.Channels, Rate: q.Rate},
-			Events: []decoders.Event{{Onset: 1}}, Stimulus: decoders.Stimulus{Targets: targets}}, q.Labels[i], 0})
+			Events: []eeg.Event{{Onset: 1}}, Stimulus: decoders.Stimulus{Targets: targets}}, q.Labels[i], 0})
 	}
 	var out []subject
 	for _, method := range []string{ssvep.CCA, ssvep.FBCCA} {
@@ -256,7 +256,7 @@ func ask(t *testing.T, s subject, questions []question, decode decodeFunc) tally
 			}
 			continue
 		}
-		if r.Classes[0].Name != string(decoders.Undetermined) {
+		if r.Classes[0].Name != string(eeg.Undetermined) {
 			if err := decodertest.CheckResult(s.decoder().Info(), r); err != nil {
 				t.Errorf("%s: %v", s.name, err)
 			}
@@ -293,7 +293,7 @@ func TestReport(t *testing.T) {
 		}
 		r = must(contact.Decode(t.Context(), s.decoder(), &most))
 		report = contact.Of(r)
-		if !report.Undetermined || r.Classes[0].Name != string(decoders.Undetermined) || len(r.Classes) < 3 {
+		if !report.Undetermined || r.Classes[0].Name != string(eeg.Undetermined) || len(r.Classes) < 3 {
 			t.Errorf("%s without most: %+v, %v", s.name, report, r.Classes)
 		}
 		for _, c := range r.Classes {
@@ -313,10 +313,10 @@ func TestOthersOfTheRecording(t *testing.T) {
 			synthetic.ImageryConfig{TrialsPerClass: trials, Depth: 0.7}))
 	}
 	cut := func(s synthetic.Session) []decoders.Trial {
-		return epoch.Cut(s.Signal, s.Events, func(e decoders.Event) int { return e.Code - 769 }, 1, 4, "a")
+		return epoch.Cut(s.Signal, s.Events, func(e eeg.Event) int { return e.Code - 769 }, 1, 4, "a")
 	}
 	s := session(1, 20)
-	ds := &decoders.Dataset{Paradigm: decoders.MotorImagery, Channels: []string{"C3", "C4"}, Rate: 160, Cue: 1, Classes: []string{"left", "right"}}
+	ds := &decoders.Dataset{Paradigm: eeg.MotorImagery, Channels: []string{"C3", "C4"}, Rate: 160, Cue: 1, Classes: []string{"left", "right"}}
 	for _, tr := range cut(s) {
 		tr.Data = tr.Data.Slice(0, 2, 0, tr.Data.RawMatrix().Cols).(*mat.Dense)
 		ds.Trials = append(ds.Trials, tr)
@@ -325,7 +325,7 @@ func TestOthersOfTheRecording(t *testing.T) {
 	test := session(2, 10)
 	var whole, pair tally
 	for i, tr := range cut(test) {
-		in := &decoders.Input{Signal: decoders.Signal{Data: tr.Data, Channels: test.Channels, Rate: 160}, Events: []decoders.Event{{Onset: 1}}}
+		in := &decoders.Input{Signal: decoders.Signal{Data: tr.Data, Channels: test.Channels, Rate: 160}, Events: []eeg.Event{{Onset: 1}}}
 		clean := must(contact.Decode(t.Context(), d, in))
 		other := *in
 		other.Signal = spoiled(t, in.Signal, synthetic.Artifact{Kind: synthetic.Rail}, "Pz", 1)

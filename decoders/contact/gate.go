@@ -32,7 +32,7 @@ type Gated struct {
 // channel that has to go, which only the caller can say; that of ctx.
 func Gate(ctx context.Context, ds *decoders.Dataset) (*decoders.Dataset, Gated, error) {
 	g := Gated{Trials: len(ds.Trials), Channels: []Lost{}}
-	if ds.Paradigm == decoders.Seizure {
+	if ds.Paradigm == eeg.Seizure {
 		return ds, g, nil
 	}
 	counts := make([]map[eeg.ChannelFault]int, len(ds.Channels)) // of each channel

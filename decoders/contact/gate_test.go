@@ -11,12 +11,13 @@ import (
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/contact"
 	"github.com/neurod/neurod/decoders/synthetic"
+	"github.com/neurod/neurod/eeg"
 )
 
 // trials are clips of rest, of which the first so many lose a channel.
 func trials(t *testing.T, n, spoil int, channel string, a synthetic.Artifact) *decoders.Dataset {
 	t.Helper()
-	ds := &decoders.Dataset{Paradigm: decoders.MotorImagery, Channels: strings.Fields(montages["unicorn"]), Rate: 160, Classes: []string{"left", "right"}}
+	ds := &decoders.Dataset{Paradigm: eeg.MotorImagery, Channels: strings.Fields(montages["unicorn"]), Rate: 160, Classes: []string{"left", "right"}}
 	for i := range n {
 		sig := rest(t, montages["unicorn"], 160, 4, uint64(300+i))
 		if i < spoil {
@@ -48,7 +49,7 @@ func TestGate(t *testing.T) {
 		}
 	}
 	ictal := trials(t, 4, 4, "C3", synthetic.Artifact{Kind: synthetic.Flat})
-	ictal.Paradigm = decoders.Seizure
+	ictal.Paradigm = eeg.Seizure
 	if ds, _, err := contact.Gate(t.Context(), ictal); err != nil || ds != ictal {
 		t.Errorf("the seizure check leaves channels out itself: %v", err)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/recording"
+	"github.com/neurod/neurod/eeg"
 )
 
 // Open is what Query.Given may call an event that begins a trial without telling its class.
@@ -18,7 +19,7 @@ const Open = "cue"
 
 // Query says what is looked for.
 type Query struct {
-	Paradigm decoders.Paradigm
+	Paradigm eeg.Paradigm
 	// Classes of the model; where the stimulus supplies them, none.
 	Classes []string
 	// Known are the labels and codes of the events that stand for each class, as the model was trained. Nil where that is not
@@ -35,13 +36,13 @@ type Query struct {
 
 // Trial is a stretch of a recording that asks for one answer.
 type Trial struct {
-	Event decoders.Event // that it begins with
-	Index int            // of Event in the recording
-	Class string         // what was meant, as the recording tells; "" where it does not
+	Event eeg.Event // that it begins with
+	Index int       // of Event in the recording
+	Class string    // what was meant, as the recording tells; "" where it does not
 	// Announced names what was shown before the event to tell what comes, where something was.
 	Announced string
 	// Events are what the decoder is given: the cue, or the flashes of a selection.
-	Events []decoders.Event
+	Events []eeg.Event
 	// End in s is where the trial is over at the latest; +Inf where nothing tells.
 	End float64
 }
@@ -51,19 +52,19 @@ type Trial struct {
 //
 // Errors: no_events (details events, found, classes) where no event begins a trial; model_incompatible where Given names a class
 // that the model does not have.
-func Find(q Query, events []decoders.Event) ([]Trial, error) {
+func Find(q Query, events []eeg.Event) ([]Trial, error) {
 	if err := q.check(); err != nil {
 		return nil, err
 	}
-	if len(events) == 0 || q.Paradigm == decoders.Seizure {
+	if len(events) == 0 || q.Paradigm == eeg.Seizure {
 		return nil, nil
 	}
 	v := newVocabulary(q)
 	var trials []Trial
 	switch q.Paradigm {
-	case decoders.P300:
+	case eeg.P300:
 		trials = q.flashes(v, events)
-	case decoders.SSVEP:
+	case eeg.SSVEP:
 		trials = flickers(v, events)
 	default:
 		trials = v.imagery(events)
@@ -104,7 +105,7 @@ func (q Query) classes() []string {
 }
 
 // targetName is what a target is called in an answer.
-func targetName(t decoders.Target) string {
+func targetName(t eeg.Target) string {
 	if t.Label != "" {
 		return t.Label
 	}
@@ -112,7 +113,7 @@ func targetName(t decoders.Target) string {
 }
 
 // none is the no_events error with what there is instead.
-func (q Query) none(v *vocabulary, events []decoders.Event) error {
+func (q Query) none(v *vocabulary, events []eeg.Event) error {
 	type kind struct {
 		code  int
 		label string
@@ -133,7 +134,7 @@ func (q Query) none(v *vocabulary, events []decoders.Event) error {
 	for _, k := range kinds[:min(len(kinds), most)] {
 		found = append(found, map[string]any{"code": k.code, "label": k.label, "count": count[k]})
 		if len(texts) < 6 {
-			texts = append(texts, fmt.Sprintf("%s × %d", Name(decoders.Event{Code: k.code, Label: k.label}), count[k]))
+			texts = append(texts, fmt.Sprintf("%s × %d", Name(eeg.Event{Code: k.code, Label: k.label}), count[k]))
 		}
 	}
 	if len(kinds) > len(texts) {
@@ -149,7 +150,7 @@ func (q Query) none(v *vocabulary, events []decoders.Event) error {
 }
 
 // Name is what an event is called in a message: its label, or its code where it has none.
-func Name(e decoders.Event) string {
+func Name(e eeg.Event) string {
 	if e.Label != "" {
 		return e.Label
 	}
@@ -192,7 +193,7 @@ func newVocabulary(q Query) *vocabulary {
 }
 
 // meaning returns the class that an event stands for and whether it stands for one; Open where it begins a trial without telling.
-func (v *vocabulary) meaning(e decoders.Event) (class string, ok bool) {
+func (v *vocabulary) meaning(e eeg.Event) (class string, ok bool) {
 	label := strings.ToLower(strings.TrimSpace(e.Label))
 	if class, ok = v.labels[label]; ok && label != "" {
 		return class, true
@@ -213,7 +214,7 @@ func (v *vocabulary) meaning(e decoders.Event) (class string, ok bool) {
 	if class = classOf(e.Label, v.classes); class != "" {
 		return class, true
 	}
-	if v.q.Paradigm == decoders.SSVEP {
+	if v.q.Paradigm == eeg.SSVEP {
 		if class = v.frequency(e.Label); class != "" {
 			return class, true
 		}
@@ -270,7 +271,7 @@ func (v *vocabulary) byClass() map[string][]string {
 			out[class] = append(out[class], event)
 		}
 	}
-	if v.q.Given != nil || v.q.Paradigm != decoders.MotorImagery {
+	if v.q.Given != nil || v.q.Paradigm != eeg.MotorImagery {
 		return out
 	}
 	for _, code := range slices.Sorted(maps.Keys(codes)) {
@@ -283,11 +284,11 @@ func (v *vocabulary) byClass() map[string][]string {
 
 // imagery takes the cues of the classes, and with them the codes of cues whose class is kept secret; where there are none, the
 // cues that do not tell.
-func (v *vocabulary) imagery(events []decoders.Event) []Trial {
+func (v *vocabulary) imagery(events []eeg.Event) []Trial {
 	var named, open []Trial
 	for i, e := range events {
 		class, ok := v.meaning(e)
-		t := Trial{Event: e, Index: i, Class: class, Events: []decoders.Event{e}, End: math.Inf(1)}
+		t := Trial{Event: e, Index: i, Class: class, Events: []eeg.Event{e}, End: math.Inf(1)}
 		switch {
 		case ok && class != Open:
 			if classOf(class, v.classes) == "" { // rest, by the caller's word

@@ -13,15 +13,16 @@ import (
 
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/cue"
+	"github.com/neurod/neurod/eeg"
 )
 
 var leftRight = []string{"left_hand", "right_hand"}
 
 // at makes events a second apart: "T1", "769", or "769 left".
-func at(names ...string) []decoders.Event {
-	var out []decoders.Event
+func at(names ...string) []eeg.Event {
+	var out []eeg.Event
 	for i, name := range names {
-		e := decoders.Event{Onset: float64(i)}
+		e := eeg.Event{Onset: float64(i)}
 		code, label, _ := strings.Cut(name, " ")
 		if _, err := fmt.Sscanf(code, "%d", &e.Code); err != nil {
 			e.Code, label = 0, name
@@ -51,7 +52,7 @@ func TestTrialsOfImagery(t *testing.T) {
 		classes []string
 		known   map[string][]string
 		given   map[string]string
-		events  []decoders.Event
+		events  []eeg.Event
 		want    string // "" for no_events
 	}{
 		"rest goes before":                   {leftRight, physionet, nil, at("T0", "T1", "T0", "T2"), "1=left_hand 3=right_hand"},
@@ -70,7 +71,7 @@ func TestTrialsOfImagery(t *testing.T) {
 		"the caller's word":                  {leftRight, physionet, map[string]string{"5": "left", "6": "right_hand"}, at("T1", "5", "6", "7"), "1=left_hand 2=right_hand"},
 		"the caller's cue":                   {leftRight, physionet, map[string]string{"S 11": cue.Open}, at("T1", "S 11", "T2"), "1="},
 		"the caller's rest":                  {leftRight, physionet, map[string]string{"5": "left_hand", "6": "rest"}, at("6", "5"), "1=left_hand"},
-		"a time alone":                       {leftRight, physionet, nil, []decoders.Event{{Onset: 2}}, "0="},
+		"a time alone":                       {leftRight, physionet, nil, []eeg.Event{{Onset: 2}}, "0="},
 		"a time alone beside a class":        {leftRight, physionet, nil, at("0", "T1"), "1=left_hand"},
 		"called cue":                         {leftRight, physionet, nil, at("cue", "trial start", "cue"), "0= 2="},
 		"rest alone":                         {leftRight, physionet, nil, at("T0", "T0"), ""},
@@ -81,7 +82,7 @@ func TestTrialsOfImagery(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got, err := cue.Find(cue.Query{Paradigm: decoders.MotorImagery, Classes: tc.classes, Known: tc.known, Given: tc.given}, tc.events)
+			got, err := cue.Find(cue.Query{Paradigm: eeg.MotorImagery, Classes: tc.classes, Known: tc.known, Given: tc.given}, tc.events)
 			if tc.want == "" {
 				var e *decoders.Error
 				if !errors.As(err, &e) || e.Code != decoders.CodeNoEvents || e.Details["events"] != len(tc.events) || len(e.Details["found"].([]map[string]any)) == 0 {
@@ -98,16 +99,16 @@ func TestTrialsOfImagery(t *testing.T) {
 
 func TestErrorsNameWhatIsThere(t *testing.T) {
 	t.Parallel()
-	_, err := cue.Find(cue.Query{Paradigm: decoders.MotorImagery, Classes: leftRight, Known: map[string][]string{"left_hand": {"T1"}, "right_hand": {"T2"}}}, at("T0", "33025", "T0"))
+	_, err := cue.Find(cue.Query{Paradigm: eeg.MotorImagery, Classes: leftRight, Known: map[string][]string{"left_hand": {"T1"}, "right_hand": {"T2"}}}, at("T0", "33025", "T0"))
 	if err == nil || !strings.Contains(err.Error(), "left_hand = t1 or 769") || !strings.Contains(err.Error(), "found T0 × 2, 33025 × 1") || !strings.Contains(err.Error(), "event_classes") {
 		t.Error(err)
 	}
-	_, err = cue.Find(cue.Query{Paradigm: decoders.MotorImagery, Classes: leftRight, Given: map[string]string{"7": "left_hnd"}}, at("7"))
+	_, err = cue.Find(cue.Query{Paradigm: eeg.MotorImagery, Classes: leftRight, Given: map[string]string{"7": "left_hnd"}}, at("7"))
 	var e *decoders.Error
 	if !errors.As(err, &e) || e.Code != decoders.CodeModelIncompatible || e.Details["class"] != "left_hnd" {
 		t.Error(err)
 	}
-	for _, p := range []decoders.Paradigm{decoders.MotorImagery, decoders.SSVEP, decoders.P300, decoders.Seizure} {
+	for _, p := range []eeg.Paradigm{eeg.MotorImagery, eeg.SSVEP, eeg.P300, eeg.Seizure} {
 		if trials, err := cue.Find(cue.Query{Paradigm: p, Classes: leftRight}, nil); trials != nil || err != nil {
 			t.Errorf("%s without events: %v, %v", p, trials, err)
 		}
@@ -116,8 +117,8 @@ func TestErrorsNameWhatIsThere(t *testing.T) {
 
 func TestTrialsOfFlickers(t *testing.T) {
 	t.Parallel()
-	targets := decoders.Stimulus{Targets: []decoders.Target{{Label: "door", Frequency: 13}, {Frequency: 21}}}
-	openvibe := []decoders.Event{
+	targets := decoders.Stimulus{Targets: []eeg.Target{{Label: "door", Frequency: 13}, {Frequency: 21}}}
+	openvibe := []eeg.Event{
 		{Onset: 1, Code: 32769, Label: "experiment start"},
 		{Onset: 2, Code: 33024, Label: "label 0"}, {Onset: 3, Code: 32779}, {Onset: 8, Code: 32780},
 		{Onset: 9, Code: 33025, Label: "label 1"}, {Onset: 10, Code: 32779}, {Onset: 15, Code: 32780},
@@ -125,7 +126,7 @@ func TestTrialsOfFlickers(t *testing.T) {
 	}
 	for name, tc := range map[string]struct {
 		given  map[string]string
-		events []decoders.Event
+		events []eeg.Event
 		want   string
 		ends   []float64
 	}{
@@ -136,7 +137,7 @@ func TestTrialsOfFlickers(t *testing.T) {
 		"codes":                      {nil, at("1", "2", "1"), "0= 1= 2=", []float64{1, 2, math.Inf(1)}},
 		"not without a word":         {nil, at("rest", "32769", "768"), "", nil},
 	} {
-		got, err := cue.Find(cue.Query{Paradigm: decoders.SSVEP, Stimulus: targets, Given: tc.given}, tc.events)
+		got, err := cue.Find(cue.Query{Paradigm: eeg.SSVEP, Stimulus: targets, Given: tc.given}, tc.events)
 		var ends []float64
 		for _, trial := range got {
 			ends = append(ends, trial.End)
@@ -150,18 +151,18 @@ func TestTrialsOfFlickers(t *testing.T) {
 func TestTrialsOfFlashes(t *testing.T) {
 	t.Parallel()
 	matrix := decoders.Stimulus{Matrix: [][]string{{"A", "B"}, {"C", "D"}}}
-	var events []decoders.Event
+	var events []eeg.Event
 	var targets []bool
 	for letter, codes := range [][2]int{{1, 4}, {2, 3}} { // C, then B
 		for k := range 12 {
 			code := 1 + k%4
-			events = append(events, decoders.Event{Onset: float64(letter)*8 + float64(k)*0.2, Code: code, Label: fmt.Sprint("trial", k)})
+			events = append(events, eeg.Event{Onset: float64(letter)*8 + float64(k)*0.2, Code: code, Label: fmt.Sprint("trial", k)})
 			targets = append(targets, code == codes[0] || code == codes[1])
 		}
 	}
 	find := func(q cue.Query) []cue.Trial {
 		t.Helper()
-		q.Paradigm = decoders.P300
+		q.Paradigm = eeg.P300
 		got, err := cue.Find(q, events)
 		if err != nil {
 			t.Fatal(err)
@@ -193,22 +194,22 @@ func TestTrialsAreInOrder(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		label := rapid.SampledFrom([]string{"", "T0", "T1", "T2", "left", "rest", "cue", "label 1", "target", "door", "13 Hz", "trial start", "stop", "é", "/"})
 		code := rapid.SampledFrom([]int{0, 1, 2, -1, 768, 769, 770, 783, 32769, 32779, 32780, 33025})
-		var events []decoders.Event
+		var events []eeg.Event
 		var targets []bool
 		at := 0.0
 		for range rapid.IntRange(1, 30).Draw(t, "n") {
 			at += rapid.Float64Range(0, 4).Draw(t, "gap")
-			events = append(events, decoders.Event{Onset: at, Code: code.Draw(t, "code"), Label: label.Draw(t, "label")})
+			events = append(events, eeg.Event{Onset: at, Code: code.Draw(t, "code"), Label: label.Draw(t, "label")})
 			targets = append(targets, rapid.Bool().Draw(t, "target"))
 		}
-		q := cue.Query{Paradigm: rapid.SampledFrom([]decoders.Paradigm{decoders.MotorImagery, decoders.SSVEP, decoders.P300}).Draw(t, "paradigm"), Each: rapid.Bool().Draw(t, "each")}
+		q := cue.Query{Paradigm: rapid.SampledFrom([]eeg.Paradigm{eeg.MotorImagery, eeg.SSVEP, eeg.P300}).Draw(t, "paradigm"), Each: rapid.Bool().Draw(t, "each")}
 		allowed := []string{""}
 		switch q.Paradigm {
-		case decoders.MotorImagery:
+		case eeg.MotorImagery:
 			q.Classes, q.Known = leftRight, rapid.SampledFrom([]map[string][]string{nil, {"left_hand": {"T1"}}}).Draw(t, "known")
 			allowed = append(allowed, leftRight...)
-		case decoders.SSVEP:
-			q.Stimulus.Targets = []decoders.Target{{Label: "door", Frequency: 13}}
+		case eeg.SSVEP:
+			q.Stimulus.Targets = []eeg.Target{{Label: "door", Frequency: 13}}
 			allowed = append(allowed, "door", cue.NoTarget)
 		default:
 			q.Targets = targets
@@ -244,32 +245,32 @@ func TestMovements(t *testing.T) {
 	t.Parallel()
 	classes := []string{"left_hand", "right_hand", "feet", "tongue", "both_hands"}
 	for _, tc := range []struct {
-		e    decoders.Event
+		e    eeg.Event
 		want bool
 	}{
-		{decoders.Event{Code: 769}, true}, {decoders.Event{Code: 774}, true}, {decoders.Event{Code: 783}, false}, {decoders.Event{Code: 1}, false},
-		{decoders.Event{Label: "left_hand"}, true}, {decoders.Event{Label: "OVTK_GDF_Right"}, true}, {decoders.Event{Label: "imagined left fist"}, true},
-		{decoders.Event{Label: "both feet"}, true}, {decoders.Event{Label: "move left hand"}, true}, {decoders.Event{Label: "left_hand_2"}, true},
-		{decoders.Event{Label: "rest"}, false}, {decoders.Event{Label: "left ear"}, false}, {decoders.Event{Label: "cue"}, false}, {decoders.Event{Label: "target"}, false},
-		{decoders.Event{}, false},
+		{eeg.Event{Code: 769}, true}, {eeg.Event{Code: 774}, true}, {eeg.Event{Code: 783}, false}, {eeg.Event{Code: 1}, false},
+		{eeg.Event{Label: "left_hand"}, true}, {eeg.Event{Label: "OVTK_GDF_Right"}, true}, {eeg.Event{Label: "imagined left fist"}, true},
+		{eeg.Event{Label: "both feet"}, true}, {eeg.Event{Label: "move left hand"}, true}, {eeg.Event{Label: "left_hand_2"}, true},
+		{eeg.Event{Label: "rest"}, false}, {eeg.Event{Label: "left ear"}, false}, {eeg.Event{Label: "cue"}, false}, {eeg.Event{Label: "target"}, false},
+		{eeg.Event{}, false},
 	} {
-		if got := len(cue.Movements([]decoders.Event{tc.e}, nil)) == 1; got != tc.want {
+		if got := len(cue.Movements([]eeg.Event{tc.e}, nil)) == 1; got != tc.want {
 			t.Errorf("%+v is a cue: %v", tc.e, got)
 		}
 		if tc.want && !strings.HasSuffix(tc.e.Label, "_2") {
-			if trials, err := cue.Find(cue.Query{Paradigm: decoders.MotorImagery, Classes: classes}, []decoders.Event{tc.e}); err != nil || len(trials) != 1 || trials[0].Class == "" {
+			if trials, err := cue.Find(cue.Query{Paradigm: eeg.MotorImagery, Classes: classes}, []eeg.Event{tc.e}); err != nil || len(trials) != 1 || trials[0].Class == "" {
 				t.Errorf("%+v is a cue that begins no trial: %+v, %v", tc.e, trials, err)
 			}
 		}
 	}
-	run := []decoders.Event{{Label: "T0"}, {Label: "T1"}, {Label: "T2"}}
+	run := []eeg.Event{{Label: "T0"}, {Label: "T1"}, {Label: "T2"}}
 	if n := len(cue.Movements(run, nil)); n != 2 {
 		t.Errorf("%d cues of a run of PhysioNet", n)
 	}
-	if n := len(cue.Movements(append(run, decoders.Event{Label: "stimulus"}), nil)); n != 0 {
+	if n := len(cue.Movements(append(run, eeg.Event{Label: "stimulus"}), nil)); n != 0 {
 		t.Errorf("%d cues where T1 may be anything", n)
 	}
-	if n := len(cue.Movements([]decoders.Event{{Label: "Faust links"}, {Label: "idle"}}, []string{"faust links", "rest"})); n != 1 {
+	if n := len(cue.Movements([]eeg.Event{{Label: "Faust links"}, {Label: "idle"}}, []string{"faust links", "rest"})); n != 1 {
 		t.Errorf("%d cues named like a class", n)
 	}
 }

@@ -4,7 +4,7 @@ import (
 	"math"
 	"slices"
 
-	"github.com/neurod/neurod/decoders"
+	"github.com/neurod/neurod/eeg"
 )
 
 // The classes of a flash, as package p300 calls them.
@@ -21,7 +21,7 @@ const (
 )
 
 // flashes finds the trials of a P300 recording.
-func (q Query) flashes(v *vocabulary, events []decoders.Event) []Trial {
+func (q Query) flashes(v *vocabulary, events []eeg.Event) []Trial {
 	index := q.relevant(v, events)
 	if q.Each && len(q.Stimulus.Matrix) == 0 && len(q.Stimulus.Flashes) == 0 {
 		if trials := q.single(v, events, index); trials != nil {
@@ -41,7 +41,7 @@ func (q Query) flashes(v *vocabulary, events []decoders.Event) []Trial {
 
 // relevant returns the events that are flashes: those of the stimulus or of the caller's list, else all that are not known to be
 // something else. Where that leaves none, all: the decoder says what is amiss.
-func (q Query) relevant(v *vocabulary, events []decoders.Event) []int {
+func (q Query) relevant(v *vocabulary, events []eeg.Event) []int {
 	lit := q.lit()
 	var out, all []int
 	for i, e := range events {
@@ -81,7 +81,7 @@ func (q Query) lit() map[int][]string {
 }
 
 // single makes a trial of each flash, where it is known of every one whether it was a target; else nil.
-func (q Query) single(v *vocabulary, events []decoders.Event, index []int) []Trial {
+func (q Query) single(v *vocabulary, events []eeg.Event, index []int) []Trial {
 	var trials []Trial
 	for _, i := range index {
 		e := events[i]
@@ -106,13 +106,13 @@ func (q Query) single(v *vocabulary, events []decoders.Event, index []int) []Tri
 				return nil
 			}
 		}
-		trials = append(trials, Trial{Event: e, Index: i, Class: class, Events: []decoders.Event{e}, End: math.Inf(1)})
+		trials = append(trials, Trial{Event: e, Index: i, Class: class, Events: []eeg.Event{e}, End: math.Inf(1)})
 	}
 	return trials
 }
 
 // trains divides flashes where there is a pause.
-func trains(events []decoders.Event, index []int) [][]int {
+func trains(events []eeg.Event, index []int) [][]int {
 	if len(index) == 0 {
 		return nil
 	}
@@ -138,7 +138,7 @@ func trains(events []decoders.Event, index []int) [][]int {
 
 // symbol returns the symbol that all target flashes of a train lit up, and none that was not a target; "" where the recording does
 // not tell.
-func (q Query) symbol(events []decoders.Event, train []int) string {
+func (q Query) symbol(events []eeg.Event, train []int) string {
 	lit := q.lit()
 	if lit == nil || len(q.Targets) != len(events) {
 		return ""

@@ -4,18 +4,18 @@ import (
 	"math"
 	"slices"
 
-	"github.com/neurod/neurod/decoders"
+	"github.com/neurod/neurod/eeg"
 )
 
 // NoTarget is the class of a trial in which the person was to look at no flicker.
 const NoTarget = "no_target"
 
 // flickers finds the trials of an SSVEP recording.
-func flickers(v *vocabulary, events []decoders.Event) []Trial {
+func flickers(v *vocabulary, events []eeg.Event) []Trial {
 	if slices.ContainsFunc(events, startsFlicker) {
 		return v.marked(events)
 	}
-	named := slices.ContainsFunc(events, func(e decoders.Event) bool { _, ok := v.meaning(e); return ok })
+	named := slices.ContainsFunc(events, func(e eeg.Event) bool { _, ok := v.meaning(e); return ok })
 	var trials []Trial
 	for i, e := range events {
 		class, ok := v.meaning(e)
@@ -23,14 +23,14 @@ func flickers(v *vocabulary, events []decoders.Event) []Trial {
 			trials[len(trials)-1].end(e.Onset)
 		}
 		if ok || !named && v.q.Given == nil && !isMark(e) && !endsFlicker(e) {
-			trials = append(trials, Trial{Event: e, Index: i, Class: flickerClass(class), Events: []decoders.Event{e}, End: math.Inf(1)})
+			trials = append(trials, Trial{Event: e, Index: i, Class: flickerClass(class), Events: []eeg.Event{e}, End: math.Inf(1)})
 		}
 	}
 	return trials
 }
 
 // marked takes the starts of the flicker; what was announced before one is its class, where it is known what that stands for.
-func (v *vocabulary) marked(events []decoders.Event) []Trial {
+func (v *vocabulary) marked(events []eeg.Event) []Trial {
 	var trials []Trial
 	class, known := "", false
 	announced := ""
@@ -41,7 +41,7 @@ func (v *vocabulary) marked(events []decoders.Event) []Trial {
 				trials[len(trials)-1].end(e.Onset)
 			}
 			if known || v.q.Given == nil {
-				trials = append(trials, Trial{Event: e, Index: i, Class: flickerClass(class), Announced: announced, Events: []decoders.Event{e}, End: math.Inf(1)})
+				trials = append(trials, Trial{Event: e, Index: i, Class: flickerClass(class), Announced: announced, Events: []eeg.Event{e}, End: math.Inf(1)})
 			}
 			class, known, announced = "", false, ""
 		case endsFlicker(e):
@@ -74,11 +74,11 @@ func flickerClass(class string) string {
 	return class
 }
 
-func startsFlicker(e decoders.Event) bool {
+func startsFlicker(e eeg.Event) bool {
 	return e.Code == flickerOn || has(e.Label, "stimulation", "flicker") && has(e.Label, "start", "on", "onset")
 }
 
-func endsFlicker(e decoders.Event) bool {
+func endsFlicker(e eeg.Event) bool {
 	return e.Code == flickerOff || e.Code == 32770 || e.Code == 800 || has(e.Label, "stop", "end", "off", "offset", "pause", "break") || isRest(e.Label)
 }
 

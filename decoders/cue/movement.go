@@ -5,7 +5,7 @@ import (
 	"strings"
 	"unicode"
 
-	"github.com/neurod/neurod/decoders"
+	"github.com/neurod/neurod/eeg"
 )
 
 // moving are the words that say what is moved.
@@ -13,7 +13,7 @@ var moving = []string{"left", "right", "hand", "hands", "fist", "fists", "arm", 
 
 // asksMovement tells whether an event asks for a movement or its imagination, by a label such as "left_hand", or, where it has
 // none, by a code of the GDF table. "rest" alone does not: every kind of recording has rest.
-func asksMovement(e decoders.Event) bool {
+func asksMovement(e eeg.Event) bool {
 	if e.Label == "" {
 		return codes[e.Code] != ""
 	}
@@ -31,12 +31,12 @@ func asksMovement(e decoders.Event) bool {
 // Movements returns the events that cue movements, whatever the model: those that ask for one by label or code, those named like one of
 // the classes but rest, and, where nothing else is in the recording, the T1 and T2 of the motor movement and imagery recordings of PhysioNet
 // (Schalk et al. 2004), whose T0 is rest.
-func Movements(events []decoders.Event, classes []string) []decoders.Event {
+func Movements(events []eeg.Event, classes []string) []eeg.Event {
 	physionet := len(events) > 0
 	for _, e := range events {
 		physionet = physionet && (e.Label == "T0" || e.Label == "T1" || e.Label == "T2")
 	}
-	var cues []decoders.Event
+	var cues []eeg.Event
 	for _, e := range events {
 		class := ""
 		if e.Label != "" {

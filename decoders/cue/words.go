@@ -5,7 +5,7 @@ import (
 	"strings"
 	"unicode"
 
-	"github.com/neurod/neurod/decoders"
+	"github.com/neurod/neurod/eeg"
 )
 
 // Codes of the GDF table of events. 773 has no entry there; the synthetic recordings use it for both hands.
@@ -100,7 +100,7 @@ func isRest(class string) bool {
 }
 
 // isOpen tells whether an event is a cue that does not tell its class: it has that code, it says so, or it says nothing at all.
-func isOpen(e decoders.Event) bool {
+func isOpen(e eeg.Event) bool {
 	if e.Label == "" {
 		return e.Code == 0 || e.Code == unknownCue
 	}
@@ -118,7 +118,7 @@ func isOpen(e decoders.Event) bool {
 }
 
 // isMark tells whether an event is known to begin no trial.
-func isMark(e decoders.Event) bool {
+func isMark(e eeg.Event) bool {
 	if marks[e.Code] || e.Code >= 32769 && e.Code < 33024 && e.Code != flickerOn {
 		return true
 	}

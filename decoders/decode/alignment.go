@@ -111,7 +111,7 @@ func Cut(in *decoders.Input, r *motorimagery.Recentring) (clips []*decoders.Inpu
 		pad := int(margin * in.Rate)
 		lo, hi := max(0, min(from-pad, int(e.Onset*in.Rate))), min(n, to+pad)
 		rows, _ := in.Data.Dims()
-		clip := &decoders.Input{Signal: in.Signal, Events: []decoders.Event{{Onset: e.Onset - float64(lo)/in.Rate, Code: e.Code, Label: e.Label}}}
+		clip := &decoders.Input{Signal: in.Signal, Events: []eeg.Event{{Onset: e.Onset - float64(lo)/in.Rate, Code: e.Code, Label: e.Label}}}
 		clip.Data = in.Data.Slice(0, rows, lo, hi).(*mat.Dense)
 		if len(clips) == 0 {
 			first = lo
@@ -148,7 +148,7 @@ func align(ctx context.Context, q *question, p *plan) error {
 	}
 	p.parts.decoder = p.decoder
 	q.d.Signal.ModelRate = p.choice.Entry.Rate
-	if p.choice.Entry.Paradigm == decoders.P300 {
+	if p.choice.Entry.Paradigm == eeg.P300 {
 		p.input.Prior = prior(q.Context, q.stimulus)
 	}
 	q.opt.step("route")

@@ -40,7 +40,7 @@ var strangerCatalog = sync.OnceValue(func() *catalog.Catalog {
 	if err != nil {
 		panic(err)
 	}
-	ds := &decoders.Dataset{Paradigm: decoders.MotorImagery, Classes: []string{"left", "right"}}
+	ds := &decoders.Dataset{Paradigm: eeg.MotorImagery, Classes: []string{"left", "right"}}
 	for p := range 5 {
 		s := another(t, uint64(p), 12)
 		ds.Channels, ds.Rate = s.Channels, s.Rate
@@ -87,7 +87,7 @@ func TestManyClipsMoveTheModel(t *testing.T) {
 				if onset < -1e-9 {
 					onset += float64(n) / s.Rate
 				}
-				turned.Events = append(turned.Events, decoders.Event{Onset: max(0, onset), Code: other.Code})
+				turned.Events = append(turned.Events, eeg.Event{Onset: max(0, onset), Code: other.Code})
 			}
 			req, payload := clip(turned, 0, float64(n)/s.Rate)
 			req.Input.Paradigm = "motor_imagery"
@@ -197,7 +197,7 @@ func TestBadClipsDoNotMoveTheModel(t *testing.T) {
 			}
 		}
 	}
-	answer := func(s synthetic.Session, events []decoders.Event) *eeg.Result {
+	answer := func(s synthetic.Session, events []eeg.Event) *eeg.Result {
 		s.Events = events
 		req, payload := clip(s, 0, s.Seconds())
 		req.Input.Paradigm = "motor_imagery"

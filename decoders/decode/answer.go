@@ -26,7 +26,7 @@ func answerOf(ctx context.Context, q *question, p *plan, found *finding) (*eeg.R
 	switch {
 	case f.unfit():
 		result = decoders.Abstained(result)
-	case result.Paradigm == decoders.Seizure && result.Seizure == nil:
+	case result.Paradigm == eeg.Seizure && result.Seizure == nil:
 		flags := result.Flags // they say that there is no verdict
 		result = decoders.Abstained(result)
 		result.Flags = flags
@@ -50,7 +50,7 @@ func answerOf(ctx context.Context, q *question, p *plan, found *finding) (*eeg.R
 // paradigm seizure has its answer; beside every other paradigm the rules of package seizure run. That nothing was found says
 // nothing where nothing could be read.
 func checkSeizure(choice *catalog.Choice, result *decoders.Result, sig decoders.Signal, f fitness, d *eeg.Diagnostics) *bool {
-	if choice != nil && choice.Entry.Paradigm == decoders.Seizure {
+	if choice != nil && choice.Entry.Paradigm == eeg.Seizure {
 		return result.Seizure
 	}
 	verdict, evidence := seizure.Check(sig)
@@ -76,7 +76,7 @@ func answer(c *eeg.Context, choice *catalog.Choice, result *decoders.Result, l *
 	class := decodedClass(mode, paradigm, result.Classes, c.Intents, ranked[0].Intent)
 	none := noAnswer(result, f)
 	if none != nil {
-		ranked, class = []eeg.Ranked{{Intent: intent.Undetermined}}, string(decoders.Undetermined)
+		ranked, class = []eeg.Ranked{{Intent: intent.Undetermined}}, string(eeg.Undetermined)
 	}
 	first := ranked[0]
 	out := &eeg.Result{
@@ -105,7 +105,7 @@ func answer(c *eeg.Context, choice *catalog.Choice, result *decoders.Result, l *
 
 // noAnswer says why a result has none; nil where it has one.
 func noAnswer(r *decoders.Result, f fitness) *eeg.WhyUndetermined {
-	if r.Classes[0].Name != string(decoders.Undetermined) {
+	if r.Classes[0].Name != string(eeg.Undetermined) {
 		return nil
 	}
 	why := &eeg.WhyUndetermined{Tried: []eeg.Fallback{}, Evidence: map[string]any{}}
@@ -125,7 +125,7 @@ func noAnswer(r *decoders.Result, f fitness) *eeg.WhyUndetermined {
 		return why
 	case r.Reason != "":
 		why.Reason = r.Reason
-	case r.Paradigm == decoders.Seizure:
+	case r.Paradigm == eeg.Seizure:
 		why.Reason = intent.FlagOf(intent.FlagSeizureUnknown).Message
 	default:
 		why.Reason = intent.FlagOf(intent.FlagUndetermined).Message
@@ -160,14 +160,14 @@ func undetermined(q *question) *eeg.Result {
 	flags = append(flags, intent.FlagOf(intent.FlagUndetermined))
 	out := &eeg.Result{
 		DecodedIntent:    intent.Undetermined,
-		ParadigmDetected: string(decoders.Undetermined),
+		ParadigmDetected: string(eeg.Undetermined),
 		Alternatives:     []eeg.Ranked{},
-		SessionContext:   intent.SessionContext(c.UIMode, decoders.Undetermined, c.SessionHistory, intent.Undetermined),
+		SessionContext:   intent.SessionContext(c.UIMode, eeg.Undetermined, c.SessionHistory, intent.Undetermined),
 		SeizureDetected:  ictal,
 		RedFlags:         []string{},
 		RedFlagDetails:   intent.Sort(append(flags, f.flags()...)),
 		Disclaimer:       intent.Disclaimer,
-		DecodedClass:     string(decoders.Undetermined),
+		DecodedClass:     string(eeg.Undetermined),
 		Alignment:        eeg.Alignment{Kind: eeg.NotAligned},
 		Clip:             eeg.Clip{EndS: round3(l.Seconds()), Trial: 1, Trials: 1, Events: len(l.events)},
 		Quality:          qualityOf(f.summary),
@@ -197,7 +197,7 @@ func qualityOf(s *features.Summary) *eeg.Quality {
 }
 
 // decodedClass returns the most probable of the classes that mean the intent.
-func decodedClass(mode eeg.UIMode, paradigm decoders.Paradigm, classes []decoders.Class, own map[string]string, first string) string {
+func decodedClass(mode eeg.UIMode, paradigm eeg.Paradigm, classes []decoders.Class, own map[string]string, first string) string {
 	for _, class := range classes {
 		if intent.Of(mode, paradigm, class.Name, own) == first {
 			return class.Name

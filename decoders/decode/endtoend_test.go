@@ -23,8 +23,8 @@ import (
 var ultracortex = []string{"Fp1", "Fp2", "C3", "C4", "P7", "P8", "O1", "O2"}
 
 // class returns the index of an event's label.
-func class(classes []string) func(decoders.Event) int {
-	return func(e decoders.Event) int { return slices.Index(classes, e.Label) }
+func class(classes []string) func(eeg.Event) int {
+	return func(e eeg.Event) int { return slices.Index(classes, e.Label) }
 }
 
 // imageryDataset cuts the trials of a synthetic session.
@@ -34,7 +34,7 @@ func imageryDataset(t testing.TB, cfg synthetic.Config, classes []string, trials
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &decoders.Dataset{Paradigm: decoders.MotorImagery, Channels: s.Channels, Rate: s.Rate, Classes: classes,
+	return &decoders.Dataset{Paradigm: eeg.MotorImagery, Channels: s.Channels, Rate: s.Rate, Classes: classes,
 		Trials: epoch.Cut(s.Signal, s.Events, class(classes), 0, 4, "synthetic/1"), Subject: "synthetic"}
 }
 
@@ -144,7 +144,7 @@ func TestFlickerIsFoundByAuto(t *testing.T) {
 	// Above the alpha band: at 8-13 Hz a response whose harmonics drown is taken for alpha, as it should be.
 	channels := []string{"PO7", "PO3", "POz", "PO4", "PO8", "O1", "Oz", "O2"}
 	s, err := synthetic.SSVEP(synthetic.Config{Channels: channels, Rate: 256, Seed: 3}, synthetic.FlickerConfig{TrialsPerTarget: 3, RestTrials: 3,
-		Targets: []decoders.Target{{Label: "door", Frequency: 14}, {Label: "lamp", Frequency: 17}, {Label: "tv", Frequency: 21}}})
+		Targets: []eeg.Target{{Label: "door", Frequency: 14}, {Label: "lamp", Frequency: 17}, {Label: "tv", Frequency: 21}}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,16 +6,16 @@ import (
 	"encoding/binary"
 	"fmt"
 
-	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/catalog"
 	"github.com/neurod/neurod/decoders/decode"
 	"github.com/neurod/neurod/decoders/synthetic"
+	"github.com/neurod/neurod/eeg"
 )
 
 // A person looks at one of three lamps; the request says how fast they flicker.
 func Example() {
 	session, err := synthetic.SSVEP(synthetic.Config{Channels: []string{"O1", "Oz", "O2"}, Seed: 1},
-		synthetic.FlickerConfig{Targets: []decoders.Target{{Label: "desk", Frequency: 14}, {Label: "bed", Frequency: 17}, {Label: "door", Frequency: 20}}, TrialsPerTarget: 1})
+		synthetic.FlickerConfig{Targets: []eeg.Target{{Label: "desk", Frequency: 14}, {Label: "bed", Frequency: 17}, {Label: "door", Frequency: 20}}, TrialsPerTarget: 1})
 	if err != nil {
 		panic(err)
 	}

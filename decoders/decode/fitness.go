@@ -39,7 +39,7 @@ const (
 func assess(l *loaded, result *decoders.Result) fitness {
 	f := fitness{units: quality.SuspectUnits(l.Signal), unit: l.strangeUnit}
 	f.summary, f.low = judge(l.Signal)
-	if !f.low || result == nil || result.Paradigm != decoders.Seizure {
+	if !f.low || result == nil || result.Paradigm != eeg.Seizure {
 		return f
 	}
 	switch {

@@ -326,7 +326,7 @@ func TestTheDocumentsOwnRequest(t *testing.T) {
 	const body = `{"input": {"type": "eeg", "data": "dGVzdA==", "paradigm": "motor_imagery", "device": "OpenBCI Cyton", "channels": 8, "sample_rate": 250},
 		"context": {"locale": "en", "session_history": ["move_left", "rest", "move_right"], "ui_mode": "wheelchair_nav"},
 		"output": {"format": "json", "include_diagnostics": false}}`
-	choice, err := cat.Resolve(catalog.Query{Paradigm: decoders.MotorImagery, Channels: ultracortex, Rate: 250})
+	choice, err := cat.Resolve(catalog.Query{Paradigm: eeg.MotorImagery, Channels: ultracortex, Rate: 250})
 	if err != nil {
 		t.Fatal(err)
 	}

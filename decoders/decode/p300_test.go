@@ -30,8 +30,8 @@ func trainP300(t testing.TB, cat *catalog.Catalog) {
 			at[e.Onset] = 1
 		}
 	}
-	ds := &decoders.Dataset{Paradigm: decoders.P300, Channels: s.Channels, Rate: s.Rate, Cue: 1, Classes: []string{p300.NonTarget, p300.Target},
-		Trials: epoch.Cut(s.Signal, s.Events, func(e decoders.Event) int { return at[e.Onset] }, 1, 1.7, "synthetic/1"), Subject: "synthetic"}
+	ds := &decoders.Dataset{Paradigm: eeg.P300, Channels: s.Channels, Rate: s.Rate, Cue: 1, Classes: []string{p300.NonTarget, p300.Target},
+		Trials: epoch.Cut(s.Signal, s.Events, func(e eeg.Event) int { return at[e.Onset] }, 1, 1.7, "synthetic/1"), Subject: "synthetic"}
 	store(t, cat, "test-speller", catalog.ModelCard{Summary: "one synthetic person", IntendedUse: "tests", Priority: 1}, train(t, p300.XDAWNLDA(), ds))
 }
 

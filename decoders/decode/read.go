@@ -30,7 +30,7 @@ type loaded struct {
 	decoders.Signal
 	format string // "raw", "EDF", ...
 	bytes  int
-	events []decoders.Event
+	events []eeg.Event
 	// targets tells of each event whether it was a target; nil where the recording does not.
 	targets []bool
 	flags   []eeg.Flag
@@ -328,7 +328,7 @@ func checkRate(rate float64) error {
 }
 
 // eventsOf returns the events of a request in order of time.
-func eventsOf(in *eeg.Input) ([]decoders.Event, error) {
+func eventsOf(in *eeg.Input) ([]eeg.Event, error) {
 	if len(in.Events) == 0 {
 		return nil, nil
 	}

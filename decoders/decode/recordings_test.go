@@ -149,9 +149,9 @@ func TestImageryOfARealPerson(t *testing.T) {
 			}
 		}
 	}
-	cue := func(e decoders.Event) int { return map[string]int{"T1": 1, "T2": 2}[e.Label] - 1 }
+	cue := func(e eeg.Event) int { return map[string]int{"T1": 1, "T2": 2}[e.Label] - 1 }
 	channels := []string{"FC3", "FC4", "C3", "Cz", "C4", "CP3", "CP4", "Pz"}
-	ds := &decoders.Dataset{Paradigm: decoders.MotorImagery, Cue: 1, Classes: []string{"left", "right"}, Subject: "S007"}
+	ds := &decoders.Dataset{Paradigm: eeg.MotorImagery, Cue: 1, Classes: []string{"left", "right"}, Subject: "S007"}
 	for _, run := range []string{"R04", "R08"} {
 		sig, err := runs[run].Signal(channels...)
 		if err != nil {

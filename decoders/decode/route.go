@@ -30,7 +30,7 @@ func route(ctx context.Context, q *question) (*plan, error) {
 	p := &plan{alignment: eeg.Alignment{Kind: eeg.NotAligned}}
 	var choice *catalog.Choice
 	need := autoSamples(q.rec.Rate)
-	if q.paradigm != decoders.Auto || q.Input.Model != "" { // settled before the samples are read
+	if q.paradigm != eeg.Auto || q.Input.Model != "" { // settled before the samples are read
 		var err error
 		if choice, err = q.choose(q.paradigm, q.several); err != nil {
 			return nil, err
@@ -80,7 +80,7 @@ func load(q *question, need int) (*decoders.Input, error) {
 }
 
 // choose picks the model for a paradigm that is settled; clips tells that several clips of the person are at hand.
-func (q *question) choose(p decoders.Paradigm, clips bool) (*catalog.Choice, error) {
+func (q *question) choose(p eeg.Paradigm, clips bool) (*catalog.Choice, error) {
 	choice, err := q.cat.Resolve(catalog.Query{Model: q.Input.Model, Paradigm: p, Channels: q.rec.Channels, Rate: q.rec.Rate, Clips: clips})
 	if err != nil {
 		return nil, err
@@ -133,13 +133,13 @@ type finder struct {
 	screen *screen // once it was asked for
 }
 
-func (f *finder) pass(p decoders.Paradigm, format string, args ...any) (*catalog.Choice, *decoders.Result, error) {
+func (f *finder) pass(p eeg.Paradigm, format string, args ...any) (*catalog.Choice, *decoders.Result, error) {
 	f.d.Routing.Fallbacks = append(f.d.Routing.Fallbacks, eeg.Fallback{From: string(p), Why: fmt.Sprintf(format, args...)})
 	return nil, nil, nil
 }
 
 // noModel passes over a paradigm that no model fits: what the person did is then not known, and the recording is not at fault.
-func (f *finder) noModel(p decoders.Paradigm, fault *decoders.Error) (*catalog.Choice, *decoders.Result, error) {
+func (f *finder) noModel(p eeg.Paradigm, fault *decoders.Error) (*catalog.Choice, *decoders.Result, error) {
 	f.d.Routing.Evidence[string(p)] = map[string]any{"error": fault.Code, "details": fault.Details}
 	return f.pass(p, "%s", fault.Message)
 }
@@ -166,20 +166,20 @@ func (f *finder) flashes(ctx context.Context) (*catalog.Choice, *decoders.Result
 			return nil, nil, err
 		}
 		if err == nil && s.speaks() {
-			return f.pass(decoders.P300, "the request declares a speller and flickers, of which %g Hz stands out, p = %.3g", s.found.Frequency, s.found.P)
+			return f.pass(eeg.P300, "the request declares a speller and flickers, of which %g Hz stands out, p = %.3g", s.found.Frequency, s.found.P)
 		}
 	case len(st.Targets) > 0:
-		return f.pass(decoders.P300, "the request declares the flickers of an SSVEP screen")
+		return f.pass(eeg.P300, "the request declares the flickers of an SSVEP screen")
 	case declared && len(f.rec.events) == 0:
-		return f.pass(decoders.P300, "the request declares a speller, and there are no events to tell when it flashed")
+		return f.pass(eeg.P300, "the request declares a speller, and there are no events to tell when it flashed")
 	case !declared && !f.train.isP300():
-		return f.pass(decoders.P300, "%s", f.train.why())
+		return f.pass(eeg.P300, "%s", f.train.why())
 	case !declared && len(cue.Movements(f.rec.events, nil)) > 0:
-		return f.pass(decoders.P300, "the events are cues of movements")
+		return f.pass(eeg.P300, "the events are cues of movements")
 	}
-	choice, err := f.choose(decoders.P300, false)
+	choice, err := f.choose(eeg.P300, false)
 	if fault, ok := fits(err); !ok {
-		return f.noModel(decoders.P300, fault)
+		return f.noModel(eeg.P300, fault)
 	}
 	if err != nil {
 		return nil, nil, err
@@ -199,16 +199,16 @@ func (f *finder) flashes(ctx context.Context) (*catalog.Choice, *decoders.Result
 // the answer no_target.
 func (f *finder) flicker(ctx context.Context) (*catalog.Choice, *decoders.Result, error) {
 	if len(f.input.Stimulus.Targets) == 0 {
-		return f.pass(decoders.SSVEP, "the request names no stimulus frequencies")
+		return f.pass(eeg.SSVEP, "the request names no stimulus frequencies")
 	}
 	s, err := f.flickers(ctx)
 	if fault, ok := fits(err); !ok {
-		return f.noModel(decoders.SSVEP, fault)
+		return f.noModel(eeg.SSVEP, fault)
 	}
 	if err != nil {
 		return nil, nil, err
 	}
-	f.d.Routing.Used, f.d.Routing.Passed = eeg.Route{Paradigm: string(decoders.SSVEP), Model: s.choice.Entry.ID()}, s.choice.Passed
+	f.d.Routing.Used, f.d.Routing.Passed = eeg.Route{Paradigm: string(eeg.SSVEP), Model: s.choice.Entry.ID()}, s.choice.Passed
 	f.d.Routing.Evidence["ssvep"] = s.found
 	why := "the request declares flickers, of which none stands out"
 	if s.speaks() {
@@ -220,7 +220,7 @@ func (f *finder) flicker(ctx context.Context) (*catalog.Choice, *decoders.Result
 
 // imagery looks for cues of movements. A montage over the motor cortex alone says nothing: every clinical recording has one.
 func (f *finder) imagery(ctx context.Context) (*catalog.Choice, *decoders.Result, error) {
-	choice, err := f.choose(decoders.MotorImagery, f.several)
+	choice, err := f.choose(eeg.MotorImagery, f.several)
 	var classes []string
 	if err == nil {
 		classes = choice.Entry.Classes
@@ -235,16 +235,16 @@ func (f *finder) imagery(ctx context.Context) (*catalog.Choice, *decoders.Result
 	}
 	f.d.Routing.Evidence["imagery_cues"] = cues
 	if cues == 0 {
-		return f.pass(decoders.MotorImagery, "no event is the cue of a movement, by a label such as left_hand or T1 or a code from 769 to 774")
+		return f.pass(eeg.MotorImagery, "no event is the cue of a movement, by a label such as left_hand or T1 or a code from 769 to 774")
 	}
 	if fault, ok := fits(err); !ok {
-		return f.noModel(decoders.MotorImagery, fault)
+		return f.noModel(eeg.MotorImagery, fault)
 	}
 	if err != nil {
 		return nil, nil, err
 	}
 	if need := minSamples(choice.Decoder, f.rec.Rate); f.rec.Samples() < need {
-		return f.pass(decoders.MotorImagery, "%d samples a channel, %s needs %d", f.rec.Samples(), choice.Entry.ID(), need)
+		return f.pass(eeg.MotorImagery, "%d samples a channel, %s needs %d", f.rec.Samples(), choice.Entry.ID(), need)
 	}
 	f.d.Routing.Why = fmt.Sprintf("%d of %d events are cues of movements; %s", cues, len(f.rec.events), choice.Why)
 	return choice, nil, nil
@@ -297,7 +297,7 @@ func (f *finder) flickers(ctx context.Context) (*screen, error) {
 	if f.screen != nil {
 		return f.screen, nil
 	}
-	choice, err := f.choose(decoders.SSVEP, false)
+	choice, err := f.choose(eeg.SSVEP, false)
 	if err != nil {
 		return nil, err
 	}
@@ -327,7 +327,7 @@ type train struct {
 	MedianSOA *float64 `json:"median_soa_s"` // s between the onsets of neighbors; null with fewer than two events
 }
 
-func flashTrain(events []decoders.Event) train {
+func flashTrain(events []eeg.Event) train {
 	t := train{Events: len(events)}
 	codes := map[int]bool{}
 	for _, e := range events {

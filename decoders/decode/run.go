@@ -83,7 +83,7 @@ func RunRecording(ctx context.Context, req *eeg.Request, rec *recording.Recordin
 func newDiagnostics(req *eeg.Request) *eeg.Diagnostics {
 	asked := eeg.Route{Paradigm: string(req.Input.Paradigm), Model: req.Input.Model}
 	if asked.Paradigm == "" {
-		asked.Paradigm = string(decoders.Auto)
+		asked.Paradigm = string(eeg.Auto)
 	}
 	return &eeg.Diagnostics{Routing: eeg.Routing{Asked: asked, Fallbacks: []eeg.Fallback{}}}
 }
@@ -114,7 +114,7 @@ func run(ctx context.Context, req *eeg.Request, l *loaded, cat catalog.Resolver,
 // question is a request with everything that is at hand to answer it.
 type question struct {
 	*eeg.Request
-	paradigm decoders.Paradigm
+	paradigm eeg.Paradigm
 	stimulus decoders.Stimulus
 	rec      *loaded
 	clips    Clips

@@ -103,7 +103,7 @@ var everyPipeline = sync.OnceValue(func() *catalog.Catalog {
 	sp := spelled(t, 202)
 	flashes := p300.NewDataset(sp.Channels, sp.Rate)
 	flashes.Trials = p300.Trials(sp.Signal, sp.Events, sp.Targets, "r")
-	ictal := &decoders.Dataset{Paradigm: decoders.Seizure, Channels: ultracortex[:4], Rate: 250, Classes: []string{seizure.NoPattern, seizure.IctalLike}}
+	ictal := &decoders.Dataset{Paradigm: eeg.Seizure, Channels: ultracortex[:4], Rate: 250, Classes: []string{seizure.NoPattern, seizure.IctalLike}}
 	for seed := range uint64(6) {
 		cfg := synthetic.Config{Seed: seed, Channels: ictal.Channels}
 		s, err := synthetic.Seizure(cfg, synthetic.SeizureConfig{Seconds: 12, Onset: 0.5, Duration: 11})
@@ -116,7 +116,7 @@ var everyPipeline = sync.OnceValue(func() *catalog.Catalog {
 		}
 		ictal.Trials = append(ictal.Trials, decoders.Trial{Data: s.Data, Label: 1}, decoders.Trial{Data: r.Data})
 	}
-	sets := map[decoders.Paradigm]*decoders.Dataset{decoders.MotorImagery: imagery, decoders.P300: flashes, decoders.Seizure: ictal}
+	sets := map[eeg.Paradigm]*decoders.Dataset{eeg.MotorImagery: imagery, eeg.P300: flashes, eeg.Seizure: ictal}
 	for _, p := range cat.Pipelines() {
 		if ds := sets[p.Paradigm()]; ds != nil {
 			store(t, cat, "scale-"+p.Name(), catalog.ModelCard{Summary: "synthetic", IntendedUse: "tests", Priority: -50}, train(t, p, ds))
@@ -147,12 +147,12 @@ func TestScaleOfEveryDecoder(t *testing.T) {
 		t.Fatal(err)
 	}
 	speller := spelled(t, 203)
-	tried := map[decoders.Paradigm]int{}
+	tried := map[eeg.Paradigm]int{}
 	for _, e := range cat.List() {
 		req := &eeg.Request{Input: eeg.Input{Type: "eeg", Model: e.ID()}}
 		var sig decoders.Signal
 		switch e.Paradigm {
-		case decoders.MotorImagery:
+		case eeg.MotorImagery:
 			channels := e.Channels
 			s, err := synthetic.MotorImagery(synthetic.Config{Channels: channels, Rate: e.Rate, Seed: 5}, synthetic.ImageryConfig{TrialsPerClass: 2})
 			if err != nil {
@@ -162,7 +162,7 @@ func TestScaleOfEveryDecoder(t *testing.T) {
 			rows, _ := sig.Data.Dims()
 			at := int(s.Events[0].Onset * s.Rate)
 			sig.Data = mat.DenseCopyOf(sig.Data.Slice(0, rows, at, at+int(4*s.Rate)))
-		case decoders.P300:
+		case eeg.P300:
 			if len(e.Channels) > 0 && epochMissing(speller.Channels, e.Channels) {
 				continue
 			}
@@ -171,7 +171,7 @@ func TestScaleOfEveryDecoder(t *testing.T) {
 				req.Input.Events = append(req.Input.Events, eeg.Event{Onset: ev.Onset, Code: ev.Code})
 			}
 			req.Input.Stimulus = &eeg.Stimulus{Matrix: speller.Stimulus.Matrix}
-		case decoders.SSVEP:
+		case eeg.SSVEP:
 			sig = flickering.Signal
 			rows, _ := sig.Data.Dims()
 			at := int(flickering.Events[0].Onset * sig.Rate)
@@ -180,19 +180,19 @@ func TestScaleOfEveryDecoder(t *testing.T) {
 			for _, target := range flickering.Stimulus.Targets {
 				req.Input.Stimulus.Targets = append(req.Input.Stimulus.Targets, eeg.Target{Label: target.Label, Frequency: target.Frequency})
 			}
-		case decoders.Seizure:
+		case eeg.Seizure:
 			sig = shaking.Signal
 		}
 		tried[e.Paradigm]++
 		req.Input.SampleRate, req.Input.Channels = sig.Rate, &eeg.Channels{Count: len(sig.Channels), Names: sig.Channels}
-		holdScale(t, e.ID(), cat, req, sig, e.Paradigm == decoders.SSVEP)
-		if e.Paradigm == decoders.SSVEP {
+		holdScale(t, e.ID(), cat, req, sig, e.Paradigm == eeg.SSVEP)
+		if e.Paradigm == eeg.SSVEP {
 			req.Input.Model = ""
 			holdScale(t, "auto", cat, req, sig, true)
 		}
 	}
 	t.Logf("%v models", tried)
-	for _, p := range []decoders.Paradigm{decoders.MotorImagery, decoders.P300, decoders.SSVEP, decoders.Seizure} {
+	for _, p := range []eeg.Paradigm{eeg.MotorImagery, eeg.P300, eeg.SSVEP, eeg.Seizure} {
 		if tried[p] < 2 {
 			t.Errorf("%d models of %s were tried", tried[p], p)
 		}

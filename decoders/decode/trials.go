@@ -44,7 +44,7 @@ func findTrials(in *eeg.Input, choice *catalog.Choice, st decoders.Stimulus, l *
 	if err != nil {
 		return nil, err
 	}
-	if all && choice.Entry.Paradigm == decoders.Seizure {
+	if all && choice.Entry.Paradigm == eeg.Seizure {
 		return nil, decoders.Errorf(decoders.CodeModelIncompatible, map[string]any{"model": choice.Entry.ID(), "paradigm": choice.Entry.Paradigm, "trials": eeg.TrialsAll},
 			"%s judges the recording as a whole: it has no trials to decode one by one", choice.Entry.ID())
 	}
@@ -60,8 +60,8 @@ func findTrials(in *eeg.Input, choice *catalog.Choice, st decoders.Stimulus, l *
 }
 
 // cues are the events of all trials.
-func (t *trialed) cues() []decoders.Event {
-	var out []decoders.Event
+func (t *trialed) cues() []eeg.Event {
+	var out []eeg.Event
 	for _, trial := range t.trials {
 		out = append(out, trial.Events...)
 	}
@@ -200,7 +200,7 @@ func (t *trialed) each(ctx context.Context, req *eeg.Request, choice *catalog.Ch
 			if firstAnswered < 0 {
 				firstAnswered = i
 			}
-			if choice.Entry.Paradigm == decoders.P300 && len(in.Stimulus.Matrix) > 0 && answer.DecodedIntent != intent.Undetermined { // what was spelled so far makes the next letter more or less probable
+			if choice.Entry.Paradigm == eeg.P300 && len(in.Stimulus.Matrix) > 0 && answer.DecodedIntent != intent.Undetermined { // what was spelled so far makes the next letter more or less probable
 				c = spelled(c, answer.DecodedIntent)
 			}
 		} else {
@@ -264,7 +264,7 @@ func (t *trialed) one(ctx context.Context, c *eeg.Context, choice *catalog.Choic
 	if c != nil {
 		part.History = c.SessionHistory
 	}
-	if choice.Entry.Paradigm == decoders.P300 {
+	if choice.Entry.Paradigm == eeg.P300 {
 		part.Prior = prior(c, in.Stimulus)
 	}
 	part.Trace = nil

@@ -22,9 +22,9 @@ func restful(t *testing.T, seed uint64) synthetic.Session {
 	if err != nil {
 		t.Fatal(err)
 	}
-	events := []decoders.Event{{Onset: 0, Code: 0, Label: "T0"}}
+	events := []eeg.Event{{Onset: 0, Code: 0, Label: "T0"}}
 	for _, e := range s.Events {
-		events = append(events, e, decoders.Event{Onset: e.Onset + 4, Code: 0, Label: "T0"})
+		events = append(events, e, eeg.Event{Onset: e.Onset + 4, Code: 0, Label: "T0"})
 	}
 	s.Events = events
 	return s
@@ -167,7 +167,7 @@ func TestTrialsAreBounded(t *testing.T) {
 		t.Fatalf("%v", err)
 	}
 	seconds := 12 * 10 * int64(s.Rate) * int64(len(s.Channels))
-	out, _, err = decode.Run(t.Context(), req, payload, trainedCatalog(), decode.Options{MostWork: eeg.Work(decoders.MotorImagery, 0, seconds)})
+	out, _, err = decode.Run(t.Context(), req, payload, trainedCatalog(), decode.Options{MostWork: eeg.Work(eeg.MotorImagery, 0, seconds)})
 	if err != nil || len(out.Trials) != 12 {
 		t.Fatalf("%v: %d trials", err, len(out.Trials))
 	}

@@ -14,6 +14,7 @@ import (
 	"gonum.org/v1/gonum/mat"
 
 	"github.com/neurod/neurod/decoders"
+	"github.com/neurod/neurod/eeg"
 )
 
 // sumTolerance is how far the probabilities of a result may sum from 1: rounding of some thousand terms.
@@ -97,7 +98,7 @@ const ictalLike = "ictal_like"
 func checkVerdict(res *decoders.Result) error {
 	first, last := res.Classes[0], res.Classes[len(res.Classes)-1]
 	switch {
-	case res.Paradigm != decoders.Seizure:
+	case res.Paradigm != eeg.Seizure:
 	case res.Seizure == nil && first.Probability > last.Probability+sumTolerance:
 		return fmt.Errorf("no verdict on a seizure, but %q has %v", first.Name, first.Probability)
 	case res.Seizure != nil && *res.Seizure != (first.Name == ictalLike):

@@ -12,6 +12,7 @@ import (
 	"gonum.org/v1/gonum/mat"
 
 	"github.com/neurod/neurod/decoders"
+	"github.com/neurod/neurod/eeg"
 )
 
 // seeds are the inputs most checks use. A handful is enough: the checks are about form, not accuracy.
@@ -20,7 +21,7 @@ var seeds = []uint64{1, 2, 3}
 func checkInfo(_ context.Context, c Case) error {
 	info := c.Decoder.Info()
 	switch info.Paradigm {
-	case decoders.MotorImagery, decoders.P300, decoders.SSVEP, decoders.Seizure:
+	case eeg.MotorImagery, eeg.P300, eeg.SSVEP, eeg.Seizure:
 	default:
 		return fmt.Errorf("paradigm is %q", info.Paradigm)
 	}

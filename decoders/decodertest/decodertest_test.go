@@ -14,6 +14,7 @@ import (
 	"gonum.org/v1/gonum/mat"
 
 	"github.com/neurod/neurod/decoders"
+	"github.com/neurod/neurod/eeg"
 )
 
 // meter is a real if simple decoder: which of two channels has more power, through a trained gain.
@@ -31,7 +32,7 @@ var errBroken = errors.New("broken on purpose")
 
 func (m *meter) Info() decoders.Info {
 	return decoders.Info{
-		Name: m.name, Version: m.version, Pipeline: "meter", Paradigm: decoders.MotorImagery,
+		Name: m.name, Version: m.version, Pipeline: "meter", Paradigm: eeg.MotorImagery,
 		Classes: []string{"left", "right"}, Channels: []string{"C3", "C4"}, Rate: 100,
 		MinSamples: func(float64) int { return 50 },
 	}
@@ -101,7 +102,7 @@ func (m *meter) Decode(ctx context.Context, in *decoders.Input) (*decoders.Resul
 		q = 0.5
 	}
 	res := &decoders.Result{
-		Paradigm: decoders.MotorImagery,
+		Paradigm: eeg.MotorImagery,
 		Classes:  []decoders.Class{{Name: "left", Probability: q}, {Name: "right", Probability: 1 - q}},
 		Evidence: map[string]any{"power": min(p[0], math.MaxFloat64)},
 	}
@@ -123,7 +124,7 @@ func (m *meter) misbehave(in *decoders.Input, res *decoders.Result) {
 	case "wrong class":
 		res.Classes[0].Name = "up"
 	case "wrong paradigm":
-		res.Paradigm = decoders.SSVEP
+		res.Paradigm = eeg.SSVEP
 	case "evidence is not JSON":
 		res.Evidence["power"] = math.NaN()
 	case "counts calls":
@@ -191,8 +192,8 @@ var _ decoders.Adaptive = (*meter)(nil)
 
 type meterPipeline struct{ fault string }
 
-func (meterPipeline) Name() string                { return "meter" }
-func (meterPipeline) Paradigm() decoders.Paradigm { return decoders.MotorImagery }
+func (meterPipeline) Name() string           { return "meter" }
+func (meterPipeline) Paradigm() eeg.Paradigm { return eeg.MotorImagery }
 func (p meterPipeline) Train(context.Context, *decoders.Dataset, json.RawMessage) (decoders.Trained, error) {
 	return &meter{name: "meter", version: "1", gain: []float64{1, 2}, fault: p.fault}, nil
 }

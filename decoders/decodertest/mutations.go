@@ -7,6 +7,7 @@ import (
 	"gonum.org/v1/gonum/mat"
 
 	"github.com/neurod/neurod/decoders"
+	"github.com/neurod/neurod/eeg"
 )
 
 // mutation makes one kind of bad input out of a valid one.
@@ -40,10 +41,10 @@ func one(v float64) func(*decoders.Input) {
 	}
 }
 func rate(v float64) func(*decoders.Input) { return func(in *decoders.Input) { in.Rate = v } }
-func onsets(f func(i int, e decoders.Event) float64) func(*decoders.Input) {
+func onsets(f func(i int, e eeg.Event) float64) func(*decoders.Input) {
 	return func(in *decoders.Input) {
 		if len(in.Events) == 0 {
-			in.Events = []decoders.Event{{Onset: 0, Code: 1}}
+			in.Events = []eeg.Event{{Onset: 0, Code: 1}}
 		}
 		for i, e := range in.Events {
 			in.Events[i].Onset = f(i, e)
@@ -133,16 +134,16 @@ var mutations = []mutation{
 	{name: "an awkward rate", apply: rate(249.9731)},
 
 	{name: "no events", apply: func(in *decoders.Input) { in.Events = nil }},
-	{name: "events before the signal", apply: onsets(func(int, decoders.Event) float64 { return -5 })},
-	{name: "events after the signal", apply: onsets(func(int, decoders.Event) float64 { return 1e6 })},
+	{name: "events before the signal", apply: onsets(func(int, eeg.Event) float64 { return -5 })},
+	{name: "events after the signal", apply: onsets(func(int, eeg.Event) float64 { return 1e6 })},
 	{name: "events at the last sample", apply: func(in *decoders.Input) {
-		onsets(func(int, decoders.Event) float64 { return in.Seconds() - 1/in.Rate })(in)
+		onsets(func(int, eeg.Event) float64 { return in.Seconds() - 1/in.Rate })(in)
 	}},
-	{name: "events at 1e300 s", apply: onsets(func(int, decoders.Event) float64 { return 1e300 })},
-	{name: "events at -1e300 s", apply: onsets(func(int, decoders.Event) float64 { return -1e300 })},
-	{name: "events at NaN", apply: onsets(func(int, decoders.Event) float64 { return math.NaN() }), notComparable: true},
-	{name: "events at +Inf", apply: onsets(func(int, decoders.Event) float64 { return math.Inf(1) })},
-	{name: "all events at once", apply: onsets(func(int, decoders.Event) float64 { return 0 })},
+	{name: "events at 1e300 s", apply: onsets(func(int, eeg.Event) float64 { return 1e300 })},
+	{name: "events at -1e300 s", apply: onsets(func(int, eeg.Event) float64 { return -1e300 })},
+	{name: "events at NaN", apply: onsets(func(int, eeg.Event) float64 { return math.NaN() }), notComparable: true},
+	{name: "events at +Inf", apply: onsets(func(int, eeg.Event) float64 { return math.Inf(1) })},
+	{name: "all events at once", apply: onsets(func(int, eeg.Event) float64 { return 0 })},
 	{name: "events in reverse order", apply: func(in *decoders.Input) {
 		for i, j := 0, len(in.Events)-1; i < j; i, j = i+1, j-1 {
 			in.Events[i], in.Events[j] = in.Events[j], in.Events[i]
@@ -151,13 +152,13 @@ var mutations = []mutation{
 	{name: "5000 events", apply: func(in *decoders.Input) {
 		in.Events = nil
 		for i := range 5000 {
-			in.Events = append(in.Events, decoders.Event{Onset: in.Seconds() * float64(i) / 5000, Code: 1 + i%12})
+			in.Events = append(in.Events, eeg.Event{Onset: in.Seconds() * float64(i) / 5000, Code: 1 + i%12})
 		}
 	}},
 	{name: "5000 codes", apply: func(in *decoders.Input) {
 		in.Events = nil
 		for i := range 5000 {
-			in.Events = append(in.Events, decoders.Event{Onset: in.Seconds() * float64(i) / 10000, Code: i})
+			in.Events = append(in.Events, eeg.Event{Onset: in.Seconds() * float64(i) / 10000, Code: i})
 		}
 	}},
 	{name: "extreme codes", apply: func(in *decoders.Input) {
@@ -199,19 +200,19 @@ var mutations = []mutation{
 	{name: "targets of impossible frequency", notComparable: true, apply: func(in *decoders.Input) {
 		in.Stimulus.Targets = nil
 		for _, f := range []float64{0, -10, math.NaN(), math.Inf(1), 1e300} {
-			in.Stimulus.Targets = append(in.Stimulus.Targets, decoders.Target{Label: fmt.Sprint(f), Frequency: f})
+			in.Stimulus.Targets = append(in.Stimulus.Targets, eeg.Target{Label: fmt.Sprint(f), Frequency: f})
 		}
 	}},
 	{name: "targets alike and unnamed", apply: func(in *decoders.Input) {
-		in.Stimulus.Targets = []decoders.Target{{Frequency: 10}, {Frequency: 10}, {Label: "a", Frequency: 12}, {Label: "a", Frequency: 15}}
+		in.Stimulus.Targets = []eeg.Target{{Frequency: 10}, {Frequency: 10}, {Label: "a", Frequency: 12}, {Label: "a", Frequency: 15}}
 	}},
 	{name: "a target of impossible phase", notComparable: true, apply: func(in *decoders.Input) {
-		in.Stimulus.Targets = []decoders.Target{{Label: "a", Frequency: 10, Phase: math.NaN()}, {Label: "b", Frequency: 12}}
+		in.Stimulus.Targets = []eeg.Target{{Label: "a", Frequency: 10, Phase: math.NaN()}, {Label: "b", Frequency: 12}}
 	}},
 	{name: "500 targets", apply: func(in *decoders.Input) {
 		in.Stimulus.Targets = nil
 		for i := range 500 {
-			in.Stimulus.Targets = append(in.Stimulus.Targets, decoders.Target{Label: fmt.Sprint(i), Frequency: 5 + float64(i)*0.05})
+			in.Stimulus.Targets = append(in.Stimulus.Targets, eeg.Target{Label: fmt.Sprint(i), Frequency: 5 + float64(i)*0.05})
 		}
 	}},
 	{name: "a long history", apply: func(in *decoders.Input) { in.History = make([]string, 10000) }},

@@ -215,7 +215,7 @@ func fraction(v float64) (up, down int) {
 // trial runs from before s before the event to after s after it; events without that much signal are left out. The
 // trials are views of sig, unfiltered, so that overlapping ones cost nothing. group names the run, "subject/run" where
 // several people share a dataset. The dataset's Cue is before.
-func Cut(sig decoders.Signal, events []decoders.Event, label func(decoders.Event) int, before, after float64, group string) []decoders.Trial {
+func Cut(sig decoders.Signal, events []eeg.Event, label func(eeg.Event) int, before, after float64, group string) []decoders.Trial {
 	if sig.Samples() == 0 || !(sig.Rate > 0) {
 		return nil
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/epoch"
+	"github.com/neurod/neurod/eeg"
 )
 
 func signal(rows, n int, rate float64) decoders.Signal {
@@ -134,8 +135,8 @@ func TestResampler(t *testing.T) {
 func TestCut(t *testing.T) {
 	t.Parallel()
 	sig := signal(2, 1000, 100)
-	events := []decoders.Event{{Onset: 0.1, Code: 1}, {Onset: 2, Code: 1}, {Onset: 3, Code: 2}, {Onset: 4, Code: 9}, {Onset: 9.5, Code: 2}, {Onset: math.NaN(), Code: 1}, {Onset: 1e300, Code: 1}}
-	trials := epoch.Cut(sig, events, func(e decoders.Event) int {
+	events := []eeg.Event{{Onset: 0.1, Code: 1}, {Onset: 2, Code: 1}, {Onset: 3, Code: 2}, {Onset: 4, Code: 9}, {Onset: 9.5, Code: 2}, {Onset: math.NaN(), Code: 1}, {Onset: 1e300, Code: 1}}
+	trials := epoch.Cut(sig, events, func(e eeg.Event) int {
 		if e.Code > 2 {
 			return -1
 		}

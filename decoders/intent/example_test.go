@@ -10,7 +10,7 @@ import (
 
 func ExampleRank() {
 	classes := []decoders.Class{{Name: "left", Probability: 0.7}, {Name: "right", Probability: 0.2}, {Name: "rest", Probability: 0.1}}
-	for _, r := range intent.Rank(eeg.WheelchairNav, decoders.MotorImagery, classes, nil) {
+	for _, r := range intent.Rank(eeg.WheelchairNav, eeg.MotorImagery, classes, nil) {
 		fmt.Println(r.Intent, r.Confidence)
 	}
 	// Output:

@@ -55,8 +55,8 @@ func canonical(class string) string {
 }
 
 // Of returns the intent of one class. own is the caller's own map and may be nil.
-func Of(mode eeg.UIMode, paradigm decoders.Paradigm, class string, own map[string]string) string {
-	if class == string(decoders.Undetermined) {
+func Of(mode eeg.UIMode, paradigm eeg.Paradigm, class string, own map[string]string) string {
+	if class == string(eeg.Undetermined) {
 		return Undetermined // whoever wants something done on no answer does not get it
 	}
 	c := canonical(class)
@@ -69,9 +69,9 @@ func Of(mode eeg.UIMode, paradigm decoders.Paradigm, class string, own map[strin
 	return standard
 }
 
-func standardIntent(mode eeg.UIMode, paradigm decoders.Paradigm, class, c string) string {
+func standardIntent(mode eeg.UIMode, paradigm eeg.Paradigm, class, c string) string {
 	switch paradigm {
-	case decoders.MotorImagery:
+	case eeg.MotorImagery:
 		table, ok := movements[mode]
 		if !ok {
 			table = movements[eeg.DefaultMode]
@@ -79,14 +79,14 @@ func standardIntent(mode eeg.UIMode, paradigm decoders.Paradigm, class, c string
 		if v, ok := table[c]; ok {
 			return v
 		}
-	case decoders.P300:
+	case eeg.P300:
 		return symbolIntent(class, c)
-	case decoders.SSVEP:
+	case eeg.SSVEP:
 		if c == NoTarget {
 			return NoTarget
 		}
 		return class
-	case decoders.Seizure:
+	case eeg.Seizure:
 		switch c {
 		case "ictal_like", "seizure", "ictal":
 			return "possible_seizure"
@@ -153,7 +153,7 @@ const unit = 1e-6
 // Rank maps the classes of a result to intents, adds up classes that mean the same, and ranks them. Confidences are
 // whole multiples of 1e-6 and sum to 1: what rounding leaves over goes to the largest remainders. Equal ones are
 // ordered by the rank of their classes.
-func Rank(mode eeg.UIMode, paradigm decoders.Paradigm, classes []decoders.Class, own map[string]string) []eeg.Ranked {
+func Rank(mode eeg.UIMode, paradigm eeg.Paradigm, classes []decoders.Class, own map[string]string) []eeg.Ranked {
 	ranked := make([]eeg.Ranked, 0, len(classes))
 	at := make(map[string]int, len(classes))
 	var sum float64
@@ -171,7 +171,7 @@ func Rank(mode eeg.UIMode, paradigm decoders.Paradigm, classes []decoders.Class,
 	if !(sum > 0) {
 		return ranked
 	}
-	if classes[0].Name == string(decoders.Undetermined) {
+	if classes[0].Name == string(eeg.Undetermined) {
 		// No answer stays none where the caller's map puts several classes into one intent.
 		for i := range ranked {
 			ranked[i].Confidence = sum / float64(len(ranked))

@@ -21,46 +21,46 @@ func TestClassesBecomeIntents(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		mode     eeg.UIMode
-		paradigm decoders.Paradigm
+		paradigm eeg.Paradigm
 		class    string
 		want     string
 	}{
-		{eeg.DefaultMode, decoders.MotorImagery, "left", "move_left"},
-		{eeg.WheelchairNav, decoders.MotorImagery, "left", "move_left"},
-		{eeg.WheelchairNav, decoders.MotorImagery, "right", "move_right"},
-		{eeg.WheelchairNav, decoders.MotorImagery, "feet", "stop"},
-		{eeg.Cursor, decoders.MotorImagery, "hands", "cursor_up"},
-		{eeg.Cursor, decoders.MotorImagery, "Both Feet", "cursor_down"},
-		{eeg.Speller, decoders.MotorImagery, "feet", "backspace"},
-		{eeg.SmartHome, decoders.MotorImagery, "both_fists", "turn_on"},
-		{"unheard_of", decoders.MotorImagery, "left_hand", "move_left"},
-		{eeg.DefaultMode, decoders.MotorImagery, "rest", "rest"},
-		{eeg.DefaultMode, decoders.MotorImagery, "word association", "word association"},
-		{eeg.DefaultMode, decoders.P300, "H", "letter_H"},
-		{eeg.DefaultMode, decoders.P300, "letter_H", "letter_H"},
-		{eeg.DefaultMode, decoders.P300, "letter_7", "digit_7"},
-		{eeg.DefaultMode, decoders.P300, "letter__", "space"},
-		{eeg.DefaultMode, decoders.P300, "letter_YES", "select_yes"},
-		{eeg.DefaultMode, decoders.P300, "select_row_3", "select_row_3"},
-		{eeg.DefaultMode, decoders.P300, "select_7", "select_7"},
-		{eeg.DefaultMode, decoders.P300, "5", "digit_5"},
-		{eeg.DefaultMode, decoders.P300, "_", "space"},
-		{eeg.DefaultMode, decoders.P300, " ", "space"},
-		{eeg.DefaultMode, decoders.P300, "<", "backspace"},
-		{eeg.DefaultMode, decoders.P300, "?", "symbol_?"},
-		{eeg.DefaultMode, decoders.P300, "YES", "select_yes"},
-		{eeg.DefaultMode, decoders.P300, "Call nurse!", "select_call_nurse"},
-		{eeg.DefaultMode, decoders.P300, "row_3", "select_row_3"},
-		{eeg.DefaultMode, decoders.P300, "column_12", "select_column_12"},
-		{eeg.DefaultMode, decoders.P300, "row_x", "select_row_x"},
-		{eeg.DefaultMode, decoders.P300, "target", "target"},
-		{eeg.DefaultMode, decoders.P300, "nontarget", "non_target"},
-		{eeg.DefaultMode, decoders.SSVEP, "door", "door"},
-		{eeg.DefaultMode, decoders.SSVEP, "Lamp 2", "Lamp 2"},
-		{eeg.DefaultMode, decoders.SSVEP, "freq_13.00hz", "freq_13.00hz"},
-		{eeg.DefaultMode, decoders.SSVEP, "no_target", "no_target"},
-		{eeg.DefaultMode, decoders.Seizure, "no_ictal_pattern", "no_seizure_pattern"},
-		{eeg.DefaultMode, decoders.Seizure, "ictal_like", "possible_seizure"},
+		{eeg.DefaultMode, eeg.MotorImagery, "left", "move_left"},
+		{eeg.WheelchairNav, eeg.MotorImagery, "left", "move_left"},
+		{eeg.WheelchairNav, eeg.MotorImagery, "right", "move_right"},
+		{eeg.WheelchairNav, eeg.MotorImagery, "feet", "stop"},
+		{eeg.Cursor, eeg.MotorImagery, "hands", "cursor_up"},
+		{eeg.Cursor, eeg.MotorImagery, "Both Feet", "cursor_down"},
+		{eeg.Speller, eeg.MotorImagery, "feet", "backspace"},
+		{eeg.SmartHome, eeg.MotorImagery, "both_fists", "turn_on"},
+		{"unheard_of", eeg.MotorImagery, "left_hand", "move_left"},
+		{eeg.DefaultMode, eeg.MotorImagery, "rest", "rest"},
+		{eeg.DefaultMode, eeg.MotorImagery, "word association", "word association"},
+		{eeg.DefaultMode, eeg.P300, "H", "letter_H"},
+		{eeg.DefaultMode, eeg.P300, "letter_H", "letter_H"},
+		{eeg.DefaultMode, eeg.P300, "letter_7", "digit_7"},
+		{eeg.DefaultMode, eeg.P300, "letter__", "space"},
+		{eeg.DefaultMode, eeg.P300, "letter_YES", "select_yes"},
+		{eeg.DefaultMode, eeg.P300, "select_row_3", "select_row_3"},
+		{eeg.DefaultMode, eeg.P300, "select_7", "select_7"},
+		{eeg.DefaultMode, eeg.P300, "5", "digit_5"},
+		{eeg.DefaultMode, eeg.P300, "_", "space"},
+		{eeg.DefaultMode, eeg.P300, " ", "space"},
+		{eeg.DefaultMode, eeg.P300, "<", "backspace"},
+		{eeg.DefaultMode, eeg.P300, "?", "symbol_?"},
+		{eeg.DefaultMode, eeg.P300, "YES", "select_yes"},
+		{eeg.DefaultMode, eeg.P300, "Call nurse!", "select_call_nurse"},
+		{eeg.DefaultMode, eeg.P300, "row_3", "select_row_3"},
+		{eeg.DefaultMode, eeg.P300, "column_12", "select_column_12"},
+		{eeg.DefaultMode, eeg.P300, "row_x", "select_row_x"},
+		{eeg.DefaultMode, eeg.P300, "target", "target"},
+		{eeg.DefaultMode, eeg.P300, "nontarget", "non_target"},
+		{eeg.DefaultMode, eeg.SSVEP, "door", "door"},
+		{eeg.DefaultMode, eeg.SSVEP, "Lamp 2", "Lamp 2"},
+		{eeg.DefaultMode, eeg.SSVEP, "freq_13.00hz", "freq_13.00hz"},
+		{eeg.DefaultMode, eeg.SSVEP, "no_target", "no_target"},
+		{eeg.DefaultMode, eeg.Seizure, "no_ictal_pattern", "no_seizure_pattern"},
+		{eeg.DefaultMode, eeg.Seizure, "ictal_like", "possible_seizure"},
 	} {
 		t.Run(fmt.Sprintf("%s %s %s", tc.mode, tc.paradigm, tc.class), func(t *testing.T) {
 			t.Parallel()
@@ -94,7 +94,7 @@ func TestTableOfThePackageComment(t *testing.T) {
 			if mode == "default" {
 				mode = eeg.DefaultMode
 			}
-			if got := intent.Of(mode, decoders.MotorImagery, fields[0], nil); got != want {
+			if got := intent.Of(mode, eeg.MotorImagery, fields[0], nil); got != want {
 				t.Errorf("%s in %q: %q, the comment says %q", fields[0], mode, got, want)
 			}
 			cells++
@@ -119,13 +119,13 @@ func TestOwnMapGoesFirst(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if got := intent.Of(eeg.WheelchairNav, decoders.MotorImagery, "left_hand", tc.own); got != tc.want {
+			if got := intent.Of(eeg.WheelchairNav, eeg.MotorImagery, "left_hand", tc.own); got != tc.want {
 				t.Errorf("got %q, want %q", got, tc.want)
 			}
 		})
 	}
 	for _, key := range []string{"letter_H", "H"} {
-		if got := intent.Of(eeg.Speller, decoders.P300, "letter_H", map[string]string{key: "help"}); got != "help" {
+		if got := intent.Of(eeg.Speller, eeg.P300, "letter_H", map[string]string{key: "help"}); got != "help" {
 			t.Errorf("%s: got %q", key, got)
 		}
 	}
@@ -133,14 +133,14 @@ func TestOwnMapGoesFirst(t *testing.T) {
 
 func TestRankMergesAndRounds(t *testing.T) {
 	t.Parallel()
-	got := intent.Rank(eeg.DefaultMode, decoders.MotorImagery, []decoders.Class{
+	got := intent.Rank(eeg.DefaultMode, eeg.MotorImagery, []decoders.Class{
 		{Name: "left", Probability: 0.4}, {Name: "feet", Probability: 0.35}, {Name: "rest", Probability: 0.25},
 	}, map[string]string{"feet": "halt", "rest": "halt"})
 	want := []eeg.Ranked{{Intent: "halt", Confidence: 0.6}, {Intent: "move_left", Confidence: 0.4}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	third := intent.Rank(eeg.DefaultMode, decoders.SSVEP, []decoders.Class{
+	third := intent.Rank(eeg.DefaultMode, eeg.SSVEP, []decoders.Class{
 		{Name: "a", Probability: 1. / 3}, {Name: "b", Probability: 1. / 3}, {Name: "c", Probability: 1. / 3}}, nil)
 	if b, _ := json.Marshal(third); string(b) != `[{"intent":"a","confidence":0.333334},{"intent":"b","confidence":0.333333},{"intent":"c","confidence":0.333333}]` {
 		t.Errorf("thirds: %s", b)
@@ -165,7 +165,7 @@ func TestRankProperties(t *testing.T) {
 			classes[i] = decoders.Class{Name: fmt.Sprint("c", i), Probability: w / sum}
 			own[classes[i].Name] = fmt.Sprint("intent", i%groups)
 		}
-		ranked := intent.Rank(eeg.DefaultMode, decoders.SSVEP, classes, own)
+		ranked := intent.Rank(eeg.DefaultMode, eeg.SSVEP, classes, own)
 		if len(ranked) != groups {
 			t.Fatalf("%d intents, want %d", len(ranked), groups)
 		}
@@ -196,25 +196,25 @@ func TestSessionContext(t *testing.T) {
 	for _, tc := range []struct {
 		name     string
 		mode     eeg.UIMode
-		paradigm decoders.Paradigm
+		paradigm eeg.Paradigm
 		history  []string
 		now      string
 		want     string
 	}{
-		{"first", eeg.WheelchairNav, decoders.MotorImagery, nil, "move_left",
+		{"first", eeg.WheelchairNav, eeg.MotorImagery, nil, "move_left",
 			"Steering a wheelchair; move_left is the first intent of this session."},
-		{"the document's history", eeg.WheelchairNav, decoders.MotorImagery, []string{"move_left", "rest", "move_right"}, "move_left",
+		{"the document's history", eeg.WheelchairNav, eeg.MotorImagery, []string{"move_left", "rest", "move_right"}, "move_left",
 			"Steering a wheelchair; 3 intents so far, none prevailing, the latest move_right. Now move_left."},
-		{"mostly", eeg.Cursor, decoders.MotorImagery, []string{"cursor_up", "rest", "cursor_up"}, "cursor_up",
+		{"mostly", eeg.Cursor, eeg.MotorImagery, []string{"cursor_up", "rest", "cursor_up"}, "cursor_up",
 			"Moving a cursor; 3 intents so far, mostly cursor_up (2 of 3), the latest cursor_up. Now cursor_up again, 2 in a row."},
-		{"all", eeg.SmartHome, decoders.SSVEP, []string{"lamp", "lamp"}, "door",
+		{"all", eeg.SmartHome, eeg.SSVEP, []string{"lamp", "lamp"}, "door",
 			"Controlling the home; 2 intents so far, all lamp. Now door."},
-		{"one", "", decoders.SSVEP, []string{"lamp"}, "lamp", "Choosing targets; 1 intent so far, lamp. Now lamp again, 2 in a row."},
-		{"spelling begins", eeg.Speller, decoders.P300, nil, "letter_H", `Spelling; the text begins with "H".`},
-		{"spelling", "", decoders.P300, []string{"H", "E", "L"}, "letter_L", `Spelling; the text was "HEL" and is now "HELL".`},
-		{"taken back", eeg.Speller, decoders.P300, []string{"letter_H", "letter_E"}, "backspace", `Spelling; the text was "HE" and is now "H".`},
-		{"seizure", "", decoders.Seizure, nil, "no_seizure_pattern", "Watching for seizures; no_seizure_pattern is the first intent of this session."},
-		{"hostile history", eeg.Cursor, decoders.MotorImagery, []string{"a\nb\x1b[31m" + strings.Repeat("x", 5000)}, "rest", ""},
+		{"one", "", eeg.SSVEP, []string{"lamp"}, "lamp", "Choosing targets; 1 intent so far, lamp. Now lamp again, 2 in a row."},
+		{"spelling begins", eeg.Speller, eeg.P300, nil, "letter_H", `Spelling; the text begins with "H".`},
+		{"spelling", "", eeg.P300, []string{"H", "E", "L"}, "letter_L", `Spelling; the text was "HEL" and is now "HELL".`},
+		{"taken back", eeg.Speller, eeg.P300, []string{"letter_H", "letter_E"}, "backspace", `Spelling; the text was "HE" and is now "H".`},
+		{"seizure", "", eeg.Seizure, nil, "no_seizure_pattern", "Watching for seizures; no_seizure_pattern is the first intent of this session."},
+		{"hostile history", eeg.Cursor, eeg.MotorImagery, []string{"a\nb\x1b[31m" + strings.Repeat("x", 5000)}, "rest", ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -282,12 +282,12 @@ func TestNoAnswerStaysNone(t *testing.T) {
 	for name, own := range map[string]map[string]string{
 		"no map": nil, "both are one": {"left": "go", "right": "go"}, "even of none": {"undetermined": "go", "left": "go"},
 	} {
-		ranked := intent.Rank(eeg.DefaultMode, decoders.MotorImagery, none.Classes, own)
+		ranked := intent.Rank(eeg.DefaultMode, eeg.MotorImagery, none.Classes, own)
 		if ranked[0].Intent != intent.Undetermined || ranked[0].Confidence > 0.5 {
 			t.Errorf("%s: %+v", name, ranked)
 		}
 	}
-	for _, p := range []decoders.Paradigm{decoders.P300, decoders.SSVEP, decoders.Seizure} {
+	for _, p := range []eeg.Paradigm{eeg.P300, eeg.SSVEP, eeg.Seizure} {
 		if got := intent.Of(eeg.DefaultMode, p, "undetermined", nil); got != intent.Undetermined {
 			t.Errorf("%s: %s", p, got)
 		}

@@ -25,18 +25,18 @@ var activity = map[eeg.UIMode]string{
 
 // SessionContext sums a session up in a sentence or two: what the person is doing, what came before, what came now.
 // history is the caller's, oldest first; now is the decoded intent.
-func SessionContext(mode eeg.UIMode, paradigm decoders.Paradigm, history []string, now string) string {
+func SessionContext(mode eeg.UIMode, paradigm eeg.Paradigm, history []string, now string) string {
 	doing, ok := activity[mode]
 	if !ok {
 		switch paradigm {
-		case decoders.P300:
+		case eeg.P300:
 			doing = "Choosing symbols"
 			if Spells(now) {
 				doing = "Spelling"
 			}
-		case decoders.SSVEP:
+		case eeg.SSVEP:
 			doing = "Choosing targets"
-		case decoders.Seizure:
+		case eeg.Seizure:
 			doing = "Watching for seizures"
 		default:
 			doing = "Giving commands"

@@ -12,6 +12,7 @@ import (
 	"github.com/neurod/neurod/decoders/classify"
 	"github.com/neurod/neurod/decoders/internal/stored"
 	"github.com/neurod/neurod/decoders/riemann"
+	"github.com/neurod/neurod/eeg"
 )
 
 // CSPLDAName is the stable name of the pipeline of common spatial patterns and shrinkage LDA.
@@ -24,8 +25,8 @@ type cspLDA struct{}
 
 var _ decoders.Preparer = cspLDA{}
 
-func (cspLDA) Name() string                { return CSPLDAName }
-func (cspLDA) Paradigm() decoders.Paradigm { return decoders.MotorImagery }
+func (cspLDA) Name() string           { return CSPLDAName }
+func (cspLDA) Paradigm() eeg.Paradigm { return eeg.MotorImagery }
 
 // cspDecoder is a trained csp_lda decoder.
 type cspDecoder struct {

@@ -19,6 +19,7 @@ import (
 	"github.com/neurod/neurod/decoders/recording"
 	"github.com/neurod/neurod/decoders/recording/formats"
 	"github.com/neurod/neurod/decoders/riemann"
+	"github.com/neurod/neurod/eeg"
 	"github.com/neurod/neurod/internal/testkit/eegdata"
 )
 
@@ -57,7 +58,7 @@ func readRuns(t testing.TB, subject string, runs ...int) []*recording.Recording 
 }
 
 // cue is the class of a T1 or T2 annotation, -1 for others.
-func cue(e decoders.Event) int {
+func cue(e eeg.Event) int {
 	switch e.Label {
 	case "T1":
 		return 0
@@ -70,7 +71,7 @@ func cue(e decoders.Event) int {
 // leftRight is the imagined left and right fist of a subject, -1 to 4 s around the cue.
 func leftRight(t testing.TB, subject string, channels ...string) *decoders.Dataset {
 	t.Helper()
-	ds := &decoders.Dataset{Paradigm: decoders.MotorImagery, Cue: 1, Classes: []string{"left_hand", "right_hand"}, Subject: subject}
+	ds := &decoders.Dataset{Paradigm: eeg.MotorImagery, Cue: 1, Classes: []string{"left_hand", "right_hand"}, Subject: subject}
 	for i, rec := range readRuns(t, subject, 4, 8, 12) {
 		sig, err := rec.Signal(channels...)
 		if err != nil {
@@ -103,7 +104,7 @@ func subset(ds *decoders.Dataset, index []int) *decoders.Dataset {
 func request(ds *decoders.Dataset, i int) *decoders.Input {
 	return &decoders.Input{
 		Signal: decoders.Signal{Data: ds.Trials[i].Data, Channels: ds.Channels, Rate: ds.Rate},
-		Events: []decoders.Event{{Onset: ds.Cue}},
+		Events: []eeg.Event{{Onset: ds.Cue}},
 	}
 }
 
@@ -438,8 +439,8 @@ func TestGrazSample(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ds := &decoders.Dataset{Paradigm: decoders.MotorImagery, Channels: sig.Channels, Rate: sig.Rate, Cue: 1, Classes: []string{"left_hand", "right_hand"}}
-	ds.Trials = epoch.Cut(sig, rec.Events, func(e decoders.Event) int {
+	ds := &decoders.Dataset{Paradigm: eeg.MotorImagery, Channels: sig.Channels, Rate: sig.Rate, Cue: 1, Classes: []string{"left_hand", "right_hand"}}
+	ds.Trials = epoch.Cut(sig, rec.Events, func(e eeg.Event) int {
 		if e.Code == 769 || e.Code == 770 { // GDF: class 1, left, and class 2, right
 			return e.Code - 769
 		}

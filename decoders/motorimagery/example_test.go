@@ -8,6 +8,7 @@ import (
 	"github.com/neurod/neurod/decoders/epoch"
 	"github.com/neurod/neurod/decoders/motorimagery"
 	"github.com/neurod/neurod/decoders/synthetic"
+	"github.com/neurod/neurod/eeg"
 )
 
 // A model is trained on the trials of one session and decodes those of the next.
@@ -18,10 +19,10 @@ func Example() {
 		if err != nil {
 			panic(err)
 		}
-		return epoch.Cut(s.Signal, s.Events, func(e decoders.Event) int { return e.Code - 769 }, 0.5, 4, "run 1"), s
+		return epoch.Cut(s.Signal, s.Events, func(e eeg.Event) int { return e.Code - 769 }, 0.5, 4, "run 1"), s
 	}
 	known, s := trials(1)
-	ds := &decoders.Dataset{Paradigm: decoders.MotorImagery, Channels: s.Channels, Rate: s.Rate, Cue: 0.5, Classes: []string{"left_hand", "right_hand"}, Trials: known}
+	ds := &decoders.Dataset{Paradigm: eeg.MotorImagery, Channels: s.Channels, Rate: s.Rate, Cue: 0.5, Classes: []string{"left_hand", "right_hand"}, Trials: known}
 	model, err := motorimagery.TSLR().Train(context.Background(), ds, nil)
 	if err != nil {
 		panic(err)
@@ -30,7 +31,7 @@ func Example() {
 	right := 0
 	for _, t := range next {
 		answer, err := model.Decode(context.Background(), &decoders.Input{Signal: decoders.Signal{Data: t.Data, Channels: s.Channels, Rate: s.Rate},
-			Events: []decoders.Event{{Onset: 0.5}}})
+			Events: []eeg.Event{{Onset: 0.5}}})
 		if err != nil {
 			panic(err)
 		}

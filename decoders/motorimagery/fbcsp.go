@@ -14,6 +14,7 @@ import (
 	"github.com/neurod/neurod/decoders/classify"
 	"github.com/neurod/neurod/decoders/internal/stored"
 	"github.com/neurod/neurod/decoders/riemann"
+	"github.com/neurod/neurod/eeg"
 )
 
 // FBCSPName is the stable name of the pipeline of a filter bank with common spatial patterns.
@@ -27,8 +28,8 @@ type fbCSP struct{}
 
 var _ decoders.Preparer = fbCSP{}
 
-func (fbCSP) Name() string                { return FBCSPName }
-func (fbCSP) Paradigm() decoders.Paradigm { return decoders.MotorImagery }
+func (fbCSP) Name() string           { return FBCSPName }
+func (fbCSP) Paradigm() eeg.Paradigm { return eeg.MotorImagery }
 
 // fbcspDecoder is a trained fbcsp decoder.
 type fbcspDecoder struct {

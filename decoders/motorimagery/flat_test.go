@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/neurod/neurod/decoders"
+	"github.com/neurod/neurod/eeg"
 )
 
 // TestFlatChannelInTraining trains and decodes with a channel that carries nothing, as one that was never put on: the others tell
@@ -30,7 +31,7 @@ func TestFlatChannelInTraining(t *testing.T) {
 					right, n := 0, 0
 					for _, tr := range flat(dataset(2, 20, 160, 6)).Trials {
 						res, err := d.Decode(t.Context(), &decoders.Input{
-							Signal: decoders.Signal{Data: tr.Data, Channels: names, Rate: 160}, Events: []decoders.Event{{Onset: 0.5}}})
+							Signal: decoders.Signal{Data: tr.Data, Channels: names, Rate: 160}, Events: []eeg.Event{{Onset: 0.5}}})
 						if err != nil {
 							t.Fatal(err)
 						}

@@ -12,6 +12,7 @@ import (
 	"github.com/neurod/neurod/decoders/dsp"
 	"github.com/neurod/neurod/decoders/epoch"
 	"github.com/neurod/neurod/decoders/riemann"
+	"github.com/neurod/neurod/eeg"
 )
 
 // margin in s is filtered along on both sides of the window, where there is signal, so that the window does not feel
@@ -69,8 +70,8 @@ func (f *frontend) minRate() float64 { return 2.2 * f.cfg.High }
 
 // span is the part of a clip that is decoded, in samples of the clip.
 type span struct {
-	from, to int             // window
-	cue      *decoders.Event // nil: whole clip
+	from, to int        // window
+	cue      *eeg.Event // nil: whole clip
 }
 
 func (s span) evidence(rate float64) map[string]any {
@@ -176,7 +177,7 @@ func (f *frontend) window(in *decoders.Input, s span, filters *mat.Dense, sc *sc
 func (f *frontend) trial(ds *decoders.Dataset, i int, sc *scratch) (*mat.Dense, error) {
 	in := &decoders.Input{
 		Signal: decoders.Signal{Data: ds.Trials[i].Data, Channels: ds.Channels, Rate: ds.Rate},
-		Events: []decoders.Event{{Onset: ds.Cue}},
+		Events: []eeg.Event{{Onset: ds.Cue}},
 	}
 	if err := epoch.Check(in.Signal, f.minSamples(ds.Rate), f.minRate()); err != nil {
 		return nil, err

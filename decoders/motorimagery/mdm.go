@@ -10,6 +10,7 @@ import (
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/internal/stored"
 	"github.com/neurod/neurod/decoders/riemann"
+	"github.com/neurod/neurod/eeg"
 )
 
 // The stable names of the pipelines of distances to class means.
@@ -30,8 +31,8 @@ type mdm struct{}
 
 var _ decoders.Preparer = mdm{}
 
-func (mdm) Name() string                { return MDMName }
-func (mdm) Paradigm() decoders.Paradigm { return decoders.MotorImagery }
+func (mdm) Name() string           { return MDMName }
+func (mdm) Paradigm() eeg.Paradigm { return eeg.MotorImagery }
 
 // mdmDecoder is a trained mdm decoder. The score of a class is -d² to its mean.
 type mdmDecoder struct {
@@ -136,8 +137,8 @@ type fgMDM struct{}
 
 var _ decoders.Preparer = fgMDM{}
 
-func (fgMDM) Name() string                { return FgMDMName }
-func (fgMDM) Paradigm() decoders.Paradigm { return decoders.MotorImagery }
+func (fgMDM) Name() string           { return FgMDMName }
+func (fgMDM) Paradigm() eeg.Paradigm { return eeg.MotorImagery }
 
 // fgDecoder is a trained fgmdm decoder. The score of a class is -d² to its mean.
 type fgDecoder struct {

@@ -13,6 +13,7 @@ import (
 	"github.com/neurod/neurod/decoders/epoch"
 	"github.com/neurod/neurod/decoders/internal/stored"
 	"github.com/neurod/neurod/decoders/riemann"
+	"github.com/neurod/neurod/eeg"
 )
 
 // model is what all pipelines share once trained: the front end, the alignment and the temperature.
@@ -33,7 +34,7 @@ type scorer func(in *decoders.Input, s span, sc *scratch) ([]float64, error)
 
 func (m *model) Info() decoders.Info {
 	return decoders.Info{
-		Name: m.name, Version: m.version, Pipeline: m.pipeline, Paradigm: decoders.MotorImagery,
+		Name: m.name, Version: m.version, Pipeline: m.pipeline, Paradigm: eeg.MotorImagery,
 		Classes: slices.Clone(m.classes), Channels: slices.Clone(m.labels), Rate: m.rate, MinSamples: m.minSamples,
 		Aligned: m.centers != nil,
 	}
@@ -66,7 +67,7 @@ func (m *model) decode(ctx context.Context, in *decoders.Input, score scorer) (*
 		}
 	}
 	p := classify.Temperature{T: m.temperature}.Probabilities(nil, scores)
-	res := &decoders.Result{Paradigm: decoders.MotorImagery, Classes: make([]decoders.Class, len(p)), Evidence: s.evidence(in.Rate),
+	res := &decoders.Result{Paradigm: eeg.MotorImagery, Classes: make([]decoders.Class, len(p)), Evidence: s.evidence(in.Rate),
 		From: float64(s.from) / in.Rate, To: float64(s.to) / in.Rate}
 	for k, v := range p {
 		res.Classes[k] = decoders.Class{Name: m.classes[k], Probability: v}

@@ -17,6 +17,7 @@ import (
 	"github.com/neurod/neurod/decoders/decodertest"
 	"github.com/neurod/neurod/decoders/dsp"
 	"github.com/neurod/neurod/decoders/motorimagery"
+	"github.com/neurod/neurod/eeg"
 )
 
 var names = []string{"FC3", "FC4", "C3", "Cz", "C4", "CP3", "CP4", "Pz"}
@@ -43,7 +44,7 @@ func imagery(rng *rand.Rand, class int, rate float64) *mat.Dense {
 }
 
 func dataset(classes, perClass int, rate float64, seed uint64) *decoders.Dataset {
-	ds := &decoders.Dataset{Paradigm: decoders.MotorImagery, Channels: names, Rate: rate, Cue: 0.5, Subject: "s"}
+	ds := &decoders.Dataset{Paradigm: eeg.MotorImagery, Channels: names, Rate: rate, Cue: 0.5, Subject: "s"}
 	ds.Classes = []string{"left_hand", "right_hand", "feet", "rest"}[:classes]
 	rng := rand.New(rand.NewPCG(seed, 1))
 	for i := range classes * perClass {
@@ -55,7 +56,7 @@ func dataset(classes, perClass int, rate float64, seed uint64) *decoders.Dataset
 func input(class int, rate float64, seed uint64) *decoders.Input {
 	return &decoders.Input{
 		Signal: decoders.Signal{Data: imagery(rand.New(rand.NewPCG(seed, 2)), class, rate), Channels: append([]string(nil), names...), Rate: rate},
-		Events: []decoders.Event{{Onset: 0.5, Code: 1 + class}},
+		Events: []eeg.Event{{Onset: 0.5, Code: 1 + class}},
 	}
 }
 
@@ -245,7 +246,7 @@ func TestProjectThenFilter(t *testing.T) {
 			}
 			logit += (st.Arrays["coef"].Data[k+c] - st.Arrays["coef"].Data[c]) * math.Log(sum/float64(n))
 		}
-		res, err := d.Decode(t.Context(), &decoders.Input{Signal: decoders.Signal{Data: ds.Trials[i].Data, Channels: names, Rate: 160}, Events: []decoders.Event{{Onset: 0.5}}})
+		res, err := d.Decode(t.Context(), &decoders.Input{Signal: decoders.Signal{Data: ds.Trials[i].Data, Channels: names, Rate: 160}, Events: []eeg.Event{{Onset: 0.5}}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -259,15 +260,15 @@ func TestProjectThenFilter(t *testing.T) {
 func TestChoosesTheCue(t *testing.T) {
 	t.Parallel()
 	d := train(t, motorimagery.CSPLDA(), dataset(2, 12, 160, 1), "")
-	at := func(onsets ...float64) []decoders.Event {
-		var out []decoders.Event
+	at := func(onsets ...float64) []eeg.Event {
+		var out []eeg.Event
 		for i, o := range onsets {
-			out = append(out, decoders.Event{Onset: o, Code: 10 + i})
+			out = append(out, eeg.Event{Onset: o, Code: 10 + i})
 		}
 		return out
 	}
 	for name, tc := range map[string]struct {
-		events []decoders.Event
+		events []eeg.Event
 		cue    any // onset used, nil for the whole clip
 		code   string
 	}{

@@ -12,6 +12,7 @@ import (
 	"github.com/neurod/neurod/decoders/epoch"
 	"github.com/neurod/neurod/decoders/internal/stored"
 	"github.com/neurod/neurod/decoders/riemann"
+	"github.com/neurod/neurod/eeg"
 )
 
 // Names of the pipelines of common spatial patterns with a Bayesian classifier.
@@ -81,8 +82,8 @@ type cspRx struct {
 
 var _ decoders.Preparer = cspRx{}
 
-func (p cspRx) Name() string              { return p.name }
-func (cspRx) Paradigm() decoders.Paradigm { return decoders.MotorImagery }
+func (p cspRx) Name() string         { return p.name }
+func (cspRx) Paradigm() eeg.Paradigm { return eeg.MotorImagery }
 
 // rxDecoder is a trained decoder of these pipelines.
 type rxDecoder struct {

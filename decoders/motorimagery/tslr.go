@@ -10,6 +10,7 @@ import (
 	"github.com/neurod/neurod/decoders/classify"
 	"github.com/neurod/neurod/decoders/internal/stored"
 	"github.com/neurod/neurod/decoders/riemann"
+	"github.com/neurod/neurod/eeg"
 )
 
 // TSLRName is the stable name of the pipeline of tangent space and logistic regression.
@@ -23,8 +24,8 @@ type tsLR struct{}
 
 var _ decoders.Preparer = tsLR{}
 
-func (tsLR) Name() string                { return TSLRName }
-func (tsLR) Paradigm() decoders.Paradigm { return decoders.MotorImagery }
+func (tsLR) Name() string           { return TSLRName }
+func (tsLR) Paradigm() eeg.Paradigm { return eeg.MotorImagery }
 
 // tsDecoder is a trained ts_lr decoder.
 type tsDecoder struct {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/epoch"
+	"github.com/neurod/neurod/eeg"
 )
 
 // adaptive is a decoder of xdawn_rxlda or xdawn_rxgmm.
@@ -51,7 +52,7 @@ func (a *adaptive) Update(ctx context.Context, in *decoders.Input, label string)
 }
 
 // attended tells of each code whether its flashes are targets when label is what was chosen.
-func (s *selection) attended(in *decoders.Input, events []decoders.Event, label string) (func(code int) bool, error) {
+func (s *selection) attended(in *decoders.Input, events []eeg.Event, label string) (func(code int) bool, error) {
 	if label == Target || label == NonTarget {
 		return func(int) bool { return label == Target }, nil
 	}

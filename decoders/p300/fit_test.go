@@ -8,6 +8,7 @@ import (
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/decodertest"
 	"github.com/neurod/neurod/decoders/p300"
+	"github.com/neurod/neurod/eeg"
 )
 
 // tally counts answers and how sure they were, with those above 0.9.
@@ -19,7 +20,7 @@ type tally struct {
 func (y *tally) add(res *decoders.Result, want string) {
 	y.asked++
 	best := res.Classes[0]
-	if best.Name == string(decoders.Undetermined) {
+	if best.Name == string(eeg.Undetermined) {
 		return
 	}
 	y.answered++

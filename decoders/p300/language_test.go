@@ -9,6 +9,7 @@ import (
 	"github.com/neurod/neurod/decoders/language"
 	"github.com/neurod/neurod/decoders/p300"
 	"github.com/neurod/neurod/decoders/synthetic"
+	"github.com/neurod/neurod/eeg"
 )
 
 // withBackspace is a speller's matrix whose < takes the last letter back.
@@ -29,9 +30,9 @@ func weakSession(t testing.TB, text string, seed uint64) synthetic.Session {
 }
 
 // selections are the flashes of each letter.
-func selections(s synthetic.Session) [][]decoders.Event {
+func selections(s synthetic.Session) [][]eeg.Event {
 	per := len(s.Events) / len(s.Labels)
-	var out [][]decoders.Event
+	var out [][]eeg.Event
 	for i := range s.Labels {
 		out = append(out, s.Events[i*per:(i+1)*per])
 	}

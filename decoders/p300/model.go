@@ -13,6 +13,7 @@ import (
 	"github.com/neurod/neurod/decoders/bayes"
 	"github.com/neurod/neurod/decoders/epoch"
 	"github.com/neurod/neurod/decoders/internal/stored"
+	"github.com/neurod/neurod/eeg"
 )
 
 // decoder is a trained P300 decoder.
@@ -46,7 +47,7 @@ func newModel(pipeline, name, version string, cfg Config, front *frontend, label
 // Info names no classes: a request's stimulus does. Rate is 0, since the filters are designed for each request's.
 func (d *decoder) Info() decoders.Info {
 	return decoders.Info{
-		Name: d.name, Version: d.version, Pipeline: d.pipeline, Paradigm: decoders.P300,
+		Name: d.name, Version: d.version, Pipeline: d.pipeline, Paradigm: eeg.P300,
 		Channels: slices.Clone(d.labels), MinSamples: d.minSamples,
 	}
 }
@@ -89,16 +90,16 @@ type flash struct {
 }
 
 // rows returns the features of the usable events, one row each, and the events. The matrix belongs to sc.
-func (d *decoder) rows(in *decoders.Input, sel *selection, sc *scratch) (*mat.Dense, []decoders.Event, error) {
+func (d *decoder) rows(in *decoders.Input, sel *selection, sc *scratch) (*mat.Dense, []eeg.Event, error) {
 	events := in.Events
 	if len(events) == 0 {
 		if sel.needsEvents() {
 			return nil, nil, decoders.Errorf(decoders.CodeNoEvents, map[string]any{"events": 0}, "the selection of a symbol needs the events of the flashes")
 		}
 		// A clip without events is one epoch that starts at its flash.
-		events = []decoders.Event{{Onset: 0}}
+		events = []eeg.Event{{Onset: 0}}
 	}
-	relevant := make([]decoders.Event, 0, len(events))
+	relevant := make([]eeg.Event, 0, len(events))
 	for _, e := range events {
 		if sel.flashed(e.Code) {
 			relevant = append(relevant, e)
@@ -113,7 +114,7 @@ func (d *decoder) rows(in *decoders.Input, sel *selection, sc *scratch) (*mat.De
 			"of %d events none is a flash of the stimulus with %g s of signal after it", len(events), d.cfg.End)
 	}
 	sel.ignored, sel.outside = len(events)-len(relevant), dropped
-	used := make([]decoders.Event, len(onsets))
+	used := make([]eeg.Event, len(onsets))
 	for i := range onsets {
 		used[i] = relevant[index[i]]
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/decodertest"
 	"github.com/neurod/neurod/decoders/p300"
+	"github.com/neurod/neurod/eeg"
 )
 
 var channels = []string{"Fz", "Cz", "P3", "Pz", "P4", "Oz"}
@@ -29,7 +30,7 @@ func wave(s float64) float64 { return math.Exp(-(s - 0.3) * (s - 0.3) / (2 * 0.0
 
 // session is a seeded run: a flash each soa seconds from 1.5 s on, with the response of amplitude µV after those that
 // target names.
-func session(seed uint64, rate, soa, amplitude float64, codes []int, target func(code int) bool) (decoders.Signal, []decoders.Event, []bool) {
+func session(seed uint64, rate, soa, amplitude float64, codes []int, target func(code int) bool) (decoders.Signal, []eeg.Event, []bool) {
 	rng := rand.New(rand.NewPCG(seed, 3))
 	seconds := 1.5 + soa*float64(len(codes)) + 2
 	n := int(seconds * rate)
@@ -42,11 +43,11 @@ func session(seed uint64, rate, soa, amplitude float64, codes []int, target func
 			x.Set(r, j, 500+drift+3*math.Sin(2*math.Pi*50*float64(j)/rate)+2*rng.NormFloat64())
 		}
 	}
-	var events []decoders.Event
+	var events []eeg.Event
 	var targets []bool
 	for i, code := range codes {
 		onset := 1.5 + soa*float64(i)
-		events = append(events, decoders.Event{Onset: onset, Code: code})
+		events = append(events, eeg.Event{Onset: onset, Code: code})
 		targets = append(targets, target(code))
 		if target(code) {
 			for r := range channels {
@@ -195,7 +196,7 @@ func TestNames(t *testing.T) {
 		}
 	}
 	only := func(in *decoders.Input, keep func(code int) bool) {
-		in.Events = slices.DeleteFunc(in.Events, func(e decoders.Event) bool { return !keep(e.Code) })
+		in.Events = slices.DeleteFunc(in.Events, func(e eeg.Event) bool { return !keep(e.Code) })
 	}
 	for name, tc := range map[string]struct {
 		change  func(in *decoders.Input)
@@ -257,7 +258,7 @@ func TestPosterior(t *testing.T) {
 		}
 		for _, e := range in.Events {
 			one := *in
-			one.Stimulus, one.Events = decoders.Stimulus{}, []decoders.Event{e}
+			one.Stimulus, one.Events = decoders.Stimulus{}, []eeg.Event{e}
 			// The other events stay around it in the signal, so the filter sees the same; only the margin differs.
 			one.Prior = nil
 			res := decode(t, d, &one)
@@ -346,7 +347,7 @@ func TestErrors(t *testing.T) {
 	}{
 		"no events with a matrix":  {func(in *decoders.Input) { in.Events = nil }, decoders.CodeNoEvents},
 		"unknown codes":            {func(in *decoders.Input) { in.Stimulus.Flashes = map[int][]string{99: {"A"}} }, decoders.CodeNoEvents},
-		"events after the end":     {func(in *decoders.Input) { in.Events = []decoders.Event{{Onset: in.Seconds() - 0.1, Code: 1}} }, decoders.CodeNoEvents},
+		"events after the end":     {func(in *decoders.Input) { in.Events = []eeg.Event{{Onset: in.Seconds() - 0.1, Code: 1}} }, decoders.CodeNoEvents},
 		"ragged matrix":            {func(in *decoders.Input) { in.Stimulus.Matrix = [][]string{{"A", "B"}, {"C"}} }, decoders.CodeInvalidStimulus},
 		"a symbol twice":           {func(in *decoders.Input) { in.Stimulus.Matrix = [][]string{{"A", "B"}, {"C", "A"}} }, decoders.CodeInvalidStimulus},
 		"an empty symbol":          {func(in *decoders.Input) { in.Stimulus.Matrix = [][]string{{"A", ""}} }, decoders.CodeInvalidStimulus},

@@ -14,6 +14,7 @@ import (
 	"github.com/neurod/neurod/decoders/classify"
 	"github.com/neurod/neurod/decoders/p300"
 	"github.com/neurod/neurod/decoders/recording/formats"
+	"github.com/neurod/neurod/eeg"
 	"github.com/neurod/neurod/internal/testkit/eegdata"
 )
 
@@ -49,7 +50,7 @@ func golden(t testing.TB) references {
 // run is one recording of flashes.
 type run struct {
 	sig     decoders.Signal
-	events  []decoders.Event
+	events  []eeg.Event
 	targets []bool
 }
 
@@ -109,7 +110,7 @@ func flashScores(t testing.TB, d decoders.Decoder, ds *decoders.Dataset, index [
 	for _, i := range index {
 		res, err := d.Decode(t.Context(), &decoders.Input{
 			Signal: decoders.Signal{Data: ds.Trials[i].Data, Channels: ds.Channels, Rate: ds.Rate},
-			Events: []decoders.Event{{Onset: ds.Cue, Code: 1}},
+			Events: []eeg.Event{{Onset: ds.Cue, Code: 1}},
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -269,8 +270,8 @@ var matrix = [][]string{
 }
 
 // letters splits a run into its letters: between two of them no flash comes for more than 2 s.
-func letters(events []decoders.Event) [][]decoders.Event {
-	var out [][]decoders.Event
+func letters(events []eeg.Event) [][]eeg.Event {
+	var out [][]eeg.Event
 	for i, e := range events {
 		if i == 0 || e.Onset-events[i-1].Onset > 2 {
 			out = append(out, nil)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/classify"
+	"github.com/neurod/neurod/eeg"
 )
 
 // selection is what a request lets a person choose from.
@@ -119,7 +120,7 @@ func (s *selection) result(in *decoders.Input, flashes []flash, d *decoder) (*de
 	for _, f := range flashes {
 		codes[f.code] = true
 	}
-	res := &decoders.Result{Paradigm: decoders.P300, Evidence: map[string]any{
+	res := &decoders.Result{Paradigm: eeg.P300, Evidence: map[string]any{
 		"flashes": len(flashes), "events_ignored": s.ignored, "events_outside": s.outside, "threshold": d.cfg.Threshold,
 	}}
 	if d.cfg.Reject {
@@ -210,7 +211,7 @@ func (s *selection) symbolOptions(in *decoders.Input, codes map[int]bool) ([]opt
 }
 
 // codeOptions are the codes that flashed, in order, called by their label where each has one of its own.
-func codeOptions(events []decoders.Event, codes map[int]bool) []option {
+func codeOptions(events []eeg.Event, codes map[int]bool) []option {
 	label := map[int]string{}
 	users := map[string]map[int]bool{}
 	for _, e := range events {

@@ -7,12 +7,13 @@ import (
 
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/p300"
+	"github.com/neurod/neurod/eeg"
 	"github.com/neurod/neurod/internal/testkit/eegdata"
 )
 
 // asSpeller gives the flashes of a g.tec run codes, of which the file tells targets alone: of the 16 flashes of a repetition, two
 // of them targets, the targets are row 1 and column 1, and the others are dealt out. 15 repetitions are a letter.
-func asSpeller(t *testing.T, r run, rng *rand.Rand) (letters [][]decoders.Event, matrix [][]string) {
+func asSpeller(t *testing.T, r run, rng *rand.Rand) (letters [][]eeg.Event, matrix [][]string) {
 	t.Helper()
 	const round, repetitions, side = 16, 15, 8
 	for i := range side {
@@ -22,7 +23,7 @@ func asSpeller(t *testing.T, r run, rng *rand.Rand) (letters [][]decoders.Event,
 		}
 	}
 	for at := 0; at+round*repetitions <= len(r.events); at += round * repetitions {
-		var letter []decoders.Event
+		var letter []eeg.Event
 		for k := range repetitions {
 			others := rng.Perm(round - 2)
 			attended := []int{1, side + 1} // a column, a row

@@ -15,6 +15,7 @@ import (
 	"github.com/neurod/neurod/decoders/bayes"
 	"github.com/neurod/neurod/decoders/classify"
 	"github.com/neurod/neurod/decoders/epoch"
+	"github.com/neurod/neurod/eeg"
 )
 
 // Names of the pipelines.
@@ -59,8 +60,8 @@ type pipeline struct{ name string }
 
 var _ decoders.Pipeline = pipeline{}
 
-func (p pipeline) Name() string              { return p.name }
-func (pipeline) Paradigm() decoders.Paradigm { return decoders.P300 }
+func (p pipeline) Name() string         { return p.name }
+func (pipeline) Paradigm() eeg.Paradigm { return eeg.P300 }
 
 // fitted is what one training gives: filters, the scale of epochs, and the classifier.
 type fitted struct {
@@ -194,7 +195,7 @@ func (f *frontend) prepare(ctx context.Context, ds *decoders.Dataset) ([]Epoch, 
 		}
 		in := &decoders.Input{
 			Signal: decoders.Signal{Data: t.Data, Channels: ds.Channels, Rate: ds.Rate},
-			Events: []decoders.Event{{Onset: ds.Cue}},
+			Events: []eeg.Event{{Onset: ds.Cue}},
 		}
 		if err := epoch.Check(in.Signal, f.minSamples(ds.Rate), f.cfg.minRate()); err != nil {
 			return nil, &decoders.TrialError{Trial: i, Err: err}

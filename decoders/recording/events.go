@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/neurod/neurod/decoders"
+	"github.com/neurod/neurod/eeg"
 )
 
 // MostEvents bounds the events of a recording. An hour of flashes at 10 Hz has 36,000; two bytes of a hostile
@@ -42,7 +42,7 @@ func CodeIn(label string) int {
 // annotationEvents adds an event for every annotation.
 func (r *Recording) AddAnnotationEvents() {
 	for _, a := range r.Annotations {
-		r.Events = append(r.Events, decoders.Event{Onset: a.Onset, Code: CodeIn(a.Label), Label: a.Label})
+		r.Events = append(r.Events, eeg.Event{Onset: a.Onset, Code: CodeIn(a.Label), Label: a.Label})
 	}
 }
 
@@ -56,7 +56,7 @@ type Triggers struct {
 // Add appends an event for every change of a trigger channel to a code other than 0. The value of the first sample is a
 // resting level, no change. masked keeps the 16 trigger inputs of BioSemi's status word, whose higher bits tell the state
 // of the amplifier.
-func (t *Triggers) Add(events []decoders.Event, samples []float64, rate float64, masked bool, rec *Recording) []decoders.Event {
+func (t *Triggers) Add(events []eeg.Event, samples []float64, rate float64, masked bool, rec *Recording) []eeg.Event {
 	for _, v := range samples {
 		code := 0
 		if v > math.MinInt32 && v < math.MaxInt32 { // false for NaN
@@ -70,7 +70,7 @@ func (t *Triggers) Add(events []decoders.Event, samples []float64, rate float64,
 				rec.Warnf("only the first %d events of a trigger channel were read", MostEvents)
 			}
 			if t.count++; t.count <= MostEvents {
-				events = append(events, decoders.Event{Onset: float64(t.seen) / rate, Code: code})
+				events = append(events, eeg.Event{Onset: float64(t.seen) / rate, Code: code})
 			}
 		}
 		t.last = code
@@ -80,7 +80,7 @@ func (t *Triggers) Add(events []decoders.Event, samples []float64, rate float64,
 }
 
 // LabelOf returns the text of an annotation that stands for an event.
-func LabelOf(e decoders.Event) string {
+func LabelOf(e eeg.Event) string {
 	if e.Label == "" {
 		return strconv.Itoa(e.Code)
 	}
@@ -88,7 +88,7 @@ func LabelOf(e decoders.Event) string {
 }
 
 // EventLabel returns a text from which the code of an event can be read back.
-func EventLabel(ev decoders.Event) string {
+func EventLabel(ev eeg.Event) string {
 	switch {
 	case ev.Label == "":
 		return strconv.Itoa(ev.Code)

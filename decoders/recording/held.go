@@ -6,7 +6,7 @@ import (
 	"math"
 	"slices"
 
-	"github.com/neurod/neurod/decoders"
+	"github.com/neurod/neurod/eeg"
 )
 
 // MostHeld is the largest file, unpacked, that is read as it comes in and cannot be used before its end is there: the clocks of
@@ -61,7 +61,7 @@ type heldStream struct {
 	before float64 // s of gaps before at
 	end    float64 // s of samples
 	step   float64 // s of a block
-	events []decoders.Event
+	events []eeg.Event
 }
 
 // streamOf takes the samples out of a recording and gives them as a stream.

@@ -36,6 +36,7 @@ import (
 	"gonum.org/v1/gonum/mat"
 
 	"github.com/neurod/neurod/decoders"
+	"github.com/neurod/neurod/eeg"
 )
 
 // Kind says what a channel measures.
@@ -79,13 +80,13 @@ type Gap struct {
 type Recording struct {
 	Format      Format
 	Channels    []Channel
-	Events      []decoders.Event // triggers and annotations together, ordered by onset
-	Annotations []Annotation     // only those with a text, with their durations
-	Targets     []bool           // one an event, where the source tells which events are targets; else nil
-	StartTime   time.Time        // of the first sample, in the zone of the source, which most do not state; zero when unknown
-	Subject     string           // the source's own patient field; may identify a person
-	Device      string           // the source's own description of the equipment
-	Gaps        []Gap            // ordered; empty when continuous
+	Events      []eeg.Event  // triggers and annotations together, ordered by onset
+	Annotations []Annotation // only those with a text, with their durations
+	Targets     []bool       // one an event, where the source tells which events are targets; else nil
+	StartTime   time.Time    // of the first sample, in the zone of the source, which most do not state; zero when unknown
+	Subject     string       // the source's own patient field; may identify a person
+	Device      string       // the source's own description of the equipment
+	Gaps        []Gap        // ordered; empty when continuous
 	// Irregular tells that the samples are not a waveform: not evenly spaced, or picked out of one now and then. Rate
 	// is only an average then, and Signal refuses.
 	Irregular bool
@@ -321,7 +322,7 @@ func (r *Recording) NameChannels() {
 
 // SortEvents orders events and annotations by onset.
 func (r *Recording) SortEvents() {
-	byOnset := func(a, b decoders.Event) int { return cmp.Compare(a.Onset, b.Onset) }
+	byOnset := func(a, b eeg.Event) int { return cmp.Compare(a.Onset, b.Onset) }
 	slices.SortStableFunc(r.Events, byOnset)
 	slices.SortStableFunc(r.Annotations, func(a, b Annotation) int { return cmp.Compare(a.Onset, b.Onset) })
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/neurod/neurod/decoders"
+	"github.com/neurod/neurod/eeg"
 )
 
 // Block is a stretch of a recording without a gap in it.
@@ -20,7 +21,7 @@ type Block struct {
 	Samples [][]float64
 	// Events are triggers and markers, with onsets in s of samples as in a Recording. They need not lie in the block: some
 	// formats list them at the end. Durations has the length of each in s where the source gives them, else it is nil.
-	Events    []decoders.Event
+	Events    []eeg.Event
 	Durations []float64
 	// Annotations have onsets in s elapsed since the first sample, gaps counted.
 	Annotations []Annotation

@@ -6,6 +6,7 @@ import (
 
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/epoch"
+	"github.com/neurod/neurod/eeg"
 )
 
 // The classes of a result.
@@ -32,7 +33,7 @@ func New() *Rules { return &Rules{} }
 // Info describes the decoder: any montage, any rate from 64 Hz.
 func (*Rules) Info() decoders.Info {
 	return decoders.Info{
-		Name: "seizure-rules", Version: "1", Pipeline: "ictal_rules", Paradigm: decoders.Seizure,
+		Name: "seizure-rules", Version: "1", Pipeline: "ictal_rules", Paradigm: eeg.Seizure,
 		Classes: []string{IctalLike, NoPattern}, MinSamples: minSamples,
 	}
 }
@@ -77,5 +78,5 @@ func (a *assessment) answer(other string, evidence map[string]any) *decoders.Res
 	case *verdict:
 		flags = append(flags, FlagPossible)
 	}
-	return &decoders.Result{Paradigm: decoders.Seizure, Classes: classes, Seizure: verdict, Flags: flags, Evidence: evidence}
+	return &decoders.Result{Paradigm: eeg.Seizure, Classes: classes, Seizure: verdict, Flags: flags, Evidence: evidence}
 }

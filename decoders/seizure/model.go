@@ -12,6 +12,7 @@ import (
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/classify"
 	"github.com/neurod/neurod/decoders/internal/stored"
+	"github.com/neurod/neurod/eeg"
 )
 
 // pipelineName is the stable name of the pipeline.
@@ -60,7 +61,7 @@ func IctalScore() decoders.Pipeline { return pipeline{} }
 
 func (pipeline) Name() string { return pipelineName }
 
-func (pipeline) Paradigm() decoders.Paradigm { return decoders.Seizure }
+func (pipeline) Paradigm() eeg.Paradigm { return eeg.Seizure }
 
 // minTrials is the least number of trials a class.
 const minTrials = 4
@@ -337,7 +338,7 @@ func (pipeline) Restore(name, version string, st decoders.State) (decoders.Train
 
 func (m *model) Info() decoders.Info {
 	return decoders.Info{
-		Name: m.name, Version: m.version, Pipeline: pipelineName, Paradigm: decoders.Seizure,
+		Name: m.name, Version: m.version, Pipeline: pipelineName, Paradigm: eeg.Seizure,
 		Classes: slices.Clone(m.state.Classes), MinSamples: minSamples,
 	}
 }

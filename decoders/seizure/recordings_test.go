@@ -17,6 +17,7 @@ import (
 	"github.com/neurod/neurod/decoders/recording/formats"
 	"github.com/neurod/neurod/decoders/seizure"
 	"github.com/neurod/neurod/decoders/synthetic"
+	"github.com/neurod/neurod/eeg"
 	"github.com/neurod/neurod/internal/testkit/eegdata"
 )
 
@@ -77,7 +78,7 @@ func bonn(t testing.TB) (clips []decoders.Signal, sets []string) {
 
 func dataset(clips []decoders.Signal, sets []string) *decoders.Dataset {
 	ds := &decoders.Dataset{
-		Paradigm: decoders.Seizure, Channels: []string{"EEG"}, Rate: 173.61, Classes: []string{seizure.NoPattern, seizure.IctalLike},
+		Paradigm: eeg.Seizure, Channels: []string{"EEG"}, Rate: 173.61, Classes: []string{seizure.NoPattern, seizure.IctalLike},
 	}
 	for i, c := range clips {
 		label := 0

@@ -17,6 +17,7 @@ import (
 	"github.com/neurod/neurod/decoders/decodertest"
 	"github.com/neurod/neurod/decoders/seizure"
 	"github.com/neurod/neurod/decoders/synthetic"
+	"github.com/neurod/neurod/eeg"
 )
 
 type goldens struct {
@@ -299,7 +300,7 @@ func TestNewDetectorRefusesBadOptions(t *testing.T) {
 func trained(t testing.TB, config string) decoders.Trained {
 	t.Helper()
 	ds := &decoders.Dataset{
-		Paradigm: decoders.Seizure, Channels: synthetic.TenTwenty()[:4], Rate: 250, Classes: []string{seizure.IctalLike, "other"},
+		Paradigm: eeg.Seizure, Channels: synthetic.TenTwenty()[:4], Rate: 250, Classes: []string{seizure.IctalLike, "other"},
 	}
 	cfg := synthetic.Config{Channels: ds.Channels}
 	for seed := range uint64(8) {

@@ -9,6 +9,7 @@ import (
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/classify"
 	"github.com/neurod/neurod/decoders/ssvep"
+	"github.com/neurod/neurod/eeg"
 )
 
 // TestExoskeleton holds the accuracy on 13, 17 and 21 Hz, 0.5-4.5 s after the cue, to the reference: 20, 23 and 23 of 24
@@ -140,13 +141,13 @@ func TestCalibrationOfShortWindows(t *testing.T) {
 			var truth []int
 			sure := 0.0
 			for i, res := range s.decodeAll(t, decoder(t, ssvep.Config{Method: method, Skip: s.skip, Seconds: seconds})) {
-				label := slices.IndexFunc(s.targets, func(x decoders.Target) bool { return x.Label == s.trials[i].label })
+				label := slices.IndexFunc(s.targets, func(x eeg.Target) bool { return x.Label == s.trials[i].label })
 				if label < 0 {
 					continue // rest
 				}
 				row, there := make([]float64, len(s.targets)), 0.0
 				for _, c := range res.Classes {
-					if k := slices.IndexFunc(s.targets, func(x decoders.Target) bool { return x.Label == c.Name }); k >= 0 {
+					if k := slices.IndexFunc(s.targets, func(x eeg.Target) bool { return x.Label == c.Name }); k >= 0 {
 						row[k] = c.Probability
 						there += c.Probability
 					}

@@ -96,8 +96,8 @@ type calibrated struct{ name string }
 
 var _ decoders.Pipeline = calibrated{}
 
-func (p calibrated) Name() string                { return p.name }
-func (p calibrated) Paradigm() decoders.Paradigm { return decoders.SSVEP }
+func (p calibrated) Name() string           { return p.name }
+func (p calibrated) Paradigm() eeg.Paradigm { return eeg.SSVEP }
 
 // incompatible is the error for options and states that make no decoder.
 func incompatible(format string, args ...any) error {
@@ -262,7 +262,7 @@ func (d *trained) minSamples(rate float64) int {
 // Info lists the targets and "no_target".
 func (d *trained) Info() decoders.Info {
 	return decoders.Info{
-		Name: d.name, Version: d.version, Pipeline: d.pipeline, Paradigm: decoders.SSVEP,
+		Name: d.name, Version: d.version, Pipeline: d.pipeline, Paradigm: eeg.SSVEP,
 		Classes: append(slices.Clone(d.classes), NoTarget), Channels: slices.Clone(d.labels), Rate: d.rate, MinSamples: d.minSamples,
 	}
 }
@@ -366,7 +366,7 @@ func (d *trained) result(scores []float64, win window, st decoders.Stimulus) (*d
 		flags = append(flags, "events_ignored")
 	}
 	return &decoders.Result{
-		Paradigm: decoders.SSVEP, Classes: classes, Flags: flags,
+		Paradigm: eeg.SSVEP, Classes: classes, Flags: flags,
 		Evidence: map[string]any{
 			"method": d.pipeline, "window_s": d.cfg.Seconds, "start_s": win.onset + d.cfg.Skip, "onset_from_event": win.byEvent,
 			"best_target": d.classes[best], "targets": targets, "presence": there, "false_accept": rare,

@@ -18,17 +18,18 @@ import (
 	"github.com/neurod/neurod/decoders/decodertest"
 	"github.com/neurod/neurod/decoders/ssvep"
 	"github.com/neurod/neurod/decoders/synthetic"
+	"github.com/neurod/neurod/eeg"
 )
 
 var occipital = []string{"PO7", "PO3", "POz", "PO4", "PO8", "O1", "Oz", "O2"}
 
 // screen is a person's synthetic session before a screen whose targets differ in frequency and phase: trials of the
 // given seconds after the onset, with 0.5 s before it.
-func screen(t testing.TB, seed uint64, perTarget, rest int, seconds, amplitude float64) (*decoders.Dataset, []decoders.Target) {
+func screen(t testing.TB, seed uint64, perTarget, rest int, seconds, amplitude float64) (*decoders.Dataset, []eeg.Target) {
 	t.Helper()
-	var targets []decoders.Target
+	var targets []eeg.Target
 	for k, f := range []float64{9.25, 10.25, 11.25, 12.25, 13.25, 14.25} {
-		targets = append(targets, decoders.Target{Label: fmt.Sprintf("%.2f Hz", f), Frequency: f, Phase: 0.35 * math.Pi * float64(k)})
+		targets = append(targets, eeg.Target{Label: fmt.Sprintf("%.2f Hz", f), Frequency: f, Phase: 0.35 * math.Pi * float64(k)})
 	}
 	s, err := synthetic.SSVEP(synthetic.Config{Seed: seed, Channels: occipital, Rate: 250}, synthetic.FlickerConfig{
 		Targets: targets, TrialsPerTarget: perTarget, RestTrials: rest, TrialSeconds: seconds + 0.2, AmplitudeUV: amplitude,
@@ -36,7 +37,7 @@ func screen(t testing.TB, seed uint64, perTarget, rest int, seconds, amplitude f
 	if err != nil {
 		t.Fatal(err)
 	}
-	ds := &decoders.Dataset{Paradigm: decoders.SSVEP, Channels: s.Channels, Rate: s.Rate, Cue: 0.5}
+	ds := &decoders.Dataset{Paradigm: eeg.SSVEP, Channels: s.Channels, Rate: s.Rate, Cue: 0.5}
 	for _, tg := range targets {
 		ds.Classes = append(ds.Classes, tg.Label)
 	}
@@ -65,7 +66,7 @@ func looks(ds *decoders.Dataset, rest bool) *decoders.Dataset {
 
 func ask(ds *decoders.Dataset, i int) *decoders.Input {
 	return &decoders.Input{
-		Signal: decoders.Signal{Data: ds.Trials[i].Data, Channels: ds.Channels, Rate: ds.Rate}, Events: []decoders.Event{{Onset: ds.Cue, Code: 1}},
+		Signal: decoders.Signal{Data: ds.Trials[i].Data, Channels: ds.Channels, Rate: ds.Rate}, Events: []eeg.Event{{Onset: ds.Cue, Code: 1}},
 	}
 }
 
@@ -149,7 +150,7 @@ func TestCalibratedBeatCCAOnShortWindows(t *testing.T) {
 	// CCA needs a second; it gets all there is, from before the skip on.
 	plain := decoder(t, ssvep.Config{Method: ssvep.CCA, Skip: -1})
 	cca := right(plain, func(in *decoders.Input) {
-		in.Stimulus.Targets, in.Events = targets, []decoders.Event{{Onset: 0.3}}
+		in.Stimulus.Targets, in.Events = targets, []eeg.Event{{Onset: 0.3}}
 	})
 	for _, p := range ssvep.Calibrated() {
 		acc := right(fitted(t, p, train, fmt.Sprintf(`{"seconds":%v}`, seconds)), nil)
@@ -333,7 +334,7 @@ func TestCalibratedEqualNumpyAndScipy(t *testing.T) {
 	if err := json.Unmarshal(b, &g); err != nil {
 		t.Fatal(err)
 	}
-	ds := &decoders.Dataset{Paradigm: decoders.SSVEP, Rate: g.Rate, Cue: g.Cue, Channels: names(len(g.Clips[0]))}
+	ds := &decoders.Dataset{Paradigm: eeg.SSVEP, Rate: g.Rate, Cue: g.Cue, Channels: names(len(g.Clips[0]))}
 	for _, f := range g.Targets {
 		ds.Classes = append(ds.Classes, fmt.Sprintf("%v Hz", f))
 	}

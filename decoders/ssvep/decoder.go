@@ -128,7 +128,7 @@ func New(cfg Config) (*Decoder, error) {
 // Info describes the decoder: any montage, any rate from 32 Hz, classes from the request.
 func (d *Decoder) Info() decoders.Info {
 	return decoders.Info{
-		Name: d.cfg.Name, Version: d.cfg.Version, Pipeline: d.cfg.Method, Paradigm: decoders.SSVEP,
+		Name: d.cfg.Name, Version: d.cfg.Version, Pipeline: d.cfg.Method, Paradigm: eeg.SSVEP,
 		MinSamples: func(rate float64) int { return epoch.Samples(d.cfg.Skip+minSeconds, rate) },
 	}
 }
@@ -332,7 +332,7 @@ func (d *Decoder) cut(in *decoders.Input) window {
 }
 
 // targetsOf checks and names the targets of a request.
-func targetsOf(list []decoders.Target, rate float64) ([]target, error) {
+func targetsOf(list []eeg.Target, rate float64) ([]target, error) {
 	if len(list) > maxTargets {
 		return nil, decoders.Errorf(decoders.CodeInvalidStimulus, map[string]any{"targets": len(list), "targets_most": maxTargets},
 			"%d targets, at most %d are possible", len(list), maxTargets)

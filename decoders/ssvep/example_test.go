@@ -7,11 +7,12 @@ import (
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/ssvep"
 	"github.com/neurod/neurod/decoders/synthetic"
+	"github.com/neurod/neurod/eeg"
 )
 
 // Filter-bank CCA needs no training: it compares a clip with every target's frequency and its harmonics.
 func Example() {
-	targets := []decoders.Target{{Label: "door", Frequency: 13}, {Label: "light", Frequency: 17}, {Label: "blinds", Frequency: 21}}
+	targets := []eeg.Target{{Label: "door", Frequency: 13}, {Label: "light", Frequency: 17}, {Label: "blinds", Frequency: 21}}
 	s, err := synthetic.SSVEP(synthetic.Config{Channels: []string{"O1", "Oz", "O2"}, Rate: 250, Seed: 1},
 		synthetic.FlickerConfig{Targets: targets, TrialsPerTarget: 1, TrialSeconds: 4})
 	if err != nil {
@@ -22,7 +23,7 @@ func Example() {
 		panic(err)
 	}
 	for i, e := range s.Events {
-		answer, err := d.Decode(context.Background(), &decoders.Input{Signal: s.Signal, Events: []decoders.Event{e}, Stimulus: decoders.Stimulus{Targets: targets}})
+		answer, err := d.Decode(context.Background(), &decoders.Input{Signal: s.Signal, Events: []eeg.Event{e}, Stimulus: decoders.Stimulus{Targets: targets}})
 		if err != nil {
 			panic(err)
 		}

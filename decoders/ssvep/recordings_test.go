@@ -12,6 +12,7 @@ import (
 	"github.com/neurod/neurod/decoders/recording"
 	"github.com/neurod/neurod/decoders/recording/formats"
 	"github.com/neurod/neurod/decoders/ssvep"
+	"github.com/neurod/neurod/eeg"
 	"github.com/neurod/neurod/internal/testkit/eegdata"
 )
 
@@ -25,7 +26,7 @@ type trial struct {
 // set is a dataset: trials that share stimuli and a window.
 type set struct {
 	name    string
-	targets []decoders.Target
+	targets []eeg.Target
 	skip    float64 // s from the cue to the window of the reference figures
 	seconds float64
 	trials  []trial
@@ -54,7 +55,7 @@ func clip(sig decoders.Signal, onset, s float64) (decoders.Signal, bool) {
 // exoskeleton reads the trials of 13, 17 and 21 Hz and rest (Kalunga et al. 2016).
 func exoskeleton(t testing.TB) set {
 	t.Helper()
-	s := set{name: "exoskeleton", skip: 0.5, seconds: 4, targets: []decoders.Target{
+	s := set{name: "exoskeleton", skip: 0.5, seconds: 4, targets: []eeg.Target{
 		{Label: "13", Frequency: 13}, {Label: "17", Frequency: 17}, {Label: "21", Frequency: 21},
 	}}
 	names := map[int]string{33024: ssvep.NoTarget, 33025: "13", 33026: "21", 33027: "17"}
@@ -83,7 +84,7 @@ func exoskeleton(t testing.TB) set {
 // muse reads the trials of 20 and 30 Hz from the one electrode over the occiput.
 func muse(t testing.TB) set {
 	t.Helper()
-	s := set{name: "muse", skip: 0.5, seconds: 2.5, targets: []decoders.Target{
+	s := set{name: "muse", skip: 0.5, seconds: 2.5, targets: []eeg.Target{
 		{Label: "30", Frequency: 30}, {Label: "20", Frequency: 20},
 	}}
 	for _, file := range eegdata.Glob(t, "ssvep/muse/*.csv") {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/classify"
+	"github.com/neurod/neurod/eeg"
 )
 
 // gain describes how sure scores make of one target among those that are looked at: with probability q the softmax of
@@ -81,7 +82,7 @@ func (d *Decoder) result(a *analysis) *decoders.Result {
 		scores[i] = map[string]any{"label": t.label, "frequency": t.freq, "score": a.scores[i], "rho": a.rho[i]}
 	}
 	return &decoders.Result{
-		Paradigm: decoders.SSVEP,
+		Paradigm: eeg.SSVEP,
 		Classes:  classes,
 		Flags:    flags,
 		From:     float64(a.win.from) / a.rate, To: float64(a.win.to) / a.rate,

@@ -17,6 +17,7 @@ import (
 	"github.com/neurod/neurod/decoders/classify"
 	"github.com/neurod/neurod/decoders/recording/formats"
 	"github.com/neurod/neurod/decoders/ssvep"
+	"github.com/neurod/neurod/eeg"
 	"github.com/neurod/neurod/internal/testkit/eegdata"
 )
 
@@ -101,7 +102,7 @@ func museAtNoFlicker(t *testing.T) (out []trial) {
 func TestWeakResponsesAreNotSure(t *testing.T) {
 	t.Parallel()
 	rng := rand.New(rand.NewPCG(7, 7))
-	between := []decoders.Target{{Label: "d1", Frequency: 15}, {Label: "d2", Frequency: 19}, {Label: "d3", Frequency: 23}}
+	between := []eeg.Target{{Label: "d1", Frequency: 15}, {Label: "d2", Frequency: 19}, {Label: "d3", Frequency: 23}}
 	for _, s := range []set{exoskeleton(t), muse(t)} {
 		background := museAtNoFlicker(t)
 		if s.name == "exoskeleton" {
@@ -145,7 +146,7 @@ func TestWeakResponsesAreNotSure(t *testing.T) {
 						}
 						row, sum, label := make([]float64, len(targets)), 0.0, -1
 						for _, c := range res.Classes {
-							if k := slices.IndexFunc(targets, func(x decoders.Target) bool { return x.Label == c.Name }); k >= 0 {
+							if k := slices.IndexFunc(targets, func(x eeg.Target) bool { return x.Label == c.Name }); k >= 0 {
 								row[k] = c.Probability
 								sum += c.Probability
 							}
@@ -194,7 +195,7 @@ func TestFalseAcceptsAreWhatIsAsked(t *testing.T) {
 			for _, frequencies := range screens {
 				st := decoders.Stimulus{FalseAccept: asked}
 				for _, f := range frequencies {
-					st.Targets = append(st.Targets, decoders.Target{Frequency: f})
+					st.Targets = append(st.Targets, eeg.Target{Frequency: f})
 				}
 				res, err := d.Decode(t.Context(), &decoders.Input{Signal: tr.signal, Stimulus: st})
 				if err != nil {
@@ -272,7 +273,7 @@ func TestRefusesLevels(t *testing.T) {
 		in.Data.Set(0, j, math.Sin(float64(j)))
 	}
 	for _, asked := range []float64{-0.1, 1e-9, 1.01, math.Inf(1), math.NaN()} {
-		in.Stimulus = decoders.Stimulus{Targets: []decoders.Target{{Frequency: 13}}, FalseAccept: asked}
+		in.Stimulus = decoders.Stimulus{Targets: []eeg.Target{{Frequency: 13}}, FalseAccept: asked}
 		var fault *decoders.Error
 		if _, err := d.Decode(t.Context(), in); !errors.As(err, &fault) || fault.Code != decoders.CodeInvalidStimulus {
 			t.Errorf("level %v: %v", asked, err)

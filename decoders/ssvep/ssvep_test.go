@@ -16,6 +16,7 @@ import (
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/decodertest"
 	"github.com/neurod/neurod/decoders/ssvep"
+	"github.com/neurod/neurod/eeg"
 )
 
 type goldenTrials struct {
@@ -92,7 +93,7 @@ func TestEqualsNumpyAndScikitLearn(t *testing.T) {
 				in.Data.SetRow(r, row)
 			}
 			for _, f := range g.Targets {
-				in.Stimulus.Targets = append(in.Stimulus.Targets, decoders.Target{Frequency: f})
+				in.Stimulus.Targets = append(in.Stimulus.Targets, eeg.Target{Frequency: f})
 			}
 			res, err := decoder(t, ssvep.Config{Method: "cca"}).Decode(t.Context(), in)
 			if err != nil {
@@ -168,7 +169,7 @@ func TestScanNamesTheFrequency(t *testing.T) {
 
 func TestNothingFlickersInNoise(t *testing.T) {
 	t.Parallel()
-	targets := []decoders.Target{{Frequency: 8.5}, {Frequency: 11}, {Frequency: 13}, {Frequency: 17}, {Frequency: 21}}
+	targets := []eeg.Target{{Frequency: 8.5}, {Frequency: 11}, {Frequency: 13}, {Frequency: 17}, {Frequency: 21}}
 	for _, method := range []string{"cca", "fbcca"} {
 		for _, scan := range []bool{false, true} {
 			d := decoder(t, ssvep.Config{Method: method})
@@ -201,7 +202,7 @@ func TestNothingFlickersInNoise(t *testing.T) {
 func TestAlphaIsNoTarget(t *testing.T) {
 	t.Parallel()
 	const rate, n = 250.0, 1000
-	targets := []decoders.Target{{Label: "8.6", Frequency: 8.6}, {Label: "10", Frequency: 10}, {Label: "12", Frequency: 12}, {Label: "15", Frequency: 15}}
+	targets := []eeg.Target{{Label: "8.6", Frequency: 8.6}, {Label: "10", Frequency: 10}, {Label: "12", Frequency: 12}, {Label: "15", Frequency: 15}}
 	for _, method := range []string{"cca", "fbcca"} {
 		d := decoder(t, ssvep.Config{Method: method})
 		alpha := 0
@@ -238,7 +239,7 @@ func TestAlphaIsNoTarget(t *testing.T) {
 func TestInvariances(t *testing.T) {
 	t.Parallel()
 	base := flicker(rand.New(rand.NewPCG(4, 4)), 5, 900, 250, 12, 0.5, 3)
-	targets := []decoders.Target{{Frequency: 10}, {Frequency: 12}, {Frequency: 14}}
+	targets := []eeg.Target{{Frequency: 10}, {Frequency: 12}, {Frequency: 14}}
 	d := decoder(t, ssvep.Config{Method: "cca"})
 	rho := func(m *mat.Dense) []float64 {
 		t.Helper()
@@ -287,18 +288,18 @@ func TestOnsetComesFromTheFirstEvent(t *testing.T) {
 	var m mat.Dense
 	m.Augment(a, b)
 	d := decoder(t, ssvep.Config{Method: "cca", Seconds: 3.5})
-	targets := []decoders.Target{{Label: "a", Frequency: 13}, {Label: "b", Frequency: 17}, {Label: "c", Frequency: 21}}
+	targets := []eeg.Target{{Label: "a", Frequency: 13}, {Label: "b", Frequency: 17}, {Label: "c", Frequency: 21}}
 	for _, tt := range []struct {
 		name   string
-		events []decoders.Event
+		events []eeg.Event
 		want   string
 		flag   bool
 	}{
 		{"no event", nil, "a", false},
-		{"at 4 s", []decoders.Event{{Onset: 4}}, "b", false},
-		{"the earliest counts", []decoders.Event{{Onset: 6}, {Onset: 0.1}}, "a", false},
-		{"beyond the end", []decoders.Event{{Onset: 99}}, "a", true},
-		{"before the start", []decoders.Event{{Onset: -3}, {Onset: 4.2}}, "b", false},
+		{"at 4 s", []eeg.Event{{Onset: 4}}, "b", false},
+		{"the earliest counts", []eeg.Event{{Onset: 6}, {Onset: 0.1}}, "a", false},
+		{"beyond the end", []eeg.Event{{Onset: 99}}, "a", true},
+		{"before the start", []eeg.Event{{Onset: -3}, {Onset: 4.2}}, "b", false},
 	} {
 		res, err := d.Decode(t.Context(), &decoders.Input{Signal: signalOf(&m, 250), Events: tt.events, Stimulus: decoders.Stimulus{Targets: targets}})
 		if err != nil {
@@ -317,11 +318,11 @@ func TestRefusesBadStimuli(t *testing.T) {
 	t.Parallel()
 	d := decoder(t, ssvep.Config{})
 	sig := signalOf(flicker(rand.New(rand.NewPCG(1, 1)), 2, 500, 128, 12, 0.5, 2), 128)
-	many := make([]decoders.Target, 1001)
+	many := make([]eeg.Target, 1001)
 	for i := range many {
 		many[i].Frequency = 5 + float64(i)/100
 	}
-	for name, targets := range map[string][]decoders.Target{
+	for name, targets := range map[string][]eeg.Target{
 		"0 Hz":               {{Frequency: 10}, {Frequency: 0}},
 		"NaN":                {{Frequency: math.NaN()}},
 		"above Nyquist":      {{Frequency: 63}},
@@ -363,9 +364,9 @@ func TestNewRefusesBadOptions(t *testing.T) {
 func conformance(t testing.TB, method string, scan bool) decodertest.Case {
 	return decodertest.Case{Decoder: decoder(t, ssvep.Config{Method: method}), Valid: func(seed uint64) *decoders.Input {
 		rng := rand.New(rand.NewPCG(seed, 17))
-		in := &decoders.Input{Signal: signalOf(flicker(rng, 4, 625, 250, 13, 0.5, 3), 250), Events: []decoders.Event{{Onset: 0.2, Code: 1}}}
+		in := &decoders.Input{Signal: signalOf(flicker(rng, 4, 625, 250, 13, 0.5, 3), 250), Events: []eeg.Event{{Onset: 0.2, Code: 1}}}
 		if !scan {
-			in.Stimulus.Targets = []decoders.Target{{Label: "left", Frequency: 11}, {Label: "right", Frequency: 13}, {Label: "up", Frequency: 15}}
+			in.Stimulus.Targets = []eeg.Target{{Label: "left", Frequency: 11}, {Label: "right", Frequency: 13}, {Label: "up", Frequency: 15}}
 		}
 		return in
 	}}
@@ -381,14 +382,14 @@ func TestConformance(t *testing.T) {
 func FuzzDecode(f *testing.F) { decodertest.Fuzz(f, conformance(f, "cca", false)) }
 
 func BenchmarkDecode(b *testing.B) {
-	targets := make([]decoders.Target, 40)
+	targets := make([]eeg.Target, 40)
 	for i := range targets {
 		targets[i].Frequency = 8 + 0.2*float64(i) // the 40 targets of Chen 2015
 	}
 	for _, bench := range []struct {
 		name    string
 		cfg     ssvep.Config
-		targets []decoders.Target
+		targets []eeg.Target
 	}{
 		{"cca40x5", ssvep.Config{Method: "cca", Harmonics: 5}, targets},
 		{"fbcca40x5", ssvep.Config{Method: "fbcca"}, targets},

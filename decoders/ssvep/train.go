@@ -14,6 +14,7 @@ import (
 	"github.com/neurod/neurod/decoders/classify"
 	"github.com/neurod/neurod/decoders/epoch"
 	"github.com/neurod/neurod/decoders/riemann"
+	"github.com/neurod/neurod/eeg"
 )
 
 // windows holds the filtered windows of every trial, before shifting: trial, band.
@@ -37,7 +38,7 @@ func (p calibrated) Train(ctx context.Context, ds *decoders.Dataset, config json
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		in := &decoders.Input{Signal: decoders.Signal{Data: t.Data, Channels: ds.Channels, Rate: ds.Rate}, Events: []decoders.Event{{Onset: ds.Cue}}}
+		in := &decoders.Input{Signal: decoders.Signal{Data: t.Data, Channels: ds.Channels, Rate: ds.Rate}, Events: []eeg.Event{{Onset: ds.Cue}}}
 		win, err := sp.window(d, in)
 		if err != nil {
 			return nil, &decoders.TrialError{Trial: i, Err: err}

@@ -6,12 +6,13 @@ import (
 
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/internal/head"
+	"github.com/neurod/neurod/eeg"
 )
 
 // FlickerConfig describes an SSVEP session.
 type FlickerConfig struct {
 	// Targets on the screen. Defaults to 8, 10, 12 and 15 Hz.
-	Targets []decoders.Target
+	Targets []eeg.Target
 	// TrialsPerTarget defaults to 6. The order is shuffled.
 	TrialsPerTarget int
 	// RestTrials are trials of looking elsewhere. Defaults to 0.
@@ -43,10 +44,10 @@ const RestLabel = "rest"
 func SSVEP(cfg Config, fl FlickerConfig) (Session, error) {
 	if len(fl.Targets) == 0 {
 		for _, f := range []float64{8, 10, 12, 15} {
-			fl.Targets = append(fl.Targets, decoders.Target{Frequency: f})
+			fl.Targets = append(fl.Targets, eeg.Target{Frequency: f})
 		}
 	}
-	fl.Targets = append([]decoders.Target(nil), fl.Targets...)
+	fl.Targets = append([]eeg.Target(nil), fl.Targets...)
 	for i := range fl.Targets {
 		t := &fl.Targets[i]
 		if !positive(t.Frequency) || math.IsNaN(t.Phase) || math.IsInf(t.Phase, 0) {
@@ -91,7 +92,7 @@ func SSVEP(cfg Config, fl FlickerConfig) (Session, error) {
 	x := make([]float64, g.samples(fl.TrialSeconds))
 	for i, target := range order {
 		start := g.samples(fl.PauseSeconds + period*float64(i))
-		event := decoders.Event{Onset: float64(start) / g.cfg.Rate, Code: target + 1, Label: RestLabel}
+		event := eeg.Event{Onset: float64(start) / g.cfg.Rate, Code: target + 1, Label: RestLabel}
 		if target >= 0 {
 			event.Label = fl.Targets[target].Label
 			g.flicker(x, fl.Targets[target], fl.Harmonics)
@@ -104,7 +105,7 @@ func SSVEP(cfg Config, fl FlickerConfig) (Session, error) {
 }
 
 // flicker fills x with the response to a target from its onset on, first harmonic of amplitude 1.
-func (g *generator) flicker(x []float64, target decoders.Target, harmonics int) {
+func (g *generator) flicker(x []float64, target eeg.Target, harmonics int) {
 	for i := range x {
 		x[i] = 0
 		t := float64(i)/g.cfg.Rate - flickerLatency

@@ -6,6 +6,7 @@ import (
 
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/internal/head"
+	"github.com/neurod/neurod/eeg"
 )
 
 // ImageryConfig describes a session of imagined movement.
@@ -95,7 +96,7 @@ func MotorImagery(cfg Config, im ImageryConfig) (Session, error) {
 	cues := make([]float64, trials)
 	for i, class := range order {
 		cues[i] = float64(g.samples(im.PauseSeconds+period*float64(i))) / g.cfg.Rate
-		s.Events = append(s.Events, decoders.Event{Onset: cues[i], Code: imageryCodes[class], Label: class})
+		s.Events = append(s.Events, eeg.Event{Onset: cues[i], Code: imageryCodes[class], Label: class})
 	}
 	for _, a := range areas {
 		p, _ := head.Place(a.electrode)

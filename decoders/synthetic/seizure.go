@@ -5,6 +5,7 @@ import (
 
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/internal/head"
+	"github.com/neurod/neurod/eeg"
 )
 
 // SeizureConfig describes a recording with one seizure.
@@ -66,7 +67,7 @@ func Seizure(cfg Config, sz SeizureConfig) (Session, error) {
 	start := g.samples(sz.Onset)
 	g.addAt(fz, 70, sz.AmplitudeUV, start, x)
 	s := g.session()
-	s.Events = []decoders.Event{
+	s.Events = []eeg.Event{
 		{Onset: float64(start) / g.cfg.Rate, Code: 1, Label: "seizure_onset"},
 		{Onset: float64(start+len(x)) / g.cfg.Rate, Code: 0, Label: "seizure_offset"},
 	}

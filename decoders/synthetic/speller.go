@@ -7,6 +7,7 @@ import (
 
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/internal/head"
+	"github.com/neurod/neurod/eeg"
 )
 
 // SpellerConfig describes a row/column speller session.
@@ -98,7 +99,7 @@ func Speller(cfg Config, sp SpellerConfig) (Session, error) {
 			for i, code := range codes {
 				start := g.samples(begin + float64(rep*len(codes)+i)*sp.SOA)
 				target := code == at[1]+1 || code == colsN+at[0]+1
-				s.Events = append(s.Events, decoders.Event{Onset: float64(start) / g.cfg.Rate, Code: code})
+				s.Events = append(s.Events, eeg.Event{Onset: float64(start) / g.cfg.Rate, Code: code})
 				s.Targets = append(s.Targets, target)
 				g.addAt(oz, 30, sp.EvokedUV, start, p1)
 				g.addAt(oz, 30, -sp.EvokedUV, start, n1)

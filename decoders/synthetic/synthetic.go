@@ -32,6 +32,7 @@ import (
 
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/internal/head"
+	"github.com/neurod/neurod/eeg"
 )
 
 // Config is what all generators share.
@@ -56,7 +57,7 @@ func TenTwenty() []string {
 // Session is a generated recording with its truth.
 type Session struct {
 	decoders.Signal
-	Events  []decoders.Event
+	Events  []eeg.Event
 	Targets []bool   // one an event, where the paradigm has targets; else nil
 	Labels  []string // the true class of each trial, or the letters spelled
 	// Stimulus is what a decoder is told about the screen.

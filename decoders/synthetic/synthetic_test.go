@@ -13,6 +13,7 @@ import (
 
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/synthetic"
+	"github.com/neurod/neurod/eeg"
 )
 
 // makers are all generators with their defaults.
@@ -404,7 +405,7 @@ func TestRefusals(t *testing.T) {
 	_, class := synthetic.MotorImagery(synthetic.Config{}, synthetic.ImageryConfig{Classes: []string{"tail"}})
 	_, symbol := synthetic.Speller(synthetic.Config{}, synthetic.SpellerConfig{Text: "a"})
 	_, ragged := synthetic.Speller(synthetic.Config{}, synthetic.SpellerConfig{Matrix: [][]string{{"A", "B"}, {"C"}}})
-	_, frequency := synthetic.SSVEP(synthetic.Config{}, synthetic.FlickerConfig{Targets: []decoders.Target{{Frequency: -1}}})
+	_, frequency := synthetic.SSVEP(synthetic.Config{}, synthetic.FlickerConfig{Targets: []eeg.Target{{Frequency: -1}}})
 	_, outside := synthetic.Seizure(synthetic.Config{}, synthetic.SeizureConfig{Seconds: 10, Onset: 5, Duration: 6})
 	_, kind := synthetic.Inject(rest.Signal, synthetic.Artifact{Kind: "sneeze", Channels: []string{"Cz"}})
 	_, late := synthetic.Inject(rest.Signal, synthetic.Artifact{Kind: synthetic.Blink, Start: 3})

@@ -13,10 +13,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/recording"
 	"github.com/neurod/neurod/decoders/recording/edf"
 	"github.com/neurod/neurod/decoders/synthetic"
+	"github.com/neurod/neurod/eeg"
 	"github.com/neurod/neurod/internal/testkit/neurod"
 )
 
@@ -65,7 +65,7 @@ func build(t *testing.T) string {
 		cfg := synthetic.Config{Seed: uint64(seed) + 1}
 		s, err := synthetic.MotorImagery(cfg, synthetic.ImageryConfig{TrialsPerClass: 10})
 		if name == "flicker.edf" {
-			targets := []decoders.Target{{Label: "door", Frequency: 13}, {Label: "lamp", Frequency: 17}}
+			targets := []eeg.Target{{Label: "door", Frequency: 13}, {Label: "lamp", Frequency: 17}}
 			s, err = synthetic.SSVEP(cfg, synthetic.FlickerConfig{Targets: targets, TrialsPerTarget: 3})
 		}
 		if err != nil {

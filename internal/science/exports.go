@@ -1,9 +1,9 @@
 package science
 
 import (
-	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/recording"
 	"github.com/neurod/neurod/decoders/recording/edf"
+	"github.com/neurod/neurod/eeg"
 	"github.com/neurod/neurod/internal/service/sessions"
 )
 
@@ -31,7 +31,7 @@ func (f signalFile) Plan(about sessions.SignalAbout) (int64, error) {
 	for _, e := range about.Events {
 		onset := float64(e.Sample) / f.rate
 		out.Annotations = append(out.Annotations, recording.Annotation{Onset: onset, Duration: e.DurationS,
-			Label: recording.EventLabel(decoders.Event{Onset: onset, Code: e.Code, Label: e.Label})})
+			Label: recording.EventLabel(eeg.Event{Onset: onset, Code: e.Code, Label: e.Label})})
 	}
 	return f.StreamWriter.Plan(out)
 }

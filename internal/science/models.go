@@ -10,6 +10,7 @@ import (
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/catalog"
 	"github.com/neurod/neurod/decoders/p300"
+	"github.com/neurod/neurod/eeg"
 	"github.com/neurod/neurod/internal/service/registry"
 	"github.com/neurod/neurod/models"
 )
@@ -76,7 +77,7 @@ func infoOf(e catalog.Entry) (models.ModelInfo, error) {
 	info := models.ModelInfo{Name: e.Name, Version: e.Version, Paradigm: e.Paradigm, Pipeline: e.Pipeline, Type: catalog.Kind(e.Pipeline),
 		Classes: e.Classes, Channels: e.Channels, RateHz: e.Rate, License: models.License(e.Card.License()), Summary: e.Card.Summary,
 		IntendedUse: e.Card.IntendedUse, FeatureType: featureType(e.Pipeline), Subjects: e.Card.Subjects, Trials: e.Card.Trials, Card: card}
-	if e.Paradigm == decoders.P300 && len(info.Classes) == 0 {
+	if e.Paradigm == eeg.P300 && len(info.Classes) == 0 {
 		info.Classes = []string{p300.NonTarget, p300.Target} // symbols come with the request; the model tells flashes apart
 	}
 	if a, ok := e.Card.Accuracy(); ok {

@@ -1,14 +1,14 @@
 package science
 
 import (
-	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/catalog"
+	"github.com/neurod/neurod/eeg"
 	"github.com/neurod/neurod/internal/service/training"
 )
 
 // usual are the pipelines that trainings take where none is named. Within a person they do best on the recordings of
 // docs/04-decoders.md, or as well as any, with few trials.
-var usual = map[decoders.Paradigm]string{decoders.MotorImagery: "ts_lr", decoders.P300: "xdawn_lda", decoders.SSVEP: "ecca"}
+var usual = map[eeg.Paradigm]string{eeg.MotorImagery: "ts_lr", eeg.P300: "xdawn_lda", eeg.SSVEP: "ecca"}
 
 // Pipelines lists what models can be trained with. The seizure score is trained on
 // clips, which sessions do not label.

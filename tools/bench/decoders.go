@@ -245,13 +245,13 @@ func flicker(cfg ssvep.Config) func(context.Context) (*trial, error) {
 		if err != nil {
 			return nil, err
 		}
-		targets, frequencies := make([]decoders.Target, 40), make([]float64, 40)
+		targets, frequencies := make([]eeg.Target, 40), make([]float64, 40)
 		for i := range targets {
 			frequencies[i] = 8 + .2*float64(i) // the 40 targets of Chen et al. 2015
 			targets[i].Frequency = frequencies[i]
 		}
 		s, err := synthetic.SSVEP(synthetic.Config{Channels: []string{"Oz", "O1", "O2", "PO3", "PO4", "POz", "PO7", "PO8"}},
-			synthetic.FlickerConfig{Targets: []decoders.Target{{Frequency: 12}}, TrialsPerTarget: 1, TrialSeconds: 6})
+			synthetic.FlickerConfig{Targets: []eeg.Target{{Frequency: 12}}, TrialsPerTarget: 1, TrialSeconds: 6})
 		if err != nil {
 			return nil, err
 		}

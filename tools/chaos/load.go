@@ -15,8 +15,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/synthetic"
+	"github.com/neurod/neurod/eeg"
 	"github.com/neurod/neurod/internal/testkit/neurod"
 )
 
@@ -28,7 +28,7 @@ type loadBody struct {
 
 // recordings makes a look at each of three flickers.
 func recordings() ([]loadBody, error) {
-	targets := []decoders.Target{{Label: "door", Frequency: 13}, {Label: "light", Frequency: 17}, {Label: "blinds", Frequency: 21}}
+	targets := []eeg.Target{{Label: "door", Frequency: 13}, {Label: "light", Frequency: 17}, {Label: "blinds", Frequency: 21}}
 	s, err := synthetic.SSVEP(synthetic.Config{Channels: []string{"PO3", "POz", "PO4", "O1", "Oz", "O2"}, Seed: 7},
 		synthetic.FlickerConfig{Targets: targets, TrialsPerTarget: 1, AmplitudeUV: 8})
 	if err != nil {

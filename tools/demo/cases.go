@@ -10,6 +10,7 @@ import (
 
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/synthetic"
+	"github.com/neurod/neurod/eeg"
 	"github.com/neurod/neurod/internal/lab/datasets"
 )
 
@@ -55,7 +56,7 @@ func request(sig decoders.Signal, start, stop float64, paradigm, uiMode string, 
 }
 
 // shifted gives the events of a clip that starts at start, those within [start, stop).
-func shifted(events []decoders.Event, start, stop float64) []map[string]any {
+func shifted(events []eeg.Event, start, stop float64) []map[string]any {
 	var out []map[string]any
 	for _, ev := range events {
 		if ev.Onset >= start && ev.Onset < stop {
@@ -161,7 +162,7 @@ func seizureCase(root string) (demoCase, error) {
 		if err != nil {
 			return demoCase{}, false, err
 		}
-		i := slices.IndexFunc(r.Recording.Events, func(ev decoders.Event) bool { return ev.Label == "seizure_onset" })
+		i := slices.IndexFunc(r.Recording.Events, func(ev eeg.Event) bool { return ev.Label == "seizure_onset" })
 		if i < 0 {
 			return demoCase{}, false, nil
 		}
@@ -195,7 +196,7 @@ func syntheticCases() ([]demoCase, error) {
 		return nil, err
 	}
 
-	targets := []decoders.Target{{Label: "door", Frequency: 13}, {Label: "light", Frequency: 17}, {Label: "blinds", Frequency: 21}}
+	targets := []eeg.Target{{Label: "door", Frequency: 13}, {Label: "light", Frequency: 17}, {Label: "blinds", Frequency: 21}}
 	flicker, err := synthetic.SSVEP(cfg, synthetic.FlickerConfig{Targets: targets, TrialsPerTarget: 1})
 	if err != nil {
 		return nil, err

@@ -16,6 +16,7 @@ import (
 	"github.com/neurod/neurod/decoders/recording"
 	"github.com/neurod/neurod/decoders/recording/formats"
 	"github.com/neurod/neurod/decoders/recording/readertest"
+	"github.com/neurod/neurod/eeg"
 	"github.com/neurod/neurod/internal/testkit/eegdata"
 )
 
@@ -58,7 +59,7 @@ func TestBrainVision(t *testing.T) {
 			if diff := cmp.Diff([]float64{10000, 20000, 30000}, rec.Channels[1].Samples); diff != "" || rec.Channels[1].Label != "EOG,l" || rec.Channels[1].Rate != 250 {
 				t.Errorf("%s: %s %g Hz %s", orientation, rec.Channels[1].Label, rec.Channels[1].Rate, diff)
 			}
-			want := []decoders.Event{{Onset: .004, Code: 7, Label: "Stimulus/S  7"}, {Onset: .008, Label: "Comment/a,b"}}
+			want := []eeg.Event{{Onset: .004, Code: 7, Label: "Stimulus/S  7"}, {Onset: .008, Label: "Comment/a,b"}}
 			if diff := cmp.Diff(want, rec.Events); diff != "" {
 				t.Errorf("%s: %s", orientation, diff)
 			}

@@ -14,7 +14,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/recording"
 	"github.com/neurod/neurod/eeg"
 )
@@ -124,7 +123,7 @@ func example(apart bool, write func(io.Writer, *recording.Recording) error) []by
 		return nil
 	}
 	var b bytes.Buffer
-	err := write(&b, &recording.Recording{Events: []decoders.Event{{Onset: 0.5, Code: 1, Label: "left"}}, Gaps: []recording.Gap{{At: 1, Length: 8}},
+	err := write(&b, &recording.Recording{Events: []eeg.Event{{Onset: 0.5, Code: 1, Label: "left"}}, Gaps: []recording.Gap{{At: 1, Length: 8}},
 		Channels: []recording.Channel{{Label: "C3", Unit: "uV", Rate: 4, Samples: []float64{1, 2, 3, 4, 5, 6, 7, 8}}, {Label: "C4", Unit: "uV", Rate: 4, Samples: []float64{8, 7, 6, 5, 4, 3, 2, 1}}}})
 	if err != nil {
 		panic(err) // a mistake of ours: the recording stands above

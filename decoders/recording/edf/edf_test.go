@@ -13,12 +13,14 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"pgregory.net/rapid"
+
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/recording"
 	"github.com/neurod/neurod/decoders/recording/edf"
 	"github.com/neurod/neurod/decoders/recording/formats"
 	"github.com/neurod/neurod/decoders/recording/readertest"
-	"pgregory.net/rapid"
+	"github.com/neurod/neurod/eeg"
 )
 
 // edfFile is an EDF of one record a second, made field by field so that every field can be made wrong.
@@ -221,7 +223,7 @@ func TestBDFStatusBecomesEvents(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []decoders.Event{{Onset: 3. / 8, Code: 12}, {Onset: 5. / 8, Code: 0xFFFF}, {Onset: 6. / 8, Code: 12}}
+	want := []eeg.Event{{Onset: 3. / 8, Code: 12}, {Onset: 5. / 8, Code: 0xFFFF}, {Onset: 6. / 8, Code: 12}}
 	if diff := cmp.Diff(want, rec.Events); diff != "" {
 		t.Error(diff)
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/neurod/neurod/decoders/recording/edf"
 	"github.com/neurod/neurod/decoders/recording/formats"
 	"github.com/neurod/neurod/decoders/recording/readertest"
+	"github.com/neurod/neurod/eeg"
 )
 
 // noise is a channel of seeded noise of the given standard deviation, µV.
@@ -34,7 +35,7 @@ func noise(rng *rand.Rand, label string, rate float64, n int, sd float64) record
 func written() map[string]*recording.Recording {
 	rng := rand.New(rand.NewPCG(1, 2))
 	start := time.Date(2021, 3, 4, 5, 6, 7, 250_000_000, time.UTC)
-	events := []decoders.Event{{Onset: 0.5, Code: 769, Label: "left"}, {Onset: 1.25, Code: 33}, {Onset: 1.25, Code: -1, Label: "nontarget"}}
+	events := []eeg.Event{{Onset: 0.5, Code: 769, Label: "left"}, {Onset: 1.25, Code: 33}, {Onset: 1.25, Code: -1, Label: "nontarget"}}
 	integers := recording.Channel{Label: "Cz", Unit: "uV", Rate: 160}
 	for i := range 320 {
 		integers.Samples = append(integers.Samples, float64((i*7919)%4001-2000))
@@ -54,10 +55,10 @@ func written() map[string]*recording.Recording {
 	}
 }
 
-func manyEvents(n int) []decoders.Event {
-	var events []decoders.Event
+func manyEvents(n int) []eeg.Event {
+	var events []eeg.Event
 	for i := range n {
-		events = append(events, decoders.Event{Onset: 1.9, Code: i + 1, Label: fmt.Sprint(i + 1)})
+		events = append(events, eeg.Event{Onset: 1.9, Code: i + 1, Label: fmt.Sprint(i + 1)})
 	}
 	return events
 }
@@ -132,9 +133,9 @@ func compareWritten(t *testing.T, want, got *recording.Recording, steps float64)
 	if diff := cmp.Diff(want.Gaps, got.Gaps); diff != "" {
 		t.Errorf("gaps: %s", diff)
 	}
-	wantEvents := append([]decoders.Event(nil), want.Events...)
+	wantEvents := append([]eeg.Event(nil), want.Events...)
 	for _, a := range want.Annotations {
-		wantEvents = append(wantEvents, decoders.Event{Onset: a.Onset, Label: a.Label})
+		wantEvents = append(wantEvents, eeg.Event{Onset: a.Onset, Label: a.Label})
 	}
 	if len(got.Events) != len(wantEvents) {
 		t.Fatalf("%d events of %d", len(got.Events), len(wantEvents))
@@ -190,7 +191,7 @@ func TestWriteReadProperty(t *testing.T) {
 		at := 0.0
 		for range rapid.IntRange(0, 40).Draw(t, "events") {
 			at += rapid.Float64Range(0, 1).Draw(t, "step")
-			rec.Events = append(rec.Events, decoders.Event{Onset: math.Round(at*1e6) / 1e6, Code: rapid.IntRange(1, 99999).Draw(t, "code")})
+			rec.Events = append(rec.Events, eeg.Event{Onset: math.Round(at*1e6) / 1e6, Code: rapid.IntRange(1, 99999).Draw(t, "code")})
 		}
 		var buf bytes.Buffer
 		if err := edf.Write(&buf, rec); err != nil {

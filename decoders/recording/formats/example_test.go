@@ -5,10 +5,10 @@ import (
 	"fmt"
 	"math"
 
-	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/recording"
 	"github.com/neurod/neurod/decoders/recording/edf"
 	"github.com/neurod/neurod/decoders/recording/formats"
+	"github.com/neurod/neurod/eeg"
 )
 
 func Example() {
@@ -17,7 +17,7 @@ func Example() {
 			{Label: "EEG C3-Ref", Unit: "uV", Rate: 100, Samples: make([]float64, 200)},
 			{Label: "EEG T4-Ref", Unit: "uV", Rate: 100, Samples: make([]float64, 200)},
 		},
-		Events: []decoders.Event{{Onset: 0.5, Code: 769, Label: "left"}},
+		Events: []eeg.Event{{Onset: 0.5, Code: 769, Label: "left"}},
 	}
 	for i := range rec.Channels[0].Samples {
 		rec.Channels[0].Samples[i] = 20 * math.Sin(2*math.Pi*10*float64(i)/100)

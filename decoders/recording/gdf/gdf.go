@@ -11,7 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/recording"
 	"github.com/neurod/neurod/eeg"
 )
@@ -571,7 +570,7 @@ func (s *records) readEvents(block *recording.Block) error {
 	for i := range int(count) {
 		pos, code := le.Uint32(positions[4*i:]), int(le.Uint16(codes[2*i:]))
 		onset := (float64(pos) - 1) / rate // positions count from 1
-		block.Events = append(block.Events, decoders.Event{Onset: onset, Code: code, Label: eventNames[code]})
+		block.Events = append(block.Events, eeg.Event{Onset: onset, Code: code, Label: eventNames[code]})
 		if mode == 3 {
 			block.Durations = append(block.Durations, float64(le.Uint32(table[8*count+4*int64(i):]))/rate)
 		}

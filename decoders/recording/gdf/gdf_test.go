@@ -14,6 +14,7 @@ import (
 	"github.com/neurod/neurod/decoders/recording"
 	"github.com/neurod/neurod/decoders/recording/formats"
 	"github.com/neurod/neurod/decoders/recording/readertest"
+	"github.com/neurod/neurod/eeg"
 )
 
 // gdfFile is a GDF made field by field.
@@ -181,7 +182,7 @@ func TestGDFEventTables(t *testing.T) {
 			t.Errorf("%s: %v", tt.name, err)
 			continue
 		}
-		want := []decoders.Event{{Onset: 0, Code: 768, Label: "trial start"}, {Onset: tt.step, Code: 770, Label: "right"}}
+		want := []eeg.Event{{Onset: 0, Code: 768, Label: "trial start"}, {Onset: tt.step, Code: 770, Label: "right"}}
 		if diff := cmp.Diff(want, rec.Events); diff != "" {
 			t.Errorf("%s: %s", tt.name, diff)
 		}

@@ -14,7 +14,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/recording"
 	"github.com/neurod/neurod/eeg"
 )
@@ -171,7 +170,7 @@ func readEventTable(r *recording.Recording, src io.Reader, rate float64) error {
 	}
 	targetColumn, hasTarget := column["target"]
 	type row struct {
-		event  decoders.Event
+		event  eeg.Event
 		target bool
 	}
 	var rows []row

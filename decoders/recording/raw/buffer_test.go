@@ -13,6 +13,7 @@ import (
 	"github.com/neurod/neurod/decoders/recording/formats"
 	"github.com/neurod/neurod/decoders/recording/raw"
 	"github.com/neurod/neurod/decoders/recording/readertest"
+	"github.com/neurod/neurod/eeg"
 )
 
 func TestBuffer(t *testing.T) {
@@ -28,7 +29,7 @@ func TestBuffer(t *testing.T) {
 		t.Error(diff)
 	}
 	// The column sample wins over the rounded onset, and targets follow the order of the events.
-	if diff := cmp.Diff([]decoders.Event{{Onset: .01, Code: 3, Label: "a"}, {Onset: .02, Code: 12, Label: "b"}}, rec.Events); diff != "" {
+	if diff := cmp.Diff([]eeg.Event{{Onset: .01, Code: 3, Label: "a"}, {Onset: .02, Code: 12, Label: "b"}}, rec.Events); diff != "" {
 		t.Error(diff)
 	}
 	if diff := cmp.Diff([]bool{false, true}, rec.Targets); diff != "" {
@@ -72,7 +73,7 @@ func TestEventsAreCSV(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []decoders.Event{{Onset: .01, Code: 3, Label: "left, slow"}, {Onset: .02, Code: 4, Label: `the "other" hand`}}
+	want := []eeg.Event{{Onset: .01, Code: 3, Label: "left, slow"}, {Onset: .02, Code: 4, Label: `the "other" hand`}}
 	if diff := cmp.Diff(want, rec.Events); diff != "" {
 		t.Error(diff)
 	}

@@ -12,9 +12,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/recording"
 	"github.com/neurod/neurod/decoders/recording/clock"
+	"github.com/neurod/neurod/eeg"
 )
 
 // row is what one line of a text format says. Its memory is used again for the next.
@@ -162,14 +162,14 @@ func readWhole(format recording.Format, open openRows, src *recording.Source, na
 		rec.Annotations = append(rec.Annotations, recording.Annotation{Onset: at, Label: m.label})
 	}
 	for _, a := range rec.Annotations {
-		rec.Events = append(rec.Events, decoders.Event{Onset: a.Onset, Code: recording.CodeIn(a.Label), Label: a.Label})
+		rec.Events = append(rec.Events, eeg.Event{Onset: a.Onset, Code: recording.CodeIn(a.Label), Label: a.Label})
 	}
 	return rec.Finish(), nil
 }
 
 // event is a marker at its sample.
-func (m textMark) event(rate float64) decoders.Event {
-	e := decoders.Event{Onset: float64(m.row) / rate, Code: m.code, Label: m.label}
+func (m textMark) event(rate float64) eeg.Event {
+	e := eeg.Event{Onset: float64(m.row) / rate, Code: m.code, Label: m.label}
 	if m.label != "" && m.code == 0 {
 		e.Code = recording.CodeIn(m.label)
 	}

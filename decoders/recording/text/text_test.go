@@ -12,12 +12,14 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"pgregory.net/rapid"
+
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/recording"
 	"github.com/neurod/neurod/decoders/recording/formats"
 	"github.com/neurod/neurod/decoders/recording/readertest"
 	"github.com/neurod/neurod/decoders/recording/text"
-	"pgregory.net/rapid"
+	"github.com/neurod/neurod/eeg"
 )
 
 func open(name, content string) (*recording.Recording, error) {
@@ -125,7 +127,7 @@ func TestMindMonitorAtConstantRate(t *testing.T) {
 	if rec.Format != text.MindMonitor || rec.Irregular || rec.Channels[0].Rate != 256 || len(rec.Channels[0].Samples) != 1024 || !rec.StartTime.Equal(start) {
 		t.Errorf("%s, irregular %v, %g Hz, %d samples, starts %v", rec.Format, rec.Irregular, rec.Channels[0].Rate, len(rec.Channels[0].Samples), rec.StartTime)
 	}
-	want := []decoders.Event{{Onset: 2, Label: "/muse/elements/blink"}}
+	want := []eeg.Event{{Onset: 2, Label: "/muse/elements/blink"}}
 	if diff := cmp.Diff(want, rec.Events); diff != "" {
 		t.Error(diff)
 	}
@@ -143,14 +145,14 @@ func TestOpenBCI(t *testing.T) {
 		channels, eeg int
 		rate, gap     float64
 		samples       int
-		events        []decoders.Event
+		events        []eeg.Event
 	}{
 		{"version 2", "%OpenBCI Raw EEG Data\n%Sample Rate = 250.0 Hz\n" + row(0, eight+", 0.1, 0.2, 0.3") + row(1, eight+", 0, 0, 0") + row(2, eight+", 0, 0, 0"), 8, 8, 250, 0, 3, nil},
 		{"lost packets", "%OpenBCI Raw EEG Data\n%Sample Rate = 250.0 Hz\n" + row(254, eight) + row(255, eight) + row(256, eight) + row(257, eight) + row(260, eight), 8, 8, 250, 2. / 250, 5, nil},
 		{"Ganglion", "%OpenBCI Raw EEG Data\n" + row(0, "1, 2, 3, 4, 0, 0, 0") + row(1, "1, 2, 3, 4, 0, 0, 0"), 4, 4, 200, 0, 2, nil},
 		{"Daisy steps by two", "%OpenBCI Raw EEG Data\n%Number of channels = 16\n%Sample Rate = 125 Hz\n" + row(0, eight+", "+eight) + row(2, eight+", "+eight) + row(4, eight+", "+eight) + row(8, eight+", "+eight), 16, 16, 125, 1. / 125, 4, nil},
 		{"version 6", "%OpenBCI Raw EXG Data\n%Number of channels = 2\n%Sample Rate = 250 Hz\nSample Index, EXG Channel 0, EXG Channel 1, Accel Channel 0, Not Used, Timestamp, Marker Channel, Timestamp (Formatted)\n" +
-			"0, 1, 2, 0.1, 9, 1557936053.329, 0.0, 12:00:53.329\n1, 1, 2, 0.1, 9, 1557936053.333, 7.0, 12:00:53.333\n", 3, 2, 250, 0, 2, []decoders.Event{{Onset: 1. / 250, Code: 7}}},
+			"0, 1, 2, 0.1, 9, 1557936053.329, 0.0, 12:00:53.329\n1, 1, 2, 0.1, 9, 1557936053.333, 7.0, 12:00:53.333\n", 3, 2, 250, 0, 2, []eeg.Event{{Onset: 1. / 250, Code: 7}}},
 	} {
 		rec, err := open("x.txt", tt.content)
 		if err != nil {

@@ -20,6 +20,7 @@ import (
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/recording"
 	"github.com/neurod/neurod/decoders/recording/clock"
+	"github.com/neurod/neurod/eeg"
 )
 
 // XDF is the Extensible Data Format of the Lab Streaming Layer: Kothe et al. 2014, XDF specification 1.0. A file holds
@@ -700,7 +701,7 @@ func (x *reader) addEvents(reference *stream, cut float64) {
 				x.rec.Warnf("only the first %d events were read", recording.MostEvents)
 				return
 			}
-			e := decoders.Event{Onset: (reference.at(stamp) - cut) / reference.rate}
+			e := eeg.Event{Onset: (reference.at(stamp) - cut) / reference.rate}
 			if s.width == 0 {
 				e.Label = s.texts[i]
 				e.Code = recording.CodeIn(e.Label)

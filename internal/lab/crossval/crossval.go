@@ -18,6 +18,7 @@ import (
 
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/classify"
+	"github.com/neurod/neurod/eeg"
 	"github.com/neurod/neurod/internal/guarded"
 	"github.com/neurod/neurod/internal/lab/datasets"
 )
@@ -58,7 +59,7 @@ type Config struct {
 func ClipRequest(ds *decoders.Dataset, tr decoders.Trial) *decoders.Input {
 	in := &decoders.Input{Signal: decoders.Signal{Data: tr.Data, Channels: ds.Channels, Rate: ds.Rate}}
 	if ds.Cue > 0 {
-		in.Events = []decoders.Event{{Onset: ds.Cue, Code: 1, Label: "cue"}}
+		in.Events = []eeg.Event{{Onset: ds.Cue, Code: 1, Label: "cue"}}
 	}
 	return in
 }
@@ -171,7 +172,7 @@ func (o *Outcome) decode(ctx context.Context, d decoders.Decoder, ds *decoders.D
 		if err != nil {
 			return fmt.Errorf("trial %d: %w", i, err)
 		}
-		if res.Paradigm == decoders.Seizure && res.Seizure == nil { // the decoder says that it cannot say
+		if res.Paradigm == eeg.Seizure && res.Seizure == nil { // the decoder says that it cannot say
 			o.Unread = append(o.Unread, Unread{Trial: i, Err: decoders.Errorf(decoders.CodeInvalidSignal, res.Evidence, "the clip is too short or too bad for a verdict")})
 			continue
 		}

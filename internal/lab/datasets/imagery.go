@@ -12,12 +12,13 @@ import (
 
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/epoch"
+	"github.com/neurod/neurod/eeg"
 )
 
 // Task is a question that cued recordings answer: which events stand for which class.
 type Task struct {
 	Name     string
-	Paradigm decoders.Paradigm
+	Paradigm eeg.Paradigm
 	Runs     []int      // run numbers of EEGMMIDB; nil takes every run
 	Events   [][]string // labels or codes of each class
 	Classes  []string
@@ -32,7 +33,7 @@ var (
 )
 
 func imagery(name string, runs []int, t1, t2 string) Task {
-	return Task{Name: name, Paradigm: decoders.MotorImagery, Runs: runs, Events: [][]string{{"T1"}, {"T2"}}, Classes: []string{t1, t2}}
+	return Task{Name: name, Paradigm: eeg.MotorImagery, Runs: runs, Events: [][]string{{"T1"}, {"T2"}}, Classes: []string{t1, t2}}
 }
 
 var runNumber = regexp.MustCompile(`R(\d+)$`)
@@ -51,7 +52,7 @@ func (t Task) Has(run string) bool {
 }
 
 // Label returns the class of an event, -1 for none.
-func (t Task) Label(e decoders.Event) int {
+func (t Task) Label(e eeg.Event) int {
 	return slices.IndexFunc(t.Events, func(names []string) bool {
 		return slices.ContainsFunc(names, func(s string) bool { return s == e.Label || s == strconv.Itoa(e.Code) })
 	})

@@ -5,13 +5,13 @@ import (
 
 	"gonum.org/v1/gonum/mat"
 
-	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/recording"
+	"github.com/neurod/neurod/eeg"
 )
 
 // cued is a run of C3 and C4 with a cue of each kind.
 func cued(name string) Run {
-	rec := &recording.Recording{Events: []decoders.Event{{Onset: 1, Label: "T1"}, {Onset: 6, Label: "T2"}, {Onset: 11, Label: "T0"}}}
+	rec := &recording.Recording{Events: []eeg.Event{{Onset: 1, Label: "T1"}, {Onset: 6, Label: "T2"}, {Onset: 11, Label: "T0"}}}
 	for i, label := range []string{"C3", "C4"} {
 		samples := mat.NewVecDense(1600, nil)
 		for k := range samples.Len() {

@@ -17,6 +17,7 @@ import (
 	"github.com/neurod/neurod/decoders/recording"
 	"github.com/neurod/neurod/decoders/recording/edf"
 	"github.com/neurod/neurod/decoders/synthetic"
+	"github.com/neurod/neurod/eeg"
 	"github.com/neurod/neurod/internal/lab/datasets"
 )
 
@@ -37,7 +38,7 @@ func writeEDF(t testing.TB, path string, seed uint64, rate float64, channels []s
 	}
 	for _, e := range s.Events {
 		label := map[string]string{"left": "T1", "right": "T2"}[e.Label]
-		rec.Events = append(rec.Events, decoders.Event{Onset: e.Onset, Label: label})
+		rec.Events = append(rec.Events, eeg.Event{Onset: e.Onset, Label: label})
 		rec.Annotations = append(rec.Annotations, recording.Annotation{Onset: e.Onset, Label: label})
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
@@ -201,13 +202,13 @@ func TestTaskTakesItsRuns(t *testing.T) {
 		}
 	}
 	for label, want := range map[string]int{"T0": -1, "T1": 0, "T2": 1} {
-		if got := datasets.LeftRightImagery.Label(decoders.Event{Label: label, Code: 7}); got != want {
+		if got := datasets.LeftRightImagery.Label(eeg.Event{Label: label, Code: 7}); got != want {
 			t.Errorf("%s is class %d, want %d", label, got, want)
 		}
 	}
 	codes := datasets.Task{Events: [][]string{{"769", "1"}, {"770"}}}
 	for code, want := range map[int]int{769: 0, 1: 0, 770: 1, 768: -1} {
-		if got := codes.Label(decoders.Event{Code: code}); got != want {
+		if got := codes.Label(eeg.Event{Code: code}); got != want {
 			t.Errorf("%d is class %d, want %d", code, got, want)
 		}
 	}
@@ -266,7 +267,7 @@ func TestCrop(t *testing.T) {
 	t.Parallel()
 	rec := &recording.Recording{
 		Channels: []recording.Channel{{Label: "C3", Rate: 10, Samples: ramp(100)}, {Label: "acc", Rate: 2, Samples: ramp(20)}},
-		Events:   []decoders.Event{{Onset: 1, Code: 1}, {Onset: 4, Code: 2}, {Onset: 6, Code: 3}},
+		Events:   []eeg.Event{{Onset: 1, Code: 1}, {Onset: 4, Code: 2}, {Onset: 6, Code: 3}},
 		Targets:  []bool{true, false, true},
 		Gaps:     []recording.Gap{{At: 5, Length: 1}, {At: 9, Length: 1}},
 	}
@@ -277,7 +278,7 @@ func TestCrop(t *testing.T) {
 	if got := fmt.Sprint(part.Channels[0].Samples[0], len(part.Channels[0].Samples), part.Channels[1].Samples[0], len(part.Channels[1].Samples)); got != "40 20 8 4" {
 		t.Errorf("samples %s", got)
 	}
-	if diff := cmp.Diff([]decoders.Event{{Onset: 0, Code: 2}}, part.Events); diff != "" {
+	if diff := cmp.Diff([]eeg.Event{{Onset: 0, Code: 2}}, part.Events); diff != "" {
 		t.Error(diff)
 	}
 	if diff := cmp.Diff([]recording.Gap{{At: 1, Length: 1}}, part.Gaps); diff != "" || len(part.Targets) != 1 || part.Targets[0] {

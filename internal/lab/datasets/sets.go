@@ -11,11 +11,12 @@ import (
 	"github.com/neurod/neurod/decoders/p300"
 	"github.com/neurod/neurod/decoders/recording"
 	"github.com/neurod/neurod/decoders/seizure"
+	"github.com/neurod/neurod/eeg"
 )
 
 // MuseOddball is the visual oddball of the Muse recordings: marker 1 is a non-target, 2 a target.
 var MuseOddball = Task{
-	Name: "target/non-target", Paradigm: decoders.P300,
+	Name: "target/non-target", Paradigm: eeg.P300,
 	Events: [][]string{{"1"}, {"2"}}, Classes: []string{p300.NonTarget, p300.Target},
 }
 
@@ -39,7 +40,7 @@ const BonnRate = 173.61
 // others none. The group of a trial is its set. The dataset is nil where there are no clips.
 func Bonn(ctx context.Context, archives []string) (*decoders.Dataset, []Problem, error) {
 	ds := &decoders.Dataset{
-		Paradigm: decoders.Seizure, Channels: []string{"EEG"}, Rate: BonnRate, Classes: []string{seizure.NoPattern, seizure.IctalLike},
+		Paradigm: eeg.Seizure, Channels: []string{"EEG"}, Rate: BonnRate, Classes: []string{seizure.NoPattern, seizure.IctalLike},
 	}
 	var problems []Problem
 	for _, file := range archives {

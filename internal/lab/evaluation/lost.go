@@ -14,6 +14,7 @@ import (
 	"github.com/neurod/neurod/decoders/contact"
 	"github.com/neurod/neurod/decoders/motorimagery"
 	"github.com/neurod/neurod/decoders/synthetic"
+	"github.com/neurod/neurod/eeg"
 	"github.com/neurod/neurod/internal/guarded"
 	"github.com/neurod/neurod/internal/lab/crossval"
 	"github.com/neurod/neurod/internal/lab/datasets"
@@ -83,7 +84,7 @@ func (e *evaluator) lost(ctx context.Context, key lossKey, d decoders.Decoder, i
 						continue // no answer
 					}
 					sums[n][k].confidence += res.Classes[0].Probability
-					if res.Classes[0].Name == string(decoders.Undetermined) {
+					if res.Classes[0].Name == string(eeg.Undetermined) {
 						continue
 					}
 					sums[n][k].answered++
@@ -244,7 +245,7 @@ func (e *evaluator) lostFlickers(ctx context.Context, dataset, method string, d 
 			for _, t := range set.targets {
 				if t.Frequency == tr.frequency {
 					inputs = append(inputs, &decoders.Input{Signal: decoders.Signal{Data: mat.DenseCopyOf(data), Channels: sig.Channels, Rate: sig.Rate},
-						Events: []decoders.Event{{Onset: tr.start - from, Code: 1}}, Stimulus: decoders.Stimulus{Targets: set.targets}})
+						Events: []eeg.Event{{Onset: tr.start - from, Code: 1}}, Stimulus: decoders.Stimulus{Targets: set.targets}})
 					want = append(want, t.Label)
 				}
 			}

@@ -12,6 +12,7 @@ import (
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/classify"
 	"github.com/neurod/neurod/decoders/motorimagery"
+	"github.com/neurod/neurod/eeg"
 	"github.com/neurod/neurod/internal/lab/crossval"
 	"github.com/neurod/neurod/internal/lab/datasets"
 )
@@ -22,7 +23,7 @@ var eegmmidbTasks = []datasets.Task{
 
 // grazTask is left against right by the cue codes of the Graz and BioSig recordings.
 var grazTask = datasets.Task{
-	Name: "left/right imagery", Paradigm: decoders.MotorImagery,
+	Name: "left/right imagery", Paradigm: eeg.MotorImagery,
 	Events: [][]string{{"769"}, {"770"}}, Classes: []string{"left_hand", "right_hand"},
 }
 

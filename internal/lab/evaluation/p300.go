@@ -18,6 +18,7 @@ import (
 	"github.com/neurod/neurod/decoders/language"
 	"github.com/neurod/neurod/decoders/p300"
 	"github.com/neurod/neurod/decoders/quality"
+	"github.com/neurod/neurod/eeg"
 	"github.com/neurod/neurod/internal/lab/crossval"
 	"github.com/neurod/neurod/internal/lab/datasets"
 )
@@ -48,7 +49,7 @@ func flashPipelines(options string) []pipelineRun {
 type flashes struct {
 	name    string
 	sig     decoders.Signal
-	events  []decoders.Event
+	events  []eeg.Event
 	targets []bool
 }
 
@@ -375,7 +376,7 @@ func (e *evaluator) spell(ctx context.Context, dataset, pipeline, trainedOn stri
 
 // letter is the flashes of one selection and the symbol that was attended.
 type letter struct {
-	events []decoders.Event
+	events []eeg.Event
 	symbol string
 }
 
@@ -405,7 +406,7 @@ func spelledLetters(f flashes) []letter {
 }
 
 // spellRequest is what a client would send for one letter: the signal around its flashes.
-func spellRequest(sig decoders.Signal, events []decoders.Event) *decoders.Input {
+func spellRequest(sig decoders.Signal, events []eeg.Event) *decoders.Input {
 	from := max(0, int((events[0].Onset-p300.Cue)*sig.Rate))
 	to := min(sig.Samples(), int((events[len(events)-1].Onset+p300.After)*sig.Rate))
 	rows, _ := sig.Data.Dims()

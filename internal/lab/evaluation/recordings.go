@@ -13,6 +13,7 @@ import (
 	"github.com/neurod/neurod/decoders/classify"
 	"github.com/neurod/neurod/decoders/cue"
 	"github.com/neurod/neurod/decoders/motorimagery"
+	"github.com/neurod/neurod/eeg"
 	"github.com/neurod/neurod/internal/lab/crossval"
 	"github.com/neurod/neurod/internal/lab/datasets"
 )
@@ -109,7 +110,7 @@ func (e *evaluator) person(ctx context.Context, p *person) (map[string]*decoders
 		var part []datasets.Run
 		var at []int
 		for i, r := range p.runs {
-			if task.Has(r.Name) && slices.ContainsFunc(r.Recording.Events, func(ev decoders.Event) bool { return task.Label(ev) >= 0 }) {
+			if task.Has(r.Name) && slices.ContainsFunc(r.Recording.Events, func(ev eeg.Event) bool { return task.Label(ev) >= 0 }) {
 				part, at = append(part, r), append(at, i)
 			}
 		}
@@ -160,7 +161,7 @@ func (e *evaluator) tasksOf(p *person) []datasets.Task {
 		if err != nil {
 			return nil // Run has checked it
 		}
-		task.Name, task.Paradigm = strings.Join(task.Classes, "/"), decoders.MotorImagery
+		task.Name, task.Paradigm = strings.Join(task.Classes, "/"), eeg.MotorImagery
 		return []datasets.Task{task}
 	}
 	var tasks []datasets.Task
@@ -176,14 +177,14 @@ func (e *evaluator) tasksOf(p *person) []datasets.Task {
 		}
 	}
 	events := map[string]map[string]bool{} // by class
-	note := func(class string, ev decoders.Event) {
+	note := func(class string, ev eeg.Event) {
 		if events[class] == nil {
 			events[class] = map[string]bool{}
 		}
 		events[class][cue.Name(ev)] = true
 	}
 	for _, r := range others {
-		trials, err := cue.Find(cue.Query{Paradigm: decoders.MotorImagery, Classes: movements}, r.Recording.Events)
+		trials, err := cue.Find(cue.Query{Paradigm: eeg.MotorImagery, Classes: movements}, r.Recording.Events)
 		if err != nil {
 			continue
 		}
@@ -198,7 +199,7 @@ func (e *evaluator) tasksOf(p *person) []datasets.Task {
 	if len(events) < 2 {
 		return tasks
 	}
-	task := datasets.Task{Paradigm: decoders.MotorImagery, Classes: slices.Sorted(maps.Keys(events))}
+	task := datasets.Task{Paradigm: eeg.MotorImagery, Classes: slices.Sorted(maps.Keys(events))}
 	for _, class := range task.Classes {
 		task.Events = append(task.Events, slices.Sorted(maps.Keys(events[class])))
 	}
@@ -208,7 +209,7 @@ func (e *evaluator) tasksOf(p *person) []datasets.Task {
 
 // physionetRun tells whether a run has the events of EEGMMIDB.
 func physionetRun(r datasets.Run) bool {
-	return len(r.Name) == len("S001R01") && slices.ContainsFunc(r.Recording.Events, func(ev decoders.Event) bool { return ev.Label == "T1" || ev.Label == "T2" })
+	return len(r.Name) == len("S001R01") && slices.ContainsFunc(r.Recording.Events, func(ev eeg.Event) bool { return ev.Label == "T1" || ev.Label == "T2" })
 }
 
 // cuedPipelines are those of a few seconds a person.
@@ -253,7 +254,7 @@ func (e *evaluator) flashesOf(ctx context.Context, p *person, used map[int]bool)
 		if used[i] {
 			continue
 		}
-		trials, err := cue.Find(cue.Query{Paradigm: decoders.P300, Targets: r.Recording.Targets, Each: true}, r.Recording.Events)
+		trials, err := cue.Find(cue.Query{Paradigm: eeg.P300, Targets: r.Recording.Targets, Each: true}, r.Recording.Events)
 		if err != nil || len(trials) == 0 || slices.ContainsFunc(trials, func(t cue.Trial) bool { return t.Class == "" }) {
 			continue
 		}
@@ -308,7 +309,7 @@ func (e *evaluator) whyNot(r datasets.Run) string {
 	if len(names) > most {
 		texts = append(texts, "...")
 	}
-	if slices.ContainsFunc(r.Recording.Events, func(ev decoders.Event) bool { return ev.Code == 32779 }) {
+	if slices.ContainsFunc(r.Recording.Events, func(ev eeg.Event) bool { return ev.Code == 32779 }) {
 		return "its events mark flickers and do not tell their frequencies (" + strings.Join(texts, ", ") + "): neurod decode --target … --all-events --classes … measures it"
 	}
 	return fmt.Sprintf("there are not %d trials each of two classes that its events tell (%s); --classes EVENT=CLASS names them", cueFolds, strings.Join(texts, ", "))

@@ -7,10 +7,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/recording"
 	"github.com/neurod/neurod/decoders/recording/edf"
 	"github.com/neurod/neurod/decoders/synthetic"
+	"github.com/neurod/neurod/eeg"
 )
 
 // cued writes a synthetic session of imagery as EDF+, with labels of its events as given; "" leaves one out.
@@ -26,7 +26,7 @@ func cued(t *testing.T, file string, seed uint64, trials int, labels map[string]
 	}
 	for _, e := range s.Events {
 		if label := labels[e.Label]; label != "" {
-			rec.Events = append(rec.Events, decoders.Event{Onset: e.Onset, Label: label})
+			rec.Events = append(rec.Events, eeg.Event{Onset: e.Onset, Label: label})
 			rec.Annotations = append(rec.Annotations, recording.Annotation{Onset: e.Onset, Label: label})
 		}
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/neurod/neurod/decoders/classify"
 	"github.com/neurod/neurod/decoders/recording"
 	"github.com/neurod/neurod/decoders/ssvep"
+	"github.com/neurod/neurod/eeg"
 	"github.com/neurod/neurod/internal/lab/datasets"
 )
 
@@ -27,9 +28,9 @@ const (
 
 var (
 	exoskeletonFrequency = map[int]float64{33025: 13, 33026: 21, 33027: 17}
-	exoskeletonTargets   = []decoders.Target{{Label: "13 Hz", Frequency: 13}, {Label: "17 Hz", Frequency: 17}, {Label: "21 Hz", Frequency: 21}}
+	exoskeletonTargets   = []eeg.Target{{Label: "13 Hz", Frequency: 13}, {Label: "17 Hz", Frequency: 17}, {Label: "21 Hz", Frequency: 21}}
 	museFrequency        = map[int]float64{1: 30, 2: 20}
-	museTargets          = []decoders.Target{{Label: "20 Hz", Frequency: 20}, {Label: "30 Hz", Frequency: 30}}
+	museTargets          = []eeg.Target{{Label: "20 Hz", Frequency: 20}, {Label: "30 Hz", Frequency: 30}}
 )
 
 // ssvepMargin is how many seconds of signal around a trial the decoder is given for its filters' edges.
@@ -55,7 +56,7 @@ type flicker struct {
 
 // ssvepSet is how a kind of recording is decoded.
 type ssvepSet struct {
-	targets    []decoders.Target
+	targets    []eeg.Target
 	start, end float64 // s after the trial's start
 	harmonics  int     // of CCA
 }
@@ -133,7 +134,7 @@ func auxSignal(rec *recording.Recording) (decoders.Signal, error) {
 }
 
 // exoskeletonTrials pairs each label with the trial start that follows it.
-func exoskeletonTrials(events []decoders.Event) []flicker {
+func exoskeletonTrials(events []eeg.Event) []flicker {
 	var out []flicker
 	frequency, labelled := 0.0, false
 	for _, ev := range events {
@@ -185,7 +186,7 @@ func (e *evaluator) ssvepRows(ctx context.Context, dataset, subject string, set 
 				}
 				in := &decoders.Input{
 					Signal:   decoders.Signal{Data: data, Channels: sig.Channels, Rate: sig.Rate},
-					Events:   []decoders.Event{{Onset: tr.start - from, Code: 1}},
+					Events:   []eeg.Event{{Onset: tr.start - from, Code: 1}},
 					Stimulus: decoders.Stimulus{Targets: set.targets},
 				}
 				begin := e.cfg.Now()

@@ -8,6 +8,7 @@ import (
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/classify"
 	"github.com/neurod/neurod/decoders/ssvep"
+	"github.com/neurod/neurod/eeg"
 	"github.com/neurod/neurod/internal/lab/crossval"
 )
 
@@ -95,7 +96,7 @@ func (e *evaluator) calibratedRows(ctx context.Context, dataset, subject string,
 // flickerDataset gathers the trials with a target, and those at rest, of one person. A trial holds two seconds before its
 // start for the filters and what follows it up to one period beyond the set's window.
 func flickerDataset(subject string, set ssvepSet, sigs []decoders.Signal, trials [][]flicker) (ds *decoders.Dataset, rest []decoders.Trial) {
-	ds = &decoders.Dataset{Paradigm: decoders.SSVEP, Channels: sigs[0].Channels, Rate: sigs[0].Rate, Cue: ssvepMargin, Subject: subject}
+	ds = &decoders.Dataset{Paradigm: eeg.SSVEP, Channels: sigs[0].Channels, Rate: sigs[0].Rate, Cue: ssvepMargin, Subject: subject}
 	slowest := set.targets[0].Frequency
 	for _, t := range set.targets {
 		ds.Classes = append(ds.Classes, t.Label)

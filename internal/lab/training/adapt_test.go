@@ -10,6 +10,7 @@ import (
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/catalog"
 	"github.com/neurod/neurod/decoders/motorimagery"
+	"github.com/neurod/neurod/eeg"
 	"github.com/neurod/neurod/internal/lab/crossval"
 	"github.com/neurod/neurod/internal/lab/datasets"
 	"github.com/neurod/neurod/internal/lab/training"
@@ -106,7 +107,7 @@ func TestCatalogKnowsWhatGoesOnLearning(t *testing.T) {
 	t.Parallel()
 	imagery, flicker := person(t, "a", 1, false), flickers(t, 1)
 	for _, p := range catalog.Pipelines() {
-		ds := map[decoders.Paradigm]*decoders.Dataset{decoders.MotorImagery: imagery, decoders.SSVEP: flicker}[p.Paradigm()]
+		ds := map[eeg.Paradigm]*decoders.Dataset{eeg.MotorImagery: imagery, eeg.SSVEP: flicker}[p.Paradigm()]
 		if ds == nil {
 			continue // the conformance suite of package p300 has xdawn_rxlda
 		}

@@ -10,8 +10,8 @@ import (
 	"path/filepath"
 	"slices"
 
-	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/catalog"
+	"github.com/neurod/neurod/eeg"
 	"github.com/neurod/neurod/internal/lab/datasets"
 )
 
@@ -29,16 +29,16 @@ type BuiltinConfig struct {
 
 // A family makes the built-in models of one paradigm.
 type family struct {
-	name decoders.Paradigm
+	name eeg.Paradigm
 	make func(ctx context.Context, cfg BuiltinConfig) ([]*Model, []datasets.Problem, error)
 }
 
 var families = []family{
-	{decoders.MotorImagery, imageryModels},
-	{decoders.MotorImagery, registryImagery},
-	{decoders.P300, flashModels},
-	{decoders.P300, registryFlashes},
-	{decoders.Seizure, seizureModels},
+	{eeg.MotorImagery, imageryModels},
+	{eeg.MotorImagery, registryImagery},
+	{eeg.P300, flashModels},
+	{eeg.P300, registryFlashes},
+	{eeg.Seizure, seizureModels},
 }
 
 // Builtin trains the models that ship inside the program, from the sets whose licences allow it, and writes them.

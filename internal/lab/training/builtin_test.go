@@ -118,7 +118,7 @@ func TestBuiltInCardsAreComplete(t *testing.T) {
 		if c.Evaluations[0].Trials != c.Trials {
 			t.Errorf("%s: %d trials measured of %d", name, c.Evaluations[0].Trials, c.Trials)
 		}
-		if c.Subjects > 1 && e.Paradigm == decoders.MotorImagery && !strings.HasPrefix(c.Evaluations[0].Protocol, "leave one subject out") {
+		if c.Subjects > 1 && e.Paradigm == eeg.MotorImagery && !strings.HasPrefix(c.Evaluations[0].Protocol, "leave one subject out") {
 			t.Errorf("%s: quotes %q", name, c.Evaluations[0].Protocol)
 		}
 		if e.Aligned != strings.Contains(name, "-aligned") {
@@ -183,9 +183,9 @@ func valid(t testing.TB, e catalog.Entry, seed uint64) *decoders.Input {
 	var s synthetic.Session
 	var err error
 	switch e.Paradigm {
-	case decoders.MotorImagery:
+	case eeg.MotorImagery:
 		s, err = synthetic.MotorImagery(cfg, synthetic.ImageryConfig{Classes: []string{"left"}, TrialsPerClass: 1, CueSeconds: 2, PauseSeconds: 0.5})
-	case decoders.P300:
+	case eeg.P300:
 		s, err = synthetic.Speller(cfg, synthetic.SpellerConfig{Text: "B", Repetitions: 1, PauseSeconds: 0.5})
 	default:
 		cfg.Channels = []string{"Fz", "Cz", "Pz"}
@@ -300,7 +300,7 @@ func TestBuiltinModelAgain(t *testing.T) {
 	t.Parallel()
 	root := eegdata.Dir(t)
 	out := t.TempDir()
-	models, problems, err := training.Builtin(t.Context(), training.BuiltinConfig{Data: root, Out: out, Only: []string{string(decoders.P300)}})
+	models, problems, err := training.Builtin(t.Context(), training.BuiltinConfig{Data: root, Out: out, Only: []string{string(eeg.P300)}})
 	if err != nil || len(problems) > 0 {
 		t.Fatal(err, problems)
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/catalog"
 	"github.com/neurod/neurod/decoders/contact"
+	"github.com/neurod/neurod/eeg"
 	"github.com/neurod/neurod/internal/lab/datasets"
 )
 
@@ -23,7 +24,7 @@ type FilesConfig struct {
 	// Pipelines to compare, by name; the best is trained. Defaults to every pipeline of the paradigm.
 	Pipelines []string
 	// Paradigm of the recordings. Defaults to that of the first pipeline, or motor_imagery.
-	Paradigm decoders.Paradigm
+	Paradigm eeg.Paradigm
 	// Classes maps events to classes, each "event=class": an event is a label or a code, several may mean one class.
 	Classes []string
 	// Channels by name. Defaults to all EEG channels of the first recording.
@@ -52,8 +53,8 @@ type FilesConfig struct {
 
 // Window is how much signal around an event a paradigm's pipelines use, in s: the window itself with room for the
 // filter to settle on both sides. Imagery keeps to the 4 s that a cue usually lasts.
-func Window(p decoders.Paradigm) (before, after float64) {
-	if p == decoders.P300 {
+func Window(p eeg.Paradigm) (before, after float64) {
+	if p == eeg.P300 {
 		return 1, 1.7
 	}
 	return 0.5, 4
@@ -120,11 +121,11 @@ func Describe(card catalog.ModelCard, ds *decoders.Dataset, data string) catalog
 }
 
 // choosePipelines returns the pipelines of the given names, which share a paradigm, or all of a paradigm.
-func choosePipelines(names []string, paradigm decoders.Paradigm) ([]decoders.Pipeline, error) {
+func choosePipelines(names []string, paradigm eeg.Paradigm) ([]decoders.Pipeline, error) {
 	all := catalog.Pipelines()
 	if len(names) == 0 {
 		if paradigm == "" {
-			paradigm = decoders.MotorImagery
+			paradigm = eeg.MotorImagery
 		}
 		all = slices.DeleteFunc(all, func(p decoders.Pipeline) bool { return p.Paradigm() != paradigm })
 		if len(all) == 0 {

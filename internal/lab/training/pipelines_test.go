@@ -11,6 +11,7 @@ import (
 	"github.com/neurod/neurod/decoders/epoch"
 	"github.com/neurod/neurod/decoders/ssvep"
 	"github.com/neurod/neurod/decoders/synthetic"
+	"github.com/neurod/neurod/eeg"
 	"github.com/neurod/neurod/internal/lab/crossval"
 	"github.com/neurod/neurod/internal/lab/training"
 )
@@ -18,7 +19,7 @@ import (
 // flickers is a synthetic session of somebody before four lights, in three blocks.
 func flickers(t testing.TB, seed uint64) *decoders.Dataset {
 	t.Helper()
-	ds := &decoders.Dataset{Paradigm: decoders.SSVEP, Channels: []string{"PO3", "POz", "PO4", "O1", "Oz", "O2"}, Rate: 128, Cue: 0.5,
+	ds := &decoders.Dataset{Paradigm: eeg.SSVEP, Channels: []string{"PO3", "POz", "PO4", "O1", "Oz", "O2"}, Rate: 128, Cue: 0.5,
 		Classes: []string{"8 Hz", "10 Hz", "12 Hz", "15 Hz"}, Subject: "p"}
 	for block := range uint64(3) {
 		s, err := synthetic.SSVEP(synthetic.Config{Channels: ds.Channels, Rate: ds.Rate, Seed: 10*seed + block},
@@ -26,7 +27,7 @@ func flickers(t testing.TB, seed uint64) *decoders.Dataset {
 		if err != nil {
 			t.Fatal(err)
 		}
-		label := func(e decoders.Event) int { return e.Code - 1 }
+		label := func(e eeg.Event) int { return e.Code - 1 }
 		ds.Trials = append(ds.Trials, epoch.Cut(s.Signal, s.Events, label, ds.Cue, 2, string(rune('a'+block)))...)
 	}
 	return ds
@@ -40,9 +41,9 @@ func TestEveryPipelineSurvivesItsFile(t *testing.T) {
 	for _, p := range catalog.Pipelines() {
 		var ds *decoders.Dataset
 		switch p.Paradigm() {
-		case decoders.MotorImagery:
+		case eeg.MotorImagery:
 			ds = imagery
-		case decoders.SSVEP:
+		case eeg.SSVEP:
 			ds = flicker
 		default:
 			continue // they have their own tests
@@ -81,7 +82,7 @@ func TestEveryPipelineSurvivesItsFile(t *testing.T) {
 				if diff := cmp.Diff(want.Classes, got.Classes); diff != "" {
 					t.Errorf("trial %d (-trained +loaded):\n%s", i, diff)
 				}
-				if p.Paradigm() == decoders.SSVEP && !containsClass(got, ssvep.NoTarget) {
+				if p.Paradigm() == eeg.SSVEP && !containsClass(got, ssvep.NoTarget) {
 					t.Errorf("trial %d does not tell whether there is a target: %v", i, got.Classes)
 				}
 			}

@@ -17,6 +17,7 @@ import (
 	"github.com/neurod/neurod/decoders/epoch"
 	"github.com/neurod/neurod/decoders/motorimagery"
 	"github.com/neurod/neurod/decoders/synthetic"
+	"github.com/neurod/neurod/eeg"
 	"github.com/neurod/neurod/internal/lab/datasets"
 	"github.com/neurod/neurod/internal/lab/training"
 )
@@ -26,13 +27,13 @@ var channels = []string{"FC3", "FC4", "C3", "Cz", "C4", "CP3", "CP4"}
 // person is a session of synthetic imagery of left and right hand in two runs.
 func person(t testing.TB, name string, seed uint64, none bool) *decoders.Dataset {
 	t.Helper()
-	ds := &decoders.Dataset{Paradigm: decoders.MotorImagery, Channels: channels, Rate: 128, Classes: []string{"left_hand", "right_hand"}, Subject: name}
+	ds := &decoders.Dataset{Paradigm: eeg.MotorImagery, Channels: channels, Rate: 128, Classes: []string{"left_hand", "right_hand"}, Subject: name}
 	for run := range uint64(2) {
 		s, err := synthetic.MotorImagery(synthetic.Config{Channels: channels, Rate: 128, Seed: 100*seed + run}, synthetic.ImageryConfig{TrialsPerClass: 8, NoImagery: none})
 		if err != nil {
 			t.Fatal(err)
 		}
-		label := func(e decoders.Event) int { return slices.Index([]string{"left", "right"}, e.Label) }
+		label := func(e eeg.Event) int { return slices.Index([]string{"left", "right"}, e.Label) }
 		ds.Trials = append(ds.Trials, epoch.Cut(s.Signal, s.Events, label, 0, 4, fmt.Sprintf("run%d", run))...)
 	}
 	return ds
