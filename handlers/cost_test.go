@@ -141,7 +141,7 @@ func TestChannelsOfABatchAreCounted(t *testing.T) {
 		t.Errorf("%v with fields %v", err, e.Fields)
 	}
 	if _, err = jsonBatch([]byte(`{"batch_id":"b","t0_unix_ms":1,"data":{"a":[0],"b":[1],"a":[2]}}`)); models.AsError(err).Fields[0].Code != "duplicate" {
-		t.Errorf("a name that stands there twice: %v", err)
+		t.Errorf("a name that is given twice: %v", err)
 	}
 }
 

@@ -181,7 +181,7 @@ func (f *importForm) rest() (sessions.ImportFields, error) {
 			return sessions.ImportFields{}, err
 		}
 		if again != nil {
-			return sessions.ImportFields{}, models.InvalidField(models.At("file"), "duplicate", "stands there twice; a session is made of one file")
+			return sessions.ImportFields{}, models.InvalidField(models.At("file"), "duplicate", "is given twice; a session is made of one file")
 		}
 	}
 	return f.fields()

@@ -21,7 +21,7 @@ func TestRoutesAreWhole(t *testing.T) {
 	for _, r := range New(Config{}).Routes() {
 		name := r.Method + " " + r.Path
 		if paths[name] {
-			t.Errorf("%s stands there twice", name)
+			t.Errorf("%s is given twice", name)
 		}
 		paths[name] = true
 		if r.ID == "" || ids[r.ID] != "" {

@@ -60,7 +60,7 @@ func parseChannels(b []byte) ([]sessions.ChannelSamples, error) {
 		path := models.At("data", name)
 		switch {
 		case seen[name]:
-			return nil, models.InvalidField(path, "duplicate", "stands there twice")
+			return nil, models.InvalidField(path, "duplicate", "is given twice")
 		case len(out) == eeg.MaxChannels:
 			return nil, models.InvalidField(models.At("data"), "too_many", "has more than %d channels", eeg.MaxChannels)
 		}

@@ -13,7 +13,7 @@ import (
 	"github.com/neurod/neurod/internal/testkit/frames"
 )
 
-// metric is the value of a line of /metrics as it stands there, "" where there is none.
+// metric is the value of a line of /metrics as it is written, "" where there is none.
 func (s *server) metric(t testing.TB, name string) string {
 	t.Helper()
 	for line := range strings.SplitSeq(string(s.call(t, "GET", "/metrics", "", nil).body), "\n") {

@@ -283,7 +283,7 @@ func (d *Service) payload(ctx context.Context, p models.Principal, req *eeg.Requ
 	case bad != nil && bad.position < 0:
 		wrong.Add(models.At("input", "data"), "not_base64", "is not base64: %d characters are %s", len(text), bad.reason)
 	case bad != nil:
-		wrong.Add(models.At("input", "data"), "not_base64", "is not base64: at position %d stands %s, %s",
+		wrong.Add(models.At("input", "data"), "not_base64", "is not base64: position %d holds %s, %s",
 			bad.position, strconv.QuoteToASCII(string(runeAt(text, bad.position))), bad.reason)
 	case len(payload) == 0:
 		wrong.Add(models.At("input", "data"), "required", "decodes to nothing")

@@ -111,7 +111,7 @@ func (t *Service) Train(ctx context.Context, p models.Principal, req models.Trai
 			if fault == "" {
 				fault = "duplicate"
 			}
-			wrong.Add(models.At("channels").Index(i), fault, "must be the name of a channel that stands there once")
+			wrong.Add(models.At("channels").Index(i), fault, "must be the name of a channel, given once")
 		}
 		seen[c] = true
 	}
@@ -262,7 +262,7 @@ func checkTrials(l models.LabelledTrials, wrong *validate.Fields) {
 			case s.SessionID == "":
 				wrong.Add(path.Name("session_id"), "required", "is required")
 			case id != "" && seen[id]:
-				wrong.Add(path.Name("session_id"), "duplicate", "stands there twice")
+				wrong.Add(path.Name("session_id"), "duplicate", "is given twice")
 			}
 			seen[id] = true
 			wrong.Time(path.Name("start_ms"), s.StartMS)

@@ -142,7 +142,7 @@ func checkChannels(in *eeg.Input, f *Fields) {
 			}
 			f.Text(p, name, eeg.MaxNameLength)
 			if j, seen := first[key]; seen {
-				f.Add(p, "duplicate", "%q stands at %d already", Short(name), j)
+				f.Add(p, "duplicate", "%q is already at %d", Short(name), j)
 				continue
 			}
 			first[key] = i
