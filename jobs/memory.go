@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
@@ -58,32 +56,16 @@ func (r *memoryRedis) client() *redis.Client {
 // needs: over miniredis's own unbuffered pipe, a client that still writes and a server that already answers wait for
 // each other.
 func (r *memoryRedis) dial() (net.Conn, error) {
-	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
+	ours, theirs, err := pair()
 	if err != nil {
-		return nil, fmt.Errorf("jobs: in-process redis: %w", err)
-	}
-	var ends [2]net.Conn
-	for i, fd := range fds {
-		syscall.CloseOnExec(fd)
-		f := os.NewFile(uintptr(fd), "in-process redis")
-		conn, convErr := net.FileConn(f)
-		err = errors.Join(err, convErr, f.Close()) // FileConn has its own copy
-		ends[i] = conn
-	}
-	if err != nil {
-		for _, c := range ends {
-			if c != nil {
-				err = errors.Join(err, c.Close())
-			}
-		}
 		return nil, fmt.Errorf("jobs: in-process redis: %w", err)
 	}
 	srv := r.current().Server()
 	if srv == nil { // replaced or closed at this moment; the client tries again
-		return nil, errors.Join(net.ErrClosed, ends[0].Close(), ends[1].Close())
+		return nil, errors.Join(net.ErrClosed, ours.Close(), theirs.Close())
 	}
-	srv.ServeConn(ends[1])
-	return ends[0], nil
+	srv.ServeConn(theirs)
+	return ours, nil
 }
 
 func (r *memoryRedis) current() *miniredis.Miniredis {

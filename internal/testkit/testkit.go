@@ -1,3 +1,5 @@
+//go:build unix
+
 // Package testkit gives tests the real PostgreSQL and Redis, and runs a suite on both pairs of stores.
 //
 // A test process has one PostgreSQL server, started when the first test asks; every call gets a database of its

@@ -1,3 +1,5 @@
+//go:build unix
+
 // Command bench measures what the README and docs claim of neurod's speed, on this machine, in one run:
 // latency, throughput beside its floor, decode times beside their limits, memory, start-up and exports.
 //

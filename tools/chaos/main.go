@@ -1,3 +1,5 @@
+//go:build unix
+
 // Command chaos holds neurod to its promise about jobs while everything around it fails.
 //
 // It starts a real PostgreSQL and Redis and two API and two worker processes on loopback, keeps a steady load of

@@ -1,3 +1,5 @@
+//go:build unix
+
 // Command hostile attacks a running neurod with the worst bodies of at most a megabyte that are known for each of its
 // routes, and with recordings that were broken on purpose, and measures what that costs the process and its other clients.
 //

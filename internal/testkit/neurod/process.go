@@ -87,7 +87,7 @@ func Start(ctx context.Context, cfg Config) (*Process, error) {
 	p.cmd.Env = env
 	p.cmd.Stderr = cfg.Log
 	// The child must not outlive the program that measures it.
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	bind(p.cmd)
 	start := time.Now()
 	if err := p.cmd.Start(); err != nil {
 		return nil, err

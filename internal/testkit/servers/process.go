@@ -1,3 +1,5 @@
+//go:build unix
+
 // Package servers starts real PostgreSQL and Redis servers on free loopback ports, for tests and for the tools
 // that break them on purpose.
 //
