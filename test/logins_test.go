@@ -75,7 +75,7 @@ func TestCredentialsOfTheOtherKind(t *testing.T) {
 		path, credential, code string
 		says                   string
 	}{
-		{"/api/v1/jobs", s.token, "invalid_api_key", "This is the token of a login or of a link; an API key of a project is due here."},
+		{"/api/v1/jobs", s.token, "project_required", "X-Project-Id"},
 		{"/api/v1/jobs", refresh, "invalid_api_key", "This is a refresh token; an API key of a project is due here."},
 		{"/api/v1/jobs", "x", "invalid_api_key", "The API key is not valid."},
 		{"/v1/projects", s.key, "invalid_token", "This is an API key; the access token of a login is due here."},
@@ -84,7 +84,7 @@ func TestCredentialsOfTheOtherKind(t *testing.T) {
 		{"/v1/projects", s.token + "x", "invalid_token", "The token is not valid."},
 		{"/v1/sessions", refresh, "invalid_api_key", "This is a refresh token; an API key of a project is due here."},
 		{"/v1/sessions", s.token, "project_required", "X-Project-Id"},
-		{"/v1/models/list", s.token, "INVALID_FORMAT", "This is the token of a login or of a link; an API key of a project is due here."},
+		{"/v1/models/list", s.token, "PROJECT_REQUIRED", "X-Project-Id"},
 	} {
 		a := s.call(t, "GET", tt.path, tt.credential, nil)
 		if code := a.code(); code != tt.code || !strings.Contains(string(a.body), tt.says) {

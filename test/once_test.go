@@ -40,6 +40,14 @@ var keyedCalls = map[string]func(t *testing.T, s *server) keyedCall{
 	"POST /v1/projects/:id/keys": func(_ *testing.T, s *server) keyedCall {
 		return jsonCall("/v1/projects/"+s.project+"/keys", s.token, `{"name":"k"}`, 201)
 	},
+	"POST /v1/projects/:id/invitations": func(_ *testing.T, s *server) keyedCall {
+		return jsonCall("/v1/projects/"+s.project+"/invitations", s.token, `{"email":"repeated@example.com","role":"viewer"}`, 201)
+	},
+	"POST /v1/invitations/accept": func(t *testing.T, s *server) keyedCall {
+		token, _, _ := s.account(t, "joins@example.com")
+		i := s.json(t, 201, "POST", "/v1/projects/"+s.project+"/invitations", s.token, object{"email": s.mail("joins@example.com"), "role": "viewer"})
+		return jsonCall("/v1/invitations/accept", token, `{"token":"`+i["token"].(string)+`"}`, 200)
+	},
 	"POST /v1/sessions": func(_ *testing.T, s *server) keyedCall { return jsonCall("/v1/sessions", s.key, sessionBody, 201) },
 	"POST /v1/sessions/import": func(_ *testing.T, s *server) keyedCall {
 		var file strings.Builder
