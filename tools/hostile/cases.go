@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/neurod/neurod/handlers"
+	"github.com/neurod/neurod/handlers/middleware"
 	"github.com/neurod/neurod/internal/testkit/neurod"
 )
 
@@ -69,9 +70,9 @@ func plan(short bool) ([]attack, error) {
 				a.path = r.Path
 			}
 			switch r.Auth {
-			case "jwt":
+			case middleware.AuthJWT, middleware.AuthMember, middleware.AuthOperator:
 				a.as = "token"
-			case "none":
+			case middleware.AuthNone:
 			default:
 				a.as = "key"
 			}
@@ -140,6 +141,9 @@ func attacks(list []text) []attack {
 func one(name, head, tail string, each func(int) string) text {
 	return text{name: name, body: func() []byte { return repeated(60_000, head, tail, each) }}
 }
+
+// nobody is an id that nothing has.
+const nobody = "00000000-0000-7000-8000-000000000000"
 
 // ours are the attacks of single routes, by what their handlers do.
 var ours = map[string]func(short bool) []attack{
@@ -212,6 +216,20 @@ var ours = map[string]func(short bool) []attack{
 			one("rate limits", `{"name":"x","rate_limits":{`, "}}", func(i int) string { return `"` + strconv.Itoa(i) + `":{"per_minute":-1}` }),
 			{name: "extreme days", body: func() []byte { return []byte(`{"name":"x","expires_in_days":9223372036854775807}`) }},
 		})
+	},
+	"POST /v1/projects/:id/invitations": func(bool) []attack {
+		return attacks([]text{
+			{name: "a long address", body: func() []byte {
+				return []byte(`{"email":"` + strings.Repeat("a.", 30_000) + `@example.com","role":"viewer"}`)
+			}},
+			{name: "a long role", body: func() []byte {
+				return []byte(`{"email":"a@example.com","role":"` + strings.Repeat("viewer", 10_000) + `"}`)
+			}},
+		})
+	},
+	"POST /v1/invitations/accept": func(bool) []attack { return secretAttacks("token") },
+	"PATCH /v1/projects/:id/members/:user_id": func(bool) []attack {
+		return attacks([]text{{name: "a long role", body: func() []byte { return []byte(`{"role":"` + strings.Repeat("viewer", 10_000) + `"}`) }}})
 	},
 	"POST /v1/analytics/log": func(bool) []attack {
 		return attacks([]text{
@@ -322,7 +340,7 @@ func (t *tenant) good(ctx context.Context) bool {
 
 // fill puts what the tenant has into a path or a body.
 func (t *tenant) fill(s string) string {
-	s = strings.NewReplacer("{session}", t.session, "{job}", t.job, "{model}", t.model, ":external_user_id", "nobody", ":version", "1", ":name", t.model, ":key_id", "00000000-0000-7000-8000-000000000000").Replace(s)
+	s = strings.NewReplacer("{session}", t.session, "{job}", t.job, "{model}", t.model, ":external_user_id", "nobody", ":version", "1", ":name", t.model, ":key_id", nobody, ":user_id", nobody, ":invitation_id", nobody).Replace(s)
 	switch {
 	case strings.HasPrefix(s, "/v1/sessions/:id"):
 		s = strings.Replace(s, ":id", t.session, 1)
