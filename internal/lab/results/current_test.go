@@ -27,7 +27,7 @@ func TestResultsAreCurrent(t *testing.T) {
 	}
 	calibrated(t, r)
 
-	kept, err := results.Read(filepath.Join("..", "..", "docs", "results"))
+	kept, err := results.Read(filepath.Join("..", "..", "..", "docs", "results"))
 	if err != nil {
 		t.Fatal(err)
 	}
