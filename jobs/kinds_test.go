@@ -1,19 +1,14 @@
 package jobs_test
 
 import (
-	"go/ast"
-	"go/parser"
-	"go/token"
-	"path/filepath"
 	"slices"
-	"strconv"
-	"strings"
 	"testing"
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/neurod/neurod/api"
+	"github.com/neurod/neurod/internal/testkit/constants"
 	"github.com/neurod/neurod/jobs"
 	"github.com/neurod/neurod/models"
 )
@@ -40,45 +35,11 @@ func TestContractNamesEveryKind(t *testing.T) {
 // TestKindsHoldEveryConstant reads the constants of package models: of a kind that is not in the registry nothing would be known.
 func TestKindsHoldEveryConstant(t *testing.T) {
 	t.Parallel()
-	files, err := filepath.Glob("../models/*.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var kinds []string
-	for _, name := range files {
-		if strings.HasSuffix(name, "_test.go") {
-			continue
-		}
-		file, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, d := range file.Decls {
-			g, ok := d.(*ast.GenDecl)
-			if !ok || g.Tok != token.CONST {
-				continue
-			}
-			for _, s := range g.Specs {
-				v := s.(*ast.ValueSpec)
-				of, ok := v.Type.(*ast.Ident)
-				if !ok || len(v.Values) != 1 {
-					continue
-				}
-				text, err := strconv.Unquote(v.Values[0].(*ast.BasicLit).Value)
-				if err != nil {
-					continue
-				}
-				if of.Name == "JobKind" {
-					kinds = append(kinds, text)
-				}
-			}
-		}
-	}
+	kinds := constants.Texts(t, "../models", "JobKind")
 	var listed []string
 	for _, k := range jobs.Kinds() {
 		listed = append(listed, string(k.Name))
 	}
-	slices.Sort(kinds)
 	slices.Sort(listed)
 	if d := cmp.Diff(kinds, listed); d != "" {
 		t.Errorf("kinds (-constants +registry):\n%s", d)

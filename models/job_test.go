@@ -1,17 +1,12 @@
 package models_test
 
 import (
-	"go/ast"
-	"go/parser"
-	"go/token"
-	"path/filepath"
 	"slices"
-	"strconv"
-	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/neurod/neurod/internal/testkit/constants"
 	"github.com/neurod/neurod/models"
 )
 
@@ -19,47 +14,12 @@ import (
 // the same for the kinds.
 func TestJobStatesListsEveryState(t *testing.T) {
 	t.Parallel()
-	files, err := filepath.Glob("*.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var states []string
-	for _, name := range files {
-		if strings.HasSuffix(name, "_test.go") {
-			continue
-		}
-		file, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, d := range file.Decls {
-			g, ok := d.(*ast.GenDecl)
-			if !ok || g.Tok != token.CONST {
-				continue
-			}
-			for _, s := range g.Specs {
-				v := s.(*ast.ValueSpec)
-				of, ok := v.Type.(*ast.Ident)
-				if !ok || len(v.Values) != 1 {
-					continue
-				}
-				text, err := strconv.Unquote(v.Values[0].(*ast.BasicLit).Value)
-				if err != nil {
-					continue
-				}
-				if of.Name == "JobState" {
-					states = append(states, text)
-				}
-			}
-		}
-	}
+	states := constants.Texts(t, ".", "JobState")
 	var listedStates []string
 	for _, s := range models.JobStates() {
 		listedStates = append(listedStates, string(s))
 	}
-	for _, l := range [][]string{states, listedStates} {
-		slices.Sort(l)
-	}
+	slices.Sort(listedStates)
 	if d := cmp.Diff(states, listedStates); d != "" {
 		t.Errorf("states (-constants +JobStates):\n%s", d)
 	}

@@ -4,7 +4,6 @@ package test
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -71,7 +70,7 @@ func TestMain(m *testing.M) {
 // server is a process of the program under test, with an account, a project and a key.
 type server struct {
 	addr    string // where it listens; "" of a worker
-	log     *lockedBuffer
+	log     *neurod.Log
 	process *neurod.Process
 	backend testkit.Backend
 	number  int64 // of a guest on a shared server, from 1
@@ -80,24 +79,6 @@ type server struct {
 	token   string // the user's access token
 	project string
 	key     string // with every scope
-}
-
-// lockedBuffer is a log that may be read while it is written.
-type lockedBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
 }
 
 // environment returns the environment of a process on the backend; env adds to it. Rate limits are off unless env sets them.
@@ -119,7 +100,7 @@ const patience = 2 * time.Minute
 // test, which must end it well; a test may have stopped or killed it before.
 func start(t testing.TB, role string, b testkit.Backend, env ...string) *server {
 	t.Helper()
-	s := &server{log: new(lockedBuffer), backend: b}
+	s := &server{log: new(neurod.Log), backend: b}
 	path, err := program()
 	if err != nil {
 		t.Fatal(err)

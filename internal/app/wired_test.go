@@ -11,7 +11,6 @@ import (
 	"math"
 	"math/rand/v2"
 	"net/http"
-	"sync"
 	"testing"
 	"time"
 
@@ -46,30 +45,12 @@ func settings(t testing.TB, b testkit.Backend, env ...string) config.Config {
 	return s
 }
 
-// lockedBuffer is a log that may be read while it is written.
-type lockedBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
-}
-
 func tail(s string, n int) string { return s[max(0, len(s)-n):] }
 
 // start boots a process and stops it with the test.
 func start(t testing.TB, s config.Config) *App {
 	t.Helper()
-	log := new(lockedBuffer)
+	log := new(neurod.Log)
 	a, err := New(t.Context(), Config{Settings: s, Log: slog.New(slog.NewJSONHandler(log, nil))})
 	if err != nil {
 		t.Fatal(err)

@@ -806,20 +806,26 @@ func fitLine(offsets []offset) (slope, level, middle float64) {
 	return slope, levels[len(levels)/2], middle
 }
 
+// fits returns a line through the stamps of each stretch between two edges, and the interval in s that the stretches have together;
+// where they do not tell, that of the rate.
+func (s *stream) fits(edges []int) (lines []line, interval float64) {
+	lines = make([]line, len(edges)-1)
+	var all line
+	for k := range lines {
+		lines[k] = fit(s.stamps[edges[k]:edges[k+1]])
+		all.sxx, all.sxy = all.sxx+lines[k].sxx, all.sxy+lines[k].sxy
+	}
+	if all.sxx > 0 {
+		return lines, all.sxy / all.sxx
+	}
+	return lines, 1 / s.rate
+}
+
 // measure finds the stream's true rate and gaps, and replaces the jittered stamps by a line through each stretch
 // between gaps. It tells whether the stamps increase.
 func (s *stream) measure() bool {
 	bounds := s.stretches()
-	lines := make([]line, len(bounds)-1)
-	var all line // what the stretches say of the rate together
-	for k := range lines {
-		lines[k] = fit(s.stamps[bounds[k]:bounds[k+1]])
-		all.sxx, all.sxy = all.sxx+lines[k].sxx, all.sxy+lines[k].sxy
-	}
-	interval := 1 / s.rate
-	if all.sxx > 0 {
-		interval = all.sxy / all.sxx
-	}
+	lines, interval := s.fits(bounds)
 	if !(interval > 0) {
 		return false
 	}
@@ -894,17 +900,8 @@ func (s *stream) lasting(from, to int, losses []recording.RowGap) []int {
 		bounds = append(bounds, from+g.Row)
 	}
 	for len(bounds) > 0 {
-		lines := make([]line, len(bounds)+1)
 		edges := slices.Concat([]int{from}, bounds, []int{to})
-		var all line
-		for k := range lines {
-			lines[k] = fit(s.stamps[edges[k]:edges[k+1]])
-			all.sxx, all.sxy = all.sxx+lines[k].sxx, all.sxy+lines[k].sxy
-		}
-		slope := 1 / s.rate
-		if all.sxx > 0 {
-			slope = all.sxy / all.sxx
-		}
+		lines, slope := s.fits(edges)
 		var squares float64
 		for k, l := range lines {
 			for i := edges[k]; i < edges[k+1]; i++ {
