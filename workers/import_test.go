@@ -50,7 +50,7 @@ func gappyEDF(t testing.TB, seconds int) []byte {
 func accept(t testing.TB, s *store.Store, file []byte) (models.Session, models.Job) {
 	t.Helper()
 	ctx := t.Context()
-	rec, plan, err := formats.Survey("", bytes.NewReader(file))
+	rec, plan, err := formats.Inspect("", bytes.NewReader(file))
 	if err != nil {
 		t.Fatal(err)
 	}

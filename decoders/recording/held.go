@@ -13,9 +13,9 @@ import (
 // XDF stand throughout the file, a ZIP archive's list at its end. Such a file is held in memory, and its samples.
 const MostHeld = 64 << 20
 
-// Held returns the Survey and the Open of a format that must be held: they read it as a whole.
+// Held returns the Inspect and the Open of a format that must be held: they read it as a whole.
 func Held(format Format, whole func(src *Source, at io.ReaderAt, name string) (*Recording, error)) (
-	survey func(src *Source, name string, plan *Plan) (*Recording, error), open func(src *Source, plan Plan) (*Stream, error)) {
+	inspect func(src *Source, name string, plan *Plan) (*Recording, error), open func(src *Source, plan Plan) (*Stream, error)) {
 	read := func(src *Source, name string) (*Recording, error) {
 		b, err := io.ReadAll(io.LimitReader(src, MostHeld+1))
 		if err != nil {
@@ -28,7 +28,7 @@ func Held(format Format, whole func(src *Source, at io.ReaderAt, name string) (*
 		src.size = int64(len(b))
 		return whole(WholeSource(bytes.NewReader(b), int64(len(b))), bytes.NewReader(b), name)
 	}
-	survey = func(src *Source, name string, plan *Plan) (*Recording, error) {
+	inspect = func(src *Source, name string, plan *Plan) (*Recording, error) {
 		rec, err := read(src, name)
 		if err != nil {
 			return nil, err
@@ -47,7 +47,7 @@ func Held(format Format, whole func(src *Source, at io.ReaderAt, name string) (*
 		}
 		return streamOf(src, rec), nil
 	}
-	return survey, open
+	return inspect, open
 }
 
 // heldStream gives a recording that is in memory as blocks.

@@ -15,7 +15,7 @@ type Format string
 
 // Reader is all that is known of a format: one row of the registry in package formats, from which everything else follows
 // (what is recognized, opened, streamed, listed as supported, taken by an import). A format that is known and not read has a
-// Refusal and neither Whole nor Survey nor Files.
+// Refusal and neither Whole nor Inspect nor Files.
 //
 // A reader gets its bytes and its memory from a Source and from nothing else. The conformance suite (package readertest) starts from
 // Example and holds every row to the same promises.
@@ -35,10 +35,10 @@ type Reader struct {
 	// Whole reads a recording into memory. at gives the same bytes as src at any place. name is the file's, without folders.
 	// Nil where a format is read by Files or as a stream alone.
 	Whole func(src *Source, at io.ReaderAt, name string) (*Recording, error)
-	// Survey reads a recording to its end without its samples. It fills in what Open must know before the first sample.
+	// Inspect reads a recording to its end without its samples. It fills in what Open must know before the first sample.
 	// Nil where a format is not read as it comes in.
-	Survey func(src *Source, name string, plan *Plan) (*Recording, error)
-	// Open begins to read the samples of a recording that was surveyed.
+	Inspect func(src *Source, name string, plan *Plan) (*Recording, error)
+	// Open begins to read the samples of a recording that was inspected.
 	Open func(src *Source, plan Plan) (*Stream, error)
 	// Files reads a recording of several files, given one of them (with one of the extensions above). mine is false where the others
 	// are not there: the file is then judged by itself.

@@ -7,7 +7,7 @@
 //	recording/xdf          XDF
 //	recording/text         Muse, Mind Monitor, OpenBCI, tables of numbers
 //	recording/raw          bare samples, and buffers with a JSON header
-//	recording/formats      the registry of them all: Open, OpenFS, Survey, OpenStream
+//	recording/formats      the registry of them all: Open, OpenFS, Inspect, OpenStream
 //	recording/readertest   the conformance suite
 //
 // Invariants of every reader:

@@ -27,7 +27,7 @@ type Source struct {
 const UnknownSize = math.MaxInt64
 
 // What one reading may hold. A whole recording is float64: eight times a file of bytes, and the time stamps of an XDF file
-// of one channel as much again. What is read as a stream holds one data record and what the survey learned.
+// of one channel as much again. What is read as a stream holds one data record and what the inspection learned.
 const (
 	wholeMemory  = 64 << 20
 	wholeFactor  = 24

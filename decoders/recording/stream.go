@@ -142,7 +142,7 @@ func Collect(s *Stream, err error) (*Recording, error) {
 	return rec, nil
 }
 
-// Plan is what Survey learned of a recording and OpenStream must know before it reads the first sample. It may be kept as
+// Plan is what Inspect learned of a recording and OpenStream must know before it reads the first sample. It may be kept as
 // JSON.
 type Plan struct {
 	Format   Format    `json:"format"` // as Sniff tells it
@@ -151,7 +151,7 @@ type Plan struct {
 	Name     string    `json:"name,omitempty"`     // of the file, where its format needs it again
 	Gaps     []RowGap  `json:"gaps,omitempty"`     // of text formats: what is missing between rows
 	Start    time.Time `json:"start,omitzero"`     // of the first row
-	Warnings []string  `json:"warnings,omitempty"` // of the survey
+	Warnings []string  `json:"warnings,omitempty"` // of the inspection
 }
 
 // RowGap is a loss before a row of a text format.

@@ -18,7 +18,7 @@ import (
 
 // Inspect looks into an uploaded file with the decoders' readers.
 func Inspect(name string, file io.Reader) (sessions.InspectedFile, error) {
-	rec, plan, err := formats.Survey(name, file)
+	rec, plan, err := formats.Inspect(name, file)
 	if err != nil {
 		return nil, refused(err)
 	}

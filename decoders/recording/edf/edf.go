@@ -67,8 +67,8 @@ var Reader = recording.Reader{
 	Whole: func(src *recording.Source, _ io.ReaderAt, _ string) (*recording.Recording, error) {
 		return recording.Collect(open(src, src.Size(), EDF))
 	},
-	Survey: func(src *recording.Source, _ string, _ *recording.Plan) (*recording.Recording, error) {
-		return survey(src, EDF)
+	Inspect: func(src *recording.Source, _ string, _ *recording.Plan) (*recording.Recording, error) {
+		return inspect(src, EDF)
 	},
 	Open: func(src *recording.Source, plan recording.Plan) (*recording.Stream, error) {
 		return open(src, plan.Bytes, EDF)
@@ -84,8 +84,8 @@ var BDFReader = recording.Reader{
 	Whole: func(src *recording.Source, _ io.ReaderAt, _ string) (*recording.Recording, error) {
 		return recording.Collect(open(src, src.Size(), BDF))
 	},
-	Survey: func(src *recording.Source, _ string, _ *recording.Plan) (*recording.Recording, error) {
-		return survey(src, BDF)
+	Inspect: func(src *recording.Source, _ string, _ *recording.Plan) (*recording.Recording, error) {
+		return inspect(src, BDF)
 	},
 	Open: func(src *recording.Source, plan recording.Plan) (*recording.Stream, error) {
 		return open(src, plan.Bytes, BDF)
@@ -154,8 +154,8 @@ func open(src *recording.Source, size int64, format recording.Format) (*recordin
 	return stream, nil
 }
 
-// survey is Survey for EDF and BDF.
-func survey(src *recording.Source, format recording.Format) (*recording.Recording, error) {
+// inspect is Inspect for EDF and BDF.
+func inspect(src *recording.Source, format recording.Format) (*recording.Recording, error) {
 	rec := &recording.Recording{Format: format}
 	h, err := readHeader(src, recording.UnknownSize, format, rec)
 	if err != nil {

@@ -309,21 +309,21 @@ func TestEDFStatusWithAGain(t *testing.T) {
 	}
 }
 
-// TestSurveyRefusesEarly: a header that cannot be read is refused before the samples come.
-func TestSurveyRefusesEarly(t *testing.T) {
+// TestInspectRefusesEarly: a header that cannot be read is refused before the samples come.
+func TestInspectRefusesEarly(t *testing.T) {
 	t.Parallel()
 	file := edfFile{records: "4", signals: []edfSignal{{pmin: "x"}}, data: make([]byte, 4096)}.bytes()
-	_, _, err := formats.Survey("x.edf", io.MultiReader(bytes.NewReader(file[:4096]), iotest.ErrReader(errors.New("read too far"))))
+	_, _, err := formats.Inspect("x.edf", io.MultiReader(bytes.NewReader(file[:4096]), iotest.ErrReader(errors.New("read too far"))))
 	var bad *decoders.Error
 	if !errors.As(err, &bad) || bad.Details["field"] == nil {
 		t.Errorf("a bad header: %v", err)
 	}
-	_, _, err = formats.Survey("x.edf", iotest.ErrReader(errors.New("broken")))
+	_, _, err = formats.Inspect("x.edf", iotest.ErrReader(errors.New("broken")))
 	if err == nil || readertest.CodeOf(err) != "" {
 		t.Errorf("a failing reader: %v", err)
 	}
 	huge := edfFile{records: "1", signals: []edfSignal{{samples: "99999999"}}}.bytes()
-	if _, _, err = formats.Survey("x.edf", bytes.NewReader(huge)); readertest.CodeOf(err) != decoders.CodeUnsupportedFormat {
+	if _, _, err = formats.Inspect("x.edf", bytes.NewReader(huge)); readertest.CodeOf(err) != decoders.CodeUnsupportedFormat {
 		t.Errorf("a record of 200 MB: %v", err)
 	}
 }

@@ -196,10 +196,10 @@ func openGzip(name string, r io.ReaderAt, size int64) (*recording.Recording, err
 
 // zipReader is the row of ZIP archives: one that comes in holds one recording. Several are opened by OpenZip.
 func zipReader() recording.Reader {
-	survey, open := recording.Held(Zip, readZip)
+	inspect, open := recording.Held(Zip, readZip)
 	return recording.Reader{
 		Formats: []recording.Format{Zip}, Ambiguous: []string{".zip"}, MediaTypes: []string{"application/zip"},
-		Sniff: recording.Prefix(Zip, "PK\x03\x04", "PK\x05\x06"), Survey: survey, Open: open,
+		Sniff: recording.Prefix(Zip, "PK\x03\x04", "PK\x05\x06"), Inspect: inspect, Open: open,
 		Refusal: "this is a ZIP archive of files; open its members",
 		Example: exampleZip,
 	}

@@ -118,7 +118,7 @@ func TestArchiveOfOneRecording(t *testing.T) {
 		{"a bomb", map[string]string{"x.txt": strings.Repeat("1\n", 4<<20)}, decoders.CodePayloadMalformed, "unpacks to more"},
 	} {
 		file := zipped(t, tt.files)
-		rec, plan, err := formats.Survey("x.zip", bytes.NewReader(file))
+		rec, plan, err := formats.Inspect("x.zip", bytes.NewReader(file))
 		if tt.code != "" {
 			if readertest.CodeOf(err) != tt.code || !strings.Contains(err.Error(), tt.word) {
 				t.Errorf("%s: %v", tt.name, err)

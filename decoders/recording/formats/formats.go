@@ -124,7 +124,7 @@ func Supported() []string {
 // Extensions returns the file name extensions of recordings. Files that only belong to one have others.
 func Extensions() []string {
 	return collect(func(r *recording.Reader) []string {
-		if r.Whole == nil && r.Survey == nil && r.Files == nil {
+		if r.Whole == nil && r.Inspect == nil && r.Files == nil {
 			return nil
 		}
 		return slices.Concat(r.Extensions, r.Ambiguous)

@@ -136,8 +136,8 @@ var Reader = recording.Reader{
 	Whole: func(src *recording.Source, _ io.ReaderAt, _ string) (*recording.Recording, error) {
 		return recording.Collect(open(src, src.Size()))
 	},
-	Survey: func(src *recording.Source, _ string, _ *recording.Plan) (*recording.Recording, error) {
-		return survey(src)
+	Inspect: func(src *recording.Source, _ string, _ *recording.Plan) (*recording.Recording, error) {
+		return inspect(src)
 	},
 	Open: func(src *recording.Source, plan recording.Plan) (*recording.Stream, error) {
 		return open(src, plan.Bytes)
@@ -231,8 +231,8 @@ func open(src *recording.Source, size int64) (*recording.Stream, error) {
 	return stream, nil
 }
 
-// survey is Survey for GDF.
-func survey(src *recording.Source) (*recording.Recording, error) {
+// inspect is Inspect for GDF.
+func inspect(src *recording.Source) (*recording.Recording, error) {
 	rec := &recording.Recording{Format: GDF1}
 	h, err := readHeader(src, recording.UnknownSize, rec)
 	if err != nil {

@@ -24,7 +24,7 @@ func Conform(t *testing.T, r recording.Reader) {
 		t.Fatalf("a row has no format or no way to be recognized: %+v", r)
 	}
 	t.Run(string(r.Formats[0]), func(t *testing.T) {
-		if r.Whole == nil && r.Survey == nil && r.Files == nil {
+		if r.Whole == nil && r.Inspect == nil && r.Files == nil {
 			if r.Refusal == "" || len(r.Names) > 0 {
 				t.Error("what is not read has a Refusal and is not listed as supported")
 			}
@@ -33,10 +33,10 @@ func Conform(t *testing.T, r recording.Reader) {
 		if len(r.Extensions)+len(r.Ambiguous) == 0 && r.Whole == nil {
 			t.Error("the row has no extension")
 		}
-		if (r.Survey == nil) != (r.Open == nil) {
-			t.Error("Survey and Open go together")
+		if (r.Inspect == nil) != (r.Open == nil) {
+			t.Error("Inspect and Open go together")
 		}
-		if r.Survey == nil {
+		if r.Inspect == nil {
 			return
 		}
 		if len(r.MediaTypes) == 0 {
@@ -71,7 +71,7 @@ func conform(t *testing.T, format recording.Format, name string, example []byte)
 	if got := formats.Sniff(name, example); got != format {
 		t.Errorf("the example of %s is taken for %s", format, got)
 	}
-	rec, _, err := formats.Survey(name, bytes.NewReader(example))
+	rec, _, err := formats.Inspect(name, bytes.NewReader(example))
 	if err != nil || len(rec.Channels) == 0 {
 		t.Fatalf("%s: %v", format, err)
 	}

@@ -158,10 +158,10 @@ func ReadBoth(t testing.TB, name string, file []byte) {
 	if _, err := formats.Open(name, bytes.NewReader(file), int64(len(file))); err != nil && CodeOf(err) == "" {
 		t.Fatalf("%s: error without code: %v", name, err)
 	}
-	rec, plan, err := formats.Survey(name, bytes.NewReader(file))
+	rec, plan, err := formats.Inspect(name, bytes.NewReader(file))
 	if err != nil {
 		if CodeOf(err) == "" {
-			t.Fatalf("%s: survey: error without code: %v", name, err)
+			t.Fatalf("%s: inspect: error without code: %v", name, err)
 		}
 		return
 	}
@@ -199,12 +199,12 @@ func (p pieces) Read(b []byte) (int, error) { return p.r.Read(b[:min(len(b), p.n
 // Streamed reads a file as a stream and puts its blocks together.
 func Streamed(t testing.TB, name string, file []byte, n int) (*recording.Recording, error) {
 	t.Helper()
-	rec, plan, err := formats.Survey(name, pieces{bytes.NewReader(file), n})
+	rec, plan, err := formats.Inspect(name, pieces{bytes.NewReader(file), n})
 	if err != nil {
 		return nil, err
 	}
 	if plan.Bytes != int64(len(file)) {
-		t.Fatalf("the survey saw %d bytes of %d", plan.Bytes, len(file))
+		t.Fatalf("the inspection saw %d bytes of %d", plan.Bytes, len(file))
 	}
 	if rec.Irregular || len(rec.Channels) > 0 && rec.Channels[0].Rate == 0 { // nothing tells the time of samples
 		return rec, nil
@@ -237,7 +237,7 @@ func Streamed(t testing.TB, name string, file []byte, n int) (*recording.Recordi
 		}
 	}
 	if !rec.StartTime.Equal(s.Recording().StartTime) && plan.Format != text.MuseCSV && plan.Format != text.MindMonitor {
-		t.Fatalf("the survey says that it began %v, the stream %v", rec.StartTime, s.Recording().StartTime)
+		t.Fatalf("the inspection says that it began %v, the stream %v", rec.StartTime, s.Recording().StartTime)
 	}
 	return rec, nil
 }
@@ -379,12 +379,12 @@ func near(got, want, size float64) bool {
 // cost.
 func Refused(t *testing.T, name string, file []byte, claimed string) {
 	t.Helper()
-	var whole, survey error
+	var whole, inspect error
 	Allocated(t, name, len(file), func() {
 		_, whole = formats.Open(name, bytes.NewReader(file), int64(len(file)))
-		_, _, survey = formats.Survey(name, bytes.NewReader(file))
+		_, _, inspect = formats.Inspect(name, bytes.NewReader(file))
 	})
-	for way, err := range map[string]error{"whole": whole, "stream": survey} {
+	for way, err := range map[string]error{"whole": whole, "stream": inspect} {
 		if CodeOf(err) != decoders.CodePayloadMalformed || !strings.Contains(err.Error(), claimed) {
 			t.Errorf("%s as a %s: %v", name, way, err)
 			continue

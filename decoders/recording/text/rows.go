@@ -1,7 +1,7 @@
 // Package text reads recordings that are text with a row a sample: the CSV of muse-lsl and of Mind Monitor, the text of OpenBCI, and tables of
 // numbers from anywhere, BrainFlow and EmotivPRO among them.
 //
-// A format gives its rows one after the other (rowReader); what is read of them, whole, surveyed or as a stream, and which samples were
+// A format gives its rows one after the other (rowReader); what is read of them, whole, inspected or as a stream, and which samples were
 // lost (package clock), is the same for all.
 package text
 
@@ -30,7 +30,7 @@ type row struct {
 }
 
 // rowReader reads the lines of a text format one after the other. There is one for each format, used for whole files,
-// surveys and streams alike.
+// inspects and streams alike.
 type rowReader interface {
 	// next reads the next line that says something, and returns io.EOF after the last.
 	next(*row) error
@@ -41,7 +41,7 @@ type rowReader interface {
 	finish(samples int) error
 }
 
-// readerOf is the row of a text format: what is read of it, whole, surveyed or streamed, follows from its rows.
+// readerOf is the row of a text format: what is read of it, whole, inspected or streamed, follows from its rows.
 func readerOf(format recording.Format, name string, sniff func(head []byte) recording.Format, open openRows, exampleName, example string) recording.Reader {
 	return recording.Reader{
 		Formats: []recording.Format{format}, Names: []string{name},
@@ -50,8 +50,8 @@ func readerOf(format recording.Format, name string, sniff func(head []byte) reco
 		Whole: func(src *recording.Source, _ io.ReaderAt, name string) (*recording.Recording, error) {
 			return readWhole(format, open, src, name)
 		},
-		Survey: func(src *recording.Source, name string, plan *recording.Plan) (*recording.Recording, error) {
-			return survey(format, open, src, name, plan)
+		Inspect: func(src *recording.Source, name string, plan *recording.Plan) (*recording.Recording, error) {
+			return inspect(format, open, src, name, plan)
 		},
 		Open: func(src *recording.Source, plan recording.Plan) (*recording.Stream, error) {
 			return stream(format, open, src, plan)
@@ -220,8 +220,8 @@ func setClock(r *recording.Recording, clk *clock.Rows) ([]recording.RowGap, erro
 	return c.Gaps, nil
 }
 
-// survey is Survey for the text formats.
-func survey(format recording.Format, open openRows, src *recording.Source, name string, plan *recording.Plan) (*recording.Recording, error) {
+// inspect is Inspect for the text formats.
+func inspect(format recording.Format, open openRows, src *recording.Source, name string, plan *recording.Plan) (*recording.Recording, error) {
 	rec := &recording.Recording{Format: format}
 	rows, err := open(newLineReader(src, format), rec, name)
 	if err != nil {
@@ -277,7 +277,7 @@ type rowStream struct {
 	n    int // samples so far
 }
 
-// stream reads a text format as a stream. What a survey has found out is known; the header is read again.
+// stream reads a text format as a stream. What an inspection has found out is known; the header is read again.
 func stream(format recording.Format, open openRows, src *recording.Source, plan recording.Plan) (*recording.Stream, error) {
 	rec := &recording.Recording{Format: format}
 	rows, err := open(newLineReader(src, format), rec, "")

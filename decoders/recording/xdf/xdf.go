@@ -93,11 +93,11 @@ func Read(r io.ReaderAt, size int64) (*recording.Recording, error) { return Read
 var Reader = recording.Reader{
 	Formats: []recording.Format{XDF}, Names: []string{"XDF"},
 	Extensions: []string{".xdf", ".xdfz"}, MediaTypes: []string{"application/xdf", "application/x-xdf"},
-	Sniff: recording.Prefix(XDF, "XDF:"), Whole: read, Survey: survey, Open: open,
+	Sniff: recording.Prefix(XDF, "XDF:"), Whole: read, Inspect: inspect, Open: open,
 	Example: func(recording.Format) (string, []byte) { return "example.xdf", example() },
 }
 
-var survey, open = recording.Held(XDF, read)
+var inspect, open = recording.Held(XDF, read)
 
 // example is a file of one stream of EEG and one of markers.
 func example() []byte {
