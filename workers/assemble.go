@@ -123,7 +123,7 @@ func (a *assembler) run(stream *recording.Stream, send func(store.ImportRound) e
 	return a.close(true)
 }
 
-// begin starts a contiguous stretch at a sample of the session.
+// begin starts a contiguous segment at a sample of the session.
 func (a *assembler) begin(at int64) {
 	for k := range a.rows {
 		a.rows[k] = a.rows[k][:0]
@@ -136,7 +136,7 @@ func (a *assembler) begin(at int64) {
 	a.window = max(a.window, first)
 }
 
-// jump ends the stretch and starts the next, where the file's clock says.
+// jump ends the segment and starts the next, where the file's clock says.
 func (a *assembler) jump() error {
 	at := a.taken + int64(math.Round(a.missing*a.ses.SampleRateHz))
 	if at <= a.end {
@@ -153,7 +153,7 @@ func (a *assembler) jump() error {
 	return nil
 }
 
-// mostPieces bounds the stretches of a session that come of one file: a hostile one has a gap after every sample.
+// mostPieces bounds the segments of a session that come of one file: a hostile one has a gap after every sample.
 const mostPieces = 1 << 16
 
 // add takes the samples of a block.
@@ -201,7 +201,7 @@ func (a *assembler) add(b *recording.Block) error {
 	return nil
 }
 
-// take adds the samples [from, to) of a block to the stretch, and cuts batches off it.
+// take adds the samples [from, to) of a block to the segment, and cuts batches off it.
 func (a *assembler) take(b *recording.Block, from, to int) error {
 	if from == to {
 		return nil
@@ -233,7 +233,7 @@ func (a *assembler) take(b *recording.Block, from, to int) error {
 	return nil
 }
 
-// flush makes a batch of what is left of the stretch.
+// flush makes a batch of what is left of the segment.
 func (a *assembler) flush() error {
 	if a.end == a.cut {
 		return nil
@@ -297,7 +297,7 @@ func (a *assembler) pack(from, to int64) (codec string, data []byte, size int) {
 	return codec, data, len(raw)
 }
 
-// windows computes the windows [first, end) that lie in the stretch, on all CPUs.
+// windows computes the windows [first, end) that lie in the segment, on all CPUs.
 func (a *assembler) windows(first, end int64) ([]models.FeatureWindow, error) {
 	if first >= end {
 		return nil, nil

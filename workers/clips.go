@@ -10,15 +10,15 @@ import (
 	"github.com/neurod/neurod/decoders/decode"
 	"github.com/neurod/neurod/decoders/epoch"
 	"github.com/neurod/neurod/decoders/motorimagery"
-	"github.com/neurod/neurod/internal/samples"
+	"github.com/neurod/neurod/internal/segment"
 	"github.com/neurod/neurod/internal/store"
 	"github.com/neurod/neurod/models"
 )
 
-// sessionClips are the clips of a stretch of a session and of what came before it, as it was when the request was accepted:
+// sessionClips are the clips of a segment of a session and of what came before it, as it was when the request was accepted:
 // every attempt finds the same.
 //
-// They are cut like the stretch: around the session's events where it is decoded around one, else one after another up to
+// They are cut like the segment: around the session's events where it is decoded around one, else one after another up to
 // its first sample.
 type sessionClips struct {
 	db      TrialStore
@@ -46,7 +46,7 @@ func (s sessionClips) Recentring(ctx context.Context, choice *catalog.Choice, in
 	})
 }
 
-// earlier returns the clips before the first one of the stretch, which begins at a sample of the session, oldest first and
+// earlier returns the clips before the first one of the segment, which begins at a sample of the session, oldest first and
 // with the channels given.
 func (s sessionClips) earlier(ctx context.Context, channels []string, first *decoders.Input, at int64, r *motorimagery.Recentring) ([]*decoders.Input, error) {
 	ses, err := s.db.Session(ctx, s.project, s.session)
@@ -63,7 +63,7 @@ func (s sessionClips) earlier(ctx context.Context, channels []string, first *dec
 	length := int64(first.Samples())
 	places := s.places(first, at, r)
 	places = places[max(0, len(places)-int(maxClipBytes/(8*length*int64(len(rows))))):]
-	c := cutter{db: s.db, ses: ses, stretch: samples.New(len(ses.Channels)), batches: s.place.Batches}
+	c := cutter{db: s.db, ses: ses, segment: segment.New(len(ses.Channels)), batches: s.place.Batches}
 	var out []*decoders.Input
 	for _, from := range places {
 		x, err := c.cut(ctx, from, length, rows)
@@ -77,7 +77,7 @@ func (s sessionClips) earlier(ctx context.Context, channels []string, first *dec
 	return out, nil
 }
 
-// places returns the first samples of the clips before the first one of the stretch, in order.
+// places returns the first samples of the clips before the first one of the segment, in order.
 func (s sessionClips) places(first *decoders.Input, at int64, r *motorimagery.Recentring) []int64 {
 	var out []int64
 	if len(first.Events) == 0 {

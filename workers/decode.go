@@ -13,7 +13,7 @@ import (
 // Decode returns the handler of decode jobs. What is wrong with a recording fails the job for good with the decoder's
 // code and numbers; its diagnostics are kept beside the error. Any other fault is passing.
 //
-// A stretch of a session is decoded with what the session's clips up to it tell of the person.
+// A segment of a session is decoded with what the session's clips up to it tell of the person.
 func Decode(found *Models, db TrialStore) Handler {
 	return func(ctx context.Context, task *Task) (Result, error) {
 		if task.Payload == nil {

@@ -169,7 +169,7 @@ func TestImportGoesOnAfterALostWorker(t *testing.T) {
 		}
 		want := readResult(t, s, plain)
 		if want.Session.State != models.SessionComplete || want.Session.SampleCount != 30_000 || len(want.Events) != 300 || len(want.Gaps) != 4 {
-			t.Fatalf("undisturbed: %+v, %d events, stretches %v", want.Session, len(want.Events), want.Gaps)
+			t.Fatalf("undisturbed: %+v, %d events, segments %v", want.Session, len(want.Events), want.Gaps)
 		}
 		// Windows of 2 s every second within [0, 61), [64, 203), [203.5, 204.5) and [304.5, 403.5): 60 + 138 + 0 + 97.
 		if len(want.Windows) != 295 {
@@ -251,7 +251,7 @@ func TestImportLeavesOutUnusableSamples(t *testing.T) {
 		got := readResult(t, s, ses)
 		want := []models.Segment{{Start: 0, End: 500}, {Start: 501, End: 900}, {Start: 910, End: 2000}}
 		if d := cmp.Diff(want, got.Gaps); d != "" {
-			t.Errorf("stretches (-want +got):\n%s", d)
+			t.Errorf("segments (-want +got):\n%s", d)
 		}
 		if got.Session.SampleCount != 1989 || got.Session.State != models.SessionComplete {
 			t.Errorf("%+v", got.Session)

@@ -12,7 +12,7 @@ import (
 	"github.com/neurod/neurod/decoders/catalog"
 	"github.com/neurod/neurod/decoders/decode"
 	"github.com/neurod/neurod/decoders/motorimagery"
-	"github.com/neurod/neurod/internal/samples"
+	"github.com/neurod/neurod/internal/segment"
 	"github.com/neurod/neurod/models"
 )
 
@@ -26,7 +26,7 @@ type due struct {
 // dueDecodes returns the decodes that the batches [seen, until) of a session made complete, in the order in which the batches
 // did so. Each decode of a session is due in one round alone, and what it is decoded with, the mean of the clips before it,
 // follows from the order in which batches were accepted: not from how rounds divide them, nor from who computes them.
-func dueDecodes(g models.Grid, spans []span, t *samples.Stretch, seen, until int) ([]due, error) {
+func dueDecodes(g models.Grid, spans []span, t *segment.Segment, seen, until int) ([]due, error) {
 	var out []due
 	err := complete(g, spans, t, func(k, at int64) error {
 		if last := t.Last(at, at+g.Samples()); last >= seen && last < until {

@@ -7,7 +7,7 @@ import (
 	"math"
 	"time"
 
-	"github.com/neurod/neurod/internal/samples"
+	"github.com/neurod/neurod/internal/segment"
 	"github.com/neurod/neurod/internal/store"
 	"github.com/neurod/neurod/models"
 )
@@ -37,7 +37,7 @@ const (
 // SessionWindows returns the handler of the jobs that write the feature windows and live decodes of sessions. notify is
 // called after each commit.
 //
-// A round takes batches that no job has looked at, loads the stretches around them that share a window with them,
+// A round takes batches that no job has looked at, loads the segments around them that share a window with them,
 // computes each window that is complete, and commits those that are not yet written; so the cost of a batch depends on its
 // own length and that of its neighbors, not on the session's. A window is complete when each of its samples is there: one
 // that reaches into a gap waits until late samples fill it. The rounds end when the commit finds nothing pending.
@@ -130,11 +130,11 @@ func (p *windowers) round(ctx context.Context, task *Task, db SessionStore, work
 	defer p.put(w)
 	windows := spansOf(grid, pending)
 	for _, r := range merge(append(rangesOf(grid, windows), rangesOf(decodes, wanted)...)) {
-		t := w.stretch
+		t := w.segment
 		if work.Around != nil && r.Start >= work.From && r.End <= work.To {
-			err = t.Lay(r.Start, r.End, work.Around)
+			err = t.Load(r.Start, r.End, work.Around)
 		} else {
-			err = lay(ctx, db, ses, t, r.Start, r.End, 0)
+			err = loadSegment(ctx, db, ses, t, r.Start, r.End, 0)
 		}
 		if err != nil {
 			return c, err
@@ -198,9 +198,9 @@ func (p *windowers) round(ctx context.Context, task *Task, db SessionStore, work
 	return c, nil
 }
 
-// lay moves a stretch to the samples [start, end) of a session and lays the batches with a lower number than before there; 0
+// loadSegment moves a segment to the samples [start, end) of a session and merges the batches with a lower number than before into it; 0
 // for all. Where the database can, one batch is in memory at a time: batches that overlap may be any number.
-func lay(ctx context.Context, db batchLister, ses models.Session, t *samples.Stretch, start, end int64, before int) error {
+func loadSegment(ctx context.Context, db batchLister, ses models.Session, t *segment.Segment, start, end int64, before int) error {
 	t.Reset(start, end)
 	add := func(b *models.SampleBatch) error {
 		if before > 0 && b.Seq >= before {

@@ -1,7 +1,7 @@
 package workers
 
 import (
-	"github.com/neurod/neurod/internal/samples"
+	"github.com/neurod/neurod/internal/segment"
 	"github.com/neurod/neurod/models"
 )
 
@@ -41,9 +41,9 @@ func merge(ranges []models.Segment) []models.Segment {
 	return out
 }
 
-// complete calls each with every window of the spans that lies in a stretch and has all its samples, and with its first
+// complete calls each with every window of the spans that lies in a segment and has all its samples, and with its first
 // sample.
-func complete(g models.Grid, spans []span, t *samples.Stretch, each func(k, at int64) error) error {
+func complete(g models.Grid, spans []span, t *segment.Segment, each func(k, at int64) error) error {
 	for _, s := range spans {
 		if at := g.Start(s.first); at < t.Start || at >= t.End {
 			continue

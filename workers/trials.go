@@ -17,7 +17,7 @@ import (
 	"github.com/neurod/neurod/decoders/epoch"
 	"github.com/neurod/neurod/decoders/quality"
 	"github.com/neurod/neurod/eeg"
-	"github.com/neurod/neurod/internal/samples"
+	"github.com/neurod/neurod/internal/segment"
 	"github.com/neurod/neurod/internal/store"
 	"github.com/neurod/neurod/models"
 )
@@ -32,8 +32,8 @@ type TrialStore interface {
 var _ TrialStore = (*store.Store)(nil)
 
 const (
-	// trialStretch is how many samples a channel are laid over each other at once; the trials in them are cut from it.
-	trialStretch = 8 << 10
+	// trialSegment is how many samples a channel are merged at once; the trials in them are cut from it.
+	trialSegment = 8 << 10
 	// maxTrialBytes limits the samples of all trials of a job together, as float64: it is what a training holds in memory.
 	maxTrialBytes = 512 << 20
 )
@@ -103,7 +103,7 @@ func gather(ctx context.Context, db TrialStore, q trialQuery) (*decoders.Dataset
 			return nil, report, err
 		}
 		report.Found += len(events)
-		c := cutter{db: db, ses: ses, stretch: samples.New(len(ses.Channels))}
+		c := cutter{db: db, ses: ses, segment: segment.New(len(ses.Channels))}
 		lead, length := int64(math.Round(q.before*ds.Rate)), int64(math.Round((q.before+q.after)*ds.Rate))
 		for _, e := range events {
 			if bytes += length * int64(len(rows)) * 8; bytes > q.maxBytes {
@@ -177,11 +177,11 @@ func (q trialQuery) labelled(ctx context.Context, db TrialStore, ses models.Sess
 	return out, nil
 }
 
-// cutter cuts trials from a session, whose samples it reads a stretch at a time, in order.
+// cutter cuts trials from a session, whose samples it reads a segment at a time, in order.
 type cutter struct {
 	db      TrialStore
 	ses     models.Session
-	stretch *samples.Stretch
+	segment *segment.Segment
 	batches int // only those with a lower number count; 0 for all
 }
 
@@ -190,21 +190,21 @@ func (c *cutter) cut(ctx context.Context, from, length int64, rows []int) (*mat.
 	if length <= 0 {
 		return nil, nil
 	}
-	if s := c.stretch; from < s.Start || from+length > s.End {
+	if s := c.segment; from < s.Start || from+length > s.End {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		if err := lay(ctx, c.db, c.ses, s, from, from+max(length, trialStretch), c.batches); err != nil {
+		if err := loadSegment(ctx, c.db, c.ses, s, from, from+max(length, trialSegment), c.batches); err != nil {
 			return nil, err
 		}
 	}
-	if !c.stretch.Complete(from, from+length) {
+	if !c.segment.Complete(from, from+length) {
 		return nil, nil
 	}
 	x := mat.NewDense(len(rows), int(length), nil)
-	at := from - c.stretch.Start
+	at := from - c.segment.Start
 	for i, r := range rows {
-		x.SetRow(i, c.stretch.Rows[r][at:at+length])
+		x.SetRow(i, c.segment.Rows[r][at:at+length])
 	}
 	return x, nil
 }

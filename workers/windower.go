@@ -16,7 +16,7 @@ import (
 	"github.com/neurod/neurod/decoders/decode"
 	"github.com/neurod/neurod/decoders/features"
 	"github.com/neurod/neurod/eeg"
-	"github.com/neurod/neurod/internal/samples"
+	"github.com/neurod/neurod/internal/segment"
 	"github.com/neurod/neurod/models"
 )
 
@@ -27,7 +27,7 @@ type windower struct {
 	extractor *features.Extractor
 	window    features.Window
 	x         *mat.Dense // channels × samples of a window
-	stretch   *samples.Stretch
+	segment   *segment.Segment
 	payload   []byte
 }
 
@@ -63,7 +63,7 @@ func (p *windowers) get(ses models.Session) (*windower, error) {
 		return nil, models.Errorf(models.InvalidRequestBody, "no windows can be computed for this session: %v", err)
 	}
 	return &windower{key: key, found: p.found, extractor: e, x: mat.NewDense(len(ses.Channels), e.Samples(), nil),
-		stretch: samples.New(len(ses.Channels))}, nil
+		segment: segment.New(len(ses.Channels))}, nil
 }
 
 func (p *windowers) put(w *windower) {
@@ -78,7 +78,7 @@ func (p *windowers) put(w *windower) {
 }
 
 // features returns the feature window that begins at a sample, as JSON, and whether it passed the gate.
-func (w *windower) features(t *samples.Stretch, at int64) (data string, passed bool, err error) {
+func (w *windower) features(t *segment.Segment, at int64) (data string, passed bool, err error) {
 	for ch, row := range t.Rows {
 		copy(w.x.RawRowView(ch), row[at-t.Start:])
 	}
@@ -91,7 +91,7 @@ func (w *windower) features(t *samples.Stretch, at int64) (data string, passed b
 
 // decode returns what the samples [from, to) decode to, as JSON. What cannot be decoded is an answer too: readers learn
 // why from its error. clips are the session's so far.
-func (w *windower) decode(ctx context.Context, ses models.Session, t *samples.Stretch, from, to int64, clips decode.Clips) (string, error) {
+func (w *windower) decode(ctx context.Context, ses models.Session, t *segment.Segment, from, to int64, clips decode.Clips) (string, error) {
 	w.payload = w.payload[:0]
 	for i := from - t.Start; i < to-t.Start; i++ {
 		for _, row := range t.Rows {

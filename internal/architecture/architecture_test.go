@@ -87,16 +87,16 @@ var folders = map[string][]string{
 	"internal/limit":   nil,
 	"internal/nearest": nil,
 
-	"internal/samples":    {"models"},
+	"internal/segment":    {"models"},
 	"internal/strictjson": {"internal/nearest", "models"},
 	"internal/config":     {"internal/auth", "internal/limit", "internal/store", "models"},
 
 	// The core.
 	"internal/store":   {"eeg", "internal/durable", "migrations", "models"},
 	"jobs":             {"eeg", "internal/store", "models"},
-	"internal/service": {"eeg", "internal/auth", "internal/guarded", "internal/limit", "internal/nearest", "internal/samples", "internal/store", "jobs", "models"},
+	"internal/service": {"eeg", "internal/auth", "internal/guarded", "internal/limit", "internal/nearest", "internal/segment", "internal/store", "jobs", "models"},
 
-	"workers": {"decoders", "eeg", "internal/compute", "internal/guarded", "internal/lab", "internal/samples", "internal/service",
+	"workers": {"decoders", "eeg", "internal/compute", "internal/guarded", "internal/lab", "internal/segment", "internal/service",
 		"internal/store", "jobs", "models"},
 
 	// Ways in.

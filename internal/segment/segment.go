@@ -2,7 +2,7 @@
 //
 // Invariant: where batches overlap, the one that was accepted first keeps its samples, in whatever order they are laid.
 // Whoever reads the samples of a session reads them here, so that windows and exports are of the same samples.
-package samples
+package segment
 
 import (
 	"encoding/binary"
@@ -17,8 +17,8 @@ import (
 // none owns the samples that are not there: every batch comes before it.
 const none = math.MaxInt
 
-// Stretch holds the samples [Start, End) of a session, and which of them are there. It may be used again by Reset.
-type Stretch struct {
+// Segment holds the samples [Start, End) of a session, and which of them are there. It may be used again by Reset.
+type Segment struct {
 	Start, End int64
 	Rows       [][]float64 // channels × samples, µV; 0 where a sample is not there
 
@@ -26,17 +26,11 @@ type Stretch struct {
 	missing []int // missing[i] is how many of the first i samples are not there; empty until it is asked for
 }
 
-// New returns an empty stretch of a session with so many channels.
-func New(channels int) *Stretch { return &Stretch{Rows: make([][]float64, channels)} }
+// New returns an empty segment for a session with so many channels.
+func New(channels int) *Segment { return &Segment{Rows: make([][]float64, channels)} }
 
-// Lay returns the samples [start, end) of the batches.
-func Lay(channels int, start, end int64, batches []models.SampleBatch) (*Stretch, error) {
-	s := New(channels)
-	return s, s.Lay(start, end, batches)
-}
-
-// Lay moves the stretch to the samples [start, end) and lays the batches there.
-func (s *Stretch) Lay(start, end int64, batches []models.SampleBatch) error {
+// Load moves the segment to the samples [start, end) and adds the batches.
+func (s *Segment) Load(start, end int64, batches []models.SampleBatch) error {
 	s.Reset(start, end)
 	for i := range batches {
 		if err := s.Add(&batches[i]); err != nil {
@@ -46,8 +40,8 @@ func (s *Stretch) Lay(start, end int64, batches []models.SampleBatch) error {
 	return nil
 }
 
-// Reset empties the stretch and moves it to the samples [start, end).
-func (s *Stretch) Reset(start, end int64) {
+// Reset empties the segment and moves it to the samples [start, end).
+func (s *Segment) Reset(start, end int64) {
 	n := int(max(0, end-start))
 	s.Start, s.End, s.missing = start, start+int64(n), s.missing[:0]
 	for ch, row := range s.Rows {
@@ -66,16 +60,16 @@ func (s *Stretch) Reset(start, end int64) {
 	}
 }
 
-// Add lays a batch, whose samples are unpacked. Those outside the stretch are left out. Error: a batch whose data have
+// Add merges a batch, whose samples are unpacked. Those outside the segment are left out. Error: a batch whose data have
 // another length than its samples.
-func (s *Stretch) Add(b *models.SampleBatch) error {
+func (s *Segment) Add(b *models.SampleBatch) error {
 	channels := len(s.Rows)
 	if want := int(b.EndSample-b.StartSample) * channels * 4; len(b.Data) != want {
-		return fmt.Errorf("samples: batch %d of session %s holds %d bytes, not %d", b.Seq, b.SessionID, len(b.Data), want)
+		return fmt.Errorf("segment: batch %d of session %s holds %d bytes, not %d", b.Seq, b.SessionID, len(b.Data), want)
 	}
 	s.missing = s.missing[:0]
 	from, to := int(max(b.StartSample, s.Start)-s.Start), int(min(b.EndSample, s.End)-s.Start)
-	shift := int(s.Start - b.StartSample) // from an index of the stretch to one of the batch
+	shift := int(s.Start - b.StartSample) // from an index of the segment to one of the batch
 	for at := from; at < to; {
 		if s.owner[at] <= b.Seq {
 			at++
@@ -96,8 +90,8 @@ func (s *Stretch) Add(b *models.SampleBatch) error {
 	return nil
 }
 
-// Complete reports whether every sample of [from, to), which lies in the stretch, is there.
-func (s *Stretch) Complete(from, to int64) bool {
+// Complete reports whether every sample of [from, to), which lies in the segment, is there.
+func (s *Segment) Complete(from, to int64) bool {
 	if len(s.missing) == 0 {
 		s.missing = append(s.missing, 0)
 		for i, o := range s.owner {
@@ -111,11 +105,11 @@ func (s *Stretch) Complete(from, to int64) bool {
 	return s.missing[to-s.Start] == s.missing[from-s.Start]
 }
 
-// Last returns the highest number of the batches that the samples [from, to), which lie in the stretch and are there, are of.
-func (s *Stretch) Last(from, to int64) int { return slices.Max(s.owner[from-s.Start : to-s.Start]) }
+// Last returns the highest number of the batches that the samples [from, to), which lie in the segment and are there, are of.
+func (s *Segment) Last(from, to int64) int { return slices.Max(s.owner[from-s.Start : to-s.Start]) }
 
 // Runs gives the ranges [from, to) of samples that are there, in order and as long as can be.
-func (s *Stretch) Runs() iter.Seq2[int64, int64] {
+func (s *Segment) Runs() iter.Seq2[int64, int64] {
 	return func(yield func(from, to int64) bool) {
 		for at := 0; at < len(s.owner); {
 			if s.owner[at] == none {

@@ -1,4 +1,4 @@
-package samples_test
+package segment_test
 
 import (
 	"encoding/binary"
@@ -7,7 +7,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"github.com/neurod/neurod/internal/samples"
+	"github.com/neurod/neurod/internal/segment"
 	"github.com/neurod/neurod/models"
 )
 
@@ -26,7 +26,7 @@ func value(seq int, sample int64, ch int) float32 {
 	return float32(seq*1000+ch*100) + float32(sample)/64
 }
 
-// TestTheFirstKeepsItsSamples compares with a map that is filled in the order of acceptance, whatever order they are laid in.
+// TestTheFirstKeepsItsSamples compares with a map that is filled in the order of acceptance, whatever order they are added in.
 func TestTheFirstKeepsItsSamples(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -46,7 +46,7 @@ func TestTheFirstKeepsItsSamples(t *testing.T) {
 		batches = rapid.Permutation(batches).Draw(t, "order")
 		start := rapid.Int64Range(-50, 60).Draw(t, "from")
 		end := start + rapid.Int64Range(0, 60).Draw(t, "length")
-		s := samples.New(channels)
+		s := segment.New(channels)
 		s.Reset(-1000, -900) // it has been used before
 		s.Reset(start, end)
 		for i := range batches {
@@ -96,8 +96,8 @@ func TestABatchMustHoldItsSamples(t *testing.T) {
 	t.Parallel()
 	b := batchOf(0, 0, 5, 2)
 	b.Data = b.Data[:len(b.Data)-4]
-	if _, err := samples.Lay(2, 0, 5, []models.SampleBatch{b}); err == nil {
-		t.Error("a batch that lacks a value was laid")
+	if err := segment.New(2).Load(0, 5, []models.SampleBatch{b}); err == nil {
+		t.Error("a batch that lacks a value was loaded")
 	}
 }
 
@@ -107,7 +107,7 @@ func BenchmarkAdd(b *testing.B) {
 	for i := range 60 {
 		batches = append(batches, batchOf(i, int64(i)*250, int64(i+1)*250, 8))
 	}
-	s := samples.New(8)
+	s := segment.New(8)
 	b.SetBytes(60 * 250 * 8 * 4)
 	b.ReportAllocs()
 	for b.Loop() {

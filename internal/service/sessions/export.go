@@ -9,7 +9,7 @@ import (
 	"math"
 	"time"
 
-	"github.com/neurod/neurod/internal/samples"
+	"github.com/neurod/neurod/internal/segment"
 	"github.com/neurod/neurod/internal/service"
 	"github.com/neurod/neurod/internal/store"
 	"github.com/neurod/neurod/models"
@@ -24,7 +24,7 @@ const (
 	FormatBDF SignalFormat = "bdf" // BDF+, 24 bits
 )
 
-// SignalFile is a file that is written without holding its samples: they come twice, in stretches that are in order and
+// SignalFile is a file that is written without holding its samples: they come twice, in segments that are in order and
 // do not overlap, first to be measured, then to be written. Samples are channels × samples in µV, valid during the call.
 type SignalFile interface {
 	Measure(start int64, rows [][]float64) error
@@ -189,9 +189,9 @@ func (e *Export) Batches(ctx context.Context, each func(RawBatch) error) error {
 	return nil
 }
 
-// stretches gives the samples of the session, stretch by stretch, in order: where batches overlap, those of the one that was
+// segments gives the samples of the session, segment by segment, in order: where batches overlap, those of the one that was
 // accepted first. The rows are valid until the next.
-func (e *Export) stretches(ctx context.Context, fault *error) iter.Seq2[int64, [][]float64] {
+func (e *Export) segments(ctx context.Context, fault *error) iter.Seq2[int64, [][]float64] {
 	return func(yield func(int64, [][]float64) bool) {
 		*fault = e.walk(ctx, yield)
 	}
@@ -203,7 +203,7 @@ func (e *Export) walk(ctx context.Context, yield func(int64, [][]float64) bool) 
 	values := int64(exportBytes / 8 / channels)
 	// A long batch is read as often as ranges touch it.
 	step := max(values, min(batches.Longest, 8*values), 1)
-	part := samples.New(channels)
+	part := segment.New(channels)
 	rows := make([][]float64, channels)
 	at, adjoins := int64(math.MinInt64), false
 	for {
@@ -254,7 +254,7 @@ func (e *Export) Signals(ctx context.Context, f SignalFormat) (*Signals, error) 
 	}
 	var fault error
 	first, any := int64(0), false
-	for start, rows := range e.stretches(ctx, &fault) {
+	for start, rows := range e.segments(ctx, &fault) {
 		if !any {
 			first, any = start, true
 		}
@@ -288,7 +288,7 @@ func (s *Signals) Write(ctx context.Context, w io.Writer) error {
 		return err
 	}
 	var fault error
-	for start, rows := range s.export.stretches(ctx, &fault) {
+	for start, rows := range s.export.segments(ctx, &fault) {
 		if err := s.file.Write(start, rows); err != nil {
 			return err
 		}

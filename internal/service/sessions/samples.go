@@ -8,14 +8,14 @@ import (
 	"slices"
 
 	"github.com/neurod/neurod/eeg"
-	"github.com/neurod/neurod/internal/samples"
+	"github.com/neurod/neurod/internal/segment"
 	"github.com/neurod/neurod/internal/service"
 	"github.com/neurod/neurod/internal/service/validate"
 	"github.com/neurod/neurod/internal/store"
 	"github.com/neurod/neurod/models"
 )
 
-// samplesChunk is how many samples a channel are laid over each other at once.
+// samplesChunk is how many samples a channel are merged at once.
 const samplesChunk = 16 << 10
 
 // Samples returns the samples of a session of the project from startMS to before endMS; nil is the beginning of the last
@@ -45,7 +45,7 @@ func (s *Service) Samples(ctx context.Context, projectID, sessionID string, star
 		return models.SessionSamples{}, validate.TooLarge(int(n))
 	}
 	out := models.SessionSamples{SessionID: ses.ID, Channels: ses.Channels, Rate: ses.SampleRateHz}
-	t := samples.New(channels)
+	t := segment.New(channels)
 	batches := store.BatchRange{ProjectID: projectID, SessionID: ses.ID, Before: ses.BatchCount, Longest: ses.LongestBatch}
 	for at := from; at < to; at += samplesChunk {
 		end := min(at+samplesChunk, to)
