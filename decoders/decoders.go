@@ -26,7 +26,7 @@ import (
 	"github.com/neurod/neurod/eeg"
 )
 
-// Signal is a stretch of multichannel EEG.
+// Signal is a segment of multichannel EEG.
 type Signal struct {
 	Data     *mat.Dense // channels × samples, µV
 	Channels []string   // one name a row, 10-20 names where the montage is known
@@ -101,7 +101,7 @@ type Result struct {
 	Flags []string
 	// Reason says in a sentence why there is no answer; only where the decoder itself found none and the first class is "undetermined".
 	Reason string
-	// From and To in s are the stretch of the signal that the answer rests on; both 0 for all of it.
+	// From and To in s are the segment of the signal that the answer rests on; both 0 for all of it.
 	From, To float64
 	// Evidence holds the numbers behind the answer: scores, correlations, counts. JSON-encodable and finite.
 	Evidence map[string]any
@@ -155,9 +155,9 @@ type Decoder interface {
 	Decode(ctx context.Context, in *Input) (*Result, error)
 }
 
-// Windowed is a decoder that reads a stretch of fixed length around an event.
+// Windowed is a decoder that reads a segment of fixed length around an event.
 type Windowed interface {
-	// Window returns where the stretch begins and ends, in s after the event, and how much signal on both sides of it is filtered
+	// Window returns where the segment begins and ends, in s after the event, and how much signal on both sides of it is filtered
 	// along where it is there.
 	Window() (start, end, along float64)
 }
@@ -207,7 +207,7 @@ func Errorf(code string, details map[string]any, format string, args ...any) *Er
 	return &Error{Code: code, Message: fmt.Sprintf(format, args...), Details: details}
 }
 
-// Trial is one labelled stretch for training: the raw signal around a cue.
+// Trial is one labelled segment for training: the raw signal around a cue.
 type Trial struct {
 	Data  *mat.Dense // channels × samples, µV, unfiltered
 	Label int        // index into Dataset.Classes

@@ -49,7 +49,7 @@ type Quality struct {
 	Overall    float64            `json:"overall"`     // 0..1
 	Confidence float64            `json:"confidence"`  // 0..1
 	PerChannel ByChannel[float64] `json:"per_channel"` // 0..1
-	// BadChannels hold no EEG in the stretch that was decoded; the answer does not rest on them.
+	// BadChannels hold no EEG in the segment that was decoded; the answer does not rest on them.
 	BadChannels []BadChannel   `json:"bad_channels"`
 	Windows     int            `json:"windows"`
 	Passed      int            `json:"passed"` // windows that passed the gate

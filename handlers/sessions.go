@@ -148,7 +148,7 @@ func (a *API) getSession(c *gin.Context) {
 	c.PureJSON(http.StatusOK, out)
 }
 
-// gapFields is a stretch of time that was not recorded.
+// gapFields is a span of time that was not recorded.
 type gapFields struct {
 	StartMS int64 `json:"start_ms"`
 	EndMS   int64 `json:"end_ms"`
@@ -339,7 +339,7 @@ func respondEnded(s models.Session) models.Answer {
 	return keep(status, append(b, '\n'))
 }
 
-// appendTimed writes what was computed from a stretch of a session: its id and times, the members of its JSON object,
+// appendTimed writes what was computed from a segment of a session: its id and times, the members of its JSON object,
 // and its place.
 func appendTimed(b []byte, id, sessionID string, startMS, endMS int64, data string, created time.Time, index int64, seq int) []byte {
 	b = append(b, `{"id":"`...)

@@ -5,7 +5,7 @@ import "github.com/neurod/neurod/eeg"
 // Room asks for memory for so many bytes, which are given back when the call is over. Errors: Unavailable.
 type Room func(bytes int64) error
 
-// SessionSamples is a stretch of a session.
+// SessionSamples is a segment of a session.
 type SessionSamples struct {
 	SessionID string
 	Data      []byte // float32 little-endian, sample-major, µV

@@ -109,7 +109,7 @@ type Session struct {
 	WindowCount  int   // windows written
 	LastSeq      int   // number of the last window or decode that was written: where a reader of the live stream is when it has all
 
-	TailStart *int64 // the last contiguous stretch of samples; nil until the first batch
+	TailStart *int64 // the last contiguous segment of samples; nil until the first batch
 	TailEnd   *int64
 
 	Decode      *LiveDecode // how the session is decoded as it runs, nil for not at all; stored as JSON text
@@ -178,7 +178,7 @@ func (s Session) EndsBy(now time.Time) time.Time {
 // Pending returns how many batches wait for the job that writes the windows.
 func (s Session) Pending() int { return s.BatchCount - s.SeenCount }
 
-// Tail returns the last contiguous stretch of samples, and false before the first batch.
+// Tail returns the last contiguous segment of samples, and false before the first batch.
 func (s Session) Tail() (Segment, bool) {
 	if s.TailStart == nil || s.TailEnd == nil {
 		return Segment{}, false
@@ -267,7 +267,7 @@ func (g Grid) Over(start, end int64) (first, last int64) {
 	return first, last
 }
 
-// Completes reports whether some window that overlaps the samples [start, end) has all its samples in a stretch.
+// Completes reports whether some window that overlaps the samples [start, end) has all its samples in a segment.
 func (g Grid) Completes(start, end int64, t Segment) bool {
 	first, last := g.Over(start, end)
 	for k := first; k <= last; k++ {
@@ -278,7 +278,7 @@ func (g Grid) Completes(start, end int64, t Segment) bool {
 	return false
 }
 
-// Completes reports whether samples [start, end), which lie in a stretch, may make a window or a live decode complete.
+// Completes reports whether samples [start, end), which lie in a segment, may make a window or a live decode complete.
 func (s Session) Completes(start, end int64, t Segment) bool {
 	if s.WindowGrid().Completes(start, end, t) {
 		return true
@@ -326,7 +326,7 @@ func (s Session) SeamSamples(samples int64) int64 {
 	return max(1, int64(math.Ceil(s.SampleRateHz/1000)), jitter)
 }
 
-// SampleBatch is a stretch of samples of a session as it came in: float32 little-endian, sample-major, µV, compressed.
+// SampleBatch is a segment of samples of a session as it came in: float32 little-endian, sample-major, µV, compressed.
 // Where batches overlap, the one that was accepted first keeps the sample.
 type SampleBatch struct {
 	SessionID   string
@@ -344,7 +344,7 @@ type SampleBatch struct {
 	CreatedAt   time.Time
 }
 
-// FeatureWindow is what was computed from one stretch of contiguous samples. A session has each index at most once.
+// FeatureWindow is what was computed from one segment of contiguous samples. A session has each index at most once.
 type FeatureWindow struct {
 	SessionID   string
 	WindowIndex int64 // position on the session's grid; negative before the origin

@@ -54,10 +54,10 @@ func TestCompletes(t *testing.T) {
 		if rapid.Bool().Draw(t, "live") {
 			s.Decode = &models.LiveDecode{WindowMS: rapid.IntRange(500, 4000).Draw(t, "window"), HopMS: rapid.IntRange(100, 4000).Draw(t, "decode hop")}
 		}
-		stretch := models.Segment{Start: rapid.Int64Range(-2000, 2000).Draw(t, "start")}
-		stretch.End = stretch.Start + rapid.Int64Range(1, 3000).Draw(t, "length")
-		start := rapid.Int64Range(stretch.Start, stretch.End-1).Draw(t, "from")
-		end := rapid.Int64Range(start+1, stretch.End).Draw(t, "to")
+		segment := models.Segment{Start: rapid.Int64Range(-2000, 2000).Draw(t, "start")}
+		segment.End = segment.Start + rapid.Int64Range(1, 3000).Draw(t, "length")
+		start := rapid.Int64Range(segment.Start, segment.End-1).Draw(t, "from")
+		end := rapid.Int64Range(start+1, segment.End).Draw(t, "to")
 		grids := []models.Grid{s.WindowGrid()}
 		if g, ok := s.DecodeGrid(); ok {
 			grids = append(grids, g)
@@ -67,16 +67,16 @@ func TestCompletes(t *testing.T) {
 			for k := int64(-200); k < 400; k++ {
 				from := g.Start(k)
 				to := from + g.Samples()
-				want = want || from >= stretch.Start && to <= stretch.End && from < end && to > start
+				want = want || from >= segment.Start && to <= segment.End && from < end && to > start
 			}
 		}
-		if got := s.Completes(start, end, stretch); got != want {
+		if got := s.Completes(start, end, segment); got != want {
 			t.Fatalf("%v, want %v", got, want)
 		}
 	})
 }
 
-// TestGridOver compares the windows over a stretch with those found by looking at each.
+// TestGridOver compares the windows over a segment with those found by looking at each.
 func TestGridOver(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {

@@ -13,7 +13,7 @@ type TrainingSession struct {
 	EndMS     *int64 `json:"end_ms,omitempty"`   // and before here; left out: to the last
 }
 
-// TrialWindow is the stretch of signal around an event that is a trial, in s from the event.
+// TrialWindow is the segment of signal around an event that is a trial, in s from the event.
 type TrialWindow struct {
 	FromS float64 `json:"from_s"` // at most 0
 	ToS   float64 `json:"to_s"`   // above 0

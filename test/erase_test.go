@@ -106,7 +106,7 @@ func TestErasureLeavesNothing(t *testing.T) {
 		}
 		s.ingest(t, decoded, batch(y, 0, 2*256))
 		s.ingest(t, decoded, batch(y, 2*256, 4*256))
-		s.ingest(t, decoded, batch(y, 5*256, 6*256)) // after a gap: two stretches
+		s.ingest(t, decoded, batch(y, 5*256, 6*256)) // after a gap: two segments
 		liveWindows := len(s.windows(t, decoded, ""))
 		note("session", decoded)
 

@@ -67,8 +67,8 @@ func (s *server) allWindows(t testing.TB, id string) []object {
 	}
 }
 
-// stretchesOf returns the stretches [from, to) of a signal on the session's grid, by the gaps of its recording.
-func stretchesOf(rec *recording.Recording, sig decoders.Signal) [][2]int {
+// segmentsOf returns the segments [from, to) of a signal on the session's grid, by the gaps of its recording.
+func segmentsOf(rec *recording.Recording, sig decoders.Signal) [][2]int {
 	var out [][2]int
 	from, missing := 0, 0.0
 	shift := 0
@@ -87,10 +87,10 @@ func stretchesOf(rec *recording.Recording, sig decoders.Signal) [][2]int {
 	return append(out, [2]int{from + shift, sig.Samples() + shift})
 }
 
-// dueWindows counts the windows of 2 s, every 2 s, that lie in stretches.
-func dueWindows(stretches [][2]int, rate float64) int {
+// dueWindows counts the windows of 2 s, every 2 s, that lie in segments.
+func dueWindows(segments [][2]int, rate float64) int {
 	n, count := int(math.Round(2*rate)), 0
-	for _, s := range stretches {
+	for _, s := range segments {
 		for k := int(float64(s[0]) / (2 * rate)); ; k++ {
 			at := int(math.Round(float64(k) * 2 * rate))
 			if at+n > s[1] {
@@ -129,9 +129,9 @@ func (s *server) checkImport(t *testing.T, name string, file []byte, rate float6
 	session, job := s.imported(t, file, query.Encode())
 	id := session["session_id"].(string)
 	got := s.allWindows(t, id)
-	stretches := stretchesOf(rec, sig)
-	if want := dueWindows(stretches, sig.Rate); len(got) != want {
-		t.Errorf("%s: %d windows of %d samples at %g Hz in %d stretches, want %d", name, len(got), sig.Samples(), sig.Rate, len(stretches), want)
+	segments := segmentsOf(rec, sig)
+	if want := dueWindows(segments, sig.Rate); len(got) != want {
+		t.Errorf("%s: %d windows of %d samples at %g Hz in %d segments, want %d", name, len(got), sig.Samples(), sig.Rate, len(segments), want)
 	}
 	status := s.json(t, 200, "GET", "/v1/sessions/"+id+"/status", s.key, nil)
 	if status["processing_state"] != "COMPLETE" || status["sample_count"] != float64(sig.Samples()) || status["import"].(object)["share_done"] != 1. {
@@ -140,12 +140,12 @@ func (s *server) checkImport(t *testing.T, name string, file []byte, rate float6
 	if n := job["output"].(object)["events"]; n != float64(len(rec.Events)) {
 		t.Errorf("%s: %v events, Open reads %d", name, n, len(rec.Events))
 	}
-	s.checkFirst(t, name, sig, stretches, got)
+	s.checkFirst(t, name, sig, segments, got)
 	return len(got)
 }
 
 // checkFirst holds the first and the last window to the decoders.
-func (s *server) checkFirst(t *testing.T, name string, sig decoders.Signal, stretches [][2]int, got []object) {
+func (s *server) checkFirst(t *testing.T, name string, sig decoders.Signal, segments [][2]int, got []object) {
 	t.Helper()
 	if len(got) == 0 {
 		return
@@ -158,7 +158,7 @@ func (s *server) checkFirst(t *testing.T, name string, sig decoders.Signal, stre
 	for _, w := range []object{got[0], got[len(got)-1]} {
 		at := int(math.Round(w["index"].(float64) * 2 * sig.Rate))
 		column := 0
-		for _, st := range stretches {
+		for _, st := range segments {
 			if at >= st[0] && at < st[1] {
 				column += at - st[0]
 				break

@@ -168,7 +168,7 @@ func TestLiveDecodingSaysWhyNot(t *testing.T) {
 	}
 }
 
-// TestDecodeOfASession decodes stretches of a session instead of a recording in the request.
+// TestDecodeOfASession decodes segments of a session instead of a recording in the request.
 func TestDecodeOfASession(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, s *server) {
@@ -190,8 +190,8 @@ func TestDecodeOfASession(t *testing.T) {
 			label  int
 		}{
 			"a range":                {object{"start_ms": documentStart, "end_ms": documentStart + 4000}, 0},
-			"the last stretch":       {object{}, 2},
-			"the last stretch's end": {object{"start_ms": documentStart + 8000}, 2},
+			"the last segment":       {object{}, 2},
+			"the last segment's end": {object{"start_ms": documentStart + 8000}, 2},
 		} {
 			job := s.await(t, s.json(t, 202, "POST", "/api/v1/neuro/decode", s.key, body(c.range_))["id"].(string))
 			if job["status"] != "completed" || job["output"].(object)["decoded_intent"] != f.session.Labels[c.label] {
@@ -249,7 +249,7 @@ func TestDecodeOfASession(t *testing.T) {
 	})
 }
 
-// TestEventsOfASessionAreDecoded sends flashes while they happen and decodes the stretch with them. The flashes are as far apart, and marked
+// TestEventsOfASessionAreDecoded sends flashes while they happen and decodes the segment with them. The flashes are as far apart, and marked
 // as long before the response, as those were that the built-in model learned from.
 func TestEventsOfASessionAreDecoded(t *testing.T) {
 	t.Parallel()

@@ -13,7 +13,7 @@ import (
 	"github.com/neurod/neurod/decoders/synthetic"
 )
 
-// input returns the fields of a request for a stretch of a signal, in s.
+// input returns the fields of a request for a segment of a signal, in s.
 func input(sig decoders.Signal, from, to float64, paradigm string) object {
 	first, last := int(from*sig.Rate), int(to*sig.Rate)
 	rows := make([][]float64, len(sig.Channels))

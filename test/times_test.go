@@ -49,7 +49,7 @@ func TestBatchesThatOverlapAreTold(t *testing.T) {
 				t.Errorf("status %v", got)
 			}
 		})
-		t.Run("a part, and the tail as well as a stretch before it", func(t *testing.T) {
+		t.Run("a part, and the tail as well as a segment before it", func(t *testing.T) {
 			id := s.session(t, recordedBody)
 			for _, p := range []struct{ from, to, overlap int }{{0, 512, 0}, {1024, 1536, 0}, {400, 1100, 112 + 76}, {1280, 1536, 256}, {0, 256, 256}, {1536, 1600, 0}} {
 				got := s.ingest(t, id, batch(x, p.from, p.to))

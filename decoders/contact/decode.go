@@ -25,10 +25,10 @@ const (
 	// at a time, with 2 an electrode that decides (C3, C4) leaves 1 to 3 of 100 clips with an answer, one beside the motor cortex 67 to 90, and
 	// the answers are right as often as those of clean clips, or more often.
 	leastMargin = 2.0
-	// beside in s is looked at on both sides of the stretch that an answer rests on, as decoders filter along there: two seconds alone tell little of
+	// beside in s is looked at on both sides of the segment that an answer rests on, as decoders filter along there: two seconds alone tell little of
 	// what channels share.
 	beside = 1.0
-	// margin in s around the stretch that an answer rests on: decoders filter along there.
+	// margin in s around the segment that an answer rests on: decoders filter along there.
 	margin = 2.5
 	// mostCompared is how many channels are compared with each other: a decoder's own, and others of the recording to fill up.
 	mostCompared = 64
@@ -68,7 +68,7 @@ func Of(r *decoders.Result) *Report {
 	return &report
 }
 
-// Decode is d.Decode with the bad channels of the clip kept out of the answer; see the package comment. The clip is the stretch of the
+// Decode is d.Decode with the bad channels of the clip kept out of the answer; see the package comment. The clip is the segment of the
 // signal that the answer rests on. Where a channel is bad, [Of] says what became of it. Errors are those of d.Decode; that there is no EEG in a
 // channel is one only where none holds any.
 func Decode(ctx context.Context, d decoders.Decoder, in *decoders.Input) (*decoders.Result, error) {
@@ -153,7 +153,7 @@ func refused(err error) bool {
 	return errors.As(err, &fault) && fault.Code == decoders.CodeInvalidSignal
 }
 
-// clip is a stretch of a signal as a decoder reads it: the decoder's channels first, then others of the recording.
+// clip is a segment of a signal as a decoder reads it: the decoder's channels first, then others of the recording.
 type clip struct {
 	d        decoders.Decoder
 	in       *decoders.Input
@@ -202,7 +202,7 @@ func newClip(d decoders.Decoder, in *decoders.Input, res *decoders.Result) (*cli
 	return c, c.to > c.from
 }
 
-// assess judges the rows over the stretch.
+// assess judges the rows over the segment.
 func (c *clip) assess() Report {
 	names := make([]string, len(c.rows))
 	for i, r := range c.rows {
@@ -222,7 +222,7 @@ func (c *clip) assess() Report {
 	return report
 }
 
-// part returns the rows over the stretch, to be read only.
+// part returns the rows over the segment, to be read only.
 func (c *clip) part() *mat.Dense {
 	inOrder := true
 	for i, r := range c.rows {

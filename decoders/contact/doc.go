@@ -8,7 +8,7 @@
 //	               └─ a decoder of a fixed montage ── draws of what they may have held ─► Decode × draws, mean, tempered
 //	                                                                          └─ the draws disagree ─► undetermined
 //
-// Channels are judged in the stretch of the recording that the answer rests on, with a second on both sides.
+// Channels are judged in the segment of the recording that the answer rests on, with a second on both sides.
 //
 // # What a lost channel may have held
 //

@@ -34,7 +34,7 @@ type Query struct {
 	Each bool
 }
 
-// Trial is a stretch of a recording that asks for one answer.
+// Trial is a segment of a recording that asks for one answer.
 type Trial struct {
 	Event eeg.Event // that it begins with
 	Index int       // of Event in the recording

@@ -19,8 +19,8 @@ import (
 func answerOf(ctx context.Context, q *question, p *plan, found *finding) (*eeg.Result, error) {
 	l, result := q.rec, found.result
 	f := assess(l, result)
-	if found.at >= 0 { // the answer rests on a stretch
-		lo, hi := p.parts.stretch(l.Signal, found.at)
+	if found.at >= 0 { // the answer rests on a segment
+		lo, hi := p.parts.segment(l.Signal, found.at)
 		f.low = assessPart(l, lo, hi, result).low
 	}
 	switch {

@@ -73,7 +73,7 @@ func (fatal) Fatalf(format string, args ...any) {
 	panic(append([]any{format}, args...))
 }
 
-// clip is the request and the bytes for a stretch of a session, from s on for seconds; events move with it.
+// clip is the request and the bytes for a segment of a session, from s on for seconds; events move with it.
 func clip(s synthetic.Session, from, seconds float64) (*eeg.Request, []byte) {
 	a := int(math.Round(from * s.Rate))
 	b := min(s.Samples(), a+int(math.Round(seconds*s.Rate)))

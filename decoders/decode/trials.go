@@ -151,9 +151,9 @@ func (t *trialed) clip(sig decoders.Signal, i int, result *decoders.Result, from
 	return c
 }
 
-// stretch is the part of the recording around trial i that its answer is judged by, in samples: what the decoder reads and
+// segment is the part of the recording around trial i that its answer is judged by, in samples: what the decoder reads and
 // filters along.
-func (t *trialed) stretch(sig decoders.Signal, i int) (lo, hi int) {
+func (t *trialed) segment(sig decoders.Signal, i int) (lo, hi int) {
 	trial := t.trials[i]
 	start, end, along, known := t.reach()
 	last := trial.Events[len(trial.Events)-1].Onset
@@ -185,7 +185,7 @@ func (t *trialed) each(ctx context.Context, req *eeg.Request, choice *catalog.Ch
 		if err := ctx.Err(); err != nil {
 			return nil, nil, -1, err
 		}
-		lo, hi := t.stretch(in.Signal, i)
+		lo, hi := t.segment(in.Signal, i)
 		work += eeg.Work(choice.Entry.Paradigm, len(in.Stimulus.Targets), int64(hi-lo)*int64(channels))
 		if budget -= hi - lo; len(list) == most || budget < 0 || opt.MostWork > 0 && work > opt.MostWork && i > 0 {
 			s.LeftOut = len(t.trials) - len(list)

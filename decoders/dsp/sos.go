@@ -136,7 +136,7 @@ func NewZeroPhase(s SOS) *ZeroPhase {
 }
 
 // NewZeroPhasePadded is NewZeroPhase with another padding than scipy's, in samples. Scipy's is a number of samples, so that
-// what a filter does at the edges depends on the rate; one that is a stretch of time does not.
+// what a filter does at the edges depends on the rate; one that is a span of time does not.
 func NewZeroPhasePadded(s SOS, pad int) *ZeroPhase {
 	f := NewZeroPhase(s)
 	f.pad = max(0, pad)

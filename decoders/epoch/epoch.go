@@ -1,5 +1,5 @@
 // Package epoch makes EEG fit a decoder: it checks a signal, finds the model's channels by name, changes the
-// sampling rate, and cuts stretches around events, for decoding and for training alike.
+// sampling rate, and cuts segments around events, for decoding and for training alike.
 //
 // Invariants:
 //

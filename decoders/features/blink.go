@@ -23,7 +23,7 @@ type blinkFinder struct {
 	lobes  []lobe
 }
 
-// lobe is a stretch of one sign between two zero crossings.
+// lobe is a segment of one sign between two zero crossings.
 type lobe struct {
 	peak     float64 // µV, signed
 	at       int     // sample of the peak

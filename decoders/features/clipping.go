@@ -50,8 +50,8 @@ func clippedShare(x []float64, lo, hi float64, hold int) float64 {
 	return float64(count) / float64(len(x))
 }
 
-// cut tells whether the curve reaches the stretch from to end (exclusive), at an extreme, on a slope: it is not half as wide
-// again at the given depth. A stretch that begins and ends with the window was held.
+// cut tells whether the curve reaches the segment from to end (exclusive), at an extreme, on a slope: it is not half as wide
+// again at the given depth. A segment that begins and ends with the window was held.
 func cut(x []float64, from, end int, depth float64) bool {
 	level, flanks, sides := x[from], 0, 0
 	for i := from - 1; i >= 0; i-- {

@@ -17,7 +17,7 @@
 // Invariants:
 //
 //   - An epoch is trained on exactly as it is decoded, at any sampling rate: filters are designed for the rate at hand
-//     and features are averages over fixed stretches of time.
+//     and features are averages over fixed spans of time.
 //   - Likelihood ratios come from flashes that the classifier was not fitted to, with the share of targets among them
 //     taken out.
 //   - Responses to flashes that follow each other faster than a response lasts are told apart by least squares

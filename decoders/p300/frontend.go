@@ -108,7 +108,7 @@ func (f *frontend) epochs(sig decoders.Signal, onsets []float64, filters *mat.De
 	}
 	sc.filter.Rows(lines, lines)
 	for k := range outputs {
-		// With the running sum, the mean over any stretch is a difference, and stretches need not end on samples.
+		// With the running sum, the mean over any segment is a difference, and segments need not end on samples.
 		sc.sum[0] = 0
 		for i, v := range lines.RawRowView(k) {
 			sc.sum[i+1] = sc.sum[i] + v

@@ -63,14 +63,14 @@ type Channel struct {
 	Samples []float64 // in Unit
 }
 
-// Annotation is a stretch of time with a text.
+// Annotation is a span of time with a text.
 type Annotation struct {
 	Onset    float64 // s after the first sample, in samples' time (see Recording.Gaps)
 	Duration float64 // s; 0 when the source gives none
 	Label    string
 }
 
-// Gap is a stretch of time that was not recorded. The samples before and after it are adjacent.
+// Gap is a span of time that was not recorded. The samples before and after it are adjacent.
 type Gap struct {
 	At     float64 // s of samples before the gap
 	Length float64 // s that are missing

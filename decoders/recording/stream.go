@@ -10,7 +10,7 @@ import (
 	"github.com/neurod/neurod/eeg"
 )
 
-// Block is a stretch of a recording without a gap in it.
+// Block is a segment of a recording without a gap in it.
 type Block struct {
 	// Gap is how much was not recorded before the block, in s; 0 where it continues the one before.
 	Gap float64

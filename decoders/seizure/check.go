@@ -32,8 +32,8 @@ const (
 	rhythmicLimit = 1000.0
 	// persistShare of the windows within 10 s must show the pattern: a discharge waxes and wanes.
 	persistShare = 2.0 / 3
-	// stretch is the number of windows in 10 s.
-	stretch = int((MinSeconds-windowSeconds)/hopSeconds) + 1
+	// segmentWindows is the number of windows in 10 s.
+	segmentWindows = int((MinSeconds-windowSeconds)/hopSeconds) + 1
 	// minUsable is the share of windows that must be readable.
 	minUsable = 0.5
 )
@@ -144,7 +144,7 @@ func (w *measure) notMuscle() float64 { return 1 - ramp(w.Muscle, -0.5, 0.3) }
 func (c *clip) judge(rules func(*measure) float64) assessment {
 	a := assessment{SeizureEvidence: eeg.SeizureEvidence{Channels: []string{}, Seconds: c.seconds}}
 	ev := &a.SeizureEvidence
-	if len(c.windows[0]) < stretch {
+	if len(c.windows[0]) < segmentWindows {
 		ev.Reason = ReasonTooShort
 		return a
 	}
@@ -171,7 +171,7 @@ func (c *clip) judge(rules func(*measure) float64) assessment {
 	at, best := strongest(together)
 	ev.Score = best
 	ev.From = c.start(at)
-	ev.To = c.start(at+stretch-1) + windowSeconds
+	ev.To = c.start(at+segmentWindows-1) + windowSeconds
 
 	type ranked struct {
 		channel int
@@ -179,7 +179,7 @@ func (c *clip) judge(rules func(*measure) float64) assessment {
 	}
 	var order []ranked
 	for _, i := range usable {
-		own := make([]float64, stretch)
+		own := make([]float64, segmentWindows)
 		for k := range own {
 			own[k] = score(i, at+k)
 		}
@@ -198,7 +198,7 @@ func (c *clip) judge(rules func(*measure) float64) assessment {
 	typical := func(f func(*measure) float64) float64 {
 		var v []float64
 		for _, r := range shown {
-			for k := range stretch {
+			for k := range segmentWindows {
 				v = append(v, f(&c.windows[r.channel][at+k]))
 			}
 		}
@@ -270,9 +270,9 @@ func sustained(scores []float64) float64 {
 
 // strongest returns where the 10 s begin whose sustained score is the highest, and that score.
 func strongest(scores []float64) (at int, best float64) {
-	part := make([]float64, stretch)
+	part := make([]float64, segmentWindows)
 	best = -1
-	for k := 0; k+stretch <= len(scores); k++ {
+	for k := 0; k+segmentWindows <= len(scores); k++ {
 		copy(part, scores[k:])
 		if s := sustained(part); s > best {
 			at, best = k, s

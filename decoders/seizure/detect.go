@@ -9,7 +9,7 @@ import (
 	"github.com/neurod/neurod/decoders/epoch"
 )
 
-// Event is a stretch of a recording, in s after its first sample.
+// Event is a segment of a recording, in s after its first sample.
 type Event struct {
 	Start float64 `json:"start_s"`
 	End   float64 `json:"end_s"`
@@ -111,13 +111,13 @@ func (d *Detector) events(c *clip) []Event {
 		if hits[k] {
 			inside++
 		}
-		if k >= stretch && hits[k-stretch] {
+		if k >= segmentWindows && hits[k-segmentWindows] {
 			inside--
 		}
-		if k+1 < stretch || float64(inside) < persistShare*float64(stretch) {
+		if k+1 < segmentWindows || float64(inside) < persistShare*float64(segmentWindows) {
 			continue
 		}
-		from, to := c.start(k+1-stretch), c.start(k)+windowSeconds
+		from, to := c.start(k+1-segmentWindows), c.start(k)+windowSeconds
 		if last := len(events) - 1; last >= 0 && from-events[last].End < max(d.cfg.MergeGap, 1e-9) {
 			events[last].End = to
 		} else {

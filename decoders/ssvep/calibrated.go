@@ -180,9 +180,9 @@ var _ decoders.Trained = (*trained)(nil)
 
 // method is what tells the pipelines apart: it scores windows of one band against the templates of each class.
 type method interface {
-	// load prepares what all windows of the stretch x (channels × samples) of band b share.
+	// load prepares what all windows of the segment x (channels × samples) of band b share.
 	load(b int, x *mat.Dense, sc *scoring)
-	// shift takes the window that starts s samples into the stretch.
+	// shift takes the window that starts s samples into the segment.
 	shift(b, s int, sc *scoring)
 	// score is the agreement of that window with class k, in -1..1 or a sum of such numbers.
 	score(b, k int, sc *scoring) float64

@@ -41,7 +41,7 @@ type Config struct {
 	// Skip is the time between onset and the first sample used, in s. Defaults to 0.14, the latency of the visual
 	// pathway (Chen 2015). A negative value means none.
 	Skip float64
-	// Seconds is the longest stretch used after Skip. Defaults to 10; shorter clips are used whole.
+	// Seconds is the longest segment used after Skip. Defaults to 10; shorter clips are used whole.
 	Seconds float64
 	// Low and High are the edges of the CCA band in Hz. They default to 6 and 60, and give way to targets outside.
 	Low, High float64

@@ -166,14 +166,14 @@ func (t *topEigen) symmetric() blas64.Symmetric {
 // vector returns element r of the eigenvector of the largest eigenvalue.
 func (t *topEigen) vector(r int) float64 { return t.a[r*t.n+t.n-1] }
 
-func (m *ecca) load(_ int, x *mat.Dense, sc *scoring) { sc.stretch = x }
+func (m *ecca) load(_ int, x *mat.Dense, sc *scoring) { sc.segment = x }
 
 func (m *ecca) shift(b, s int, sc *scoring) {
 	e := &sc.ecca
 	channels, n := m.templates[b][0].Dims()
 	e.x = shaped(e.x, channels, n)
 	for i := range channels {
-		dsp.Demean(e.x.RawRowView(i), sc.stretch.RawRowView(i)[s:s+n])
+		dsp.Demean(e.x.RawRowView(i), sc.segment.RawRowView(i)[s:s+n])
 	}
 	if e.gram == nil {
 		e.gram = mat.NewSymDense(channels, nil)

@@ -16,7 +16,7 @@ import (
 	"github.com/neurod/neurod/internal/testkit/eegdata"
 )
 
-// trial is one labelled stretch of a recording.
+// trial is one labelled segment of a recording.
 type trial struct {
 	file   string
 	label  string // the flicker looked at, or ssvep.NoTarget at rest

@@ -155,7 +155,7 @@ func fitTDCA(d *trained, trials [][][]*mat.Dense) (*tdca, error) {
 
 func (m *tdca) load(b int, x *mat.Dense, sc *scoring) {
 	channels, n := x.Dims()
-	sc.stretch = x
+	sc.segment = x
 	sc.wide = shaped(sc.wide, channels*(m.delays+1), n)
 	delayed(sc.wide, x, m.delays)
 	rows, _ := m.filters[b].Dims()
@@ -164,14 +164,14 @@ func (m *tdca) load(b int, x *mat.Dense, sc *scoring) {
 	sc.mean = grow(sc.mean, channels)
 }
 
-// shift filters a window from the filtered stretch. Its channels are centred first and its delayed copies end in zeros, so
+// shift filters a window from the filtered segment. Its channels are centred first and its delayed copies end in zeros, so
 // the means are taken off what the filters made of them, and the last samples are filtered by themselves.
 func (m *tdca) shift(b, s int, sc *scoring) {
 	n := m.samples()
-	channels, _ := sc.stretch.Dims()
+	channels, _ := sc.segment.Dims()
 	rows, _ := m.filters[b].Dims()
 	for i := range channels {
-		sc.mean[i] = floats.Sum(sc.stretch.RawRowView(i)[s:s+n]) / float64(n)
+		sc.mean[i] = floats.Sum(sc.segment.RawRowView(i)[s:s+n]) / float64(n)
 	}
 	sc.z = shaped(sc.z, rows, n)
 	whole := max(0, n-m.delays) // samples that all delayed copies have
@@ -188,7 +188,7 @@ func (m *tdca) shift(b, s int, sc *scoring) {
 			z[j] = 0
 			for l := range min(m.delays+1, n-j) {
 				for i := range channels {
-					z[j] += w[l*channels+i] * (sc.stretch.RawRowView(i)[s+j+l] - sc.mean[i])
+					z[j] += w[l*channels+i] * (sc.segment.RawRowView(i)[s+j+l] - sc.mean[i])
 				}
 			}
 		}

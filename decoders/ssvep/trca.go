@@ -12,11 +12,11 @@ import (
 	"github.com/neurod/neurod/decoders/riemann"
 )
 
-// scoring is the memory of the methods for one stretch and one window of it.
+// scoring is the memory of the methods for one segment and one window of it.
 type scoring struct {
-	stretch *mat.Dense // channels × samples
+	segment *mat.Dense // channels × samples
 	wide    *mat.Dense // tdca: channels and their delayed copies
-	long    *mat.Dense // the stretch, spatially filtered
+	long    *mat.Dense // the segment, spatially filtered
 	from    int        // trca: where the window starts
 	z       *mat.Dense // tdca: the window, spatially filtered
 	powers  []float64  // Σz² of each row

@@ -400,14 +400,14 @@ def seizure(case):
     t = np.arange(n) - (n - 1) / 2
     t /= np.linalg.norm(t)
     lags = np.arange(int(fs / 12), int(fs / 2) + 2)
-    stretch, size = 9, 1 << (n + int(lags[-1]) - 1).bit_length()
+    segment, size = 9, 1 << (n + int(lags[-1]) - 1).bit_length()
 
     def windows(y):
         return sliding_window_view(y, n, axis=1)[:, ::hop]
 
     def sustained(v):
-        """What two thirds of each stretch reach, along the last axis."""
-        return np.sort(v, axis=-1)[..., stretch - int(np.ceil(2 / 3 * stretch))]
+        """What two thirds of each segment reach, along the last axis."""
+        return np.sort(v, axis=-1)[..., segment - int(np.ceil(2 / 3 * segment))]
 
     def check():
         flat = x - x.mean(axis=1, keepdims=True)
@@ -444,13 +444,13 @@ def seizure(case):
         together = np.sort(score[usable], axis=0)[-min(2, len(usable))]
         if len(behind):
             together = np.minimum(together, score[np.intersect1d(usable, behind)].max(axis=0))
-        strongest = sustained(sliding_window_view(together, stretch))
+        strongest = sustained(sliding_window_view(together, segment))
         at = int(strongest.argmax())
-        own = sustained(score[usable, at : at + stretch])
+        own = sustained(score[usable, at : at + segment])
         order = usable[np.argsort(-own, kind="stable")]
         shown = order[: max(2, int((own >= 0.5).sum()))]
         measures = np.array([path, limit, rhythm, frequency, ratio, share, muscle, mobility, complexity])
-        return np.concatenate([[strongest[at], at * hop / fs], np.median(measures[:, shown, at : at + stretch].reshape(9, -1), axis=1)])
+        return np.concatenate([[strongest[at], at * hop / fs], np.median(measures[:, shown, at : at + segment].reshape(9, -1), axis=1)])
 
     return {"reference": check}
 

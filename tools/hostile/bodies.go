@@ -348,7 +348,7 @@ func batches() []text {
 		return marshal(object{"items": items})
 	}
 	out = append(out, text{name: "a hundred recordings", body: mixed})
-	return append(append(out, dear()...), stretches()...)
+	return append(append(out, dear()...), segments()...)
 }
 
 // dear are batches of a hundred recordings that each take as much work as their bytes can ask for, plain and as gzip of
@@ -419,8 +419,8 @@ func hundred(channels int, zip bool, defaults object) []byte {
 	return b
 }
 
-// stretches are batches of a hundred stretches of a session.
-func stretches() []text {
+// segments are batches of a hundred segments of a session.
+func segments() []text {
 	var targets []object
 	for i := range 200 {
 		targets = append(targets, object{"frequency": 6 + 0.05*float64(i)})
@@ -436,7 +436,7 @@ func stretches() []text {
 		"as scans":         {"paradigm": "ssvep"},
 		"as seizures":      {"paradigm": "seizure"},
 	} {
-		out = append(out, text{name: "a hundred stretches of a session " + name, body: func() []byte {
+		out = append(out, text{name: "a hundred segments of a session " + name, body: func() []byte {
 			return marshal(object{"items": items, "defaults": object{"input": with(object{"type": "eeg", "session_id": "{session}"}, input)}})
 		}})
 	}

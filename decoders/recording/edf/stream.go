@@ -11,33 +11,33 @@ import (
 	"github.com/neurod/neurod/decoders/recording"
 )
 
-// MissingLabel annotates stretches that were not recorded, as MNE has it: what begins with "bad" is left out of analyses, and
+// MissingLabel annotates spans that were not recorded, as MNE has it: what begins with "bad" is left out of analyses, and
 // BAD_ACQ_SKIP stands for a pause of the recording.
 const MissingLabel = "BAD_ACQ_SKIP"
 
-// StreamWriter writes EDF+ or BDF+ from samples that come in stretches of one rate and are not held in memory: they are given
+// StreamWriter writes EDF+ or BDF+ from samples that come in segments of one rate and are not held in memory: they are given
 // twice, first to be measured, then to be written.
 //
-//	NewStreamWriter ── Measure … ── Plan ── Begin ── Write … (the same stretches) ── Close
+//	NewStreamWriter ── Measure … ── Plan ── Begin ── Write … (the same segments) ── Close
 //
-// What is missing between stretches is filled: each channel is held at its last value, and the missing stretch is annotated
+// A gap between segments is filled: each channel is held at its last value, and the gap is annotated
 // with MissingLabel, its onset and its duration. Where that would make the file more than twice as long as what was recorded, the
 // file is discontinuous (EDF+D): the data records that hold no sample at all are left out. The same holds for the rest of
 // the last record. A file without samples has one record that is missing.
 //
 // Samples are scaled as Write does.
 type StreamWriter struct {
-	e         *writer
-	rate      float64
-	ranges    []*valueRange
-	stretches []sampleSpan
-	planned   bool
+	e        *writer
+	rate     float64
+	ranges   []*valueRange
+	segments []sampleSpan
+	planned  bool
 
 	first   int64        // sample at which the file begins
 	records []sampleSpan // of the grid that begins there, that are written
 	at      int64        // the next sample
 	span    int          // of records, in which at lies
-	stretch int          // that is written next
+	segment int          // that is written next
 	done    int64        // samples of it that are
 	fill    [][]float64
 }
@@ -71,7 +71,7 @@ func NewStreamWriter(bits int, labels []string, unit string, rate float64) (*Str
 	return s, nil
 }
 
-// Measure looks at the samples from start on, channels × samples. Stretches come in order and do not overlap.
+// Measure looks at the samples from start on, channels × samples. Segments come in order and do not overlap.
 // Error: invalid_signal where a sample is NaN or Inf.
 func (s *StreamWriter) Measure(start int64, rows [][]float64) error {
 	n, err := s.length(rows)
@@ -83,14 +83,14 @@ func (s *StreamWriter) Measure(start int64, rows [][]float64) error {
 			return notFinite(s.e.channels[i].label, k)
 		}
 	}
-	last := len(s.stretches) - 1
+	last := len(s.segments) - 1
 	switch {
-	case s.planned, last >= 0 && start < s.stretches[last].to:
+	case s.planned, last >= 0 && start < s.segments[last].to:
 		return fmt.Errorf("writing EDF: samples from %d on come too late", start)
-	case last >= 0 && start == s.stretches[last].to:
-		s.stretches[last].to += n
+	case last >= 0 && start == s.segments[last].to:
+		s.segments[last].to += n
 	default:
-		s.stretches = append(s.stretches, sampleSpan{start, start + n})
+		s.segments = append(s.segments, sampleSpan{start, start + n})
 	}
 	return nil
 }
@@ -114,10 +114,10 @@ func (s *StreamWriter) Plan(about About) (int64, error) {
 	e.device = about.Device
 	e.startAt(about.Start)
 	length, held := int64(0), int64(0)
-	if n := len(s.stretches); n > 0 {
-		s.first = s.stretches[0].from
-		length = s.stretches[n-1].to - s.first
-		for _, t := range s.stretches {
+	if n := len(s.segments); n > 0 {
+		s.first = s.segments[0].from
+		length = s.segments[n-1].to - s.first
+		for _, t := range s.segments {
 			held += t.to - t.from
 		}
 	}
@@ -164,7 +164,7 @@ func (s *StreamWriter) count() (n int64) {
 // occupied returns the records of the grid that hold a sample.
 func (s *StreamWriter) occupied(per int64) []sampleSpan {
 	var out []sampleSpan
-	for _, t := range s.stretches {
+	for _, t := range s.segments {
 		r := sampleSpan{(t.from - s.first) / per, (t.to - s.first + per - 1) / per}
 		if n := len(out); n > 0 && r.from <= out[n-1].to {
 			out[n-1].to = max(out[n-1].to, r.to)
@@ -175,7 +175,7 @@ func (s *StreamWriter) occupied(per int64) []sampleSpan {
 	return out
 }
 
-// notes returns the annotations, and one for every missing stretch of the records.
+// notes returns the annotations, and one for every gap in the records.
 func (s *StreamWriter) notes(about About, per int64) []note {
 	var notes []note
 	span, before := 0, int64(0) // records before the span
@@ -201,8 +201,8 @@ func (s *StreamWriter) notes(about About, per int64) []note {
 	next := 0
 	for _, r := range s.records {
 		at, end := r.from*per, r.to*per
-		for ; next < len(s.stretches) && s.stretches[next].from-s.first < end; next++ {
-			t := s.stretches[next]
+		for ; next < len(s.segments) && s.segments[next].from-s.first < end; next++ {
+			t := s.segments[next]
 			missing(at, t.from-s.first)
 			at = t.to - s.first
 		}
@@ -230,11 +230,11 @@ func (s *StreamWriter) Write(start int64, rows [][]float64) error {
 	if err != nil || n == 0 {
 		return err
 	}
-	if s.stretch == len(s.stretches) || start != s.stretches[s.stretch].from+s.done || start+n > s.stretches[s.stretch].to {
+	if s.segment == len(s.segments) || start != s.segments[s.segment].from+s.done || start+n > s.segments[s.segment].to {
 		return fmt.Errorf("writing EDF: the samples from %d to %d were not measured", start, start+n)
 	}
-	if s.done += n; start+n == s.stretches[s.stretch].to {
-		s.stretch, s.done = s.stretch+1, 0
+	if s.done += n; start+n == s.segments[s.segment].to {
+		s.segment, s.done = s.segment+1, 0
 	}
 	if err := s.hold(start); err != nil {
 		return err
@@ -281,10 +281,10 @@ func (s *StreamWriter) hold(to int64) error {
 	return nil
 }
 
-// Close fills the last record and ends the file. Error: stretches that were measured and not written.
+// Close fills the last record and ends the file. Error: segments that were measured and not written.
 func (s *StreamWriter) Close() error {
-	if s.stretch < len(s.stretches) {
-		return fmt.Errorf("writing EDF: only %d of %d stretches were written", s.stretch, len(s.stretches))
+	if s.segment < len(s.segments) {
+		return fmt.Errorf("writing EDF: only %d of %d segments were written", s.segment, len(s.segments))
 	}
 	per := int64(s.e.channels[0].perRecord)
 	if err := s.hold(s.first + s.records[len(s.records)-1].to*per); err != nil {

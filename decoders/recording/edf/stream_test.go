@@ -17,7 +17,7 @@ import (
 	"github.com/neurod/neurod/decoders/recording/readertest"
 )
 
-// part is a stretch of samples from a place on.
+// part is a segment of samples from a place on.
 type part struct {
 	start int64
 	rows  [][]float64
@@ -57,7 +57,7 @@ func stream(t rapid.TB, bits int, labels []string, rate float64, about edf.About
 	return buf.Bytes()
 }
 
-// TestStreamReadsBack writes stretches with gaps of any length and holds what our reader finds to them, sample by sample:
+// TestStreamReadsBack writes segments with gaps of any length and holds what our reader finds to them, sample by sample:
 // each at its time, what is missing annotated and held at the last value, multiples of a common step exact in float32.
 func TestStreamReadsBack(t *testing.T) {
 	t.Parallel()
@@ -283,7 +283,7 @@ func TestStreamRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	if s.Measure(19, row(1)) == nil {
-		t.Error("a stretch that overlaps was measured")
+		t.Error("a segment that overlaps was measured")
 	}
 	if s.Begin(&bytes.Buffer{}) == nil {
 		t.Error("a file that was not planned was begun")

@@ -36,7 +36,7 @@ func TestLossesAtTheirTrueTime(t *testing.T) {
 			lost[at] = int(seconds * rate)
 		}
 		tolerance := 1.001
-		if chunk > 1 { // a stretch of few late chunks does not tell better where it lies
+		if chunk > 1 { // a segment of few late chunks does not tell better where it lies
 			tolerance += 0.5 * late * rate
 		}
 		stamps, sample := make([]float64, rows), make([]int, rows)

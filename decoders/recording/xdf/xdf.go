@@ -748,7 +748,7 @@ func (s *stream) synchronize() {
 	if len(s.offsets) == 0 || len(s.stamps) == 0 {
 		return
 	}
-	from, firstOffset := 0, 0 // of the current stretch between resets of the clock
+	from, firstOffset := 0, 0 // of the current segment between resets of the clock
 	for k := 1; k <= len(s.offsets); k++ {
 		to := len(s.stamps)
 		if k < len(s.offsets) {
@@ -806,7 +806,7 @@ func fitLine(offsets []offset) (slope, level, middle float64) {
 	return slope, levels[len(levels)/2], middle
 }
 
-// fits returns a line through the stamps of each stretch between two edges, and the interval in s that the stretches have together;
+// fits returns a line through the stamps of each segment between two edges, and the interval in s that the segments have together;
 // where they do not tell, that of the rate.
 func (s *stream) fits(edges []int) (lines []line, interval float64) {
 	lines = make([]line, len(edges)-1)
@@ -821,15 +821,15 @@ func (s *stream) fits(edges []int) (lines []line, interval float64) {
 	return lines, 1 / s.rate
 }
 
-// measure finds the stream's true rate and gaps, and replaces the jittered stamps by a line through each stretch
+// measure finds the stream's true rate and gaps, and replaces the jittered stamps by a line through each segment
 // between gaps. It tells whether the stamps increase.
 func (s *stream) measure() bool {
-	bounds := s.stretches()
+	bounds := s.segments()
 	lines, interval := s.fits(bounds)
 	if !(interval > 0) {
 		return false
 	}
-	// A clock that is not quite even is followed by stretches that are long enough to show it; jitter tilts shorter ones.
+	// A clock that is not quite even is followed by segments that are long enough to show it; jitter tilts shorter ones.
 	const long = 10 // s
 	var covered, counted float64
 	for k, l := range lines {
@@ -865,10 +865,10 @@ func (s *stream) measure() bool {
 	return recording.IsFinite(s.start, s.eff) && s.eff > 0
 }
 
-// stretches returns where the stream's stamps jump, its first sample and its end among them. A pause of a second, or a clock that jumps back
+// segments returns where the stream's stamps jump, its first sample and its end among them. A pause of a second, or a clock that jumps back
 // by as much, is seen from two stamps, as pyxdf does. What is lost for less is hidden by jitter and by samples that arrive in bursts,
 // where any two stamps may lie apart: it is found as for other recordings, by steps of the delay that last (package clock).
-func (s *stream) stretches() []int {
+func (s *stream) segments() []int {
 	bounds := []int{0}
 	n := len(s.stamps)
 	from := 0
@@ -892,7 +892,7 @@ func (s *stream) stretches() []int {
 	return bounds
 }
 
-// lasting returns those of the losses between two samples that stand out of the jitter around the stretches that they make: half a sample and
+// lasting returns those of the losses between two samples that stand out of the jitter around the segments that they make: half a sample and
 // four standard deviations of it. A late chunk longer than the clock's window looks like a loss until what follows is seen.
 func (s *stream) lasting(from, to int, losses []recording.RowGap) []int {
 	var bounds []int
@@ -926,7 +926,7 @@ func (s *stream) lasting(from, to int, losses []recording.RowGap) []int {
 	return bounds
 }
 
-// keepsItsRate tells whether most stretches of half a second have the nominal rate, to 1 %: a device's crystal does. What a program sends when
+// keepsItsRate tells whether most segments of half a second have the nominal rate, to 1 %: a device's crystal does. What a program sends when
 // it comes to it has another rate, and a pause in it is not a loss.
 func (s *stream) keepsItsRate(from, to int) bool {
 	step := max(1, int(min(s.rate/2, 1e6)))

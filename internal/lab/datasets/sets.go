@@ -70,7 +70,7 @@ func Bonn(ctx context.Context, archives []string) (*decoders.Dataset, []Problem,
 	return ds, problems, nil
 }
 
-// Clips cuts a recording into stretches of the given length in s, one behind the other; what is left over at the end is
+// Clips cuts a recording into segments of the given length in s, one behind the other; what is left over at the end is
 // no clip. Without channels it takes all EEG channels. The clips are views.
 func Clips(rec *recording.Recording, seconds float64, channels ...string) ([]decoders.Signal, error) {
 	sig, err := rec.Signal(channels...)

@@ -44,8 +44,8 @@ func TestDecodesCostWhatTheyMay(t *testing.T) {
 		{"300 scans in each of a hundred", every(clip("ssvep", 1, 0), 300), 7000, 100, false},
 		{"a hundred small files with trials", file, 10_000, 100, false},
 		{"ten files with trials", file, 2 << 20, 10, true},
-		{"a hundred stretches of a session", session(clip("motor_imagery", 3, 0)), 60_000, 100, true},
-		{"a hundred stretches with 200 targets", session(clip("ssvep", 3, 200)), 60_000, 100, false},
+		{"a hundred segments of a session", session(clip("motor_imagery", 3, 0)), 60_000, 100, true},
+		{"a hundred segments with 200 targets", session(clip("ssvep", 3, 200)), 60_000, 100, false},
 	} {
 		var all decodes
 		for range tt.items {

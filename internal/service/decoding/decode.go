@@ -38,8 +38,8 @@ var _ Submitter = (*jobs.Engine)(nil)
 
 // SessionReader gives the samples of a stored session.
 type SessionReader interface {
-	// Samples returns the stretch [startMS, endMS) of a session of the project; nil is open. Before it takes memory it asks for
-	// the bytes of the stretch, and ends with the error that it is given. Errors are *models.Error.
+	// Samples returns the segment [startMS, endMS) of a session of the project; nil is open. Before it takes memory it asks for
+	// the bytes of the segment, and ends with the error that it is given. Errors are *models.Error.
 	Samples(ctx context.Context, projectID, sessionID string, startMS, endMS *int64, ask models.Room) (models.SessionSamples, error)
 }
 
@@ -72,7 +72,7 @@ type Recording struct {
 	Data    []byte
 	// Err is the fault of a batch item that could not even be read.
 	Err error
-	// Room is asked for the memory of a recording that did not come with the call: a stretch of a session. Defaults to all
+	// Room is asked for the memory of a recording that did not come with the call: a segment of a session. Defaults to all
 	// that there is.
 	Room models.Room
 }

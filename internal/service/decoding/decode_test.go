@@ -760,7 +760,7 @@ func (nothing) Submit(context.Context, jobs.Submission) (jobs.Accepted, error) {
 	return jobs.Accepted{}, nil
 }
 
-// TestSessionsOfACallHaveABound: stretches of sessions count as if they had been sent: for the memory of the client, and
+// TestSessionsOfACallHaveABound: segments of sessions count as if they had been sent: for the memory of the client, and
 // together as a body.
 func TestSessionsOfACallHaveABound(t *testing.T) {
 	t.Parallel()

@@ -29,7 +29,7 @@ type ChannelSamples struct {
 	Values []float64
 }
 
-// Batch is a stretch of samples to be added to a session.
+// Batch is a segment of samples to be added to a session.
 type Batch struct {
 	BatchID string
 	StartMS *int64           // Unix ms of the first sample

@@ -19,7 +19,7 @@ import (
 const samplesChunk = 16 << 10
 
 // Samples returns the samples of a session of the project from startMS to before endMS; nil is the beginning of the last
-// contiguous stretch, and its end. Errors: SessionNotFound; InvalidRequestBody where the range is empty, was not recorded
+// contiguous segment, and its end. Errors: SessionNotFound; InvalidRequestBody where the range is empty, was not recorded
 // without a gap, or holds more than a decode may.
 func (s *Service) Samples(ctx context.Context, projectID, sessionID string, startMS, endMS *int64, ask models.Room) (models.SessionSamples, error) {
 	ses, err := s.get(ctx, projectID, sessionID)

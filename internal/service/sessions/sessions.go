@@ -247,7 +247,7 @@ func (s *Service) get(ctx context.Context, projectID, id string) (models.Session
 // maxGaps is how many gaps a status lists.
 const maxGaps = 100
 
-// Gap is a stretch of time that was not recorded.
+// Gap is a span of time that was not recorded.
 type Gap struct {
 	StartMS int64 // Unix ms
 	EndMS   int64
@@ -268,7 +268,7 @@ func (s *Service) Status(ctx context.Context, p models.Principal, id string) (St
 	if err != nil {
 		return Status{}, err
 	}
-	found, err := s.cfg.Store.Segments(ctx, ses, maxGaps+2) // one more stretch than gaps between them
+	found, err := s.cfg.Store.Segments(ctx, ses, maxGaps+2) // one more segment than gaps between them
 	if err != nil {
 		return Status{}, service.Unavailable(err)
 	}
