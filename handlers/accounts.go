@@ -31,16 +31,16 @@ type signupBody struct {
 	Invitation string `json:"invitation"` // token of one to accept
 }
 
-// sessionDocument is what a login answers (the names are those of RFC 6749, section 5.1).
-type sessionDocument struct {
+// loginDocument is what a login answers (the names are those of RFC 6749, section 5.1).
+type loginDocument struct {
 	AccessToken  string `json:"access_token"`
 	TokenType    string `json:"token_type"`
 	ExpiresIn    int    `json:"expires_in"` // s
 	RefreshToken string `json:"refresh_token"`
 }
 
-func sessionOf(s accounts.Login) sessionDocument {
-	return sessionDocument{AccessToken: s.AccessToken, TokenType: "Bearer", ExpiresIn: int(s.ExpiresIn.Seconds()), RefreshToken: s.RefreshToken}
+func loginOf(s accounts.Login) loginDocument {
+	return loginDocument{AccessToken: s.AccessToken, TokenType: "Bearer", ExpiresIn: int(s.ExpiresIn.Seconds()), RefreshToken: s.RefreshToken}
 }
 
 // signup is POST /v1/auth/signup: makes an account and logs it in.
@@ -60,8 +60,8 @@ func (a *API) signup(c *gin.Context) {
 		ID        string `json:"id"`
 		Email     string `json:"email"`
 		CreatedAt string `json:"created_at"`
-		sessionDocument
-	}{u.ID, u.Email, rfc3339(u.CreatedAt), sessionOf(s)})
+		loginDocument
+	}{u.ID, u.Email, rfc3339(u.CreatedAt), loginOf(s)})
 }
 
 // login is POST /v1/auth/login.
@@ -75,7 +75,7 @@ func (a *API) login(c *gin.Context) {
 		fail(c, err)
 		return
 	}
-	c.PureJSON(http.StatusOK, sessionOf(s))
+	c.PureJSON(http.StatusOK, loginOf(s))
 }
 
 // refreshBody is the body of refresh and logout.
@@ -119,7 +119,7 @@ func (a *API) refresh(c *gin.Context) {
 		middleware.FailIn(c, render.Problem, err)
 		return
 	}
-	c.PureJSON(http.StatusOK, sessionOf(s))
+	c.PureJSON(http.StatusOK, loginOf(s))
 }
 
 // logout is POST /v1/auth/logout: revokes the refresh tokens of one login.

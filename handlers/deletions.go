@@ -23,7 +23,7 @@ func (a *API) changePassword(c *gin.Context) {
 		fail(c, err)
 		return
 	}
-	c.PureJSON(http.StatusOK, sessionOf(s))
+	c.PureJSON(http.StatusOK, loginOf(s))
 }
 
 // deletedProject is a project that is out of reach, with what was deleted of it where that is done.

@@ -126,7 +126,7 @@ func (r *reconciler) refill(ctx context.Context) error {
 		n, err := r.store.MakeDue(ctx, nil)
 		if err != nil {
 			r.epoch = "" // look again
-			return fmt.Errorf("rouse: %w", err)
+			return fmt.Errorf("make jobs due: %w", err)
 		}
 		switch {
 		case before != "" && r.embedded == nil:
@@ -210,7 +210,7 @@ func (r *reconciler) sweep(ctx context.Context, l lists) error {
 			return fmt.Errorf("sweep: %w", err)
 		}
 		if _, err := r.store.MakeDue(ctx, ids); err != nil {
-			return fmt.Errorf("rouse: %w", err)
+			return fmt.Errorf("make jobs due: %w", err)
 		}
 		r.log.Info("removed tasks of dead workers", "queue", q, "tasks", len(tasks))
 	}

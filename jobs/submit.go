@@ -125,7 +125,7 @@ func inFlight(cause error) error {
 	return err
 }
 
-// acceptance lays out the rows of a submission, and which of them go to the queue.
+// acceptance returns the rows of a submission, and which of them go to the queue.
 func (e *Engine) acceptance(s Submission) (*store.Acceptance, []store.Due) {
 	now := time.Now().UTC().Truncate(time.Microsecond)
 	a := &store.Acceptance{}

@@ -18,8 +18,8 @@ import (
 	"github.com/neurod/neurod/workers"
 )
 
-// shelf has the models of one project, and counts how often a file is read.
-type shelf struct {
+// modelStore has the models of one project, and counts how often a file is read.
+type modelStore struct {
 	mu      sync.Mutex
 	project string
 	active  map[string]string // version by name
@@ -28,7 +28,7 @@ type shelf struct {
 	reads   atomic.Int64
 }
 
-func (s *shelf) ProjectModel(_ context.Context, projectID, name, version string) (models.ProjectModel, error) {
+func (s *modelStore) ProjectModel(_ context.Context, projectID, name, version string) (models.ProjectModel, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if version == "" {
@@ -45,7 +45,7 @@ func (s *shelf) ProjectModel(_ context.Context, projectID, name, version string)
 		SHA256: fmt.Sprintf("%x", file[len(file)-32:])}, nil
 }
 
-func (s *shelf) ModelFile(_ context.Context, projectID, id string) ([]byte, error) {
+func (s *modelStore) ModelFile(_ context.Context, projectID, id string) ([]byte, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.reads.Add(1)
@@ -55,9 +55,9 @@ func (s *shelf) ModelFile(_ context.Context, projectID, id string) ([]byte, erro
 	return nil, store.ErrNotFound
 }
 
-func newShelf(t *testing.T, cat *catalog.Catalog, refs ...string) *shelf {
+func newModelStore(t *testing.T, cat *catalog.Catalog, refs ...string) *modelStore {
 	t.Helper()
-	s := &shelf{project: "p", active: map[string]string{}, files: map[string][]byte{}}
+	s := &modelStore{project: "p", active: map[string]string{}, files: map[string][]byte{}}
 	const built = "motor_imagery-left_right-cyton"
 	file, err := cat.File(built, "1")
 	if err != nil {
@@ -86,7 +86,7 @@ func TestModelsOfProjects(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := newShelf(t, cat, "a@1", "a@2", "b@1")
+	s := newModelStore(t, cat, "a@1", "a@2", "b@1")
 	size := int64(len(s.files["a@1"]))
 	found := workers.NewModels(cat, s, 2*size)
 	use := func(project, ref string) string {
@@ -149,7 +149,7 @@ func TestModelsAreBroughtToLifeOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := newShelf(t, cat, "a@1")
+	s := newModelStore(t, cat, "a@1")
 	found := workers.NewModels(cat, s, 1<<20)
 	canceled, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -178,7 +178,7 @@ func TestDamagedModelIsNoDecoder(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := newShelf(t, cat, "a@1")
+	s := newModelStore(t, cat, "a@1")
 	good := s.files["a@1"]
 	bad := bytes.Clone(good)
 	bad[len(bad)/2] ^= 1

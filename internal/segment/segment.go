@@ -1,6 +1,6 @@
-// Package samples lays the batches of a session over each other.
+// Package segment merges the batches of a session into segments of its samples.
 //
-// Invariant: where batches overlap, the one that was accepted first keeps its samples, in whatever order they are laid.
+// Invariant: where batches overlap, the one that was accepted first keeps its samples, in whatever order they are added.
 // Whoever reads the samples of a session reads them here, so that windows and exports are of the same samples.
 package segment
 

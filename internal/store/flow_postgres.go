@@ -166,7 +166,7 @@ func (t pgFlowTx) read(ctx context.Context, r *flowRead) (*flowFound, error) {
 	return f, nil
 }
 
-// spanArgs lays ranges out as three arrays.
+// spanArgs returns ranges as three arrays.
 func spanArgs(spans []span) []any {
 	ids, first, last := make([]string, len(spans)), make([]int64, len(spans)), make([]int64, len(spans))
 	for i, s := range spans {

@@ -130,7 +130,7 @@ func matrices(list ...*mat.Dense) array {
 	return a
 }
 
-// write lays the workload down as reference.py reads it.
+// write writes the workload in the form that reference.py reads.
 func (w workload) write(dir, name string) error {
 	head := map[string]any{"kind": w.kind}
 	maps.Copy(head, w.settings)

@@ -200,7 +200,7 @@ func (e *writer) stamp(record int) []byte {
 	return append(signed(e.fileTime(float64(record)*e.seconds)), talText, talText, talEnd)
 }
 
-// annotate lays annotations out over the records, and finds the room that each record needs for them.
+// annotate distributes annotations over the records, and finds the room that each record needs for them.
 func (e *writer) annotate(notes []note) {
 	longest, longestStamp := 0, 0
 	lists, due := make([][]byte, 0, len(notes)), make([]int, 0, len(notes))

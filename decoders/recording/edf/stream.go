@@ -107,7 +107,7 @@ func (s *StreamWriter) length(rows [][]float64) (int64, error) {
 	return int64(len(rows[0])), nil
 }
 
-// Plan lays the file out and returns its size in bytes. Error: unsupported_format where the header cannot state the rate.
+// Plan divides the file into data records and returns its size in bytes. Error: unsupported_format where the header cannot state the rate.
 func (s *StreamWriter) Plan(about About) (int64, error) {
 	e := s.e
 	s.planned = true

@@ -261,8 +261,8 @@ func NormalizeEmail(s string) (string, bool) {
 // loginWindow is the time over which wrong passwords are counted.
 const loginWindow = 15 * time.Minute
 
-// Login opens a session. Errors: InvalidCredentials for an unknown e-mail and for a wrong password alike, after the
-// same work; RateLimited.
+// Login checks the password and begins a login. Errors: InvalidCredentials for an unknown e-mail and for a wrong password
+// alike, after the same work; RateLimited.
 func (a *Service) Login(ctx context.Context, c Credentials) (Login, error) {
 	email, known := NormalizeEmail(c.Email)
 	if !known || len(c.Password) > maxPassword {
@@ -363,8 +363,8 @@ func (a *Service) login(userID, refresh string) (Login, error) {
 	return Login{UserID: userID, AccessToken: access, ExpiresIn: a.cfg.Tokens.TTL(), RefreshToken: refresh}, nil
 }
 
-// Refresh exchanges a refresh token for a new session. A token works once: the second use revokes every token that
-// came from the same login, because one of the two users has a copy. Error: InvalidToken.
+// Refresh exchanges a refresh token for a new access token and the next refresh token. A token works once: the second use
+// revokes every token that came from the same login, because one of the two users has a copy. Error: InvalidToken.
 func (a *Service) Refresh(ctx context.Context, refreshToken string) (Login, error) {
 	if !auth.WellFormedRefreshToken(refreshToken) {
 		return Login{}, models.Errorf(models.InvalidToken, "The refresh token is not valid.")

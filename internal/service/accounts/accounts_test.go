@@ -118,7 +118,7 @@ func TestSignup(t *testing.T) {
 			t.Errorf("user %+v", u)
 		}
 		if p, err := b.AuthenticateToken(ctx, s.AccessToken); err != nil || p.UserID != u.ID || p.ProjectID != "" || s.ExpiresIn != 15*time.Minute {
-			t.Errorf("session %+v: %+v, %v", s, p, err)
+			t.Errorf("login %+v: %+v, %v", s, p, err)
 		}
 		for name, tc := range map[string]struct {
 			email, password string

@@ -495,13 +495,13 @@ func TestWhatIsStored(t *testing.T) {
 	}
 }
 
-// shelf is a SessionReader with one session.
-type shelf struct {
+// oneSession is a SessionReader with one session.
+type oneSession struct {
 	project, id string
 	samples     models.SessionSamples
 }
 
-func (s shelf) Samples(_ context.Context, projectID, sessionID string, startMS, endMS *int64, ask models.Room) (models.SessionSamples, error) {
+func (s oneSession) Samples(_ context.Context, projectID, sessionID string, startMS, endMS *int64, ask models.Room) (models.SessionSamples, error) {
 	if projectID != s.project || sessionID != s.id {
 		return models.SessionSamples{}, models.NewError(models.NotFound)
 	}
@@ -519,7 +519,7 @@ func TestDecodeOfASession(t *testing.T) {
 	for i := range data {
 		data[i] = byte(i)
 	}
-	s := shelf{caller.ProjectID, "s1", models.SessionSamples{SessionID: "s1", Data: data, Channels: []string{"C3", "C4"}, Rate: 250,
+	s := oneSession{caller.ProjectID, "s1", models.SessionSamples{SessionID: "s1", Data: data, Channels: []string{"C3", "C4"}, Rate: 250,
 		Place: models.SessionPlace{Start: 7, Batches: 3, Cues: []int64{-4, 2}}}}
 	run := func(p models.Principal, changes object) (*jobs.NewJob, *models.Error) {
 		var l ledger
@@ -764,7 +764,7 @@ func (nothing) Submit(context.Context, jobs.Submission) (jobs.Accepted, error) {
 // together as a body.
 func TestSessionsOfACallHaveABound(t *testing.T) {
 	t.Parallel()
-	s := shelf{caller.ProjectID, "s1", models.SessionSamples{SessionID: "s1", Data: make([]byte, 1<<20), Channels: names(64), Rate: 250}}
+	s := oneSession{caller.ProjectID, "s1", models.SessionSamples{SessionID: "s1", Data: make([]byte, 1<<20), Channels: names(64), Rate: 250}}
 	changes := object{"input.data": nil, "input.channels": nil, "input.device": nil, "input.sample_rate": nil, "input.session_id": "s1"}
 	run := func(items int, room models.Room) ([]jobs.Submission, *models.Error) {
 		var l ledger

@@ -28,7 +28,7 @@ const (
 // do not overlap, first to be measured, then to be written. Samples are channels × samples in µV, valid during the call.
 type SignalFile interface {
 	Measure(start int64, rows [][]float64) error
-	// Plan lays the file out and returns its size in bytes.
+	// Plan decides on the layout of the file and returns its size in bytes.
 	Plan(about SignalAbout) (int64, error)
 	Begin(w io.Writer) error
 	Write(start int64, rows [][]float64) error
