@@ -18,13 +18,14 @@ import (
 
 // follower is a client of a live stream.
 type follower struct {
-	conn *websocket.Conn
-	ctx  context.Context
+	conn  *websocket.Conn
+	until time.Time // the test gives up then
 }
 
 func (s *server) dial(t testing.TB, target string, protocols ...string) (*follower, int) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	until := time.Now().Add(30 * time.Second)
+	ctx, cancel := context.WithDeadline(t.Context(), until)
 	t.Cleanup(cancel)
 	if strings.HasPrefix(target, "/") {
 		target = "ws://" + s.addr + target
@@ -40,12 +41,18 @@ func (s *server) dial(t testing.TB, target string, protocols ...string) (*follow
 	}
 	conn.SetReadLimit(1 << 20)
 	t.Cleanup(func() { _ = conn.CloseNow() })
-	return &follower{conn, ctx}, res.StatusCode
+	return &follower{conn, until}, res.StatusCode
+}
+
+func (f *follower) read(t testing.TB) (websocket.MessageType, []byte, error) {
+	ctx, cancel := context.WithDeadline(t.Context(), f.until)
+	defer cancel()
+	return f.conn.Read(ctx)
 }
 
 func (f *follower) next(t testing.TB) object {
 	t.Helper()
-	kind, b, err := f.conn.Read(f.ctx)
+	kind, b, err := f.read(t)
 	if err != nil {
 		t.Fatalf("read: %v", err)
 	}
@@ -60,7 +67,7 @@ func (f *follower) next(t testing.TB) object {
 func (f *follower) closed(t testing.TB) (websocket.StatusCode, string) {
 	t.Helper()
 	for {
-		_, _, err := f.conn.Read(f.ctx)
+		_, _, err := f.read(t)
 		var end websocket.CloseError
 		if errors.As(err, &end) {
 			return end.Code, end.Reason

@@ -10,6 +10,7 @@ import (
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
 
+	"github.com/neurod/neurod/internal/store/dialect"
 	"github.com/neurod/neurod/models"
 )
 
@@ -80,7 +81,7 @@ func (s *Store) CreateRefreshToken(ctx context.Context, t models.RefreshToken) e
 
 func createToken(tx *gorm.DB, t models.RefreshToken) error {
 	t.CreatedAt, t.ExpiresAt = utc(t.CreatedAt), utc(t.ExpiresAt)
-	t.UsedAt, t.RevokedAt = utcp(t.UsedAt), utcp(t.RevokedAt)
+	t.UsedAt, t.RevokedAt = dialect.OptionalUTC(t.UsedAt), dialect.OptionalUTC(t.RevokedAt)
 	return tx.Create(&t).Error
 }
 
@@ -220,7 +221,7 @@ func rowOfKey(k models.APIKey) (apiKey, error) {
 		k.License = models.LicenseFree
 	}
 	return apiKey{ID: k.ID, ProjectID: k.ProjectID, ParentID: k.ParentID, CreatedBy: k.CreatedBy, Name: k.Name, Hash: k.Hash, LastFour: k.LastFour, Scopes: string(scopes), RateLimits: string(limits),
-		License: k.License, CreatedAt: utc(k.CreatedAt), ExpiresAt: utcp(k.ExpiresAt), RevokedAt: utcp(k.RevokedAt), LastUsedAt: utcp(k.LastUsedAt)}, nil
+		License: k.License, CreatedAt: utc(k.CreatedAt), ExpiresAt: dialect.OptionalUTC(k.ExpiresAt), RevokedAt: dialect.OptionalUTC(k.RevokedAt), LastUsedAt: dialect.OptionalUTC(k.LastUsedAt)}, nil
 }
 
 // keptKeys is how long a key that has expired or was revoked stays in the database.
@@ -344,12 +345,4 @@ func (s *Store) TouchKey(ctx context.Context, id string, now, since time.Time) e
 func forUpdate(tx *gorm.DB) *gorm.DB { return tx.Clauses(clause.Locking{Strength: "UPDATE"}) }
 
 // one turns the result of an update that must hit a row into an error.
-func one(res *gorm.DB) error {
-	if res.Error != nil {
-		return translate(res.Error)
-	}
-	if res.RowsAffected == 0 {
-		return ErrNotFound
-	}
-	return nil
-}
+func one(res *gorm.DB) error { return translate(dialect.MustHit(res)) }

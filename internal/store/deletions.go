@@ -5,11 +5,11 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"slices"
-	"strings"
 	"time"
 
 	"gorm.io/gorm"
 
+	"github.com/neurod/neurod/internal/store/dialect"
 	"github.com/neurod/neurod/models"
 )
 
@@ -144,7 +144,7 @@ func deleteAccount(tx *gorm.DB, n NewDeletion) (out []Deletion, err error) {
 		return nil, err
 	}
 	// Answers about the account itself are kept under its id; those about its projects go with them.
-	if err := tx.Where("project_id = ?", n.UserID).Delete(&recordRow{}).Error; err != nil {
+	if err := tx.Where("project_id = ?", n.UserID).Delete(&dialect.RecordRow{}).Error; err != nil {
 		return nil, err
 	}
 	if err := one(tx.Where("id = ?", n.UserID).Delete(&models.User{})); err != nil {
@@ -161,7 +161,7 @@ func deleteProject(tx *gorm.DB, n NewDeletion, projectID string) (Deletion, erro
 	if err := tx.Create(&e).Error; err != nil {
 		return d, err
 	}
-	if err := insertJob(tx, d.Job); err != nil {
+	if err := dialect.InsertJob(tx, d.Job); err != nil {
 		return d, err
 	}
 	var err error
@@ -195,11 +195,7 @@ func (s *Store) eraseProject(tx *gorm.DB, e *models.Erasure, limit int) (rows in
 		if t.blobs {
 			weight = blobShare
 		}
-		where := "ctid = ANY(ARRAY(SELECT ctid FROM $table WHERE project_id = ? LIMIT ?))"
-		if s.dialect == SQLite {
-			where = "rowid IN (SELECT rowid FROM $table WHERE project_id = ? LIMIT ?)"
-		}
-		res := tx.Exec(strings.ReplaceAll("DELETE FROM $table WHERE "+where, "$table", t.name), e.ProjectID, (limit-rows+weight-1)/weight)
+		res := tx.Exec("DELETE FROM "+t.name+" WHERE "+s.db.SomeRows(t.name, "project_id = ?"), e.ProjectID, (limit-rows+weight-1)/weight)
 		if res.Error != nil {
 			return 0, res.Error
 		}
@@ -212,7 +208,7 @@ func (s *Store) eraseProject(tx *gorm.DB, e *models.Erasure, limit int) (rows in
 
 // eraseSessions takes sessions out of table sessions and lists them for an erasure, and deletes the models trained on them.
 func eraseSessions(tx *gorm.DB, e models.Erasure, where string, args ...any) (ids []string, err error) {
-	var sessions []sessionRow
+	var sessions []dialect.SessionRow
 	if err := forUpdate(tx).Select("id", "job_id").Where(where, args...).Order("id").Find(&sessions).Error; err != nil || len(sessions) == 0 {
 		return nil, err
 	}
@@ -227,7 +223,7 @@ func eraseSessions(tx *gorm.DB, e models.Erasure, where string, args ...any) (id
 		}
 	}
 	for chunk := range slices.Chunk(ids, eraseIDs) {
-		if err := tx.Where("id IN ?", chunk).Delete(&sessionRow{}).Error; err != nil {
+		if err := tx.Where("id IN ?", chunk).Delete(&dialect.SessionRow{}).Error; err != nil {
 			return nil, err
 		}
 	}

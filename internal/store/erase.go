@@ -9,6 +9,7 @@ import (
 
 	"gorm.io/gorm"
 
+	"github.com/neurod/neurod/internal/store/dialect"
 	"github.com/neurod/neurod/models"
 )
 
@@ -111,7 +112,7 @@ func (s *Store) acceptErasure(ctx context.Context, n NewErasure) (out AcceptedEr
 			if err != nil {
 				return err
 			}
-			if err := insertJob(tx, out.Job); err != nil {
+			if err := dialect.InsertJob(tx, out.Job); err != nil {
 				return err
 			}
 		}
@@ -166,7 +167,7 @@ func (s *Store) EraseChunk(ctx context.Context, erasureID string, a Attempt, lim
 			if len(next) == 0 {
 				audit = &models.AuditRecord{ID: e.ID, ProjectID: e.ProjectID, Action: models.ActionUserErased, SubjectHash: e.SubjectHash,
 					Actor: e.Actor, SessionsDeleted: e.SessionsDeleted, SamplesDeleted: e.SamplesDeleted, FeaturesDeleted: e.FeaturesDeleted,
-					CreatedAt: now()}
+					CreatedAt: dialect.Now()}
 				if whole {
 					audit.Action = models.ActionProjectDeleted
 				}
@@ -256,13 +257,8 @@ func (s *Store) eraseRows(tx *gorm.DB, t sessionTable, sessionID string, n int) 
 		}
 		return sql
 	}
-	// Both databases number their rows, so that no table needs to tell its key.
-	where := "ctid = ANY(ARRAY(SELECT ctid FROM $table WHERE $session = ? LIMIT ?))"
-	if s.dialect == SQLite {
-		where = "rowid IN (SELECT rowid FROM $table WHERE $session = ? LIMIT ?)"
-	}
-	query := strings.NewReplacer("$table", t.name, "$session", t.session, "$job", or(t.job, "NULL"), "$samples", or(t.samples, "0"),
-		"$features", or(t.features, "0")).Replace("DELETE FROM $table WHERE " + where +
+	query := strings.NewReplacer("$job", or(t.job, "NULL"), "$samples", or(t.samples, "0"),
+		"$features", or(t.features, "0")).Replace("DELETE FROM " + t.name + " WHERE " + s.db.SomeRows(t.name, t.session+" = ?") +
 		" RETURNING coalesce($job, '') AS job, $samples AS samples, $features AS features")
 	return gone, tx.Raw(query, sessionID, n).Scan(&gone).Error
 }

@@ -6,6 +6,7 @@ import (
 
 	"gorm.io/gorm"
 
+	"github.com/neurod/neurod/internal/store/dialect"
 	"github.com/neurod/neurod/models"
 )
 
@@ -40,7 +41,7 @@ func (s *Store) EachBatchOver(ctx context.Context, r BatchRange, start, end int6
 		if err := rows.Scan(&b.Seq, &b.StartSample, &b.EndSample, &b.Codec, &b.Size, &b.Data); err != nil {
 			return translate(err)
 		}
-		if b.Data, err = unpack(b.Codec, b.Size, b.Data); err != nil {
+		if b.Data, err = dialect.Unpack(b.Codec, b.Size, b.Data); err != nil {
 			return err
 		}
 		if err := each(&b); err != nil {
@@ -75,7 +76,7 @@ func (s *Store) BatchesByEnd(ctx context.Context, r BatchRange, afterEnd int64, 
 		return nil, translate(err)
 	}
 	for i := range out {
-		if out[i].Data, err = unpack(out[i].Codec, out[i].Size, out[i].Data); err != nil {
+		if out[i].Data, err = dialect.Unpack(out[i].Codec, out[i].Size, out[i].Data); err != nil {
 			return nil, err
 		}
 	}

@@ -3,33 +3,16 @@ package store
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"sync"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgconn"
-)
-
-// What SQLite says when there is no room (https://sqlite.org/rescode.html), and PostgreSQL (class 53 of its codes).
-const (
-	sqliteFull    = 13
-	sqliteShmSize = 4874 // the shared memory beside the write-ahead log could not grow
-	pgDiskFull    = "53100"
+	"github.com/neurod/neurod/internal/store/postgres"
+	"github.com/neurod/neurod/internal/store/sqlite"
 )
 
 // IsFull reports whether an error says that the disk of the database is full.
-func IsFull(err error) bool {
-	var pg *pgconn.PgError
-	if errors.As(err, &pg) {
-		return pg.Code == pgDiskFull
-	}
-	var lite interface{ Code() int }
-	if errors.As(err, &lite) {
-		return lite.Code()&0xff == sqliteFull || lite.Code() == sqliteShmSize
-	}
-	return false
-}
+func IsFull(err error) bool { return postgres.IsFull(err) || sqlite.IsFull(err) }
 
 // probe remembers whether the database could be written to.
 type probe struct {

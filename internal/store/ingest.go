@@ -5,8 +5,12 @@ import (
 	"context"
 	"slices"
 
+	"github.com/neurod/neurod/internal/store/dialect"
 	"github.com/neurod/neurod/models"
 )
+
+// NewPayload returns a job's payload as it is stored: compressed when it is long and gets shorter by it.
+func NewPayload(job models.Job, data []byte) models.Payload { return dialect.NewPayload(job, data) }
 
 // PackSamples returns the samples of a batch as they are stored: compressed when they are long and get shorter by it.
 func PackSamples(data []byte) (codec string, packed []byte) {
@@ -54,7 +58,7 @@ func (s *Store) IngestBatch(ctx context.Context, in Ingest) (Ingested, error) {
 		}
 		return out[0].out, out[0].err
 	}
-	out, err := s.openLanes().ingests.do(ctx, &in)
+	out, err := s.openLanes().ingests.Do(ctx, &in)
 	if err != nil {
 		return Ingested{}, translate(err)
 	}
@@ -63,20 +67,20 @@ func (s *Store) IngestBatch(ctx context.Context, in Ingest) (Ingested, error) {
 
 // ingestMany stores batches of any sessions in one flow.
 func (s *Store) ingestMany(ctx context.Context, calls []*Ingest) ([]ingestOutcome, error) {
-	r := &flowRead{}
+	r := &dialect.FlowRead{}
 	for _, in := range calls {
-		r.sessions = append(r.sessions, in.Batch.SessionID)
-		r.batches = append(r.batches, batchName{in.Batch.SessionID, in.Batch.BatchID})
+		r.Sessions = append(r.Sessions, in.Batch.SessionID)
+		r.Batches = append(r.Batches, dialect.BatchName{Session: in.Batch.SessionID, Batch: in.Batch.BatchID})
 		if in.Key != nil {
-			r.key = in.Key
+			r.Key = in.Key
 		}
 	}
-	slices.Sort(r.sessions)
-	r.sessions = slices.Compact(r.sessions)
+	slices.Sort(r.Sessions)
+	r.Sessions = slices.Compact(r.Sessions)
 	var out []ingestOutcome
-	err := s.flow(ctx, r, decision{
-		reach: func(f *flowFound) []span { return reachOf(f, calls) },
-		decide: func(f *flowFound) (w *flowWrite, err error) {
+	err := s.db.Flow(ctx, r, dialect.Decision{
+		Reach: func(f *dialect.FlowFound) []dialect.Span { return reachOf(f, calls) },
+		Decide: func(f *dialect.FlowFound) (w *dialect.FlowWrite, err error) {
 			w, out = decideIngest(f, calls)
 			return w, nil
 		},
@@ -85,10 +89,10 @@ func (s *Store) ingestMany(ctx context.Context, calls []*Ingest) ([]ingestOutcom
 }
 
 // reachOf returns the segments that batches may touch which do not lie at the end of what their session has.
-func reachOf(f *flowFound, calls []*Ingest) []span {
-	reach := map[string]span{}
+func reachOf(f *dialect.FlowFound, calls []*Ingest) []dialect.Span {
+	reach := map[string]dialect.Span{}
 	for _, in := range calls {
-		ses := f.sessions[in.Batch.SessionID]
+		ses := f.Sessions[in.Batch.SessionID]
 		if ses == nil {
 			continue
 		}
@@ -102,11 +106,11 @@ func reachOf(f *flowFound, calls []*Ingest) []span {
 		}
 		lo, hi := at-margin, at+in.Samples+margin
 		if r, ok := reach[ses.ID]; ok {
-			lo, hi = min(lo, r.first), max(hi, r.last)
+			lo, hi = min(lo, r.First), max(hi, r.Last)
 		}
-		reach[ses.ID] = span{ses.ID, lo, hi}
+		reach[ses.ID] = dialect.Span{Session: ses.ID, First: lo, Last: hi}
 	}
-	var out []span
+	var out []dialect.Span
 	for _, r := range reach {
 		out = append(out, r)
 	}
@@ -114,25 +118,25 @@ func reachOf(f *flowFound, calls []*Ingest) []span {
 }
 
 // decideIngest takes batches in turn, each against what those before it have made of its session.
-func decideIngest(f *flowFound, calls []*Ingest) (*flowWrite, []ingestOutcome) {
-	w := &flowWrite{}
+func decideIngest(f *dialect.FlowFound, calls []*Ingest) (*dialect.FlowWrite, []ingestOutcome) {
+	w := &dialect.FlowWrite{}
 	out := make([]ingestOutcome, len(calls))
 	covers := map[string]*cover{}
 	changed := map[string]bool{}
 	for i, in := range calls {
 		o := &out[i]
-		if in.Key != nil && f.record != nil {
-			o.out.Replayed = f.record
+		if in.Key != nil && f.Record != nil {
+			o.out.Replayed = f.Record
 			continue
 		}
 		b := in.Batch
-		ses := f.sessions[b.SessionID]
+		ses := f.Sessions[b.SessionID]
 		if ses == nil || ses.ProjectID != b.ProjectID {
 			o.err = ErrNotFound
 			continue
 		}
-		name := batchName{b.SessionID, b.BatchID}
-		if same, twice := f.batches[name]; twice {
+		name := dialect.BatchName{Session: b.SessionID, Batch: b.BatchID}
+		if same, twice := f.Batches[name]; twice {
 			o.out = Ingested{Duplicate: true, Differs: same.Digest != b.Digest, JobID: same.JobID}
 			o.keep(w, in)
 			continue
@@ -149,7 +153,7 @@ func decideIngest(f *flowFound, calls []*Ingest) (*flowWrite, []ingestOutcome) {
 		}
 		c := covers[ses.ID]
 		if c == nil {
-			c = newCover(ses, f.segments[ses.ID])
+			c = newCover(ses, f.Segments[ses.ID])
 			covers[ses.ID] = c
 		}
 		b.StartSample = models.Place(c.now, ses.SampleAt(b.StartMS), in.Samples, ses.SeamSamples(in.Samples))
@@ -158,14 +162,14 @@ func decideIngest(f *flowFound, calls []*Ingest) (*flowWrite, []ingestOutcome) {
 		ses.OverlapCount += o.out.Overlap
 		c.now = models.Cover(c.now, models.Segment{Start: b.StartSample, End: b.EndSample})
 		idle := ses.Pending() == 0 && (o.out.Overlap == in.Samples || !ses.Completes(b.StartSample, b.EndSample, c.around(b.StartSample)))
-		if !ses.JobOpen || ses.JobID == nil || !f.open[*ses.JobID] { // a job that failed or was canceled never closed itself
+		if !ses.JobOpen || ses.JobID == nil || !f.Open[*ses.JobID] { // a job that failed or was canceled never closed itself
 			job := in.Job
 			if idle {
 				job.State, job.Output = models.JobCompleted, models.WindowsOutput{SessionID: ses.ID, Batches: 1}.JSON()
 				job.StartedAt, job.FinishedAt = &job.CreatedAt, &job.CreatedAt
 			}
-			ses.JobID, ses.JobOpen, f.open[job.ID] = &job.ID, !idle, !idle
-			w.jobs = append(w.jobs, job)
+			ses.JobID, ses.JobOpen, f.Open[job.ID] = &job.ID, !idle, !idle
+			w.Jobs = append(w.Jobs, job)
 			o.out.NewJob, o.out.Idle = true, idle
 		}
 		o.out.JobID = *ses.JobID
@@ -176,25 +180,25 @@ func decideIngest(f *flowFound, calls []*Ingest) (*flowWrite, []ingestOutcome) {
 		}
 		ses.SampleCount += in.Samples
 		ses.LongestBatch = max(ses.LongestBatch, in.Samples)
-		w.batches = append(w.batches, b)
-		f.batches[name] = b
+		w.Batches = append(w.Batches, b)
+		f.Batches[name] = b
 		if !changed[ses.ID] {
 			changed[ses.ID] = true
-			w.sessions = append(w.sessions, ses)
+			w.Sessions = append(w.Sessions, ses)
 		}
 		o.keep(w, in)
 	}
 	for id, c := range covers {
-		c.settle(f.sessions[id], w)
+		c.settle(f.Sessions[id], w)
 	}
 	return w, out
 }
 
 // keep has the answer to an Idempotency-Key stored.
-func (o *ingestOutcome) keep(w *flowWrite, in *Ingest) {
+func (o *ingestOutcome) keep(w *dialect.FlowWrite, in *Ingest) {
 	if in.Key != nil {
 		r := in.Record(o.out)
-		w.record = &r
+		w.Record = &r
 	}
 }
 
@@ -219,7 +223,7 @@ func (c *cover) around(sample int64) models.Segment {
 }
 
 // settle puts what has changed into the session and into what is written.
-func (c *cover) settle(ses *models.Session, w *flowWrite) {
+func (c *cover) settle(ses *models.Session, w *dialect.FlowWrite) {
 	last := len(c.now) - 1
 	tail := c.now[last]
 	ses.TailStart, ses.TailEnd = &tail.Start, &tail.End
@@ -228,12 +232,12 @@ func (c *cover) settle(ses *models.Session, w *flowWrite) {
 	}
 	for _, s := range c.loaded {
 		if !slices.Contains(c.now[:last], s) {
-			w.gone = append(w.gone, row(s))
+			w.Gone = append(w.Gone, row(s))
 		}
 	}
 	for _, s := range c.now[:last] {
 		if !slices.Contains(c.loaded, s) {
-			w.fresh = append(w.fresh, row(s))
+			w.Fresh = append(w.Fresh, row(s))
 		}
 	}
 }

@@ -2,19 +2,15 @@ package store
 
 import (
 	"context"
-	"errors"
-	"time"
 
 	"gorm.io/gorm"
 
+	"github.com/neurod/neurod/internal/store/dialect"
 	"github.com/neurod/neurod/models"
 )
 
-// maxMarks is the most events that a session keeps: an hour of flashes at 10 Hz has 36,000.
-const maxMarks = 1 << 21
-
 // ErrTooManyEvents says that a session keeps no more events.
-var ErrTooManyEvents = errors.New("store: the session has too many events")
+var ErrTooManyEvents = dialect.ErrTooManyEvents
 
 // EventsAddition is events to be added to a session.
 type EventsAddition struct {
@@ -37,39 +33,19 @@ func (s *Store) AddEvents(ctx context.Context, a EventsAddition) (added []models
 				return err
 			}
 		}
-		ses, err := session(forUpdate(tx), a.ProjectID, a.SessionID)
+		ses, err := dialect.FindSession(forUpdate(tx), a.ProjectID, a.SessionID)
 		if err != nil {
 			return err
 		}
 		if added, err = a.Place(ses); err != nil {
 			return err
 		}
-		if err := addMarks(tx, ses.ID, added, maxMarks); err != nil || a.Key == nil {
+		if err := dialect.AddMarks(tx, ses.ID, added); err != nil || a.Key == nil {
 			return err
 		}
-		return keepRecord(tx, a.Record(added))
+		return dialect.KeepRecord(tx, a.Record(added))
 	})
 	return added, replayed, err
-}
-
-// addMarks gives events their numbers and stores them. The session's row is locked.
-func addMarks(tx *gorm.DB, sessionID string, marks []models.SessionMark, most int) error {
-	if len(marks) == 0 {
-		return nil
-	}
-	var last int
-	err := tx.Model(&models.SessionMark{}).Select("COALESCE(max(seq), 0)").Where("session_id = ?", sessionID).Scan(&last).Error
-	if err != nil {
-		return err
-	}
-	if last+len(marks) > most {
-		return ErrTooManyEvents
-	}
-	at := utc(time.Now())
-	for i := range marks {
-		marks[i].Seq, marks[i].CreatedAt = last+1+i, at
-	}
-	return tx.CreateInBatches(marks, rowsChunk).Error
 }
 
 // eventsPage is how many events are read at once.

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/pressly/goose/v3"
-	"github.com/pressly/goose/v3/lock"
 
 	"github.com/neurod/neurod/migrations"
 )
@@ -82,21 +81,16 @@ func (s *Store) CheckMigrated(ctx context.Context) error {
 func (s *Store) status(ctx context.Context, p *goose.Provider) ([]Migration, error) {
 	const table = "goose_db_version"
 	applied := map[int64]time.Time{}
-	db := s.write(ctx)
-	exists := "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = ?"
-	if s.dialect == PostgreSQL {
-		exists = "SELECT count(*) FROM pg_tables WHERE schemaname = current_schema() AND tablename = ?"
-	}
-	var tables int64
-	if err := db.Raw(exists, table).Scan(&tables).Error; err != nil {
+	there, err := s.db.HasTable(ctx, table)
+	if err != nil {
 		return nil, fmt.Errorf("store: migration status: %w", err)
 	}
-	if tables > 0 {
+	if there {
 		var rows []struct {
 			VersionID int64
 			Tstamp    time.Time
 		}
-		if err := db.Table(table).Where("is_applied").Order("id").Find(&rows).Error; err != nil {
+		if err := s.write(ctx).Table(table).Where("is_applied").Order("id").Find(&rows).Error; err != nil {
 			return nil, fmt.Errorf("store: migration status: %w", err)
 		}
 		for _, r := range rows {
@@ -118,18 +112,7 @@ func (s *Store) provider() (*goose.Provider, error) {
 	if err != nil {
 		return nil, fmt.Errorf("store: %w", err)
 	}
-	dialect := goose.DialectSQLite3
-	opts := []goose.ProviderOption{goose.WithDisableGlobalRegistry(true)}
-	if s.dialect == PostgreSQL {
-		dialect = goose.DialectPostgres
-		// Processes that start together take turns: try once a second for five minutes.
-		locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 300))
-		if err != nil {
-			return nil, fmt.Errorf("store: %w", err)
-		}
-		opts = append(opts, goose.WithSessionLocker(locker))
-	}
-	p, err := goose.NewProvider(dialect, s.pools[0], files, opts...)
+	p, err := s.db.Migrations(files)
 	if err != nil {
 		return nil, fmt.Errorf("store: %w", err)
 	}

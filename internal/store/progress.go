@@ -7,6 +7,7 @@ import (
 
 	"gorm.io/gorm"
 
+	"github.com/neurod/neurod/internal/store/dialect"
 	"github.com/neurod/neurod/models"
 )
 
@@ -15,7 +16,7 @@ import (
 func (s *Store) NoteProgress(ctx context.Context, a Attempt, diagnostics json.RawMessage) error {
 	return s.tx(ctx, func(tx *gorm.DB) error {
 		err := one(tx.Table("jobs").Where("id = ? AND state = ? AND attempts = ?", a.ID, models.JobRunning, a.Attempt).
-			Update("diagnostics", text(diagnostics)))
+			Update("diagnostics", dialect.Text(diagnostics)))
 		if errors.Is(err, ErrNotFound) {
 			return ErrFenced
 		}

@@ -16,6 +16,7 @@ import (
 	"gorm.io/gorm/clause"
 
 	"github.com/neurod/neurod/eeg"
+	"github.com/neurod/neurod/internal/store/dialect"
 	"github.com/neurod/neurod/models"
 )
 
@@ -98,13 +99,11 @@ func (s *Store) PutModel(ctx context.Context, n NewModel) (out models.ProjectMod
 		return models.ProjectModel{}, false, fmt.Errorf("store: %w", err)
 	}
 	row := projectModelRow{ID: m.ID, ProjectID: m.ProjectID, Name: m.Name, Version: m.Version, Paradigm: m.Paradigm, Pipeline: m.Pipeline,
-		State: models.ModelActive, Size: int64(len(n.File)), SHA256: m.SHA256, Info: string(info), Codec: codecNone, Data: n.File, CreatedAt: utc(m.CreatedAt)}
+		State: models.ModelActive, Size: int64(len(n.File)), SHA256: m.SHA256, Info: string(info), CreatedAt: utc(m.CreatedAt)}
 	if n.Attempt.ID != "" {
 		row.JobID = &n.Attempt.ID
 	}
-	if packed := zstdEncoder().EncodeAll(n.File, nil); len(packed) < len(n.File)*9/10 {
-		row.Codec, row.Data = codecZstd, packed
-	}
+	row.Codec, row.Data = dialect.Pack(n.File)
 	err = s.tx(ctx, func(tx *gorm.DB) error {
 		fresh = false
 		// The name's row is the lock: versions of a name come one after another.
@@ -154,10 +153,8 @@ func (s *Store) PutModel(ctx context.Context, n NewModel) (out models.ProjectMod
 			}
 		}
 		if n.MaxModels > 0 { // names have locks of their own: those of a project come one after another here
-			if s.dialect == PostgreSQL {
-				if err := tx.Exec("SELECT pg_advisory_xact_lock(hashtextextended('models ' || ?, 0))", m.ProjectID).Error; err != nil {
-					return err
-				}
+			if err := s.db.LockModels(tx, m.ProjectID); err != nil {
+				return err
 			}
 			var have int64
 			if err := tx.Model(&projectModelRow{}).Where("project_id = ?", m.ProjectID).Count(&have).Error; err != nil {
@@ -217,7 +214,7 @@ func trainedOn(tx *gorm.DB, n NewModel) ([]models.ProjectModelSession, error) {
 	slices.Sort(ids)
 	ids = slices.Compact(ids)
 	for chunk := range slices.Chunk(ids, modelChunk) {
-		var found []sessionRow
+		var found []dialect.SessionRow
 		err := forUpdate(tx).Select("id").Where("project_id = ? AND id IN ?", n.Model.ProjectID, chunk).Order("id").Find(&found).Error
 		if err != nil {
 			return nil, err
@@ -314,7 +311,7 @@ func (s *Store) ModelFile(ctx context.Context, projectID, id string) ([]byte, er
 	if err != nil {
 		return nil, translate(err)
 	}
-	b, err := unpack(row.Codec, int(row.Size), row.Data)
+	b, err := dialect.Unpack(row.Codec, int(row.Size), row.Data)
 	if err != nil {
 		return nil, fmt.Errorf("%w: model %s: %w", ErrDamaged, id, err)
 	}

@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"gorm.io/gorm"
-	"gorm.io/gorm/clause"
 
+	"github.com/neurod/neurod/internal/store/dialect"
 	"github.com/neurod/neurod/models"
 )
 
@@ -25,68 +25,13 @@ import (
 //     primary key (session, index) lets each be written once.
 //   - The segments of samples are disjoint and do not touch; the last one is the session's tail.
 
-var (
-	// ErrSessionClosed says that the session takes no more samples.
-	ErrSessionClosed = errors.New("store: the session has ended")
-	// ErrFenced says that the attempt no longer holds its job.
-	ErrFenced = errors.New("store: the attempt no longer holds its job")
-)
+// ErrSessionClosed says that the session takes no more samples.
+var ErrSessionClosed = errors.New("store: the session has ended")
 
-// sessionRow is the row of a models.Session: its channels are JSON.
-type sessionRow struct {
-	ID             string
-	ProjectID      string
-	ExternalUserID string
-	DeviceType     string
-	SampleRateHz   float64
-	Channels       string
-	IngestionMode  models.IngestionMode
-	State          models.SessionState
-	HopMS          int
-	JitterMS       int
-	OriginMS       *int64
-	SampleCount    int64
-	OverlapCount   int64
-	BatchCount     int
-	SeenCount      int
-	LongestBatch   int64
-	WindowCount    int
-	LastSeq        int
-	TailStart      *int64
-	TailEnd        *int64
-	Decode         *string
-	DecodeCount    int
-	JobID          *string
-	JobOpen        bool
-	CreatedAt      time.Time
-	StartedAt      time.Time
-	EndedAt        *time.Time
-}
-
-// TableName tells gorm the table.
-func (sessionRow) TableName() string { return "sessions" }
-
-func (r sessionRow) entity() (models.Session, error) {
-	s := models.Session{ID: r.ID, ProjectID: r.ProjectID, ExternalUserID: r.ExternalUserID, DeviceType: r.DeviceType,
-		SampleRateHz: r.SampleRateHz, IngestionMode: r.IngestionMode, State: r.State, HopMS: r.HopMS, JitterMS: r.JitterMS,
-		OriginMS: r.OriginMS, SampleCount: r.SampleCount, OverlapCount: r.OverlapCount, BatchCount: r.BatchCount, SeenCount: r.SeenCount, LongestBatch: r.LongestBatch,
-		WindowCount: r.WindowCount, LastSeq: r.LastSeq, TailStart: r.TailStart, TailEnd: r.TailEnd, DecodeCount: r.DecodeCount,
-		JobID: r.JobID, JobOpen: r.JobOpen, CreatedAt: r.CreatedAt, StartedAt: r.StartedAt, EndedAt: r.EndedAt}
-	if err := json.Unmarshal([]byte(r.Channels), &s.Channels); err != nil {
-		return models.Session{}, fmt.Errorf("store: channels of session %s: %w", r.ID, err)
-	}
-	if r.Decode != nil {
-		if err := json.Unmarshal([]byte(*r.Decode), &s.Decode); err != nil {
-			return models.Session{}, fmt.Errorf("store: decoding of session %s: %w", r.ID, err)
-		}
-	}
-	return s, nil
-}
-
-func sessionEntities(rows []sessionRow) ([]models.Session, error) {
+func sessionEntities(rows []dialect.SessionRow) ([]models.Session, error) {
 	out := make([]models.Session, len(rows))
 	for i := range rows {
-		s, err := rows[i].entity()
+		s, err := rows[i].Entity()
 		if err != nil {
 			return nil, err
 		}
@@ -101,7 +46,7 @@ func (s *Store) CreateSession(ctx context.Context, n models.Session) error {
 	if err != nil {
 		return fmt.Errorf("store: %w", err)
 	}
-	row := sessionRow{ID: n.ID, ProjectID: n.ProjectID, ExternalUserID: n.ExternalUserID, DeviceType: n.DeviceType,
+	row := dialect.SessionRow{ID: n.ID, ProjectID: n.ProjectID, ExternalUserID: n.ExternalUserID, DeviceType: n.DeviceType,
 		SampleRateHz: n.SampleRateHz, Channels: string(channels), IngestionMode: n.IngestionMode, State: n.State, HopMS: n.HopMS,
 		JitterMS: n.JitterMS, OriginMS: n.OriginMS, CreatedAt: utc(n.CreatedAt), StartedAt: utc(n.StartedAt)}
 	if n.Decode != nil {
@@ -117,15 +62,8 @@ func (s *Store) CreateSession(ctx context.Context, n models.Session) error {
 
 // Session returns a session of the project, or ErrNotFound.
 func (s *Store) Session(ctx context.Context, projectID, id string) (models.Session, error) {
-	return session(s.read(ctx), projectID, id)
-}
-
-func session(db *gorm.DB, projectID, id string) (models.Session, error) {
-	var row sessionRow
-	if err := db.Where("id = ? AND project_id = ?", id, projectID).Take(&row).Error; err != nil {
-		return models.Session{}, translate(err)
-	}
-	return row.entity()
+	ses, err := dialect.FindSession(s.read(ctx), projectID, id)
+	return ses, translate(err)
 }
 
 // SessionListing selects sessions of a project, newest first.
@@ -149,7 +87,7 @@ func (s *Store) Sessions(ctx context.Context, l SessionListing) ([]models.Sessio
 	if l.BeforeID != "" {
 		db = db.Where("id < ?", l.BeforeID)
 	}
-	var rows []sessionRow
+	var rows []dialect.SessionRow
 	if err := db.Order("id DESC").Limit(l.Limit).Find(&rows).Error; err != nil {
 		return nil, translate(err)
 	}
@@ -166,37 +104,15 @@ func openJob(tx *gorm.DB, ses models.Session, job models.Job) (id string, create
 			return *ses.JobID, false, err
 		}
 	}
-	return job.ID, true, insertJob(tx, job)
-}
-
-// insertJob stores a job that is queued or completed. The row is its own outbox, as in Jobs.Accept.
-func insertJob(tx *gorm.DB, j models.Job) error {
-	return tx.Exec(`INSERT INTO jobs (id, project_id, kind, state, request, output, next_check, items_total, items_pending, created_at, started_at, finished_at)
-		VALUES (?, ?, ?, ?, ?, ?, ?, 0, 0, ?, ?, ?)`, j.ID, j.ProjectID, string(j.Kind), string(j.State), string(j.Request), text(j.Output), utc(j.NextCheck),
-		utc(j.CreatedAt), utcp(j.StartedAt), utcp(j.FinishedAt)).Error
+	return job.ID, true, dialect.InsertJob(tx, job)
 }
 
 // takeKey returns the live answer of an Idempotency-Key, nil when this transaction is the first.
 func (s *Store) takeKey(tx *gorm.DB, k models.IdempotencyRecord) (*models.IdempotencyRecord, error) {
-	if s.dialect == PostgreSQL {
-		var ok bool
-		if err := tx.Raw("SELECT pg_try_advisory_xact_lock(?)", lockNumber(&k)).Scan(&ok).Error; err != nil {
-			return nil, err
-		}
-		if !ok {
-			return nil, ErrKeyInFlight
-		}
+	if err := s.db.LockKey(tx, &k); err != nil {
+		return nil, err
 	}
-	return findRecord(tx, k)
-}
-
-func keepRecord(tx *gorm.DB, r models.IdempotencyRecord) error {
-	r.CreatedAt, r.ExpiresAt = utc(r.CreatedAt), utc(r.ExpiresAt)
-	row := rowOfRecord(&r)
-	return tx.Clauses(clause.OnConflict{
-		Columns:   []clause.Column{{Name: "project_id"}, {Name: "operation"}, {Name: "key"}},
-		DoUpdates: clause.AssignmentColumns([]string{"fingerprint", "job_id", "protocol", "status", "body", "created_at", "expires_at"}),
-	}).Create(&row).Error
+	return dialect.FindRecord(tx, k)
 }
 
 // SessionEnd is the end of a session.
@@ -228,7 +144,7 @@ func (s *Store) EndSession(ctx context.Context, end SessionEnd) (out SessionEnde
 				return err
 			}
 		}
-		ses, err := session(forUpdate(tx), end.ProjectID, end.SessionID)
+		ses, err := dialect.FindSession(forUpdate(tx), end.ProjectID, end.SessionID)
 		if err != nil {
 			return err
 		}
@@ -258,7 +174,7 @@ func (s *Store) EndSession(ctx context.Context, end SessionEnd) (out SessionEnde
 			ses.JobID, ses.JobOpen, out.NewJob = &id, true, created
 		}
 		if out.Changed || out.NewJob {
-			err = one(tx.Model(&sessionRow{}).Where("id = ?", ses.ID).Updates(map[string]any{
+			err = one(tx.Model(&dialect.SessionRow{}).Where("id = ?", ses.ID).Updates(map[string]any{
 				"state": ses.State, "ended_at": ses.EndedAt, "job_id": ses.JobID, "job_open": ses.JobOpen,
 			}))
 			if err != nil {
@@ -269,7 +185,7 @@ func (s *Store) EndSession(ctx context.Context, end SessionEnd) (out SessionEnde
 		if end.Key == nil {
 			return nil
 		}
-		return keepRecord(tx, end.Record(out))
+		return dialect.KeepRecord(tx, end.Record(out))
 	})
 	return out, err
 }
@@ -278,7 +194,7 @@ func (s *Store) EndSession(ctx context.Context, end SessionEnd) (out SessionEnde
 // window, and moves a RECORDED session to FAILED. It returns the session as it stands.
 func (s *Store) FailSession(ctx context.Context, projectID, id string) (ses models.Session, err error) {
 	err = s.tx(ctx, func(tx *gorm.DB) error {
-		if ses, err = session(forUpdate(tx), projectID, id); err != nil {
+		if ses, err = dialect.FindSession(forUpdate(tx), projectID, id); err != nil {
 			return err
 		}
 		next, ok := ses.State.Next(models.TriggerFailed)
@@ -290,7 +206,7 @@ func (s *Store) FailSession(ctx context.Context, projectID, id string) (ses mode
 			return err
 		}
 		ses.State, ses.JobOpen = next, false
-		return one(tx.Model(&sessionRow{}).Where("id = ?", ses.ID).Updates(map[string]any{"state": ses.State, "job_open": false}))
+		return one(tx.Model(&dialect.SessionRow{}).Where("id = ?", ses.ID).Updates(map[string]any{"state": ses.State, "job_open": false}))
 	})
 	return ses, err
 }
@@ -306,7 +222,7 @@ func (s *Store) BatchesOver(ctx context.Context, sessionID string, start, end, l
 		return nil, translate(err)
 	}
 	for i := range out {
-		if out[i].Data, err = unpack(out[i].Codec, out[i].Size, out[i].Data); err != nil {
+		if out[i].Data, err = dialect.Unpack(out[i].Codec, out[i].Size, out[i].Data); err != nil {
 			return nil, err
 		}
 	}
@@ -370,7 +286,7 @@ func (s *Store) ActiveKeys(ctx context.Context, ids []string, at time.Time) (map
 func (s *Store) SessionsByID(ctx context.Context, ids []string) (map[string]models.Session, error) {
 	out := map[string]models.Session{}
 	for chunk := range slices.Chunk(ids, idChunk) {
-		var rows []sessionRow
+		var rows []dialect.SessionRow
 		if err := s.read(ctx).Where("id IN ?", chunk).Find(&rows).Error; err != nil {
 			return nil, translate(err)
 		}

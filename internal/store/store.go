@@ -1,4 +1,8 @@
-// Package store keeps neurod's data in PostgreSQL or in SQLite. It is the only package that knows gorm.
+// Package store keeps neurod's data in PostgreSQL or in SQLite. It and what lies in it are the only packages that know gorm.
+//
+// What runs on both databases as it is, stands here, a file for each kind of data. What each does in its own way stands in store/postgres
+// and store/sqlite, behind the interface that store/dialect declares, with the types and rows that all three share: the jobs, whose
+// every statement counts, and what is written of sessions many times a second. Nobody else imports those.
 //
 // Invariants:
 //
@@ -7,37 +11,30 @@
 //   - Times go in and come out in UTC with microseconds, PostgreSQL's resolution. In SQLite they are text that
 //     compares in time order, which holds for UTC only: write a time through utc.
 //   - Errors that a caller can act on are ErrNotFound and ErrDuplicate; no others of gorm's or a driver's are to be matched.
-//   - SQLite has one connection that writes and a pool that only reads (write-ahead log, https://sqlite.org/wal.html),
-//     so a writer never waits for another inside the process and readers never wait at all. A reader that starts
-//     after a commit sees it.
+//   - A context is a parameter, never a field.
+//   - SQLite has one connection that writes: within a transaction, every statement goes through it.
 package store
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
-	"net/url"
-	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
 	"sync"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgtype"
-	"github.com/jackc/pgx/v5/stdlib"
-	"gorm.io/driver/postgres"
 	"gorm.io/gorm"
-	"gorm.io/gorm/logger"
 
-	"github.com/neurod/neurod/internal/durable"
+	"github.com/neurod/neurod/internal/store/dialect"
+	"github.com/neurod/neurod/internal/store/postgres"
+	"github.com/neurod/neurod/internal/store/sqlite"
 )
 
 var (
 	// ErrNotFound says that there is no such row, or none that the caller owns.
-	ErrNotFound = errors.New("store: not found")
+	ErrNotFound = dialect.ErrNotFound
 	// ErrDuplicate says that a unique value is taken.
 	ErrDuplicate = errors.New("store: duplicate")
 	// ErrNotMigrated says that the database lacks migrations this program needs.
@@ -72,11 +69,8 @@ type Config struct {
 
 // Store is an open database. Its methods are safe for concurrent use.
 type Store struct {
+	db      dialect.Database
 	dialect Dialect
-	writer  *gorm.DB
-	reader  *gorm.DB // the same as writer on PostgreSQL
-	pools   []*sql.DB
-	path    string // of the SQLite database
 
 	probe probe
 
@@ -98,10 +92,26 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if cfg.ConnectTimeout <= 0 {
 		cfg.ConnectTimeout = 5 * time.Second
 	}
-	if DialectOf(cfg.DatabaseURL) == PostgreSQL {
-		return openPostgres(ctx, cfg)
+	s := &Store{dialect: DialectOf(cfg.DatabaseURL)}
+	switch s.dialect {
+	case PostgreSQL:
+		db, err := postgres.Open(ctx, postgres.Config{URL: cfg.DatabaseURL, MaxConns: cfg.MaxConns, ConnectTimeout: cfg.ConnectTimeout})
+		if err != nil {
+			return nil, err
+		}
+		s.db = db
+	case SQLite:
+		path, err := sqlitePath(cfg)
+		if err != nil {
+			return nil, err
+		}
+		db, err := sqlite.Open(ctx, sqlite.Config{Path: path, Readers: cfg.Readers})
+		if err != nil {
+			return nil, err
+		}
+		s.db = db
 	}
-	return openSQLite(ctx, cfg)
+	return s, nil
 }
 
 // DialectOf tells from a database URL which dialect Open takes it for.
@@ -116,31 +126,23 @@ func DialectOf(databaseURL string) Dialect {
 func (s *Store) Dialect() Dialect { return s.dialect }
 
 // Ping reports whether the database answers.
-func (s *Store) Ping(ctx context.Context) error {
-	for _, p := range s.pools {
-		if err := p.PingContext(ctx); err != nil {
-			return fmt.Errorf("store: %w", err)
-		}
-	}
-	return nil
-}
+func (s *Store) Ping(ctx context.Context) error { return s.db.Ping(ctx) }
 
 // Close ends all connections. A second call does nothing.
 func (s *Store) Close() error {
 	s.closeLanes()
-	var errs []error
-	for _, p := range s.pools {
-		errs = append(errs, p.Close())
-	}
-	return errors.Join(errs...)
+	return s.db.Close()
 }
+
+// OpenJobs returns the jobs of the database. The store must stay open until it is closed.
+func (s *Store) OpenJobs(ctx context.Context) (Jobs, error) { return s.db.OpenJobs(ctx) }
 
 // write returns the database for statements that may write; within Once, its transaction.
 func (s *Store) write(ctx context.Context) *gorm.DB {
 	if tx := s.joined(ctx); tx != nil {
 		return tx
 	}
-	return s.writer.WithContext(ctx)
+	return s.db.Writer().WithContext(ctx)
 }
 
 // read returns the database for statements that only read; SQLite refuses a write on it. Within Once it is the transaction,
@@ -149,7 +151,7 @@ func (s *Store) read(ctx context.Context) *gorm.DB {
 	if tx := s.joined(ctx); tx != nil {
 		return tx
 	}
-	return s.reader.WithContext(ctx)
+	return s.db.Reader().WithContext(ctx)
 }
 
 // tx runs fn in a transaction that may write and commits it when fn returns nil; within Once it is a savepoint of that
@@ -159,16 +161,7 @@ func (s *Store) tx(ctx context.Context, fn func(tx *gorm.DB) error) error {
 }
 
 // utc brings a time to the form in which the store keeps it.
-func utc(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
-
-// utcp is utc for an optional time.
-func utcp(t *time.Time) *time.Time {
-	if t == nil {
-		return nil
-	}
-	u := utc(*t)
-	return &u
-}
+func utc(t time.Time) time.Time { return dialect.UTC(t) }
 
 // translate turns gorm's errors into the package's.
 func translate(err error) error {
@@ -181,113 +174,6 @@ func translate(err error) error {
 		return fmt.Errorf("%w: %w", ErrDuplicate, err)
 	}
 	return err
-}
-
-func gormConfig() *gorm.Config {
-	return &gorm.Config{
-		SkipDefaultTransaction: true,
-		// gorm's cache of prepared statements stays off: a statement being prepared waits for a connection while
-		// the transactions that hold the connections wait for the statement, which on SQLite's one writing
-		// connection stops everything; and every opened database leaves its sweeper goroutine behind. On
-		// PostgreSQL pgx caches statements by connection anyway.
-		PrepareStmt:          false,
-		TranslateError:       true,
-		DisableAutomaticPing: true, // Open pings with the caller's context
-		NowFunc:              func() time.Time { return utc(time.Now()) },
-		// Errors are returned, and gorm's log would show values such as hashes.
-		Logger: logger.Discard,
-	}
-}
-
-func openPostgres(ctx context.Context, cfg Config) (*Store, error) {
-	pc, err := pgx.ParseConfig(cfg.DatabaseURL)
-	if err != nil {
-		// pgx's message repeats the URL with the password masked, but not for every malformed URL.
-		return nil, errors.New("store: DATABASE_URL is not a valid PostgreSQL URL")
-	}
-	if pc.ConnectTimeout <= 0 || pc.ConnectTimeout > time.Minute { // pgx fills in two minutes
-		pc.ConnectTimeout = cfg.ConnectTimeout
-	}
-	if _, set := pc.RuntimeParams["application_name"]; !set {
-		pc.RuntimeParams["application_name"] = "neurod"
-	}
-	pc.RuntimeParams["timezone"] = "UTC"
-	pool := stdlib.OpenDB(*pc, stdlib.OptionAfterConnect(func(_ context.Context, conn *pgx.Conn) error {
-		conn.TypeMap().RegisterType(&pgtype.Type{
-			Name: "timestamptz", OID: pgtype.TimestamptzOID,
-			Codec: &pgtype.TimestamptzCodec{ScanLocation: time.UTC},
-		})
-		return nil
-	}))
-	pool.SetMaxOpenConns(cfg.MaxConns)
-	pool.SetMaxIdleConns(cfg.MaxConns)
-	pool.SetConnMaxIdleTime(5 * time.Minute)
-	pool.SetConnMaxLifetime(time.Hour) // spreads the load again after a failover
-	s := &Store{dialect: PostgreSQL, pools: []*sql.DB{pool}}
-	if err := s.Ping(ctx); err != nil {
-		return nil, errors.Join(err, s.Close())
-	}
-	if s.writer, err = gorm.Open(postgres.New(postgres.Config{Conn: pool}), gormConfig()); err != nil {
-		return nil, errors.Join(fmt.Errorf("store: %w", err), s.Close())
-	}
-	s.reader = s.writer
-	return s, nil
-}
-
-func openSQLite(ctx context.Context, cfg Config) (*Store, error) {
-	path, err := sqlitePath(cfg)
-	if err != nil {
-		return nil, err
-	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return nil, fmt.Errorf("store: %w", err)
-	}
-	// SQLite would make the file readable by everyone; its -wal and -shm take the mode of the database.
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("store: %w", err)
-	}
-	if err := f.Close(); err != nil {
-		return nil, fmt.Errorf("store: %w", err)
-	}
-	for _, dir := range []string{filepath.Dir(path), filepath.Dir(filepath.Dir(path))} { // the folder may be new as well
-		if err := durable.SyncDir(dir); err != nil {
-			return nil, fmt.Errorf("store: %w", err)
-		}
-	}
-
-	s := &Store{dialect: SQLite, path: path}
-	open := func(conns int, params url.Values) (*gorm.DB, error) {
-		pool, err := openLitePool(path, params)
-		if err != nil {
-			return nil, err
-		}
-		pool.SetMaxOpenConns(conns)
-		pool.SetMaxIdleConns(conns)
-		s.pools = append(s.pools, pool)
-		if err := pool.PingContext(ctx); err != nil {
-			return nil, fmt.Errorf("store: open %s: %w", path, err)
-		}
-		db, err := gorm.Open(liteDialect{pool}, gormConfig())
-		if err != nil {
-			return nil, fmt.Errorf("store: %w", err)
-		}
-		return db, nil
-	}
-	// The writer comes first: it puts the file into WAL mode, which the readers then find.
-	// Another process may hold the lock for a moment. For synchronous see relaxed.
-	if s.writer, err = open(1, url.Values{
-		"_pragma": {"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)"},
-		"_txlock": {"immediate"}, // a transaction takes the lock when it starts, not in its middle
-	}); err != nil {
-		return nil, errors.Join(err, s.Close())
-	}
-	if s.reader, err = open(cfg.Readers, url.Values{
-		"_pragma": {"busy_timeout(10000)", "query_only(1)"},
-	}); err != nil {
-		return nil, errors.Join(err, s.Close())
-	}
-	return s, nil
 }
 
 // sqlitePath returns the file that the configuration means.

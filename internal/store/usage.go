@@ -4,6 +4,9 @@ import (
 	"context"
 	"time"
 
+	"gorm.io/gorm"
+
+	"github.com/neurod/neurod/internal/store/dialect"
 	"github.com/neurod/neurod/models"
 )
 
@@ -50,8 +53,8 @@ func (s *Store) Usage(ctx context.Context, projectID string, at time.Time, limit
 func usageQuery(name models.QuotaName, projectID string, at time.Time, atMost int64) (string, []any) {
 	switch name {
 	case models.QuotaWaitingJobs:
-		return `SELECT count(*) FROM (SELECT * FROM (SELECT 1 AS one FROM jobs WHERE project_id = ? AND ` + singles + ` LIMIT ?) AS a
-			UNION ALL SELECT * FROM (SELECT 1 AS one FROM jobs WHERE project_id = ? AND ` + items + ` LIMIT ?) AS b) AS waiting`,
+		return `SELECT count(*) FROM (SELECT * FROM (SELECT 1 AS one FROM jobs WHERE project_id = ? AND ` + dialect.Singles + ` LIMIT ?) AS a
+			UNION ALL SELECT * FROM (SELECT 1 AS one FROM jobs WHERE project_id = ? AND ` + dialect.Items + ` LIMIT ?) AS b) AS waiting`,
 			[]any{projectID, atMost, projectID, atMost}
 	case models.QuotaOpenSessions:
 		return "SELECT count(*) FROM sessions WHERE project_id = ? AND state IN ('OPEN', 'UPLOADING')", []any{projectID}
@@ -76,4 +79,15 @@ func (s *Store) HasBatch(ctx context.Context, sessionID, batchID string) (bool, 
 func (s *Store) PruneUsage(ctx context.Context, before time.Time) (int, error) {
 	res := s.write(ctx).Exec("DELETE FROM project_usage WHERE period <> '' AND period < ?", models.QuotaPeriod(before))
 	return int(res.RowsAffected), translate(res.Error)
+}
+
+// SetProjectQuota gives a project a value of its own instead of the server's setting. ErrNotFound when there is no such project.
+func (s *Store) SetProjectQuota(ctx context.Context, projectID string, name models.QuotaName, value int64) error {
+	return s.tx(ctx, func(tx *gorm.DB) error {
+		if err := forUpdate(tx).Select("id").Where("id = ?", projectID).Take(&models.Project{}).Error; err != nil {
+			return err
+		}
+		return tx.Exec(`INSERT INTO project_quotas (project_id, name, value) VALUES (?, ?, ?)
+			ON CONFLICT (project_id, name) DO UPDATE SET value = excluded.value`, projectID, string(name), value).Error
+	})
 }

@@ -5,37 +5,20 @@ import (
 	"context"
 	"slices"
 
+	"github.com/neurod/neurod/internal/store/dialect"
 	"github.com/neurod/neurod/models"
 )
 
-// WorkQuery asks for what waits in a session for the job that writes its windows.
-type WorkQuery struct {
-	ProjectID string
-	SessionID string
-	// Batches is the most that are looked at in one round.
-	Batches int
-	// WindowMS is the length of a feature window; what the session says of live decodes counts beside it.
-	WindowMS int
-	// AroundSamples is the most samples a channel that are read with it, where the batches that wait lie close together.
-	AroundSamples int64
-}
-
-// Work is what waits in a session.
-type Work struct {
-	Session models.Session
-	Pending []models.SampleBatch // in the order of acceptance, without their samples
-	// Around has every batch that overlaps the samples [From, To), with their samples unpacked and in the order of
-	// acceptance; nil where it was not read: then BatchesOver reads it.
-	Around   []models.SampleBatch
-	From, To int64
-}
+// WorkQuery asks for what waits in a session for the job that writes its windows, and Work is that.
+type (
+	WorkQuery = dialect.WorkQuery
+	Work      = dialect.Work
+)
 
 // Work returns what waits in a session. Error: ErrNotFound.
 func (s *Store) Work(ctx context.Context, q WorkQuery) (Work, error) {
-	if s.dialect == PostgreSQL {
-		return s.pgWork(ctx, q)
-	}
-	return s.liteWork(ctx, q)
+	w, err := s.db.Work(ctx, q)
+	return w, translate(err)
 }
 
 // WindowCommit is what one round of the job has found.
@@ -82,7 +65,7 @@ type commitOutcome struct {
 func (s *Store) CommitWindows(ctx context.Context, c WindowCommit) (Committed, error) {
 	slices.SortFunc(c.Windows, func(a, b models.FeatureWindow) int { return cmp.Compare(a.WindowIndex, b.WindowIndex) })
 	slices.SortFunc(c.Decodes, func(a, b models.SessionDecode) int { return cmp.Compare(a.DecodeIndex, b.DecodeIndex) })
-	out, err := s.openLanes().commits.do(ctx, &c)
+	out, err := s.openLanes().commits.Do(ctx, &c)
 	if err != nil {
 		return Committed{}, translate(err)
 	}
@@ -90,62 +73,62 @@ func (s *Store) CommitWindows(ctx context.Context, c WindowCommit) (Committed, e
 }
 
 func (s *Store) commitMany(ctx context.Context, calls []*WindowCommit) ([]commitOutcome, error) {
-	r := &flowRead{relaxed: true}
+	r := &dialect.FlowRead{Relaxed: true}
 	for _, c := range calls {
-		r.sessions = append(r.sessions, c.SessionID)
-		r.attempts = append(r.attempts, c.Attempt)
+		r.Sessions = append(r.Sessions, c.SessionID)
+		r.Attempts = append(r.Attempts, c.Attempt)
 		for i := range c.Windows {
-			r.windows = append(r.windows, indexed{c.SessionID, c.Windows[i].WindowIndex})
+			r.Windows = append(r.Windows, dialect.Indexed{Session: c.SessionID, Index: c.Windows[i].WindowIndex})
 		}
 		for i := range c.Decodes {
-			r.decodes = append(r.decodes, indexed{c.SessionID, c.Decodes[i].DecodeIndex})
+			r.Decodes = append(r.Decodes, dialect.Indexed{Session: c.SessionID, Index: c.Decodes[i].DecodeIndex})
 		}
 	}
-	slices.Sort(r.sessions)
-	r.sessions = slices.Compact(r.sessions)
+	slices.Sort(r.Sessions)
+	r.Sessions = slices.Compact(r.Sessions)
 	var out []commitOutcome
-	err := s.flow(ctx, r, decision{decide: func(f *flowFound) (w *flowWrite, err error) {
+	err := s.db.Flow(ctx, r, dialect.Decision{Decide: func(f *dialect.FlowFound) (w *dialect.FlowWrite, err error) {
 		w, out = decideCommit(f, calls)
 		return w, nil
 	}})
 	return out, err
 }
 
-func decideCommit(f *flowFound, calls []*WindowCommit) (*flowWrite, []commitOutcome) {
-	w := &flowWrite{}
+func decideCommit(f *dialect.FlowFound, calls []*WindowCommit) (*dialect.FlowWrite, []commitOutcome) {
+	w := &dialect.FlowWrite{}
 	out := make([]commitOutcome, len(calls))
 	changed := map[string]bool{}
 	for i, c := range calls {
 		o := &out[i]
-		ses := f.sessions[c.SessionID]
+		ses := f.Sessions[c.SessionID]
 		if ses == nil || ses.ProjectID != c.ProjectID {
 			o.err = ErrNotFound
 			continue
 		}
-		if !f.held[c.Attempt] {
+		if !f.Held[c.Attempt] {
 			o.err = ErrFenced
 			continue
 		}
 		for _, x := range c.Windows {
-			if k := (indexed{c.SessionID, x.WindowIndex}); !f.windows[k] {
-				f.windows[k] = true
+			if k := (dialect.Indexed{Session: c.SessionID, Index: x.WindowIndex}); !f.Windows[k] {
+				f.Windows[k] = true
 				ses.LastSeq++
 				x.Seq = ses.LastSeq
-				w.windows = append(w.windows, x)
+				w.Windows = append(w.Windows, x)
 				o.out.Windows++
 			}
 		}
 		for _, x := range c.Decodes {
-			if k := (indexed{c.SessionID, x.DecodeIndex}); !f.decodes[k] {
-				f.decodes[k] = true
+			if k := (dialect.Indexed{Session: c.SessionID, Index: x.DecodeIndex}); !f.Decodes[k] {
+				f.Decodes[k] = true
 				ses.LastSeq++
 				x.Seq = ses.LastSeq
-				w.decodes = append(w.decodes, x)
+				w.Decodes = append(w.Decodes, x)
 				o.out.Decodes++
 			}
 		}
 		if c.Alignment != nil {
-			w.alignments = append(w.alignments, *c.Alignment)
+			w.Alignments = append(w.Alignments, *c.Alignment)
 		}
 		ses.WindowCount += o.out.Windows
 		ses.DecodeCount += o.out.Decodes
@@ -161,26 +144,20 @@ func decideCommit(f *flowFound, calls []*WindowCommit) (*flowWrite, []commitOutc
 		o.out.Over = ses.Over()
 		if !changed[ses.ID] {
 			changed[ses.ID] = true
-			w.sessions = append(w.sessions, ses)
+			w.Sessions = append(w.Sessions, ses)
 		}
 	}
 	return w, out
 }
 
 // News is what was written in a session after a message.
-type News struct {
-	Session models.Session // read before the others: if it is over, they are all there will be
-	Windows []models.FeatureWindow
-	Decodes []models.SessionDecode
-}
+type News = dialect.News
 
 // News returns windows and decodes with higher numbers than after, in the order of writing, at most limit of each. Error:
 // ErrNotFound.
 func (s *Store) News(ctx context.Context, projectID, sessionID string, after, limit int) (News, error) {
-	if s.dialect == PostgreSQL {
-		return s.pgNews(ctx, projectID, sessionID, after, limit)
-	}
-	return s.liteNews(ctx, projectID, sessionID, after, limit)
+	n, err := s.db.News(ctx, projectID, sessionID, after, limit)
+	return n, translate(err)
 }
 
 // Alignment returns the alignment of a session, without clips where there is none yet.

@@ -1,4 +1,4 @@
-package store
+package dialect
 
 import (
 	"fmt"
@@ -45,14 +45,20 @@ func NewPayload(job models.Job, data []byte) models.Payload {
 	if len(data) < compressFrom {
 		return p
 	}
-	if packed := zstdEncoder().EncodeAll(data, make([]byte, 0, len(data))); len(packed) < len(data)*9/10 {
-		p.Codec, p.Data = codecZstd, packed
-	}
+	p.Codec, p.Data = Pack(data)
 	return p
 }
 
-// unpack returns the bytes of a payload as they were submitted.
-func unpack(codec string, size int, data []byte) ([]byte, error) {
+// Pack returns bytes as they are stored: compressed where they get shorter by it.
+func Pack(data []byte) (codec string, packed []byte) {
+	if packed := zstdEncoder().EncodeAll(data, make([]byte, 0, len(data))); len(packed) < len(data)*9/10 {
+		return codecZstd, packed
+	}
+	return codecNone, data
+}
+
+// Unpack returns bytes as they were before Pack.
+func Unpack(codec string, size int, data []byte) ([]byte, error) {
 	switch codec {
 	case codecNone:
 		return data, nil

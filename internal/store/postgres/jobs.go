@@ -1,8 +1,10 @@
-package store
+package postgres
 
 import (
 	"context"
+	"crypto/sha256"
 	"database/sql"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
@@ -11,10 +13,11 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
 
+	"github.com/neurod/neurod/internal/store/coalesce"
+	"github.com/neurod/neurod/internal/store/dialect"
 	"github.com/neurod/neurod/models"
 )
 
@@ -22,13 +25,13 @@ import (
 // concurrent callers share.
 type postgresJobs struct {
 	pool     *pgxpool.Pool
-	accepts  *coalescer[*Acceptance, struct{}]
-	claims   *coalescer[claim, *Claimed]
-	finishes *coalescer[*Finish, []Change]
-	gets     *coalescer[projectJob, *models.Job]
+	accepts  *coalesce.Coalescer[*dialect.Acceptance, struct{}]
+	claims   *coalesce.Coalescer[claim, *dialect.Claimed]
+	finishes *coalesce.Coalescer[*dialect.Finish, []dialect.Change]
+	gets     *coalesce.Coalescer[projectJob, *models.Job]
 }
 
-var _ Jobs = (*postgresJobs)(nil)
+var _ dialect.Jobs = (*postgresJobs)(nil)
 
 type claim struct {
 	id, owner string
@@ -48,8 +51,9 @@ const (
 	pgTxRetries = 3
 )
 
-func openPostgresJobs(ctx context.Context, s *Store) (*postgresJobs, error) {
-	cfg, err := s.pgxConfig(ctx)
+// OpenJobs implements [dialect.Database].
+func (d *Database) OpenJobs(ctx context.Context) (dialect.Jobs, error) {
+	cfg, err := d.pgxConfig(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -58,14 +62,13 @@ func openPostgresJobs(ctx context.Context, s *Store) (*postgresJobs, error) {
 		return nil, errors.New("store: DATABASE_URL is not a valid PostgreSQL URL") // as the store says it
 	}
 	pc.ConnConfig = cfg
-	pc.MaxConns = int32(min(pgMaxConns, max(pgLanes, s.pools[0].Stats().MaxOpenConnections/2)))
+	pc.MaxConns = int32(min(pgMaxConns, max(pgLanes, d.pool.Stats().MaxOpenConnections/2)))
 	pc.MaxConnIdleTime = 5 * time.Minute
 	pc.MaxConnLifetime = time.Hour
 	pc.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
-		conn.TypeMap().RegisterType(&pgtype.Type{
-			Name: "timestamptz", OID: pgtype.TimestamptzOID,
-			Codec: &pgtype.TimestamptzCodec{ScanLocation: time.UTC},
-		})
+		if err := timesInUTC(ctx, conn); err != nil {
+			return err
+		}
 		// Every statement here finds its rows by an index, whatever its parameters, so it is planned once a connection;
 		// planning costs more than running. The plan may be made while the table is nearly empty, when reading all of it
 		// looks cheapest.
@@ -78,20 +81,20 @@ func openPostgresJobs(ctx context.Context, s *Store) (*postgresJobs, error) {
 		return nil, fmt.Errorf("store: %w", err)
 	}
 	j := &postgresJobs{pool: pool}
-	j.accepts = newCoalescer(coalesce[*Acceptance, struct{}]{lanes: pgLanes, maxCalls: pgMaxCalls, weigh: (*Acceptance).size,
-		maxWeight: pgMaxBytes, timeout: pgTimeout, isolate: isDataError, run: j.acceptMany})
-	j.claims = newCoalescer(coalesce[claim, *Claimed]{lanes: pgLanes, maxCalls: pgMaxCalls, timeout: pgTimeout,
-		isolate: isDataError, run: j.claimMany})
-	j.finishes = newCoalescer(coalesce[*Finish, []Change]{lanes: pgLanes, maxCalls: pgMaxCalls, timeout: pgTimeout,
-		isolate: isDataError, run: j.finishMany})
-	j.gets = newCoalescer(coalesce[projectJob, *models.Job]{lanes: pgLanes, maxCalls: pgMaxCalls, timeout: pgTimeout,
-		isolate: isDataError, run: j.getMany})
+	j.accepts = coalesce.New(coalesce.Config[*dialect.Acceptance, struct{}]{Lanes: pgLanes, MaxCalls: pgMaxCalls, Weigh: (*dialect.Acceptance).Size,
+		MaxWeight: pgMaxBytes, Timeout: pgTimeout, Isolate: isDataError, Run: j.acceptMany})
+	j.claims = coalesce.New(coalesce.Config[claim, *dialect.Claimed]{Lanes: pgLanes, MaxCalls: pgMaxCalls, Timeout: pgTimeout,
+		Isolate: isDataError, Run: j.claimMany})
+	j.finishes = coalesce.New(coalesce.Config[*dialect.Finish, []dialect.Change]{Lanes: pgLanes, MaxCalls: pgMaxCalls, Timeout: pgTimeout,
+		Isolate: isDataError, Run: j.finishMany})
+	j.gets = coalesce.New(coalesce.Config[projectJob, *models.Job]{Lanes: pgLanes, MaxCalls: pgMaxCalls, Timeout: pgTimeout,
+		Isolate: isDataError, Run: j.getMany})
 	return j, nil
 }
 
 // pgxConfig returns how the store's connections to PostgreSQL are made.
-func (s *Store) pgxConfig(ctx context.Context) (cfg *pgx.ConnConfig, err error) {
-	conn, err := s.pools[0].Conn(ctx)
+func (d *Database) pgxConfig(ctx context.Context) (cfg *pgx.ConnConfig, err error) {
+	conn, err := d.pool.Conn(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("store: %w", err)
 	}
@@ -104,10 +107,10 @@ func (s *Store) pgxConfig(ctx context.Context) (cfg *pgx.ConnConfig, err error) 
 }
 
 func (j *postgresJobs) Close() {
-	j.accepts.close()
-	j.claims.close()
-	j.finishes.close()
-	j.gets.close()
+	j.accepts.Close()
+	j.claims.Close()
+	j.finishes.Close()
+	j.gets.Close()
 	j.pool.Close()
 }
 
@@ -161,8 +164,17 @@ func retrying[T any](ctx context.Context, q querier, scan func(pgx.CollectableRo
 	}
 }
 
+// qualified returns dialect.JobColumns with an alias before each.
+func qualified(alias string) string {
+	cols := strings.Split(dialect.JobColumns, ",")
+	for i, c := range cols {
+		cols[i] = alias + "." + strings.TrimSpace(c)
+	}
+	return strings.Join(cols, ", ")
+}
+
 func pgJobTargets(j *models.Job) []any {
-	return jobTargets(j, func(t *time.Time) any { return t }, func(t **time.Time) any { return t })
+	return dialect.JobTargets(j, func(t *time.Time) any { return t }, func(t **time.Time) any { return t })
 }
 
 func scanJob(row pgx.CollectableRow) (models.Job, error) {
@@ -171,8 +183,8 @@ func scanJob(row pgx.CollectableRow) (models.Job, error) {
 	return j, err
 }
 
-func scanChange(row pgx.CollectableRow) (Change, error) {
-	var c Change
+func scanChange(row pgx.CollectableRow) (dialect.Change, error) {
+	var c dialect.Change
 	err := row.Scan(&c.ID, &c.Kind, &c.State)
 	return c, err
 }
@@ -195,9 +207,9 @@ const (
 	// With a record all depends on getting its key: the lock tells a request in flight from an answered one.
 	insertRecorded = `WITH lock AS MATERIALIZED (SELECT pg_try_advisory_xact_lock($22) AS ok),
 		record AS (
-			INSERT INTO idempotency_records AS r (` + recordColumns + `)
+			INSERT INTO idempotency_records AS r (` + dialect.RecordColumns + `)
 			SELECT $23, $24, $25, $26, $27, $28, $29, $30, $31, $32 FROM lock WHERE ok
-			ON CONFLICT (project_id, operation, key) DO UPDATE SET ` + recordUpdates + `
+			ON CONFLICT (project_id, operation, key) DO UPDATE SET ` + dialect.RecordUpdates + `
 			WHERE r.expires_at <= now()
 			RETURNING 1),
 		p AS (INSERT INTO job_payloads ` + newPayloadColumns + ` ` + newPayloads + ` WHERE EXISTS (SELECT FROM record)),
@@ -206,7 +218,7 @@ const (
 )
 
 // acceptArgs returns parameters 1-21 for the jobs and payloads of acceptances.
-func acceptArgs(as []*Acceptance) []any {
+func acceptArgs(as []*dialect.Acceptance) []any {
 	var n, np int
 	for _, a := range as {
 		n, np = n+len(a.Jobs), np+len(a.Payloads)
@@ -232,8 +244,8 @@ func acceptArgs(as []*Acceptance) []any {
 			id, project = append(id, j.ID), append(project, j.ProjectID)
 			kind, state = append(kind, string(j.Kind)), append(state, string(j.State))
 			parent, item = append(parent, j.ParentID), append(item, j.ItemIndex)
-			request = append(request, cleanText(string(j.Request)))
-			code, message, details = append(code, textp(j.ErrorCode)), append(message, textp(j.ErrorMessage)), append(details, text(j.ErrorDetails))
+			request = append(request, dialect.CleanText(string(j.Request)))
+			code, message, details = append(code, dialect.OptionalText(j.ErrorCode)), append(message, dialect.OptionalText(j.ErrorMessage)), append(details, dialect.Text(j.ErrorDetails))
 			check = append(check, j.NextCheck)
 			total, pending = append(total, j.ItemsTotal), append(pending, j.ItemsPending)
 			created, finished = append(created, j.CreatedAt), append(finished, j.FinishedAt)
@@ -248,7 +260,7 @@ func acceptArgs(as []*Acceptance) []any {
 		pid, pproject, pcodec, psize, pdata, pcreated}
 }
 
-func (j *postgresJobs) Accept(ctx context.Context, a *Acceptance) (*models.IdempotencyRecord, error) {
+func (j *postgresJobs) Accept(ctx context.Context, a *dialect.Acceptance) (*models.IdempotencyRecord, error) {
 	existing, err := j.accept(ctx, a)
 	if err == nil && existing == nil && a.Stored != nil {
 		a.Stored()
@@ -256,18 +268,18 @@ func (j *postgresJobs) Accept(ctx context.Context, a *Acceptance) (*models.Idemp
 	return existing, err
 }
 
-func (j *postgresJobs) accept(ctx context.Context, a *Acceptance) (*models.IdempotencyRecord, error) {
+func (j *postgresJobs) accept(ctx context.Context, a *dialect.Acceptance) (*models.IdempotencyRecord, error) {
 	if a.Record == nil {
-		if len(a.Jobs) <= pgMaxCalls && a.size() <= pgMaxBytes && len(a.Sessions) == 0 {
-			_, err := j.accepts.do(ctx, a)
+		if len(a.Jobs) <= pgMaxCalls && a.Size() <= pgMaxBytes && len(a.Sessions) == 0 {
+			_, err := j.accepts.Do(ctx, a)
 			return nil, err
 		}
 		return nil, j.transact(ctx, func(tx pgx.Tx) error {
 			if err := linkSessions(ctx, tx, a); err != nil {
 				return err
 			}
-			for _, part := range a.parts() {
-				if _, err := tx.Exec(ctx, insertAccepted, acceptArgs([]*Acceptance{part})...); err != nil {
+			for _, part := range partsOf(a) {
+				if _, err := tx.Exec(ctx, insertAccepted, acceptArgs([]*dialect.Acceptance{part})...); err != nil {
 					return err
 				}
 			}
@@ -280,7 +292,7 @@ func (j *postgresJobs) accept(ctx context.Context, a *Acceptance) (*models.Idemp
 		if err != nil || stored {
 			return nil, err
 		}
-		records, err := collect(ctx, j.pool, scanRecord, `SELECT `+recordColumns+` FROM idempotency_records
+		records, err := collect(ctx, j.pool, scanRecord, `SELECT `+dialect.RecordColumns+` FROM idempotency_records
 			WHERE project_id = $1 AND operation = $2 AND key = $3 AND expires_at > now()`, a.Record.ProjectID, a.Record.Operation, a.Record.Key)
 		if err != nil {
 			return nil, err
@@ -289,18 +301,18 @@ func (j *postgresJobs) accept(ctx context.Context, a *Acceptance) (*models.Idemp
 			return &records[0], nil
 		}
 	}
-	return nil, ErrKeyInFlight
+	return nil, dialect.ErrKeyInFlight
 }
 
 // linkSessions notes for which sessions an acceptance works. Their rows are locked, so that an erasure finds the note.
-func linkSessions(ctx context.Context, tx pgx.Tx, a *Acceptance) error {
+func linkSessions(ctx context.Context, tx pgx.Tx, a *dialect.Acceptance) error {
 	for _, l := range a.Sessions {
 		found, err := collect(ctx, tx, pgx.RowTo[string], "SELECT id FROM sessions WHERE id = $1 AND project_id = $2 FOR UPDATE", l.SessionID, a.Jobs[0].ProjectID)
 		if err != nil {
 			return err
 		}
 		if len(found) == 0 {
-			return ErrNotFound
+			return dialect.ErrNotFound
 		}
 		if _, err := tx.Exec(ctx, "INSERT INTO session_jobs (session_id, job_id) VALUES ($1, $2)", l.SessionID, l.JobID); err != nil {
 			return err
@@ -309,17 +321,30 @@ func linkSessions(ctx context.Context, tx pgx.Tx, a *Acceptance) error {
 	return nil
 }
 
+// lockNumber is the PostgreSQL advisory lock of an idempotency key. Two keys that share a number by chance only make
+// one of them wait for a retry of its client.
+func lockNumber(r *models.IdempotencyRecord) int64 {
+	h := sha256.New()
+	for _, s := range []string{r.ProjectID, r.Operation, r.Key} {
+		var n [8]byte
+		binary.BigEndian.PutUint64(n[:], uint64(len(s)))
+		h.Write(n[:])
+		h.Write([]byte(s))
+	}
+	return int64(binary.BigEndian.Uint64(h.Sum(nil)))
+}
+
 // acceptRecorded stores an acceptance if its key is free.
-func (j *postgresJobs) acceptRecorded(ctx context.Context, a *Acceptance) (stored bool, err error) {
+func (j *postgresJobs) acceptRecorded(ctx context.Context, a *dialect.Acceptance) (stored bool, err error) {
 	r := a.Record
-	record := append([]any{lockNumber(r)}, rowOfRecord(r).values()...)
+	record := append([]any{lockNumber(r)}, dialect.RowOfRecord(r).Values()...)
 	var locked bool
 	first := func(q interface {
 		QueryRow(context.Context, string, ...any) pgx.Row
-	}, part *Acceptance) error {
-		return q.QueryRow(ctx, insertRecorded, append(acceptArgs([]*Acceptance{part}), record...)...).Scan(&locked, &stored)
+	}, part *dialect.Acceptance) error {
+		return q.QueryRow(ctx, insertRecorded, append(acceptArgs([]*dialect.Acceptance{part}), record...)...).Scan(&locked, &stored)
 	}
-	parts := a.parts()
+	parts := partsOf(a)
 	if len(parts) == 1 && len(a.Sessions) == 0 {
 		err = first(j.pool, parts[0])
 	} else {
@@ -331,7 +356,7 @@ func (j *postgresJobs) acceptRecorded(ctx context.Context, a *Acceptance) (store
 				return err
 			}
 			for _, part := range parts[1:] {
-				if _, err := tx.Exec(ctx, insertAccepted, acceptArgs([]*Acceptance{part})...); err != nil {
+				if _, err := tx.Exec(ctx, insertAccepted, acceptArgs([]*dialect.Acceptance{part})...); err != nil {
 					return err
 				}
 			}
@@ -339,24 +364,24 @@ func (j *postgresJobs) acceptRecorded(ctx context.Context, a *Acceptance) (store
 		})
 	}
 	if err == nil && !locked {
-		err = ErrKeyInFlight
+		err = dialect.ErrKeyInFlight
 	}
 	return stored, err
 }
 
-// parts cuts an acceptance into ones of moderate size; only the first keeps the record.
-func (a *Acceptance) parts() []*Acceptance {
+// partsOf cuts an acceptance into ones of moderate size; only the first keeps the record.
+func partsOf(a *dialect.Acceptance) []*dialect.Acceptance {
 	payloads := make(map[string]models.Payload, len(a.Payloads))
 	for _, p := range a.Payloads {
 		payloads[p.JobID] = p
 	}
-	parts := []*Acceptance{{Record: a.Record}}
+	parts := []*dialect.Acceptance{{Record: a.Record}}
 	size := 0
 	for _, job := range a.Jobs {
 		p, has := payloads[job.ID]
 		part := parts[len(parts)-1]
 		if n := len(p.Data) + len(job.Request); len(part.Jobs) >= 1000 || (len(part.Jobs) > 0 && size+n > pgMaxBytes) {
-			part, size = &Acceptance{}, 0
+			part, size = &dialect.Acceptance{}, 0
 			parts = append(parts, part)
 		}
 		size += len(p.Data) + len(job.Request)
@@ -369,12 +394,12 @@ func (a *Acceptance) parts() []*Acceptance {
 }
 
 func scanRecord(row pgx.CollectableRow) (models.IdempotencyRecord, error) {
-	var r recordRow
-	err := row.Scan(r.places()...)
-	return r.entity(), err
+	var r dialect.RecordRow
+	err := row.Scan(r.Places()...)
+	return r.Entity(), err
 }
 
-func (j *postgresJobs) acceptMany(ctx context.Context, as []*Acceptance) ([]struct{}, error) {
+func (j *postgresJobs) acceptMany(ctx context.Context, as []*dialect.Acceptance) ([]struct{}, error) {
 	_, err := j.pool.Exec(ctx, insertAccepted, acceptArgs(as)...)
 	return make([]struct{}, len(as)), err
 }
@@ -393,11 +418,11 @@ const claimJobs = `WITH want AS (SELECT * FROM unnest($1::text[], $2::text[], $3
 		WHERE b.id IN (SELECT parent_id FROM claimed WHERE parent_id IS NOT NULL) AND b.state = 'queued')
 	SELECT `
 
-func (j *postgresJobs) Claim(ctx context.Context, id, owner string, lease time.Duration) (*Claimed, error) {
-	return j.claims.do(ctx, claim{id, owner, lease})
+func (j *postgresJobs) Claim(ctx context.Context, id, owner string, lease time.Duration) (*dialect.Claimed, error) {
+	return j.claims.Do(ctx, claim{id, owner, lease})
 }
 
-func (j *postgresJobs) claimMany(ctx context.Context, claims []claim) ([]*Claimed, error) {
+func (j *postgresJobs) claimMany(ctx context.Context, claims []claim) ([]*dialect.Claimed, error) {
 	// Of several claims of one job the first is the one that gets it.
 	index := make(map[string]int, len(claims))
 	var ids, owners []string
@@ -424,11 +449,11 @@ func (j *postgresJobs) claimMany(ctx context.Context, claims []claim) ([]*Claime
 	if err != nil {
 		return nil, err
 	}
-	out := make([]*Claimed, len(claims))
+	out := make([]*dialect.Claimed, len(claims))
 	for i := range rows {
-		c := &Claimed{Job: rows[i].job, Others: rows[i].other}
+		c := &dialect.Claimed{Job: rows[i].job, Others: rows[i].other}
 		if rows[i].codec != nil {
-			if c.Payload, err = unpack(*rows[i].codec, *rows[i].size, rows[i].data); err != nil {
+			if c.Payload, err = dialect.Unpack(*rows[i].codec, *rows[i].size, rows[i].data); err != nil {
 				return nil, err
 			}
 		}
@@ -437,10 +462,10 @@ func (j *postgresJobs) claimMany(ctx context.Context, claims []claim) ([]*Claime
 	return out, nil
 }
 
-var claimStatement = claimJobs + qualified("c") + `, p.codec, p.size, p.data, c.parent_id IS NULL AND ` + othersWait + `
+var claimStatement = claimJobs + qualified("c") + `, p.codec, p.size, p.data, c.parent_id IS NULL AND ` + dialect.OthersWait + `
 	FROM claimed c LEFT JOIN job_payloads p ON p.job_id = c.id`
 
-func (j *postgresJobs) Extend(ctx context.Context, owner string, held []Attempt, lease time.Duration) ([]string, error) {
+func (j *postgresJobs) Extend(ctx context.Context, owner string, held []dialect.Attempt, lease time.Duration) ([]string, error) {
 	ids, attempts := make([]string, len(held)), make([]int, len(held))
 	for i, a := range held {
 		ids[i], attempts[i] = a.ID, a.Attempt
@@ -465,11 +490,11 @@ const finishJobs = `WITH done AS (
 	FROM done d JOIN held USING (id) WHERE j.id = d.id
 	RETURNING j.id, j.kind, j.state, j.parent_id`
 
-func (j *postgresJobs) Finish(ctx context.Context, f *Finish) ([]Change, error) {
-	return j.finishes.do(ctx, f)
+func (j *postgresJobs) Finish(ctx context.Context, f *dialect.Finish) ([]dialect.Change, error) {
+	return j.finishes.Do(ctx, f)
 }
 
-func (j *postgresJobs) finishMany(ctx context.Context, fs []*Finish) ([][]Change, error) {
+func (j *postgresJobs) finishMany(ctx context.Context, fs []*dialect.Finish) ([][]dialect.Change, error) {
 	index := make(map[string]int, len(fs))
 	var ids, owners, states []string
 	var attempts []int
@@ -483,16 +508,16 @@ func (j *postgresJobs) finishMany(ctx context.Context, fs []*Finish) ([][]Change
 		index[f.ID] = i
 		items = items || f.Item
 		ids, attempts, owners, states = append(ids, f.ID), append(attempts, f.Attempt.Attempt), append(owners, f.Owner), append(states, string(f.State))
-		outputs, diagnostics = append(outputs, text(f.Output)), append(diagnostics, text(f.Diagnostics))
-		codes, messages, details = append(codes, textp(f.ErrorCode)), append(messages, textp(f.ErrorMessage)), append(details, text(f.ErrorDetails))
+		outputs, diagnostics = append(outputs, dialect.Text(f.Output)), append(diagnostics, dialect.Text(f.Diagnostics))
+		codes, messages, details = append(codes, dialect.OptionalText(f.ErrorCode)), append(messages, dialect.OptionalText(f.ErrorMessage)), append(details, dialect.Text(f.ErrorDetails))
 		dead = append(dead, f.DeadLetter)
 	}
 	args := []any{ids, attempts, owners, states, outputs, diagnostics, codes, messages, details, dead}
-	out := make([][]Change, len(fs))
+	out := make([][]dialect.Change, len(fs))
 	if !items {
 		done, err := retrying(ctx, j.pool, scanSettled, finishJobs, args...)
 		for _, d := range done {
-			out[index[d.ID]] = []Change{d.Change}
+			out[index[d.ID]] = []dialect.Change{d.Change}
 		}
 		return out, err
 	}
@@ -507,11 +532,11 @@ func (j *postgresJobs) finishMany(ctx context.Context, fs []*Finish) ([][]Change
 		}
 		clear(out)
 		for _, d := range done {
-			out[index[d.ID]] = []Change{d.Change}
-			if d.parent != nil {
-				if c, ok := batches[*d.parent]; ok {
+			out[index[d.ID]] = []dialect.Change{d.Change}
+			if d.Parent != nil {
+				if c, ok := batches[*d.Parent]; ok {
 					out[index[d.ID]] = append(out[index[d.ID]], c)
-					delete(batches, *d.parent)
+					delete(batches, *d.Parent)
 				}
 			}
 		}
@@ -520,18 +545,18 @@ func (j *postgresJobs) finishMany(ctx context.Context, fs []*Finish) ([][]Change
 	return out, err
 }
 
-func scanSettled(row pgx.CollectableRow) (settled, error) {
-	var s settled
-	err := row.Scan(&s.ID, &s.Kind, &s.State, &s.parent)
+func scanSettled(row pgx.CollectableRow) (dialect.Settled, error) {
+	var s dialect.Settled
+	err := row.Scan(&s.ID, &s.Kind, &s.State, &s.Parent)
 	return s, err
 }
 
 // settleBatches counts the batches of items down and finishes those that reach zero. It returns these.
-func settleBatches(ctx context.Context, tx pgx.Tx, done []settled) (map[string]Change, error) {
+func settleBatches(ctx context.Context, tx pgx.Tx, done []dialect.Settled) (map[string]dialect.Change, error) {
 	counts := map[string]int{}
 	for _, d := range done {
-		if d.parent != nil {
-			counts[*d.parent]++
+		if d.Parent != nil {
+			counts[*d.Parent]++
 		}
 	}
 	if len(counts) == 0 {
@@ -543,7 +568,7 @@ func settleBatches(ctx context.Context, tx pgx.Tx, done []settled) (map[string]C
 		ids, ns = append(ids, id), append(ns, n)
 	}
 	type batch struct {
-		Change
+		dialect.Change
 		total int
 	}
 	finished, err := collect(ctx, tx, func(row pgx.CollectableRow) (batch, error) {
@@ -562,7 +587,7 @@ func settleBatches(ctx context.Context, tx pgx.Tx, done []settled) (map[string]C
 	if err != nil {
 		return nil, err
 	}
-	out := make(map[string]Change, len(finished))
+	out := make(map[string]dialect.Change, len(finished))
 	for _, b := range finished {
 		if err := writeBatchOutput(ctx, tx, b.ID, b.total); err != nil {
 			return nil, err
@@ -578,7 +603,7 @@ func writeBatchOutput(ctx context.Context, tx pgx.Tx, id string, total int) erro
 	if err != nil {
 		return err
 	}
-	_, err = tx.Exec(ctx, "UPDATE jobs SET output = $2 WHERE id = $1", id, string(batchOutput(total, counts)))
+	_, err = tx.Exec(ctx, "UPDATE jobs SET output = $2 WHERE id = $1", id, string(dialect.BatchOutput(total, counts)))
 	return err
 }
 
@@ -597,7 +622,7 @@ func countItems(ctx context.Context, q querier, parentID string) (map[models.Job
 	return counts, err
 }
 
-func (j *postgresJobs) Release(ctx context.Context, owner string, a Attempt, pause time.Duration) (int, bool, error) {
+func (j *postgresJobs) Release(ctx context.Context, owner string, a dialect.Attempt, pause time.Duration) (int, bool, error) {
 	seqs, err := retrying(ctx, j.pool, pgx.RowTo[int], `UPDATE jobs SET state = 'queued', owner = NULL, lease_until = NULL, seq = seq + 1,
 			next_check = now() + $4 * interval '1 second', not_before = now() + $4 * interval '1 second'
 		WHERE id = $1 AND owner = $2 AND attempts = $3 AND state = 'running' RETURNING seq`, a.ID, owner, a.Attempt, pause.Seconds())
@@ -607,16 +632,16 @@ func (j *postgresJobs) Release(ctx context.Context, owner string, a Attempt, pau
 	return seqs[0], true, nil
 }
 
-func (j *postgresJobs) Cancel(ctx context.Context, projectID, id string) (job models.Job, changes []Change, err error) {
+func (j *postgresJobs) Cancel(ctx context.Context, projectID, id string) (job models.Job, changes []dialect.Change, err error) {
 	const cancel = `UPDATE jobs SET state = 'canceled', lease_until = NULL, finished_at = now() `
 	err = j.transact(ctx, func(tx pgx.Tx) error {
 		changes = nil
-		found, err := collect(ctx, tx, scanJob, "SELECT "+jobColumns+" FROM jobs WHERE id = $1 AND project_id = $2", id, projectID)
+		found, err := collect(ctx, tx, scanJob, "SELECT "+dialect.JobColumns+" FROM jobs WHERE id = $1 AND project_id = $2", id, projectID)
 		if err != nil {
 			return err
 		}
 		if len(found) == 0 {
-			return ErrNotFound
+			return dialect.ErrNotFound
 		}
 		if job = found[0]; job.State.Final() {
 			return nil
@@ -627,7 +652,7 @@ func (j *postgresJobs) Cancel(ctx context.Context, projectID, id string) (job mo
 			if err != nil {
 				return err
 			}
-			var batch []Change
+			var batch []dialect.Change
 			batch, err = collect(ctx, tx, scanChange, cancel+`, items_pending = items_pending - $2
 				WHERE id = $1 AND finished_at IS NULL RETURNING id, kind, state`, id, len(changes))
 			if err != nil {
@@ -638,12 +663,12 @@ func (j *postgresJobs) Cancel(ctx context.Context, projectID, id string) (job mo
 				err = writeBatchOutput(ctx, tx, id, job.ItemsTotal)
 			}
 		} else {
-			var done []settled
+			var done []dialect.Settled
 			done, err = collect(ctx, tx, scanSettled, cancel+"WHERE id = $1 AND finished_at IS NULL RETURNING id, kind, state, parent_id", id)
 			if err != nil {
 				return err
 			}
-			var batches map[string]Change
+			var batches map[string]dialect.Change
 			batches, err = settleBatches(ctx, tx, done)
 			for _, d := range done {
 				changes = append(changes, d.Change)
@@ -655,9 +680,9 @@ func (j *postgresJobs) Cancel(ctx context.Context, projectID, id string) (job mo
 		if err != nil {
 			return err
 		}
-		found, err = collect(ctx, tx, scanJob, "SELECT "+jobColumns+" FROM jobs WHERE id = $1 AND project_id = $2", id, projectID)
+		found, err = collect(ctx, tx, scanJob, "SELECT "+dialect.JobColumns+" FROM jobs WHERE id = $1 AND project_id = $2", id, projectID)
 		if err == nil && len(found) == 0 {
-			err = ErrNotFound
+			err = dialect.ErrNotFound
 		}
 		if err == nil {
 			job = found[0]
@@ -667,7 +692,7 @@ func (j *postgresJobs) Cancel(ctx context.Context, projectID, id string) (job mo
 	return job, changes, err
 }
 
-func (j *postgresJobs) ExpireLeases(ctx context.Context, maxLost, limit int) (requeued []string, final []Change, err error) {
+func (j *postgresJobs) ExpireLeases(ctx context.Context, maxLost, limit int) (requeued []string, final []dialect.Change, err error) {
 	err = j.transact(ctx, func(tx pgx.Tx) error {
 		requeued, final = nil, nil
 		touched, err := collect(ctx, tx, scanSettled, `WITH lost AS (
@@ -683,7 +708,7 @@ func (j *postgresJobs) ExpireLeases(ctx context.Context, maxLost, limit int) (re
 		if err != nil {
 			return err
 		}
-		var done []settled
+		var done []dialect.Settled
 		for _, t := range touched {
 			if t.State.Final() {
 				done, final = append(done, t), append(final, t.Change)
@@ -700,24 +725,24 @@ func (j *postgresJobs) ExpireLeases(ctx context.Context, maxLost, limit int) (re
 	return requeued, final, err
 }
 
-func scanDue(row pgx.CollectableRow) (Due, error) {
-	var d Due
+func scanDue(row pgx.CollectableRow) (dialect.Due, error) {
+	var d dialect.Due
 	err := row.Scan(&d.ID, &d.Kind, &d.Item, &d.Seq)
 	return d, err
 }
 
-func (j *postgresJobs) Due(ctx context.Context, class Class, limit int) ([]Due, error) {
+func (j *postgresJobs) Due(ctx context.Context, class dialect.Class, limit int) ([]dialect.Due, error) {
 	due, err := retrying(ctx, j.pool, scanDue, `WITH due AS (
 			SELECT id FROM jobs WHERE state = 'queued' AND next_check < 'infinity' AND next_check <= now() AND (parent_id IS NOT NULL OR kind = ANY($1)) = $2 AND `+noFlush+`
 			ORDER BY next_check LIMIT $3 FOR UPDATE SKIP LOCKED)
 		UPDATE jobs SET next_check = now() + least(greatest(now() - created_at, $4 * interval '1 second'), $5 * interval '1 second')
 		WHERE id IN (SELECT id FROM due) RETURNING id, kind, parent_id IS NOT NULL, seq`,
-		nonNil(class.BulkKinds), class.Bulk, limit, minRecheck.Seconds(), maxRecheck.Seconds())
-	sortDue(due)
+		dialect.NonNil(class.BulkKinds), class.Bulk, limit, dialect.MinRecheck.Seconds(), dialect.MaxRecheck.Seconds())
+	dialect.SortDue(due)
 	return due, err
 }
 
-func (j *postgresJobs) Bump(ctx context.Context, jobs []Due) ([]Due, error) {
+func (j *postgresJobs) Bump(ctx context.Context, jobs []dialect.Due) ([]dialect.Due, error) {
 	ids, seqs := make([]string, len(jobs)), make([]int, len(jobs))
 	for i, d := range jobs {
 		ids[i], seqs[i] = d.ID, d.Seq
@@ -726,7 +751,7 @@ func (j *postgresJobs) Bump(ctx context.Context, jobs []Due) ([]Due, error) {
 			SELECT j.id FROM jobs j JOIN unnest($1::text[], $2::int[]) AS d(id, seq) ON j.id = d.id AND j.seq = d.seq
 			WHERE j.state = 'queued' AND `+noFlush+` ORDER BY j.id FOR UPDATE OF j)
 		UPDATE jobs SET seq = seq + 1 WHERE id IN (SELECT id FROM due) RETURNING id, kind, parent_id IS NOT NULL, seq`, ids, seqs)
-	sortDue(due)
+	dialect.SortDue(due)
 	return due, err
 }
 
@@ -750,12 +775,12 @@ func (j *postgresJobs) Orphan(ctx context.Context) (int, error) {
 }
 
 func (j *postgresJobs) Get(ctx context.Context, projectID, id string) (models.Job, error) {
-	job, err := j.gets.do(ctx, projectJob{projectID, id})
+	job, err := j.gets.Do(ctx, projectJob{projectID, id})
 	if err != nil {
 		return models.Job{}, err
 	}
 	if job == nil {
-		return models.Job{}, ErrNotFound
+		return models.Job{}, dialect.ErrNotFound
 	}
 	return *job, nil
 }
@@ -790,8 +815,8 @@ func (j *postgresJobs) getMany(ctx context.Context, wanted []projectJob) ([]*mod
 	return out, nil
 }
 
-func (j *postgresJobs) List(ctx context.Context, l Listing) ([]models.Job, error) {
-	query, args := l.query(func(n int) string { return fmt.Sprintf("$%d", n) })
+func (j *postgresJobs) List(ctx context.Context, l dialect.Listing) ([]models.Job, error) {
+	query, args := l.Query(func(n int) string { return fmt.Sprintf("$%d", n) })
 	return collect(ctx, j.pool, scanJob, query, args...)
 }
 
@@ -802,15 +827,15 @@ func (j *postgresJobs) Counts(ctx context.Context, projectID, parentID string) (
 	return countItems(ctx, j.pool, parentID)
 }
 
-func (j *postgresJobs) Depth(ctx context.Context, bulkKinds []string) ([]Depth, error) {
-	return collect(ctx, j.pool, func(row pgx.CollectableRow) (Depth, error) {
-		var d Depth
+func (j *postgresJobs) Depth(ctx context.Context, bulkKinds []string) ([]dialect.Depth, error) {
+	return collect(ctx, j.pool, func(row pgx.CollectableRow) (dialect.Depth, error) {
+		var d dialect.Depth
 		err := row.Scan(&d.Bulk, &d.State, &d.Jobs)
 		return d, err
 	}, `SELECT parent_id IS NOT NULL OR kind = ANY($1), state, count(*) FROM (
 			SELECT parent_id, kind, state FROM jobs WHERE state = 'queued' AND next_check < 'infinity' AND items_total = 0
 			UNION ALL SELECT parent_id, kind, state FROM jobs WHERE state = 'running' AND lease_until IS NOT NULL) AS unfinished
-		GROUP BY 1, 2`, nonNil(bulkKinds))
+		GROUP BY 1, 2`, dialect.NonNil(bulkKinds))
 }
 
 func (j *postgresJobs) PruneRecords(ctx context.Context, limit int) (int, error) {
@@ -826,7 +851,7 @@ func (j *postgresJobs) PrunePayloads(ctx context.Context, before time.Time, limi
 	tag, err := j.pool.Exec(ctx, `WITH old AS (
 			SELECT p.job_id FROM job_payloads p LEFT JOIN jobs j ON j.id = p.job_id
 			WHERE p.job_id < $1 AND (j.id IS NULL OR j.finished_at < $2) ORDER BY p.job_id LIMIT $3 FOR UPDATE OF p SKIP LOCKED)
-		DELETE FROM job_payloads WHERE job_id IN (SELECT job_id FROM old)`, firstID(before), before, limit)
+		DELETE FROM job_payloads WHERE job_id IN (SELECT job_id FROM old)`, dialect.FirstID(before), before, limit)
 	return int(tag.RowsAffected()), err
 }
 
@@ -835,7 +860,7 @@ func (j *postgresJobs) PruneJobs(ctx context.Context, before, deadLetterBefore t
 	err := j.transact(ctx, func(tx pgx.Tx) error {
 		ids, err := collect(ctx, tx, pgx.RowTo[string], `SELECT id FROM jobs
 			WHERE id < $1 AND parent_id IS NULL AND finished_at < $2 AND (NOT dead_letter OR finished_at < $3)
-			ORDER BY id LIMIT $4 FOR UPDATE SKIP LOCKED`, firstID(before), before, deadLetterBefore, limit)
+			ORDER BY id LIMIT $4 FOR UPDATE SKIP LOCKED`, dialect.FirstID(before), before, deadLetterBefore, limit)
 		if err != nil {
 			return err
 		}

@@ -1,4 +1,4 @@
-package store
+package dialect
 
 import (
 	"fmt"
@@ -20,15 +20,15 @@ type Listing struct {
 	Limit     int
 }
 
-// query returns the listing's SELECT; mark writes the n-th parameter, from 1.
-func (l Listing) query(mark func(n int) string) (string, []any) {
+// Query returns the listing's SELECT; mark writes the n-th parameter, from 1.
+func (l Listing) Query(mark func(n int) string) (string, []any) {
 	var q strings.Builder
 	args := []any{}
 	arg := func(v any) string {
 		args = append(args, v)
 		return mark(len(args))
 	}
-	fmt.Fprintf(&q, "SELECT %s FROM jobs WHERE project_id = %s", jobColumns, arg(l.ProjectID))
+	fmt.Fprintf(&q, "SELECT %s FROM jobs WHERE project_id = %s", JobColumns, arg(l.ProjectID))
 	if l.ParentID != "" {
 		fmt.Fprintf(&q, " AND parent_id = %s", arg(l.ParentID))
 		if l.AfterItem != nil {

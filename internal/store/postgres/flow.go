@@ -1,4 +1,4 @@
-package store
+package postgres
 
 import (
 	"context"
@@ -10,19 +10,20 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
 
+	"github.com/neurod/neurod/internal/store/dialect"
 	"github.com/neurod/neurod/models"
 )
 
 // pgConn runs fn on a connection of the pool, past database/sql: pgx sends several statements at once. A connection that
 // fn leaves inside a transaction is rolled back or dropped.
-func (s *Store) pgConn(ctx context.Context, fn func(c *pgx.Conn) error) error {
-	conn, err := s.pools[0].Conn(ctx)
+func (d *Database) pgConn(ctx context.Context, fn func(c *pgx.Conn) error) error {
+	conn, err := d.pool.Conn(ctx)
 	if err != nil {
 		return fmt.Errorf("store: %w", err)
 	}
 	defer conn.Close() // gives it back to the pool
-	return conn.Raw(func(d any) error {
-		c := d.(*stdlib.Conn).Conn()
+	return conn.Raw(func(raw any) error {
+		c := raw.(*stdlib.Conn).Conn()
 		err := fn(c)
 		if err == nil {
 			return nil
@@ -42,10 +43,10 @@ func (s *Store) pgConn(ctx context.Context, fn func(c *pgx.Conn) error) error {
 	})
 }
 
-// pgFlow runs a flow, again when another transaction was in its way.
-func (s *Store) pgFlow(ctx context.Context, r *flowRead, d decision) error {
+// Flow implements [dialect.Sessions].
+func (d *Database) Flow(ctx context.Context, r *dialect.FlowRead, decision dialect.Decision) error {
 	for try := 1; ; try++ {
-		err := s.pgConn(ctx, func(c *pgx.Conn) error { return d.run(ctx, pgFlowTx{c}, r) })
+		err := d.pgConn(ctx, func(c *pgx.Conn) error { return decision.Run(ctx, pgFlowTx{c}, r) })
 		if err == nil || try == pgTxRetries || !isConflict(err) {
 			return err
 		}
@@ -55,9 +56,9 @@ func (s *Store) pgFlow(ctx context.Context, r *flowRead, d decision) error {
 // pgFlowTx is one attempt of a flow.
 type pgFlowTx struct{ conn *pgx.Conn }
 
-var _ flowTx = pgFlowTx{}
+var _ dialect.FlowTx = pgFlowTx{}
 
-// planOnce has every statement planned once a connection, with the indexes that it was written for; see openPostgresJobs.
+// planOnce has every statement planned once a connection, with the indexes that it was written for; see OpenJobs.
 const planOnce = `SELECT set_config('plan_cache_mode', 'force_generic_plan', true), set_config('enable_seqscan', 'off', true),
 	set_config('jit', 'off', true)`
 
@@ -81,79 +82,80 @@ func (t pgFlowTx) send(ctx context.Context, b *pgx.Batch) error {
 	return t.conn.SendBatch(ctx, b).Close()
 }
 
-// sessionColumns are the columns of sessionRow in the order of its targets.
+// sessionColumns are the columns of dialect.SessionRow in the order of sessionTargets.
 const sessionColumns = `id, project_id, external_user_id, device_type, sample_rate_hz, channels, ingestion_mode, state, hop_ms, jitter_ms,
 	origin_ms, sample_count, overlap_count, batch_count, seen_count, longest_batch, window_count, last_seq, tail_start, tail_end, decode, decode_count,
 	job_id, job_open, created_at, started_at, ended_at`
 
-func (r *sessionRow) targets() []any {
+// sessionTargets returns where to scan sessionColumns to.
+func sessionTargets(r *dialect.SessionRow) []any {
 	return []any{&r.ID, &r.ProjectID, &r.ExternalUserID, &r.DeviceType, &r.SampleRateHz, &r.Channels, &r.IngestionMode, &r.State, &r.HopMS, &r.JitterMS,
 		&r.OriginMS, &r.SampleCount, &r.OverlapCount, &r.BatchCount, &r.SeenCount, &r.LongestBatch, &r.WindowCount, &r.LastSeq, &r.TailStart, &r.TailEnd, &r.Decode, &r.DecodeCount,
 		&r.JobID, &r.JobOpen, &r.CreatedAt, &r.StartedAt, &r.EndedAt}
 }
 
 func scanSession(row pgx.CollectableRow) (models.Session, error) {
-	var r sessionRow
-	if err := row.Scan(r.targets()...); err != nil {
+	var r dialect.SessionRow
+	if err := row.Scan(sessionTargets(&r)...); err != nil {
 		return models.Session{}, err
 	}
-	return r.entity()
+	return r.Entity()
 }
 
-func (t pgFlowTx) read(ctx context.Context, r *flowRead) (*flowFound, error) {
-	f := newFlowFound()
+func (t pgFlowTx) Read(ctx context.Context, r *dialect.FlowRead) (*dialect.FlowFound, error) {
+	f := dialect.NewFlowFound()
 	b := &pgx.Batch{}
 	b.Queue("BEGIN")
 	b.Queue(planOnce)
-	if r.relaxed {
+	if r.Relaxed {
 		b.Queue("SELECT set_config('synchronous_commit', 'off', true)")
 	}
 	locked := true
-	if r.key != nil {
-		each(b, func(row pgx.CollectableRow) error { return row.Scan(&locked) }, "SELECT pg_try_advisory_xact_lock($1)", lockNumber(r.key))
+	if r.Key != nil {
+		each(b, func(row pgx.CollectableRow) error { return row.Scan(&locked) }, "SELECT pg_try_advisory_xact_lock($1)", lockNumber(r.Key))
 		each(b, func(row pgx.CollectableRow) error {
 			record, err := scanRecord(row)
-			f.record = &record
+			f.Record = &record
 			return err
-		}, "SELECT "+recordColumns+" FROM idempotency_records WHERE project_id = $1 AND operation = $2 AND key = $3 AND expires_at > now()",
-			r.key.ProjectID, r.key.Operation, r.key.Key)
+		}, "SELECT "+dialect.RecordColumns+" FROM idempotency_records WHERE project_id = $1 AND operation = $2 AND key = $3 AND expires_at > now()",
+			r.Key.ProjectID, r.Key.Operation, r.Key.Key)
 	}
 	each(b, func(row pgx.CollectableRow) error {
 		ses, err := scanSession(row)
-		f.sessions[ses.ID] = &ses
+		f.Sessions[ses.ID] = &ses
 		return err
-	}, "SELECT "+sessionColumns+" FROM sessions WHERE id = ANY($1) ORDER BY id FOR UPDATE", r.sessions)
+	}, "SELECT "+sessionColumns+" FROM sessions WHERE id = ANY($1) ORDER BY id FOR UPDATE", r.Sessions)
 	// Each statement has a snapshot of its own, so those that follow see what was written before the locks were had.
-	if len(r.batches) > 0 {
-		ids, names := make([]string, len(r.batches)), make([]string, len(r.batches))
-		for i, n := range r.batches {
-			ids[i], names[i] = n.session, n.batch
+	if len(r.Batches) > 0 {
+		ids, names := make([]string, len(r.Batches)), make([]string, len(r.Batches))
+		for i, n := range r.Batches {
+			ids[i], names[i] = n.Session, n.Batch
 		}
 		each(b, func(row pgx.CollectableRow) error {
 			var s models.SampleBatch
 			err := row.Scan(&s.SessionID, &s.BatchID, &s.Digest, &s.JobID)
-			f.batches[batchName{s.SessionID, s.BatchID}] = s
+			f.Batches[dialect.BatchName{Session: s.SessionID, Batch: s.BatchID}] = s
 			return err
 		}, `SELECT b.session_id, b.batch_id, b.digest, b.job_id FROM unnest($1::text[], $2::text[]) AS w(session_id, batch_id)
 			JOIN sample_batches b USING (session_id, batch_id)`, ids, names)
 		each(b, func(row pgx.CollectableRow) error {
 			var id string
 			err := row.Scan(&id)
-			f.open[id] = true
+			f.Open[id] = true
 			return err
-		}, "SELECT j.id FROM sessions s JOIN jobs j ON j.id = s.job_id WHERE s.id = ANY($1) AND s.job_open AND j.finished_at IS NULL", r.sessions)
+		}, "SELECT j.id FROM sessions s JOIN jobs j ON j.id = s.job_id WHERE s.id = ANY($1) AND s.job_open AND j.finished_at IS NULL", r.Sessions)
 	}
-	t.indexes(b, r.windows, f.windows, "feature_windows", "window_index")
-	t.indexes(b, r.decodes, f.decodes, "session_decodes", "decode_index")
-	if len(r.attempts) > 0 {
-		ids := make([]string, len(r.attempts))
-		for i, a := range r.attempts {
+	t.indexes(b, r.Windows, f.Windows, "feature_windows", "window_index")
+	t.indexes(b, r.Decodes, f.Decodes, "session_decodes", "decode_index")
+	if len(r.Attempts) > 0 {
+		ids := make([]string, len(r.Attempts))
+		for i, a := range r.Attempts {
 			ids[i] = a.ID
 		}
 		each(b, func(row pgx.CollectableRow) error {
-			var a Attempt
+			var a dialect.Attempt
 			err := row.Scan(&a.ID, &a.Attempt)
-			f.held[a] = true
+			f.Held[a] = true
 			return err
 		}, "SELECT id, attempts FROM jobs WHERE id = ANY($1) AND state = 'running'", ids)
 	}
@@ -161,40 +163,40 @@ func (t pgFlowTx) read(ctx context.Context, r *flowRead) (*flowFound, error) {
 		return nil, err
 	}
 	if !locked {
-		return nil, ErrKeyInFlight
+		return nil, dialect.ErrKeyInFlight
 	}
 	return f, nil
 }
 
 // spanArgs returns ranges as three arrays.
-func spanArgs(spans []span) []any {
+func spanArgs(spans []dialect.Span) []any {
 	ids, first, last := make([]string, len(spans)), make([]int64, len(spans)), make([]int64, len(spans))
 	for i, s := range spans {
-		ids[i], first[i], last[i] = s.session, s.first, s.last
+		ids[i], first[i], last[i] = s.Session, s.First, s.Last
 	}
 	return []any{ids, first, last}
 }
 
 // indexes reads which of the indexes are there. The whole primary key is given: with a part of it the planner, who meets
 // the table while it is empty, might choose another index and read all windows of a session.
-func (t pgFlowTx) indexes(b *pgx.Batch, wanted []indexed, into map[indexed]bool, table, column string) {
+func (t pgFlowTx) indexes(b *pgx.Batch, wanted []dialect.Indexed, into map[dialect.Indexed]bool, table, column string) {
 	if len(wanted) == 0 {
 		return
 	}
 	ids, indexes := make([]string, len(wanted)), make([]int64, len(wanted))
 	for i, w := range wanted {
-		ids[i], indexes[i] = w.session, w.index
+		ids[i], indexes[i] = w.Session, w.Index
 	}
 	each(b, func(row pgx.CollectableRow) error {
-		var i indexed
-		err := row.Scan(&i.session, &i.index)
+		var i dialect.Indexed
+		err := row.Scan(&i.Session, &i.Index)
 		into[i] = true
 		return err
 	}, `SELECT t.session_id, t.`+column+` FROM unnest($1::text[], $2::bigint[]) AS w(session_id, k)
 		JOIN `+table+` t ON t.session_id = w.session_id AND t.`+column+` = w.k`, ids, indexes)
 }
 
-func (t pgFlowTx) segments(ctx context.Context, spans []span) (map[string][]models.Segment, error) {
+func (t pgFlowTx) Segments(ctx context.Context, spans []dialect.Span) (map[string][]models.Segment, error) {
 	out := map[string][]models.Segment{}
 	b := &pgx.Batch{}
 	each(b, func(row pgx.CollectableRow) error {
@@ -209,27 +211,27 @@ func (t pgFlowTx) segments(ctx context.Context, spans []span) (map[string][]mode
 	return out, t.send(ctx, b)
 }
 
-func (t pgFlowTx) write(ctx context.Context, w *flowWrite) error {
+func (t pgFlowTx) Write(ctx context.Context, w *dialect.FlowWrite) error {
 	b := &pgx.Batch{}
-	queueJobs(b, w.jobs)
-	queueBatches(b, w.batches)
-	queueWindows(b, w.windows)
-	queueDecodes(b, w.decodes)
-	queueAlignments(b, w.alignments)
-	queueSessions(b, w.sessions)
-	if len(w.gone) > 0 {
-		ids, _, ends := segmentArrays(w.gone)
+	queueJobs(b, w.Jobs)
+	queueBatches(b, w.Batches)
+	queueWindows(b, w.Windows)
+	queueDecodes(b, w.Decodes)
+	queueAlignments(b, w.Alignments)
+	queueSessions(b, w.Sessions)
+	if len(w.Gone) > 0 {
+		ids, _, ends := segmentArrays(w.Gone)
 		b.Queue(`DELETE FROM session_stretches t USING unnest($1::text[], $2::bigint[]) AS g(session_id, end_sample)
 			WHERE t.session_id = g.session_id AND t.end_sample = g.end_sample`, ids, ends)
 	}
-	if len(w.fresh) > 0 {
-		ids, starts, ends := segmentArrays(w.fresh)
+	if len(w.Fresh) > 0 {
+		ids, starts, ends := segmentArrays(w.Fresh)
 		b.Queue(`INSERT INTO session_stretches (session_id, start_sample, end_sample) SELECT * FROM unnest($1::text[], $2::bigint[], $3::bigint[])`,
 			ids, starts, ends)
 	}
-	if r := w.record; r != nil {
-		b.Queue(`INSERT INTO idempotency_records (`+recordColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
-			ON CONFLICT (project_id, operation, key) DO UPDATE SET `+recordUpdates, rowOfRecord(r).values()...)
+	if r := w.Record; r != nil {
+		b.Queue(`INSERT INTO idempotency_records (`+dialect.RecordColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+			ON CONFLICT (project_id, operation, key) DO UPDATE SET `+dialect.RecordUpdates, dialect.RowOfRecord(r).Values()...)
 	}
 	b.Queue("COMMIT")
 	return t.send(ctx, b)
@@ -253,7 +255,7 @@ func queueJobs(b *pgx.Batch, jobs []models.Job) {
 	started, finished := make([]*time.Time, n), make([]*time.Time, n)
 	for i, j := range jobs {
 		id[i], project[i], kind[i], state[i], request[i] = j.ID, j.ProjectID, string(j.Kind), string(j.State), string(j.Request)
-		check[i], created[i], output[i], started[i], finished[i] = utc(j.NextCheck), utc(j.CreatedAt), text(j.Output), utcp(j.StartedAt), utcp(j.FinishedAt)
+		check[i], created[i], output[i], started[i], finished[i] = dialect.UTC(j.NextCheck), dialect.UTC(j.CreatedAt), dialect.Text(j.Output), dialect.OptionalUTC(j.StartedAt), dialect.OptionalUTC(j.FinishedAt)
 	}
 	b.Queue(`INSERT INTO jobs (id, project_id, kind, state, request, next_check, created_at, output, started_at, finished_at)
 		SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::timestamptz[], $8::text[],
@@ -275,7 +277,7 @@ func queueBatches(b *pgx.Batch, list []models.SampleBatch) {
 	for i := range list {
 		s := &list[i]
 		session[i], batch[i], project[i], job[i], digest[i], codec[i] = s.SessionID, s.BatchID, s.ProjectID, s.JobID, s.Digest, s.Codec
-		seq[i], size[i], ms[i], start[i], end[i], data[i], created[i] = s.Seq, s.Size, s.StartMS, s.StartSample, s.EndSample, s.Data, utc(s.CreatedAt)
+		seq[i], size[i], ms[i], start[i], end[i], data[i], created[i] = s.Seq, s.Size, s.StartMS, s.StartSample, s.EndSample, s.Data, dialect.UTC(s.CreatedAt)
 	}
 	b.Queue(`INSERT INTO sample_batches (session_id, batch_id, project_id, seq, start_ms, start_sample, end_sample, job_id, digest, codec, size, data, created_at)
 		SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::int[], $5::bigint[], $6::bigint[], $7::bigint[], $8::text[], $9::text[], $10::text[],
@@ -296,7 +298,7 @@ func queueWindows(b *pgx.Batch, list []models.FeatureWindow) {
 	for i := range list {
 		w := &list[i]
 		session[i], project[i], data[i], index[i], start[i], end[i] = w.SessionID, w.ProjectID, w.Data, w.WindowIndex, w.StartMS, w.EndMS
-		seq[i], passed[i], created[i] = w.Seq, w.Passed, utc(w.CreatedAt)
+		seq[i], passed[i], created[i] = w.Seq, w.Passed, dialect.UTC(w.CreatedAt)
 	}
 	b.Queue(`INSERT INTO feature_windows (session_id, window_index, project_id, seq, start_ms, end_ms, passed, data, created_at)
 		SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[], $4::int[], $5::bigint[], $6::bigint[], $7::bool[], $8::text[], $9::timestamptz[])`,
@@ -315,7 +317,7 @@ func queueDecodes(b *pgx.Batch, list []models.SessionDecode) {
 	for i := range list {
 		d := &list[i]
 		session[i], project[i], data[i], index[i], start[i], end[i] = d.SessionID, d.ProjectID, d.Data, d.DecodeIndex, d.StartMS, d.EndMS
-		seq[i], created[i] = d.Seq, utc(d.CreatedAt)
+		seq[i], created[i] = d.Seq, dialect.UTC(d.CreatedAt)
 	}
 	b.Queue(`INSERT INTO session_decodes (session_id, decode_index, project_id, seq, start_ms, end_ms, data, created_at)
 		SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[], $4::int[], $5::bigint[], $6::bigint[], $7::text[], $8::timestamptz[])`,
@@ -359,8 +361,8 @@ func queueSessions(b *pgx.Batch, list []*models.Session) {
 		id, state, job, open, origin, tailStart, tailEnd, samples, longest, batches, seen, windows, last, decodes, overlaps)
 }
 
-// pgWork reads a session and what waits in it in one round trip.
-func (s *Store) pgWork(ctx context.Context, q WorkQuery) (w Work, err error) {
+// Work implements [dialect.Sessions], in one round trip.
+func (d *Database) Work(ctx context.Context, q dialect.WorkQuery) (w dialect.Work, err error) {
 	found := false
 	b := &pgx.Batch{}
 	b.Queue(planOnce) // the statements of one round trip are one transaction
@@ -385,7 +387,7 @@ func (s *Store) pgWork(ctx context.Context, q WorkQuery) (w Work, err error) {
 			return err
 		}
 		var err error
-		p.Data, err = unpack(p.Codec, p.Size, p.Data)
+		p.Data, err = dialect.Unpack(p.Codec, p.Size, p.Data)
 		w.Around, w.From, w.To = append(w.Around, p), from, to
 		return err
 	}, `WITH s AS MATERIALIZED (SELECT seen_count, longest_batch, sample_rate_hz / 1000 AS per_ms, hop_ms, decode::json AS decode FROM sessions WHERE id = $1),
@@ -400,15 +402,15 @@ func (s *Store) pgWork(ctx context.Context, q WorkQuery) (w Work, err error) {
 			SELECT * FROM sample_batches WHERE session_id = $1 AND end_sample > r.lo AND end_sample < r.hi + (SELECT longest_batch FROM s)
 				AND start_sample < r.hi AND r.hi - r.lo <= $4 ORDER BY end_sample OFFSET 0) b
 		ORDER BY b.seq`, q.SessionID, q.Batches, q.WindowMS, q.AroundSamples)
-	err = s.pgConn(ctx, func(c *pgx.Conn) error { return c.SendBatch(ctx, b).Close() })
+	err = d.pgConn(ctx, func(c *pgx.Conn) error { return c.SendBatch(ctx, b).Close() })
 	if err == nil && !found {
-		err = ErrNotFound
+		err = dialect.ErrNotFound
 	}
-	return w, translate(err)
+	return w, err
 }
 
-// pgNews reads what was written in a session after a message, in one round trip.
-func (s *Store) pgNews(ctx context.Context, projectID, sessionID string, after, limit int) (n News, err error) {
+// News implements [dialect.Sessions], in one round trip.
+func (d *Database) News(ctx context.Context, projectID, sessionID string, after, limit int) (n dialect.News, err error) {
 	found := false
 	b := &pgx.Batch{}
 	b.Queue(planOnce)
@@ -432,9 +434,9 @@ func (s *Store) pgNews(ctx context.Context, projectID, sessionID string, after, 
 		return err
 	}, `SELECT decode_index, seq, start_ms, end_ms, data, created_at FROM session_decodes
 		WHERE session_id = $1 AND project_id = $2 AND seq > $3 ORDER BY seq LIMIT $4`, sessionID, projectID, after, limit)
-	err = s.pgConn(ctx, func(c *pgx.Conn) error { return c.SendBatch(ctx, b).Close() })
+	err = d.pgConn(ctx, func(c *pgx.Conn) error { return c.SendBatch(ctx, b).Close() })
 	if err == nil && !found {
-		err = ErrNotFound
+		err = dialect.ErrNotFound
 	}
-	return n, translate(err)
+	return n, err
 }

@@ -1,4 +1,5 @@
-package store
+// Package coalesce turns concurrent calls into one statement or transaction ("group commit").
+package coalesce
 
 import (
 	"context"
@@ -11,27 +12,27 @@ import (
 // errClosed answers calls after Close.
 var errClosed = errors.New("store: closed")
 
-// coalescer turns concurrent calls into one statement or transaction: a lane takes whatever calls wait at the moment
+// Coalescer turns concurrent calls into one statement or transaction: a lane takes whatever calls wait at the moment
 // it is free, so an idle system pays no delay and a busy one shares round trips and fsyncs ("group commit").
-type coalescer[Q, R any] struct {
-	cfg   coalesce[Q, R]
+type Coalescer[Q, R any] struct {
+	cfg   Config[Q, R]
 	calls chan *coalesced[Q, R]
 	stop  chan struct{}
 	once  sync.Once
 	lanes sync.WaitGroup
 }
 
-// coalesce says how calls are put together.
-type coalesce[Q, R any] struct {
-	lanes     int           // statements in flight at once
-	maxCalls  int           // calls in one statement
-	weigh     func(Q) int   // bytes of a call; nil for light ones
-	maxWeight int           // bytes of one statement
-	timeout   time.Duration // limit of one statement
-	// isolate reports whether an error may be the fault of one call: then each is done again by itself.
-	isolate func(error) bool
-	// run does the calls, all or none of them, and returns a result for each.
-	run func(ctx context.Context, calls []Q) ([]R, error)
+// Config says how calls are put together.
+type Config[Q, R any] struct {
+	Lanes     int           // statements in flight at once
+	MaxCalls  int           // calls in one statement
+	Weigh     func(Q) int   // bytes of a call; nil for light ones
+	MaxWeight int           // bytes of one statement
+	Timeout   time.Duration // limit of one statement
+	// Isolate reports whether an error may be the fault of one call: then each is done again by itself.
+	Isolate func(error) bool
+	// Run does the calls, all or none of them, and returns a result for each.
+	Run func(ctx context.Context, calls []Q) ([]R, error)
 }
 
 type coalesced[Q, R any] struct {
@@ -41,16 +42,17 @@ type coalesced[Q, R any] struct {
 	err  error
 }
 
-func newCoalescer[Q, R any](cfg coalesce[Q, R]) *coalescer[Q, R] {
-	c := &coalescer[Q, R]{cfg: cfg, calls: make(chan *coalesced[Q, R], cfg.maxCalls), stop: make(chan struct{})}
-	for range cfg.lanes {
+// New starts the lanes. They end with Close.
+func New[Q, R any](cfg Config[Q, R]) *Coalescer[Q, R] {
+	c := &Coalescer[Q, R]{cfg: cfg, calls: make(chan *coalesced[Q, R], cfg.MaxCalls), stop: make(chan struct{})}
+	for range cfg.Lanes {
 		c.lanes.Go(c.lane)
 	}
 	return c
 }
 
-// do waits for the result of one call. When ctx ends first the call may still take effect.
-func (c *coalescer[Q, R]) do(ctx context.Context, q Q) (R, error) {
+// Do waits for the result of one call. When ctx ends first the call may still take effect.
+func (c *Coalescer[Q, R]) Do(ctx context.Context, q Q) (R, error) {
 	call := &coalesced[Q, R]{q: q, done: make(chan struct{})}
 	var zero R
 	select {
@@ -77,13 +79,13 @@ func (c *coalescer[Q, R]) do(ctx context.Context, q Q) (R, error) {
 	}
 }
 
-// close lets the calls that are running end. A second call does nothing.
-func (c *coalescer[Q, R]) close() {
+// Close lets the calls that are running end. A second call does nothing.
+func (c *Coalescer[Q, R]) Close() {
 	c.once.Do(func() { close(c.stop) })
 	c.lanes.Wait()
 }
 
-func (c *coalescer[Q, R]) lane() {
+func (c *Coalescer[Q, R]) lane() {
 	var batch []*coalesced[Q, R]
 	var held *coalesced[Q, R] // did not fit into the batch before
 	for {
@@ -102,10 +104,10 @@ func (c *coalescer[Q, R]) lane() {
 		// Callers that are ready to run get to put their call in first; on an idle system there are none.
 		runtime.Gosched()
 	gather:
-		for len(batch) < c.cfg.maxCalls {
+		for len(batch) < c.cfg.MaxCalls {
 			select {
 			case call := <-c.calls:
-				if w := c.weight(call); weight+w <= c.cfg.maxWeight || c.cfg.weigh == nil {
+				if w := c.weight(call); weight+w <= c.cfg.MaxWeight || c.cfg.Weigh == nil {
 					weight += w
 					batch = append(batch, call)
 					continue
@@ -123,21 +125,21 @@ func (c *coalescer[Q, R]) lane() {
 	}
 }
 
-func (c *coalescer[Q, R]) weight(call *coalesced[Q, R]) int {
-	if c.cfg.weigh == nil {
+func (c *Coalescer[Q, R]) weight(call *coalesced[Q, R]) int {
+	if c.cfg.Weigh == nil {
 		return 0
 	}
-	return c.cfg.weigh(call.q)
+	return c.cfg.Weigh(call.q)
 }
 
 // run does a batch, so that one bad call spoils no other.
-func (c *coalescer[Q, R]) run(batch []*coalesced[Q, R]) {
+func (c *Coalescer[Q, R]) run(batch []*coalesced[Q, R]) {
 	qs := make([]Q, len(batch))
 	for i, call := range batch {
 		qs[i] = call.q
 	}
 	rs, err := c.try(qs)
-	if err != nil && len(batch) > 1 && c.cfg.isolate(err) {
+	if err != nil && len(batch) > 1 && c.cfg.Isolate(err) {
 		for i := range batch {
 			c.run(batch[i : i+1])
 		}
@@ -153,8 +155,8 @@ func (c *coalescer[Q, R]) run(batch []*coalesced[Q, R]) {
 	}
 }
 
-func (c *coalescer[Q, R]) try(qs []Q) ([]R, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), c.cfg.timeout)
+func (c *Coalescer[Q, R]) try(qs []Q) ([]R, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), c.cfg.Timeout)
 	defer cancel()
-	return c.cfg.run(ctx, qs)
+	return c.cfg.Run(ctx, qs)
 }

@@ -1,9 +1,8 @@
-package store
+package dialect
 
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -12,16 +11,13 @@ import (
 	"github.com/neurod/neurod/models"
 )
 
-// ErrKeyInFlight says that another process is just accepting a request with the same Idempotency-Key.
-var ErrKeyInFlight = errors.New("store: idempotency key in flight")
-
 // Never is the next_check of a job that the reconciler has no business with: a batch, which only its items finish.
 var Never = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // Limits of Due's pause between two looks at a job that stays queued: it doubles with the job's age.
 const (
-	minRecheck = 5 * time.Second
-	maxRecheck = 10 * time.Minute
+	MinRecheck = 5 * time.Second
+	MaxRecheck = 10 * time.Minute
 )
 
 // Jobs keeps jobs, their payloads and idempotency records. Every method is one transaction.
@@ -93,14 +89,6 @@ type Jobs interface {
 	Close()
 }
 
-// OpenJobs returns the jobs of the database. The store must stay open until it is closed.
-func (s *Store) OpenJobs(ctx context.Context) (Jobs, error) {
-	if s.dialect == PostgreSQL {
-		return openPostgresJobs(ctx, s)
-	}
-	return openSQLiteJobs(ctx, s)
-}
-
 // Acceptance is what is stored when a job is accepted.
 type Acceptance struct {
 	Jobs     []models.Job     // the job, then the items if it is a batch
@@ -112,8 +100,8 @@ type Acceptance struct {
 	Stored func()
 }
 
-// size returns about how many bytes the acceptance takes on the wire.
-func (a *Acceptance) size() int {
+// Size returns about how many bytes the acceptance takes on the wire.
+func (a *Acceptance) Size() int {
 	n := 0
 	for i := range a.Jobs {
 		n += 512 + len(a.Jobs[i].Request)
@@ -179,58 +167,21 @@ type Depth struct {
 	Jobs  int
 }
 
-// jobColumns are the columns of jobs in the order of scanJob.
-const jobColumns = `id, project_id, kind, state, parent_id, item_index, request, output, diagnostics, error_code, error_message,
+// JobColumns are the columns of jobs in the order of JobTargets.
+const JobColumns = `id, project_id, kind, state, parent_id, item_index, request, output, diagnostics, error_code, error_message,
 	error_details, seq, next_check, attempts, lost_workers, owner, lease_until, dead_letter, items_total, items_pending,
 	created_at, started_at, finished_at`
 
-// qualified returns jobColumns with an alias before each.
-func qualified(alias string) string {
-	cols := strings.Split(jobColumns, ",")
-	for i, c := range cols {
-		cols[i] = alias + "." + strings.TrimSpace(c)
-	}
-	return strings.Join(cols, ", ")
-}
-
-// jobTargets returns where to scan jobColumns to. The wrappers say how the dialect reads times.
-func jobTargets(j *models.Job, at func(*time.Time) any, optional func(**time.Time) any) []any {
+// JobTargets returns where to scan JobColumns to. The wrappers say how the dialect reads times.
+func JobTargets(j *models.Job, at func(*time.Time) any, optional func(**time.Time) any) []any {
 	return []any{&j.ID, &j.ProjectID, (*string)(&j.Kind), (*string)(&j.State), &j.ParentID, &j.ItemIndex,
 		(*[]byte)(&j.Request), (*[]byte)(&j.Output), (*[]byte)(&j.Diagnostics), &j.ErrorCode, &j.ErrorMessage,
 		(*[]byte)(&j.ErrorDetails), &j.Seq, at(&j.NextCheck), &j.Attempts, &j.LostWorkers, &j.Owner, optional(&j.LeaseUntil),
 		&j.DeadLetter, &j.ItemsTotal, &j.ItemsPending, at(&j.CreatedAt), optional(&j.StartedAt), optional(&j.FinishedAt)}
 }
 
-// text returns JSON or a message as both databases take it: valid UTF-8 without NUL, nil for none.
-func text(b []byte) *string {
-	if b == nil {
-		return nil
-	}
-	s := cleanText(string(b))
-	return &s
-}
-
-func textp(s *string) *string {
-	if s == nil {
-		return nil
-	}
-	c := cleanText(*s)
-	return &c
-}
-
-func cleanText(s string) string {
-	s = strings.ToValidUTF8(s, "\uFFFD")
-	if strings.IndexByte(s, 0) >= 0 {
-		s = strings.ReplaceAll(s, "\x00", "\uFFFD")
-	}
-	return s
-}
-
-// recheck is the pause before a job of this age is looked at again.
-func recheck(age time.Duration) time.Duration { return min(max(age, minRecheck), maxRecheck) }
-
-// batchOutput is the output of a finished batch.
-func batchOutput(total int, counts map[models.JobState]int) []byte {
+// BatchOutput is the output of a finished batch.
+func BatchOutput(total int, counts map[models.JobState]int) []byte {
 	b, _ := json.Marshal(struct { // cannot fail: ints only
 		Total     int `json:"total"`
 		Completed int `json:"completed"`
@@ -240,25 +191,19 @@ func batchOutput(total int, counts map[models.JobState]int) []byte {
 	return b
 }
 
-func sortDue(d []Due) {
+// SortDue puts jobs into the order of their ids.
+func SortDue(d []Due) {
 	slices.SortFunc(d, func(a, b Due) int { return strings.Compare(a.ID, b.ID) })
 }
 
-// settled is a job that became final, with the batch it belongs to.
-type settled struct {
+// Settled is a job that became final, with the batch it belongs to.
+type Settled struct {
 	Change
-	parent *string
+	Parent *string
 }
 
-func nonNil(s []string) []string {
-	if s == nil {
-		return []string{}
-	}
-	return s
-}
-
-// firstID returns the lowest UUID version 7 of a time (RFC 9562, section 5.7: 48 bits of Unix milliseconds first).
-func firstID(t time.Time) string {
+// FirstID returns the lowest UUID version 7 of a time (RFC 9562, section 5.7: 48 bits of Unix milliseconds first).
+func FirstID(t time.Time) string {
 	h := fmt.Sprintf("%012x", max(t.UnixMilli(), 0))
 	return h[:8] + "-" + h[8:] + "-7000-8000-000000000000"
 }

@@ -1,4 +1,4 @@
-package store
+package sqlite
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/neurod/neurod/internal/durable"
+	"github.com/neurod/neurod/internal/store/coalesce"
 )
 
 // wal brings commits to the disk that SQLite has not waited for: one flush of the write-ahead log for all that were made before
@@ -20,7 +21,7 @@ type wal struct {
 	writer *sql.DB
 	file   *os.File
 	broken bool // a flush has failed: nobody knows what the disk has of the log
-	calls  *coalescer[struct{}, struct{}]
+	calls  *coalesce.Coalescer[struct{}, struct{}]
 }
 
 // walFlushes is how many callers a flush takes along at most, more than wait for one.
@@ -35,10 +36,10 @@ func openWAL(database string, writer *sql.DB) (*wal, error) {
 	if err := w.open(); err != nil {
 		return nil, err
 	}
-	w.calls = newCoalescer(coalesce[struct{}, struct{}]{
-		lanes: 1, maxCalls: walFlushes, timeout: walTimeout,
-		isolate: func(error) bool { return false },
-		run: func(ctx context.Context, calls []struct{}) ([]struct{}, error) {
+	w.calls = coalesce.New(coalesce.Config[struct{}, struct{}]{
+		Lanes: 1, MaxCalls: walFlushes, Timeout: walTimeout,
+		Isolate: func(error) bool { return false },
+		Run: func(ctx context.Context, calls []struct{}) ([]struct{}, error) {
 			return calls, w.sync(ctx)
 		},
 	})
@@ -47,12 +48,12 @@ func openWAL(database string, writer *sql.DB) (*wal, error) {
 
 // flush waits until what was committed before the call is on the disk.
 func (w *wal) flush(ctx context.Context) error {
-	_, err := w.calls.do(context.WithoutCancel(ctx), struct{}{})
+	_, err := w.calls.Do(context.WithoutCancel(ctx), struct{}{})
 	return err
 }
 
 func (w *wal) close() error {
-	w.calls.close()
+	w.calls.Close()
 	return w.file.Close()
 }
 

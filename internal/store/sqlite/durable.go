@@ -1,4 +1,4 @@
-package store
+package sqlite
 
 import (
 	"context"
@@ -36,13 +36,13 @@ func relaxed(conn *sql.Conn, fn func() error) error {
 	return err
 }
 
-// relaxedTx is tx for what can be computed again.
-func (s *Store) relaxedTx(ctx context.Context, fn func(tx *gorm.DB) error) error {
-	return translate(s.write(ctx).Connection(func(db *gorm.DB) error {
+// relaxedTx runs fn in a transaction for what can be computed again.
+func relaxedTx(db *gorm.DB, fn func(tx *gorm.DB) error) error {
+	return db.Connection(func(db *gorm.DB) error {
 		conn, ok := db.Statement.ConnPool.(*sql.Conn)
 		if !ok {
 			return db.Transaction(fn)
 		}
 		return relaxed(conn, func() error { return db.Transaction(fn) })
-	}))
+	})
 }

@@ -1,4 +1,4 @@
-package store
+package sqlite
 
 import (
 	"context"
@@ -12,6 +12,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/neurod/neurod/internal/store/coalesce"
+	"github.com/neurod/neurod/internal/store/dialect"
 	"github.com/neurod/neurod/models"
 )
 
@@ -19,7 +21,7 @@ import (
 // connection; the driver compiles each statement anew, so there is nothing to prepare.
 type sqliteJobs struct {
 	reader *sql.DB
-	writes *coalescer[write, bool]
+	writes *coalesce.Coalescer[write, bool]
 	wal    *wal
 
 	dirty      atomic.Bool // something was written since the last checkpoint
@@ -28,7 +30,7 @@ type sqliteJobs struct {
 	checkpoint sync.WaitGroup
 }
 
-var _ Jobs = (*sqliteJobs)(nil)
+var _ dialect.Jobs = (*sqliteJobs)(nil)
 
 // write is a piece of a transaction. It may run twice, in another transaction, so it starts with empty hands.
 type write struct {
@@ -55,20 +57,21 @@ const (
 // liteTx runs statements in a transaction.
 type liteTx struct{ tx *sql.Tx }
 
-func openSQLiteJobs(ctx context.Context, s *Store) (*sqliteJobs, error) {
-	writer := s.pools[0]
+// OpenJobs implements [dialect.Database].
+func (d *Database) OpenJobs(ctx context.Context) (dialect.Jobs, error) {
+	writer := d.writing
 	if _, err := writer.ExecContext(ctx, fmt.Sprintf("PRAGMA wal_autocheckpoint = %d", checkpointPages)); err != nil {
 		return nil, fmt.Errorf("store: %w", err)
 	}
-	log, err := openWAL(s.path, writer)
+	log, err := openWAL(d.path, writer)
 	if err != nil {
 		return nil, err
 	}
-	j := &sqliteJobs{reader: s.pools[1], wal: log, stop: make(chan struct{})}
-	j.writes = newCoalescer(coalesce[write, bool]{
-		lanes: 1, maxCalls: liteMaxCalls, weigh: func(w write) int { return w.size }, maxWeight: liteMaxBytes, timeout: liteTimeout,
-		isolate: func(err error) bool { return !errors.Is(err, context.DeadlineExceeded) },
-		run: func(ctx context.Context, writes []write) ([]bool, error) {
+	j := &sqliteJobs{reader: d.reading, wal: log, stop: make(chan struct{})}
+	j.writes = coalesce.New(coalesce.Config[write, bool]{
+		Lanes: 1, MaxCalls: liteMaxCalls, Weigh: func(w write) int { return w.size }, MaxWeight: liteMaxBytes, Timeout: liteTimeout,
+		Isolate: func(err error) bool { return !errors.Is(err, context.DeadlineExceeded) },
+		Run: func(ctx context.Context, writes []write) ([]bool, error) {
 			// A context that can end costs the driver a goroutine a statement; only taking the connection may wait.
 			conn, err := writer.Conn(ctx)
 			if err != nil {
@@ -103,7 +106,7 @@ func openSQLiteJobs(ctx context.Context, s *Store) (*sqliteJobs, error) {
 }
 
 func (j *sqliteJobs) Close() {
-	j.writes.close()
+	j.writes.Close()
 	j.once.Do(func() {
 		close(j.stop)
 		j.checkpoint.Wait()
@@ -148,7 +151,7 @@ func (j *sqliteJobs) commit(ctx context.Context, w write) (durable bool, err err
 	if err := ctx.Err(); err != nil {
 		return false, err
 	}
-	return j.writes.do(context.WithoutCancel(ctx), w)
+	return j.writes.Do(context.WithoutCancel(ctx), w)
 }
 
 func (t liteTx) exec(query string, args ...any) (int, error) {
@@ -219,7 +222,7 @@ func (l liteOptional) Scan(v any) error {
 }
 
 func liteJobTargets(j *models.Job) []any {
-	return jobTargets(j, func(t *time.Time) any { return liteTime{t} }, func(t **time.Time) any { return liteOptional{t} })
+	return dialect.JobTargets(j, func(t *time.Time) any { return liteTime{t} }, func(t **time.Time) any { return liteOptional{t} })
 }
 
 func liteScanJob(r rows) (models.Job, error) {
@@ -230,12 +233,12 @@ func liteScanJob(r rows) (models.Job, error) {
 
 func liteScanString(r rows) (s string, err error) { return s, r.Scan(&s) }
 
-func liteScanSettled(r rows) (s settled, err error) {
-	err = r.Scan(&s.ID, (*string)(&s.Kind), (*string)(&s.State), &s.parent)
+func liteScanSettled(r rows) (s dialect.Settled, err error) {
+	err = r.Scan(&s.ID, (*string)(&s.Kind), (*string)(&s.State), &s.Parent)
 	return s, err
 }
 
-func liteScanDue(r rows) (d Due, err error) {
+func liteScanDue(r rows) (d dialect.Due, err error) {
 	err = r.Scan(&d.ID, (*string)(&d.Kind), &d.Item, &d.Seq)
 	return d, err
 }
@@ -244,30 +247,28 @@ func liteScanDue(r rows) (d Due, err error) {
 type jsonList []string
 
 func (l jsonList) Value() (driver.Value, error) {
-	b, err := json.Marshal(nonNil(l))
+	b, err := json.Marshal(dialect.NonNil(l))
 	return string(b), err
 }
 
-func now() time.Time { return utc(time.Now()) }
-
-func (j *sqliteJobs) Accept(ctx context.Context, a *Acceptance) (existing *models.IdempotencyRecord, err error) {
-	durable, err := j.commit(ctx, write{relaxed: true, size: a.size(), fn: func(tx liteTx) error {
+func (j *sqliteJobs) Accept(ctx context.Context, a *dialect.Acceptance) (existing *models.IdempotencyRecord, err error) {
+	durable, err := j.commit(ctx, write{relaxed: true, size: a.Size(), fn: func(tx liteTx) error {
 		existing = nil
 		if r := a.Record; r != nil {
-			stored, err := tx.exec(`INSERT INTO idempotency_records (`+recordColumns+`) VALUES (?,?,?,?,?,?,?,?,?,?)
-				ON CONFLICT (project_id, operation, key) DO UPDATE SET `+recordUpdates+`
-				WHERE idempotency_records.expires_at <= ?`, append(rowOfRecord(r).values(), now())...)
+			stored, err := tx.exec(`INSERT INTO idempotency_records (`+dialect.RecordColumns+`) VALUES (?,?,?,?,?,?,?,?,?,?)
+				ON CONFLICT (project_id, operation, key) DO UPDATE SET `+dialect.RecordUpdates+`
+				WHERE idempotency_records.expires_at <= ?`, append(dialect.RowOfRecord(r).Values(), dialect.Now())...)
 			if err != nil {
 				return err
 			}
 			if stored == 0 {
-				found, err := inTx(tx, liteScanRecord, `SELECT `+recordColumns+` FROM idempotency_records
+				found, err := inTx(tx, liteScanRecord, `SELECT `+dialect.RecordColumns+` FROM idempotency_records
 					WHERE project_id = ? AND operation = ? AND key = ?`, r.ProjectID, r.Operation, r.Key)
 				if err != nil {
 					return err
 				}
 				if len(found) == 0 {
-					return ErrKeyInFlight // cannot be: this transaction is the only writer
+					return dialect.ErrKeyInFlight // cannot be: this transaction is the only writer
 				}
 				existing = &found[0]
 				return nil
@@ -280,15 +281,15 @@ func (j *sqliteJobs) Accept(ctx context.Context, a *Acceptance) (existing *model
 				return err
 			}
 			if n == 0 {
-				return ErrNotFound
+				return dialect.ErrNotFound
 			}
 		}
 		for i := range a.Jobs {
 			job := &a.Jobs[i]
 			if _, err := tx.exec(`INSERT INTO jobs (id, project_id, kind, state, parent_id, item_index, request, error_code, error_message,
 					error_details, next_check, items_total, items_pending, created_at, finished_at) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`,
-				job.ID, job.ProjectID, string(job.Kind), string(job.State), job.ParentID, job.ItemIndex, cleanText(string(job.Request)),
-				textp(job.ErrorCode), textp(job.ErrorMessage), text(job.ErrorDetails), job.NextCheck, job.ItemsTotal, job.ItemsPending,
+				job.ID, job.ProjectID, string(job.Kind), string(job.State), job.ParentID, job.ItemIndex, dialect.CleanText(string(job.Request)),
+				dialect.OptionalText(job.ErrorCode), dialect.OptionalText(job.ErrorMessage), dialect.Text(job.ErrorDetails), job.NextCheck, job.ItemsTotal, job.ItemsPending,
 				job.CreatedAt, job.FinishedAt); err != nil {
 				return err
 			}
@@ -319,24 +320,24 @@ func (j *sqliteJobs) Accept(ctx context.Context, a *Acceptance) (existing *model
 }
 
 func liteScanRecord(rs rows) (models.IdempotencyRecord, error) {
-	var r recordRow
-	at := r.places()
+	var r dialect.RecordRow
+	at := r.Places()
 	at[8], at[9] = liteTime{&r.CreatedAt}, liteTime{&r.ExpiresAt}
 	err := rs.Scan(at...)
-	return r.entity(), err
+	return r.Entity(), err
 }
 
-func (j *sqliteJobs) Claim(ctx context.Context, id, owner string, lease time.Duration) (claimed *Claimed, err error) {
+func (j *sqliteJobs) Claim(ctx context.Context, id, owner string, lease time.Duration) (claimed *dialect.Claimed, err error) {
 	err = j.writeRelaxed(ctx, func(tx liteTx) error {
 		claimed = nil
-		at := now()
+		at := dialect.Now()
 		found, err := inTx(tx, liteScanJob, `UPDATE jobs SET state = 'running', owner = ?, lease_until = ?, attempts = attempts + 1,
 				started_at = coalesce(started_at, ?)
-			WHERE id = ? AND state = 'queued' AND items_total = 0 RETURNING `+jobColumns, owner, at.Add(lease), at, id)
+			WHERE id = ? AND state = 'queued' AND items_total = 0 RETURNING `+dialect.JobColumns, owner, at.Add(lease), at, id)
 		if err != nil || len(found) == 0 {
 			return err
 		}
-		c := &Claimed{Job: found[0]}
+		c := &dialect.Claimed{Job: found[0]}
 		if c.Job.ParentID != nil {
 			if _, err := tx.exec("UPDATE jobs SET state = 'running', started_at = ? WHERE id = ? AND state = 'queued'", at, *c.Job.ParentID); err != nil {
 				return err
@@ -344,7 +345,7 @@ func (j *sqliteJobs) Claim(ctx context.Context, id, owner string, lease time.Dur
 		}
 		if c.Job.ParentID == nil {
 			others, err := inTx(tx, func(r rows) (yes bool, err error) { return yes, r.Scan(&yes) },
-				"SELECT "+othersWait+" FROM (SELECT ? AS project_id) AS c", c.Job.ProjectID)
+				"SELECT "+dialect.OthersWait+" FROM (SELECT ? AS project_id) AS c", c.Job.ProjectID)
 			if err != nil {
 				return err
 			}
@@ -369,17 +370,17 @@ func (j *sqliteJobs) Claim(ctx context.Context, id, owner string, lease time.Dur
 		return nil, err
 	}
 	if len(found) > 0 {
-		if claimed.Payload, err = unpack(found[0].codec, found[0].size, found[0].data); err != nil {
+		if claimed.Payload, err = dialect.Unpack(found[0].codec, found[0].size, found[0].data); err != nil {
 			return nil, err
 		}
 	}
 	return claimed, nil
 }
 
-func (j *sqliteJobs) Extend(ctx context.Context, owner string, held []Attempt, lease time.Duration) (kept []string, err error) {
+func (j *sqliteJobs) Extend(ctx context.Context, owner string, held []dialect.Attempt, lease time.Duration) (kept []string, err error) {
 	err = j.writeRelaxed(ctx, func(tx liteTx) error {
 		kept = nil
-		until := now().Add(lease)
+		until := dialect.Now().Add(lease)
 		for _, a := range held {
 			n, err := tx.exec("UPDATE jobs SET lease_until = ? WHERE id = ? AND owner = ? AND attempts = ? AND state = 'running'", until, a.ID, owner, a.Attempt)
 			if err != nil {
@@ -395,14 +396,14 @@ func (j *sqliteJobs) Extend(ctx context.Context, owner string, held []Attempt, l
 	return kept, err
 }
 
-func (j *sqliteJobs) Finish(ctx context.Context, f *Finish) (changes []Change, err error) {
+func (j *sqliteJobs) Finish(ctx context.Context, f *dialect.Finish) (changes []dialect.Change, err error) {
 	err = j.write(ctx, len(f.Output)+len(f.Diagnostics), func(tx liteTx) error {
 		changes = nil
 		done, err := inTx(tx, liteScanSettled, `UPDATE jobs SET state = ?, output = ?, diagnostics = ?, error_code = ?, error_message = ?,
 				error_details = ?, dead_letter = ?, lease_until = NULL, finished_at = ?
 			WHERE id = ? AND owner = ? AND attempts = ? AND state = 'running' RETURNING id, kind, state, parent_id`,
-			string(f.State), text(f.Output), text(f.Diagnostics), textp(f.ErrorCode), textp(f.ErrorMessage), text(f.ErrorDetails),
-			f.DeadLetter, now(), f.ID, f.Owner, f.Attempt.Attempt)
+			string(f.State), dialect.Text(f.Output), dialect.Text(f.Diagnostics), dialect.OptionalText(f.ErrorCode), dialect.OptionalText(f.ErrorMessage), dialect.Text(f.ErrorDetails),
+			f.DeadLetter, dialect.Now(), f.ID, f.Owner, f.Attempt.Attempt)
 		if err != nil {
 			return err
 		}
@@ -413,20 +414,20 @@ func (j *sqliteJobs) Finish(ctx context.Context, f *Finish) (changes []Change, e
 }
 
 // settle counts the batches of finished items down, finishes those that reach zero, and returns all that became final.
-func (t liteTx) settle(done []settled) ([]Change, error) {
-	var out []Change
+func (t liteTx) settle(done []dialect.Settled) ([]dialect.Change, error) {
+	var out []dialect.Change
 	for _, d := range done {
 		out = append(out, d.Change)
-		if d.parent == nil {
+		if d.Parent == nil {
 			continue
 		}
 		type batch struct {
-			settled
+			dialect.Settled
 			total, pending int
 		}
 		found, err := inTx(t, func(r rows) (b batch, err error) {
 			return b, r.Scan(&b.ID, (*string)(&b.Kind), (*string)(&b.State), &b.total, &b.pending)
-		}, "UPDATE jobs SET items_pending = items_pending - 1 WHERE id = ? RETURNING id, kind, state, items_total, items_pending", *d.parent)
+		}, "UPDATE jobs SET items_pending = items_pending - 1 WHERE id = ? RETURNING id, kind, state, items_total, items_pending", *d.Parent)
 		if err != nil {
 			return nil, err
 		}
@@ -438,7 +439,7 @@ func (t liteTx) settle(done []settled) ([]Change, error) {
 			if err != nil {
 				return nil, err
 			}
-			if _, err := t.exec("UPDATE jobs SET state = 'completed', finished_at = ?, output = ? WHERE id = ?", now(), string(batchOutput(b.total, counts)), b.ID); err != nil {
+			if _, err := t.exec("UPDATE jobs SET state = 'completed', finished_at = ?, output = ? WHERE id = ?", dialect.Now(), string(dialect.BatchOutput(b.total, counts)), b.ID); err != nil {
 				return nil, err
 			}
 			b.State = models.JobCompleted
@@ -470,12 +471,12 @@ func (t liteTx) count(parentID string) (map[models.JobState]int, error) {
 	return byState(cs), err
 }
 
-func (j *sqliteJobs) Release(ctx context.Context, owner string, a Attempt, pause time.Duration) (seq int, ok bool, err error) {
+func (j *sqliteJobs) Release(ctx context.Context, owner string, a dialect.Attempt, pause time.Duration) (seq int, ok bool, err error) {
 	err = j.write(ctx, 0, func(tx liteTx) error {
 		seq, ok = 0, false
 		seqs, err := inTx(tx, func(r rows) (n int, err error) { return n, r.Scan(&n) },
 			`UPDATE jobs SET state = 'queued', owner = NULL, lease_until = NULL, seq = seq + 1, next_check = ?, not_before = ?
-			WHERE id = ? AND owner = ? AND attempts = ? AND state = 'running' RETURNING seq`, now().Add(pause), notBefore(pause), a.ID, owner, a.Attempt)
+			WHERE id = ? AND owner = ? AND attempts = ? AND state = 'running' RETURNING seq`, dialect.Now().Add(pause), notBefore(pause), a.ID, owner, a.Attempt)
 		if err == nil && len(seqs) > 0 {
 			seq, ok = seqs[0], true
 		}
@@ -484,8 +485,17 @@ func (j *sqliteJobs) Release(ctx context.Context, owner string, a Attempt, pause
 	return seq, ok, err
 }
 
-func (j *sqliteJobs) Cancel(ctx context.Context, projectID, id string) (job models.Job, changes []Change, err error) {
-	const selectJob = "SELECT " + jobColumns + " FROM jobs WHERE id = ? AND project_id = ?"
+// notBefore is when a job that was put back may be claimed by turn.
+func notBefore(pause time.Duration) *time.Time {
+	if pause <= 0 {
+		return nil
+	}
+	at := dialect.Now().Add(pause)
+	return &at
+}
+
+func (j *sqliteJobs) Cancel(ctx context.Context, projectID, id string) (job models.Job, changes []dialect.Change, err error) {
+	const selectJob = "SELECT " + dialect.JobColumns + " FROM jobs WHERE id = ? AND project_id = ?"
 	const cancel = "UPDATE jobs SET state = 'canceled', lease_until = NULL, finished_at = ?"
 	const returning = " RETURNING id, kind, state, parent_id"
 	missing := false
@@ -502,7 +512,7 @@ func (j *sqliteJobs) Cancel(ctx context.Context, projectID, id string) (job mode
 		if job = found[0]; job.State.Final() {
 			return nil
 		}
-		at := now()
+		at := dialect.Now()
 		if job.ItemsTotal > 0 {
 			items, err := inTx(tx, liteScanSettled, cancel+" WHERE parent_id = ? AND finished_at IS NULL"+returning, at, id)
 			if err != nil {
@@ -515,10 +525,10 @@ func (j *sqliteJobs) Cancel(ctx context.Context, projectID, id string) (job mode
 			if err != nil {
 				return err
 			}
-			if _, err := tx.exec(cancel+", items_pending = items_pending - ?, output = ? WHERE id = ?", at, len(items), string(batchOutput(job.ItemsTotal, counts)), id); err != nil {
+			if _, err := tx.exec(cancel+", items_pending = items_pending - ?, output = ? WHERE id = ?", at, len(items), string(dialect.BatchOutput(job.ItemsTotal, counts)), id); err != nil {
 				return err
 			}
-			changes = append(changes, Change{ID: id, Kind: job.Kind, State: models.JobCanceled})
+			changes = append(changes, dialect.Change{ID: id, Kind: job.Kind, State: models.JobCanceled})
 		} else {
 			done, err := inTx(tx, liteScanSettled, cancel+" WHERE id = ?"+returning, at, id)
 			if err != nil {
@@ -535,15 +545,15 @@ func (j *sqliteJobs) Cancel(ctx context.Context, projectID, id string) (job mode
 		return err
 	})
 	if err == nil && missing {
-		err = ErrNotFound
+		err = dialect.ErrNotFound
 	}
 	return job, changes, err
 }
 
-func (j *sqliteJobs) ExpireLeases(ctx context.Context, maxLost, limit int) (requeued []string, final []Change, err error) {
+func (j *sqliteJobs) ExpireLeases(ctx context.Context, maxLost, limit int) (requeued []string, final []dialect.Change, err error) {
 	err = j.write(ctx, 0, func(tx liteTx) error {
 		requeued, final = nil, nil
-		at := now()
+		at := dialect.Now()
 		failed, err := inTx(tx, liteScanSettled, `UPDATE jobs SET lost_workers = lost_workers + 1, owner = NULL, lease_until = NULL,
 				state = 'failed', finished_at = ?, dead_letter = true, error_code = ?, error_message = ?
 			WHERE id IN (SELECT id FROM jobs WHERE state = 'running' AND lease_until < ? AND lost_workers + 1 >= ? LIMIT ?)
@@ -563,18 +573,18 @@ func (j *sqliteJobs) ExpireLeases(ctx context.Context, maxLost, limit int) (requ
 	return requeued, final, err
 }
 
-func (j *sqliteJobs) Due(ctx context.Context, class Class, limit int) (due []Due, err error) {
+func (j *sqliteJobs) Due(ctx context.Context, class dialect.Class, limit int) (due []dialect.Due, err error) {
 	// Most of the time nothing is due, and a look does not need the writer.
 	const isDue = ` FROM jobs WHERE state = 'queued' AND next_check <= ?
 		AND (parent_id IS NOT NULL OR kind IN (SELECT value FROM json_each(?))) = ?`
-	some, err := liteCollect(j.reader, ctx, liteScanString, "SELECT id"+isDue+" LIMIT 1", now(), jsonList(class.BulkKinds), class.Bulk)
+	some, err := liteCollect(j.reader, ctx, liteScanString, "SELECT id"+isDue+" LIMIT 1", dialect.Now(), jsonList(class.BulkKinds), class.Bulk)
 	if err != nil || len(some) == 0 {
 		return nil, err
 	}
 	err = j.writeRelaxed(ctx, func(tx liteTx) error {
-		at := now()
+		at := dialect.Now()
 		type dueAge struct {
-			Due
+			dialect.Due
 			created time.Time
 		}
 		found, err := inTx(tx, func(r rows) (d dueAge, err error) {
@@ -584,7 +594,7 @@ func (j *sqliteJobs) Due(ctx context.Context, class Class, limit int) (due []Due
 		if err != nil {
 			return err
 		}
-		due = make([]Due, 0, len(found))
+		due = make([]dialect.Due, 0, len(found))
 		for _, d := range found {
 			if _, err := tx.exec("UPDATE jobs SET next_check = ? WHERE id = ?", at.Add(recheck(at.Sub(d.created))), d.ID); err != nil {
 				return err
@@ -593,11 +603,16 @@ func (j *sqliteJobs) Due(ctx context.Context, class Class, limit int) (due []Due
 		}
 		return nil
 	})
-	sortDue(due)
+	dialect.SortDue(due)
 	return due, err
 }
 
-func (j *sqliteJobs) Bump(ctx context.Context, jobs []Due) (bumped []Due, err error) {
+// recheck is the pause before a job of this age is looked at again.
+func recheck(age time.Duration) time.Duration {
+	return min(max(age, dialect.MinRecheck), dialect.MaxRecheck)
+}
+
+func (j *sqliteJobs) Bump(ctx context.Context, jobs []dialect.Due) (bumped []dialect.Due, err error) {
 	err = j.writeRelaxed(ctx, func(tx liteTx) error {
 		bumped = nil
 		for _, d := range jobs {
@@ -610,13 +625,13 @@ func (j *sqliteJobs) Bump(ctx context.Context, jobs []Due) (bumped []Due, err er
 		}
 		return nil
 	})
-	sortDue(bumped)
+	dialect.SortDue(bumped)
 	return bumped, err
 }
 
 func (j *sqliteJobs) MakeDue(ctx context.Context, ids []string) (n int, err error) {
 	err = j.writeRelaxed(ctx, func(tx liteTx) (err error) {
-		at := now()
+		at := dialect.Now()
 		query, args := "UPDATE jobs SET next_check = ? WHERE state = 'queued' AND items_total = 0 AND next_check > ?", []any{at, at}
 		if ids != nil {
 			query, args = query+" AND id IN (SELECT value FROM json_each(?))", append(args, jsonList(ids))
@@ -629,7 +644,7 @@ func (j *sqliteJobs) MakeDue(ctx context.Context, ids []string) (n int, err erro
 
 func (j *sqliteJobs) Orphan(ctx context.Context) (n int, err error) {
 	err = j.writeRelaxed(ctx, func(tx liteTx) (err error) {
-		at := now()
+		at := dialect.Now()
 		n, err = tx.exec("UPDATE jobs SET lease_until = ? WHERE state = 'running' AND lease_until > ?", at.Add(-time.Second), at)
 		return err
 	})
@@ -637,18 +652,18 @@ func (j *sqliteJobs) Orphan(ctx context.Context) (n int, err error) {
 }
 
 func (j *sqliteJobs) Get(ctx context.Context, projectID, id string) (models.Job, error) {
-	found, err := liteCollect(j.reader, ctx, liteScanJob, "SELECT "+jobColumns+" FROM jobs WHERE id = ? AND project_id = ?", id, projectID)
+	found, err := liteCollect(j.reader, ctx, liteScanJob, "SELECT "+dialect.JobColumns+" FROM jobs WHERE id = ? AND project_id = ?", id, projectID)
 	if err != nil {
 		return models.Job{}, err
 	}
 	if len(found) == 0 {
-		return models.Job{}, ErrNotFound
+		return models.Job{}, dialect.ErrNotFound
 	}
 	return found[0], nil
 }
 
-func (j *sqliteJobs) List(ctx context.Context, l Listing) ([]models.Job, error) {
-	query, args := l.query(func(n int) string { return fmt.Sprintf("?%d", n) })
+func (j *sqliteJobs) List(ctx context.Context, l dialect.Listing) ([]models.Job, error) {
+	query, args := l.Query(func(n int) string { return fmt.Sprintf("?%d", n) })
 	return liteCollect(j.reader, ctx, liteScanJob, query, args...)
 }
 
@@ -660,8 +675,8 @@ func (j *sqliteJobs) Counts(ctx context.Context, projectID, parentID string) (ma
 	return byState(cs), err
 }
 
-func (j *sqliteJobs) Depth(ctx context.Context, bulkKinds []string) ([]Depth, error) {
-	return liteCollect(j.reader, ctx, func(r rows) (d Depth, err error) {
+func (j *sqliteJobs) Depth(ctx context.Context, bulkKinds []string) ([]dialect.Depth, error) {
+	return liteCollect(j.reader, ctx, func(r rows) (d dialect.Depth, err error) {
 		return d, r.Scan(&d.Bulk, (*string)(&d.State), &d.Jobs)
 	}, `SELECT parent_id IS NOT NULL OR kind IN (SELECT value FROM json_each(?)), state, count(*) FROM (
 			SELECT parent_id, kind, state FROM jobs WHERE state = 'queued' AND items_total = 0
@@ -672,7 +687,7 @@ func (j *sqliteJobs) Depth(ctx context.Context, bulkKinds []string) ([]Depth, er
 func (j *sqliteJobs) PruneRecords(ctx context.Context, limit int) (n int, err error) {
 	err = j.writeRelaxed(ctx, func(tx liteTx) (err error) {
 		n, err = tx.exec(`DELETE FROM idempotency_records WHERE rowid IN
-			(SELECT rowid FROM idempotency_records WHERE expires_at <= ? ORDER BY expires_at LIMIT ?)`, now(), limit)
+			(SELECT rowid FROM idempotency_records WHERE expires_at <= ? ORDER BY expires_at LIMIT ?)`, dialect.Now(), limit)
 		return err
 	})
 	return n, err
@@ -682,7 +697,7 @@ func (j *sqliteJobs) PrunePayloads(ctx context.Context, before time.Time, limit 
 	err = j.writeRelaxed(ctx, func(tx liteTx) (err error) {
 		n, err = tx.exec(`DELETE FROM job_payloads WHERE job_id IN (
 			SELECT p.job_id FROM job_payloads p LEFT JOIN jobs j ON j.id = p.job_id
-			WHERE p.job_id < ? AND (j.id IS NULL OR j.finished_at < ?) ORDER BY p.job_id LIMIT ?)`, firstID(before), utc(before), limit)
+			WHERE p.job_id < ? AND (j.id IS NULL OR j.finished_at < ?) ORDER BY p.job_id LIMIT ?)`, dialect.FirstID(before), dialect.UTC(before), limit)
 		return err
 	})
 	return n, err
@@ -692,7 +707,7 @@ func (j *sqliteJobs) PruneJobs(ctx context.Context, before, deadLetterBefore tim
 	err = j.writeRelaxed(ctx, func(tx liteTx) error {
 		ids, err := inTx(tx, liteScanString, `SELECT id FROM jobs
 			WHERE id < ? AND parent_id IS NULL AND finished_at < ? AND (NOT dead_letter OR finished_at < ?) ORDER BY id LIMIT ?`,
-			firstID(before), utc(before), utc(deadLetterBefore), limit)
+			dialect.FirstID(before), dialect.UTC(before), dialect.UTC(deadLetterBefore), limit)
 		if err != nil {
 			return err
 		}
