@@ -1,0 +1,24 @@
+/**
+ * Client of neurod: send EEG, get intents, feature windows and models back.
+ *
+ * @packageDocumentation
+ */
+export { VoxelClient, VoxelClient as NeurodClient } from "./client.js";
+export * from "./errors.js";
+export { type APIPromise, type ClientOptions, type Query, type RequestOptions, type Retry, type Tokens, type WebSocketConstructor, type WebSocketLike, type WithResponse } from "./http.js";
+export { List, type Page } from "./paging.js";
+export { Job, Jobs, type DecodeJob, type JobFilter, type TrainingJob, type WaitOptions } from "./jobs.js";
+export { decodeRequest, type BatchAnswer, type BatchDefaults, type BatchItem, type DecodeParameters, type Recording } from "./decode.js";
+export { interleave, type Channel, type Samples } from "./samples.js";
+export {
+  Session, SessionEvents, SessionFeatures, Sessions, type ExportOptions, type FeatureFilter, type ImportFields, type ImportFile, type SampleBatch,
+  type SessionFilter, type UploadOptions,
+} from "./sessions.js";
+export { SampleWriter, type Dropped, type WriterOptions } from "./writer.js";
+export { type StreamMessage, type StreamOptions } from "./stream.js";
+export { Models, type ModelFile, type ModelVersions } from "./models.js";
+export { Analytics, Audit, Auth, Keys, Members, Projects, Users, type Erasure } from "./accounts.js";
+export { verifyWebhook, type WebhookEvent, type WebhookHeaders } from "./webhooks.js";
+export { version } from "./version.js";
+export type * from "./types.js";
+export type { components, operations, paths } from "./openapi.js";

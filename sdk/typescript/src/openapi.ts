@@ -1,0 +1,5339 @@
+// Generated from api/openapi.yaml by tools/types.mjs (npm run types). Do not edit.
+
+export interface paths {
+    "/api/v1/neuro/decode": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Submit one recording
+         * @description Scope `decode` or role `member`. The recording is judged by its schema at once and decoded by a worker.
+         */
+        post: operations["decode"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/neuro/decode/batch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Submit many recordings as one job
+         * @description Scope `decode` or role `member`. An item that does not pass the schema is kept as a failed item with its own error, visible in
+         *     this answer and in the parent; the others run. When no item passes, the answer is 400 and nothing is kept.
+         */
+        post: operations["decodeBatch"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List jobs, newest first
+         * @description Scope `jobs:read` or role `viewer`. Items of batches are listed only with `parent_id`.
+         */
+        get: operations["listJobs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read a job, or wait for it
+         * @description Scope `jobs:read` or role `viewer`. With `wait_for_completion=true` the answer comes as soon as the job is in a final state, or
+         *     when `timeout_seconds` have passed, with the job as it then stands.
+         */
+        get: operations["getJob"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/{id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Cancel a job
+         * @description Scope `jobs:write` or role `member`. A batch takes its items along. Canceling again, or a job in a final state, changes nothing:
+         *     the answer is the job as it stands, without `output`, `diagnostics` and the text of errors where the key lacks
+         *     `jobs:read`. An erasure (`user_erase`) cannot be canceled: 409.
+         */
+        post: operations["cancelJob"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/auth/signup": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make an account and log in
+         * @description With `invitation` the new account is a member of the project from its first moment, and that is possible where sign-up is disabled
+         *     (403 `signup_disabled` otherwise). 404 `invitation_not_found`, and no account, where the token is not good for this address.
+         */
+        post: operations["signup"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/auth/login": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Log in
+         * @description Wrong passwords are throttled.
+         */
+        post: operations["login"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/auth/refresh": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Exchange a refresh token, once; or replace an API key
+         * @description With `refresh_token` in the body: new tokens of the same login. A refresh token that is used twice revokes its whole login.
+         *
+         *     Without it, the call is about the API key in `api_key` or `Authorization: Bearer`: the answer holds a new key with the same
+         *     name, scopes, licence, rate limits and end; the old one works for one more hour. `Idempotency-Key` is looked at here only.
+         */
+        post: operations["refresh"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/auth/validate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Whether an API key is good, and for what */
+        post: operations["validateKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/installer/github-token": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * That nothing is to be installed
+         * @description The registry document's client asks here for access to a closed program that decodes on its own machine. This server decodes by itself, so a good key
+         *     is answered 503 `NOT_CONFIGURED`.
+         */
+        post: operations["installerToken"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/auth/revoke": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Revoke the API key that is sent, for good
+         * @description With `include_refreshed` every key that was refreshed from it as well, and from those; without it they live on.
+         */
+        post: operations["revokeOwnKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/auth/logout": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Revoke the refresh tokens of one login */
+        post: operations["logout"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List one's projects */
+        get: operations["listProjects"];
+        put?: never;
+        /** Make a project */
+        post: operations["createProject"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read a project
+         * @description Role `viewer`.
+         */
+        get: operations["getProject"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete a project with everything in it
+         * @description Role `owner`. Its keys work no more and nothing of it can be read at once. A job deletes keys, sessions, jobs, models and events, a part at a time; the call waits
+         *     for it up to 60 s. What stays is the audit log.
+         */
+        delete: operations["deleteProject"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/account/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Change the password
+         * @description Takes the current one again. Every login ends, and the answer is a new one; access tokens that were given out live on until they expire.
+         */
+        post: operations["changePassword"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/account/delete": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Delete the account with the projects that nobody else is in
+         * @description Takes the password again. The account is gone at once and its projects are out of reach; a job each deletes what they hold. Projects with
+         *     another owner lose a member. 409 `last_owner`, and nothing is deleted, where others would be left in a project without an owner: `details.projects`
+         *     names them; make another member an owner or delete them first. What stays is the audit log.
+         */
+        post: operations["deleteAccount"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{id}/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["PathProject"];
+            };
+            cookie?: never;
+        };
+        /**
+         * What the project may use, and uses
+         * @description Role `owner`. A call that would pass one of these limits is refused with `X-Quota-Name`, `X-Quota-Limit` and `X-Quota-Used` and the same in `details`
+         *     (`quota`, `limit`, `used`): 429 `project_quota_exceeded` with `Retry-After` where waiting helps (`waiting_jobs`, `windows_per_day`), 403
+         *     `project_quota_full` where something must be ended or deleted first (`stored_bytes`, `open_sessions`, `models`).
+         */
+        get: operations["projectUsage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{id}/keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["PathProject"];
+            };
+            cookie?: never;
+        };
+        /**
+         * List the keys that are not revoked
+         * @description Role `owner`.
+         */
+        get: operations["listKeys"];
+        put?: never;
+        /**
+         * Make an API key
+         * @description Role `owner`. `raw_key` is shown in this answer and never again, but to who repeats the call with its `Idempotency-Key` within 24 h. Until then
+         *     the server keeps the answer encrypted, under a key that takes its own secret and the `Idempotency-Key`, of which it keeps a hash.
+         */
+        post: operations["createKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{id}/keys/{key_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Revoke a key and all that were refreshed from it
+         * @description Role `owner`.
+         */
+        delete: operations["revokeKey"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{id}/members": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["PathProject"];
+            };
+            cookie?: never;
+        };
+        /**
+         * List the members of a project
+         * @description Role `viewer`. In the order in which they came.
+         */
+        get: operations["listMembers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{id}/members/{user_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["PathProject"];
+                user_id: components["parameters"]["PathUser"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Remove a member, or leave
+         * @description Role `owner` for others, role `viewer` for oneself. The member's access tokens are refused in the project with their next call, in every
+         *     process; streams end within 2 s. What they made stays, API keys too: see `created_by` of the keys. 409 `last_owner` for the only owner.
+         */
+        delete: operations["removeMember"];
+        options?: never;
+        head?: never;
+        /**
+         * Give a member another role
+         * @description Role `owner`. It holds from the member's next call on. To hand a project over, make another member `owner`, then leave. 409 `last_owner`
+         *     for the only owner.
+         */
+        patch: operations["changeRole"];
+        trace?: never;
+    };
+    "/v1/projects/{id}/invitations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["PathProject"];
+            };
+            cookie?: never;
+        };
+        /**
+         * List the invitations that can be accepted
+         * @description Role `owner`. Oldest first, without their tokens.
+         */
+        get: operations["listInvitations"];
+        put?: never;
+        /**
+         * Invite an e-mail address into a project
+         * @description Role `owner`. The server sends no mail: pass `token` on, which is shown in this answer and never again. It is good once, for 7 days and for
+         *     this address alone, by `POST /v1/invitations/accept` or at sign-up. A second invitation of an address ends the first. 409 `already_member`.
+         *     The answer does not tell whether the address has an account.
+         */
+        post: operations["invite"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{id}/invitations/{invitation_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Revoke an invitation
+         * @description Role `owner`. 404 `invitation_not_found` for one that was accepted or has ended.
+         */
+        delete: operations["revokeInvitation"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/invitations/accept": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Become a member of a project
+         * @description For a user with the e-mail address that was invited. 404 `invitation_not_found` for a token that is unknown, used, revoked, expired or
+         *     another address's, all alike; 409 `already_member`. Without an account, sign up with the token instead.
+         */
+        post: operations["acceptInvitation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read the audit log of one's account and of the projects that one owns, newest first
+         * @description Who did what to accounts, members, keys and people's data, when and from where. Lines are only ever added, which the database holds; they are kept 400 days (`NEUROD_AUDIT_RETENTION`). The next page is named in `Link` and `X-Next-Cursor`.
+         */
+        get: operations["listAudit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List sessions, newest first
+         * @description Scope `sessions` or role `viewer`. The next page is named in `Link` and `X-Next-Cursor`.
+         */
+        get: operations["listSessions"];
+        put?: never;
+        /**
+         * Make a session
+         * @description Scope `sessions` or role `member`.
+         */
+        post: operations["createSession"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sessions/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make a session of a file
+         * @description Scope `sessions` or role `member`. Takes EDF, EDF+, BDF, BDF+, GDF, Muse and Mind Monitor CSV, OpenBCI text and tables of numbers, up to
+         *     2 GiB unpacked, as the body or as the part `file` of a form; gzip is unpacked. The file is judged as it comes in and
+         *     read by a job; the other fields stand in the query or in the form.
+         */
+        post: operations["importSession"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sessions/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read a session
+         * @description Scope `sessions` or role `viewer`.
+         */
+        get: operations["getSession"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sessions/{id}/ingest": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Add a batch of samples
+         * @description Scope `sessions` or role `member`. The answer comes when the samples are durable. `batch_id` makes a retry safe: the same id again
+         *     is `duplicate_ignored`. Samples in `application/octet-stream` are float32 little-endian, sample-major, in the order
+         *     of the session's channels; their `batch_id` and `t0_unix_ms` stand in the query or in `X-Batch-Id` and `X-T0-Unix-Ms`.
+         */
+        post: operations["ingest"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sessions/{id}/end": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * End a session
+         * @description Scope `sessions` or role `member`. A STREAMING session ends at once; a RECORDED one is PROCESSING until every window is written.
+         *     Ending a session again changes nothing, except that windows are written after all which a canceled job has left.
+         */
+        post: operations["endSession"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sessions/{id}/status": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Follow the processing
+         * @description Scope `sessions` or role `viewer`.
+         */
+        get: operations["sessionStatus"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sessions/{id}/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read what happened during a session
+         * @description Scope `sessions` or role `viewer`. In the order in which the events were added; the next page begins after the last `seq`; `X-Has-More` says whether there is one, and `Link` names it.
+         */
+        get: operations["listEvents"];
+        put?: never;
+        /**
+         * Add events to a session
+         * @description Scope `sessions` or role `member`. All or none; also after the session's end. Each has one of `t_unix_ms`, `onset_ms` and `sample`, and a code or a label.
+         */
+        post: operations["addEvents"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sessions/{id}/features": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read feature windows
+         * @description Scope `sessions` or role `viewer`. In the order of their start. `X-Has-More` says whether more follow, and `Link` names the next page unless the order is `desc`.
+         */
+        get: operations["features"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sessions/{id}/features/stream": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Follow a session as server-sent events
+         * @description Scope `sessions` or role `viewer`. Events `features` (a feature window), `decode` (a live decode), both with their `seq` as id, and
+         *     `session_ended`, after which the stream ends. It resumes after `Last-Event-ID` or `after_seq`, and begins with what
+         *     comes next without them. A key, a user and a project may have so many streams open at once; one more is refused with
+         *     429 `too_many_streams`.
+         */
+        get: operations["featureStream"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sessions/{id}/decodes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read live decodes
+         * @description Scope `sessions` or role `viewer`. In the order of their start, with `X-Has-More` and `Link` as for features. Empty for a session that was made without `decode`.
+         */
+        get: operations["decodes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sessions/{id}/ws-token": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Get a token for the WebSocket
+         * @description Scope `sessions` or role `viewer`. It is good for 60 minutes and for this session alone.
+         */
+        post: operations["wsToken"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/ws": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Follow a session over WebSocket
+         * @description Messages are `{"type":"features","seq":n,"data":<feature window>}`, `{"type":"decode","seq":n,"data":<live decode>}`
+         *     and `{"type":"session_ended","data":{"ended_at":"..."}}`. The token stands in `ws_token` or is offered as the
+         *     subprotocol `ws_token.<token>` beside `neurod.v1`. Close codes: 1000 ended, 1001 the service restarts,
+         *     1002 what the client sent is not a WebSocket, 1008 the key was revoked or the session erased, or the client sent data or
+         *     a flood of pings, 1013 the client was too slow. A key, a user and a project may have so many streams open at once; one
+         *     more is refused with 429 `too_many_streams`.
+         */
+        get: operations["followSession"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sessions/{id}/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Download a session
+         * @description Scope `sessions` or role `viewer`. Streamed: a fault in its middle closes the connection before the end. The formats:
+         *
+         *     - `json`: the session, a page of its windows and, with `include_raw`, every raw batch;
+         *     - `csv`: the windows as a table (RFC 4180), all of them unless `limit` says otherwise;
+         *     - `edf`, `bdf`: the raw samples as EDF+ (16 bits) or BDF+ (24 bits), with a `Content-Length`.
+         *
+         *     Without `format` the first media type in `Accept` that is known counts, else JSON. A parameter that has no meaning for the
+         *     format is refused.
+         */
+        get: operations["export"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/users/{external_user_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Erase a user
+         * @description Scope `erase` or role `owner`. Every session of the user in the project is out of reach at once: reads, ingest and streams find none. A job
+         *     deletes their samples, feature windows, decodes, jobs and kept answers for good, and the call waits for it. After 60 s, or when the
+         *     process stops, the answer is 202 with the job, to be polled; its output has the counts and the id of the audit record,
+         *     which stays, with the hash of the user's id. A call while one is under way waits for the same job. Erasing a user of whom
+         *     nothing is kept counts nothing. `Idempotency-Key` is not looked at: to erase again is harmless.
+         */
+        delete: operations["eraseUser"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/models/list": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the models that a key may download
+         * @description Scope `catalog:read` or role `viewer`. The project's own models in their active version, then those of the server that the key's licence
+         *     covers. The key goes into the Authorization header or into `api_key`.
+         */
+        get: operations["listRegistry"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/models/{name}/versions/{version}/download": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Download a model file, whole or in ranges
+         * @description Scope `catalog:read` or role `viewer`. Takes `Range`, `If-Range`, `If-None-Match` and `If-Match`; the ETag is the file's SHA-256. Beside a key
+         *     it takes the `token` that stands in a `download_url`: good for an hour, for this version alone, and for as long as the key
+         *     that asked for it.
+         */
+        get: operations["downloadModel"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/analytics/log": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Report a use of a model
+         * @description Any key of the project may, in `api_key` or in the Authorization header; or role `member`. A project has a quota for each calendar month (UTC).
+         */
+        post: operations["logEvent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/models": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List every version of the project's own models, then the server's
+         * @description Scope `catalog:read` or role `viewer`. Whatever licence they require.
+         */
+        get: operations["listModels"];
+        put?: never;
+        /**
+         * Store a model file
+         * @description Scope `catalog:write` or role `member`. The file is judged before it is kept: its checksum, its form, and that its pipeline brings it to life.
+         *     Name and version stand in the file; versions of a name only rise and never change. The same file again changes nothing.
+         */
+        post: operations["uploadModel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/models/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read the versions of a model
+         * @description Scope `catalog:read` or role `viewer`. The project's own, or else the server's.
+         */
+        get: operations["getModel"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete a model of the project, or one version of it
+         * @description Scope `catalog:write` or role `member`. `name@version` deletes one version; the latest of the others becomes active where it was.
+         */
+        delete: operations["deleteModel"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/models/{name}/rollback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make an older version the active one
+         * @description Scope `catalog:write` or role `member`. Any version that is there may be named, also a later one.
+         */
+        post: operations["rollbackModel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/models/train": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Train a model on labelled sessions
+         * @description Scopes `catalog:write` and `sessions`, or role `member`. A job (kind `model_train`) cuts a trial around each event that stands for a class, leaves out those whose
+         *     samples are not all there and those of low quality, measures the pipeline on trials that it has not learned, trains it on all of them, and stores
+         *     the next version of the name. While it runs, `diagnostics.progress` of the job tells how far it is; it can be canceled. Its output is `TrainingResult`.
+         *     Jobs fail with `too_few_trials` (fewer than 5 usable trials of a class, or fewer than the pipeline needs), `montage_mismatch`,
+         *     `payload_too_large` (the trials take more than 512 MiB), `model_incompatible` (options), `training_data_gone`, `model_storage_full`, each with the numbers.
+         */
+        post: operations["trainModel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/models/{name}/calibrate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Have a model of the project learn further trials
+         * @description Scopes `catalog:write` and `sessions`, or role `member`. For models of `csp_rxlda`, `csp_rxgmm` and `xdawn_rxlda`: a job (kind `model_calibrate`) decodes each labelled trial,
+         *     then learns it, and stores the next version; the version that it went on from stays. Any number of trials will do. Its output is `TrainingResult`.
+         */
+        post: operations["calibrateModel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/queues": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How many jobs of all projects are not finished
+         * @description For operators of the server (`neurod users operator EMAIL on`); 403 `insufficient_role` for others. Batches themselves are not counted.
+         */
+        get: operations["adminQueues"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/projects": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The projects of everybody with what they use, oldest first
+         * @description For operators of the server, as `GET /api/v1/admin/queues`. They see names and numbers, and nothing that is recorded in projects.
+         */
+        get: operations["adminProjects"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/healthz": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whether the process answers */
+        get: operations["healthz"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/readyz": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Whether the process should get traffic
+         * @description The database and stopping decide. Redis is reported only, since a short outage of it is no reason to refuse work.
+         */
+        get: operations["readyz"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/health": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whether the database answers */
+        get: operations["apiHealth"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Prometheus metrics */
+        get: operations["metrics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/openapi.yaml": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** This document */
+        get: operations["openapi"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/openapi.json": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** This document */
+        get: operations["openapiJSON"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+}
+export type webhooks = Record<string, never>;
+export interface components {
+    schemas: {
+        QuotaUsage: {
+            /** @description null where there is none. */
+            limit: number | null;
+            used: number;
+        };
+        ProjectUsage: {
+            /** Format: uuid */
+            project_id: string;
+            quotas: components["schemas"]["QuotaUsages"];
+        };
+        QuotaUsages: {
+            stored_bytes: components["schemas"]["QuotaUsage"];
+            waiting_jobs: components["schemas"]["QuotaUsage"];
+            open_sessions: components["schemas"]["QuotaUsage"];
+            windows_per_day: components["schemas"]["QuotaUsage"];
+            models: components["schemas"]["QuotaUsage"];
+        };
+        DecodeRequest: {
+            input: components["schemas"]["DecodeInput"];
+            context?: components["schemas"]["DecodeContext"];
+            output?: components["schemas"]["DecodeOutput"];
+        };
+        /** @description `data`, or `session_id` with a range of time. Bare samples need `sample_rate`, and `channels` or a known `device`. */
+        DecodeInput: {
+            /** @constant */
+            type: "eeg";
+            /** @description Base64, standard or URL-safe alphabet, with or without padding; at most 32 MiB decoded. */
+            data?: string;
+            /**
+             * @default float32le
+             * @enum {string}
+             */
+            encoding?: "float32le" | "float64le" | "int16le" | "edf" | "bdf" | "gdf";
+            /**
+             * @default sample_major
+             * @enum {string}
+             */
+            layout?: "sample_major" | "channel_major";
+            /** @description µV a unit; needed with int16le, refused otherwise. */
+            scale_uv?: number;
+            /**
+             * @description What float32le and float64le samples are in, refused otherwise: a file states the units of its channels.
+             * @default uV
+             * @enum {string}
+             */
+            unit?: "V" | "mV" | "uV" | "µV" | "nV";
+            /**
+             * @default auto
+             * @enum {string}
+             */
+            paradigm?: "motor_imagery" | "p300" | "ssvep" | "seizure" | "auto";
+            /** @example OpenBCI Cyton */
+            device?: string;
+            /** @description A count, or the names. A count takes the device's usual montage. */
+            channels?: number | string[];
+            /** @description Renames channels, from what the recording calls them to what a model does: `{"Amp1": "C3"}`. */
+            channel_names?: {
+                [key: string]: string;
+            };
+            /** @description Hz. */
+            sample_rate?: number;
+            /** @description Cues and flashes; before those of the recording. `all` takes those of the file or session and answers each of its trials, as `trials: all` does. */
+            events?: components["schemas"]["DecodeEvent"][] | "all";
+            /** @description What events stand for: a label or code, and a class of the model, or `cue` for one that does not tell. Events that are not in it are passed over. Without it the model says what it was trained on. */
+            event_classes?: {
+                [key: string]: string;
+            };
+            /**
+             * @description One answer for the first trial, or an answer for each.
+             * @default first
+             * @enum {string}
+             */
+            trials?: "first" | "all";
+            stimulus?: components["schemas"]["DecodeStimulus"];
+            /** @description A catalog model, optionally `name@version`. Without it the best fitting one is taken. */
+            model?: string;
+            /**
+             * @description `auto` moves a motor imagery model that was trained with alignment to the clips of the person, without labels, where there are several: those around the events, and with `session_id` those that came before in the session. `none` takes every model as it is.
+             * @default auto
+             * @enum {string}
+             */
+            alignment?: "auto" | "none";
+            session_id?: string;
+            start_ms?: number;
+            end_ms?: number;
+        };
+        DecodeEvent: {
+            /** @description Seconds after the first sample. */
+            onset_s: number;
+            code: number;
+            label?: string;
+        };
+        DecodeStimulus: {
+            /** @description How an SSVEP decode tells whether the person looks at a target at all. */
+            presence?: {
+                /**
+                 * @description The share of recordings without a target that may be answered with one, as counted for the length of the window and the number of channels; else the answer is `no_target`. 1 always answers with a target. A trained model has a level of its own where none is given.
+                 * @default 0.05
+                 */
+                false_accept?: number;
+            };
+            /** @description SSVEP flickers. Without them the frequencies are scanned. */
+            targets?: {
+                label?: string;
+                /** @description Hz, below half the sample rate. */
+                frequency: number;
+                /** @description rad */
+                phase?: number;
+            }[];
+            /** @description P300 symbols, row by row; every row of the same length, every symbol once. */
+            matrix?: string[][];
+            /** @description Event code to the symbols it lights. Without it codes 1…C are columns and C+1…C+R are rows. */
+            flashes?: {
+                [key: string]: string[];
+            };
+        };
+        /** @description At most 16,000 characters serialized. Free keys are kept with the job. */
+        DecodeContext: {
+            /** @example en */
+            locale?: string;
+            /** @description Earlier intents or selected letters, oldest first. */
+            session_history?: string[];
+            /**
+             * @description One of the examples, or one of your own, which must not be like one of them but for a slip.
+             * @example wheelchair_nav
+             * @example cursor
+             * @example speller
+             * @example smart_home
+             */
+            ui_mode?: string;
+            /** @description Your own map from class to intent. */
+            intents?: {
+                [key: string]: string;
+            };
+        };
+        DecodeOutput: {
+            /** @constant */
+            format?: "json";
+            /** @default false */
+            include_diagnostics?: boolean;
+        };
+        BatchRequest: {
+            /** @description Decode requests. Each is judged on its own. */
+            items: Record<string, unknown>[];
+            /** @description A field of `input`, `context` or `output` that an item leaves out is taken from here; never `data`. */
+            defaults?: {
+                input?: Record<string, unknown>;
+                context?: Record<string, unknown>;
+                output?: Record<string, unknown>;
+            };
+        };
+        Accepted: {
+            id: components["schemas"]["RequestId"];
+            /** @constant */
+            object: "job";
+            /** @constant */
+            status: "queued";
+            /** @description Unix seconds. */
+            created_at: number;
+            data: {
+                job_id: components["schemas"]["UUID"];
+            };
+        };
+        BatchAccepted: {
+            id: components["schemas"]["RequestId"];
+            /** @constant */
+            object: "job";
+            status: components["schemas"]["JobState"];
+            created_at: number;
+            data: {
+                job_id: components["schemas"]["UUID"];
+            };
+            batch: components["schemas"]["Batch"];
+        };
+        Job: {
+            id: components["schemas"]["RequestId"];
+            /** @constant */
+            object: "job";
+            kind: components["schemas"]["JobKind"];
+            status: components["schemas"]["JobState"];
+            created_at: number;
+            started_at: number | null;
+            finished_at: number | null;
+            attempts: number;
+            data: {
+                job_id: components["schemas"]["UUID"];
+                parent_id?: components["schemas"]["UUID"];
+                index?: number;
+            };
+            /** @description Of a completed job; left out of the answer to a cancel where the key may not read jobs. A decode's is `DecodeResult`; a training's and a calibration's, `TrainingResult`; a batch's are its counts. */
+            output?: Record<string, unknown>;
+            error?: components["schemas"]["JobError"];
+            /** @description Routing, fallbacks and milliseconds a step, of trainings `progress`, also while they run; with `include=diagnostics` or `output.include_diagnostics`. */
+            diagnostics?: Record<string, unknown>;
+            batch?: components["schemas"]["Batch"];
+        } & (unknown & unknown & unknown);
+        JobError: {
+            /** @example payload_too_short */
+            code: string;
+            message: string;
+            details?: Record<string, unknown>;
+        };
+        DecodeResult: {
+            /** @description `undetermined` where there is no answer: `auto` found nothing that tells what the person did, the recording is unfit, a channel that the answer would hang on holds no EEG, or flashes stand out the wrong way for the model. `undetermined` then says why. */
+            decoded_intent: string;
+            /** @description With those of `alternatives` it adds up to 1; 0 where the intent is undetermined, which has no alternatives. */
+            confidence: number;
+            /** @enum {string} */
+            paradigm_detected: "motor_imagery" | "p300" | "ssvep" | "seizure" | "undetermined";
+            predicted_text?: string;
+            alternatives: {
+                intent: string;
+                confidence: number;
+            }[];
+            session_context: string;
+            seizure_detected: boolean | null;
+            /** @description Codes, gravest first. */
+            red_flags: string[];
+            disclaimer: string;
+            alignment?: components["schemas"]["Alignment"];
+            /** @description Of the recording; null where it is too short to judge. */
+            quality?: {
+                overall?: number;
+                confidence?: number;
+                per_channel?: {
+                    [key: string]: number;
+                };
+                /** @description Channels that hold no EEG in the stretch that was decoded. The answer does not rest on them. */
+                bad_channels?: {
+                    channel: string;
+                    /** @enum {string} */
+                    fault: "flat" | "clipped" | "line" | "noise" | "loud";
+                }[];
+                windows?: number;
+                passed?: number;
+                artifacts?: Record<string, unknown>;
+            } | null;
+            /** @description Only where the intent is undetermined; where the paradigm is, too, `model` is null. */
+            undetermined?: {
+                reason: string;
+                tried: {
+                    /** @enum {string} */
+                    from: "motor_imagery" | "p300" | "ssvep";
+                    why: string;
+                }[];
+                /** @description The numbers that were looked at. */
+                evidence: Record<string, unknown>;
+            };
+            /** @description Of files: what was wrong and how it was read all the same, with the place. Absent where nothing was. */
+            warnings?: string[];
+            clip?: components["schemas"]["Clip"];
+            /** @description Where every trial was asked for, the answer for each, at most 1,000; the fields above are those of the first that has one. */
+            trials?: components["schemas"]["TrialAnswer"][];
+            trials_summary?: components["schemas"]["TrialsSummary"];
+        };
+        /** @description Which part of the recording was decoded. */
+        Clip: {
+            /** @description From the first sample. */
+            start_s: number;
+            end_s: number;
+            /** @description What the clip was cut around; null where the whole recording is the clip. */
+            event: {
+                /** @description Among the events of the recording. */
+                number: number;
+                onset_s: number;
+                code: number;
+                label: string;
+                /** @description What was shown before the event to tell what comes. */
+                announced?: string;
+            } | null;
+            trial: number;
+            /** @description In the recording. */
+            trials: number;
+            /** @description In the recording. */
+            events: number;
+            /** @description Those that begin no trial of this model: rest, and what stands for none of its classes. */
+            events_passed_over: number;
+        };
+        TrialAnswer: {
+            clip: components["schemas"]["Clip"];
+            /** @description The class that the recording tells. */
+            label: string | null;
+            /** @description Whether the decoded class is the label. */
+            right: boolean | null;
+            decoded_intent: string;
+            decoded_class: string;
+            confidence: number;
+            alternatives: {
+                intent: string;
+                confidence: number;
+            }[];
+            /** @description Of the clip. */
+            quality_overall: number | null;
+            red_flags: string[];
+            /** @description Why the trial has no answer. */
+            error?: components["schemas"]["JobError"];
+        };
+        TrialsSummary: {
+            trials: number;
+            answered: number;
+            failed: number;
+            /** @description Beyond the limits of one answer: 1,000 trials, 20 times the samples of the recording, and what is right for its bytes. */
+            left_out: number;
+            /** @description Of those answered. */
+            labelled: number;
+            right: number;
+            accuracy: number | null;
+            /** @description What always answering the most frequent label would reach. */
+            chance: number | null;
+            classes: string[];
+            /** @description A row for each class as labelled, a column for each as decoded; in the order of `classes`. */
+            confusion: number[][];
+        };
+        /** @description What the model was moved to before it decoded. */
+        Alignment: {
+            /** @enum {string} */
+            kind: "none" | "recentred";
+            /** @description Clips of the person, around whose mean the model was moved; 0 with `none`. */
+            clips: number;
+        };
+        /** @description The four counts add up to `total`. */
+        Batch: {
+            total: number;
+            completed: number;
+            failed: number;
+            canceled: number;
+            pending: number;
+            items: {
+                index: number;
+                id: components["schemas"]["RequestId"];
+                job_id: components["schemas"]["UUID"];
+                status: components["schemas"]["JobState"];
+                output?: Record<string, unknown>;
+                error?: components["schemas"]["JobError"];
+            }[];
+        };
+        JobList: {
+            /** @constant */
+            object: "list";
+            data: components["schemas"]["Job"][];
+            has_more: boolean;
+            next_cursor: string | null;
+        };
+        /** @enum {string} */
+        JobState: "queued" | "running" | "completed" | "failed" | "canceled";
+        /** @enum {string} */
+        JobKind: "neuro_decode" | "neuro_decode_batch" | "session_windows" | "session_import" | "user_erase" | "project_delete" | "model_train" | "model_calibrate";
+        RequestId: string;
+        UUID: string;
+        Readiness: {
+            /** @enum {string} */
+            status: "ready" | "read_only" | "unavailable" | "stopping";
+            /** @enum {string} */
+            database: "connected" | "disconnected";
+            /** @enum {string} */
+            redis: "connected" | "disconnected";
+        };
+        APIHealth: {
+            /** @enum {string} */
+            status: "healthy" | "unhealthy";
+            /** Format: date-time */
+            timestamp: string;
+            /** @constant */
+            version: "v1";
+            /** @enum {string} */
+            database: "connected" | "disconnected";
+            error?: string;
+        };
+        Error: {
+            error: {
+                code: string;
+                message: string;
+                details: {
+                    fields?: components["schemas"]["FieldError"][];
+                };
+                request_id: string;
+                /** Format: date-time */
+                timestamp: string;
+            };
+        };
+        RegistryError: {
+            error: string;
+            /** @example INVALID_KEY */
+            code: string;
+        };
+        Credentials: {
+            email: string;
+            password: string;
+        };
+        Signup: {
+            email: string;
+            password: string;
+            /** @description The token of an invitation of this e-mail address, to be accepted by the new account. */
+            invitation?: string;
+        };
+        Tokens: {
+            access_token: string;
+            /** @constant */
+            token_type: "Bearer";
+            /** @description Seconds that the access token is good. */
+            expires_in: number;
+            refresh_token: string;
+        };
+        Account: components["schemas"]["Tokens"] & {
+            id: components["schemas"]["UUID"];
+            email: string;
+            /** Format: date-time */
+            created_at: string;
+        };
+        RefreshRequest: {
+            refresh_token: string;
+        };
+        NewProject: {
+            name: string;
+        };
+        Project: {
+            id: components["schemas"]["UUID"];
+            name: string;
+            role: components["schemas"]["Role"];
+            /** Format: date-time */
+            created_at: string;
+        };
+        /**
+         * @description What a user is in a project. A `viewer` reads: sessions with their samples, features and exports, jobs, models, who the members are.
+         *     A `member` also records, decodes, trains, cancels and logs events. An `owner` also manages keys, members and quotas, reads the audit
+         *     log, erases people's data and deletes the project. Every project has at least one owner.
+         * @enum {string}
+         */
+        Role: "owner" | "member" | "viewer";
+        Member: {
+            user_id: components["schemas"]["UUID"];
+            email: string;
+            role: components["schemas"]["Role"];
+            /** Format: date-time */
+            created_at: string;
+        };
+        Invitation: {
+            id: components["schemas"]["UUID"];
+            project_id: components["schemas"]["UUID"];
+            email: string;
+            role: components["schemas"]["Role"];
+            created_by: components["schemas"]["UUID"];
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            expires_at: string;
+        };
+        CreatedInvitation: components["schemas"]["Invitation"] & {
+            /** @description What the invited person needs; shown here and never again. */
+            token: string;
+        };
+        DeletedProject: {
+            deleted_project_id: components["schemas"]["UUID"];
+            status: components["schemas"]["JobState"];
+            job_id: components["schemas"]["UUID"];
+            sessions_deleted?: number;
+            /** @description A channel. */
+            samples_deleted?: number;
+            features_deleted?: number;
+            audit_id?: string;
+        };
+        /** @enum {string} */
+        Scope: "decode" | "jobs:read" | "jobs:write" | "sessions" | "erase" | "catalog:read" | "catalog:write";
+        NewKey: {
+            name: string;
+            /** @description Without it the key has every scope. */
+            scopes?: components["schemas"]["Scope"][];
+            /** Format: date-time */
+            expires_at?: string;
+            expires_in_days?: number;
+            /**
+             * @description Rates by family of routes, instead of the server's own; at most what the server allows
+             *     (`NEUROD_RATE_LIMIT_MAX`, bursts twice that).
+             */
+            rate_limits?: {
+                decode?: components["schemas"]["NewRateLimit"];
+                sessions?: components["schemas"]["NewRateLimit"];
+            };
+            /** @description Tier of the models that the key may use; free without it, at most what the server grants (`NEUROD_LICENSE_MAX`). */
+            license?: components["schemas"]["License"];
+        };
+        NewRateLimit: {
+            /** @example 600 */
+            per_minute: number;
+            /**
+             * @description Without it twice the rate.
+             * @example 1200
+             */
+            burst?: number;
+        };
+        RateLimit: {
+            per_minute: number;
+            burst: number;
+        };
+        Key: {
+            id: components["schemas"]["UUID"];
+            project_id: components["schemas"]["UUID"];
+            /** @description The key that was refreshed into this one; null for one that a user made. */
+            parent_id: components["schemas"]["UUID"] | null;
+            /** @description The user who made it, or the key that it was refreshed from. The key is the project's and stays when they go. */
+            created_by: components["schemas"]["UUID"] | null;
+            name: string;
+            last_four: string;
+            scopes: components["schemas"]["Scope"][];
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            expires_at: string | null;
+            /** @description Rates by family of routes that the key has instead of the server's own. */
+            rate_limits: {
+                [key: string]: components["schemas"]["RateLimit"];
+            };
+            license: components["schemas"]["License"];
+            /** Format: date-time */
+            last_used_at: string | null;
+        };
+        /** @enum {string} */
+        AuditAction: "account.created" | "login.succeeded" | "login.failed" | "login.ended" | "login.token_reused" | "project.created" | "key.created" | "key.refreshed" | "key.revoked" | "user_data.erasing" | "user_data.erased" | "password.changed" | "account.deleted" | "project.deleting" | "project.deleted" | "member.invited" | "invitation.revoked" | "member.joined" | "member.role_changed" | "member.removed" | "member.left" | "operator.granted" | "operator.withdrawn";
+        AuditEvent: {
+            id: components["schemas"]["UUID"];
+            /** Format: date-time */
+            at: string;
+            action: components["schemas"]["AuditAction"];
+            /** @enum {string} */
+            actor_kind: "user" | "key" | "operator" | "system" | "anonymous";
+            /** @description Id of who did it; empty for none. */
+            actor: string;
+            /** Format: uuid */
+            project_id: string | null;
+            /** @description Id of what it was done to: a key, a project, a login, an erasure. */
+            subject: string;
+            details: Record<string, unknown>;
+            /** @description Address of the client; empty where there is none. */
+            remote: string;
+            /** @description X-Request-Id of the call; empty where there is none. */
+            request_id: string;
+        };
+        CreatedKey: components["schemas"]["Key"] & {
+            raw_key: string;
+        };
+        /** @enum {string} */
+        License: "free" | "research" | "commercial";
+        OwnKey: {
+            api_key?: string;
+        };
+        HeldKey: {
+            key_id: components["schemas"]["UUID"];
+            project_id: components["schemas"]["UUID"];
+            name: string;
+            last_four: string;
+            license: components["schemas"]["License"];
+            scopes: components["schemas"]["Scope"][];
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            expires_at: string | null;
+        };
+        RefreshedKey: components["schemas"]["HeldKey"] & {
+            /** @description Shown in this answer and never again. */
+            api_key: string;
+            previous_key: {
+                key_id: components["schemas"]["UUID"];
+                /** Format: date-time */
+                expires_at: string;
+            };
+        };
+        RegistryList: {
+            models: components["schemas"]["RegistryModel"][];
+            total: number;
+        };
+        RegistryModel: {
+            name: string;
+            version: string;
+            /** @description RxLDA, RxGMM, or the name of the pipeline. */
+            type: string;
+            /** @enum {string} */
+            paradigm: "motor_imagery" | "p300" | "ssvep" | "seizure";
+            /** @description Channels that the model looks at; 0 for any montage. */
+            n_features: number;
+            /** @description 0 where the request names them. */
+            n_classes: number;
+            /** @description 10⁶ bytes. */
+            size_mb: number;
+            /** Format: uri */
+            download_url: string;
+            checksum: string;
+            requires_license: components["schemas"]["License"];
+            metadata: {
+                description: string;
+                training_subjects: number;
+                /** @description Empty where none was measured. */
+                accuracy: string;
+                feature_type: string;
+                recommended_use: string;
+                /** @description How the accuracy was measured. */
+                protocol: string;
+                /** @description Accuracy of guessing under that protocol: of always answering the most frequent class. */
+                chance_level?: number;
+                /** @description Area under the ROC curve. */
+                auc?: number;
+                training_trials: number;
+                pipeline: string;
+                classes: string[];
+                channels: string[];
+                /** @description 0 for any. */
+                sample_rate_hz: number;
+            };
+            size_bytes: number;
+            /** @description Whether it is the project's own. */
+            own: boolean;
+        };
+        Model: {
+            name: string;
+            version: string;
+            /** @enum {string} */
+            source: "project" | "builtin" | "training_free" | "directory";
+            /**
+             * @description The active version is the one that the bare name means.
+             * @enum {string}
+             */
+            state: "active" | "retired";
+            type: string;
+            /** @enum {string} */
+            paradigm: "motor_imagery" | "p300" | "ssvep" | "seizure";
+            pipeline: string;
+            classes: string[];
+            channels: string[];
+            /** @description 0 for any. */
+            sample_rate_hz: number;
+            size_bytes: number;
+            checksum: string;
+            requires_license: components["schemas"]["License"];
+            /** Format: date-time */
+            created_at: string | null;
+            /** @description The model card as it stands in the file. */
+            card: Record<string, unknown>;
+        };
+        /** @description Each once, all of one sampling rate. Events from `start_ms` on and before `end_ms` count (Unix ms); left out, all. */
+        TrainingSessions: {
+            session_id: components["schemas"]["UUID"];
+            start_ms?: number | null;
+            end_ms?: number | null;
+        }[];
+        /** @description The class of each event, by its label or, where no label fits, its code. Several may mean one class. Those of p300 are `target` and `non_target`. */
+        TrainingClasses: {
+            [key: string]: string;
+        };
+        /** @description The signal around an event that is a trial, in s. By default -1 to 1.7 for p300, else -0.5 to 4. */
+        TrialWindow: {
+            from_s: number;
+            to_s: number;
+        } | null;
+        TrainRequest: {
+            name: string;
+            /** @enum {string} */
+            paradigm: "motor_imagery" | "p300" | "ssvep";
+            /** @description One of the paradigm. By default `ts_lr`, `xdawn_lda`, `ecca`. */
+            pipeline?: string;
+            sessions: components["schemas"]["TrainingSessions"];
+            classes: components["schemas"]["TrainingClasses"];
+            window?: components["schemas"]["TrialWindow"];
+            /** @description By default those of the first session. Every session must have them. */
+            channels?: string[] | null;
+            /** @description The pipeline's options, as `neurod train --options` has them. */
+            options?: Record<string, unknown> | null;
+            /** @default true */
+            reject_low_quality?: boolean | null;
+            /** @description For the card. */
+            summary?: string;
+            /** @description For the card. */
+            intended_use?: string;
+        };
+        CalibrateRequest: {
+            /** @description That goes on learning. By default the one that is active when the job runs: of two calibrations at once, one goes on from the other. */
+            version?: string;
+            sessions: components["schemas"]["TrainingSessions"];
+            classes: components["schemas"]["TrainingClasses"];
+            window?: components["schemas"]["TrialWindow"];
+            /** @default true */
+            reject_low_quality?: boolean | null;
+        };
+        TrainingResult: {
+            /** @description name@version, as a decode takes it. */
+            model: string;
+            name: string;
+            version: string;
+            /** @description Of a calibration, the version that went on learning. */
+            from?: string;
+            /** @enum {string} */
+            paradigm: "motor_imagery" | "p300" | "ssvep";
+            pipeline: string;
+            classes: string[] | null;
+            channels: string[] | null;
+            sample_rate_hz: number;
+            trials: {
+                /** @description Events of some class in the ranges asked for. */
+                found: number;
+                /** @description Of them. */
+                used: number;
+                /** @description Of those used. */
+                by_class: {
+                    [key: string]: number;
+                };
+                /** @description Left out: before the first sample, in a gap, or not recorded yet. */
+                samples_missing: number;
+                /** @description What the gate for low quality did. */
+                quality?: {
+                    trials: number;
+                    rejected: number;
+                    rejected_by_class: {
+                        [key: string]: number;
+                    };
+                    reasons: {
+                        [key: string]: number;
+                    };
+                    /** @description More than half would have gone: those that can be read were kept. */
+                    overruled: boolean;
+                };
+                /** @description Of the trials that passed it, those that were left out because a channel holds no EEG. */
+                contact?: {
+                    trials: number;
+                    rejected: number;
+                    channels: {
+                        channel: string;
+                        /**
+                         * @description The most frequent one.
+                         * @enum {string}
+                         */
+                        fault: "flat" | "clipped" | "line" | "noise" | "loud";
+                        trials: number;
+                    }[];
+                };
+            };
+            /** @description Whether the first figure of the card is better than guessing with 95 % confidence. */
+            beats_chance?: boolean;
+            /** @description The model card, with `evaluations`, `calibration` and `learning_curve`. */
+            card: Record<string, unknown>;
+            sha256: string;
+            size_bytes: number;
+        };
+        AnalyticsEvent: {
+            /** @description Where the key is not in the Authorization header. */
+            api_key?: string;
+            /** @enum {string} */
+            event_type: "inference" | "model_load" | "error";
+            model_name?: string | null;
+            /** @enum {string|null} */
+            inference_type?: "batch" | "streaming" | null;
+            duration_ms?: number | null;
+            success?: boolean | null;
+            error_message?: string | null;
+            /** @description At most 16,000 bytes of JSON. */
+            metadata?: Record<string, unknown> | null;
+        };
+        /** @enum {string} */
+        IngestionMode: "STREAMING" | "RECORDED";
+        /**
+         * @description null for STREAMING.
+         * @enum {string|null}
+         */
+        ProcessingState: "UPLOADING" | "PROCESSING" | "COMPLETE" | "FAILED" | null;
+        NewSession: {
+            external_user_id: string;
+            device_type: string;
+            sample_rate_hz: number;
+            channels: string[];
+            ingestion_mode?: components["schemas"]["IngestionMode"];
+            /**
+             * @description Seconds between the starts of two feature windows.
+             * @default 2
+             */
+            hop_s?: number;
+            /** @description How far the time of a batch may be off its neighbor and still continue it, but no more than half the batch. Defaults to 40 for STREAMING and 1 for RECORDED. */
+            jitter_ms?: number;
+            /**
+             * Format: int64
+             * @description Where the grid of windows begins. Defaults to the time of the first batch.
+             */
+            started_at_unix_ms?: number;
+            decode?: components["schemas"]["LiveDecode"];
+        };
+        /** @description How the session is decoded as it runs. */
+        LiveDecode: {
+            /**
+             * @description `auto` needs `model` or `stimulus.targets`: a window has no cues that tell it.
+             * @enum {string}
+             */
+            paradigm: "motor_imagery" | "ssvep" | "seizure" | "auto";
+            /** @description Catalog name, optionally name@version. Defaults to the one that fits. */
+            model?: string;
+            /**
+             * @description Seconds that one decode looks at.
+             * @default 4
+             */
+            window_s?: number;
+            /**
+             * @description Seconds between the starts of two decodes.
+             * @default 1
+             */
+            hop_s?: number;
+            stimulus?: components["schemas"]["DecodeStimulus"];
+            /** @description The caller's own intent for each class. */
+            intents?: {
+                [key: string]: string;
+            };
+            /**
+             * @description `auto` moves a motor imagery model that was trained with alignment to the mean of the clips before each; `none` takes it as it is.
+             * @default auto
+             * @enum {string}
+             */
+            alignment?: "auto" | "none";
+        };
+        Session: {
+            session_id: components["schemas"]["UUID"];
+            project_id: components["schemas"]["UUID"];
+            external_user_id: string;
+            device_type: string;
+            sample_rate_hz: number;
+            channels: string[];
+            /**
+             * Format: date-time
+             * @description Of sample 0; until there is one, when the session was made. With milliseconds where there are any.
+             */
+            started_at: string;
+            /**
+             * Format: date-time
+             * @description As the caller says, else of the last sample or, live, now. Null for an import until its file is read.
+             */
+            ended_at: string | null;
+            ingestion_mode: components["schemas"]["IngestionMode"];
+            processing_state: components["schemas"]["ProcessingState"];
+            hop_s?: number;
+            jitter_ms?: number;
+            decode?: components["schemas"]["LiveDecode"];
+            /** @description Channels of the uploaded file that the session leaves out, and why. */
+            skipped_channels?: components["schemas"]["SkippedChannel"][];
+            ws_url?: string;
+        };
+        SkippedChannel: {
+            channel: string;
+            reason: string;
+        };
+        /** @description How far the file of a session is read. */
+        ImportProgress: {
+            /** @description Such as EDF+C. */
+            format: string;
+            /** Format: int64 */
+            total_bytes: number;
+            /** Format: int64 */
+            done_bytes: number;
+            share_done: number;
+        };
+        ImportedSession: components["schemas"]["Session"] & {
+            /** @constant */
+            status: "accepted";
+            job_id: components["schemas"]["UUID"];
+            import: components["schemas"]["ImportProgress"];
+        };
+        SessionEvent: {
+            /** @description In the order in which the events were added. */
+            seq: number;
+            t_unix_ms: number;
+            /** @description After the session's origin; null while nothing tells it. */
+            onset_ms: number | null;
+            /**
+             * Format: int64
+             * @description Number of the nearest sample, from 0 at the origin.
+             */
+            sample: number | null;
+            duration_ms: number;
+            /** @description 0 for none. */
+            code: number;
+            label: string;
+            /** @enum {string} */
+            source: "file" | "api";
+            /** Format: date-time */
+            created_at: string;
+        };
+        EndedSession: components["schemas"]["Session"] & {
+            /** @enum {string} */
+            status: "ended" | "accepted";
+            job_id?: components["schemas"]["UUID"];
+        };
+        SampleBatch: {
+            batch_id: string;
+            /**
+             * Format: int64
+             * @description Time of the first sample.
+             */
+            t0_unix_ms: number;
+            /**
+             * @description What the samples are in; they are kept in µV.
+             * @default uV
+             * @enum {string}
+             */
+            unit?: "V" | "mV" | "uV" | "µV" | "nV";
+            /** @description The samples of every channel of the session, in `unit`, equally many a channel. */
+            data: {
+                [key: string]: number[];
+            };
+        };
+        Ingested: {
+            /** @enum {string} */
+            status: "accepted" | "duplicate_ignored";
+            /** @description Samples a channel that were added. */
+            sample_count: number;
+            job_id?: components["schemas"]["UUID"];
+            /** @description The batch id came with other samples before; those were kept. */
+            payload_differs?: boolean;
+            /** @description Samples a channel of this batch that lie where the session had samples before: those are kept, and these count for nothing. Left out where there are none. */
+            overlapped_sample_count?: number;
+            /** @description What is strange about the batch's time: that it overlaps what is there, or that the first batch is dated before 2000 or in the future. Left out where nothing is. */
+            warnings?: string[];
+        };
+        SessionStatus: {
+            session_id: components["schemas"]["UUID"];
+            ingestion_mode: components["schemas"]["IngestionMode"];
+            processing_state: components["schemas"]["ProcessingState"];
+            /** Format: date-time */
+            ended_at: string | null;
+            window_count: number;
+            /** @description Live decodes that are written. */
+            decode_count?: number;
+            /** @description Samples a channel that were accepted. */
+            sample_count?: number;
+            /** @description Of them, those that lie where the session had samples before: the first are kept. A number near `sample_count` says that the batches have the same times, or times in another unit. */
+            overlapped_sample_count?: number;
+            /** @description What is strange about the times of the batches; of an import that is done, also what was wrong with the file and how it was read all the same. */
+            warnings?: string[];
+            batch_count?: number;
+            /** @description Stretches that were not recorded, in order, the first 100. Late samples that fill one make it disappear. */
+            gaps?: {
+                /** Format: int64 */
+                start_ms: number;
+                /** Format: int64 */
+                end_ms: number;
+                /** @description Samples a channel that are missing. */
+                samples: number;
+            }[];
+            /** @description There are more than 100. */
+            more_gaps?: boolean;
+            /** @description Batches whose windows are not written yet. */
+            pending_batches?: number;
+            /** @description The latest job that writes windows. */
+            job_id?: string | null;
+            import?: components["schemas"]["ImportProgress"];
+        };
+        /** @description What one window of a live session decodes to, with every field of a decode's output, or why it cannot be decoded. */
+        SessionDecode: {
+            id: string;
+            session_id: components["schemas"]["UUID"];
+            /** Format: int64 */
+            window_start_ms: number;
+            /** Format: int64 */
+            window_end_ms: number;
+            decoded_intent?: string;
+            confidence?: number;
+            alternatives?: {
+                intent?: string;
+                confidence?: number;
+            }[];
+            alignment?: components["schemas"]["Alignment"];
+            clip?: components["schemas"]["Clip"];
+            error?: {
+                code: string;
+                message: string;
+                details?: unknown;
+            };
+            /** Format: date-time */
+            created_at: string;
+            /** @description Position on the grid of decodes; negative before the origin. */
+            index: number;
+            /** @description Number among the session's windows and decodes in the order of writing. */
+            seq: number;
+        };
+        FeatureWindow: {
+            id: string;
+            session_id: components["schemas"]["UUID"];
+            /** Format: int64 */
+            window_start_ms: number;
+            /** Format: int64 */
+            window_end_ms: number;
+            features: {
+                /** @description µV², averaged over the channels; null above the Nyquist frequency. */
+                bandpower: {
+                    delta: number | null;
+                    theta: number | null;
+                    alpha: number | null;
+                    beta: number | null;
+                    gamma: number | null;
+                };
+                ratios: {
+                    alpha_beta: number | null;
+                    theta_beta: number | null;
+                };
+                spectral_entropy: number | null;
+            };
+            artifacts: {
+                blink_like: number;
+                motion_like: number;
+                emg_like: number;
+                bad_contact: number;
+                per_channel?: Record<string, unknown>;
+            };
+            quality: {
+                overall: number;
+                per_channel: {
+                    [key: string]: number;
+                };
+            };
+            confidence: {
+                overall: number;
+            };
+            gate: {
+                passed: boolean;
+                reasons?: string[];
+            };
+            clipped?: string[];
+            /** Format: date-time */
+            created_at: string;
+            /**
+             * Format: int64
+             * @description Position on the session's grid of windows.
+             */
+            index?: number;
+            /** @description Number in the order of writing. */
+            seq?: number;
+        };
+        Export: {
+            session: Record<string, unknown>;
+            feature_windows: components["schemas"]["FeatureWindow"][];
+            events?: {
+                /**
+                 * Format: int64
+                 * @description Counted from the session's origin.
+                 */
+                sample: number;
+                /** Format: int64 */
+                t_unix_ms: number;
+                duration_s: number;
+                code: number;
+                label: string;
+            }[];
+            raw_batches?: Record<string, unknown>[];
+            pagination: {
+                offset: number;
+                limit: number;
+                total: number;
+                has_more: boolean;
+            };
+        };
+        Problem: {
+            type: string;
+            title: string;
+            status: number;
+            detail: string;
+            code: string;
+            errors?: components["schemas"]["FieldError"][];
+            details?: Record<string, unknown>;
+            request_id: string;
+        };
+        FieldError: {
+            /** @description JSON pointer (RFC 6901) into the body, or the name of a parameter. */
+            pointer: string;
+            /**
+             * @example required
+             * @example not_allowed
+             * @example out_of_range
+             * @example not_base64
+             */
+            code: string;
+            message: string;
+        };
+    };
+    responses: {
+        /** @description Accepted, and kept. */
+        Accepted: {
+            headers: {
+                "X-RateLimit-Limit": components["headers"]["RateLimitLimit"];
+                "X-RateLimit-Remaining": components["headers"]["RateLimitRemaining"];
+                "X-RateLimit-Reset": components["headers"]["RateLimitReset"];
+                Location: components["headers"]["Location"];
+                "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
+                "X-Request-Id": components["headers"]["XRequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Accepted"];
+            };
+        };
+        /** @description `rate_limited`: too many calls, or `project_quota_exceeded`: a quota of the project; `Retry-After` says how long to wait. */
+        TooMany: {
+            headers: {
+                "X-RateLimit-Limit": components["headers"]["RateLimitLimit"];
+                "X-RateLimit-Remaining": components["headers"]["RateLimitRemaining"];
+                "X-RateLimit-Reset": components["headers"]["RateLimitReset"];
+                "Retry-After": components["headers"]["RetryAfter"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /** @description `rate_limited`: too many calls, or `project_quota_exceeded`: a quota of the project, or `too_many_streams`: as many live streams as may be; `Retry-After` says how long to wait. */
+        ProblemTooMany: {
+            headers: {
+                "X-RateLimit-Limit": components["headers"]["RateLimitLimit"];
+                "X-RateLimit-Remaining": components["headers"]["RateLimitRemaining"];
+                "X-RateLimit-Reset": components["headers"]["RateLimitReset"];
+                "Retry-After": components["headers"]["RetryAfter"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description `rate_limited` (`RATE_LIMIT_EXCEEDED`): too many calls; `Retry-After` says how long to wait. */
+        RegistryTooMany: {
+            headers: {
+                "X-RateLimit-Limit": components["headers"]["RateLimitLimit"];
+                "X-RateLimit-Remaining": components["headers"]["RateLimitRemaining"];
+                "X-RateLimit-Reset": components["headers"]["RateLimitReset"];
+                "Retry-After": components["headers"]["RetryAfter"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["RegistryError"];
+            };
+        };
+        /** @description What went wrong, by `code`. */
+        Problem: {
+            headers: {
+                "X-RateLimit-Limit": components["headers"]["RateLimitLimit"];
+                "X-RateLimit-Remaining": components["headers"]["RateLimitRemaining"];
+                "X-RateLimit-Reset": components["headers"]["RateLimitReset"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description What went wrong, by `code`. */
+        RegistryError: {
+            headers: {
+                "X-RateLimit-Limit": components["headers"]["RateLimitLimit"];
+                "X-RateLimit-Remaining": components["headers"]["RateLimitRemaining"];
+                "X-RateLimit-Reset": components["headers"]["RateLimitReset"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["RegistryError"];
+            };
+        };
+        /** @description `unavailable`: a store does not answer. */
+        Unavailable: {
+            headers: {
+                "X-RateLimit-Limit": components["headers"]["RateLimitLimit"];
+                "X-RateLimit-Remaining": components["headers"]["RateLimitRemaining"];
+                "X-RateLimit-Reset": components["headers"]["RateLimitReset"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /** @description `invalid_request_body` with `details.fields`, or `invalid_idempotency_key`. */
+        InvalidBody: {
+            headers: {
+                "X-RateLimit-Limit": components["headers"]["RateLimitLimit"];
+                "X-RateLimit-Remaining": components["headers"]["RateLimitRemaining"];
+                "X-RateLimit-Reset": components["headers"]["RateLimitReset"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /** @description `invalid_parameter` with `details.fields`. */
+        InvalidParameter: {
+            headers: {
+                "X-RateLimit-Limit": components["headers"]["RateLimitLimit"];
+                "X-RateLimit-Remaining": components["headers"]["RateLimitRemaining"];
+                "X-RateLimit-Reset": components["headers"]["RateLimitReset"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /** @description `missing_credentials`, `invalid_api_key` or `expired_api_key`. */
+        Unauthorized: {
+            headers: {
+                "X-RateLimit-Limit": components["headers"]["RateLimitLimit"];
+                "X-RateLimit-Remaining": components["headers"]["RateLimitRemaining"];
+                "X-RateLimit-Reset": components["headers"]["RateLimitReset"];
+                "WWW-Authenticate": components["headers"]["WWWAuthenticate"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /** @description `insufficient_scope`, `insufficient_role`, `project_mismatch` or `neuro_decode_disabled`. */
+        Forbidden: {
+            headers: {
+                "X-RateLimit-Limit": components["headers"]["RateLimitLimit"];
+                "X-RateLimit-Remaining": components["headers"]["RateLimitRemaining"];
+                "X-RateLimit-Reset": components["headers"]["RateLimitReset"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /** @description `job_not_found`: there is no such job in the project of the key. */
+        NotFound: {
+            headers: {
+                "X-RateLimit-Limit": components["headers"]["RateLimitLimit"];
+                "X-RateLimit-Remaining": components["headers"]["RateLimitRemaining"];
+                "X-RateLimit-Reset": components["headers"]["RateLimitReset"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /** @description `job_not_cancelable`: an erasure goes on. */
+        NotCancelable: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /** @description `idempotency_key_in_flight`: the first request with the key is still being accepted. */
+        KeyInFlight: {
+            headers: {
+                "X-RateLimit-Limit": components["headers"]["RateLimitLimit"];
+                "X-RateLimit-Remaining": components["headers"]["RateLimitRemaining"];
+                "X-RateLimit-Reset": components["headers"]["RateLimitReset"];
+                "Retry-After": components["headers"]["RetryAfter"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /** @description `idempotency_key_reused`: the key came with another body before. */
+        KeyReused: {
+            headers: {
+                "X-RateLimit-Limit": components["headers"]["RateLimitLimit"];
+                "X-RateLimit-Remaining": components["headers"]["RateLimitRemaining"];
+                "X-RateLimit-Reset": components["headers"]["RateLimitReset"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /** @description `payload_too_large`, before or after decompression or base64, or for gzip that unpacks to more than 4 MiB and more than 5 times its bytes. */
+        TooLarge: {
+            headers: {
+                "X-RateLimit-Limit": components["headers"]["RateLimitLimit"];
+                "X-RateLimit-Remaining": components["headers"]["RateLimitRemaining"];
+                "X-RateLimit-Reset": components["headers"]["RateLimitReset"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /** @description `upload_too_slow`: 64 KiB of a body must come in every 10 s, 512 KiB of one beyond 1 MiB, and all of it within 120 s. */
+        TooSlow: {
+            headers: {
+                "X-RateLimit-Limit": components["headers"]["RateLimitLimit"];
+                "X-RateLimit-Remaining": components["headers"]["RateLimitRemaining"];
+                "X-RateLimit-Reset": components["headers"]["RateLimitReset"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /** @description `unsupported_media_type`: not JSON, or an encoding other than gzip. */
+        MediaType: {
+            headers: {
+                "X-RateLimit-Limit": components["headers"]["RateLimitLimit"];
+                "X-RateLimit-Remaining": components["headers"]["RateLimitRemaining"];
+                "X-RateLimit-Reset": components["headers"]["RateLimitReset"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /** @description `job_create_failed`: the database did not take the job. Nothing was accepted. */
+        CreateFailed: {
+            headers: {
+                "X-RateLimit-Limit": components["headers"]["RateLimitLimit"];
+                "X-RateLimit-Remaining": components["headers"]["RateLimitRemaining"];
+                "X-RateLimit-Reset": components["headers"]["RateLimitReset"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /** @description `job_trigger_failed`: the workers have been out of reach for too long. Nothing was accepted. */
+        TriggerFailed: {
+            headers: {
+                "X-RateLimit-Limit": components["headers"]["RateLimitLimit"];
+                "X-RateLimit-Remaining": components["headers"]["RateLimitRemaining"];
+                "X-RateLimit-Reset": components["headers"]["RateLimitReset"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+    };
+    parameters: {
+        /** @description With or without the `req_pi_` prefix. */
+        JobId: string;
+        SessionId: string;
+        PathUser: string;
+        PathProject: string;
+        /**
+         * @description The project that the access token of a login is for: 400 `project_required` without, 404 `project_not_found` where the user is not a member of it, 403
+         *     `insufficient_role` where their role does not allow the call; 400 `invalid_parameter` where header and query name different projects. With an
+         *     API key checked against the project of the key when present, 403 `project_mismatch` otherwise.
+         */
+        ProjectId: string;
+        /** @description The same as `X-Project-Id`, for those who cannot set headers. */
+        ProjectQuery: string;
+        /**
+         * @description Makes a retry safe for 24 h. Its scope is the project (of `project_create` and `invitation_accept` the user) and the operation:
+         *     `neuro_decode`, `neuro_decode_batch`, `session_create`, `session_import`, `session_ingest`, `session_end`, `session_events`,
+         *     `project_create`, `key_create`, `key_refresh`, `invitation_create`, `invitation_accept`, `analytics_log`, `model_upload`, `model_rollback`, `model_train`, `model_calibrate`.
+         *     The same key and body get the stored answer byte for byte with `Idempotent-Replayed: true`, another body 422
+         *     `idempotency_key_reused`; 409 `idempotency_key_in_flight` with `Retry-After` while the first call is being answered.
+         */
+        IdempotencyKey: string;
+        /** @description Taken over into logs and the answer when it is 1-128 letters, digits or `-_.:/+=`; made otherwise. */
+        RequestId: string;
+    };
+    requestBodies: never;
+    headers: {
+        /** @description Where to poll. */
+        Location: string;
+        /** @description `true` when the answer was stored by an earlier request with the same Idempotency-Key. */
+        IdempotentReplayed: "true";
+        /** @description The id of the request, for logs and support. */
+        XRequestId: string;
+        /** @description Seconds to wait before trying again. */
+        RetryAfter: number;
+        /** @description How many calls are allowed in each window of a minute, for as long as one likes. A caller that has rested may make X-RateLimit-Burst at once. */
+        RateLimitLimit: number;
+        /** @description How many of a window's calls may follow at once; X-RateLimit-Burst-Remaining counts those of the burst. */
+        RateLimitRemaining: number;
+        /** @description Unix time in seconds at which X-RateLimit-Burst-Remaining is X-RateLimit-Burst again, if no call follows. */
+        RateLimitReset: number;
+        /** @description RFC 6750. */
+        WWWAuthenticate: string;
+    };
+    pathItems: never;
+}
+export type $defs = Record<string, never>;
+export interface operations {
+    decode: {
+        parameters: {
+            query?: {
+                /** @description The same as `X-Project-Id`, for those who cannot set headers. */
+                project_id?: components["parameters"]["ProjectQuery"];
+            };
+            header?: {
+                /**
+                 * @description The project that the access token of a login is for: 400 `project_required` without, 404 `project_not_found` where the user is not a member of it, 403
+                 *     `insufficient_role` where their role does not allow the call; 400 `invalid_parameter` where header and query name different projects. With an
+                 *     API key checked against the project of the key when present, 403 `project_mismatch` otherwise.
+                 */
+                "X-Project-Id"?: components["parameters"]["ProjectId"];
+                /**
+                 * @description Makes a retry safe for 24 h. Its scope is the project (of `project_create` and `invitation_accept` the user) and the operation:
+                 *     `neuro_decode`, `neuro_decode_batch`, `session_create`, `session_import`, `session_ingest`, `session_end`, `session_events`,
+                 *     `project_create`, `key_create`, `key_refresh`, `invitation_create`, `invitation_accept`, `analytics_log`, `model_upload`, `model_rollback`, `model_train`, `model_calibrate`.
+                 *     The same key and body get the stored answer byte for byte with `Idempotent-Replayed: true`, another body 422
+                 *     `idempotency_key_reused`; 409 `idempotency_key_in_flight` with `Retry-After` while the first call is being answered.
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+                /** @description Taken over into logs and the answer when it is 1-128 letters, digits or `-_.:/+=`; made otherwise. */
+                "X-Request-Id"?: components["parameters"]["RequestId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /** @description At most 48 MiB, plain or with `Content-Encoding: gzip`; 32 MiB of recording once decoded. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DecodeRequest"];
+            };
+        };
+        responses: {
+            202: components["responses"]["Accepted"];
+            400: components["responses"]["InvalidBody"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["KeyInFlight"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["MediaType"];
+            422: components["responses"]["KeyReused"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["CreateFailed"];
+            502: components["responses"]["TriggerFailed"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    decodeBatch: {
+        parameters: {
+            query?: {
+                /** @description The same as `X-Project-Id`, for those who cannot set headers. */
+                project_id?: components["parameters"]["ProjectQuery"];
+            };
+            header?: {
+                /**
+                 * @description The project that the access token of a login is for: 400 `project_required` without, 404 `project_not_found` where the user is not a member of it, 403
+                 *     `insufficient_role` where their role does not allow the call; 400 `invalid_parameter` where header and query name different projects. With an
+                 *     API key checked against the project of the key when present, 403 `project_mismatch` otherwise.
+                 */
+                "X-Project-Id"?: components["parameters"]["ProjectId"];
+                /**
+                 * @description Makes a retry safe for 24 h. Its scope is the project (of `project_create` and `invitation_accept` the user) and the operation:
+                 *     `neuro_decode`, `neuro_decode_batch`, `session_create`, `session_import`, `session_ingest`, `session_end`, `session_events`,
+                 *     `project_create`, `key_create`, `key_refresh`, `invitation_create`, `invitation_accept`, `analytics_log`, `model_upload`, `model_rollback`, `model_train`, `model_calibrate`.
+                 *     The same key and body get the stored answer byte for byte with `Idempotent-Replayed: true`, another body 422
+                 *     `idempotency_key_reused`; 409 `idempotency_key_in_flight` with `Retry-After` while the first call is being answered.
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+                /** @description Taken over into logs and the answer when it is 1-128 letters, digits or `-_.:/+=`; made otherwise. */
+                "X-Request-Id"?: components["parameters"]["RequestId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /** @description At most 64 MiB, plain or with `Content-Encoding: gzip`. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BatchRequest"];
+            };
+        };
+        responses: {
+            /** @description Accepted, and kept. */
+            202: {
+                headers: {
+                    Location: components["headers"]["Location"];
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
+                    "X-Request-Id": components["headers"]["XRequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BatchAccepted"];
+                };
+            };
+            400: components["responses"]["InvalidBody"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["KeyInFlight"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["MediaType"];
+            422: components["responses"]["KeyReused"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["CreateFailed"];
+            502: components["responses"]["TriggerFailed"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    listJobs: {
+        parameters: {
+            query?: {
+                /** @description The same as `X-Project-Id`, for those who cannot set headers. */
+                project_id?: components["parameters"]["ProjectQuery"];
+                /** @description Only jobs in these states; repeated or with commas between. */
+                state?: components["schemas"]["JobState"][];
+                /** @description Only jobs of these kinds; repeated or with commas between. */
+                kind?: components["schemas"]["JobKind"][];
+                /** @description Only the items of this batch. */
+                parent_id?: string;
+                limit?: number;
+                /** @description The `next_cursor` of the page before. */
+                cursor?: string;
+            };
+            header?: {
+                /**
+                 * @description The project that the access token of a login is for: 400 `project_required` without, 404 `project_not_found` where the user is not a member of it, 403
+                 *     `insufficient_role` where their role does not allow the call; 400 `invalid_parameter` where header and query name different projects. With an
+                 *     API key checked against the project of the key when present, 403 `project_mismatch` otherwise.
+                 */
+                "X-Project-Id"?: components["parameters"]["ProjectId"];
+                /** @description Taken over into logs and the answer when it is 1-128 letters, digits or `-_.:/+=`; made otherwise. */
+                "X-Request-Id"?: components["parameters"]["RequestId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["XRequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobList"];
+                };
+            };
+            400: components["responses"]["InvalidParameter"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooMany"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getJob: {
+        parameters: {
+            query?: {
+                /** @description The same as `X-Project-Id`, for those who cannot set headers. */
+                project_id?: components["parameters"]["ProjectQuery"];
+                wait_for_completion?: boolean;
+                /** @description Clamped to 60. */
+                timeout_seconds?: number;
+                /** @description `diagnostics` adds routing and milliseconds a step. */
+                include?: "diagnostics"[];
+            };
+            header?: {
+                /**
+                 * @description The project that the access token of a login is for: 400 `project_required` without, 404 `project_not_found` where the user is not a member of it, 403
+                 *     `insufficient_role` where their role does not allow the call; 400 `invalid_parameter` where header and query name different projects. With an
+                 *     API key checked against the project of the key when present, 403 `project_mismatch` otherwise.
+                 */
+                "X-Project-Id"?: components["parameters"]["ProjectId"];
+                /** @description Taken over into logs and the answer when it is 1-128 letters, digits or `-_.:/+=`; made otherwise. */
+                "X-Request-Id"?: components["parameters"]["RequestId"];
+            };
+            path: {
+                /** @description With or without the `req_pi_` prefix. */
+                id: components["parameters"]["JobId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The job. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["XRequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            400: components["responses"]["InvalidParameter"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooMany"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    cancelJob: {
+        parameters: {
+            query?: {
+                /** @description The same as `X-Project-Id`, for those who cannot set headers. */
+                project_id?: components["parameters"]["ProjectQuery"];
+            };
+            header?: {
+                /**
+                 * @description The project that the access token of a login is for: 400 `project_required` without, 404 `project_not_found` where the user is not a member of it, 403
+                 *     `insufficient_role` where their role does not allow the call; 400 `invalid_parameter` where header and query name different projects. With an
+                 *     API key checked against the project of the key when present, 403 `project_mismatch` otherwise.
+                 */
+                "X-Project-Id"?: components["parameters"]["ProjectId"];
+                /** @description Taken over into logs and the answer when it is 1-128 letters, digits or `-_.:/+=`; made otherwise. */
+                "X-Request-Id"?: components["parameters"]["RequestId"];
+            };
+            path: {
+                /** @description With or without the `req_pi_` prefix. */
+                id: components["parameters"]["JobId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The job as it stands. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["XRequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            400: components["responses"]["InvalidParameter"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["NotCancelable"];
+            429: components["responses"]["TooMany"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    signup: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Signup"];
+            };
+        };
+        responses: {
+            /** @description Made, and logged in. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Account"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            408: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            415: components["responses"]["Problem"];
+            429: components["responses"]["ProblemTooMany"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    login: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Credentials"];
+            };
+        };
+        responses: {
+            /** @description Logged in. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Tokens"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            408: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            415: components["responses"]["Problem"];
+            429: components["responses"]["ProblemTooMany"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    refresh: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Makes a retry safe for 24 h. Its scope is the project (of `project_create` and `invitation_accept` the user) and the operation:
+                 *     `neuro_decode`, `neuro_decode_batch`, `session_create`, `session_import`, `session_ingest`, `session_end`, `session_events`,
+                 *     `project_create`, `key_create`, `key_refresh`, `invitation_create`, `invitation_accept`, `analytics_log`, `model_upload`, `model_rollback`, `model_train`, `model_calibrate`.
+                 *     The same key and body get the stored answer byte for byte with `Idempotent-Replayed: true`, another body 422
+                 *     `idempotency_key_reused`; 409 `idempotency_key_in_flight` with `Retry-After` while the first call is being answered.
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /** @description May be empty where the key is in the Authorization header. */
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["RefreshRequest"] | components["schemas"]["OwnKey"];
+            };
+        };
+        responses: {
+            /** @description New tokens, or the new key. */
+            200: {
+                headers: {
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Tokens"] | components["schemas"]["RefreshedKey"];
+                };
+            };
+            /** @description `INVALID_REQUEST_BODY`, `MISSING_KEY` or `INVALID_FORMAT`: `application/problem+json` where `refresh_token` was sent, the registry's shape otherwise. */
+            400: {
+                headers: {
+                    "X-RateLimit-Limit": components["headers"]["RateLimitLimit"];
+                    "X-RateLimit-Remaining": components["headers"]["RateLimitRemaining"];
+                    "X-RateLimit-Reset": components["headers"]["RateLimitReset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RegistryError"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `INVALID_KEY` or `KEY_EXPIRED`; `invalid_token` of a refresh token: `application/problem+json` where `refresh_token` was sent, the registry's shape otherwise. */
+            401: {
+                headers: {
+                    "X-RateLimit-Limit": components["headers"]["RateLimitLimit"];
+                    "X-RateLimit-Remaining": components["headers"]["RateLimitRemaining"];
+                    "X-RateLimit-Reset": components["headers"]["RateLimitReset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RegistryError"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            408: components["responses"]["RegistryError"];
+            409: components["responses"]["RegistryError"];
+            413: components["responses"]["RegistryError"];
+            415: components["responses"]["RegistryError"];
+            422: components["responses"]["RegistryError"];
+            429: components["responses"]["RegistryTooMany"];
+            /** @description `UNAVAILABLE`: the database does not answer: `application/problem+json` where `refresh_token` was sent, the registry's shape otherwise. */
+            503: {
+                headers: {
+                    "X-RateLimit-Limit": components["headers"]["RateLimitLimit"];
+                    "X-RateLimit-Remaining": components["headers"]["RateLimitRemaining"];
+                    "X-RateLimit-Reset": components["headers"]["RateLimitReset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RegistryError"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    validateKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description May be empty where the key is in the Authorization header. */
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["OwnKey"];
+            };
+        };
+        responses: {
+            /** @description It is good. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HeldKey"] & {
+                        /** @constant */
+                        valid: true;
+                    };
+                };
+            };
+            400: components["responses"]["RegistryError"];
+            401: components["responses"]["RegistryError"];
+            408: components["responses"]["RegistryError"];
+            413: components["responses"]["RegistryError"];
+            415: components["responses"]["RegistryError"];
+            429: components["responses"]["RegistryTooMany"];
+            503: components["responses"]["RegistryError"];
+        };
+    };
+    installerToken: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description May be empty where the key is in the Authorization header. */
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["OwnKey"];
+            };
+        };
+        responses: {
+            400: components["responses"]["RegistryError"];
+            401: components["responses"]["RegistryError"];
+            408: components["responses"]["RegistryError"];
+            413: components["responses"]["RegistryError"];
+            415: components["responses"]["RegistryError"];
+            429: components["responses"]["RegistryTooMany"];
+            503: components["responses"]["RegistryError"];
+        };
+    };
+    revokeOwnKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description May be empty where the key is in the Authorization header. */
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["OwnKey"] & {
+                    /** @default false */
+                    include_refreshed?: boolean;
+                };
+            };
+        };
+        responses: {
+            /** @description Revoked. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        revoked: true;
+                        key_id: components["schemas"]["UUID"];
+                        keys_revoked: number;
+                    };
+                };
+            };
+            400: components["responses"]["RegistryError"];
+            404: components["responses"]["RegistryError"];
+            408: components["responses"]["RegistryError"];
+            413: components["responses"]["RegistryError"];
+            415: components["responses"]["RegistryError"];
+            429: components["responses"]["RegistryTooMany"];
+            503: components["responses"]["RegistryError"];
+        };
+    };
+    logout: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RefreshRequest"];
+            };
+        };
+        responses: {
+            /** @description Logged out, or was already. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Problem"];
+            408: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            415: components["responses"]["Problem"];
+            429: components["responses"]["ProblemTooMany"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    listProjects: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All of them. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Project"][];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            429: components["responses"]["ProblemTooMany"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    createProject: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Makes a retry safe for 24 h. Its scope is the project (of `project_create` and `invitation_accept` the user) and the operation:
+                 *     `neuro_decode`, `neuro_decode_batch`, `session_create`, `session_import`, `session_ingest`, `session_end`, `session_events`,
+                 *     `project_create`, `key_create`, `key_refresh`, `invitation_create`, `invitation_accept`, `analytics_log`, `model_upload`, `model_rollback`, `model_train`, `model_calibrate`.
+                 *     The same key and body get the stored answer byte for byte with `Idempotent-Replayed: true`, another body 422
+                 *     `idempotency_key_reused`; 409 `idempotency_key_in_flight` with `Retry-After` while the first call is being answered.
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewProject"];
+            };
+        };
+        responses: {
+            /** @description Made. */
+            201: {
+                headers: {
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Project"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            408: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            415: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["ProblemTooMany"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    getProject: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["PathProject"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The project. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Project"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            429: components["responses"]["ProblemTooMany"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    deleteProject: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Deleted. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeletedProject"];
+                };
+            };
+            /** @description Out of reach; a job deletes the rest. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeletedProject"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            429: components["responses"]["ProblemTooMany"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    changePassword: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    current_password: string;
+                    new_password: string;
+                };
+            };
+        };
+        responses: {
+            /** @description A new login. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Tokens"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            415: components["responses"]["Problem"];
+            429: components["responses"]["ProblemTooMany"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    deleteAccount: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    password: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Gone; jobs delete the rest. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        deleted_user_id: components["schemas"]["UUID"];
+                        projects: components["schemas"]["DeletedProject"][];
+                    };
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            415: components["responses"]["Problem"];
+            429: components["responses"]["ProblemTooMany"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    projectUsage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["PathProject"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Each quota. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProjectUsage"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            429: components["responses"]["ProblemTooMany"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    listKeys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["PathProject"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All of them. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Key"][];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            429: components["responses"]["ProblemTooMany"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    createKey: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Makes a retry safe for 24 h. Its scope is the project (of `project_create` and `invitation_accept` the user) and the operation:
+                 *     `neuro_decode`, `neuro_decode_batch`, `session_create`, `session_import`, `session_ingest`, `session_end`, `session_events`,
+                 *     `project_create`, `key_create`, `key_refresh`, `invitation_create`, `invitation_accept`, `analytics_log`, `model_upload`, `model_rollback`, `model_train`, `model_calibrate`.
+                 *     The same key and body get the stored answer byte for byte with `Idempotent-Replayed: true`, another body 422
+                 *     `idempotency_key_reused`; 409 `idempotency_key_in_flight` with `Retry-After` while the first call is being answered.
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                id: components["parameters"]["PathProject"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewKey"];
+            };
+        };
+        responses: {
+            /** @description Made. */
+            201: {
+                headers: {
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CreatedKey"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            408: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            415: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["ProblemTooMany"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    revokeKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["PathProject"];
+                key_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Revoked. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            429: components["responses"]["ProblemTooMany"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    listMembers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["PathProject"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All of them. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example [
+                     *       {
+                     *         "user_id": "0198c5a2-7f1e-7000-8000-0000000000a1",
+                     *         "email": "ada@example.com",
+                     *         "role": "owner",
+                     *         "created_at": "2026-01-31T12:00:00Z"
+                     *       }
+                     *     ]
+                     */
+                    "application/json": components["schemas"]["Member"][];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            429: components["responses"]["ProblemTooMany"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    removeMember: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["PathProject"];
+                user_id: components["parameters"]["PathUser"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Removed. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            429: components["responses"]["ProblemTooMany"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    changeRole: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["PathProject"];
+                user_id: components["parameters"]["PathUser"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "role": "owner"
+                 *     }
+                 */
+                "application/json": {
+                    role: components["schemas"]["Role"];
+                };
+            };
+        };
+        responses: {
+            /** @description The member as they are now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        user_id: components["schemas"]["UUID"];
+                        role: components["schemas"]["Role"];
+                    };
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            408: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            415: components["responses"]["Problem"];
+            429: components["responses"]["ProblemTooMany"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    listInvitations: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["PathProject"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All of them. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Invitation"][];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            429: components["responses"]["ProblemTooMany"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    invite: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Makes a retry safe for 24 h. Its scope is the project (of `project_create` and `invitation_accept` the user) and the operation:
+                 *     `neuro_decode`, `neuro_decode_batch`, `session_create`, `session_import`, `session_ingest`, `session_end`, `session_events`,
+                 *     `project_create`, `key_create`, `key_refresh`, `invitation_create`, `invitation_accept`, `analytics_log`, `model_upload`, `model_rollback`, `model_train`, `model_calibrate`.
+                 *     The same key and body get the stored answer byte for byte with `Idempotent-Replayed: true`, another body 422
+                 *     `idempotency_key_reused`; 409 `idempotency_key_in_flight` with `Retry-After` while the first call is being answered.
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                id: components["parameters"]["PathProject"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "email": "bob@example.com",
+                 *       "role": "member"
+                 *     }
+                 */
+                "application/json": {
+                    email: string;
+                    role: components["schemas"]["Role"];
+                };
+            };
+        };
+        responses: {
+            /** @description Made. */
+            201: {
+                headers: {
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "0198c5a2-7f1e-7000-8000-0000000000b1",
+                     *       "project_id": "0198c5a2-7f1e-7000-8000-0000000000c1",
+                     *       "email": "bob@example.com",
+                     *       "role": "member",
+                     *       "token": "vxi_3kTMd9Rzq0XbY7uWcVf2sLhJ8nEoGpAaKiQ1tZ5rB4m0aBcDe",
+                     *       "created_by": "0198c5a2-7f1e-7000-8000-0000000000a1",
+                     *       "created_at": "2026-01-31T12:00:00Z",
+                     *       "expires_at": "2026-02-07T12:00:00Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["CreatedInvitation"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            408: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            415: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["ProblemTooMany"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    revokeInvitation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["PathProject"];
+                invitation_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Revoked. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            429: components["responses"]["ProblemTooMany"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    acceptInvitation: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Makes a retry safe for 24 h. Its scope is the project (of `project_create` and `invitation_accept` the user) and the operation:
+                 *     `neuro_decode`, `neuro_decode_batch`, `session_create`, `session_import`, `session_ingest`, `session_end`, `session_events`,
+                 *     `project_create`, `key_create`, `key_refresh`, `invitation_create`, `invitation_accept`, `analytics_log`, `model_upload`, `model_rollback`, `model_train`, `model_calibrate`.
+                 *     The same key and body get the stored answer byte for byte with `Idempotent-Replayed: true`, another body 422
+                 *     `idempotency_key_reused`; 409 `idempotency_key_in_flight` with `Retry-After` while the first call is being answered.
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "token": "vxi_3kTMd9Rzq0XbY7uWcVf2sLhJ8nEoGpAaKiQ1tZ5rB4m0aBcDe"
+                 *     }
+                 */
+                "application/json": {
+                    token: string;
+                };
+            };
+        };
+        responses: {
+            /** @description The project. */
+            200: {
+                headers: {
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "0198c5a2-7f1e-7000-8000-0000000000c1",
+                     *       "name": "Sleep study",
+                     *       "role": "member",
+                     *       "created_at": "2026-01-31T12:00:00Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Project"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            408: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            415: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["ProblemTooMany"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    listAudit: {
+        parameters: {
+            query?: {
+                project_id?: components["schemas"]["UUID"];
+                action?: components["schemas"]["AuditAction"];
+                limit?: number;
+                /** @description The `X-Next-Cursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditEvent"][];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            429: components["responses"]["ProblemTooMany"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    listSessions: {
+        parameters: {
+            query?: {
+                /** @description The same as `X-Project-Id`, for those who cannot set headers. */
+                project_id?: components["parameters"]["ProjectQuery"];
+                ingestion_mode?: components["schemas"]["IngestionMode"];
+                external_user_id?: string;
+                limit?: number;
+                /** @description The `X-Next-Cursor` of the page before. */
+                cursor?: string;
+            };
+            header?: {
+                /**
+                 * @description The project that the access token of a login is for: 400 `project_required` without, 404 `project_not_found` where the user is not a member of it, 403
+                 *     `insufficient_role` where their role does not allow the call; 400 `invalid_parameter` where header and query name different projects. With an
+                 *     API key checked against the project of the key when present, 403 `project_mismatch` otherwise.
+                 */
+                "X-Project-Id"?: components["parameters"]["ProjectId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"][];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            429: components["responses"]["ProblemTooMany"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    createSession: {
+        parameters: {
+            query?: {
+                /** @description The same as `X-Project-Id`, for those who cannot set headers. */
+                project_id?: components["parameters"]["ProjectQuery"];
+            };
+            header?: {
+                /**
+                 * @description The project that the access token of a login is for: 400 `project_required` without, 404 `project_not_found` where the user is not a member of it, 403
+                 *     `insufficient_role` where their role does not allow the call; 400 `invalid_parameter` where header and query name different projects. With an
+                 *     API key checked against the project of the key when present, 403 `project_mismatch` otherwise.
+                 */
+                "X-Project-Id"?: components["parameters"]["ProjectId"];
+                /**
+                 * @description Makes a retry safe for 24 h. Its scope is the project (of `project_create` and `invitation_accept` the user) and the operation:
+                 *     `neuro_decode`, `neuro_decode_batch`, `session_create`, `session_import`, `session_ingest`, `session_end`, `session_events`,
+                 *     `project_create`, `key_create`, `key_refresh`, `invitation_create`, `invitation_accept`, `analytics_log`, `model_upload`, `model_rollback`, `model_train`, `model_calibrate`.
+                 *     The same key and body get the stored answer byte for byte with `Idempotent-Replayed: true`, another body 422
+                 *     `idempotency_key_reused`; 409 `idempotency_key_in_flight` with `Retry-After` while the first call is being answered.
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewSession"];
+            };
+        };
+        responses: {
+            /** @description Made. */
+            201: {
+                headers: {
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            408: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            415: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["ProblemTooMany"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    importSession: {
+        parameters: {
+            query?: {
+                /** @description The same as `X-Project-Id`, for those who cannot set headers. */
+                project_id?: components["parameters"]["ProjectQuery"];
+                /** @description Name of the file; counts where the content leaves the format open, and is not kept. */
+                name?: string;
+                /** @description Required here or in the form. */
+                external_user_id?: string;
+                /** @description Default: the format of the file. */
+                device_type?: string;
+                /** @description For files that do not tell their rate. */
+                sample_rate_hz?: number;
+                /** @description From the start of one window to the next. */
+                hop_s?: number;
+                /** @description Names with commas between, or a JSON array. Default: all EEG channels of the rate that most have. */
+                channels?: string;
+                /** @description Time of the first sample. Default: what the file says, taken for UTC, else now. */
+                started_at_unix_ms?: number;
+            };
+            header?: {
+                /**
+                 * @description The project that the access token of a login is for: 400 `project_required` without, 404 `project_not_found` where the user is not a member of it, 403
+                 *     `insufficient_role` where their role does not allow the call; 400 `invalid_parameter` where header and query name different projects. With an
+                 *     API key checked against the project of the key when present, 403 `project_mismatch` otherwise.
+                 */
+                "X-Project-Id"?: components["parameters"]["ProjectId"];
+                /**
+                 * @description Makes a retry safe for 24 h. Its scope is the project (of `project_create` and `invitation_accept` the user) and the operation:
+                 *     `neuro_decode`, `neuro_decode_batch`, `session_create`, `session_import`, `session_ingest`, `session_end`, `session_events`,
+                 *     `project_create`, `key_create`, `key_refresh`, `invitation_create`, `invitation_accept`, `analytics_log`, `model_upload`, `model_rollback`, `model_train`, `model_calibrate`.
+                 *     The same key and body get the stored answer byte for byte with `Idempotent-Replayed: true`, another body 422
+                 *     `idempotency_key_reused`; 409 `idempotency_key_in_flight` with `Retry-After` while the first call is being answered.
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "multipart/form-data": {
+                    /** Format: binary */
+                    file: string;
+                    name?: string;
+                    external_user_id?: string;
+                    device_type?: string;
+                    sample_rate_hz?: number;
+                    /** @default 2 */
+                    hop_s?: number;
+                    channels?: string;
+                    /** Format: int64 */
+                    started_at_unix_ms?: number;
+                };
+                "application/octet-stream": string;
+                "application/gzip": string;
+                "application/zip": string;
+                "application/x-edf": string;
+                "application/x-bdf": string;
+                "text/csv": string;
+                "text/plain": string;
+            };
+        };
+        responses: {
+            /** @description Stored; the job writes samples, windows and events. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportedSession"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            408: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            415: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["ProblemTooMany"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    getSession: {
+        parameters: {
+            query?: {
+                /** @description The same as `X-Project-Id`, for those who cannot set headers. */
+                project_id?: components["parameters"]["ProjectQuery"];
+            };
+            header?: {
+                /**
+                 * @description The project that the access token of a login is for: 400 `project_required` without, 404 `project_not_found` where the user is not a member of it, 403
+                 *     `insufficient_role` where their role does not allow the call; 400 `invalid_parameter` where header and query name different projects. With an
+                 *     API key checked against the project of the key when present, 403 `project_mismatch` otherwise.
+                 */
+                "X-Project-Id"?: components["parameters"]["ProjectId"];
+            };
+            path: {
+                id: components["parameters"]["SessionId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The session. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            429: components["responses"]["ProblemTooMany"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    ingest: {
+        parameters: {
+            query?: {
+                /** @description The same as `X-Project-Id`, for those who cannot set headers. */
+                project_id?: components["parameters"]["ProjectQuery"];
+                /** @description With `application/octet-stream`. */
+                batch_id?: string;
+                /** @description With `application/octet-stream`. */
+                t0_unix_ms?: number;
+                /** @description With `application/octet-stream`, what the samples are in; they are kept in µV. */
+                unit?: "V" | "mV" | "uV" | "µV" | "nV";
+                /** @description With `application/octet-stream`. */
+                encoding?: "float32le" | "float64le";
+            };
+            header?: {
+                /**
+                 * @description The project that the access token of a login is for: 400 `project_required` without, 404 `project_not_found` where the user is not a member of it, 403
+                 *     `insufficient_role` where their role does not allow the call; 400 `invalid_parameter` where header and query name different projects. With an
+                 *     API key checked against the project of the key when present, 403 `project_mismatch` otherwise.
+                 */
+                "X-Project-Id"?: components["parameters"]["ProjectId"];
+                /**
+                 * @description Makes a retry safe for 24 h. Its scope is the project (of `project_create` and `invitation_accept` the user) and the operation:
+                 *     `neuro_decode`, `neuro_decode_batch`, `session_create`, `session_import`, `session_ingest`, `session_end`, `session_events`,
+                 *     `project_create`, `key_create`, `key_refresh`, `invitation_create`, `invitation_accept`, `analytics_log`, `model_upload`, `model_rollback`, `model_train`, `model_calibrate`.
+                 *     The same key and body get the stored answer byte for byte with `Idempotent-Replayed: true`, another body 422
+                 *     `idempotency_key_reused`; 409 `idempotency_key_in_flight` with `Retry-After` while the first call is being answered.
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+                /** @description With `application/octet-stream`. */
+                "X-Batch-Id"?: string;
+                /** @description With `application/octet-stream`. */
+                "X-T0-Unix-Ms"?: number;
+            };
+            path: {
+                id: components["parameters"]["SessionId"];
+            };
+            cookie?: never;
+        };
+        /** @description At most 16 MiB, plain or with `Content-Encoding: gzip`. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SampleBatch"];
+                "application/octet-stream": string;
+            };
+        };
+        responses: {
+            /** @description A duplicate; nothing was stored. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Ingested"];
+                };
+            };
+            /** @description Accepted, and kept. */
+            202: {
+                headers: {
+                    Location: components["headers"]["Location"];
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Ingested"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            408: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            415: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["ProblemTooMany"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    endSession: {
+        parameters: {
+            query?: {
+                /** @description The same as `X-Project-Id`, for those who cannot set headers. */
+                project_id?: components["parameters"]["ProjectQuery"];
+            };
+            header?: {
+                /**
+                 * @description The project that the access token of a login is for: 400 `project_required` without, 404 `project_not_found` where the user is not a member of it, 403
+                 *     `insufficient_role` where their role does not allow the call; 400 `invalid_parameter` where header and query name different projects. With an
+                 *     API key checked against the project of the key when present, 403 `project_mismatch` otherwise.
+                 */
+                "X-Project-Id"?: components["parameters"]["ProjectId"];
+                /**
+                 * @description Makes a retry safe for 24 h. Its scope is the project (of `project_create` and `invitation_accept` the user) and the operation:
+                 *     `neuro_decode`, `neuro_decode_batch`, `session_create`, `session_import`, `session_ingest`, `session_end`, `session_events`,
+                 *     `project_create`, `key_create`, `key_refresh`, `invitation_create`, `invitation_accept`, `analytics_log`, `model_upload`, `model_rollback`, `model_train`, `model_calibrate`.
+                 *     The same key and body get the stored answer byte for byte with `Idempotent-Replayed: true`, another body 422
+                 *     `idempotency_key_reused`; 409 `idempotency_key_in_flight` with `Retry-After` while the first call is being answered.
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                id: components["parameters"]["SessionId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /** Format: int64 */
+                    ended_at_unix_ms?: number;
+                };
+            };
+        };
+        responses: {
+            /** @description Ended. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EndedSession"];
+                };
+            };
+            /** @description A RECORDED session is being processed by the job. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EndedSession"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            408: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            415: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["ProblemTooMany"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    sessionStatus: {
+        parameters: {
+            query?: {
+                /** @description The same as `X-Project-Id`, for those who cannot set headers. */
+                project_id?: components["parameters"]["ProjectQuery"];
+            };
+            header?: {
+                /**
+                 * @description The project that the access token of a login is for: 400 `project_required` without, 404 `project_not_found` where the user is not a member of it, 403
+                 *     `insufficient_role` where their role does not allow the call; 400 `invalid_parameter` where header and query name different projects. With an
+                 *     API key checked against the project of the key when present, 403 `project_mismatch` otherwise.
+                 */
+                "X-Project-Id"?: components["parameters"]["ProjectId"];
+            };
+            path: {
+                id: components["parameters"]["SessionId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description How far it is. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionStatus"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            429: components["responses"]["ProblemTooMany"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    listEvents: {
+        parameters: {
+            query?: {
+                /** @description The same as `X-Project-Id`, for those who cannot set headers. */
+                project_id?: components["parameters"]["ProjectQuery"];
+                limit?: number;
+                /** @description Only events with a higher `seq`. */
+                after?: number;
+            };
+            header?: {
+                /**
+                 * @description The project that the access token of a login is for: 400 `project_required` without, 404 `project_not_found` where the user is not a member of it, 403
+                 *     `insufficient_role` where their role does not allow the call; 400 `invalid_parameter` where header and query name different projects. With an
+                 *     API key checked against the project of the key when present, 403 `project_mismatch` otherwise.
+                 */
+                "X-Project-Id"?: components["parameters"]["ProjectId"];
+            };
+            path: {
+                id: components["parameters"]["SessionId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Events. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionEvent"][];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            429: components["responses"]["ProblemTooMany"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    addEvents: {
+        parameters: {
+            query?: {
+                /** @description The same as `X-Project-Id`, for those who cannot set headers. */
+                project_id?: components["parameters"]["ProjectQuery"];
+            };
+            header?: {
+                /**
+                 * @description The project that the access token of a login is for: 400 `project_required` without, 404 `project_not_found` where the user is not a member of it, 403
+                 *     `insufficient_role` where their role does not allow the call; 400 `invalid_parameter` where header and query name different projects. With an
+                 *     API key checked against the project of the key when present, 403 `project_mismatch` otherwise.
+                 */
+                "X-Project-Id"?: components["parameters"]["ProjectId"];
+                /**
+                 * @description Makes a retry safe for 24 h. Its scope is the project (of `project_create` and `invitation_accept` the user) and the operation:
+                 *     `neuro_decode`, `neuro_decode_batch`, `session_create`, `session_import`, `session_ingest`, `session_end`, `session_events`,
+                 *     `project_create`, `key_create`, `key_refresh`, `invitation_create`, `invitation_accept`, `analytics_log`, `model_upload`, `model_rollback`, `model_train`, `model_calibrate`.
+                 *     The same key and body get the stored answer byte for byte with `Idempotent-Replayed: true`, another body 422
+                 *     `idempotency_key_reused`; 409 `idempotency_key_in_flight` with `Retry-After` while the first call is being answered.
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                id: components["parameters"]["SessionId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    events: {
+                        t_unix_ms?: number;
+                        /** @description After the session's origin. */
+                        onset_ms?: number;
+                        /** Format: int64 */
+                        sample?: number;
+                        /** @default 0 */
+                        duration_ms?: number;
+                        /** @default 0 */
+                        code?: number;
+                        label?: string;
+                    }[];
+                };
+            };
+        };
+        responses: {
+            /** @description The events as they were added. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionEvent"][];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            408: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            415: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["ProblemTooMany"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    features: {
+        parameters: {
+            query?: {
+                /** @description The same as `X-Project-Id`, for those who cannot set headers. */
+                project_id?: components["parameters"]["ProjectQuery"];
+                limit?: number;
+                /** @description Only windows whose `window_start_ms` is greater. */
+                after_ms?: number;
+                /** @description Only windows that passed the quality gate. */
+                only_passed?: boolean;
+                /** @description `desc` gives the latest windows first. */
+                order?: "asc" | "desc";
+            };
+            header?: {
+                /**
+                 * @description The project that the access token of a login is for: 400 `project_required` without, 404 `project_not_found` where the user is not a member of it, 403
+                 *     `insufficient_role` where their role does not allow the call; 400 `invalid_parameter` where header and query name different projects. With an
+                 *     API key checked against the project of the key when present, 403 `project_mismatch` otherwise.
+                 */
+                "X-Project-Id"?: components["parameters"]["ProjectId"];
+            };
+            path: {
+                id: components["parameters"]["SessionId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The windows. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FeatureWindow"][];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            429: components["responses"]["ProblemTooMany"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    featureStream: {
+        parameters: {
+            query?: {
+                /** @description The same as `X-Project-Id`, for those who cannot set headers. */
+                project_id?: components["parameters"]["ProjectQuery"];
+                /** @description The `seq` of the last message that the client has; 0 for all. */
+                after_seq?: number;
+            };
+            header?: {
+                /**
+                 * @description The project that the access token of a login is for: 400 `project_required` without, 404 `project_not_found` where the user is not a member of it, 403
+                 *     `insufficient_role` where their role does not allow the call; 400 `invalid_parameter` where header and query name different projects. With an
+                 *     API key checked against the project of the key when present, 403 `project_mismatch` otherwise.
+                 */
+                "X-Project-Id"?: components["parameters"]["ProjectId"];
+                "Last-Event-ID"?: string;
+            };
+            path: {
+                id: components["parameters"]["SessionId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The stream. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": string;
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            429: components["responses"]["ProblemTooMany"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    decodes: {
+        parameters: {
+            query?: {
+                /** @description The same as `X-Project-Id`, for those who cannot set headers. */
+                project_id?: components["parameters"]["ProjectQuery"];
+                limit?: number;
+                /** @description Only decodes whose `window_start_ms` is greater. */
+                after_ms?: number;
+                /** @description `desc` gives the latest first. */
+                order?: "asc" | "desc";
+            };
+            header?: {
+                /**
+                 * @description The project that the access token of a login is for: 400 `project_required` without, 404 `project_not_found` where the user is not a member of it, 403
+                 *     `insufficient_role` where their role does not allow the call; 400 `invalid_parameter` where header and query name different projects. With an
+                 *     API key checked against the project of the key when present, 403 `project_mismatch` otherwise.
+                 */
+                "X-Project-Id"?: components["parameters"]["ProjectId"];
+            };
+            path: {
+                id: components["parameters"]["SessionId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The decodes. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionDecode"][];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            429: components["responses"]["ProblemTooMany"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    wsToken: {
+        parameters: {
+            query?: {
+                /** @description The same as `X-Project-Id`, for those who cannot set headers. */
+                project_id?: components["parameters"]["ProjectQuery"];
+            };
+            header?: {
+                /**
+                 * @description The project that the access token of a login is for: 400 `project_required` without, 404 `project_not_found` where the user is not a member of it, 403
+                 *     `insufficient_role` where their role does not allow the call; 400 `invalid_parameter` where header and query name different projects. With an
+                 *     API key checked against the project of the key when present, 403 `project_mismatch` otherwise.
+                 */
+                "X-Project-Id"?: components["parameters"]["ProjectId"];
+            };
+            path: {
+                id: components["parameters"]["SessionId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The token. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        ws_url: string;
+                        ws_token: string;
+                        /** @description Seconds. */
+                        expires_in: number;
+                    };
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            429: components["responses"]["ProblemTooMany"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    followSession: {
+        parameters: {
+            query?: {
+                session_id?: string;
+                ws_token?: string;
+                /** @description The `seq` of the last message that the client has; 0 for all. Without it the stream begins with what comes next. */
+                after_seq?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The stream. */
+            101: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            426: components["responses"]["Problem"];
+            429: components["responses"]["ProblemTooMany"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    export: {
+        parameters: {
+            query?: {
+                /** @description The same as `X-Project-Id`, for those who cannot set headers. */
+                project_id?: components["parameters"]["ProjectQuery"];
+                format?: "json" | "csv" | "edf" | "bdf";
+                /** @description Windows. JSON has 1000 by default and at most 5000; CSV has all by default. Not for EDF and BDF. */
+                limit?: number;
+                /** @description Windows that are left out at the beginning. JSON and CSV. */
+                offset?: number;
+                /** @description Only windows that passed the quality gate. CSV. */
+                only_passed?: boolean;
+                /** @description The raw batches, too. JSON. */
+                include_raw?: boolean;
+            };
+            header?: {
+                /**
+                 * @description The project that the access token of a login is for: 400 `project_required` without, 404 `project_not_found` where the user is not a member of it, 403
+                 *     `insufficient_role` where their role does not allow the call; 400 `invalid_parameter` where header and query name different projects. With an
+                 *     API key checked against the project of the key when present, 403 `project_mismatch` otherwise.
+                 */
+                "X-Project-Id"?: components["parameters"]["ProjectId"];
+            };
+            path: {
+                id: components["parameters"]["SessionId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The session. */
+            200: {
+                headers: {
+                    "Content-Disposition"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Export"];
+                    "text/csv": string;
+                    "application/x-edf": string;
+                    "application/x-bdf": string;
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            429: components["responses"]["ProblemTooMany"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    eraseUser: {
+        parameters: {
+            query?: {
+                /** @description The same as `X-Project-Id`, for those who cannot set headers. */
+                project_id?: components["parameters"]["ProjectQuery"];
+            };
+            header?: {
+                /**
+                 * @description The project that the access token of a login is for: 400 `project_required` without, 404 `project_not_found` where the user is not a member of it, 403
+                 *     `insufficient_role` where their role does not allow the call; 400 `invalid_parameter` where header and query name different projects. With an
+                 *     API key checked against the project of the key when present, 403 `project_mismatch` otherwise.
+                 */
+                "X-Project-Id"?: components["parameters"]["ProjectId"];
+            };
+            path: {
+                external_user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Erased. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        deleted_external_user_id: string;
+                        sessions_deleted: number;
+                        /** @description Samples a channel. */
+                        samples_deleted: number;
+                        features_deleted: number;
+                        audit_id: string;
+                    };
+                };
+            };
+            /** @description The job is not done yet. */
+            202: {
+                headers: {
+                    Location: components["headers"]["Location"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            429: components["responses"]["ProblemTooMany"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    listRegistry: {
+        parameters: {
+            query?: {
+                /** @description The same as `X-Project-Id`, for those who cannot set headers. */
+                project_id?: components["parameters"]["ProjectQuery"];
+                api_key?: string;
+                paradigm?: "motor_imagery" | "p300" | "ssvep" | "seizure";
+                /** @description RxLDA, RxGMM, or the name of a pipeline. */
+                type?: string;
+            };
+            header?: {
+                /**
+                 * @description The project that the access token of a login is for: 400 `project_required` without, 404 `project_not_found` where the user is not a member of it, 403
+                 *     `insufficient_role` where their role does not allow the call; 400 `invalid_parameter` where header and query name different projects. With an
+                 *     API key checked against the project of the key when present, 403 `project_mismatch` otherwise.
+                 */
+                "X-Project-Id"?: components["parameters"]["ProjectId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All of them. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RegistryList"];
+                };
+            };
+            400: components["responses"]["RegistryError"];
+            401: components["responses"]["RegistryError"];
+            403: components["responses"]["RegistryError"];
+            404: components["responses"]["RegistryError"];
+            429: components["responses"]["RegistryTooMany"];
+            503: components["responses"]["RegistryError"];
+        };
+    };
+    downloadModel: {
+        parameters: {
+            query?: {
+                /** @description The same as `X-Project-Id`, for those who cannot set headers. */
+                project_id?: components["parameters"]["ProjectQuery"];
+                api_key?: string;
+                token?: string;
+            };
+            header?: {
+                /**
+                 * @description The project that the access token of a login is for: 400 `project_required` without, 404 `project_not_found` where the user is not a member of it, 403
+                 *     `insufficient_role` where their role does not allow the call; 400 `invalid_parameter` where header and query name different projects. With an
+                 *     API key checked against the project of the key when present, 403 `project_mismatch` otherwise.
+                 */
+                "X-Project-Id"?: components["parameters"]["ProjectId"];
+            };
+            path: {
+                name: string;
+                version: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file. */
+            200: {
+                headers: {
+                    /** @description The SHA-256 of the file in quotes. */
+                    ETag?: string;
+                    /** @description The SHA-256 of the file in hexadecimal. */
+                    "X-Checksum-Sha256"?: string;
+                    /** @description The SHA-256 of the file as RFC 9530 has it. */
+                    "Repr-Digest"?: string;
+                    "Accept-Ranges"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": unknown;
+                };
+            };
+            /** @description A part of the file; several parts as `multipart/byteranges`. */
+            206: {
+                headers: {
+                    /** @description The SHA-256 of the file in quotes. */
+                    ETag?: string;
+                    /** @description The SHA-256 of the file in hexadecimal. */
+                    "X-Checksum-Sha256"?: string;
+                    /** @description The SHA-256 of the file as RFC 9530 has it. */
+                    "Repr-Digest"?: string;
+                    "Accept-Ranges"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": unknown;
+                    "multipart/byteranges": unknown;
+                };
+            };
+            /** @description The client has it. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["RegistryError"];
+            401: components["responses"]["RegistryError"];
+            403: components["responses"]["RegistryError"];
+            404: components["responses"]["RegistryError"];
+            /** @description It is not the file that `If-Match` names. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `RANGE_NOT_SATISFIABLE`: the range lies outside the file; `Content-Range` says how long it is. */
+            416: {
+                headers: {
+                    "Content-Range"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RegistryError"];
+                };
+            };
+            429: components["responses"]["RegistryTooMany"];
+            500: components["responses"]["RegistryError"];
+            503: components["responses"]["RegistryError"];
+        };
+    };
+    logEvent: {
+        parameters: {
+            query?: {
+                /** @description The same as `X-Project-Id`, for those who cannot set headers. */
+                project_id?: components["parameters"]["ProjectQuery"];
+            };
+            header?: {
+                /**
+                 * @description The project that the access token of a login is for: 400 `project_required` without, 404 `project_not_found` where the user is not a member of it, 403
+                 *     `insufficient_role` where their role does not allow the call; 400 `invalid_parameter` where header and query name different projects. With an
+                 *     API key checked against the project of the key when present, 403 `project_mismatch` otherwise.
+                 */
+                "X-Project-Id"?: components["parameters"]["ProjectId"];
+                /**
+                 * @description Makes a retry safe for 24 h. Its scope is the project (of `project_create` and `invitation_accept` the user) and the operation:
+                 *     `neuro_decode`, `neuro_decode_batch`, `session_create`, `session_import`, `session_ingest`, `session_end`, `session_events`,
+                 *     `project_create`, `key_create`, `key_refresh`, `invitation_create`, `invitation_accept`, `analytics_log`, `model_upload`, `model_rollback`, `model_train`, `model_calibrate`.
+                 *     The same key and body get the stored answer byte for byte with `Idempotent-Replayed: true`, another body 422
+                 *     `idempotency_key_reused`; 409 `idempotency_key_in_flight` with `Retry-After` while the first call is being answered.
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AnalyticsEvent"];
+            };
+        };
+        responses: {
+            /** @description Stored. */
+            200: {
+                headers: {
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        logged: true;
+                        event_id: string;
+                        quota: {
+                            used: number;
+                            remaining: number;
+                        };
+                    };
+                };
+            };
+            400: components["responses"]["RegistryError"];
+            401: components["responses"]["RegistryError"];
+            403: components["responses"]["RegistryError"];
+            404: components["responses"]["RegistryError"];
+            408: components["responses"]["RegistryError"];
+            409: components["responses"]["RegistryError"];
+            413: components["responses"]["RegistryError"];
+            415: components["responses"]["RegistryError"];
+            422: components["responses"]["RegistryError"];
+            429: components["responses"]["RegistryTooMany"];
+            503: components["responses"]["RegistryError"];
+        };
+    };
+    listModels: {
+        parameters: {
+            query?: {
+                /** @description The same as `X-Project-Id`, for those who cannot set headers. */
+                project_id?: components["parameters"]["ProjectQuery"];
+            };
+            header?: {
+                /**
+                 * @description The project that the access token of a login is for: 400 `project_required` without, 404 `project_not_found` where the user is not a member of it, 403
+                 *     `insufficient_role` where their role does not allow the call; 400 `invalid_parameter` where header and query name different projects. With an
+                 *     API key checked against the project of the key when present, 403 `project_mismatch` otherwise.
+                 */
+                "X-Project-Id"?: components["parameters"]["ProjectId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All of them. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        models: components["schemas"]["Model"][];
+                        total: number;
+                    };
+                };
+            };
+            400: components["responses"]["InvalidParameter"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooMany"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    uploadModel: {
+        parameters: {
+            query?: {
+                /** @description The same as `X-Project-Id`, for those who cannot set headers. */
+                project_id?: components["parameters"]["ProjectQuery"];
+            };
+            header?: {
+                /**
+                 * @description The project that the access token of a login is for: 400 `project_required` without, 404 `project_not_found` where the user is not a member of it, 403
+                 *     `insufficient_role` where their role does not allow the call; 400 `invalid_parameter` where header and query name different projects. With an
+                 *     API key checked against the project of the key when present, 403 `project_mismatch` otherwise.
+                 */
+                "X-Project-Id"?: components["parameters"]["ProjectId"];
+                /**
+                 * @description Makes a retry safe for 24 h. Its scope is the project (of `project_create` and `invitation_accept` the user) and the operation:
+                 *     `neuro_decode`, `neuro_decode_batch`, `session_create`, `session_import`, `session_ingest`, `session_end`, `session_events`,
+                 *     `project_create`, `key_create`, `key_refresh`, `invitation_create`, `invitation_accept`, `analytics_log`, `model_upload`, `model_rollback`, `model_train`, `model_calibrate`.
+                 *     The same key and body get the stored answer byte for byte with `Idempotent-Replayed: true`, another body 422
+                 *     `idempotency_key_reused`; 409 `idempotency_key_in_flight` with `Retry-After` while the first call is being answered.
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /** @description The file, at most 48 MiB. */
+        requestBody: {
+            content: {
+                "application/octet-stream": unknown;
+                "application/json": {
+                    /** @description The file in base64. */
+                    file: string;
+                };
+            };
+        };
+        responses: {
+            /** @description This very file was there already. */
+            200: {
+                headers: {
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Model"];
+                };
+            };
+            /** @description Stored, and active. */
+            201: {
+                headers: {
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
+                    Location: components["headers"]["Location"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Model"];
+                };
+            };
+            400: components["responses"]["InvalidBody"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            /** @description `model_version_taken`, `model_storage_full` or `idempotency_key_in_flight`. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["MediaType"];
+            422: components["responses"]["KeyReused"];
+            429: components["responses"]["TooMany"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getModel: {
+        parameters: {
+            query?: {
+                /** @description The same as `X-Project-Id`, for those who cannot set headers. */
+                project_id?: components["parameters"]["ProjectQuery"];
+            };
+            header?: {
+                /**
+                 * @description The project that the access token of a login is for: 400 `project_required` without, 404 `project_not_found` where the user is not a member of it, 403
+                 *     `insufficient_role` where their role does not allow the call; 400 `invalid_parameter` where header and query name different projects. With an
+                 *     API key checked against the project of the key when present, 403 `project_mismatch` otherwise.
+                 */
+                "X-Project-Id"?: components["parameters"]["ProjectId"];
+            };
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The versions, the latest first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        name: string;
+                        active_version: string;
+                        versions: components["schemas"]["Model"][];
+                    };
+                };
+            };
+            400: components["responses"]["InvalidParameter"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooMany"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    deleteModel: {
+        parameters: {
+            query?: {
+                /** @description The same as `X-Project-Id`, for those who cannot set headers. */
+                project_id?: components["parameters"]["ProjectQuery"];
+            };
+            header?: {
+                /**
+                 * @description The project that the access token of a login is for: 400 `project_required` without, 404 `project_not_found` where the user is not a member of it, 403
+                 *     `insufficient_role` where their role does not allow the call; 400 `invalid_parameter` where header and query name different projects. With an
+                 *     API key checked against the project of the key when present, 403 `project_mismatch` otherwise.
+                 */
+                "X-Project-Id"?: components["parameters"]["ProjectId"];
+            };
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Deleted. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["InvalidParameter"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooMany"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    rollbackModel: {
+        parameters: {
+            query?: {
+                /** @description The same as `X-Project-Id`, for those who cannot set headers. */
+                project_id?: components["parameters"]["ProjectQuery"];
+            };
+            header?: {
+                /**
+                 * @description The project that the access token of a login is for: 400 `project_required` without, 404 `project_not_found` where the user is not a member of it, 403
+                 *     `insufficient_role` where their role does not allow the call; 400 `invalid_parameter` where header and query name different projects. With an
+                 *     API key checked against the project of the key when present, 403 `project_mismatch` otherwise.
+                 */
+                "X-Project-Id"?: components["parameters"]["ProjectId"];
+                /**
+                 * @description Makes a retry safe for 24 h. Its scope is the project (of `project_create` and `invitation_accept` the user) and the operation:
+                 *     `neuro_decode`, `neuro_decode_batch`, `session_create`, `session_import`, `session_ingest`, `session_end`, `session_events`,
+                 *     `project_create`, `key_create`, `key_refresh`, `invitation_create`, `invitation_accept`, `analytics_log`, `model_upload`, `model_rollback`, `model_train`, `model_calibrate`.
+                 *     The same key and body get the stored answer byte for byte with `Idempotent-Replayed: true`, another body 422
+                 *     `idempotency_key_reused`; 409 `idempotency_key_in_flight` with `Retry-After` while the first call is being answered.
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        /** @description May be empty. */
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /** @description Left out, the one before the active one. */
+                    version?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description The version that is active now. */
+            200: {
+                headers: {
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Model"];
+                };
+            };
+            400: components["responses"]["InvalidBody"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["KeyInFlight"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["MediaType"];
+            422: components["responses"]["KeyReused"];
+            429: components["responses"]["TooMany"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    trainModel: {
+        parameters: {
+            query?: {
+                /** @description The same as `X-Project-Id`, for those who cannot set headers. */
+                project_id?: components["parameters"]["ProjectQuery"];
+            };
+            header?: {
+                /**
+                 * @description The project that the access token of a login is for: 400 `project_required` without, 404 `project_not_found` where the user is not a member of it, 403
+                 *     `insufficient_role` where their role does not allow the call; 400 `invalid_parameter` where header and query name different projects. With an
+                 *     API key checked against the project of the key when present, 403 `project_mismatch` otherwise.
+                 */
+                "X-Project-Id"?: components["parameters"]["ProjectId"];
+                /**
+                 * @description Makes a retry safe for 24 h. Its scope is the project (of `project_create` and `invitation_accept` the user) and the operation:
+                 *     `neuro_decode`, `neuro_decode_batch`, `session_create`, `session_import`, `session_ingest`, `session_end`, `session_events`,
+                 *     `project_create`, `key_create`, `key_refresh`, `invitation_create`, `invitation_accept`, `analytics_log`, `model_upload`, `model_rollback`, `model_train`, `model_calibrate`.
+                 *     The same key and body get the stored answer byte for byte with `Idempotent-Replayed: true`, another body 422
+                 *     `idempotency_key_reused`; 409 `idempotency_key_in_flight` with `Retry-After` while the first call is being answered.
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+                /** @description Taken over into logs and the answer when it is 1-128 letters, digits or `-_.:/+=`; made otherwise. */
+                "X-Request-Id"?: components["parameters"]["RequestId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /** @description At most 64 KiB. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TrainRequest"];
+            };
+        };
+        responses: {
+            202: components["responses"]["Accepted"];
+            400: components["responses"]["InvalidBody"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["KeyInFlight"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["MediaType"];
+            422: components["responses"]["KeyReused"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["CreateFailed"];
+            502: components["responses"]["TriggerFailed"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    calibrateModel: {
+        parameters: {
+            query?: {
+                /** @description The same as `X-Project-Id`, for those who cannot set headers. */
+                project_id?: components["parameters"]["ProjectQuery"];
+            };
+            header?: {
+                /**
+                 * @description The project that the access token of a login is for: 400 `project_required` without, 404 `project_not_found` where the user is not a member of it, 403
+                 *     `insufficient_role` where their role does not allow the call; 400 `invalid_parameter` where header and query name different projects. With an
+                 *     API key checked against the project of the key when present, 403 `project_mismatch` otherwise.
+                 */
+                "X-Project-Id"?: components["parameters"]["ProjectId"];
+                /**
+                 * @description Makes a retry safe for 24 h. Its scope is the project (of `project_create` and `invitation_accept` the user) and the operation:
+                 *     `neuro_decode`, `neuro_decode_batch`, `session_create`, `session_import`, `session_ingest`, `session_end`, `session_events`,
+                 *     `project_create`, `key_create`, `key_refresh`, `invitation_create`, `invitation_accept`, `analytics_log`, `model_upload`, `model_rollback`, `model_train`, `model_calibrate`.
+                 *     The same key and body get the stored answer byte for byte with `Idempotent-Replayed: true`, another body 422
+                 *     `idempotency_key_reused`; 409 `idempotency_key_in_flight` with `Retry-After` while the first call is being answered.
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+                /** @description Taken over into logs and the answer when it is 1-128 letters, digits or `-_.:/+=`; made otherwise. */
+                "X-Request-Id"?: components["parameters"]["RequestId"];
+            };
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        /** @description At most 64 KiB. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CalibrateRequest"];
+            };
+        };
+        responses: {
+            202: components["responses"]["Accepted"];
+            400: components["responses"]["InvalidBody"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["KeyInFlight"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["MediaType"];
+            /** @description `model_not_adaptive`, or `idempotency_key_reused`. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["CreateFailed"];
+            502: components["responses"]["TriggerFailed"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    adminQueues: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Each queue. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "object": "list",
+                     *       "data": [
+                     *         {
+                     *           "queue": "bulk",
+                     *           "queued": 0,
+                     *           "running": 1
+                     *         },
+                     *         {
+                     *           "queue": "interactive",
+                     *           "queued": 12,
+                     *           "running": 4
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": {
+                        /** @constant */
+                        object: "list";
+                        data: {
+                            queue: string;
+                            queued: number;
+                            running: number;
+                        }[];
+                    };
+                };
+            };
+            400: components["responses"]["InvalidParameter"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooMany"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    adminProjects: {
+        parameters: {
+            query?: {
+                limit?: number;
+                /** @description The `next_cursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        object: "list";
+                        data: {
+                            id: components["schemas"]["UUID"];
+                            name: string;
+                            /** Format: date-time */
+                            created_at: string;
+                            members: number;
+                            quotas: components["schemas"]["QuotaUsages"];
+                        }[];
+                        has_more: boolean;
+                        next_cursor: string | null;
+                    };
+                };
+            };
+            400: components["responses"]["InvalidParameter"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooMany"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    healthz: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It does. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        status: "ok";
+                        /** @description Of a release, such as v1.2.0; `devel` where nothing tells. */
+                        version: string;
+                        /** @description Empty where nothing tells. */
+                        commit: string;
+                    };
+                };
+            };
+        };
+    };
+    readyz: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It should. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Readiness"];
+                };
+            };
+            /** @description It should not. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Readiness"];
+                };
+            };
+        };
+    };
+    apiHealth: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It does. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["APIHealth"];
+                };
+            };
+            /** @description It does not. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["APIHealth"];
+                };
+            };
+        };
+    };
+    metrics: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Metrics in the exposition format. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+        };
+    };
+    openapi: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OpenAPI 3.1. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/yaml": unknown;
+                };
+            };
+        };
+    };
+    openapiJSON: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OpenAPI 3.1. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+        };
+    };
+}
