@@ -69,6 +69,7 @@ type server struct {
 	key     string
 	proxy   *faultproxy.Proxy
 	log     *neurod.Log
+	extra   []string // of the environment of its suites
 }
 
 const password = "correct horse battery"
@@ -182,7 +183,7 @@ func (s *server) environment(t *testing.T) []string {
 			env = append(env, name+"="+v)
 		}
 	}
-	return env
+	return append(env, s.extra...)
 }
 
 // run runs a program of a language to its end in a folder, with only the environment given; what it prints is shown where it fails,

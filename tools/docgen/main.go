@@ -1,6 +1,6 @@
 // Command docgen writes the reference pages that come from code: the error table, the configuration, the devices, the kinds of jobs, the
-// red flags and the models; and the page and pictures of docs/results from its results.json. With -check it fails when a page
-// is not current.
+// red flags and the models; the page and pictures of docs/results from its results.json; and what the Python client takes from the API's
+// document. With -check it fails when a page is not current.
 package main
 
 import (
@@ -42,6 +42,11 @@ func run(check bool) error {
 		return err
 	}
 	pages = append(pages, measured...)
+	client, err := pythonPages()
+	if err != nil {
+		return err
+	}
+	pages = append(pages, client...)
 	slices.SortFunc(pages, func(a, b page) int { return cmp.Compare(a.path, b.path) })
 	for _, p := range pages {
 		var b bytes.Buffer
