@@ -106,7 +106,7 @@ func (a *API) refresh(c *gin.Context) {
 		return
 	}
 	if given.APIKey != nil {
-		middleware.FailIn(c, render.Problem, models.InvalidField(models.At("api_key"), "conflict", "must not stand beside refresh_token"))
+		middleware.FailIn(c, render.Problem, models.InvalidField(models.At("api_key"), "conflict", "cannot be used together with refresh_token"))
 		return
 	}
 	var body refreshBody
@@ -243,7 +243,7 @@ func (a *API) createKey(c *gin.Context) {
 	if body.ExpiresAt != nil {
 		at, err := time.Parse(time.RFC3339, *body.ExpiresAt)
 		if err != nil {
-			fail(c, models.InvalidField(models.At("expires_at"), "not_a_time", "must be a time of RFC 3339, as in 2030-01-31T12:00:00Z"))
+			fail(c, models.InvalidField(models.At("expires_at"), "not_a_time", "must be an RFC 3339 time such as 2030-01-31T12:00:00Z"))
 			return
 		}
 		n.ExpiresAt = &at

@@ -154,7 +154,7 @@ func tagMessage(f validator.FieldError) (code, text string) {
 		}
 		return "too_large", "must be at most " + f.Param()
 	case "unique":
-		return "duplicate", "must not hold the same value twice"
+		return "duplicate", "must not contain the same value twice"
 	}
 	return "invalid", "is not valid (" + f.Tag() + ")"
 }

@@ -110,7 +110,7 @@ func parseBatch(body []byte) ([]decoding.Recording, error) {
 		return nil, models.InvalidField(models.At("items"), "too_many", "has %d recordings; at most %d are allowed", n, decoding.MaxBatchItems)
 	}
 	if n := len(frame.Defaults) * len(items); n > decoding.MaxSharedBytes {
-		return nil, models.InvalidField(models.At("defaults"), "too_large", "has %d bytes, which each of the %d items would be stored with; at most %d together are allowed",
+		return nil, models.InvalidField(models.At("defaults"), "too_large", "has %d bytes, which are stored with each of the %d items; at most %d together are allowed",
 			len(frame.Defaults), len(items), decoding.MaxSharedBytes)
 	}
 	shared, err := parseDefaults(frame.Defaults)
@@ -175,7 +175,7 @@ func parseDefaults(raw json.RawMessage) (*defaults, error) {
 	}
 	d := &defaults{given: givenIn(raw)}
 	if _, there := d.given["input"]["data"]; there {
-		return nil, models.InvalidField(models.At("defaults", "input", "data"), "not_applicable", "belongs to the items")
+		return nil, models.InvalidField(models.At("defaults", "input", "data"), "not_applicable", "belongs in the items")
 	}
 	if err := mismatches(strictjson.Decode(raw, &d.request)); err != nil {
 		e := models.AsError(err)

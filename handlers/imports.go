@@ -242,7 +242,7 @@ func (f *importForm) fields() (sessions.ImportFields, error) {
 		if !strings.HasPrefix(strings.TrimSpace(text), "[") {
 			names = strings.Split(text, ",")
 		} else if json.Unmarshal([]byte(text), &names) != nil {
-			bad("channels", "type", "must be names with commas between, or a JSON array of names")
+			bad("channels", "type", "must be names separated by commas, or a JSON array of names")
 		}
 		for _, name := range names {
 			if name = strings.TrimSpace(name); name != "" {

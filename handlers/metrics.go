@@ -52,7 +52,7 @@ func newStreamMetrics(reg *prometheus.Registry) streamMetrics {
 		}, []string{"transport"})),
 		refused: register(reg, prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "neurod_streams_refused_total",
-			Help: "Live streams refused because a key or a project had as many as it may, by transport.",
+			Help: "Live streams refused because a key or a project had as many as it may have, by transport.",
 		}, []string{"transport"})),
 		ended: register(reg, prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "neurod_streams_ended_total",

@@ -295,7 +295,7 @@ func (a *API) installerToken(c *gin.Context) {
 		_, err = a.cfg.Accounts.DescribeKey(c.Request.Context(), raw)
 	}
 	if err == nil {
-		err = models.Errorf(models.NotConfigured, "Nothing is to be installed: this server decodes by itself (POST /api/v1/neuro/decode), and its models are open files (GET /v1/models/list).")
+		err = models.Errorf(models.NotConfigured, "There is nothing to install: this server decodes by itself (POST /api/v1/neuro/decode), and its models are open files (GET /v1/models/list).")
 	}
 	fail(c, err)
 }

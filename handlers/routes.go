@@ -150,7 +150,7 @@ func (a *API) Routes() []Route {
 			Access: open, Limit: service.LimitAddress, Cost: smallCost, Repeat: harmless("an e-mail has one account"),
 			Family: problem},
 		{Method: post, Path: "/v1/auth/login", ID: "login", Handle: a.login,
-			Access: open, Limit: service.LimitAddress, Cost: smallCost, Repeat: harmless("a login is thrown away, and its tokens are not to be kept"),
+			Access: open, Limit: service.LimitAddress, Cost: smallCost, Repeat: harmless("one login more does no harm, and its tokens must not be kept"),
 			Family: problem},
 		{Method: post, Path: "/v1/auth/refresh", ID: "refresh", Handle: a.refresh,
 			Access: open, Limit: service.LimitRefresh, Cost: smallCost, Repeat: once(accounts.OperationKeyRefresh),
@@ -282,7 +282,7 @@ func (a *API) Routes() []Route {
 			Access: open, Limit: service.LimitKeyRevocation, Cost: smallCost, Repeat: harmless("a key is revoked once"),
 			Family: render.Registry},
 		{Method: post, Path: "/v1/installer/github-token", ID: "installerToken", Handle: a.installerToken,
-			Access: open, Limit: service.LimitInstaller, Cost: smallCost, Repeat: harmless("there is none to be given"),
+			Access: open, Limit: service.LimitInstaller, Cost: smallCost, Repeat: harmless("it never gives a token"),
 			Family: render.Registry},
 
 		{Method: post, Path: "/api/v1/models", ID: "uploadModel", Handle: a.uploadModel,

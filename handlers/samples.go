@@ -35,7 +35,7 @@ func anyBatch(body []byte) (sessions.Batch, error) {
 	}
 	b := sessions.Batch{BatchID: doc.BatchID, StartMS: doc.StartMS, Unit: doc.Unit}
 	if len(doc.Data) == 0 || string(doc.Data) == "null" {
-		return b, models.InvalidField(models.At("data"), "required", "is required: an object with an array of numbers a channel")
+		return b, models.InvalidField(models.At("data"), "required", "is required: an object with an array of numbers for each channel")
 	}
 	var err error
 	b.Named, err = parseChannels(doc.Data)
@@ -47,7 +47,7 @@ func anyBatch(body []byte) (sessions.Batch, error) {
 func parseChannels(b []byte) ([]sessions.ChannelSamples, error) {
 	p := &numbers{b: b}
 	if !p.take('{') {
-		return nil, models.InvalidField(models.At("data"), "type", "must be an object with an array of numbers a channel")
+		return nil, models.InvalidField(models.At("data"), "type", "must be an object with an array of numbers for each channel")
 	}
 	var out []sessions.ChannelSamples
 	seen := map[string]bool{}
@@ -116,7 +116,7 @@ func (p *numbers) take(want byte) bool {
 // key reads the name of a member.
 func (p *numbers) key() (string, error) {
 	if !p.take('"') {
-		return "", models.InvalidField(models.At("data"), "type", "must be an object with an array of numbers a channel")
+		return "", models.InvalidField(models.At("data"), "type", "must be an object with an array of numbers for each channel")
 	}
 	start := p.at - 1
 	for p.at < len(p.b) && p.b[p.at] != '"' {

@@ -22,7 +22,7 @@ func (a *API) calibrateModel(c *gin.Context) {
 	var req models.CalibrateRequest
 	a.acceptTraining(c, &req, func(ctx context.Context, idem service.Idempotency) (service.Accepted, error) {
 		if req.Name != "" && req.Name != c.Param("name") {
-			return service.Accepted{}, models.InvalidField(models.At("name"), "conflict", "is not the name in the path, where it belongs")
+			return service.Accepted{}, models.InvalidField(models.At("name"), "conflict", "differs from the name in the path; leave it out")
 		}
 		if idem.Key != "" {
 			idem.Fingerprint = fingerprint(c.Param("name"), idem.Fingerprint)

@@ -41,7 +41,7 @@ func (e *Engine) Finish(ctx context.Context, f *store.Finish) (bool, error) {
 	return len(changes) > 0, nil
 }
 
-// Retry puts a running attempt back into the queue after a passing fault, to be tried again after a pause that grows
+// Retry puts a running attempt back into the queue after a temporary fault, to be tried again after a pause that grows
 // with the attempts. It returns false when the attempt no longer held its job.
 func (e *Engine) Retry(ctx context.Context, owner string, c *store.Claimed) (bool, error) {
 	pause := backoff(e.KindOf(c.Job.Kind).Backoff, c.Job.Attempts)

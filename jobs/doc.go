@@ -1,7 +1,7 @@
 // Package jobs is the engine behind every piece of work that takes time: it accepts jobs, hands them to workers,
 // watches over them and lets clients wait for them.
 //
-//	            ┌─── lease expired (a lost worker), passing fault, worker stops ───┐
+//	            ┌─ lease expired (a lost worker), temporary fault, worker stops ───┐
 //	            ▼                                                                  │
 //	Submit → queued ──── claim (attempt + 1, lease) ────► running ────────────────┤
 //	            │                                            │                     │

@@ -34,10 +34,10 @@ type Kind struct {
 	Queue string
 	// Deadline is how long one attempt may run before the job fails with deadline_exceeded. Defaults to 2 min.
 	Deadline time.Duration
-	// MaxAttempts is how many attempts may end in a passing fault before the job fails with retries_exhausted.
+	// MaxAttempts is how many attempts may end in a temporary fault before the job fails with retries_exhausted.
 	// Defaults to 5.
 	MaxAttempts int
-	// Backoff is the pause after the first passing fault; it doubles with each, up to a minute, and is spread by
+	// Backoff is the pause after the first temporary fault; it doubles with each, up to a minute, and is spread by
 	// half. Defaults to 1 s.
 	Backoff time.Duration
 }

@@ -41,7 +41,7 @@ func newMetrics() *metrics {
 		accepted:      vec("accepted_total", "Submissions stored by this process.", "kind"),
 		replayed:      counter("replayed_total", "Submissions answered from an idempotency record."),
 		claimed:       vec("claimed_total", "Attempts begun by this process.", "kind"),
-		retried:       vec("retried_total", "Attempts of this process that ended in a passing fault.", "kind"),
+		retried:       vec("retried_total", "Attempts of this process that ended in a temporary fault.", "kind"),
 		finished:      vec("finished_total", "Jobs that this process brought to a final state.", "kind", "state"),
 		lostWorkers:   counter("lost_workers_total", "Expired leases found by this process."),
 		reconciled:    counter("reconciled_total", "Tasks enqueued by this process's reconciler."),

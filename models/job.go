@@ -8,7 +8,7 @@ import (
 
 // JobState is where a job stands.
 //
-//	            ┌────────── lease expired, passing fault ─────────┐
+//	            ┌──────── lease expired, temporary fault ─────────┐
 //	            ▼                                                 │
 //	accept → queued ── claim ──► running ──► completed | failed | canceled
 //	            └──── cancel ───────────────────────────────────► canceled

@@ -47,10 +47,10 @@ type QuotaRule struct {
 // Quotas is the table of everything of which a project may use so much. The share of the workers is none: it refuses nothing.
 func Quotas() []QuotaRule {
 	return []QuotaRule{
-		{QuotaStoredBytes, "NEUROD_QUOTA_STORED_MB", 1 << 20, ProjectQuotaFull, "bytes stored", "erase users or delete models; recordings of finished jobs go by themselves"},
-		{QuotaWaitingJobs, "NEUROD_QUOTA_WAITING_JOBS", 1, ProjectQuotaExceeded, "jobs waiting", "they are worked off"},
+		{QuotaStoredBytes, "NEUROD_QUOTA_STORED_MB", 1 << 20, ProjectQuotaFull, "bytes stored", "erase users or delete models; recordings of finished jobs are deleted by themselves"},
+		{QuotaWaitingJobs, "NEUROD_QUOTA_WAITING_JOBS", 1, ProjectQuotaExceeded, "jobs waiting", "wait until some have run"},
 		{QuotaOpenSessions, "NEUROD_QUOTA_OPEN_SESSIONS", 1, ProjectQuotaFull, "sessions open", "end some"},
-		{QuotaWindowsPerDay, "NEUROD_QUOTA_WINDOWS_PER_DAY", 1, ProjectQuotaExceeded, "windows today", "a new day begins at 00:00 UTC"},
+		{QuotaWindowsPerDay, "NEUROD_QUOTA_WINDOWS_PER_DAY", 1, ProjectQuotaExceeded, "windows today", "wait for the next day, which begins at 00:00 UTC"},
 		{QuotaModels, "NEUROD_QUOTA_MODELS", 1, ProjectQuotaFull, "versions of models", "delete some"},
 	}
 }

@@ -76,13 +76,13 @@ func TestCredentialsOfTheOtherKind(t *testing.T) {
 		says                   string
 	}{
 		{"/api/v1/jobs", s.token, "project_required", "X-Project-Id"},
-		{"/api/v1/jobs", refresh, "invalid_api_key", "This is a refresh token; an API key of a project is due here."},
+		{"/api/v1/jobs", refresh, "invalid_api_key", "This is a refresh token; this call needs an API key of a project."},
 		{"/api/v1/jobs", "x", "invalid_api_key", "The API key is not valid."},
-		{"/v1/projects", s.key, "invalid_token", "This is an API key; the access token of a login is due here."},
-		{"/v1/projects", refresh, "invalid_token", "This is a refresh token; the access token of a login is due here."},
+		{"/v1/projects", s.key, "invalid_token", "This is an API key; this call needs an access token."},
+		{"/v1/projects", refresh, "invalid_token", "This is a refresh token; this call needs an access token."},
 		{"/v1/projects", "x", "invalid_token", "The token is not valid."},
 		{"/v1/projects", s.token + "x", "invalid_token", "The token is not valid."},
-		{"/v1/sessions", refresh, "invalid_api_key", "This is a refresh token; an API key of a project is due here."},
+		{"/v1/sessions", refresh, "invalid_api_key", "This is a refresh token; this call needs an API key of a project."},
 		{"/v1/sessions", s.token, "project_required", "X-Project-Id"},
 		{"/v1/models/list", s.token, "PROJECT_REQUIRED", "X-Project-Id"},
 	} {

@@ -202,7 +202,7 @@ func TestRegistryDocument(t *testing.T) {
 			{statement: "KEY_EXPIRED, validate", method: "POST", path: "/v1/auth/validate", body: object{"api_key": expired}, status: 401, code: "KEY_EXPIRED"},
 			{statement: "METHOD_NOT_ALLOWED, validate", method: "GET", path: "/v1/auth/validate", status: 405, code: "METHOD_NOT_ALLOWED"},
 
-			{statement: "the installer has nothing to install", method: "POST", path: "/v1/installer/github-token", body: object{"api_key": s.key}, status: 503, code: "NOT_CONFIGURED", want: "Nothing is to be installed"},
+			{statement: "the installer has nothing to install", method: "POST", path: "/v1/installer/github-token", body: object{"api_key": s.key}, status: 503, code: "NOT_CONFIGURED", want: "There is nothing to install"},
 			{statement: "MISSING_KEY, installer", method: "POST", path: "/v1/installer/github-token", body: object{}, status: 400, code: "MISSING_KEY"},
 			{statement: "INVALID_FORMAT, installer", method: "POST", path: "/v1/installer/github-token", body: object{"api_key": "x"}, status: 400, code: "INVALID_FORMAT"},
 			{statement: "INVALID_KEY, installer", method: "POST", path: "/v1/installer/github-token", body: object{"api_key": revoked}, status: 401, code: "INVALID_KEY"},

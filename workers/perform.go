@@ -172,11 +172,11 @@ func (s *Server) settle(ctx context.Context, c *store.Claimed, out outcome, log 
 	case errors.Is(cause, ErrDeadline):
 		fail(models.DeadlineExceeded, "")
 		f.ErrorDetails = details(map[string]any{"deadline_seconds": s.engine.KindOf(c.Job.Kind).Deadline.Seconds()})
-		log.Warn("the job ran longer than it may")
+		log.Warn("the job ran longer than it is allowed to")
 	case errors.Is(cause, ErrStopping):
 		return s.store(ctx, log, "hand back", func() (bool, error) { return s.engine.HandBack(context.Background(), s.owner, c) })
 	case c.Job.Attempts < s.engine.KindOf(c.Job.Kind).MaxAttempts:
-		log.Warn("a passing fault; the job is tried again", "error", out.err)
+		log.Warn("a temporary fault; the job will run again", "error", out.err)
 		return s.store(ctx, log, "retry", func() (bool, error) { return s.engine.Retry(context.Background(), s.owner, c) })
 	default:
 		log.Error("retries are exhausted", "error", out.err)

@@ -21,7 +21,7 @@ import (
 )
 
 // Handler does the work of one attempt of a job. A *decoders.Error or *models.Error it returns fails the job for
-// good, with its code; any other error is a passing fault and the job is tried again. When ctx ends the result is not
+// good, with its code; any other error is a temporary fault and the job is tried again. When ctx ends the result is not
 // wanted any more, and context.Cause tells why. It may run again after it ended, and at the same time in another
 // process: its only effect is what it returns.
 type Handler func(ctx context.Context, task *Task) (Result, error)
@@ -47,7 +47,7 @@ type Result struct {
 var (
 	ErrCanceled  = errors.New("workers: the job was canceled")
 	ErrLeaseLost = errors.New("workers: the job's lease was lost")
-	ErrDeadline  = errors.New("workers: the job ran longer than it may")
+	ErrDeadline  = errors.New("workers: the job ran longer than it is allowed to")
 	ErrStopping  = errors.New("workers: the worker stops")
 )
 
@@ -222,7 +222,7 @@ func (s *Server) begin() bool {
 	return true
 }
 
-// asynqLog passes asynq's messages on. What it calls errors are passing faults of Redis for the engine.
+// asynqLog passes asynq's messages on. What it calls errors are temporary faults of Redis for the engine.
 type asynqLog struct{ log *slog.Logger }
 
 func (l asynqLog) Debug(args ...any) { l.log.Debug(fmt.Sprint(args...), "from", "asynq") }

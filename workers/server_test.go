@@ -269,10 +269,10 @@ func TestHowAttemptsEnd(t *testing.T) {
 			{"expired", models.JobFailed, "payload_expired", "The recording of this job is no longer kept.", "", 1, false},
 			{"unencodable", models.JobFailed, "x", "bad\uFFFDtext", `unencodable`, 1, false},
 			{"passing", models.JobCompleted, "", "", "", 3, false},
-			{"always", models.JobFailed, "retries_exhausted", "The job kept failing for a passing reason and was given up.", `{"attempts":3}`, 3, true},
+			{"always", models.JobFailed, "retries_exhausted", "The job kept failing for a temporary reason and was given up.", `{"attempts":3}`, 3, true},
 			{"panic", models.JobFailed, "internal_error", "Something went wrong on our side.", "", 1, false},
-			{"slow", models.JobFailed, "deadline_exceeded", "The job ran longer than it may.", `{"deadline_seconds":0.3}`, 1, false},
-			{"deaf", models.JobFailed, "deadline_exceeded", "The job ran longer than it may.", `{"deadline_seconds":0.3}`, 1, false},
+			{"slow", models.JobFailed, "deadline_exceeded", "The job ran longer than it is allowed to.", `{"deadline_seconds":0.3}`, 1, false},
+			{"deaf", models.JobFailed, "deadline_exceeded", "The job ran longer than it is allowed to.", `{"deadline_seconds":0.3}`, 1, false},
 		} {
 			t.Run(tc.payload, func(t *testing.T) {
 				job := tb.final(t, tb.submit(t, tc.payload), tc.state)

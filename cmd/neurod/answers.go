@@ -196,7 +196,7 @@ func writeSummary(w io.Writer, s eeg.TrialsSummary) error {
 		fmt.Fprintf(w, ", %d left out", s.LeftOut)
 	}
 	if s.Accuracy == nil {
-		_, err := fmt.Fprintln(w, "; the recording does not tell what was meant")
+		_, err := fmt.Fprintln(w, "; the recording does not show what was meant")
 		return err
 	}
 	fmt.Fprintf(w, "; %d of %d right, accuracy %.3f", s.Right, s.Labelled, *s.Accuracy)

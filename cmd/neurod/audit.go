@@ -15,7 +15,7 @@ type auditCmd struct {
 	Account string `help:"Only what concerns the account with this id."`
 	Project string `help:"Only what concerns the project with this id."`
 	Action  string `help:"Only this action, such as key.revoked."`
-	Limit   int    `default:"100" help:"At most so many lines."`
+	Limit   int    `default:"100" help:"Print at most this many lines."`
 }
 
 // Run prints the audit log of the configured database, a JSON object a line.

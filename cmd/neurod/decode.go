@@ -33,7 +33,7 @@ type decodeCmd struct {
 	Device   string   `help:"Headset, such as 'OpenBCI Cyton': names the channels of files that do not."`
 	Channels []string `help:"Channels to use. All EEG channels by default."`
 	Unit     string   `placeholder:"UNIT" help:"Unit of a file that states none: V, mV, uV or nV. uV by default."`
-	Rate     float64  `help:"Sampling rate of a file that does not tell its own, in Hz."`
+	Rate     float64  `help:"Sampling rate in Hz of a file that does not state one."`
 	Start    float64  `help:"Where to start in the file, in s."`
 	Seconds  float64  `help:"How much to decode, in s. To the end by default."`
 
@@ -156,7 +156,7 @@ func (c decodeCmd) check() error {
 
 // unknownName is the error for a value that is none of a list, with the one that was probably meant.
 func unknownName(flag, value string, known []string) error {
-	text := fmt.Sprintf("%q is unknown; there are %s", value, strings.Join(known, ", "))
+	text := fmt.Sprintf("%q is unknown; the choices are %s", value, strings.Join(known, ", "))
 	if near := nearest.Name(value, known); near != "" {
 		text += fmt.Sprintf("; did you mean %q?", near)
 	}

@@ -21,8 +21,8 @@ type cli struct {
 	Serve    serveCmd    `cmd:"" help:"Run API and workers in one process. Without configuration everything is embedded."`
 	API      apiCmd      `cmd:"" name:"api" help:"Run the HTTP API alone."`
 	Worker   workerCmd   `cmd:"" help:"Run workers alone."`
-	Migrate  migrateCmd  `cmd:"" help:"Move the database schema: up, down or status."`
-	Quota    quotaCmd    `cmd:"" help:"Give a project a value of its own instead of the server's setting."`
+	Migrate  migrateCmd  `cmd:"" help:"Migrate the database schema: up, down or status."`
+	Quota    quotaCmd    `cmd:"" help:"Set a quota of one project, in place of the server's setting."`
 	Audit    auditCmd    `cmd:"" help:"Print the audit log, newest first."`
 	Users    usersCmd    `cmd:"" help:"Make, list and remove accounts, and set their passwords."`
 	Decode   decodeCmd   `cmd:"" help:"Decode a file without a server."`
@@ -30,7 +30,7 @@ type cli struct {
 	Train    trainCmd    `cmd:"" help:"Train a model from recordings with events."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`
 
-	Completion completionCmd `cmd:"" help:"Print what makes a shell complete neurod's commands and flags: bash, zsh or fish."`
+	Completion completionCmd `cmd:"" help:"Print the completion script of a shell: bash, zsh or fish."`
 	Complete   completeCmd   `cmd:"" hidden:"" help:"List what may come next on a command line."`
 }
 

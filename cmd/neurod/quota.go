@@ -22,7 +22,7 @@ type quotaCmd struct {
 func (c quotaCmd) Run(ctx context.Context) error {
 	name := models.QuotaName(c.Name)
 	if !slices.Contains(models.QuotaNames(), name) {
-		return fmt.Errorf("%q is not a quota: %v are", c.Name, models.QuotaNames())
+		return fmt.Errorf("%q is not a quota; the quotas are %v", c.Name, models.QuotaNames())
 	}
 	if c.Value < 0 || c.Value < 1 && name == models.QuotaShare {
 		return fmt.Errorf("%s must not be %d", name, c.Value)

@@ -37,7 +37,7 @@ type trainFilesCmd struct {
 	Options  string   `help:"Options of the pipeline as JSON."`
 	Before   float64  `help:"Seconds before the event that a trial holds."`
 	After    float64  `help:"Seconds after the event that a trial holds."`
-	Rate     float64  `help:"Sampling rate of recordings that do not tell theirs, in Hz."`
+	Rate     float64  `help:"Sampling rate in Hz of recordings that do not state one."`
 	Subject  string   `help:"Regular expression that finds the person in a file's or folder's name, such as '^(P[0-9]+)'."`
 	Seed     uint64   `default:"42" help:"Seed of the folds."`
 

@@ -26,9 +26,9 @@ type usersCmd struct {
 	Add    usersAddCmd    `cmd:"" help:"Make an account."`
 	Passwd usersPasswdCmd `cmd:"" help:"Give an account another password, and end its logins."`
 	List   usersListCmd   `cmd:"" help:"List the accounts."`
-	Remove usersRemoveCmd `cmd:"" help:"Delete an account with the projects that nobody else is in and everything in them."`
+	Remove usersRemoveCmd `cmd:"" help:"Delete an account with the projects that have no other member and everything in them."`
 
-	Operator usersOperatorCmd `cmd:"" help:"Let an account read how the whole server does, or no longer."`
+	Operator usersOperatorCmd `cmd:"" help:"Make an account an operator, who may see the state of the whole server, or end that."`
 	Role     usersRoleCmd     `cmd:"" help:"Give a member of a project another role, or remove them."`
 }
 
@@ -212,7 +212,7 @@ func (c usersRemoveCmd) Run(ctx context.Context) error {
 		if !term.IsTerminal(int(os.Stdin.Fd())) {
 			return errors.New("standard input is not a terminal: give --yes to delete the account with everything it has")
 		}
-		fmt.Fprintf(os.Stderr, "This deletes %s with the projects that nobody else is in, their sessions and models, for good. Type the e-mail address to go on: ", c.Email)
+		fmt.Fprintf(os.Stderr, "This deletes %s with the projects that have no other member, their sessions and models, for good. Type the e-mail address to go on: ", c.Email)
 		line, err := bufio.NewReader(os.Stdin).ReadString('\n')
 		if err != nil || strings.TrimSpace(line) != c.Email {
 			return errors.New("nothing was deleted")
@@ -223,7 +223,7 @@ func (c usersRemoveCmd) Run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		fmt.Printf("removed %s with %d projects; a running server deletes what they leave\n", u.Email, len(projects))
+		fmt.Printf("removed %s with %d projects; a running server deletes their data\n", u.Email, len(projects))
 		return nil
 	})
 }

@@ -123,7 +123,7 @@ func write(w io.Writer, paradigm eeg.Paradigm, name, version string, card ModelC
 				v = float64(float32(v))
 			}
 			if math.IsNaN(v) || math.IsInf(v, 0) {
-				return malformed("array %q has no finite number at %d", n, i)
+				return malformed("array %q has a number that is not finite at %d", n, i)
 			}
 		}
 		h.Arrays = append(h.Arrays, ah)
@@ -199,7 +199,7 @@ func Parse(b []byte) (*Model, error) {
 		return nil, malformed("the file has more than %d bytes", MaxFileSize)
 	}
 	if len(b) < prefixSize+sumSize || string(b[:len(magic)]) != magic {
-		return nil, malformed("this is no model file: it does not start with %q", magic)
+		return nil, malformed("this is not a model file: it does not start with %q", magic)
 	}
 	if v := binary.LittleEndian.Uint32(b[len(magic):]); v != formatVersion {
 		return nil, malformed("format version %d is unknown; this program reads version %d", v, formatVersion)
@@ -252,7 +252,7 @@ func Parse(b []byte) (*Model, error) {
 				data[i] = math.Float64frombits(binary.LittleEndian.Uint64(raw[8*i:]))
 			}
 			if math.IsNaN(data[i]) || math.IsInf(data[i], 0) {
-				return nil, malformed("array %q has no finite number at %d", a.Name, i)
+				return nil, malformed("array %q has a number that is not finite at %d", a.Name, i)
 			}
 		}
 		m.State.Arrays[a.Name] = decoders.Array{Shape: a.Shape, Data: data}

@@ -176,9 +176,9 @@ func TestLoadRefusesDamagedFiles(t *testing.T) {
 		file []byte
 		want string
 	}{
-		{"empty", nil, "no model file"},
-		{"only magic", []byte("NRDMODEL"), "no model file"},
-		{"another file", bytes.Repeat([]byte("PK\x03\x04"), 50), "no model file"},
+		{"empty", nil, "not a model file"},
+		{"only magic", []byte("NRDMODEL"), "not a model file"},
+		{"another file", bytes.Repeat([]byte("PK\x03\x04"), 50), "not a model file"},
 		{"cut off", good[:len(good)-9], "checksum"},
 		{"one bit", func() []byte { b := bytes.Clone(good); b[len(b)/2] ^= 4; return b }(), "checksum"},
 		{"next version", func() []byte { b := bytes.Clone(good); b[8] = 2; return seal(b) }(), "version 2 is unknown"},

@@ -162,5 +162,5 @@ func checkAlignment(in *eeg.Input) error {
 		return nil
 	}
 	return decoders.Errorf(decoders.CodePayloadMalformed, map[string]any{"alignment": in.Alignment},
-		"alignment %q is unknown; there are %s", in.Alignment, and(eeg.Alignments()))
+		"alignment %q is unknown; the choices are %s", in.Alignment, and(eeg.Alignments()))
 }

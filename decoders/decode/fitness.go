@@ -126,7 +126,7 @@ func (f fitness) flags() []eeg.Flag {
 			artifacts = append(artifacts, "muscle activity")
 		case features.FlagPoorContact:
 			w := intent.FlagOf(intent.FlagPoorContact)
-			w.Message = "Poor contact in " + recording.FewNames(f.summary.PoorContact()) + "; quality.per_channel tells how good each is."
+			w.Message = "Poor contact in " + recording.FewNames(f.summary.PoorContact()) + "; quality.per_channel says how good each is."
 			flags = append(flags, w)
 		default: // line_noise has the same code here
 			flags = append(flags, intent.FlagOf(code))

@@ -60,7 +60,7 @@ func open(in *eeg.Input, payload []byte) (*loaded, error) {
 	if !known {
 		return nil, decoders.Errorf(decoders.CodeUnsupportedFormat,
 			map[string]any{"encoding": in.Encoding, "supported": eeg.Encodings()},
-			"encoding %q is unknown; there are %s", in.Encoding, and(eeg.Names(eeg.Encodings())))
+			"encoding %q is unknown; the choices are %s", in.Encoding, and(eeg.Names(eeg.Encodings())))
 	}
 	if len(payload) == 0 {
 		return nil, decoders.Errorf(decoders.CodePayloadMalformed, map[string]any{"bytes": 0, "encoding": in.Encoding},
@@ -206,7 +206,7 @@ func openRaw(in *eeg.Input, payload []byte) (*loaded, error) {
 }
 
 func unknownUnit(unit string) error {
-	return decoders.Errorf(decoders.CodePayloadMalformed, map[string]any{"unit": unit}, "unit %q is unknown; there are V, mV, uV and nV", unit)
+	return decoders.Errorf(decoders.CodePayloadMalformed, map[string]any{"unit": unit}, "unit %q is unknown; the units are V, mV, uV and nV", unit)
 }
 
 // checkEncoding refuses bytes that cannot be the samples which the request says they are, and says what they look like.

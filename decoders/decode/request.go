@@ -39,7 +39,7 @@ func paradigmOf(in *eeg.Input) (eeg.Paradigm, error) {
 		return in.Paradigm, nil
 	}
 	return "", decoders.Errorf(decoders.CodeModelIncompatible, map[string]any{"paradigm": in.Paradigm},
-		"paradigm %q is unknown; there are %s", in.Paradigm, and(eeg.Names(eeg.Paradigms())))
+		"paradigm %q is unknown; the choices are %s", in.Paradigm, and(eeg.Names(eeg.Paradigms())))
 }
 
 // and joins names for a message.

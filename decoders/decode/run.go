@@ -129,7 +129,7 @@ func ask(req *eeg.Request, l *loaded, cat catalog.Resolver, opt Options, d *eeg.
 	q := &question{Request: req, rec: l, clips: opt.Clips, cat: cat, opt: opt, d: d}
 	in := &req.Input
 	if in.Type != "" && in.Type != "eeg" {
-		return nil, decoders.Errorf(decoders.CodeUnsupportedFormat, map[string]any{"type": in.Type}, "input of type %q is not decoded, only eeg", in.Type)
+		return nil, decoders.Errorf(decoders.CodeUnsupportedFormat, map[string]any{"type": in.Type}, "input of type %q cannot be decoded, only eeg", in.Type)
 	}
 	var err error
 	if q.paradigm, err = paradigmOf(in); err != nil {

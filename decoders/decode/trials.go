@@ -27,7 +27,7 @@ func everyTrial(in *eeg.Input) (bool, error) {
 	case eeg.TrialsAll:
 		return true, nil
 	}
-	return false, decoders.Errorf(decoders.CodePayloadMalformed, map[string]any{"trials": in.Trials}, "trials %q is unknown; there are %s", in.Trials, and(eeg.TrialChoices()))
+	return false, decoders.Errorf(decoders.CodePayloadMalformed, map[string]any{"trials": in.Trials}, "trials %q is unknown; the choices are %s", in.Trials, and(eeg.TrialChoices()))
 }
 
 // trialed is a recording as its trials for one model.

@@ -78,7 +78,7 @@ func TestPoorContactNamesElectrodes(t *testing.T) {
 // learns it, with how many there are and where they end.
 func TestRefusalsSayWhatTheReaderSawOfTheFile(t *testing.T) {
 	t.Parallel()
-	rec := &recording.Recording{Warnings: []string{"channel C4: 100 samples lie outside the digital range that the header states", "the table does not tell its unit"}}
+	rec := &recording.Recording{Warnings: []string{"channel C4: 100 samples lie outside the digital range that the header states", "the table does not state its unit"}}
 	for c, name := range []string{"C3", "Cz", "C4"} {
 		samples := make([]float64, 250*6)
 		for i := range samples {

@@ -43,14 +43,14 @@ var table = []eeg.Flag{
 	{Code: FlagMontageMismatch, Severity: eeg.SeverityWarning, Message: "The channels are not those that the device has."},
 	{Code: FlagGapInRecording, Severity: eeg.SeverityWarning, Message: "The recording has gaps; what follows one is joined to what was before it."},
 	{Code: FlagSeizureUnknown, Severity: eeg.SeverityWarning, Message: "The recording is too short, too noisy or in a wrong unit to tell whether it looks like a seizure."},
-	{Code: FlagAmplitudeOnly, Severity: eeg.SeverityWarning, Message: "The trained model finds the clip ictal-like, the rules do not, so the answer does not: its amplitude alone may be the reason."},
+	{Code: FlagAmplitudeOnly, Severity: eeg.SeverityWarning, Message: "The trained model finds the clip ictal-like but the rules do not, so the answer does not say that it is: its amplitude alone may be the reason."},
 	{Code: FlagAlphaLike, Severity: eeg.SeverityWarning, Message: "The strongest frequency looks like the alpha rhythm of closed eyes, not like a flicker."},
-	{Code: FlagEventsIgnored, Severity: eeg.SeverityWarning, Message: "No event leaves enough signal behind it; the recording was decoded from its start."},
+	{Code: FlagEventsIgnored, Severity: eeg.SeverityWarning, Message: "No event has enough signal after it; the recording was decoded from its start."},
 	{Code: FlagNoTarget, Severity: eeg.SeverityInfo, Message: "The person seems to look at none of the targets."},
 	{Code: FlagLineNoise, Severity: eeg.SeverityInfo, Message: "The power line is strong in the signal."},
 	{Code: FlagMontageAssumed, Severity: eeg.SeverityInfo, Message: "Only a channel count was given; the device's usual electrode positions were assumed."},
 	{Code: FlagRateUnusual, Severity: eeg.SeverityInfo, Message: "The device is not known to sample at this rate."},
-	{Code: FlagRateResampled, Severity: eeg.SeverityInfo, Message: "The recording was sampled more slowly than the model works; the upper part of its band is missing."},
+	{Code: FlagRateResampled, Severity: eeg.SeverityInfo, Message: "The recording has a lower sampling rate than the model; the upper part of its band is missing."},
 	{Code: FlagShortRecording, Severity: eeg.SeverityInfo, Message: "The recording is shorter than the 2 s that the quality measures need."},
 }
 

@@ -5,7 +5,7 @@
 //
 //   - erp_lda: shrinkage linear discriminant on all channels.
 //   - xdawn_lda: xDAWN spatial filters, then the discriminant on their few components.
-//   - xdawn_rxlda: the same filters, then Bayesian LDA, which goes on learning from letters that are known.
+//   - xdawn_rxlda: the same filters, then Bayesian LDA, which keeps learning from letters that are known.
 //   - xdawn_rxgmm: the same with a Gaussian mixture for each kind of flash.
 //   - xdawncov_ts_lr: covariances of the components of each kind of flash with their prototypes, tangent space, logistic
 //     regression.

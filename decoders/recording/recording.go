@@ -218,7 +218,7 @@ func (r *Recording) waveform() error {
 // NoRate is the error of a recording whose rate nothing tells.
 func (r *Recording) NoRate() error {
 	return decoders.Errorf(decoders.CodePayloadMalformed, map[string]any{"format": string(r.Format)},
-		"the recording does not tell its sampling rate")
+		"the recording does not state its sampling rate")
 }
 
 func (r *Recording) pick(labels []string) ([]*Channel, error) {

@@ -192,7 +192,7 @@ func (r *Recording) Select(labels ...string) (picked []int, skipped []Skipped, e
 		case taken[i]:
 			return nil, nil, decoders.Errorf(decoders.CodeMontageMismatch, map[string]any{"channel": c.Label}, "the channel %s is asked for twice", c.Label)
 		case c.Kind == Trigger:
-			return nil, nil, decoders.Errorf(decoders.CodeMontageMismatch, map[string]any{"channel": c.Label}, "the channel %s holds trigger codes and no waveform", c.Label)
+			return nil, nil, decoders.Errorf(decoders.CodeMontageMismatch, map[string]any{"channel": c.Label}, "the channel %s holds trigger codes, not a waveform", c.Label)
 		}
 		taken[i] = true
 		picked = append(picked, i)

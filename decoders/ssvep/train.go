@@ -103,7 +103,7 @@ func (p calibrated) fitTo(d *trained, loaded windows, labels, index []int) (meth
 			}
 		}
 		if len(class) < 2 {
-			return nil, decoders.Errorf(decoders.CodeTooFewTrials, map[string]any{"class": d.classes[k], "trials": len(class)}, "class %s has %d trials, two have to agree", d.classes[k], len(class))
+			return nil, decoders.Errorf(decoders.CodeTooFewTrials, map[string]any{"class": d.classes[k], "trials": len(class)}, "class %s has %d trials; at least two are needed", d.classes[k], len(class))
 		}
 		shifts := make([]int, len(class))
 		if d.shifts[k] > 1 {

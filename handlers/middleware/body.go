@@ -73,7 +73,7 @@ func Prepare(cfg BodyConfig) gin.HandlerFunc {
 			r.ContentLength = -1 // of what is inside nothing is known
 		default:
 			c.Header("Accept-Encoding", "gzip")
-			Fail(c, models.Errorf(render.UnsupportedMediaType, "This call takes bodies plain or with Content-Encoding: gzip."))
+			Fail(c, models.Errorf(render.UnsupportedMediaType, "This call takes bodies that are uncompressed or have Content-Encoding: gzip."))
 			return
 		}
 		r.Body = limited
@@ -163,7 +163,7 @@ func (b *limitedBody) Read(p []byte) (int, error) {
 	n, err := r.Read(p)
 	b.left -= int64(n)
 	if unpacked := b.limit - b.left; b.zipped && unpacked > max(unpackedFree, unpackedTimes*b.came) {
-		e := models.Errorf(models.PayloadTooLarge, "The body unpacks to more than %d times its bytes; beyond %d bytes that is not taken. Send it in parts, or plain.",
+		e := models.Errorf(models.PayloadTooLarge, "The body unpacks to more than %d times its size, which is allowed only up to %d bytes. Send it in parts, or uncompressed.",
 			unpackedTimes, unpackedFree)
 		e.Details = map[string]any{"limit_times": unpackedTimes, "limit_bytes": unpackedFree, "body_bytes": b.came}
 		return 0, e

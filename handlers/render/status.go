@@ -38,10 +38,10 @@ var codes = map[models.Code]struct {
 	status  int    // 0 for that of the class
 	message string // "" for the table's
 }{
-	MethodNotAllowed:     {http.StatusMethodNotAllowed, "This path does not take this method."},
+	MethodNotAllowed:     {http.StatusMethodNotAllowed, "This path does not allow this method."},
 	UploadTooSlow:        {http.StatusRequestTimeout, "The request body came in too slowly."},
-	UnsupportedMediaType: {http.StatusUnsupportedMediaType, "This call does not take this media type or content encoding."},
-	UpgradeRequired:      {http.StatusUpgradeRequired, "This path speaks WebSocket."},
+	UnsupportedMediaType: {http.StatusUnsupportedMediaType, "This call does not accept this media type or content encoding."},
+	UpgradeRequired:      {http.StatusUpgradeRequired, "This path takes WebSocket connections only."},
 	RangeNotSatisfiable:  {http.StatusRequestedRangeNotSatisfiable, "The range lies outside the file."},
 
 	// As the documents have them.
@@ -55,8 +55,8 @@ var codes = map[models.Code]struct {
 	models.InvalidRequestBody:    {message: "The request body is not valid."},
 	models.InvalidParameter:      {message: "A query or path parameter is not valid."},
 	models.MissingCredentials:    {message: "This call needs an Authorization: Bearer header."},
-	models.ProjectRequired:       {message: "With the access token of a login this call needs the project: X-Project-Id, or project_id in the query."},
-	models.ProjectMismatch:       {message: "X-Project-Id is not the project of this API key."},
+	models.ProjectRequired:       {message: "A call with an access token needs the project: X-Project-Id, or project_id in the query."},
+	models.ProjectMismatch:       {message: "X-Project-Id names another project than that of the API key."},
 	models.NotFound:              {message: "There is nothing at this path."},
 	models.PayloadTooLarge:       {message: "The request body is too large."},
 	models.InvalidIdempotencyKey: {message: "Idempotency-Key must be 1 to 255 printable ASCII characters."},

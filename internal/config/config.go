@@ -233,7 +233,7 @@ func (c Config) finish() (Config, error) {
 	split := func(name, addr string) (host string) {
 		host, port, err := net.SplitHostPort(addr)
 		if n, convErr := strconv.Atoi(port); err != nil || convErr != nil || n < 0 || n > 65535 {
-			wrong(name, "%q must be an address and a port, as in 127.0.0.1:8000", addr)
+			wrong(name, "%q must be an address and a port, such as 127.0.0.1:8000", addr)
 		}
 		return host
 	}
@@ -250,7 +250,7 @@ func (c Config) finish() (Config, error) {
 	if c.PublicURL != "" {
 		u, err := url.Parse(c.PublicURL)
 		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-			wrong("NEUROD_PUBLIC_URL", "must be an address as in https://eeg.example.org, without a query")
+			wrong("NEUROD_PUBLIC_URL", "must be an address such as https://eeg.example.org, without a query")
 		}
 	}
 	for _, p := range c.TrustedProxies {
@@ -324,7 +324,7 @@ func (c Config) finish() (Config, error) {
 		"NEUROD_IDEMPOTENCY_RETENTION": c.IdempotencyRetention, "NEUROD_ANALYTICS_RETENTION": c.AnalyticsRetention,
 	} {
 		if d <= 0 {
-			wrong(name, "must be longer than 0, as in 30s or 24h")
+			wrong(name, "must be longer than 0, such as 30s or 24h")
 		}
 	}
 	if c.AuditRetention < store.MinAuditRetention {
@@ -454,7 +454,7 @@ func weak(secret string) string {
 	lower := strings.ToLower(secret)
 	for _, word := range []string{"changeme", "change-me", "change_me", "replace-me", "your-secret", "default-secret", "insecure"} {
 		if strings.Contains(lower, word) {
-			return "is an example's"
+			return "is the one of an example"
 		}
 	}
 	return ""

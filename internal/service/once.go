@@ -123,7 +123,7 @@ func (o *Once) open(r *models.IdempotencyRecord, idem Idempotency) (Accepted, er
 	accepted.Answer.Bytes, err = o.cfg.Tokens.Unseal(r.Answer.Bytes, idem.Key, r.ProjectID, r.Operation, r.Fingerprint)
 	if errors.Is(err, auth.ErrSealed) {
 		return Accepted{}, models.Errorf(models.IdempotencyKeyReused, "The call with this idempotency key took effect, but its answer cannot be "+
-			"opened any more: the server's signing key has changed since. See what is there before you send it with another key.").Wrap(err)
+			"opened any more: the server's signing key has changed since. Check its effect before you send it again with another key.").Wrap(err)
 	}
 	return accepted, err
 }

@@ -39,7 +39,7 @@ func Authorize(p models.Principal, right models.Right) error {
 	case p.May(right):
 		return nil
 	case right == models.RightServer:
-		return models.Errorf(models.InsufficientRole, "This is for operators of the server.")
+		return models.Errorf(models.InsufficientRole, "Only operators of this server may do this.")
 	}
 	if p.UserID != "" && p.ProjectID != "" {
 		return InsufficientRole(p.Role, right)
@@ -53,7 +53,7 @@ func Authorize(p models.Principal, right models.Right) error {
 // InsufficientRole is the error of a user whose role lacks a right.
 func InsufficientRole(has models.Role, right models.Right) error {
 	least := models.LeastRole(right)
-	e := models.Errorf(models.InsufficientRole, "You are %s of this project; this takes the role %q.", article(has), string(least))
+	e := models.Errorf(models.InsufficientRole, "You are %s of this project; this call needs the role %q.", article(has), string(least))
 	if least == models.RoleMember {
 		e.Message = strings.TrimSuffix(e.Message, ".") + ` or "owner".`
 	}

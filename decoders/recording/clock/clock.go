@@ -721,7 +721,7 @@ func (c *Rows) Finish(rec *recording.Recording) (out Told, ok bool) {
 	case out.Rate == 0:
 		out.Rate = measured
 	case !agrees(out.Rate) && isNear && slices.Contains(c.device, near) && !slices.Contains(c.device, out.Rate):
-		rec.Warnf("the header says %g Hz; the device samples at %g Hz, and so say the time stamps: %g Hz is used", out.Rate, near, near)
+		rec.Warnf("the header says %g Hz, but the device samples at %g Hz and the time stamps agree with it: %g Hz is used", out.Rate, near, near)
 		out.Rate = near
 	case !agrees(out.Rate) && c.last.stamp-c.first.stamp > 2:
 		rec.Warnf("the clocks disagree: the header says %g Hz, the time stamps %.6g Hz; %g Hz is used", out.Rate, measured, out.Rate)
@@ -736,7 +736,7 @@ func (c *Rows) warnings(rec *recording.Recording, out Told) {
 		if c.stamped {
 			how = "the time stamps alone tell what was lost"
 		}
-		rec.Warnf("the sample index counts in no way that is known: %s", how)
+		rec.Warnf("the sample index follows no known pattern: %s", how)
 	}
 	for _, f := range c.disagree {
 		switch {
@@ -750,7 +750,7 @@ func (c *Rows) warnings(rec *recording.Recording, out Told) {
 		rec.Warnf("the clocks disagree in %d more places", more)
 	}
 	if c.unexplained > 0 {
-		rec.Warnf("the sample index begins anew %d times: what is missing there cannot be told", c.unexplained)
+		rec.Warnf("the sample index begins anew %d times: how much is missing there is not known", c.unexplained)
 	}
 	if c.beyond {
 		rec.Warnf("only the first %d gaps were kept", mostGaps)

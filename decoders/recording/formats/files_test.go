@@ -99,7 +99,7 @@ func TestHeadsetFiles(t *testing.T) {
 		{file: "headsets/mind_monitor/mindMonitor_2021-04-25--23-16-05.csv", format: text.MindMonitor, rate: 1, eeg: 4, seconds: 578, events: 5, warning: "recorded at an interval", noSignal: true},
 		{file: "artifacts/blink_pyriemann/sample-blinks.txt.gz", format: text.Table, rate: 128, eeg: 19, seconds: 11},
 		{file: "formats/other/eeg_ec.txt", format: text.Table, rate: 125, eeg: 1, seconds: 305.75},
-		{file: "artifacts/blink_muse/LongBlink2.csv", format: text.Table, rate: 0, eeg: 4, warning: "does not tell its sampling rate", noSignal: true},
+		{file: "artifacts/blink_muse/LongBlink2.csv", format: text.Table, rate: 0, eeg: 4, warning: "does not state its sampling rate", noSignal: true},
 		{file: "p300/bci2_iib/AAS010R01.f32", format: raw.Buffer, rate: 240, eeg: 64, seconds: 109.7, events: 540},
 		{file: "p300/gtec/S1.f32", format: raw.Buffer, rate: 250, eeg: 8, seconds: 243.48, events: 1200},
 	} {

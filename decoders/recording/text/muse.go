@@ -150,7 +150,7 @@ func pickedAtIntervals(r *recording.Recording) {
 	if rate := r.Channels[0].Rate; rate < clock.Slowest && !r.Irregular {
 		r.Irregular = true
 		r.Remedy = "Set Recording Interval to Constant in the settings of the app and record again: it then writes every sample"
-		r.Warnf("one row every %.3g s: the app recorded at an interval, so the raw columns are single values and no waveform", 1/rate)
+		r.Warnf("one row every %.3g s: the app recorded at an interval, so the raw columns are single values and not a waveform", 1/rate)
 	}
 }
 

@@ -303,7 +303,7 @@ func (b *openBCIRows) finish(samples int) error {
 	if b.rate == 0 && b.stamp < 0 {
 		t := b.timing() // the Cyton's rate, also on its SD card unless it was set otherwise
 		if len(t.Device) > 0 {
-			rec.Warnf("the file does not tell its sampling rate: %g Hz is assumed for %d channels", t.Device[0], b.exg)
+			rec.Warnf("the file does not state its sampling rate: %g Hz is assumed for %d channels", t.Device[0], b.exg)
 		}
 	}
 	return nil

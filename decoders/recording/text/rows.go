@@ -214,7 +214,7 @@ func setClock(r *recording.Recording, clk *clock.Rows) ([]recording.RowGap, erro
 		return nil, nil
 	}
 	if c.Rate == 0 {
-		r.Warnf("the table does not tell its sampling rate")
+		r.Warnf("the table does not state its sampling rate")
 		return nil, nil
 	}
 	return c.Gaps, nil

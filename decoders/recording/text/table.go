@@ -499,7 +499,7 @@ func (t *tableRows) finish(samples int) error {
 		stated = stated || c.Unit != ""
 	}
 	if !stated {
-		rec.Warnf("the table does not tell its unit")
+		rec.Warnf("the table does not state its unit")
 	}
 	return nil
 }

@@ -24,7 +24,7 @@ func Crop(rec *recording.Recording, start, seconds float64) (*recording.Recordin
 	left := 0
 	for _, c := range rec.Channels {
 		if !(c.Rate > 0) {
-			return nil, decoders.Errorf(decoders.CodePayloadMalformed, nil, "channel %s does not tell its sampling rate", c.Label)
+			return nil, decoders.Errorf(decoders.CodePayloadMalformed, nil, "channel %s does not state its sampling rate", c.Label)
 		}
 		n := float64(len(c.Samples))
 		from, to := min(math.Round(start*c.Rate), n), min(math.Round(end*c.Rate), n)

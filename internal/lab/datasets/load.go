@@ -132,7 +132,7 @@ func eventsOf(runs map[string][]Run) []string {
 	return found
 }
 
-// SetRate gives a recording that does not tell its sampling rate the rate hz; 0 leaves it as it is. A recording that tells
+// SetRate gives a recording that does not state its sampling rate the rate hz; 0 leaves it as it is. A recording that tells
 // another one is payload_malformed (details sample_rate, sample_rate_asked): to follow either would be a guess.
 func SetRate(rec *recording.Recording, hz float64) error {
 	if hz == 0 {

@@ -27,7 +27,7 @@ type AdaptSpec struct {
 }
 
 // Adapt has a decoder learn labelled trials in their order, one at a time, each after it was decoded: what was decoded is
-// the outcome, and stands on the card behind the figures of the version it was made from. The model's version is left to
+// the outcome, and stands on the card after the figures of the version it was made from. The model's version is left to
 // the caller. Errors are those of decoding and learning; the classes must be among the decoder's.
 func Adapt(ctx context.Context, d decoders.Adaptive, ds *decoders.Dataset, spec AdaptSpec) (*Model, error) {
 	if spec.Calibration == "" {

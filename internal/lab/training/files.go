@@ -141,7 +141,7 @@ func choosePipelines(names []string, paradigm eeg.Paradigm) ([]decoders.Pipeline
 			for _, p := range all {
 				known = append(known, p.Name())
 			}
-			return nil, fmt.Errorf("pipeline %q is unknown; there are %s", name, strings.Join(known, ", "))
+			return nil, fmt.Errorf("pipeline %q is unknown; the choices are %s", name, strings.Join(known, ", "))
 		}
 		p := all[i]
 		if paradigm != "" && p.Paradigm() != paradigm || len(out) > 0 && p.Paradigm() != out[0].Paradigm() {

@@ -454,18 +454,18 @@ func otherKind(code models.Code, raw, due string) *models.Error {
 	case auth.WellFormedRefreshToken(raw):
 		is = "a refresh token"
 	case auth.LooksLikeToken(raw):
-		is = "the token of a login or of a link"
+		is = "an access token or the token of a link"
 	}
 	if is == "" {
 		return models.NewError(code)
 	}
-	return models.Errorf(code, "This is %s; %s is due here.", is, due)
+	return models.Errorf(code, "This is %s; this call needs %s.", is, due)
 }
 
 // The credentials that are due, as errors name them.
 const (
 	dueKey   = "an API key of a project"
-	dueLogin = "the access token of a login"
+	dueLogin = "an access token"
 )
 
 // AuthenticateToken returns the user of an access token: InvalidToken or ExpiredToken otherwise.
@@ -544,7 +544,7 @@ func (a *Service) CreateProject(ctx context.Context, p models.Principal, name st
 	err = a.cfg.Store.CreateProject(ctx, project, owner, a.cfg.MaxProjects)
 	switch {
 	case errors.Is(err, store.ErrTooMany):
-		return models.Project{}, models.Errorf(models.InvalidRequestBody, "This account owns %d projects, the most it may.", a.cfg.MaxProjects)
+		return models.Project{}, models.Errorf(models.InvalidRequestBody, "This account owns %d projects, the most it may own.", a.cfg.MaxProjects)
 	case errors.Is(err, store.ErrNotFound): // the account is gone, its token not yet expired
 		return models.Project{}, models.NewError(models.InvalidToken)
 	case err != nil:
@@ -657,7 +657,7 @@ func (a *Service) check(n NewKey, now time.Time) (models.APIKey, error) {
 	}
 	switch {
 	case n.ExpiresAt != nil && n.ExpiresInDays != nil:
-		wrong(models.At("expires_in_days"), "conflict", "must not stand beside expires_at")
+		wrong(models.At("expires_in_days"), "conflict", "cannot be used together with expires_at")
 	case n.ExpiresAt != nil:
 		at := n.ExpiresAt.UTC().Truncate(time.Microsecond)
 		switch {
@@ -790,7 +790,7 @@ func checkName(s string, most int) (string, error) {
 	case utf8.RuneCountInString(s) > most:
 		return "", models.InvalidField(models.At("name"), "too_long", "must have at most %d characters", most)
 	case strings.ContainsFunc(s, unicode.IsControl):
-		return "", models.InvalidField(models.At("name"), "invalid", "must not hold control characters")
+		return "", models.InvalidField(models.At("name"), "invalid", "must not contain control characters")
 	}
 	return s, nil
 }

@@ -103,7 +103,7 @@ func (a *Service) RefreshKey(ctx context.Context, rawKey string) (fresh models.A
 	a.keys.drop(hash)
 	switch {
 	case errors.Is(err, store.ErrTooMany):
-		return fresh, "", old, models.Errorf(models.InvalidRequestBody, "This project has %d keys with those that were refreshed within the hour, the most it may have.", 2*a.cfg.MaxKeys)
+		return fresh, "", old, models.Errorf(models.InvalidRequestBody, "This project has %d keys, counting those that were refreshed within the last hour; it may have no more.", 2*a.cfg.MaxKeys)
 	case err != nil:
 		return fresh, "", old, service.Absent(err, models.InvalidAPIKey)
 	}

@@ -83,7 +83,7 @@ func (a *Service) memberError(err error, p models.Principal) error {
 	case errors.Is(err, store.ErrMember):
 		return models.NewError(models.AlreadyMember)
 	case errors.Is(err, store.ErrTooMany):
-		return models.Errorf(models.InvalidRequestBody, "The user owns %d projects, the most an account may.", a.cfg.MaxProjects)
+		return models.Errorf(models.InvalidRequestBody, "The user owns %d projects, the most an account may own.", a.cfg.MaxProjects)
 	}
 	return refused(err, p, models.RightMembers, models.ProjectNotFound)
 }

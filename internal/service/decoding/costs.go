@@ -22,7 +22,7 @@ func (d *decodes) room(size int64) error {
 	if d.bytes += size; d.bytes <= MaxRecordingsBytes {
 		return nil
 	}
-	e := models.Errorf(models.PayloadTooLarge, "The recordings of the call have more than %d bytes together; no more are allowed: send it in parts.", int64(MaxRecordingsBytes))
+	e := models.Errorf(models.PayloadTooLarge, "The recordings of the call have more than %d bytes together; no more are allowed: send them in several calls.", int64(MaxRecordingsBytes))
 	e.Details = map[string]any{"payload_bytes": d.bytes, "limit_bytes": MaxRecordingsBytes}
 	return e
 }

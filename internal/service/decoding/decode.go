@@ -133,7 +133,7 @@ func (d *Service) SubmitBatch(ctx context.Context, p models.Principal, recs []Re
 	}
 	switch n := len(recs); {
 	case n == 0:
-		return service.Accepted{}, models.InvalidField(models.At("items"), "required", "holds no recording; must have 1 to %d", MaxBatchItems)
+		return service.Accepted{}, models.InvalidField(models.At("items"), "required", "is empty; must have 1 to %d recordings", MaxBatchItems)
 	case n > MaxBatchItems:
 		return service.Accepted{}, models.InvalidField(models.At("items"), "too_many", "has %d recordings; at most %d are allowed", n, MaxBatchItems)
 	}
@@ -242,7 +242,7 @@ func (d *Service) payload(ctx context.Context, p models.Principal, req *eeg.Requ
 	in := &req.Input
 	switch {
 	case in.SessionID != "" && len(text) > 0:
-		wrong.Add(models.At("input", "session_id"), "conflict", "goes instead of data, not beside it")
+		wrong.Add(models.At("input", "session_id"), "conflict", "replaces data; give one of the two")
 		return nil, nil, nil
 	case in.SessionID != "" && d.cfg.Sessions == nil:
 		wrong.Add(models.At("input", "session_id"), "not_supported", "this server stores no sessions; send the recording in input.data")

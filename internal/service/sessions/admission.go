@@ -34,7 +34,7 @@ func decodeWeight(d *models.LiveDecode) int64 {
 func admitGrid(ses models.Session, wrong *validate.Fields) {
 	channels := int64(len(ses.Channels))
 	if n := ses.WindowGrid().Samples() * channels; n > MaxWindowValues {
-		wrong.Add(models.At("channels"), "too_many_values", "at %g Hz a window of %d s would have %d samples of all channels; at most %d are allowed: fewer channels, or a lower rate",
+		wrong.Add(models.At("channels"), "too_many_values", "at %g Hz a window of %d s would have %d samples of all channels; at most %d are allowed: use fewer channels or a lower rate",
 			ses.SampleRateHz, models.WindowMS/1000, n, MaxWindowValues)
 	}
 	g, decoded := ses.DecodeGrid()
@@ -42,7 +42,7 @@ func admitGrid(ses models.Session, wrong *validate.Fields) {
 		return
 	}
 	if n := g.Samples() * channels * decodeWeight(ses.Decode); n > MaxBatchWork {
-		wrong.Add(models.At("decode", "window_s"), "too_many_values", "one decode of %g s would cost as much as %d samples; at most %d are allowed: a shorter window, fewer channels, or fewer targets",
+		wrong.Add(models.At("decode", "window_s"), "too_many_values", "one decode of %g s would cost as much as %d samples; at most %d are allowed: use a shorter window, fewer channels or fewer targets",
 			float64(g.WindowMS)/1000, n, MaxBatchWork)
 	}
 }
@@ -67,6 +67,6 @@ func admitBatch(ses models.Session, samples int64, wrong *validate.Fields) {
 	}
 	// One window and one decode are allowed whatever they cost: admitGrid has let them in.
 	if work > MaxBatchWork && n > 1 {
-		wrong.Add(models.At("data"), "too_much_work", "its windows and decodes would be computed of %d samples, counted in each; at most %d are allowed: send it in parts", work, MaxBatchWork)
+		wrong.Add(models.At("data"), "too_much_work", "its windows and decodes would read %d samples, counting each in every one of them; at most %d are allowed: send it in parts", work, MaxBatchWork)
 	}
 }

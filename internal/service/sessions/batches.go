@@ -249,10 +249,10 @@ func (b *Batch) checkNamed(ses models.Session, uv float64, wrong *validate.Field
 			wrong.Add(path, "missing_channel", "is missing: every declared channel must be in every batch")
 		case n < 0:
 			if n = len(row); n == 0 {
-				wrong.Add(path, "too_few", "holds no samples")
+				wrong.Add(path, "too_few", "has no samples")
 			}
 		case len(row) != n:
-			wrong.Add(path, "unequal_length", "holds %d samples, the channel before it %d", len(row), n)
+			wrong.Add(path, "unequal_length", "has %d samples; the channel before it has %d", len(row), n)
 		}
 	}
 	if len(*wrong) > 0 {

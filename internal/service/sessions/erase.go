@@ -58,7 +58,7 @@ func (s *Service) EraseUser(ctx context.Context, p models.Principal, externalUse
 	// On a full disk the job would try again and again while the caller waits.
 	if err := s.cfg.Store.Writable(ctx); store.IsFull(err) {
 		full := service.StorageFull(err)
-		full.Message = "The disk of the service is full. Nothing of the user can be reached; the deletion goes on when there is room."
+		full.Message = "The disk of the service is full. The user's data can no longer be reached; the deletion continues when there is room."
 		return Erased{}, full
 	}
 	job, err := s.cfg.Jobs.Wait(ctx, p.ProjectID, accepted.Job.ID, service.MaxWait)
@@ -68,7 +68,7 @@ func (s *Service) EraseUser(ctx context.Context, p models.Principal, externalUse
 	case !job.State.Final():
 		return Erased{Job: job}, nil
 	case job.State != models.JobCompleted:
-		return Erased{}, models.Errorf(models.Unavailable, "The erasure was interrupted. Nothing of the user can be reached; ask again to go on.")
+		return Erased{}, models.Errorf(models.Unavailable, "The erasure was interrupted. The user's data can no longer be reached; send the request again to continue.")
 	}
 	audit, err := s.cfg.Store.AuditRecord(ctx, p.ProjectID, accepted.ID)
 	if err != nil {

@@ -341,7 +341,7 @@ type inflated struct {
 func (f *inflated) Read(p []byte) (int, error) {
 	n, err := f.r.Read(p)
 	if f.n += int64(n); f.n > max(inflatedFree, inflatedTimes*f.came.n) {
-		e := models.Errorf(models.PayloadTooLarge, "The file unpacks to more than %d times its bytes; beyond %d bytes that is not taken. Send it without gzip.", inflatedTimes, inflatedFree)
+		e := models.Errorf(models.PayloadTooLarge, "The file unpacks to more than %d times its size, which is allowed only up to %d bytes. Send it without gzip.", inflatedTimes, inflatedFree)
 		e.Details = map[string]any{"limit_times": inflatedTimes, "limit_bytes": inflatedFree, "file_bytes": f.came.n}
 		return 0, e
 	}
@@ -547,7 +547,7 @@ func placeEvents(ses models.Session, events []NewEvent, now time.Time) ([]models
 		case given != 1:
 			wrong.Add(path, "required", "must have one of t_unix_ms, onset_ms and sample")
 		case e.AtMS == nil && ses.OriginMS == nil:
-			wrong.Add(path, "no_origin", "needs t_unix_ms: the session has no samples yet, so nothing tells its origin")
+			wrong.Add(path, "no_origin", "needs t_unix_ms: the session has no samples yet, so its origin is not known")
 		case e.AtMS == nil:
 			m.AtMS = float64(*ses.OriginMS) + relative
 		}
@@ -556,7 +556,7 @@ func placeEvents(ses models.Session, events []NewEvent, now time.Time) ([]models
 			continue
 		}
 		if given == 1 && !(m.AtMS >= 0 && m.AtMS <= latest) {
-			wrong.Add(path, "out_of_range", "must lie from 1970 to a day from now")
+			wrong.Add(path, "out_of_range", "must be between 1970 and a day from now")
 		}
 		if !(e.DurationMS >= 0 && e.DurationMS <= float64(maxEventDuration.Milliseconds())) {
 			wrong.Add(path.Name("duration_ms"), "out_of_range", "must be a number of ms from 0 to %d", maxEventDuration.Milliseconds())

@@ -35,7 +35,7 @@ func (n *NewLiveDecode) check(rateHz float64, wrong *validate.Fields) *models.Li
 	case n.Paradigm == eeg.P300:
 		wrong.Add(models.At("decode", "paradigm"), "not_allowed", "p300 needs the times of its flashes: decode a segment of the session with its events instead")
 	case n.Paradigm == eeg.Auto && n.Model == "" && (n.Stimulus == nil || len(n.Stimulus.Targets) == 0):
-		wrong.Add(models.At("decode", "paradigm"), "not_applicable", "is auto, and nothing tells the paradigm: a window has no cues; name the paradigm, a model or stimulus.targets")
+		wrong.Add(models.At("decode", "paradigm"), "not_applicable", "is auto, but nothing shows the paradigm, as a window has no cues; name the paradigm, a model or stimulus.targets")
 	default:
 		wrong.OneOf(models.At("decode", "paradigm"), string(n.Paradigm), liveParadigms)
 	}

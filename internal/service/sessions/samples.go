@@ -38,7 +38,7 @@ func (s *Service) Samples(ctx context.Context, projectID, sessionID string, star
 		from = ses.SampleAt(*startMS)
 	}
 	if from >= to {
-		return models.SessionSamples{}, models.InvalidField(models.At("input", "start_ms"), "out_of_range", "is not before the end of the range, %d", ses.TimeOf(to))
+		return models.SessionSamples{}, models.InvalidField(models.At("input", "start_ms"), "out_of_range", "must be before the end of the range, %d", ses.TimeOf(to))
 	}
 	channels := len(ses.Channels)
 	if n := (to - from) * int64(channels) * 4; n > eeg.MaxPayloadBytes { // a product of numbers of SampleAt and 512: it fits
@@ -112,5 +112,5 @@ func (s *Service) eventsOf(ctx context.Context, ses models.Session, from, to int
 
 // gapFault says where samples are missing.
 func gapFault(ses models.Session, sample int64) error {
-	return models.InvalidField(models.At("input", "start_ms"), "gap", "begins a range whose samples are not all there: those from %d on are missing", ses.TimeOf(sample))
+	return models.InvalidField(models.At("input", "start_ms"), "gap", "begins a range in which samples are missing: those from %d on", ses.TimeOf(sample))
 }

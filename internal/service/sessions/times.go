@@ -53,9 +53,9 @@ func oddTime(ms int64, now time.Time) string {
 	at := time.UnixMilli(ms).UTC()
 	switch {
 	case at.Before(year2000):
-		return fmt.Sprintf("The first batch is dated %s: t0_unix_ms is Unix time in milliseconds. Times that count from the start of the recording are taken as they are.", at.Format(time.RFC3339))
+		return fmt.Sprintf("The first batch is dated %s: t0_unix_ms is Unix time in milliseconds. Times counted from the start of the recording are kept as they are.", at.Format(time.RFC3339))
 	case at.After(now.Add(clockSkew)):
-		return fmt.Sprintf("The first batch is dated %s, %s from now: the clock of the device may be wrong, or of another time zone.", at.Format(time.RFC3339), at.Sub(now).Round(time.Second))
+		return fmt.Sprintf("The first batch is dated %s, %s from now: the clock of the device may be wrong, or set to another time zone.", at.Format(time.RFC3339), at.Sub(now).Round(time.Second))
 	}
 	return ""
 }
@@ -64,9 +64,9 @@ func oddTime(ms int64, now time.Time) string {
 func overlapText(overlapped, samples int64) string {
 	const remedy = "t0_unix_ms must be the time of the batch's own first sample, in milliseconds."
 	if overlapped == samples {
-		return fmt.Sprintf("All %d samples lie where the session has samples already; those that were accepted first are kept, and these count for nothing: %s", samples, remedy)
+		return fmt.Sprintf("All %d samples lie where the session already has samples; those that were accepted first are kept, and these are ignored: %s", samples, remedy)
 	}
-	return fmt.Sprintf("%d of %d samples lie where the session has samples already; those that were accepted first are kept: %s", overlapped, samples, remedy)
+	return fmt.Sprintf("%d of %d samples lie where the session already has samples; those that were accepted first are kept: %s", overlapped, samples, remedy)
 }
 
 // warningsOf says what is strange about the times of a session's batches.

@@ -98,7 +98,7 @@ func (t *Service) Train(ctx context.Context, p models.Principal, req models.Trai
 	t.checkPipeline(&req, &wrong)
 	checkTrials(req.LabelledTrials, &wrong)
 	if classes := classNames(req.Classes); len(req.Classes) > 0 && len(classes) < 2 {
-		wrong.Add(models.At("classes"), "too_few", "has %d class, %q; a model tells at least 2 apart", len(classes), validate.Short(classes[0]))
+		wrong.Add(models.At("classes"), "too_few", "has %d class, %q; a model needs at least 2", len(classes), validate.Short(classes[0]))
 	} else if req.Paradigm == eeg.P300 && len(classes) > 0 && !slices.Equal(classes, []string{"non_target", "target"}) {
 		wrong.Add(models.At("classes"), "not_allowed", "has the classes %s; those of p300 are target and non_target", validate.Short(strings.Join(classes, ", ")))
 	}
@@ -268,7 +268,7 @@ func checkTrials(l models.LabelledTrials, wrong *validate.Fields) {
 			wrong.Time(path.Name("start_ms"), s.StartMS)
 			wrong.Time(path.Name("end_ms"), s.EndMS)
 			if s.StartMS != nil && s.EndMS != nil && *s.StartMS >= *s.EndMS {
-				wrong.Add(path.Name("start_ms"), "out_of_range", "is not before end_ms, %d", *s.EndMS)
+				wrong.Add(path.Name("start_ms"), "out_of_range", "must be before end_ms, %d", *s.EndMS)
 			}
 		}
 	}
@@ -279,7 +279,7 @@ func checkTrials(l models.LabelledTrials, wrong *validate.Fields) {
 	} else {
 		for _, event := range slices.Sorted(maps.Keys(l.Classes)) {
 			if fault := validate.NameFault(event, validate.MaxEventLabel); fault != "" {
-				wrong.Add(models.At("classes"), "invalid", "has the event %q, which no event can be named", validate.Short(event))
+				wrong.Add(models.At("classes"), "invalid", "has %q, which cannot be the name of an event", validate.Short(event))
 			}
 			if fault := validate.NameFault(l.Classes[event], maxModelName); fault != "" {
 				wrong.Add(models.At("classes", event), fault, "must be the name of a class, of at most %d characters", maxModelName)

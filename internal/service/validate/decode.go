@@ -72,10 +72,10 @@ func checkInput(in *eeg.Input, f *Fields) {
 	}
 	if in.SessionID == "" {
 		if in.StartMS != nil {
-			f.Add(models.At("input", "start_ms"), "not_applicable", "goes only with session_id")
+			f.Add(models.At("input", "start_ms"), "not_applicable", "is allowed only with session_id")
 		}
 		if in.EndMS != nil {
-			f.Add(models.At("input", "end_ms"), "not_applicable", "goes only with session_id")
+			f.Add(models.At("input", "end_ms"), "not_applicable", "is allowed only with session_id")
 		}
 		return
 	}
@@ -90,12 +90,12 @@ func checkInput(in *eeg.Input, f *Fields) {
 func checkScale(in *eeg.Input, f *Fields) {
 	switch {
 	case in.Encoding == eeg.Int16LE && in.ScaleUV == nil:
-		f.Add(models.At("input", "scale_uv"), "required", "is required with encoding int16le: µV a unit")
+		f.Add(models.At("input", "scale_uv"), "required", "is required with encoding int16le: µV per unit")
 	case in.ScaleUV == nil:
 	case in.Encoding != eeg.Int16LE:
-		f.Add(models.At("input", "scale_uv"), "not_applicable", "goes only with encoding int16le")
+		f.Add(models.At("input", "scale_uv"), "not_applicable", "is allowed only with encoding int16le")
 	case !(*in.ScaleUV > 0 && *in.ScaleUV <= 1e6): // 1 V a unit is beyond any amplifier
-		f.Add(models.At("input", "scale_uv"), "out_of_range", "is %v; must be greater than 0 and at most 1e6 µV a unit", *in.ScaleUV)
+		f.Add(models.At("input", "scale_uv"), "out_of_range", "is %v; must be greater than 0 and at most 1e6 µV per unit", *in.ScaleUV)
 	}
 }
 
@@ -103,11 +103,11 @@ func checkUnit(in *eeg.Input, f *Fields) {
 	switch {
 	case in.Unit == "":
 	case in.SessionID != "":
-		f.Add(models.At("input", "unit"), "not_applicable", "goes only with data: the samples of a session are µV")
+		f.Add(models.At("input", "unit"), "not_applicable", "is allowed only with data: the samples of a session are µV")
 	case in.Encoding == eeg.Int16LE:
-		f.Add(models.At("input", "unit"), "not_applicable", "goes not with int16le: scale_uv tells the µV a unit")
+		f.Add(models.At("input", "unit"), "not_applicable", "is not allowed with int16le: scale_uv gives the µV per unit")
 	case !in.Encoding.Float():
-		f.Add(models.At("input", "unit"), "not_applicable", "goes only with bare samples: a file states the units of its channels")
+		f.Add(models.At("input", "unit"), "not_applicable", "is allowed only with bare samples: a file states the units of its channels")
 	default:
 		if _, ok := eeg.Microvolts(in.Unit); !ok {
 			f.OneOf(models.At("input", "unit"), in.Unit, Units)
@@ -142,7 +142,7 @@ func checkChannels(in *eeg.Input, f *Fields) {
 			}
 			f.Text(p, name, eeg.MaxNameLength)
 			if j, seen := first[key]; seen {
-				f.Add(p, "duplicate", "%q is already at %d", Short(name), j)
+				f.Add(p, "duplicate", "%q is also the name of channel %d", Short(name), j)
 				continue
 			}
 			first[key] = i
@@ -248,7 +248,7 @@ func Stimulus(st *eeg.Stimulus, rate float64, f *Fields) {
 		return
 	}
 	if len(st.Matrix) == 0 {
-		f.Add(models.At("input", "stimulus", "flashes"), "not_applicable", "goes only with matrix")
+		f.Add(models.At("input", "stimulus", "flashes"), "not_applicable", "is allowed only with matrix")
 		return
 	}
 	if len(st.Flashes) > eeg.MaxFlashCodes {
@@ -268,7 +268,7 @@ func Stimulus(st *eeg.Stimulus, rate float64, f *Fields) {
 		}
 		lit := st.Flashes[code]
 		if len(lit) == 0 {
-			f.Add(p, "required", "names no symbol")
+			f.Add(p, "required", "lists no symbol")
 		}
 		if len(lit) > eeg.MaxMatrixSide*eeg.MaxMatrixSide {
 			f.Add(p, "too_many", "has %d symbols; at most %d are allowed", len(lit), eeg.MaxMatrixSide*eeg.MaxMatrixSide)
@@ -347,7 +347,7 @@ func checkMatrix(matrix [][]string, f *Fields) map[string]bool {
 			case s == "":
 				f.Add(q, "required", "is empty; every cell needs a symbol")
 			case symbols[s]:
-				f.Add(q, "duplicate", "%q stands in the matrix twice", Short(s))
+				f.Add(q, "duplicate", "%q is in the matrix twice", Short(s))
 			}
 			f.Text(q, s, eeg.MaxNameLength)
 			symbols[s] = true
@@ -367,7 +367,7 @@ func Context(c *eeg.Context, f *Fields) {
 		f.Add(models.At("context", "ui_mode"), "invalid", "is %q; must be 1 to 64 letters, digits, _ or -, and begin with a letter", Short(string(c.UIMode)))
 	}
 	if near := nearest.Name(string(c.UIMode), uiModes); near != "" && string(c.UIMode) != near {
-		f.Add(models.At("context", "ui_mode"), "not_allowed", "is %q; did you mean %q? A mode of your own must not be so like one of %s", Short(string(c.UIMode)), near, strings.Join(uiModes, ", "))
+		f.Add(models.At("context", "ui_mode"), "not_allowed", "is %q; did you mean %q? A mode of your own must differ more from %s", Short(string(c.UIMode)), near, strings.Join(uiModes, ", "))
 	}
 	for _, class := range slices.Sorted(maps.Keys(c.Intents)) {
 		if strings.TrimSpace(c.Intents[class]) == "" {
