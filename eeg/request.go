@@ -83,13 +83,13 @@ func (e Events) MarshalJSON() ([]byte, error) {
 	return json.Marshal([]Event(e))
 }
 
-// all stands in a list for "all": JSON has no such onset.
+// all is in a list for "all": JSON has no such onset.
 var all = Event{Onset: math.Inf(-1), Label: "all"}
 
 // AllEvents asks for every trial of the events that the recording itself holds.
 func AllEvents() Events { return Events{all} }
 
-// All tells whether the events are AllEvents.
+// All reports whether the events are AllEvents.
 func (e Events) All() bool { return len(e) == 1 && e[0] == all }
 
 // Event is something that happened during a recording, such as a cue or a flash.

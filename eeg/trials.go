@@ -29,7 +29,7 @@ type TrialAnswer struct {
 	Clip Clip `json:"clip"`
 	// Label is the class that the recording tells; null where it does not.
 	Label *string `json:"label"`
-	// Right tells whether the decoded class is the label; null without one, and where there is no answer.
+	// Right reports whether the decoded class is the label; null without one, and where there is no answer.
 	Right          *bool    `json:"right"`
 	DecodedIntent  string   `json:"decoded_intent"`
 	DecodedClass   string   `json:"decoded_class"`

@@ -205,7 +205,7 @@ type keyBody struct {
 	License models.License `json:"license"` // left out: free
 }
 
-// keyDocument is what callers see of a key. RawKey stands in the answer that makes the key and nowhere else.
+// keyDocument is what callers see of a key. RawKey is in the answer that makes the key and nowhere else.
 type keyDocument struct {
 	ID        string         `json:"id"`
 	ProjectID string         `json:"project_id"`

@@ -125,7 +125,7 @@ func TestContractNamesEveryParameter(t *testing.T) {
 		}
 		known, checked := r.Parameters()
 		if !checked {
-			if len(documented) > 0 && r.Path != "/v1/sessions/import" { // whose fields may stand in a form as well
+			if len(documented) > 0 && r.Path != "/v1/sessions/import" { // whose fields may be in a form as well
 				t.Errorf("%s: the document has the parameters %v, and nobody looks at them", name, documented)
 			}
 			continue

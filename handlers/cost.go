@@ -12,7 +12,7 @@ import (
 	"github.com/neurod/neurod/models"
 )
 
-// Cost is what one call of a route may cost before a use case has looked at it. It stands in the route's row and is applied
+// Cost is what one call of a route may cost before a use case has looked at it. It is in the route's row and is applied
 // at the door (mount, read), so that no handler can forget it; what the content costs, channels, windows, items, the service
 // holds to its own limits (service.MaxChannels and those beside it).
 //
@@ -54,7 +54,7 @@ const (
 	queryLimit = 4 << 10
 	// importQueryLimit fits what is said about a file with the names of 512 channels.
 	importQueryLimit = 64 << 10
-	// besideLimit is for what stands beside the recordings of a decode or a batch.
+	// besideLimit is for what is beside the recordings of a decode or a batch.
 	besideLimit = 5 << 20
 )
 
@@ -88,7 +88,7 @@ func door(cost Cost) gin.HandlerFunc {
 // costOf returns the cost of the route that a request is for.
 func costOf(c *gin.Context) Cost { return routeOf(c).Cost }
 
-// slotsKey is where the slots for computations stand in the gin context.
+// slotsKey is where the slots for computations are in the gin context.
 const slotsKey = "neurod.compute"
 
 // computeFrom is the size of a body from which reading it is a computation: 64 KiB of JSON take about a millisecond.

@@ -84,7 +84,7 @@ func parseRecording(body []byte) (decoding.Recording, error) {
 	return rec, nil
 }
 
-// parseBatch reads a batch: items, and defaults whose fields stand in where an item has none. A fault of the frame
+// parseBatch reads a batch: items, and defaults whose fields apply where an item has none. A fault of the frame
 // is an error; the fault of an item goes with the item.
 func parseBatch(body []byte) ([]decoding.Recording, error) {
 	items, found, err := strictjson.Elements(body, "items")
@@ -187,7 +187,7 @@ func parseDefaults(raw json.RawMessage) (*defaults, error) {
 	return d, nil
 }
 
-// parseItem reads one request of a batch. beside is how many bytes stand beside its recording.
+// parseItem reads one request of a batch. beside is how many bytes are beside its recording.
 func parseItem(item []byte, shared *defaults) (rec decoding.Recording, beside int) {
 	rest, data, _, err := strictjson.Cut(item, "input", "data")
 	if err != nil {

@@ -53,7 +53,7 @@ func (b *slowBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// importSession is POST /v1/sessions/import. What is known about the file stands in the query, or in a form beside it.
+// importSession is POST /v1/sessions/import. What is known about the file is in the query, or in a form beside it.
 func (a *API) importSession(c *gin.Context) {
 	idem, err := idempotency(c, nil) // the service makes the fingerprint of what it reads
 	if err != nil {
@@ -119,7 +119,7 @@ type importForm struct {
 // maxFormField is the longest field of a form: 512 names of channels.
 const maxFormField = 64 << 10
 
-// importNames are the fields of an import; channels may stand there several times.
+// importNames are the fields of an import; channels may be there several times.
 var importNames = []string{"name", "external_user_id", "device_type", "sample_rate_hz", "hop_s", "started_at_unix_ms", "channels"}
 
 // set takes the values of a field. One that contradicts what was said before, in the query or in the form, is refused.

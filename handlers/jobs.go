@@ -167,7 +167,7 @@ func (a *API) getJob(c *gin.Context) {
 	c.PureJSON(http.StatusOK, documentOf(view, diagnostics))
 }
 
-// statusClientGone stands in the access log where the client left before its answer. No RFC has a status for it;
+// statusClientGone is in the access log where the client left before its answer. No RFC has a status for it;
 // 499 is what proxies log.
 const statusClientGone = 499
 

@@ -59,7 +59,7 @@ func (a *API) removeMember(c *gin.Context) {
 	c.Status(http.StatusNoContent)
 }
 
-// invitationDocument is what the owners of a project see of an invitation. Token stands in the answer that makes it and nowhere
+// invitationDocument is what the owners of a project see of an invitation. Token is in the answer that makes it and nowhere
 // else.
 type invitationDocument struct {
 	ID        string      `json:"id"`

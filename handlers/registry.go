@@ -199,7 +199,7 @@ func (a *API) logEvent(c *gin.Context) {
 	})
 }
 
-// ownKeyBody is the body of the calls about a key, by whoever holds it. The key may stand in the Authorization header instead.
+// ownKeyBody is the body of the calls about a key, by whoever holds it. The key may be in the Authorization header instead.
 type ownKeyBody struct {
 	APIKey string `json:"api_key"`
 }

@@ -32,7 +32,7 @@ type Route struct {
 	Repeat                   // what a repetition of a call does
 
 	// Params are the query parameters that the route takes; see takes. One of another name is refused, because the answer
-	// without it would be another one than was asked for. Defaults to not looking at them: what an import takes stands in its
+	// without it would be another one than was asked for. Defaults to not looking at them: what an import takes is in its
 	// form, and some routes are called by machines that may add what they like.
 	Params []string
 	// Family is the shape of the route's errors. Required.
@@ -82,7 +82,7 @@ func harmless(why string) Repeat { return Repeat{Harmless: why} }
 // safe is for methods that are idempotent by themselves (RFC 9110, section 9.2.2).
 var safe = harmless("GET and DELETE")
 
-// severalValues marks, behind its name, a parameter that may stand in a query more than once.
+// severalValues marks, behind its name, a parameter that may be in a query more than once.
 const severalValues = "..."
 
 // takes lists the parameters of a query; none where the list is empty.
@@ -96,7 +96,7 @@ func (r Route) complete() bool {
 // Parameters returns the query parameters that a route takes, and false where it does not look at them.
 func (r Route) Parameters() ([]string, bool) { return r.Params, r.Params != nil }
 
-// routeKey is where the row of a request's route stands in the gin context.
+// routeKey is where the row of a request's route is in the gin context.
 const routeKey = "neurod.route"
 
 // routeOf returns the row of the route that a request is for.

@@ -225,7 +225,7 @@ func (a *API) ingest(c *gin.Context) {
 	}
 	if idem.Key != "" {
 		idem.Fingerprint = fingerprint(c.Param("id"), b.BatchID, ms(b.StartMS), idem.Fingerprint)
-		if b.Raw != nil && b.Unit+b.Encoding != "" { // they stand beside the body
+		if b.Raw != nil && b.Unit+b.Encoding != "" { // they are beside the body
 			idem.Fingerprint = fingerprint(idem.Fingerprint, b.Unit, b.Encoding)
 		}
 	}
@@ -264,7 +264,7 @@ func respondIngested(i sessions.Ingested) models.Answer {
 	return keep(http.StatusAccepted, append(b, "}\n"...))
 }
 
-// binaryBatch reads a batch of bare samples, whose id and time stand in headers or in the query, as their unit and encoding do.
+// binaryBatch reads a batch of bare samples, whose id and time are in headers or in the query, as their unit and encoding do.
 func binaryBatch(c *gin.Context, body []byte) (sessions.Batch, error) {
 	either := func(header, parameter string) string {
 		if v := c.GetHeader(header); v != "" {

@@ -42,7 +42,7 @@ var (
 // others have streamWrite.
 const streamLeave = time.Second
 
-// connKey is where the connection of a request stands in its context.
+// connKey is where the connection of a request is in its context.
 type connKey struct{}
 
 func keepConn(ctx context.Context, c net.Conn) context.Context {
@@ -84,7 +84,7 @@ func (l *controls) count() bool {
 }
 
 // streamProtocol is the subprotocol of the WebSocket; tokenProtocol precedes a token that is offered as another one, so
-// that it need not stand in a URL.
+// that it need not be in a URL.
 const (
 	streamProtocol = "neurod.v1"
 	tokenProtocol  = "ws_token."

@@ -152,7 +152,7 @@ func (e *Engine) publish() {
 func (e *Engine) listenLoop(ctx context.Context) {
 	sub := e.redis.Subscribe(ctx, finalChannel, wakeChannel, topicChannel)
 	defer sub.Close() // only ends the connection
-	// ChannelWithSubscriptions also tells of a subscription renewed after a lost connection.
+	// ChannelWithSubscriptions also reports a subscription renewed after a lost connection.
 	messages := sub.ChannelWithSubscriptions(redis.WithChannelSize(10_000))
 	for {
 		select {

@@ -9,7 +9,7 @@ import (
 const topicChannel = "neurod:topic"
 
 // topics tells subscribers in this process that something about a topic changed. It says no more than that: what
-// changed stands in the database, so a signal may be lost or come twice.
+// changed is in the database, so a signal may be lost or come twice.
 type topics struct {
 	mu   sync.Mutex
 	subs map[string]map[chan struct{}]struct{}

@@ -12,7 +12,7 @@ import (
 // Turns: which job a worker runs when a task wakes it.
 //
 // A task of the queue is a turn to run one job. As long as one project alone has jobs in a queue it runs the job that the task
-// names, which costs nothing more. A claim also tells whether others wait; then turns go to projects, not to tasks: to the
+// names, which costs nothing more. A claim also reports whether others wait; then turns go to projects, not to tasks: to the
 // project that runs the fewest jobs for its share, of those that run as many to the one that was longest without a turn, and
 // within it to the oldest job (start-time fair queueing: Goyal, Vin, Cheng, SIGCOMM 1996, with the projects as flows and jobs as
 // packets of the same length). A project's 1,000 jobs then cost another project the wait for one free place, not for 1,000.

@@ -8,7 +8,7 @@ import (
 )
 
 // Code is the stable name of an error. The table below is the only place that gives it a class and a message. Codes that only one
-// way in has, such as HTTP's for a method that a path does not take, stand there.
+// way in has, such as HTTP's for a method that a path does not take, are defined in its package.
 type Code string
 
 // Class is the kind of fault that a code stands for. A way in maps classes to what its protocol has for them (HTTP statuses, gRPC
@@ -21,7 +21,7 @@ const (
 	ClassUnauthenticated Class = "unauthenticated" // nobody is known to make the request
 	ClassForbidden       Class = "forbidden"       // whoever makes the request may not
 	ClassNotFound        Class = "not_found"       // what the request is about is not there, or another's
-	ClassConflict        Class = "conflict"        // what is there stands against the request
+	ClassConflict        Class = "conflict"        // the present state conflicts with the request
 	ClassTooLarge        Class = "too_large"       // the request is larger than any may be
 	ClassUnprocessable   Class = "unprocessable"   // the request is well formed, and what it carries cannot be used
 	ClassExhausted       Class = "exhausted"       // a rate or a quota is used up
@@ -185,7 +185,7 @@ type FieldError struct {
 	Message string `json:"message"`
 }
 
-// Limits of what an error tells: callers' own names stand in paths and messages, and a body of a megabyte can be wrong in as
+// Limits of what an error tells: callers' own names are in paths and messages, and a body of a megabyte can be wrong in as
 // many places.
 const (
 	MaxFieldErrors = 20

@@ -26,7 +26,7 @@ type RateLimit struct {
 // RateLimits are the rates that an API key carries instead of the server's own.
 type RateLimits map[LimitFamily]RateLimit
 
-// Quota is what a limit leaves a client. The zero Quota is no limit.
+// Quota is what a limit leaves a client. The zero Quota means no limit.
 type Quota struct {
 	Window    int       // requests that are allowed in each window (a minute, as a rule), for as long as one likes; 0 where it is Limit
 	Limit     int       // what a client that has rested may send at once: the burst

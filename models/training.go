@@ -45,7 +45,7 @@ type TrainRequest struct {
 
 // CalibrateRequest asks for a new version of a model that has learned further trials.
 type CalibrateRequest struct {
-	Name    string `json:"name"`              // stands in the path
+	Name    string `json:"name"`              // is in the path
 	Version string `json:"version,omitempty"` // that goes on; left out: the one that is active when the job runs
 	LabelledTrials
 }

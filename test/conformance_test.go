@@ -22,7 +22,7 @@ import (
 	"github.com/neurod/neurod/models"
 )
 
-// The body and the answer of the public decode document ("Neuro Decode"), as they stand there.
+// The body and the answer of the public decode document ("Neuro Decode"), as it prints them.
 const (
 	documentBody = `{
     "input": {
@@ -140,7 +140,7 @@ func ssvep() object {
 	}}
 }
 
-// TestDocument holds the service to the decode document: the request, the answer and the poll as they stand there.
+// TestDocument holds the service to the decode document: the request, the answer and the poll as it prints them.
 func TestDocument(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, s *server) {

@@ -532,7 +532,7 @@ var contract = sync.OnceValues(func() (routers.Router, error) {
 	return legacy.NewRouter(doc)
 })
 
-// checkContract holds an answer to the OpenAPI document: status, media type and body must stand there.
+// checkContract holds an answer to the OpenAPI document: status, media type and body must be there.
 func (s *server) checkContract(t testing.TB, method, target string, a answer) {
 	t.Helper()
 	router, err := contract()

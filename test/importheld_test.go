@@ -123,7 +123,7 @@ func TestImportOfHeldFormats(t *testing.T) {
 	})
 }
 
-// TestImportTakesTheMediaTypesOfTheRegistry: ways in do not know the readers, so their list stands beside that of the registry.
+// TestImportTakesTheMediaTypesOfTheRegistry: ways in do not know the readers, so their list is beside that of the registry.
 func TestImportTakesTheMediaTypesOfTheRegistry(t *testing.T) {
 	t.Parallel()
 	s := boot(t, testkit.Backend{DataDir: t.TempDir()})

@@ -65,7 +65,7 @@ func TestSessionsWithALogin(t *testing.T) {
 	})
 }
 
-// TestCredentialsOfTheOtherKind sends a credential where one of another kind is due: the answer says which.
+// TestCredentialsOfTheOtherKind sends a credential to calls that need one of another kind: the answer says which.
 func TestCredentialsOfTheOtherKind(t *testing.T) {
 	t.Parallel()
 	s := boot(t, testkit.Backend{DataDir: t.TempDir()}, "NEUROD_SIGNUPS_PER_HOUR=1000")

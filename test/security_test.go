@@ -22,7 +22,7 @@ import (
 
 // right is what a route must answer to each kind of credential, stated here independently of the route table.
 type right struct {
-	takes string       // the credential that is due
+	takes string       // the credential that the call needs
 	scope models.Scope // that a key needs
 	also  models.Scope // and this one
 	role  models.Role  // the least that a member of the project needs; every one above it will do

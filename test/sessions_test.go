@@ -24,7 +24,7 @@ import (
 	"github.com/neurod/neurod/internal/testkit"
 )
 
-// Bodies of the sessions document, as they stand there.
+// Bodies of the sessions document, as it prints them.
 const (
 	sessionBody = `{
     "external_user_id": "user_1",

@@ -190,7 +190,7 @@ func TestSessionsEndAfterTheyBegan(t *testing.T) {
 					t.Errorf("with %s: %v", what, got)
 				}
 			}
-			// Without samples nothing tells how far the caller's clock is behind ours.
+			// Without samples nothing shows how far the caller's clock is behind ours.
 			id = s.session(t, sessionBody)
 			if got := end(id, object{"ended_at_unix_ms": time.Now().Add(-time.Minute).UnixMilli()}); got["ended_at"] == nil || got["ended_at"] != got["started_at"] {
 				t.Errorf("a clock that is behind: %v", got)

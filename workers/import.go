@@ -55,7 +55,7 @@ func NewImportPlan(file recording.Plan, picked []int, rate float64) ImportPlan {
 		RoundWindows: importRoundWindows}
 }
 
-// importOutput is the output of a job that imported a file. It tells of the whole file, whatever earlier attempts did.
+// importOutput is the output of a job that imported a file. It describes the whole file, whatever earlier attempts did.
 type importOutput struct {
 	SessionID string   `json:"session_id"`
 	Samples   int64    `json:"samples"`  // a channel

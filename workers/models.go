@@ -28,7 +28,7 @@ var _ ProjectModels = (*store.Store)(nil)
 // Models finds the models of jobs: those of the job's project first, then those of the catalog. It is safe for concurrent use.
 //
 // Whether a project has a model is asked of the database for every job that names one, so that what was deleted, rolled back
-// or erased is so at once, and no project sees another's. What was brought to life is kept by the checksum of its file: the
+// or erased is so at once, and no project sees another's. What was restored is kept by the checksum of its file: the
 // same file is the same decoder, whoever has it.
 type Models struct {
 	cat      *catalog.Catalog
@@ -80,7 +80,7 @@ func (m *Models) For(ctx context.Context, projectID, ref string) (catalog.Resolv
 	return m.cat.With(ref, loaded), nil
 }
 
-// load brings a model to life; of those who want it at once, one does.
+// load restores a model; of those who want it at once, one does.
 func (m *Models) load(ctx context.Context, own models.ProjectModel) (*catalog.Loaded, error) {
 	if l := m.get(own.SHA256); l != nil {
 		return l, nil

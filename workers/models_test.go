@@ -171,7 +171,7 @@ func TestModelsAreBroughtToLifeOnce(t *testing.T) {
 	}
 }
 
-// TestDamagedModelIsNoDecoder: a file that cannot be brought to life is an error, and is not remembered.
+// TestDamagedModelIsNoDecoder: a file that cannot be restored is an error, and is not remembered.
 func TestDamagedModelIsNoDecoder(t *testing.T) {
 	t.Parallel()
 	cat, err := catalog.Default()

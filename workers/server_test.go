@@ -148,7 +148,7 @@ func (tb *testBundle) final(t *testing.T, id string, want models.JobState) model
 	return job
 }
 
-// until polls a condition that no signal tells of.
+// until polls a condition that no signal reports.
 func until(t *testing.T, what string, ok func() bool) {
 	t.Helper()
 	deadline := time.Now().Add(patience)

@@ -88,7 +88,7 @@ type trainingOutput struct {
 	Channels []string     `json:"channels"`
 	RateHz   float64      `json:"sample_rate_hz"`
 	Trials   trialReport  `json:"trials"`
-	// BeatsChance tells whether the figure to quote is better than guessing with 95 % confidence; nil for calibrations.
+	// BeatsChance reports whether the figure to quote is better than guessing with 95 % confidence; nil for calibrations.
 	BeatsChance *bool             `json:"beats_chance,omitempty"`
 	Card        catalog.ModelCard `json:"card"`
 	SHA256      string            `json:"sha256"`
@@ -292,7 +292,7 @@ func (w *trainingRun) calibrate(ctx context.Context, req models.CalibrateRequest
 	return w.output(stored, report)
 }
 
-// base brings the model that is to go on learning to life.
+// base restores the model that is to keep learning.
 func (w *trainingRun) base(ctx context.Context, name, version string) (models.ProjectModel, decoders.Adaptive, error) {
 	project := w.task.Job.ProjectID
 	own, err := w.cfg.Store.ProjectModel(ctx, project, name, version)
@@ -356,7 +356,7 @@ func (w *trainingRun) version(m *training.Model, l models.LabelledTrials, parent
 	return n, nil
 }
 
-// output tells of the model that is stored. An earlier attempt may have stored it: the same trials make the same model, under
+// output describes the model that is stored. An earlier attempt may have stored it: the same trials make the same model, under
 // its version.
 func (w *trainingRun) output(stored models.ProjectModel, report trialReport) (*trainingOutput, error) {
 	out := &trainingOutput{Model: stored.Ref(), Name: stored.Name, Version: stored.Version, Paradigm: stored.Paradigm,

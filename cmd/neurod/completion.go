@@ -147,7 +147,7 @@ func flagOf(node *kong.Node, name string) *kong.Flag {
 	return nil
 }
 
-// flagsOf are those of a command, of what it stands below, and of the command that it means without another word.
+// flagsOf are those of a command, of what it is below, and of the command that it means without another word.
 func flagsOf(node *kong.Node) []*kong.Flag {
 	if node.DefaultCmd != nil {
 		node = node.DefaultCmd

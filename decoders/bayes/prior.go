@@ -137,7 +137,7 @@ var strengths = []float64{1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 409
 
 // evidencePrior is the prior under which the samples are most probable. Its mean is that of all samples, worth one of
 // them; its covariance holds the variances within the classes and no correlation, and is worth as many samples as the
-// evidence says. shared tells whether the classes have one covariance.
+// evidence says. shared reports whether the classes have one covariance.
 func evidencePrior(gs []group, shared bool) (Prior, error) {
 	p := len(gs[0].mean)
 	prior := Prior{Mean: make([]float64, p), Kappa: 1, Count: 1}

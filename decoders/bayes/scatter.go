@@ -89,7 +89,7 @@ func (u root) logDet(p int) float64 {
 	return 2 * sum
 }
 
-// valid tells whether numbers that were read from a file are a factor.
+// valid reports whether numbers that were read from a file are a factor.
 func (u root) valid(p int) error {
 	for i := range p {
 		for j := range i {

@@ -25,7 +25,7 @@ type Entry struct {
 	Size   int64  // bytes of the model file
 }
 
-// Events returns the labels and codes of the events that stand for each class; nil where nothing tells. The built-in models of
+// Events returns the labels and codes of the events that stand for each class; nil where they are not known. The built-in models of
 // imagery were trained on EEGMMIDB, where T1 cues the first class and T2 the second.
 func (e Entry) Events() map[string][]string {
 	if e.Card.Events != nil || e.Source != eeg.SourceBuiltIn || e.Paradigm != eeg.MotorImagery {
@@ -117,7 +117,7 @@ func (c *Catalog) AddDecoder(d decoders.Decoder, card ModelCard, source eeg.Mode
 	return c.add(Entry{Info: d.Info(), Card: card, Source: source}, d, nil)
 }
 
-// AddModel brings a model file to life with its pipeline and adds it. Adding the very same file again changes
+// AddModel restores a model from its file with its pipeline and adds it. Adding the very same file again changes
 // nothing; another file of the same name and version is refused, since a published version never changes.
 //
 // Errors: model_incompatible where the pipeline is unknown or of another paradigm; whatever the pipeline says of
@@ -132,7 +132,7 @@ func (c *Catalog) addModel(m *Model, source eeg.ModelSource, file func() ([]byte
 	return c.add(Entry{Info: d.Info(), Card: m.Card, Source: source, SHA256: m.SHA256, Size: m.Size}, d, file)
 }
 
-// Restore brings a model file to life without adding it.
+// Restore restores a model from its file without adding it.
 func (c *Catalog) Restore(m *Model) (decoders.Trained, error) {
 	p, ok := c.Pipeline(m.State.Pipeline)
 	if !ok {

@@ -31,7 +31,7 @@ const (
 	// CodeModelMalformed is the code of errors about model files.
 	CodeModelMalformed = "model_malformed"
 
-	// maxClasses is how many classes a model may have. It looks at eeg.MaxChannels at most: bringing it to life takes the cube of
+	// maxClasses is how many classes a model may have. It looks at eeg.MaxChannels at most: restoring it takes the cube of
 	// them, and recordings have no more.
 	maxClasses = 1024
 

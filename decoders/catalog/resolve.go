@@ -39,10 +39,10 @@ type Resolver interface {
 
 var _ Resolver = (*Catalog)(nil)
 
-// Loaded is a model that was brought to life and is in no catalog. It is safe for concurrent use.
+// Loaded is a model that was restored and is in no catalog. It is safe for concurrent use.
 type Loaded struct{ e *entry }
 
-// Load brings a model file to life without adding it. Errors are those of AddModel.
+// Load restores a model from its file without adding it. Errors are those of AddModel.
 func (c *Catalog) Load(m *Model, source eeg.ModelSource) (*Loaded, error) {
 	d, err := c.Restore(m)
 	if err != nil {

@@ -133,7 +133,7 @@ func Mend(d decoders.Decoder, in *decoders.Input) (*decoders.Input, bool) {
 	return view, true
 }
 
-// most tells whether too many channels are bad for the others to tell of them.
+// most reports whether too many channels are bad for the others to make up for them.
 func (r Report) most(c *clip) bool { return 2*len(r.Bad) > len(c.own) || len(r.Bad) == len(c.own) }
 
 // noted adds the report to the evidence of a result.
@@ -147,7 +147,7 @@ func noted(r *decoders.Result, report Report) *decoders.Result {
 	return &out
 }
 
-// refused tells whether a decoder found no EEG, which a bad channel may be the reason for.
+// refused reports whether a decoder found no EEG, which a bad channel may be the reason for.
 func refused(err error) bool {
 	var fault *decoders.Error
 	return errors.As(err, &fault) && fault.Code == decoders.CodeInvalidSignal

@@ -1,7 +1,7 @@
 // Package contact keeps channels that hold no EEG out of a decision.
 //
 // A decoder reads its channels as it was trained to: one that is flat, on the amplifier's rail or full of noise moves the answer, and
-// mostly the confidence with it. [Decode] stands in front of every decoder, whatever its pipeline and paradigm:
+// mostly the confidence with it. [Decode] runs before every decoder, whatever its pipeline and paradigm:
 //
 //	clip ─ Assess ─┬─ all channels good ────────────────────────────► Decode
 //	               ├─ a decoder of any montage ── without them ─────► Decode, tempered

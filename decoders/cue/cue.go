@@ -28,7 +28,7 @@ type Query struct {
 	// Given is what the caller says: the class of each label or code, or Open. Events that are not in it then begin no trial.
 	Given    map[string]string
 	Stimulus decoders.Stimulus
-	// Targets tells of each event whether it was a target (P300); nil where the recording does not.
+	// Targets says of each event whether it was a target (P300); nil where the recording does not.
 	Targets []bool
 	// Each asks for every single flash, where flashes are labelled, instead of trains of them.
 	Each bool
@@ -43,7 +43,7 @@ type Trial struct {
 	Announced string
 	// Events are what the decoder is given: the cue, or the flashes of a selection.
 	Events []eeg.Event
-	// End in s is where the trial is over at the latest; +Inf where nothing tells.
+	// End in s is where the trial is over at the latest; +Inf where it is not known.
 	End float64
 }
 

@@ -82,7 +82,7 @@ func endsFlicker(e eeg.Event) bool {
 	return e.Code == flickerOff || e.Code == 32770 || e.Code == 800 || has(e.Label, "stop", "end", "off", "offset", "pause", "break") || isRest(e.Label)
 }
 
-// has tells whether a label holds one of some words.
+// has reports whether a label holds one of some words.
 func has(label string, any ...string) bool {
 	return slices.ContainsFunc(words(label), func(w string) bool { return slices.Contains(any, w) })
 }

@@ -11,7 +11,7 @@ import (
 // moving are the words that say what is moved.
 var moving = []string{"left", "right", "hand", "hands", "fist", "fists", "arm", "arms", "foot", "feet", "leg", "legs", "tongue"}
 
-// asksMovement tells whether an event asks for a movement or its imagination, by a label such as "left_hand", or, where it has
+// asksMovement reports whether an event asks for a movement or its imagination, by a label such as "left_hand", or, where it has
 // none, by a code of the GDF table. "rest" alone does not: every kind of recording has rest.
 func asksMovement(e eeg.Event) bool {
 	if e.Label == "" {

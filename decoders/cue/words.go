@@ -93,13 +93,13 @@ func classOf(label string, classes []string) string {
 	return ""
 }
 
-// isRest tells whether a class is that of doing or looking at nothing.
+// isRest reports whether a class is that of doing or looking at nothing.
 func isRest(class string) bool {
 	p := plain(class)
 	return p == "rest" || p == "no_target" || p == "none"
 }
 
-// isOpen tells whether an event is a cue that does not tell its class: it has that code, it says so, or it says nothing at all.
+// isOpen reports whether an event is a cue that does not tell its class: it has that code, it says so, or it says nothing at all.
 func isOpen(e eeg.Event) bool {
 	if e.Label == "" {
 		return e.Code == 0 || e.Code == unknownCue
@@ -117,7 +117,7 @@ func isOpen(e eeg.Event) bool {
 	return asked
 }
 
-// isMark tells whether an event is known to begin no trial.
+// isMark reports whether an event is known to begin no trial.
 func isMark(e eeg.Event) bool {
 	if marks[e.Code] || e.Code >= 32769 && e.Code < 33024 && e.Code != flickerOn {
 		return true

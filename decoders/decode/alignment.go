@@ -91,7 +91,7 @@ func Observe(ctx context.Context, r *motorimagery.Recentring, choice *catalog.Ch
 	return r.Observe(ctx, mended)
 }
 
-// Usable tells whether a clip may count in a mean: the rule of package quality, where the clip is long enough for it.
+// Usable reports whether a clip may count in a mean: the rule of package quality, where the clip is long enough for it.
 func Usable(sig decoders.Signal) bool { return sig.Seconds() < 2 || quality.Passes(sig) }
 
 // Cut returns the clips around the events of a recording, at most MostClips from the first one on and none that overlaps the

@@ -139,7 +139,7 @@ func noAnswer(r *decoders.Result, f fitness) *eeg.WhyUndetermined {
 	return why
 }
 
-// undetermined is the answer to a recording of which nothing tells what the person did: no intent that anything could act on,
+// undetermined is the answer to a recording of which nothing shows what the person did: no intent that anything could act on,
 // but whether it looks like a seizure, how clean it is, and what was looked at.
 func undetermined(q *question) *eeg.Result {
 	c, l := q.Context, q.rec

@@ -31,7 +31,7 @@ type loaded struct {
 	format string // "raw", "EDF", ...
 	bytes  int
 	events []eeg.Event
-	// targets tells of each event whether it was a target; nil where the recording does not.
+	// targets says of each event whether it was a target; nil where the recording does not.
 	targets []bool
 	flags   []eeg.Flag
 	// strangeUnit is the unit that a file states for the channels, where it is not a voltage.

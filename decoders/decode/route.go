@@ -25,7 +25,7 @@ const (
 	minAutoSeconds = 1.0
 )
 
-// route says who answers a question, and reads its samples, of which auto needs some to tell; nil where nothing tells what the person did.
+// route says who answers a question, and reads its samples, of which auto needs some to tell; nil where nothing shows what the person did.
 func route(ctx context.Context, q *question) (*plan, error) {
 	p := &plan{alignment: eeg.Alignment{Kind: eeg.NotAligned}}
 	var choice *catalog.Choice
@@ -104,7 +104,7 @@ func (q *question) alone(first *catalog.Choice) (*catalog.Choice, error) {
 }
 
 // auto settles the paradigm by what the request declares and by the evidence, in the order that the package comment gives. The
-// signal is loaded. The choice is nil where nothing tells the paradigm; the diagnostics then say what was looked at. The result is not nil
+// signal is loaded. The choice is nil where nothing shows the paradigm; the diagnostics then say what was looked at. The result is not nil
 // where finding out took the whole decode.
 func auto(ctx context.Context, q *question, input *decoders.Input) (*catalog.Choice, *decoders.Result, error) {
 	f := &finder{question: q, input: input, train: flashTrain(q.rec.events)}
@@ -144,7 +144,7 @@ func (f *finder) noModel(p eeg.Paradigm, fault *decoders.Error) (*catalog.Choice
 	return f.pass(p, "%s", fault.Message)
 }
 
-// fits tells whether an error is that no model of the catalog can be asked.
+// fits reports whether an error is that no model of the catalog can be asked.
 func fits(err error) (*decoders.Error, bool) {
 	var fault *decoders.Error
 	if errors.As(err, &fault) && (fault.Code == decoders.CodeMontageMismatch || fault.Code == decoders.CodeModelNotFound) {
@@ -289,7 +289,7 @@ type screen struct {
 	found  ssvep.Detection
 }
 
-// speaks tells whether the best of the flickers stands out.
+// speaks reports whether the best of the flickers stands out.
 func (s *screen) speaks() bool { return s.found.Tested && s.found.P < maxP && !s.found.AlphaLike }
 
 // flickers decodes with the catalog's SSVEP model, once.

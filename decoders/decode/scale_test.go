@@ -199,7 +199,7 @@ func TestScaleOfEveryDecoder(t *testing.T) {
 	}
 }
 
-// epochMissing tells whether any of the channels needed is not there.
+// epochMissing reports whether any of the channels needed is not there.
 func epochMissing(have, need []string) bool {
 	_, err := epoch.Rows(nil, have, epoch.CanonicalNames(need))
 	return err != nil
@@ -262,7 +262,7 @@ func TestScaleOfRecordings(t *testing.T) {
 			}
 		}
 	}
-	// Converter numbers of 64 channels are no µV, and the file says so.
+	// Converter numbers of 64 channels are not µV, and the file says so.
 	for _, file := range eegdata.Glob(t, "p300/bci2_iib/*.f32") {
 		rec := openRecording(t, file)
 		sig, err := rec.Signal()

@@ -19,7 +19,7 @@ import (
 // mostConfused bounds the classes of a confusion matrix: a speller has 36.
 const mostConfused = 64
 
-// everyTrial tells whether a request wants an answer for each trial.
+// everyTrial reports whether a request wants an answer for each trial.
 func everyTrial(in *eeg.Input) (bool, error) {
 	switch in.Trials {
 	case "", eeg.TrialsFirst:

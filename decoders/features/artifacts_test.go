@@ -166,7 +166,7 @@ func TestAlphaRisesWithClosedEyes(t *testing.T) {
 	}
 }
 
-// clean tells whether a window is clean by the usual rejection rule of laboratories, independent of the scores: on three
+// clean reports whether a window is clean by the usual rejection rule of laboratories, independent of the scores: on three
 // quarters of the channels at most 200 µV peak to peak, and no hum to speak of.
 func clean(w *features.Window) bool {
 	quiet := 0

@@ -12,7 +12,7 @@ const (
 // holdSamples returns the shortest stay in samples. Two equal samples at a peak are usual where samples are whole numbers.
 func holdSamples(rate float64) int { return max(3, int(math.Round(holdSeconds*rate))) }
 
-// Clipped tells whether more than 1 % of a window lies on the amplifier's rails. lo and hi are its extremes.
+// Clipped reports whether more than 1 % of a window lies on the amplifier's rails. lo and hi are its extremes.
 func Clipped(x []float64, lo, hi, rate float64) bool {
 	return clippedShare(x, lo, hi, holdSamples(rate)) > mostClipped
 }
@@ -50,7 +50,7 @@ func clippedShare(x []float64, lo, hi float64, hold int) float64 {
 	return float64(count) / float64(len(x))
 }
 
-// cut tells whether the curve reaches the segment from to end (exclusive), at an extreme, on a slope: it is not half as wide
+// cut reports whether the curve reaches the segment from to end (exclusive), at an extreme, on a slope: it is not half as wide
 // again at the given depth. A segment that begins and ends with the window was held.
 func cut(x []float64, from, end int, depth float64) bool {
 	level, flanks, sides := x[from], 0, 0

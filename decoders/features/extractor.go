@@ -506,7 +506,7 @@ func frontalChannels(channels, chosen []string) []bool {
 	return is
 }
 
-// muse tells whether the electrodes are those of a Muse headband, whose reference is Fpz.
+// muse reports whether the electrodes are those of a Muse headband, whose reference is Fpz.
 func muse(channels []string) bool {
 	known := 0
 	for _, c := range channels {

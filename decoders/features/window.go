@@ -15,7 +15,7 @@ type Number float64
 // Unknown is the Number of what cannot be computed.
 func Unknown() Number { return Number(math.NaN()) }
 
-// Known tells whether n has a value.
+// Known reports whether n has a value.
 func (n Number) Known() bool { return !math.IsNaN(float64(n)) }
 
 // MarshalJSON writes the number, or null where it is unknown.

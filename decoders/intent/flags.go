@@ -93,11 +93,11 @@ func Sort(flags []eeg.Flag) []eeg.Flag {
 	return out
 }
 
-// Disclaimer stands in every answer.
+// Disclaimer is in every answer.
 const Disclaimer = "BCI outputs are probabilistic. neurod is not a medical device and nothing here is a diagnosis. " +
 	"Keep a person in charge and a hardware or software interlock between a decoded intent and anything that moves, opens, doses or calls."
 
-// LowConfidence tells whether the first of n possible intents is hardly better than guessing: less than 0.3 of the
+// LowConfidence reports whether the first of n possible intents is hardly better than guessing: less than 0.3 of the
 // way from chance, 1/n, to certainty. That is 0.65 for two intents, 0.32 for the 36 of a speller.
 func LowConfidence(confidence float64, n int) bool {
 	if n < 2 {
@@ -107,7 +107,7 @@ func LowConfidence(confidence float64, n int) bool {
 	return (confidence-chance)/(1-chance) < 0.3
 }
 
-// Ambiguous tells whether the first two intents lie within 0.1 of each other.
+// Ambiguous reports whether the first two intents lie within 0.1 of each other.
 func Ambiguous(ranked []eeg.Ranked) bool {
 	return len(ranked) > 1 && ranked[0].Confidence-ranked[1].Confidence < 0.1
 }

@@ -19,7 +19,7 @@ const Rest = "rest"
 // NoTarget is the intent of an SSVEP answer when the person looked at no target.
 const NoTarget = "no_target"
 
-// Undetermined is the intent of a recording of which nothing tells what the person did.
+// Undetermined is the intent of a recording of which nothing shows what the person did.
 const Undetermined = "undetermined"
 
 // movements gives the intents of motor imagery, by mode and class. The table of the package comment.

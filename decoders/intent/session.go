@@ -99,7 +99,7 @@ func spelling(history []string, now string) string {
 	return fmt.Sprintf("Spelling; the text was %q and is now %q.", tail(before), tail(after))
 }
 
-// Spells tells whether an intent changes the text that a person writes: letter_H, space, backspace, ...
+// Spells reports whether an intent changes the text that a person writes: letter_H, space, backspace, ...
 func Spells(intent string) bool {
 	if intent == "space" || intent == "backspace" {
 		return true

@@ -15,5 +15,5 @@
 //   - Only English has a word model. For another language there is none, rather than the wrong one; phrases fall
 //     back to English.
 //
-// The source and licence of the word list stand in SOURCE.txt.
+// The source and licence of the word list are in SOURCE.txt.
 package language

@@ -281,7 +281,7 @@ func (m *Model) Predict(history []string, symbol string) string {
 	return text + rest
 }
 
-// isUpper tells whether text has letters and all are upper case.
+// isUpper reports whether text has letters and all are upper case.
 func isUpper(text string) bool {
 	any := false
 	for _, r := range text {

@@ -240,7 +240,7 @@ func pairedCSP(examples []example, train, binary []int, components int) (*mat.De
 	return out, nil
 }
 
-// MutualInformation estimates what a feature tells of the class, in bit: H(class) - H(class|feature), with the density
+// MutualInformation estimates what a feature says about the class, in bit: H(class) - H(class|feature), with the density
 // of the feature in each class from Gaussian windows of width σ·(4/(3n))^(1/5) around its n values, which have standard
 // deviation σ (Ang et al. 2012, section 2.3). Every class from 0 to classes-1 has at least one value.
 func MutualInformation(x []float64, labels []int, classes int) float64 {

@@ -51,7 +51,7 @@ func (a *adaptive) Update(ctx context.Context, in *decoders.Input, label string)
 	return &adaptive{&next}, nil
 }
 
-// attended tells of each code whether its flashes are targets when label is what was chosen.
+// attended says of each code whether its flashes are targets when label is what was chosen.
 func (s *selection) attended(in *decoders.Input, events []eeg.Event, label string) (func(code int) bool, error) {
 	if label == Target || label == NonTarget {
 		return func(int) bool { return label == Target }, nil

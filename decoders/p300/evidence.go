@@ -81,7 +81,7 @@ func newEvidence(options []option, codes []int) *evidence {
 	return e
 }
 
-// halves tells whether an option is lit up by exactly the codes that do not light up another one.
+// halves reports whether an option is lit up by exactly the codes that do not light up another one.
 func halves(options []option, codes []int) bool {
 	have := make(map[string]bool, len(options))
 	key := make([]byte, len(codes))

@@ -149,7 +149,7 @@ func deviation(x []float64) float64 {
 const flat = 1e-6
 
 // scale brings an epoch to the scale of the training: to 1 when standardizing, else down to limit where it exceeds it.
-// limit 0 lets everything through. It tells whether there was any activity.
+// limit 0 lets everything through. It reports whether there was any activity.
 func (c Config) scale(x []float64, limit float64) bool {
 	d := deviation(x)
 	if !(d > flat) || math.IsInf(d, 0) {

@@ -15,7 +15,7 @@ const (
 	rejectHop    = 1.0
 )
 
-// reject tells of each onset in s whether its epoch lies in a window that fails the rule of package quality on the rows of
+// reject says of each onset in s whether its epoch lies in a window that fails the rule of package quality on the rows of
 // the model's channels. Where more than half of the epochs would go nothing is rejected, as there.
 func (f *frontend) reject(sig decoders.Signal, onsets []float64, rows []int) (bad []bool, overruled bool) {
 	n := sig.Samples()

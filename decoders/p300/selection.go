@@ -101,10 +101,10 @@ func newSelection(in *decoders.Input) (*selection, error) {
 	return s, nil
 }
 
-// needsEvents tells whether there is a choice to make between symbols.
+// needsEvents reports whether there is a choice to make between symbols.
 func (s *selection) needsEvents() bool { return len(s.symbols) > 0 }
 
-// flashed tells whether a code is a flash of the stimulus; without a stimulus every code is.
+// flashed reports whether a code is a flash of the stimulus; without a stimulus every code is.
 func (s *selection) flashed(code int) bool { return len(s.symbols) == 0 || len(s.lit[code]) > 0 }
 
 // option is one thing to choose and the codes that light it up.
@@ -138,7 +138,7 @@ func (s *selection) result(in *decoders.Input, flashes []flash, d *decoder) (*de
 		return res, nil
 	}
 	// Flashes of one code: attended or not, starting from the share of targets in training.
-	// Without others to compare them with nothing tells where the noise of the session lies, which differs between sessions by as much as the
+	// Without others to compare them with nothing shows where the noise of the session lies, which differs between sessions by as much as the
 	// ratios of single flashes do: many are worth one. Of people and sessions that a model does not know, the log loss of 20 flashes is 0.63 by
 	// their mean and 9.2 by their sum (g.tec); 0.46 and 1.6 of the same person (BCI Competition II).
 	sum := 0.0

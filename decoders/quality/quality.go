@@ -108,7 +108,7 @@ func unreadable(err error) verdict {
 	return verdict{failed: true, reasons: []string{code}}
 }
 
-// Passes tells whether a clip passes the rule for a single trial.
+// Passes reports whether a clip passes the rule for a single trial.
 func Passes(sig decoders.Signal) bool { return !judge(sig).failed }
 
 // filter returns a copy of the signal in the band that is judged.

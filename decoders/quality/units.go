@@ -107,7 +107,7 @@ func amplitudes(sig decoders.Signal, prepare func(dst, x []float64)) []float64 {
 	return out
 }
 
-// scalp tells whether the channels are known electrodes on which nothing goes on that is as large as a discharge may be: most do not
+// scalp reports whether the channels are known electrodes on which nothing is as large as a discharge may be: most do not
 // repeat themselves 2 to 12 times a second.
 func scalp(sig decoders.Signal, zero *dsp.ZeroPhase) bool {
 	rows, n := sig.Data.Dims()

@@ -74,7 +74,7 @@ func CanonicalName(label string) string {
 	return trimmed
 }
 
-// IsElectrode tells whether a label stands for an electrode or a derivation of two of them.
+// IsElectrode reports whether a label stands for an electrode or a derivation of two of them.
 func IsElectrode(label string) bool {
 	_, ok := electrodeName(strings.TrimSpace(strings.Trim(label, "\x00 ")))
 	return ok
@@ -170,7 +170,7 @@ func nameChannels(channels []Channel) {
 	}
 }
 
-// isLettered tells whether the labels are the positions of BioSemi's radial caps (A1..A32, B1..B32, ...), which
+// isLettered reports whether the labels are the positions of BioSemi's radial caps (A1..A32, B1..B32, ...), which
 // clash with 10-20 names: C3 is then no electrode over the motor cortex. A3 and beyond exist only there.
 func isLettered(channels []Channel) bool {
 	for i := range channels {

@@ -43,7 +43,7 @@ func CleanRate(hz float64) float64 {
 	return hz
 }
 
-// IsFinite tells whether no value is NaN or Inf.
+// IsFinite reports whether no value is NaN or Inf.
 func IsFinite(values ...float64) bool {
 	for _, v := range values {
 		if math.IsNaN(v) || math.IsInf(v, 0) {
@@ -77,7 +77,7 @@ func (o *Outside) Check(row []float64, low, high float64, clear bool) {
 	o.seen += int64(len(row))
 }
 
-// Warn tells of them.
+// Warn warns of them.
 func (o *Outside) Warn(rec *Recording, label, what string) {
 	if o.count > 0 {
 		rec.Warnf("channel %s: %d samples lie outside the digital range that the header states, up to %.6g, the first is sample %d; %s", label, o.count, o.most, o.first, what)

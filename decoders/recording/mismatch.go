@@ -67,7 +67,7 @@ func Nearest(have, need, missing []string) map[string]string {
 	return out
 }
 
-// holdsWord tells whether text has want between its other characters, not inside a longer run of letters and digits, or at the end of
+// holdsWord reports whether text has want between its other characters, not inside a longer run of letters and digits, or at the end of
 // letters that are not part of it ("chC3").
 func holdsWord(text, want string) bool {
 	words := strings.FieldsFunc(text, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
@@ -79,7 +79,7 @@ func holdsWord(text, want string) bool {
 	return false
 }
 
-// oneApart tells whether two names of two and more characters differ by one that is changed, added or left out.
+// oneApart reports whether two names of two and more characters differ by one that is changed, added or left out.
 func oneApart(a, b string) bool {
 	if len(a) < len(b) {
 		a, b = b, a

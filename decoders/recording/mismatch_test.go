@@ -24,7 +24,7 @@ func TestMismatchNamesWhatIsThereAndWhatMayBeMeant(t *testing.T) {
 	if len(near) != 3 || near["C4"] != "chC4" || !slices.Equal(err.Details["channels_got"].([]string), have) || err.Details["model"] != "a@1" {
 		t.Errorf("details %v", err.Details)
 	}
-	// Electrodes that are there are no misspelling of their neighbors.
+	// Electrodes that are there are not misspellings of their neighbors.
 	if near := recording.Nearest([]string{"C3", "C1", "CP3"}, []string{"C3", "C4"}, []string{"C4"}); len(near) != 0 {
 		t.Errorf("for C4: %v", near)
 	}

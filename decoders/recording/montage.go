@@ -30,7 +30,7 @@ func (m Montage) clone() Montage {
 
 func names(list string) []string { return strings.Fields(list) }
 
-// The montages. Orders, rates and input ranges are the vendors'; the source stands beside each.
+// The montages. Orders, rates and input ranges are the vendors'; the source is beside each.
 var (
 	// The ADS1299 at its default gain of 24 and a reference of 4.5 V takes ±4.5 V/24 = ±187,500 µV.
 	cyton = Montage{
@@ -194,7 +194,7 @@ var families = [][]*Montage{
 }
 
 // Device returns the montage of a device by its name, whatever its case, spaces, dashes and underscores:
-// "Muse 2", "MUSE_2", "muse-2". The second result tells whether the device is known.
+// "Muse 2", "MUSE_2", "muse-2". The second result reports whether the device is known.
 func Device(name string) (Montage, bool) {
 	m, ok := devices[squeeze(name)]
 	if !ok {

@@ -149,7 +149,7 @@ func (r *Recording) SetRate(hz float64) {
 }
 
 // Position turns s elapsed since the first sample into s of samples, which is less by the gaps before it, and
-// tells whether the moment lies inside a gap (the position is then the gap's own).
+// reports whether the moment lies inside a gap (the position is then the gap's own).
 func (r *Recording) Position(elapsed float64) (at float64, inGap bool) {
 	var missing float64
 	rounding := 1e-9 * (1 + math.Abs(elapsed)) // what begins with the samples after a gap is not in it
@@ -215,7 +215,7 @@ func (r *Recording) waveform() error {
 		"the samples are not an EEG waveform: they were picked at an interval or are not evenly spaced (on average %.3g a second)%s", r.dominantRate(), remedy)
 }
 
-// NoRate is the error of a recording whose rate nothing tells.
+// NoRate is the error of a recording whose rate nothing shows.
 func (r *Recording) NoRate() error {
 	return decoders.Errorf(decoders.CodePayloadMalformed, map[string]any{"format": string(r.Format)},
 		"the recording does not state its sampling rate")

@@ -15,7 +15,7 @@ import (
 //   - Bytes reads what a header announces into memory that grows with what has come, never ahead of it.
 //   - Hold takes memory out of the budget of the reading, for what is made of the bytes.
 //
-// No reader makes a slice of a length that stands in a file by other means; the conformance suite measures it.
+// No reader makes a slice of a length that is in a file by other means; the conformance suite measures it.
 type Source struct {
 	r    io.Reader
 	at   int64 // bytes read so far
@@ -106,7 +106,7 @@ func endsInside(format Format, what string, at, needed, got int64) error {
 		"ends inside the %s: %d bytes are announced from byte %d on, and %d are there", what, needed, at, got)
 }
 
-// EndsEarly tells whether an error is of endsInside.
+// EndsEarly reports whether an error is of endsInside.
 func EndsEarly(err error) bool {
 	var bad *decoders.Error
 	return errors.As(err, &bad) && bad.Code == decoders.CodePayloadMalformed && bad.Details["bytes_got"] != nil

@@ -147,7 +147,7 @@ func Collect(s *Stream, err error) (*Recording, error) {
 type Plan struct {
 	Format   Format    `json:"format"` // as Sniff tells it
 	Bytes    int64     `json:"bytes"`
-	Rate     float64   `json:"rate,omitempty"`     // Hz; of text formats alone, 0 where nothing tells it: the caller must
+	Rate     float64   `json:"rate,omitempty"`     // Hz; of text formats alone, 0 where nothing shows it: the caller must
 	Name     string    `json:"name,omitempty"`     // of the file, where its format needs it again
 	Gaps     []RowGap  `json:"gaps,omitempty"`     // of text formats: what is missing between rows
 	Start    time.Time `json:"start,omitzero"`     // of the first row

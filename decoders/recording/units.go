@@ -44,7 +44,7 @@ func (r *Recording) StrangeUnit(labels []string) string {
 	return ""
 }
 
-// StatesUnit tells whether the recording says in which unit any of the given channels is.
+// StatesUnit reports whether the recording says in which unit any of the given channels is.
 func (r *Recording) StatesUnit(labels []string) bool {
 	for _, label := range labels {
 		if c, ok := r.Channel(label); ok && c.Unit != "" {

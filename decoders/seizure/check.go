@@ -217,7 +217,7 @@ func (c *clip) judge(rules func(*measure) float64) assessment {
 	return a
 }
 
-// tooLarge tells whether most windows of a channel that can be read are larger than EEG.
+// tooLarge reports whether most windows of a channel that can be read are larger than EEG.
 func (c *clip) tooLarge(channel int) bool {
 	read, large := 0, 0
 	for k := range c.windows[channel] {
@@ -297,7 +297,7 @@ func (c *clip) awayFromEyes(channels []int) []int {
 	return behind
 }
 
-// nearEyes tells whether a channel is a frontal electrode: Fp, AF or F, or a derivation that starts there.
+// nearEyes reports whether a channel is a frontal electrode: Fp, AF or F, or a derivation that starts there.
 func nearEyes(name string) bool {
 	u := strings.ToUpper(recording.CanonicalName(name))
 	return strings.HasPrefix(u, "FP") || strings.HasPrefix(u, "AF") || len(u) > 1 && u[0] == 'F' && (u[1] == 'Z' || u[1] >= '0' && u[1] <= '9')

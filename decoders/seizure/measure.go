@@ -224,7 +224,7 @@ const (
 	rhythmical = 0.5
 )
 
-// tooLarge tells whether the amplitude cannot be that of EEG in µV. On the scalp what is large is either a discharge, which is slow
+// tooLarge reports whether the amplitude cannot be that of EEG in µV. On the scalp what is large is either a discharge, which is slow
 // or repeats itself, or no EEG.
 func (w *measure) tooLarge() bool {
 	switch {
@@ -283,7 +283,7 @@ func median(v []float64) float64 {
 	return (v[len(v)/2-1] + v[len(v)/2]) / 2
 }
 
-// smooth tells whether n is a product of 2, 3 and 5.
+// smooth reports whether n is a product of 2, 3 and 5.
 func smooth(n int) bool {
 	for _, p := range [3]int{2, 3, 5} {
 		for n%p == 0 {

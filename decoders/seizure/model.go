@@ -353,7 +353,7 @@ func (m *model) State() decoders.State {
 	return st
 }
 
-// ictalLike scores a window by the rules that stand beside a model: those of Check, but for the share of 2-12 Hz where the channel may
+// ictalLike scores a window by the rules that are beside a model: those of Check, but for the share of 2-12 Hz where the channel may
 // lie inside the head, as those of the training data do. Seizures there may be faster, and the model has learned their
 // spectra. Without amplitude only the kind of activity counts.
 func (cfg ModelConfig) ictalLike(w *measure) float64 {

@@ -250,7 +250,7 @@ func TestNoVerdict(t *testing.T) {
 	}
 }
 
-// TestLooseElectrode: one channel alone, however wild, is no verdict for the head.
+// TestLooseElectrode: one channel alone, however wild, is not a verdict on the whole head.
 func TestLooseElectrode(t *testing.T) {
 	t.Parallel()
 	sig := session(t)(synthetic.Rest(synthetic.Config{Seed: 3}, 30, false)).Signal

@@ -217,7 +217,7 @@ var defaultDetector = sync.OnceValue(func() *Decoder {
 	return d
 })
 
-// Detect tells whether the signal follows one of the stimulus' targets, or, where it names none, any flicker of
+// Detect reports whether the signal follows one of the stimulus' targets, or, where it names none, any flicker of
 // 5-45 Hz. It is the evidence behind paradigm "auto": P < 0.01 speaks for SSVEP.
 // Errors are those of Decode.
 func Detect(in *decoders.Input) (Detection, error) {

@@ -104,7 +104,7 @@ func (a *analysis) fundamental(i int, height []float64, guard float64) int {
 	return best
 }
 
-// related tells whether two frequencies are the same or one is twice or three times the other, within guard Hz.
+// related reports whether two frequencies are the same or one is twice or three times the other, within guard Hz.
 func related(f, g, guard float64) bool {
 	if f > g {
 		f, g = g, f

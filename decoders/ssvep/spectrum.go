@@ -204,7 +204,7 @@ func (s *spectrum) donors(f, center, reach, lo, hi float64) []int {
 	return out
 }
 
-// nearHarmonic tells whether at lies within guard of one of the harmonics of f.
+// nearHarmonic reports whether at lies within guard of one of the harmonics of f.
 func nearHarmonic(at, f, guard float64) bool {
 	h := math.Round(at / f)
 	return h >= 1 && h <= maxHarmonics && math.Abs(at-h*f) < guard

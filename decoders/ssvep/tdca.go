@@ -11,7 +11,7 @@ import (
 	"github.com/neurod/neurod/decoders/internal/stored"
 )
 
-// tdca is task-discriminant component analysis (Liu et al. 2021). The channels stand beside copies of themselves that
+// tdca is task-discriminant component analysis (Liu et al. 2021). The channels are joined by copies of themselves that
 // are delayed by 1..Delays samples (zero where the window ends); behind the samples stands their projection on the sines of the class.
 // A linear discriminant of these matrices gives spatial filters common to all classes, and the score is the correlation
 // of a filtered window, augmented for the class, with the class's filtered template. Means are not taken out there: they are

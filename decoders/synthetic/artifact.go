@@ -101,7 +101,7 @@ func Inject(sig decoders.Signal, a Artifact) (decoders.Signal, error) {
 	return out, nil
 }
 
-// replaces tells whether an artifact takes the signal's place.
+// replaces reports whether an artifact takes the signal's place.
 func (k ArtifactKind) replaces() bool {
 	return k == Flat || k == Clipping || k == Rail || k == Disconnected || k == Noise
 }

@@ -13,7 +13,7 @@
 // Invariants: the same arguments give the same samples to the last bit; different seeds give independent noise;
 // lengths, rates and amplitudes are those asked for. Signals are in µV, channels × samples, times in s.
 //
-// It is no model of a brain: a decoder that works here may fail on people. It exists so that what must be found is
+// It is not a model of a brain: a decoder that works here may fail on people. It exists so that what must be found is
 // known exactly.
 //
 // Sources of the numbers: 1/f background, He 2014; mu and beta desynchronization, Pfurtscheller and Lopes da Silva

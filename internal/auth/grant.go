@@ -8,7 +8,7 @@ import (
 )
 
 // How long grants are good: a stream's long enough to reconnect during a session, a link's long enough to fetch a file, and both
-// short enough to stand in a URL.
+// short enough to be in a URL.
 const (
 	StreamTTL   = time.Hour
 	DownloadTTL = time.Hour

@@ -16,8 +16,8 @@ var (
 
 // Info is what is known of a build.
 type Info struct {
-	Version string // of a release, such as v1.2.0; "devel" where nothing tells
-	Commit  string // "" where nothing tells; with "+dirty" where files had been changed
+	Version string // of a release, such as v1.2.0; "devel" where it is not known
+	Commit  string // "" where it is not known; with "+dirty" where files had been changed
 }
 
 // String returns version and commit, as far as they are known.

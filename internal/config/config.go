@@ -78,28 +78,28 @@ type Config struct {
 	// from everywhere, and from one address for all e-mails. Defaults to 10.
 	LoginFailures int `env:"NEUROD_LOGIN_FAILURES" envDefault:"10"`
 
-	// RateLimitDecode is how many calls a minute a key may make to /api/v1 (decode and jobs). 0 is no limit. Defaults to
+	// RateLimitDecode is how many calls a minute a key may make to /api/v1 (decode and jobs). 0 means no limit. Defaults to
 	// 600.
 	RateLimitDecode int `env:"NEUROD_RATE_LIMIT_DECODE" envDefault:"600"`
 	// RateBurstDecode is how many of them a key that has rested may make at once. Defaults to twice the rate.
 	RateBurstDecode int `env:"NEUROD_RATE_BURST_DECODE"`
-	// RateLimitSessions is how many calls a minute a key may make to /v1/sessions and /v1/users. 0 is no limit. Defaults
+	// RateLimitSessions is how many calls a minute a key may make to /v1/sessions and /v1/users. 0 means no limit. Defaults
 	// to 60.
 	RateLimitSessions int `env:"NEUROD_RATE_LIMIT_SESSIONS" envDefault:"60"`
 	// RateBurstSessions is how many of them a key that has rested may make at once. Defaults to twice the rate.
 	RateBurstSessions int `env:"NEUROD_RATE_BURST_SESSIONS"`
-	// RateLimitAccounts is how many calls a minute a user may make to /v1/projects (projects and keys). 0 is no limit.
+	// RateLimitAccounts is how many calls a minute a user may make to /v1/projects (projects and keys). 0 means no limit.
 	// Defaults to 120.
 	RateLimitAccounts int `env:"NEUROD_RATE_LIMIT_ACCOUNTS" envDefault:"120"`
 	// RateBurstAccounts is how many of them a user who has rested may make at once. Defaults to twice the rate.
 	RateBurstAccounts int `env:"NEUROD_RATE_BURST_ACCOUNTS"`
-	// RateLimitRegistry is how many files a minute a key may download from /v1/models. 0 is no limit, also on
+	// RateLimitRegistry is how many files a minute a key may download from /v1/models. 0 means no limit, also on
 	// /v1/models/list and /v1/analytics/log, which have 60 and 1000 a minute otherwise. Defaults to 60.
 	RateLimitRegistry int `env:"NEUROD_RATE_LIMIT_REGISTRY" envDefault:"60"`
 	// RateBurstRegistry is how many of them a key that has rested may make at once. Defaults to twice the rate.
 	RateBurstRegistry int `env:"NEUROD_RATE_BURST_REGISTRY"`
 	// RateLimitAddress is how many calls a minute an address may make to /v1/auth, and how many with a credential that is
-	// missing or not good to all else. 0 is no limit, also on /v1/ws, which has 600 a minute otherwise,
+	// missing or not good to all else. 0 means no limit, also on /v1/ws, which has 600 a minute otherwise,
 	// /v1/auth/validate, which has 100, and /v1/auth/refresh and /v1/auth/revoke, which have 10. Defaults to 300.
 	RateLimitAddress int `env:"NEUROD_RATE_LIMIT_ADDRESS" envDefault:"300"`
 	// RateBurstAddress is how many of them an address that has rested may make at once. Defaults to twice the rate.
@@ -117,21 +117,21 @@ type Config struct {
 	// StreamsPerKey is how many live streams (WebSockets and event streams) a key may have open at once in a process. 0 is no
 	// limit. Defaults to 250.
 	StreamsPerKey int `env:"NEUROD_STREAMS_PER_KEY" envDefault:"250"`
-	// StreamsPerProject is how many live streams the keys of a project may have open together in a process. 0 is no limit.
+	// StreamsPerProject is how many live streams the keys of a project may have open together in a process. 0 means no limit.
 	// Defaults to 500.
 	StreamsPerProject int `env:"NEUROD_STREAMS_PER_PROJECT" envDefault:"500"`
 	// QuotaStoredMB is how much a project may keep stored, in MiB: samples, recordings of jobs, uploads and models, as they are
-	// packed. 0 is no limit. Defaults to 102400, embedded to none.
+	// packed. 0 means no limit. Defaults to 102400, embedded to none.
 	QuotaStoredMB *int `env:"NEUROD_QUOTA_STORED_MB"`
-	// QuotaWaitingJobs is how many jobs of a project may wait for a worker. 0 is no limit. Defaults to 100000, embedded to none.
+	// QuotaWaitingJobs is how many jobs of a project may wait for a worker. 0 means no limit. Defaults to 100000, embedded to none.
 	QuotaWaitingJobs *int `env:"NEUROD_QUOTA_WAITING_JOBS"`
-	// QuotaOpenSessions is how many sessions of a project may take samples at once. 0 is no limit. Defaults to 1000, embedded to
+	// QuotaOpenSessions is how many sessions of a project may take samples at once. 0 means no limit. Defaults to 1000, embedded to
 	// none.
 	QuotaOpenSessions *int `env:"NEUROD_QUOTA_OPEN_SESSIONS"`
-	// QuotaWindowsPerDay is how many feature windows the samples of a project may begin in a day (UTC). 0 is no limit. Defaults to
+	// QuotaWindowsPerDay is how many feature windows the samples of a project may begin in a day (UTC). 0 means no limit. Defaults to
 	// 10000000, embedded to none.
 	QuotaWindowsPerDay *int `env:"NEUROD_QUOTA_WINDOWS_PER_DAY"`
-	// QuotaModels is how many versions of models a project may keep. 0 is no limit. Defaults to 1000, embedded to none.
+	// QuotaModels is how many versions of models a project may keep. 0 means no limit. Defaults to 1000, embedded to none.
 	QuotaModels *int `env:"NEUROD_QUOTA_MODELS"`
 	// AnalyticsQuota is how many analytics events a project may log in a calendar month (UTC). 0 takes none. Defaults to
 	// 50000.

@@ -47,7 +47,7 @@ func (s *Models) Models() []registry.GlobalModel { return s.list }
 // File reads a model file.
 func (s *Models) File(name, version string) ([]byte, error) { return s.cat.File(name, version) }
 
-// Read judges an uploaded model file: it must be whole, and its pipeline must bring it to life.
+// Read judges an uploaded model file: it must be whole, and its pipeline must restore it.
 func (s *Models) Read(file []byte) (models.ModelInfo, error) {
 	m, err := catalog.Parse(file)
 	if err == nil {

@@ -36,7 +36,7 @@ func Absent(err error, code models.Code) error {
 	return Unavailable(err)
 }
 
-// Unanswered gives a fault of the job store its place in the error table: what is no *models.Error is a database that
+// Unanswered gives a fault of the job store its place in the error table: what is not a *models.Error is a database that
 // did not answer, and the caller may try again.
 func Unanswered(err error) error {
 	var known *models.Error

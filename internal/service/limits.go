@@ -9,7 +9,7 @@ import (
 	"github.com/neurod/neurod/models"
 )
 
-// LimitRule says what calls count against. The zero LimitRule is no limit.
+// LimitRule says what calls count against. The zero LimitRule means no limit.
 type LimitRule struct {
 	// Family is the group of calls that share a rate, which is a setting. Who is counted follows from the credential that a call
 	// takes: a key, a user, or, without one, the client's address.

@@ -79,7 +79,7 @@ func NewQuotas(cfg QuotasConfig) *Quotas {
 type Wants map[models.QuotaName]int64
 
 // Take lets a call use so much, or refuses it: ProjectQuotaExceeded, ProjectQuotaFull. done must be called when the call has ended,
-// whatever became of it. repeated tells of a call that would be refused whether it only asks again for what it was given before, so
+// whatever became of it. repeated says of a call that would be refused whether it only asks again for what it was given before, so
 // that repeating is always safe; nil for one that cannot.
 func (q *Quotas) Take(ctx context.Context, projectID string, w Wants, repeated func() bool) (done func(), err error) {
 	nothing := func() {}

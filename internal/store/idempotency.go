@@ -9,7 +9,7 @@ import (
 	"github.com/neurod/neurod/models"
 )
 
-// onceKey is where the transaction of Once stands in a context; one for each store, as a process may have several.
+// onceKey is where the transaction of Once is in a context; one for each store, as a process may have several.
 type onceKey struct{ s *Store }
 
 // joined returns the transaction of Once that a context carries, nil for none.

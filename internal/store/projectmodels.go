@@ -24,7 +24,7 @@ import (
 //
 //   - A version is a file that never changes. Versions of a name only rise, also after they were deleted.
 //   - Of a name that has versions, exactly one is active.
-//   - A model stands beside the sessions it was trained on, and those of the model it was made from. It is stored only while
+//   - A model depends on the sessions it was trained on, and on those of the model it was made from. It is stored only while
 //     all of them are there, and erased with any of them: both lock the session's row first.
 //   - A job stores one model, however many attempts it takes, and none once it was canceled or given to another attempt.
 

@@ -2,7 +2,7 @@ package vector
 
 import "gonum.org/v1/gonum/floats"
 
-// Wide tells whether processor and system have vectors of four float64 (AVX).
+// Wide reports whether processor and system have vectors of four float64 (AVX).
 var Wide = hasAVX()
 
 func hasAVX() bool

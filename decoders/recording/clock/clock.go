@@ -72,7 +72,7 @@ type Timing struct {
 	ByStamps    bool // nothing but time stamps tells that rows are a waveform, and at which rate
 }
 
-// row is what a row tells of its time.
+// row is what a row shows of its time.
 type row struct {
 	counter  int64   // -1 for none
 	stamp    float64 // s, NaN for none
@@ -273,7 +273,7 @@ func (rule *Counter) between(a, b *row, atBegin bool) int64 {
 	return max(1, d) // a number that comes again may also be a whole cycle later: the stamps must tell
 }
 
-// explains tells whether row b follows row a without a loss.
+// explains reports whether row b follows row a without a loss.
 func (rule *Counter) explains(a, b *row) bool {
 	if _, known := rule.position(b.counter); !known || b.counter < 0 {
 		return false
@@ -645,7 +645,7 @@ func (c *Rows) missing(i int) int64 {
 	return max(0, counted+int64(math.Round(min(step, 1e12))))
 }
 
-// later tells whether the step does not belong to row i but to one within the window behind it, as it does where the rows
+// later reports whether the step does not belong to row i but to one within the window behind it, as it does where the rows
 // before a loss were late: most of the step must lie in the time before one row.
 func (c *Rows) later(i int, step float64) bool {
 	unexplained := func(k int) float64 { // samples between a row and the one before
@@ -676,7 +676,7 @@ type Told struct {
 	Gaps      []recording.RowGap
 }
 
-// Finish judges the last rows. ok is false where nothing tells the rate.
+// Finish judges the last rows. ok is false where nothing shows the rate.
 //
 //nolint:gocyclo // what the clocks found is told in one place, one warning for each kind
 func (c *Rows) Finish(rec *recording.Recording) (out Told, ok bool) {

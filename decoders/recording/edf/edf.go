@@ -402,7 +402,7 @@ type records struct {
 	buf        []byte
 	have, used int64 // records in buf, and how many of them are read
 	done       int64 // records that are read
-	listed     bool  // the lists of the next record are read, and what they say of a gap stands in gap
+	listed     bool  // the lists of the next record are read, and what they say of a gap is in gap
 	gap        float64
 	closed     bool
 

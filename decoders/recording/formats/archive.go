@@ -119,7 +119,7 @@ func readZip(src *recording.Source, at io.ReaderAt, _ string) (*recording.Record
 	return rec, nil
 }
 
-// isRecording tells whether a file of an archive is read by itself.
+// isRecording reports whether a file of an archive is read by itself.
 func isRecording(name string, b []byte) bool {
 	format := Sniff(path.Base(name), b[:min(len(b), recording.HeadBytes)])
 	r, known := rowOf(format)

@@ -65,7 +65,7 @@ func FuzzOpen(f *testing.F) {
 	})
 }
 
-// TestEveryEncodingThatIsAFileHasAReader: the encodings of decode requests stand in package eeg, which knows no reader.
+// TestEveryEncodingThatIsAFileHasAReader: the encodings of decode requests are in package eeg, which knows no reader.
 func TestEveryEncodingThatIsAFileHasAReader(t *testing.T) {
 	t.Parallel()
 	for _, encoding := range eeg.Encodings() {

@@ -65,7 +65,7 @@ func FuzzBuffer(f *testing.F) {
 	})
 }
 
-// Events are CSV: a label with a comma or a quote stands in quotes, lines may end in CR LF, and a byte order mark may come first.
+// Events are CSV: a label with a comma or a quote is in quotes, lines may end in CR LF, and a byte order mark may come first.
 func TestEventsAreCSV(t *testing.T) {
 	t.Parallel()
 	events := "\ufeffsample,code,label\r\n1,3,\"left, slow\"\r\n\r\n2,4,\"the \"\"other\"\" hand\"\r\n"

@@ -83,7 +83,7 @@ func fileOf(b []byte) string {
 	return ""
 }
 
-// isText tells whether all bytes are those of a text in UTF-8. Its last rune may be cut.
+// isText reports whether all bytes are those of a text in UTF-8. Its last rune may be cut.
 func isText(b []byte) bool {
 	for i, c := range b {
 		if c < 0x20 && c != '\t' && c != '\n' && c != '\r' || c == 0x7f {
@@ -146,7 +146,7 @@ func decades(b []byte, enc eeg.Encoding) float64 {
 	return logs[len(logs)*3/4] - logs[len(logs)/4]
 }
 
-// emptyHalves tells whether the bytes are whole numbers as float64: every second 32-bit word is 0, and the others are upper halves of
+// emptyHalves reports whether the bytes are whole numbers as float64: every second 32-bit word is 0, and the others are upper halves of
 // numbers from 1 to 2³⁰, which as float32 lie between 1.875 and 14. A channel that is dead is 0 too, but a live one beside it
 // crosses 0.
 func emptyHalves(b []byte) bool {
@@ -178,7 +178,7 @@ func swapped(b []byte, width int) []byte {
 	return out
 }
 
-// runsOn tells whether the bytes as int16, sample-major, go on from sample to sample as signals do: neighbours differ by less
+// runsOn reports whether the bytes as int16, sample-major, go on from sample to sample as signals do: neighbours differ by less
 // than half of what samples far from each other differ by, in square. Noise has no neighbours.
 func runsOn(b []byte, channels int) bool {
 	n := len(b) / 2

@@ -51,7 +51,7 @@ func EEGNames(rec *recording.Recording) string {
 	return strings.Join(names, " ")
 }
 
-// Warned tells whether a warning holds a word.
+// Warned reports whether a warning holds a word.
 func Warned(rec *recording.Recording, word string) bool {
 	return strings.Contains(strings.Join(rec.Warnings, "\n"), word)
 }
@@ -206,7 +206,7 @@ func Streamed(t testing.TB, name string, file []byte, n int) (*recording.Recordi
 	if plan.Bytes != int64(len(file)) {
 		t.Fatalf("the inspection saw %d bytes of %d", plan.Bytes, len(file))
 	}
-	if rec.Irregular || len(rec.Channels) > 0 && rec.Channels[0].Rate == 0 { // nothing tells the time of samples
+	if rec.Irregular || len(rec.Channels) > 0 && rec.Channels[0].Rate == 0 { // nothing shows the time of samples
 		return rec, nil
 	}
 	s, err := formats.OpenStream(plan, pieces{bytes.NewReader(file), n})

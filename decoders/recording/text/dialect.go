@@ -33,7 +33,7 @@ func dialectOf(line string) dialect {
 	return dialect{","}
 }
 
-// separatesWithin tells whether a mark stands within cells that commas separate, as in EmotivPRO's "rate:eeg_128;mot_64".
+// separatesWithin reports whether a mark stands within cells that commas separate, as in EmotivPRO's "rate:eeg_128;mot_64".
 func separatesWithin(line, mark string) bool {
 	if strings.Contains(line, `"`) {
 		return false
@@ -51,7 +51,7 @@ func separatesWithin(line, mark string) bool {
 // decimal is a number with a decimal comma, or without decimals.
 var decimal = regexp.MustCompile(`^[-+]?\d+(,\d+)?([eE][-+]?\d+)?$`)
 
-// decimalCommas tells whether cells are numbers of which some have a decimal comma. Times of day and words are passed over.
+// decimalCommas reports whether cells are numbers of which some have a decimal comma. Times of day and words are passed over.
 func decimalCommas(cells []string) bool {
 	some := false
 	for _, cell := range cells {
@@ -134,7 +134,7 @@ func number(cell string) (float64, bool) {
 	return 0, false
 }
 
-// splitDecimals tells whether cells that were cut at commas are numbers with decimal commas cut in two: none has a point,
+// splitDecimals reports whether cells that were cut at commas are numbers with decimal commas cut in two: none has a point,
 // and there are decimals with a leading zero, which no whole number has.
 func splitDecimals(cells []string) bool {
 	zero := false

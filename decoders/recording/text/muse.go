@@ -276,7 +276,7 @@ func timeOfDay(cell string) (time.Time, bool) {
 	return time.Time{}, false
 }
 
-// isMarkerName tells whether a column is one of markers: "Marker", "Marker0", ...
+// isMarkerName reports whether a column is one of markers: "Marker", "Marker0", ...
 func isMarkerName(name string) bool {
 	const word = "Marker"
 	return len(name) >= len(word) && len(name) <= len(word)+3 && strings.EqualFold(name[:len(word)], word)

@@ -217,7 +217,7 @@ func commasBetween(format recording.Format, line int) error {
 		"line %d: the numbers have decimal commas and stand between commas, so they cannot be told apart; export with points, or with semicolons between cells", line)
 }
 
-// row reads a line of samples and tells whether it is one.
+// row reads a line of samples and reports whether it is one.
 func (b *openBCIRows) row(r *row, line string) bool {
 	b.bad.total++
 	fields := b.dialect.split(line)

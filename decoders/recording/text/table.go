@@ -34,7 +34,7 @@ const (
 //
 // Not every column is a signal. By its name, and in tables without names by how its numbers rise, a column is the time (then it
 // tells the rate and what is missing), a sample counter, or markers; batteries, contact qualities and the like are of kind
-// Other. The columns that BrainFlow writes are known for the boards in brainFlowBoards. Where nothing tells the rate it is 0
+// Other. The columns that BrainFlow writes are known for the boards in brainFlowBoards. Where nothing shows the rate it is 0
 // and the caller must know it: see SetRate.
 func ReadTable(r io.ReaderAt, size int64) (*recording.Recording, error) {
 	return TableReader.Read("", r, size)
@@ -125,7 +125,7 @@ func (t *tableRows) next(r *row) error {
 	return t.lines.end()
 }
 
-// row reads the cells of a line and tells whether they are a sample.
+// row reads the cells of a line and reports whether they are a sample.
 //
 //nolint:gocyclo // one case for each role of a column
 func (t *tableRows) row(r *row, cells []string) bool {
@@ -223,7 +223,7 @@ func (t *tableRows) comment(line string) {
 	}
 }
 
-// begin reads the first line, and tells whether it names the columns.
+// begin reads the first line, and reports whether it names the columns.
 func (t *tableRows) begin(line string) (header bool, err error) {
 	t.dialect = dialectOf(line)
 	cells := closed(t.dialect.split(line), 0)
@@ -428,7 +428,7 @@ func roleOf(name string) role {
 	return roleSignal
 }
 
-// isTelemetry tells whether a name is of what a headset says about itself.
+// isTelemetry reports whether a name is of what a headset says about itself.
 func isTelemetry(name string) bool { return telemetry.MatchString(name) }
 
 // nameAndUnit parts "C3 (uV)" and "C3 [uV]".
@@ -512,10 +512,10 @@ func closed(cells []string, due int) []string {
 	return cells
 }
 
-// isNumbers tells whether all cells are numbers.
+// isNumbers reports whether all cells are numbers.
 func isNumbers(cells []string) bool { return parseCells(cells, make([]float64, len(cells))) }
 
-// someNumbers tells whether cells can be a row of a table with words in it: at least half are numbers.
+// someNumbers reports whether cells can be a row of a table with words in it: at least half are numbers.
 func someNumbers(cells []string) bool {
 	n := 0
 	for _, c := range cells {
@@ -562,7 +562,7 @@ func parseHeader(cells []string) (labels []string, rate float64, ok bool) {
 	return cells, 0, true
 }
 
-// looksTabular tells whether the second line that is not a comment is a row of numbers. cut says that the text may end
+// looksTabular reports whether the second line that is not a comment is a row of numbers. cut says that the text may end
 // within a line.
 func looksTabular(s string, cut bool) bool {
 	rows, meta := 0, false

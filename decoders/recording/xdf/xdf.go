@@ -236,7 +236,7 @@ func (x *reader) seek(to int64) {
 	x.at = to
 }
 
-// resume goes on behind the next boundary after a place, and tells whether there is one.
+// resume goes on behind the next boundary after a place, and reports whether there is one.
 func (x *reader) resume(from int64) bool {
 	if x.last { // there is none: a search for every chunk would take forever
 		return false
@@ -579,7 +579,7 @@ func (x *reader) build() error {
 
 func (s *stream) isEEG() bool { return s.taken || strings.EqualFold(s.info.Type, "EEG") }
 
-// mayBeEEG tells whether a stream can be EEG: some recorders call it a signal, or nothing, and name electrodes.
+// mayBeEEG reports whether a stream can be EEG: some recorders call it a signal, or nothing, and name electrodes.
 func (s *stream) mayBeEEG() bool {
 	switch strings.ToLower(s.info.Type) {
 	case "", "signal", "signals", "exg", "data", "biosignal", "biosignals", "eeg data", "timeseries", "raw":
@@ -594,7 +594,7 @@ func (s *stream) mayBeEEG() bool {
 	return n > 0 && 2*n >= s.channels
 }
 
-// isMarker tells whether a stream holds events: strings, whatever rate they claim, what its type calls markers, and single
+// isMarker reports whether a stream holds events: strings, whatever rate they claim, what its type calls markers, and single
 // integers without a rate. A number now and then that is not an integer, such as a heart rate, is none.
 func (s *stream) isMarker() bool {
 	if s.width == 0 {
@@ -822,7 +822,7 @@ func (s *stream) fits(edges []int) (lines []line, interval float64) {
 }
 
 // measure finds the stream's true rate and gaps, and replaces the jittered stamps by a line through each segment
-// between gaps. It tells whether the stamps increase.
+// between gaps. It reports whether the stamps increase.
 func (s *stream) measure() bool {
 	bounds := s.segments()
 	lines, interval := s.fits(bounds)
@@ -926,7 +926,7 @@ func (s *stream) lasting(from, to int, losses []recording.RowGap) []int {
 	return bounds
 }
 
-// keepsItsRate tells whether most segments of half a second have the nominal rate, to 1 %: a device's crystal does. What a program sends when
+// keepsItsRate reports whether most segments of half a second have the nominal rate, to 1 %: a device's crystal does. What a program sends when
 // it comes to it has another rate, and a pause in it is not a loss.
 func (s *stream) keepsItsRate(from, to int) bool {
 	step := max(1, int(min(s.rate/2, 1e6)))

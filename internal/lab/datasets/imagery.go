@@ -38,7 +38,7 @@ func imagery(name string, runs []int, t1, t2 string) Task {
 
 var runNumber = regexp.MustCompile(`R(\d+)$`)
 
-// Has tells whether a run of that name belongs to the task.
+// Has reports whether a run of that name belongs to the task.
 func (t Task) Has(run string) bool {
 	if t.Runs == nil {
 		return true
@@ -58,7 +58,7 @@ func (t Task) Label(e eeg.Event) int {
 	})
 }
 
-// ParseClasses reads "event=class" pairs into a task. Classes stand in the order they are first named.
+// ParseClasses reads "event=class" pairs into a task. Classes are in the order they are first named.
 func ParseClasses(pairs []string) (Task, error) {
 	var t Task
 	seen := map[string]bool{}

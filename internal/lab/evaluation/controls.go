@@ -188,7 +188,7 @@ func (e *evaluator) restGate(file, subject string, runs []datasets.Run) {
 	e.addVerdicts(e.folder(file), subject, "closed eyes called a seizure", closed)
 }
 
-// clean tells whether a window is clean by the usual rule of laboratories, independent of the scores: on three quarters of
+// clean reports whether a window is clean by the usual rule of laboratories, independent of the scores: on three quarters of
 // the channels at most 200 µV peak to peak and no hum to speak of.
 func clean(w *window) bool {
 	quiet := 0

@@ -38,7 +38,7 @@ func (e *evaluator) leave(file, format string, args ...any) {
 }
 
 // recordings measures what lies in no known layout by its events: cues of movements and of the classes of the caller, and flashes
-// of which the recording tells whether they were targets. What has neither is left, with the reason.
+// of which the recording says whether they were targets. What has neither is left, with the reason.
 func (e *evaluator) recordings(ctx context.Context) error {
 	people := map[string]*person{}
 	var order []string
@@ -207,7 +207,7 @@ func (e *evaluator) tasksOf(p *person) []datasets.Task {
 	return append(tasks, task)
 }
 
-// physionetRun tells whether a run has the events of EEGMMIDB.
+// physionetRun reports whether a run has the events of EEGMMIDB.
 func physionetRun(r datasets.Run) bool {
 	return len(r.Name) == len("S001R01") && slices.ContainsFunc(r.Recording.Events, func(ev eeg.Event) bool { return ev.Label == "T1" || ev.Label == "T2" })
 }
@@ -345,5 +345,5 @@ func (e *evaluator) inventory() *Files {
 	return f
 }
 
-// Nothing tells whether recordings were looked for and none could be used.
+// Nothing reports whether recordings were looked for and none could be used.
 func (r *Report) Nothing() bool { return r.Files != nil && r.Files.Used == 0 }

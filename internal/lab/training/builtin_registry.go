@@ -15,7 +15,7 @@ import (
 )
 
 // The models that the Nimbus document lists by name: its examples load them, and its filters by type find Bayesian
-// classifiers. Trained here from open recordings, with true cards; ssvep_multiclass_v1 needs no training and stands in package
+// classifiers. Trained here from open recordings, with true cards; ssvep_multiclass_v1 needs no training and is in package
 // catalog. The tiers are the document's. Nothing chooses them for a request that names no model.
 const (
 	registry4Class  = "motor_imagery_4class_v1"

@@ -124,7 +124,7 @@ func TestBuiltInCardsAreComplete(t *testing.T) {
 		if e.Aligned != strings.Contains(name, "-aligned") {
 			t.Errorf("%s: trained with alignment: %v", name, e.Aligned)
 		}
-		if e.Aligned { // what it does for a clip without others stands beside it, and is not what is quoted
+		if e.Aligned { // what it does for a clip without others is beside it, and is not what is quoted
 			var protocols []string
 			for _, m := range c.Evaluations {
 				protocols = append(protocols, m.Protocol)

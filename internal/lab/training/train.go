@@ -155,7 +155,7 @@ func choose(all []*comparison) (best int, chosen string) {
 		for _, c := range all {
 			means[i] += c.worth(i) / float64(len(all))
 		}
-		// Only a real difference changes the choice: candidates stand in the order of preference.
+		// Only a real difference changes the choice: candidates are in the order of preference.
 		if means[i] > means[best]+1e-9 {
 			best = i
 		}
@@ -277,7 +277,7 @@ func protocolsFor(ds *decoders.Dataset, spec Spec) ([]protocol, error) {
 	return append(out, protocol{name, nil, folds, nil}), nil
 }
 
-// trainable tells whether every fold trains on every class.
+// trainable reports whether every fold trains on every class.
 func trainable(ds *decoders.Dataset, folds []classify.Fold) bool {
 	for _, f := range folds {
 		for _, n := range perClass(datasets.Subset(ds, f.Train)) {
@@ -399,7 +399,7 @@ func spread(p protocol, o *crossval.Outcome) float64 {
 	return stat.StdDev(each, nil)
 }
 
-// BeatsChance tells whether the figure to quote is better than guessing with 95 % confidence.
+// BeatsChance reports whether the figure to quote is better than guessing with 95 % confidence.
 func (m *Model) BeatsChance() bool { return beats(m.Outcomes[0]) }
 
 // beats compares with the one-sided 95 % bound of guessing: 1.645 standard errors above chance. For unbalanced classes

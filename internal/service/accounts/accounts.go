@@ -328,7 +328,7 @@ func (a *Service) Login(ctx context.Context, c Credentials) (Login, error) {
 	return a.newLogin(ctx, u.ID)
 }
 
-// rehash stores the password at today's cost. That it fails is no reason to refuse a login.
+// rehash stores the password at today's cost. That it fails is not a reason to refuse a login.
 func (a *Service) rehash(ctx context.Context, u models.User, password string) {
 	hash, err := a.cfg.Passwords.Hash(ctx, password)
 	if err == nil {
@@ -444,7 +444,7 @@ func refused(err error, p models.Principal, right models.Right, code models.Code
 // LooksLikeToken reports whether a credential has the form of an access token, good or not.
 func (a *Service) LooksLikeToken(raw string) bool { return auth.LooksLikeToken(raw) }
 
-// otherKind says what a credential is that is none of the kind that is due, so that whoever has sent it learns which is.
+// otherKind names the kind of a credential that is not of the kind that a call needs, so that its sender learns which one it needs.
 // A credential of no known kind keeps the error's own words.
 func otherKind(code models.Code, raw, due string) *models.Error {
 	is := ""
@@ -462,7 +462,7 @@ func otherKind(code models.Code, raw, due string) *models.Error {
 	return models.Errorf(code, "This is %s; this call needs %s.", is, due)
 }
 
-// The credentials that are due, as errors name them.
+// The credentials that calls need, as errors name them.
 const (
 	dueKey   = "an API key of a project"
 	dueLogin = "an access token"
@@ -512,7 +512,7 @@ func (a *Service) AuthenticateKey(ctx context.Context, rawKey string) (models.Pr
 	return a.principal(key)
 }
 
-// touch notes the use of a key about once a minute. That it fails is no reason to refuse a request.
+// touch notes the use of a key about once a minute. That it fails is not a reason to refuse a request.
 func (a *Service) touch(ctx context.Context, key models.APIKey, now time.Time) {
 	if key.LastUsedAt != nil && now.Sub(*key.LastUsedAt) < touchInterval {
 		return

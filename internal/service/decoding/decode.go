@@ -51,7 +51,7 @@ type Config struct {
 	Disabled bool
 	// Sessions reads recordings by session_id. Defaults to nil: session_id is refused.
 	Sessions SessionReader
-	// CheckModel tells whether the caller may use the model that a request names; registry.Service.CheckModel. Defaults to all.
+	// CheckModel reports whether the caller may use the model that a request names; registry.Service.CheckModel. Defaults to all.
 	CheckModel func(ctx context.Context, p models.Principal, ref string) error
 	// Quotas holds projects to what they may use. Defaults to none.
 	Quotas *service.Quotas

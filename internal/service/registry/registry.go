@@ -344,7 +344,7 @@ func (r *Service) put(ctx context.Context, projectID string, n NewVersion) (mode
 	return r.store(ctx, projectID, checked, n)
 }
 
-// store stores a file that was judged; what else there is to say about it stands in n.
+// store stores a file that was judged; what else there is to say about it is in n.
 func (r *Service) store(ctx context.Context, projectID string, c CheckedModel, n NewVersion) (models.ProjectModel, bool, error) {
 	info := c.info
 	most, err := r.cfg.Quotas.Limit(ctx, projectID, models.QuotaModels)

@@ -66,9 +66,9 @@ type Config struct {
 	Jobs Jobs
 	// Tokens signs and verifies the tokens of live streams. Required.
 	Tokens *auth.Tokens
-	// CheckModel tells whether the caller may use the model that a live decode names; registry.Service.CheckModel. Defaults to all.
+	// CheckModel reports whether the caller may use the model that a live decode names; registry.Service.CheckModel. Defaults to all.
 	CheckModel func(ctx context.Context, p models.Principal, ref string) error
-	// CheckMontage tells whether a session's channels are those that its live decode can use. Defaults to all.
+	// CheckMontage reports whether a session's channels are those that its live decode can use. Defaults to all.
 	CheckMontage func(ctx context.Context, ses models.Session) error
 	// Files makes the files in which raw samples are exported. Defaults to none: the formats EDF and BDF are refused.
 	Files SignalFiles

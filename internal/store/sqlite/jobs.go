@@ -146,7 +146,7 @@ func (j *sqliteJobs) writeRelaxed(ctx context.Context, fn func(tx liteTx) error)
 	return err
 }
 
-// commit does a write and tells whether it is on the disk.
+// commit does a write and reports whether it is on the disk.
 func (j *sqliteJobs) commit(ctx context.Context, w write) (durable bool, err error) {
 	if err := ctx.Err(); err != nil {
 		return false, err

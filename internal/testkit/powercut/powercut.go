@@ -205,7 +205,7 @@ func (d *Disk) file(name string) *image {
 // at turns an address that SQLite has given into a pointer.
 func at[T any](p uintptr) *T { return *(**T)(unsafe.Pointer(&p)) }
 
-// address returns how SQLite calls a function of Go: what stands in the interface of a function is the address of its code's
+// address returns how SQLite calls a function of Go: what is in the interface of a function is the address of its code's
 // descriptor, which for plain functions never moves.
 func address(f any) uintptr { return (*[2]uintptr)(unsafe.Pointer(&f))[1] }
 
