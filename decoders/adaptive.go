@@ -2,7 +2,7 @@ package decoders
 
 import "context"
 
-// Adaptive is a trained decoder that goes on learning from labelled trials, one at a time.
+// Adaptive is a trained decoder that keeps learning from labelled trials, one at a time.
 //
 // What a decoder learned at once and what it learned trial by trial is the same; see package bayes.
 type Adaptive interface {

@@ -144,7 +144,7 @@ type projectBody struct {
 type projectDocument struct {
 	ID        string      `json:"id"`
 	Name      string      `json:"name"`
-	Role      models.Role `json:"role"` // of whoever asks
+	Role      models.Role `json:"role"` // of the caller
 	CreatedAt string      `json:"created_at"`
 }
 

@@ -13,7 +13,7 @@ import (
 	"github.com/neurod/neurod/internal/service"
 )
 
-// TestHealth tells each state of what a process stands on from the others, and never its cause.
+// TestHealth tells each state of what a process needs from the others, and never its cause.
 func TestHealth(t *testing.T) {
 	t.Parallel()
 	good := func(context.Context) error { return nil }

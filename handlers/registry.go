@@ -199,7 +199,7 @@ func (a *API) logEvent(c *gin.Context) {
 	})
 }
 
-// ownKeyBody is the body of the calls about a key, by whoever holds it. The key may be in the Authorization header instead.
+// ownKeyBody is the body of the calls about a key, by its holder. The key may be in the Authorization header instead.
 type ownKeyBody struct {
 	APIKey string `json:"api_key"`
 }
@@ -213,7 +213,7 @@ func heldKey(c *gin.Context) (string, error) {
 	return middleware.PresentedKey(c, body.APIKey)
 }
 
-// heldKeyDocument is what whoever holds a key sees of it.
+// heldKeyDocument is what the holder of a key sees of it.
 type heldKeyDocument struct {
 	KeyID     string         `json:"key_id"`
 	ProjectID string         `json:"project_id"`

@@ -318,7 +318,7 @@ func (a *API) endSession(c *gin.Context) {
 	writeKept(c, accepted)
 }
 
-// respondEnded is the session as it stands: 200, or 202 with the job while its windows are being written.
+// respondEnded is the session as it is then: 200, or 202 with the job while its windows are being written.
 func respondEnded(s models.Session) models.Answer {
 	out := struct {
 		sessionFields

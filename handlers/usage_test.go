@@ -7,7 +7,7 @@ import (
 	"github.com/neurod/neurod/models"
 )
 
-// TestUsageIsTold to whoever owns the project, and to nobody else.
+// TestUsageIsTold to the owners of the project, and to nobody else.
 func TestUsageIsTold(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)

@@ -25,7 +25,7 @@ func (e *Engine) Get(ctx context.Context, projectID, id string) (models.Job, err
 	return job, translate(err)
 }
 
-// Wait returns a job as soon as it is final, or as it stands after d, or when the engine closes or drains. Error:
+// Wait returns a job as soon as it is final, or as it is after d, or when the engine closes or drains. Error:
 // JobNotFound, or ctx's when the caller goes away.
 func (e *Engine) Wait(ctx context.Context, projectID, id string, d time.Duration) (models.Job, error) {
 	if d <= 0 {
@@ -71,7 +71,7 @@ func (e *Engine) Wait(ctx context.Context, projectID, id string, d time.Duration
 	}
 }
 
-// Drain ends all waiting calls with the job as it stands, and those to come at once: the first step of a graceful
+// Drain ends all waiting calls with the job as it is then, and those to come at once: the first step of a graceful
 // stop. A second call does nothing.
 func (e *Engine) Drain() { e.hub.drain() }
 
@@ -150,7 +150,7 @@ func (e *Engine) Counts(ctx context.Context, projectID, id string) (map[models.J
 	return counts, translate(err)
 }
 
-// Cancel cancels a job, with its items if it is a batch, and returns it as it then stands; a final job is returned
+// Cancel cancels a job, with its items if it is a batch, and returns it as it is then; a final job is returned
 // unchanged. A worker that runs it is told to stop. Error: JobNotFound.
 func (e *Engine) Cancel(ctx context.Context, projectID, id string) (models.Job, error) {
 	job, changes, err := e.store.Cancel(ctx, projectID, id)

@@ -19,7 +19,7 @@ type Class string
 const (
 	ClassInvalid         Class = "invalid"         // the request is wrong by itself
 	ClassUnauthenticated Class = "unauthenticated" // nobody is known to make the request
-	ClassForbidden       Class = "forbidden"       // whoever makes the request may not
+	ClassForbidden       Class = "forbidden"       // the caller may not do this
 	ClassNotFound        Class = "not_found"       // what the request is about is not there, or another's
 	ClassConflict        Class = "conflict"        // the present state conflicts with the request
 	ClassTooLarge        Class = "too_large"       // the request is larger than any may be

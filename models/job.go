@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// JobState is where a job stands.
+// JobState is the state of a job.
 //
 //	            ┌──────── lease expired, temporary fault ─────────┐
 //	            ▼                                                 │
@@ -53,7 +53,7 @@ const (
 	KindProjectDelete JobKind = "project_delete"
 	// KindModelTrain trains a model on labelled sessions.
 	KindModelTrain JobKind = "model_train"
-	// KindModelCalibrate makes a new version of a model that goes on learning.
+	// KindModelCalibrate makes a new version of a model that keeps learning.
 	KindModelCalibrate JobKind = "model_calibrate"
 )
 

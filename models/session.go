@@ -27,7 +27,7 @@ func (m IngestionMode) First() SessionState {
 	return SessionOpen
 }
 
-// SessionState is where a session stands.
+// SessionState is the state of a session.
 //
 //	STREAMING   OPEN ── end ──► ENDED
 //

@@ -38,7 +38,7 @@ type TrainRequest struct {
 	// Channels by name. Defaults to those of the first session.
 	Channels []string        `json:"channels,omitempty"`
 	Options  json.RawMessage `json:"options,omitempty"` // of the pipeline
-	// Summary and IntendedUse stand on the model's card.
+	// Summary and IntendedUse are on the model's card.
 	Summary     string `json:"summary,omitempty"`
 	IntendedUse string `json:"intended_use,omitempty"`
 }

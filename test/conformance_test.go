@@ -345,7 +345,7 @@ func TestDocumentErrors(t *testing.T) {
 			for _, path := range []string{"/api/v1/jobs", "/api/v1/jobs/" + id} {
 				envelope(t, s.call(t, "GET", path, s.key, nil), 503, "unavailable")
 			}
-			// What stands on the database says so, and no more than the truth.
+			// What needs the database says so, and no more than the truth.
 			if a := s.call(t, "GET", "/readyz", "", nil); a.StatusCode != 503 || a.object(t)["database"] != "disconnected" {
 				t.Errorf("/readyz: %d %s", a.StatusCode, a.body)
 			}
@@ -611,7 +611,7 @@ func TestWaitEndsWithTheJob(t *testing.T) {
 		apiOnly.signUp(t)
 		id := apiOnly.json(t, 202, "POST", "/api/v1/neuro/decode", apiOnly.key, ssvep())["id"].(string)
 
-		// Nobody works: a wait that times out is 200 with the job as it stands.
+		// Nobody works: a wait that times out is 200 with the job as it is then.
 		if job := apiOnly.json(t, 200, "GET", "/api/v1/jobs/"+id+"?wait_for_completion=true&timeout_seconds=0.2", apiOnly.key, nil); job["status"] != "queued" {
 			t.Errorf("timed out with %v", job)
 		}
@@ -626,7 +626,7 @@ func TestWaitEndsWithTheJob(t *testing.T) {
 	})
 }
 
-// TestStopAnswersWaiters stops a process while a client waits: it is answered with the job as it stands.
+// TestStopAnswersWaiters stops a process while a client waits: it is answered with the job as it is then.
 func TestStopAnswersWaiters(t *testing.T) {
 	t.Parallel()
 	b := production(t)

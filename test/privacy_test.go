@@ -25,7 +25,7 @@ func TestNoPathLogsAUsersID(t *testing.T) {
 	}
 }
 
-// TestCancelShowsNoResultToWhoMayNotReadIt: a key with jobs:write alone learns how a job stands and nothing of what it found.
+// TestCancelShowsNoResultToWhoMayNotReadIt: a key with jobs:write alone learns the state of a job and nothing of what it found.
 func TestCancelShowsNoResultToWhoMayNotReadIt(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, s *server) {

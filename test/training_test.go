@@ -374,7 +374,7 @@ func TestTrainedModelsOfRecordings(t *testing.T) {
 	s.checkSplit(t, sp)
 }
 
-// adaptiveModel is a model file that goes on learning.
+// adaptiveModel is a model file that keeps learning.
 var adaptiveModel = sync.OnceValues(func() ([]byte, error) {
 	ses, err := synthetic.MotorImagery(synthetic.Config{Channels: []string{"C3", "Cz", "C4"}, Rate: 128, Seed: 3}, synthetic.ImageryConfig{TrialsPerClass: 10})
 	if err != nil {
@@ -642,7 +642,7 @@ func TestTrainingIsCanceled(t *testing.T) {
 }
 
 // TestEveryPipelineTrainsOnSessions trains each pipeline that there is on synthetic sessions of its paradigm. Each beats
-// guessing, and decodes a trial; those that go on learning do.
+// guessing, and decodes a trial; those that keep learning do.
 func TestEveryPipelineTrainsOnSessions(t *testing.T) {
 	t.Parallel()
 	s := embedded(t)

@@ -142,8 +142,8 @@ func TestModelsOfProjects(t *testing.T) {
 	}
 }
 
-// TestModelsAreBroughtToLifeOnce by whoever comes first, and a canceled job does not take it from the others.
-func TestModelsAreBroughtToLifeOnce(t *testing.T) {
+// TestModelsAreRestoredOnce by the first who needs them, and a canceled job does not take it from the others.
+func TestModelsAreRestoredOnce(t *testing.T) {
 	t.Parallel()
 	cat, err := catalog.Default()
 	if err != nil {

@@ -34,7 +34,7 @@ type TrainingConfig struct {
 	Catalog *catalog.Catalog
 	// Publish stores a version; registry.Service.Publish. Required.
 	Publish func(ctx context.Context, projectID, name string, build func(version string) (registry.NewVersion, error)) (models.ProjectModel, error)
-	// Program stands on the cards. Defaults to "neurod".
+	// Program is named on the cards. Defaults to "neurod".
 	Program string
 	// MaxBytes limits the samples of all trials of a job, as float64. Defaults to 512 MiB.
 	MaxBytes int64
@@ -81,7 +81,7 @@ type trainingOutput struct {
 	Model    string       `json:"model"` // name@version
 	Name     string       `json:"name"`
 	Version  string       `json:"version"`
-	From     string       `json:"from,omitempty"` // the version that went on learning
+	From     string       `json:"from,omitempty"` // the version that kept learning
 	Paradigm eeg.Paradigm `json:"paradigm"`
 	Pipeline string       `json:"pipeline"`
 	Classes  []string     `json:"classes"`
@@ -110,7 +110,7 @@ func (t *Trainer) Train(ctx context.Context, task *Task) (Result, error) {
 	return w.result(w.train(ctx, req))
 }
 
-// Calibrate is the handler of the jobs that make a further version of a model that goes on learning.
+// Calibrate is the handler of the jobs that make a further version of a model that keeps learning.
 func (t *Trainer) Calibrate(ctx context.Context, task *Task) (Result, error) {
 	var req models.CalibrateRequest
 	if err := json.Unmarshal(task.Job.Request, &req); err != nil {

@@ -42,7 +42,7 @@ type TrainedWith struct {
 	Config   json.RawMessage `json:"config,omitempty"`
 	Seed     int64           `json:"seed"`
 	Program  string          `json:"program,omitempty"` // program and version that trained it
-	From     string          `json:"from,omitempty"`    // version that went on learning, of the same name
+	From     string          `json:"from,omitempty"`    // version that kept learning, of the same name
 }
 
 // Evaluation is one measurement on data that the model evaluated had not seen.

@@ -9,7 +9,7 @@ const (
 // kinds of the pipelines whose models have one.
 var kinds = map[string]string{"csp_rxlda": KindRxLDA, "xdawn_rxlda": KindRxLDA, "csp_rxgmm": KindRxGMM, "xdawn_rxgmm": KindRxGMM}
 
-// Adaptive reports whether models of a pipeline go on learning: whether its decoders are decoders.Adaptive.
+// Adaptive reports whether models of a pipeline keep learning: whether its decoders are decoders.Adaptive.
 func Adaptive(pipeline string) bool { _, ok := kinds[pipeline]; return ok }
 
 // Kind returns the kind of classifier in models of a pipeline; for those without a name of their own it is the

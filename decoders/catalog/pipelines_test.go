@@ -52,7 +52,7 @@ func lessons(t *testing.T) map[eeg.Paradigm]lesson {
 }
 
 // TestEveryPipelineIsStored trains each pipeline, writes the model, and lets the catalog bring it back: it answers the
-// same to the last bit, before and after it went on learning. Package seizure has tests of its own on this.
+// same to the last bit, before and after it kept learning. Package seizure has tests of its own on this.
 func TestEveryPipelineIsStored(t *testing.T) {
 	t.Parallel()
 	c, err := catalog.New(catalog.Pipelines()...)

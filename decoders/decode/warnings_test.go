@@ -17,7 +17,7 @@ import (
 	"github.com/neurod/neurod/eeg"
 )
 
-// TestWarningsOfTheReaderAreInTheAnswer: what a reader tolerated is told to whoever asked, with its place.
+// TestWarningsOfTheReaderAreInTheAnswer: what a reader tolerated is told to the caller, with its place.
 func TestWarningsOfTheReaderAreInTheAnswer(t *testing.T) {
 	t.Parallel()
 	rec := &recording.Recording{}

@@ -11,7 +11,7 @@ import (
 	"github.com/neurod/neurod/decoders"
 )
 
-// checkUpdate holds that a decoder which goes on learning returns a new one that answers, restores and differs, is
+// checkUpdate holds that a decoder which keeps learning returns a new one that answers, restores and differs, is
 // itself left alone, and refuses what it cannot learn from.
 func checkUpdate(ctx context.Context, c Case) error {
 	old, ok := c.Decoder.(decoders.Adaptive)

@@ -1,4 +1,4 @@
-// Package dsp holds the signal processing every decoder stands on: filters, spectra, detrending and resampling.
+// Package dsp has the signal processing that every decoder uses: filters, spectra, detrending and resampling.
 //
 // Signals are in µV, rates and frequencies in Hz, matrices channels × samples.
 //

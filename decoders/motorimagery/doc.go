@@ -9,7 +9,7 @@
 //     regression.
 //   - mdm, fgmdm: the same covariance, distance to the geometric mean of each class, alone and after geodesic filtering.
 //   - fbcsp: a bank of bands, spatial patterns in each, the features that tell most of the class, shrinkage discriminant.
-//   - csp_rxlda, csp_rxgmm: the features of csp_lda with the classifiers of package bayes, which go on learning.
+//   - csp_rxlda, csp_rxgmm: the features of csp_lda with the classifiers of package bayes, which keep learning.
 //
 // A [Recentring] moves a decoder that was trained with alignment to where a new person's clips lie, and follows drift.
 //

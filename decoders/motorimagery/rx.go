@@ -22,7 +22,7 @@ const (
 )
 
 // CSPRxLDA returns the pipeline of common spatial patterns, log power and Bayesian LDA. Its decoders are
-// decoders.Adaptive: they go on learning with the spatial filters and the temperature of their training. Its options are
+// decoders.Adaptive: they keep learning with the spatial filters and the temperature of their training. Its options are
 // a [Config].
 func CSPRxLDA() decoders.Preparer {
 	return cspRx{

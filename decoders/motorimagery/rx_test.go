@@ -57,7 +57,7 @@ func TestLearningOnlineEqualsLearningAtOnce(t *testing.T) {
 }
 
 // TestBayesianOnRecordings measures the Bayesian pipelines beside the others: five folds within each person of EEGMMIDB
-// with the calibration of all, and, with runs in the order they were recorded, a model of the first run alone and one that went on learning during
+// with the calibration of all, and, with runs in the order they were recorded, a model of the first run alone and one that kept learning during
 // the second, both on the third.
 func TestBayesianOnRecordings(t *testing.T) {
 	t.Parallel()

@@ -110,7 +110,7 @@ func auc(t testing.TB, d decoders.Decoder, ds *decoders.Dataset, index []int) fl
 	return classify.AUC(scores, positive)
 }
 
-// TestLearnsLetters goes on learning from letters that are known: single flashes are then told apart better.
+// TestLearnsLetters keeps learning from letters that are known: single flashes are then told apart better.
 func TestLearnsLetters(t *testing.T) {
 	t.Parallel()
 	s := weakSession(t, "WATER_AND_BREAD_AND_TEA", 3)

@@ -52,7 +52,7 @@ const (
 	tokenParameter = "token"
 )
 
-// Count counts a request against the rate limit of whoever makes it: nobody (the zero principal) where its credential is
+// Count counts a request against the rate limit of its caller: nobody (the zero principal) where its credential is
 // missing or not good. It returns RateLimited where the request must not go on, and the quota that is left otherwise.
 type Count func(c *gin.Context, p models.Principal) (models.Quota, error)
 

@@ -496,7 +496,7 @@ func (a *App) stop(ctx context.Context) error {
 	var errs []error
 	if a.started {
 		a.log.Info("stopping", "role", string(a.role))
-		a.engine.Drain() // whoever waits for a job is answered with the job as it stands
+		a.engine.Drain() // whoever waits for a job is answered with the job as it is then
 		a.stopWorker()
 		if a.http != nil {
 			if err := a.http.Shutdown(ctx); err != nil {

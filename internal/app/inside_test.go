@@ -8,7 +8,7 @@ import (
 	"github.com/neurod/neurod/internal/testkit"
 )
 
-// TestTheDatabaseCloses under the embedded pair, whose database nothing else can take away: what stands on it says so, and no
+// TestTheDatabaseCloses under the embedded pair, whose database nothing else can take away: what needs it says so, and no
 // more than the truth.
 func TestTheDatabaseCloses(t *testing.T) {
 	t.Parallel()

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Health tells the true state of what the service stands on.
+// Health tells the true state of what the service needs.
 type Health struct {
 	// Database asks the database for an answer. Required.
 	Database func(ctx context.Context) error

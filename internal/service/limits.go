@@ -45,7 +45,7 @@ var (
 
 func perMinute(n int) limit.Rate { return limit.Rate{Requests: n, Per: time.Minute} }
 
-// LimitsConfig is what limits stand on.
+// LimitsConfig is what limits need.
 type LimitsConfig struct {
 	// Clients counts keys and users, Addresses counts the rest: strangers, of whom there may be any number, take no
 	// room from clients. Required.
@@ -68,7 +68,7 @@ func NewLimits(cfg LimitsConfig) *Limits {
 	return &Limits{cfg}
 }
 
-// Take counts a call under a rule that limits, and returns what it leaves to whoever made it. Error: RateLimited, and then the call
+// Take counts a call under a rule that limits, and returns what it leaves to its caller. Error: RateLimited, and then the call
 // must not go on. Calls with a principal count for its key or its user, others for the address.
 func (l *Limits) Take(ctx context.Context, rule LimitRule, p models.Principal, remote string) (models.Quota, error) {
 	if l == nil {

@@ -21,7 +21,7 @@ type OnceStore interface {
 
 var _ OnceStore = (*store.Store)(nil)
 
-// OnceConfig is what Once stands on.
+// OnceConfig is what Once needs.
 type OnceConfig struct {
 	// Store keeps the answers. Required.
 	Store OnceStore

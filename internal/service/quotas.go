@@ -28,7 +28,7 @@ type QuotaStore interface {
 
 var _ QuotaStore = (*store.Store)(nil)
 
-// QuotasConfig is what Quotas stands on.
+// QuotasConfig is what Quotas needs.
 type QuotasConfig struct {
 	// Store counts what projects use. Required.
 	Store QuotaStore

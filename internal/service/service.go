@@ -1,4 +1,4 @@
-// Package service is what all use cases stand on; the use cases themselves are in the folders below, a package each.
+// Package service has what all use cases share; the use cases themselves are in the folders below, a package each.
 //
 //	accounts  sign-up, logins, projects, members, API keys, the audit log
 //	sessions  recordings that are made, imported, followed, exported and erased
@@ -33,7 +33,7 @@ const (
 )
 
 // Authorize refuses principals without a right: InsufficientRole for a user in a project, and where only operators may;
-// InsufficientScope for a key and for whoever acts in no project.
+// InsufficientScope for a key and for a user who acts in no project.
 func Authorize(p models.Principal, right models.Right) error {
 	switch {
 	case p.May(right):

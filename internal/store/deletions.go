@@ -17,7 +17,7 @@ import (
 // project, its keys and its sessions out of reach in one transaction, and a job deletes what they leave, a part at a time, and
 // writes the audit record. An erasure of a whole project is one whose subject is projectSubject.
 
-// projectSubject stands where the hash of an external user's id stands.
+// projectSubject is in place of the hash of an external user's id.
 func projectSubject(projectID string) string {
 	sum := sha256.Sum256([]byte("project\x00" + projectID))
 	return hex.EncodeToString(sum[:])

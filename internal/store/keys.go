@@ -9,7 +9,7 @@ import (
 	"github.com/neurod/neurod/models"
 )
 
-// The methods of this file are for whoever holds a key: the hash takes the place of the owner.
+// The methods of this file are for the holder of a key: the hash takes the place of the owner.
 
 // KeyByID returns a key of a project, revoked or expired as it may be, or ErrNotFound.
 func (s *Store) KeyByID(ctx context.Context, projectID, id string) (models.APIKey, error) {

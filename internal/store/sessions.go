@@ -130,12 +130,12 @@ type SessionEnd struct {
 // SessionEnded is what became of it.
 type SessionEnded struct {
 	Replayed *models.IdempotencyRecord
-	Session  models.Session // as it stands now
+	Session  models.Session // as it is then
 	Changed  bool           // it was still taking samples
 	NewJob   bool           // Session.JobID has just been stored and must be handed to the queue
 }
 
-// EndSession ends a session; one that has ended is returned as it stands. Errors: ErrNotFound, ErrKeyInFlight.
+// EndSession ends a session; one that has ended is returned as it is then. Errors: ErrNotFound, ErrKeyInFlight.
 func (s *Store) EndSession(ctx context.Context, end SessionEnd) (out SessionEnded, err error) {
 	err = s.tx(ctx, func(tx *gorm.DB) error {
 		out = SessionEnded{}
@@ -191,7 +191,7 @@ func (s *Store) EndSession(ctx context.Context, end SessionEnd) (out SessionEnde
 }
 
 // FailSession closes the job of a session that has ended when that job was given up or canceled without writing every
-// window, and moves a RECORDED session to FAILED. It returns the session as it stands.
+// window, and moves a RECORDED session to FAILED. It returns the session as it is then.
 func (s *Store) FailSession(ctx context.Context, projectID, id string) (ses models.Session, err error) {
 	err = s.tx(ctx, func(tx *gorm.DB) error {
 		if ses, err = dialect.FindSession(forUpdate(tx), projectID, id); err != nil {

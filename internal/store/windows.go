@@ -29,7 +29,7 @@ type WindowCommit struct {
 	SeenCount int // batches with a lower seq were looked at
 	Windows   []models.FeatureWindow
 	Decodes   []models.SessionDecode
-	Alignment *models.SessionAlignment // as it stands after Decodes; nil where it has not changed
+	Alignment *models.SessionAlignment // as it is after Decodes; nil where it has not changed
 }
 
 func (c *WindowCommit) size() int {

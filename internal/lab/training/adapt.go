@@ -17,7 +17,7 @@ const onlineProtocol = "online, each trial before it was learned"
 // AdaptSpec says how to go on with a model.
 type AdaptSpec struct {
 	Name string // of the model
-	From string // version that goes on learning
+	From string // version that keeps learning
 	// Card of that version.
 	Card catalog.ModelCard
 	// Calibration is how its pipeline calibrates probabilities. Defaults to "temperature".
@@ -27,7 +27,7 @@ type AdaptSpec struct {
 }
 
 // Adapt has a decoder learn labelled trials in their order, one at a time, each after it was decoded: what was decoded is
-// the outcome, and stands on the card after the figures of the version it was made from. The model's version is left to
+// the outcome, and is on the card after the figures of the version it was made from. The model's version is left to
 // the caller. Errors are those of decoding and learning; the classes must be among the decoder's.
 func Adapt(ctx context.Context, d decoders.Adaptive, ds *decoders.Dataset, spec AdaptSpec) (*Model, error) {
 	if spec.Calibration == "" {

@@ -1,7 +1,7 @@
 // Package training makes catalog models from labelled recordings.
 //
 // A model is trained on all trials it is given, and measured on trials that it was not trained on: one person left out
-// at a time where there are several, else one run, else stratified folds. What was measured stands on the model's card
+// at a time where there are several, else one run, else stratified folds. What was measured is on the model's card
 // as it is, chance beside it.
 //
 // Invariants:

@@ -47,7 +47,7 @@ const (
 	maxKeyDays     = 3650
 )
 
-// Config is what the use cases of accounts stand on.
+// Config is what the use cases of accounts need.
 type Config struct {
 	// Store keeps the accounts. Required.
 	Store Store

@@ -118,7 +118,7 @@ func (a *Service) DeleteProject(ctx context.Context, p models.Principal, project
 	return d, nil
 }
 
-// DeleteAccount deletes the user's account with all projects that nobody else is in, for whoever shows its password again. The
+// DeleteAccount deletes the user's account with all projects that nobody else is in, where the password is given again. The
 // account is gone at once and those projects are out of reach; a job each deletes the rest. Projects with another owner lose a
 // member. Errors: InvalidRequestBody, InvalidCredentials, RateLimited; LastOwner where others would be left in a project
 // without an owner.

@@ -72,7 +72,7 @@ func (a *Service) principal(key models.APIKey) (models.Principal, error) {
 	return models.Principal{ProjectID: key.ProjectID, KeyID: key.ID, Scopes: key.Scopes, RateLimits: key.RateLimits, License: key.License}, nil
 }
 
-// DescribeKey returns what a key is to whoever holds it. Errors are those of AuthenticateRegistryKey.
+// DescribeKey returns what a key is to its holder. Errors are those of AuthenticateRegistryKey.
 func (a *Service) DescribeKey(ctx context.Context, rawKey string) (models.APIKey, error) {
 	if _, err := a.AuthenticateRegistryKey(ctx, rawKey); err != nil {
 		return models.APIKey{}, err
@@ -87,7 +87,7 @@ func (a *Service) DescribeKey(ctx context.Context, rawKey string) (models.APIKey
 	return key, nil
 }
 
-// RefreshKey gives whoever holds a key a new one for the same: name, scopes, licence, rates, and the end of its time, which it
+// RefreshKey gives the holder of a key a new one for the same: name, scopes, licence, rates, and the end of its time, which it
 // does not move. The old key works for KeyGrace longer. Errors are those of AuthenticateRegistryKey, and InvalidRequestBody
 // where the project has too many keys.
 func (a *Service) RefreshKey(ctx context.Context, rawKey string) (fresh models.APIKey, raw string, old models.APIKey, err error) {
@@ -110,7 +110,7 @@ func (a *Service) RefreshKey(ctx context.Context, rawKey string) (fresh models.A
 	return fresh, raw, old, nil
 }
 
-// RevokeRawKey revokes a key for whoever holds it, for good, and if asked every key that was refreshed from it. It returns how
+// RevokeRawKey revokes a key for its holder, for good, and if asked every key that was refreshed from it. It returns how
 // many that were. Errors: MissingKey, InvalidKeyFormat, KeyNotFound also where it is revoked already.
 func (a *Service) RevokeRawKey(ctx context.Context, rawKey string, descendants bool) (models.APIKey, int, error) {
 	if err := checkKeyForm(rawKey); err != nil {

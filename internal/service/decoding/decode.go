@@ -43,7 +43,7 @@ type SessionReader interface {
 	Samples(ctx context.Context, projectID, sessionID string, startMS, endMS *int64, ask models.Room) (models.SessionSamples, error)
 }
 
-// Config is what decoding stands on.
+// Config is what decoding needs.
 type Config struct {
 	// Jobs accepts the jobs. Required.
 	Jobs Submitter

@@ -341,7 +341,7 @@ func TestContextLength(t *testing.T) {
 	fill := eeg.MaxContextLength - frame
 	tests := []struct {
 		name string
-		note string // as it stands between the quotes
+		note string // as it is between the quotes
 		ok   bool
 	}{
 		{"ASCII at the limit", strings.Repeat("x", fill), true},

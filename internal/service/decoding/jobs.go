@@ -70,7 +70,7 @@ func (j *Jobs) Get(ctx context.Context, p models.Principal, id string) (JobView,
 	return j.view(ctx, p, job)
 }
 
-// Wait returns a job once it is in a final state, or as it stands when d has passed; d is clamped to MaxWait.
+// Wait returns a job once it is in a final state, or as it is when d has passed; d is clamped to MaxWait.
 func (j *Jobs) Wait(ctx context.Context, p models.Principal, id string, d time.Duration) (JobView, error) {
 	if err := service.Authorize(p, models.RightJobsRead); err != nil {
 		return JobView{}, err
@@ -104,8 +104,8 @@ func (j *Jobs) List(ctx context.Context, p models.Principal, f JobFilter) (JobPa
 	return JobPage{Jobs: page.Jobs, Next: page.Next}, nil
 }
 
-// Cancel cancels a job that is not final yet and returns it as it then stands; again it changes nothing.
-// A batch takes its items along; an erasure goes on, whoever wants it to end. Who may not read jobs learns how the job stands
+// Cancel cancels a job that is not final yet and returns it as it is then; again it changes nothing.
+// A batch takes its items along; an erasure goes on, whoever wants it to end. Who may not read jobs learns the state of the job
 // and nothing of what it found. Errors: InsufficientScope, JobNotFound, JobNotCancelable.
 func (j *Jobs) Cancel(ctx context.Context, p models.Principal, id string) (JobView, error) {
 	if err := service.Authorize(p, models.RightJobsWrite); err != nil {

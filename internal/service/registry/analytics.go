@@ -21,7 +21,7 @@ type AnalyticsStore interface {
 
 var _ AnalyticsStore = (*store.Store)(nil)
 
-// AnalyticsConfig is what Analytics stands on.
+// AnalyticsConfig is what Analytics needs.
 type AnalyticsConfig struct {
 	// Store keeps the events. Required.
 	Store AnalyticsStore

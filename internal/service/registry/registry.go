@@ -61,7 +61,7 @@ type Store interface {
 
 var _ Store = (*store.Store)(nil)
 
-// Config is what the registry stands on.
+// Config is what the registry needs.
 type Config struct {
 	// Store keeps the models of projects. Required.
 	Store Store

@@ -12,7 +12,7 @@ import (
 	"github.com/neurod/neurod/models"
 )
 
-// Erased is an erasure as it stands when its caller is answered.
+// Erased is an erasure as it is when its caller is answered.
 type Erased struct {
 	Job   models.Job
 	Audit *models.AuditRecord // nil while the job is not done

@@ -58,7 +58,7 @@ type Jobs interface {
 
 var _ Jobs = (*jobs.Engine)(nil)
 
-// Config is what the use cases of sessions stand on.
+// Config is what the use cases of sessions need.
 type Config struct {
 	// Store keeps the sessions. Required.
 	Store Store
@@ -218,7 +218,7 @@ func (n NewSession) check(now time.Time) (models.Session, validate.Fields) {
 	return ses, wrong
 }
 
-// Get returns a session as it stands. Error: SessionNotFound.
+// Get returns a session as it is now. Error: SessionNotFound.
 func (s *Service) Get(ctx context.Context, p models.Principal, id string) (models.Session, error) {
 	if err := service.Authorize(p, models.RightSessionsRead); err != nil {
 		return models.Session{}, err
@@ -262,7 +262,7 @@ type Status struct {
 	Warnings []string // what is strange about the times of its batches
 }
 
-// Status returns a session as it stands, with its gaps. Error: SessionNotFound.
+// Status returns a session as it is now, with its gaps. Error: SessionNotFound.
 func (s *Service) Status(ctx context.Context, p models.Principal, id string) (Status, error) {
 	ses, err := s.Get(ctx, p, id)
 	if err != nil {

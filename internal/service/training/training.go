@@ -47,7 +47,7 @@ type PipelineInfo struct {
 	Name     string
 	Paradigm eeg.Paradigm
 	Usual    bool // taken where a request names none
-	Adaptive bool // its models go on learning
+	Adaptive bool // its models keep learning
 }
 
 // Store finds what a training begins with.
@@ -65,7 +65,7 @@ type Submitter interface {
 
 var _ Submitter = (*jobs.Engine)(nil)
 
-// Config is what training stands on.
+// Config is what training needs.
 type Config struct {
 	// Store has the sessions and models. Required.
 	Store Store

@@ -50,7 +50,7 @@ type Jobs interface {
 	// Release puts a running attempt back to the queue, to be looked at after the pause. It returns the new seq, and
 	// false when the fence held.
 	Release(ctx context.Context, owner string, a Attempt, pause time.Duration) (seq int, ok bool, err error)
-	// Cancel cancels a job, with its items when it is a batch, and returns it as it stands then and what became final.
+	// Cancel cancels a job, with its items when it is a batch, and returns it as it is then and what became final.
 	// A job in a final state is returned unchanged. ErrNotFound when the project has no such job.
 	Cancel(ctx context.Context, projectID, id string) (models.Job, []Change, error)
 

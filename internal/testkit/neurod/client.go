@@ -123,7 +123,7 @@ func (c *Client) Decode(ctx context.Context, body []byte, idempotencyKey string)
 	return j, err
 }
 
-// Wait returns the job once it is in a final state, or as it stands after the timeout.
+// Wait returns the job once it is in a final state, or as it is after the timeout.
 func (c *Client) Wait(ctx context.Context, id string, timeout time.Duration, diagnostics bool) (Job, error) {
 	q := url.Values{"wait_for_completion": {"true"}, "timeout_seconds": {fmt.Sprint(int(timeout.Seconds()))}}
 	if diagnostics {
