@@ -57,7 +57,7 @@ class ProjectUsage(Base):
 
 
 class DecodeStimulusPresence(Base):
-    """How an SSVEP decode tells whether the person looks at a target at all."""
+    """How an SSVEP decode decides whether the person looks at a target at all."""
     false_accept: float | None = None
     """The share of recordings without a target that may be answered with one, as counted for the length of the window and the number of channels; else the answer is `no_target`. 1 always answers with a target. A trained model has a level of its own where none is given."""
 
@@ -72,7 +72,7 @@ class DecodeStimulusTargets(Base):
 
 class DecodeStimulus(Base):
     presence: DecodeStimulusPresence | None = None
-    """How an SSVEP decode tells whether the person looks at a target at all."""
+    """How an SSVEP decode decides whether the person looks at a target at all."""
     targets: list[DecodeStimulusTargets] | None = None
     """SSVEP flickers. Without them the frequencies are scanned."""
     matrix: list[list[str]] | None = None
@@ -164,7 +164,7 @@ class ClipEvent(Base):
     code: int
     label: str
     announced: str | None = None
-    """What was shown before the event to tell what comes."""
+    """What was shown before the event to announce it."""
 
 
 class Clip(Base):
@@ -180,7 +180,7 @@ class Clip(Base):
     events: int
     """In the recording."""
     events_passed_over: int
-    """Those that begin no trial of this model: rest, and what stands for none of its classes."""
+    """Those that begin no trial of this model: rest, and events that stand for none of its classes."""
 
 
 class TrialAnswerAlternatives(Base):
@@ -191,7 +191,7 @@ class TrialAnswerAlternatives(Base):
 class TrialAnswer(Base):
     clip: Clip
     label: str | None
-    """The class that the recording tells."""
+    """The class that the recording states."""
     right: bool | None
     """Whether the decoded class is the label."""
     decoded_intent: str
@@ -266,7 +266,7 @@ class DecodeResultUndetermined(Base):
 
 class DecodeResult(Base):
     decoded_intent: str
-    """`undetermined` where there is no answer: `auto` found nothing that tells what the person did, the recording is unfit, a channel that the answer would hang on holds no EEG, or flashes stand out the wrong way for the model. `undetermined` then says why."""
+    """`undetermined` where there is no answer: `auto` found nothing that shows what the person did, the recording is unfit, a channel that the answer would depend on has no EEG, or flashes stand out the wrong way for the model. `undetermined` then says why."""
     confidence: float
     """With those of `alternatives` it adds up to 1; 0 where the intent is undetermined, which has no alternatives."""
     paradigm_detected: Literal["motor_imagery", "p300", "ssvep", "seizure", "undetermined"] | str
@@ -556,13 +556,13 @@ class Model(Base):
     requires_license: License
     created_at: datetime | None
     card: dict[str, Any]
-    """The model card as it stands in the file."""
+    """The model card as it is in the file."""
 
 
 class LiveDecode(Base):
     """How the session is decoded as it runs."""
     paradigm: Literal["motor_imagery", "ssvep", "seizure", "auto"] | str
-    """`auto` needs `model` or `stimulus.targets`: a window has no cues that tell it."""
+    """`auto` needs `model` or `stimulus.targets`: a window has no cues that show it."""
     model: str | None = None
     """Catalog name, optionally name@version. Defaults to the one that fits."""
     window_s: float | None = None
@@ -622,7 +622,7 @@ class SessionEvent(Base):
     """In the order in which the events were added."""
     t_unix_ms: float
     onset_ms: float | None
-    """After the session's origin; null while nothing tells it."""
+    """After the session's origin; null while it is not known."""
     sample: int | None
     """Number of the nearest sample, from 0 at the origin."""
     duration_ms: float
@@ -886,9 +886,9 @@ class AdminProjectsResult(Base):
 class HealthzResult(Base):
     status: Literal["ok"]
     version: str
-    """Of a release, such as v1.2.0; `devel` where nothing tells."""
+    """Of a release, such as v1.2.0; `devel` where it is not known."""
     commit: str
-    """Empty where nothing tells."""
+    """Empty where it is not known."""
 
 
 class DecodeRequestParam(TypedDict, total=False):
@@ -919,7 +919,7 @@ class DecodeInputParam(TypedDict, total=False):
     events: list[DecodeEventParam] | Literal["all"]
     """Cues and flashes; before those of the recording. `all` takes those of the file or session and answers each of its trials, as `trials: all` does."""
     event_classes: dict[str, str]
-    """What events stand for: a label or code, and a class of the model, or `cue` for one that does not tell. Events that are not in it are passed over. Without it the model says what it was trained on."""
+    """What events stand for: a label or code, and a class of the model, or `cue` for an event that does not name its class. Events that are not in it are ignored. Without it the model says what it was trained on."""
     trials: Literal["first", "all"]
     """One answer for the first trial, or an answer for each."""
     stimulus: DecodeStimulusParam
@@ -940,7 +940,7 @@ class DecodeEventParam(TypedDict, total=False):
 
 
 class DecodeStimulusPresenceParam(TypedDict, total=False):
-    """How an SSVEP decode tells whether the person looks at a target at all."""
+    """How an SSVEP decode decides whether the person looks at a target at all."""
     false_accept: float
     """The share of recordings without a target that may be answered with one, as counted for the length of the window and the number of channels; else the answer is `no_target`. 1 always answers with a target. A trained model has a level of its own where none is given."""
 
@@ -955,7 +955,7 @@ class DecodeStimulusTargetsParam(TypedDict, total=False):
 
 class DecodeStimulusParam(TypedDict, total=False):
     presence: DecodeStimulusPresenceParam
-    """How an SSVEP decode tells whether the person looks at a target at all."""
+    """How an SSVEP decode decides whether the person looks at a target at all."""
     targets: list[DecodeStimulusTargetsParam]
     """SSVEP flickers. Without them the frequencies are scanned."""
     matrix: list[list[str]]
@@ -1107,7 +1107,7 @@ class NewSessionParam(TypedDict, total=False):
 class LiveDecodeParam(TypedDict, total=False):
     """How the session is decoded as it runs."""
     paradigm: Required[Literal["motor_imagery", "ssvep", "seizure", "auto"]]
-    """`auto` needs `model` or `stimulus.targets`: a window has no cues that tell it."""
+    """`auto` needs `model` or `stimulus.targets`: a window has no cues that show it."""
     model: str
     """Catalog name, optionally name@version. Defaults to the one that fits."""
     window_s: float
