@@ -37,8 +37,9 @@ cross: ## Build for linux, darwin and windows on amd64 and arm64
 	@for target in linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64; do \
 		echo "build $$target"; CGO_ENABLED=0 GOOS=$${target%/*} GOARCH=$${target#*/} go build ./... || exit 1; done
 
-generate: ## Write the generated reference pages
+generate: ## Write what is generated: reference pages, and the types of the TypeScript client
 	go run ./tools/docgen
+	sdk/typescript/generate.sh
 
 check-generated: ## Fail when a generated page, or one rendered from docs/results/results.json, is not current
 	go run ./tools/docgen -check

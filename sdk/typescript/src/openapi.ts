@@ -72,7 +72,7 @@ export interface paths {
         /**
          * Read a job, or wait for it
          * @description Scope `jobs:read` or role `viewer`. With `wait_for_completion=true` the answer comes as soon as the job is in a final state, or
-         *     when `timeout_seconds` have passed, with the job as it then stands.
+         *     when `timeout_seconds` have passed, with the job in its state at that time.
          */
         get: operations["getJob"];
         put?: never;
@@ -159,7 +159,7 @@ export interface paths {
          * Exchange a refresh token, once; or replace an API key
          * @description With `refresh_token` in the body: new tokens of the same login. A refresh token that is used twice revokes its whole login.
          *
-         *     Without it, the call is about the API key in `api_key` or `Authorization: Bearer`: the answer holds a new key with the same
+         *     Without it, the call is about the API key in `api_key` or `Authorization: Bearer`: the answer has a new key with the same
          *     name, scopes, licence, rate limits and end; the old one works for one more hour. `Idempotency-Key` is looked at here only.
          */
         post: operations["refresh"];
@@ -445,7 +445,7 @@ export interface paths {
         head?: never;
         /**
          * Give a member another role
-         * @description Role `owner`. It holds from the member's next call on. To hand a project over, make another member `owner`, then leave. 409 `last_owner`
+         * @description Role `owner`. It takes effect with the member's next call. To hand a project over, make another member `owner`, then leave. 409 `last_owner`
          *     for the only owner.
          */
         patch: operations["changeRole"];
@@ -470,7 +470,7 @@ export interface paths {
          * Invite an e-mail address into a project
          * @description Role `owner`. The server sends no mail: pass `token` on, which is shown in this answer and never again. It is good once, for 7 days and for
          *     this address alone, by `POST /v1/invitations/accept` or at sign-up. A second invitation of an address ends the first. 409 `already_member`.
-         *     The answer does not tell whether the address has an account.
+         *     The answer does not show whether the address has an account.
          */
         post: operations["invite"];
         delete?: never;
@@ -931,7 +931,7 @@ export interface paths {
         /**
          * Store a model file
          * @description Scope `catalog:write` or role `member`. The file is judged before it is kept: its checksum, its form, and that its pipeline brings it to life.
-         *     Name and version stand in the file; versions of a name only rise and never change. The same file again changes nothing.
+         *     Name and version are in the file; versions of a name only rise and never change. The same file again changes nothing.
          */
         post: operations["uploadModel"];
         delete?: never;
@@ -1095,7 +1095,7 @@ export interface paths {
         };
         /**
          * Whether the process should get traffic
-         * @description The database and stopping decide. Redis is reported only, since a short outage of it is no reason to refuse work.
+         * @description The database and stopping decide. Redis is reported only, since a short outage of it is not a reason to refuse work.
          */
         get: operations["readyz"];
         put?: never;
@@ -1241,7 +1241,7 @@ export interface components {
             sample_rate?: number;
             /** @description Cues and flashes; before those of the recording. `all` takes those of the file or session and answers each of its trials, as `trials: all` does. */
             events?: components["schemas"]["DecodeEvent"][] | "all";
-            /** @description What events stand for: a label or code, and a class of the model, or `cue` for one that does not tell. Events that are not in it are passed over. Without it the model says what it was trained on. */
+            /** @description What events stand for: a label or code, and a class of the model, or `cue` for an event that does not name its class. Events that are not in it are ignored. Without it the model says what it was trained on. */
             event_classes?: {
                 [key: string]: string;
             };
@@ -1271,7 +1271,7 @@ export interface components {
             label?: string;
         };
         DecodeStimulus: {
-            /** @description How an SSVEP decode tells whether the person looks at a target at all. */
+            /** @description How an SSVEP decode decides whether the person looks at a target at all. */
             presence?: {
                 /**
                  * @description The share of recordings without a target that may be answered with one, as counted for the length of the window and the number of channels; else the answer is `no_target`. 1 always answers with a target. A trained model has a level of its own where none is given.
@@ -1381,7 +1381,7 @@ export interface components {
             details?: Record<string, unknown>;
         };
         DecodeResult: {
-            /** @description `undetermined` where there is no answer: `auto` found nothing that tells what the person did, the recording is unfit, a channel that the answer would hang on holds no EEG, or flashes stand out the wrong way for the model. `undetermined` then says why. */
+            /** @description `undetermined` where there is no answer: `auto` found nothing that shows what the person did, the recording is unfit, a channel that the answer would depend on has no EEG, or flashes stand out the wrong way for the model. `undetermined` then says why. */
             decoded_intent: string;
             /** @description With those of `alternatives` it adds up to 1; 0 where the intent is undetermined, which has no alternatives. */
             confidence: number;
@@ -1405,7 +1405,7 @@ export interface components {
                 per_channel?: {
                     [key: string]: number;
                 };
-                /** @description Channels that hold no EEG in the stretch that was decoded. The answer does not rest on them. */
+                /** @description Channels that hold no EEG in the segment that was decoded. The answer does not rest on them. */
                 bad_channels?: {
                     channel: string;
                     /** @enum {string} */
@@ -1445,7 +1445,7 @@ export interface components {
                 onset_s: number;
                 code: number;
                 label: string;
-                /** @description What was shown before the event to tell what comes. */
+                /** @description What was shown before the event to announce it. */
                 announced?: string;
             } | null;
             trial: number;
@@ -1453,12 +1453,12 @@ export interface components {
             trials: number;
             /** @description In the recording. */
             events: number;
-            /** @description Those that begin no trial of this model: rest, and what stands for none of its classes. */
+            /** @description Those that begin no trial of this model: rest, and events that stand for none of its classes. */
             events_passed_over: number;
         };
         TrialAnswer: {
             clip: components["schemas"]["Clip"];
-            /** @description The class that the recording tells. */
+            /** @description The class that the recording states. */
             label: string | null;
             /** @description Whether the decoded class is the label. */
             right: boolean | null;
@@ -1812,7 +1812,7 @@ export interface components {
             requires_license: components["schemas"]["License"];
             /** Format: date-time */
             created_at: string | null;
-            /** @description The model card as it stands in the file. */
+            /** @description The model card as it is in the file. */
             card: Record<string, unknown>;
         };
         /** @description Each once, all of one sampling rate. Events from `start_ms` on and before `end_ms` count (Unix ms); left out, all. */
@@ -1962,7 +1962,7 @@ export interface components {
         /** @description How the session is decoded as it runs. */
         LiveDecode: {
             /**
-             * @description `auto` needs `model` or `stimulus.targets`: a window has no cues that tell it.
+             * @description `auto` needs `model` or `stimulus.targets`: a window has no cues that show it.
              * @enum {string}
              */
             paradigm: "motor_imagery" | "ssvep" | "seizure" | "auto";
@@ -2040,7 +2040,7 @@ export interface components {
             /** @description In the order in which the events were added. */
             seq: number;
             t_unix_ms: number;
-            /** @description After the session's origin; null while nothing tells it. */
+            /** @description After the session's origin; null while it is not known. */
             onset_ms: number | null;
             /**
              * Format: int64
@@ -2108,7 +2108,7 @@ export interface components {
             /** @description What is strange about the times of the batches; of an import that is done, also what was wrong with the file and how it was read all the same. */
             warnings?: string[];
             batch_count?: number;
-            /** @description Stretches that were not recorded, in order, the first 100. Late samples that fill one make it disappear. */
+            /** @description Spans of time that were not recorded, in order, the first 100. Late samples that fill one make it disappear. */
             gaps?: {
                 /** Format: int64 */
                 start_ms: number;
@@ -2404,7 +2404,7 @@ export interface components {
                 "application/json": components["schemas"]["Error"];
             };
         };
-        /** @description `job_not_cancelable`: an erasure goes on. */
+        /** @description `job_not_cancelable`: an erasure cannot be stopped. */
         NotCancelable: {
             headers: {
                 [name: string]: unknown;
@@ -2777,7 +2777,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The job as it stands. */
+            /** @description The job in its present state. */
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["XRequestId"];
@@ -3828,7 +3828,7 @@ export interface operations {
                 external_user_id?: string;
                 /** @description Default: the format of the file. */
                 device_type?: string;
-                /** @description For files that do not tell their rate. */
+                /** @description For files that do not state their rate. */
                 sample_rate_hz?: number;
                 /** @description From the start of one window to the next. */
                 hop_s?: number;
@@ -5209,9 +5209,9 @@ export interface operations {
                     "application/json": {
                         /** @constant */
                         status: "ok";
-                        /** @description Of a release, such as v1.2.0; `devel` where nothing tells. */
+                        /** @description Of a release, such as v1.2.0; `devel` where it is not known. */
                         version: string;
-                        /** @description Empty where nothing tells. */
+                        /** @description Empty where it is not known. */
                         commit: string;
                     };
                 };

@@ -29,11 +29,9 @@ before(async () => {
   pages = createServer(async (request, response) => {
     const path = normalize(new URL(request.url, "http://x").pathname);
     const file = path.endsWith("/neurod-sdk.js") ? join(app, "node_modules/@voxel/sdk/lib/browser/neurod-sdk.js") : join(root, "examples", path);
-    try {
-      response.writeHead(200, { "Content-Type": types[extname(file)] ?? "application/octet-stream" }).end(await readFile(file));
-    } catch {
-      response.writeHead(404).end();
-    }
+    const content = await readFile(file).catch(() => undefined);
+    if (content) response.writeHead(200, { "Content-Type": types[extname(file)] ?? "application/octet-stream" }).end(content);
+    else response.writeHead(404).end();
   });
   await new Promise((resolve) => pages.listen(0, "127.0.0.1", resolve));
   origin = `http://localhost:${pages.address().port}`;

@@ -8,6 +8,6 @@ const types = await openapiTS(readFileSync(document, "utf8"), { defaultNonNullab
 const text = `// Generated from api/openapi.yaml by tools/types.mjs (npm run types). Do not edit.\n\n${astToString(types)}`;
 if (!process.argv.includes("--check")) writeFileSync(target, text);
 else if (readFileSync(target, "utf8") !== text) {
-  console.error("src/openapi.ts is not current: npm run types (in sdk/typescript)");
+  console.error("src/openapi.ts is not current: run make generate");
   process.exit(1);
 }

@@ -1,0 +1,73 @@
+package clients
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+)
+
+// typescriptApp builds the npm package and returns a clean folder in which it is installed as its users have it, under its own name and
+// as @voxel/sdk, with the suites beside it.
+var typescriptApp = sync.OnceValues(func() (string, error) {
+	sdk, err := filepath.Abs(filepath.Join(root, "sdk", "typescript"))
+	if err != nil {
+		return "", err
+	}
+	if out, err := exec.Command(filepath.Join(sdk, "build.sh")).CombinedOutput(); err != nil {
+		return "", fmt.Errorf("sdk/typescript/build.sh: %w\n%s", err, out)
+	}
+	built, err := filepath.Glob(filepath.Join(sdk, "dist", "neurod-sdk-*.tgz"))
+	if err != nil || len(built) != 1 {
+		return "", fmt.Errorf("sdk/typescript/dist: %q is not one tarball: %w", built, err)
+	}
+	app := filepath.Join(scratch, "typescript")
+	if err := os.CopyFS(filepath.Join(app, "test"), os.DirFS(filepath.Join(sdk, "test"))); err != nil {
+		return "", err
+	}
+	if err := os.WriteFile(filepath.Join(app, "package.json"), []byte(`{"private":true,"type":"module"}`), 0o644); err != nil {
+		return "", err
+	}
+	// The package has no dependency, so nothing is asked of a registry.
+	install := exec.Command("npm", "install", "--offline", "--no-audit", "--no-fund", "--install-links", "@neurod/sdk@file:"+built[0], "@voxel/sdk@file:"+built[0])
+	install.Dir = app
+	if out, err := install.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("npm install: %w\n%s", err, out)
+	}
+	return app, nil
+})
+
+// typescriptSuites runs suites of sdk/typescript/test. Node 20 has a WebSocket behind a flag; later ones have it anyway.
+func typescriptSuites(t *testing.T, s *server, suites ...string) {
+	t.Helper()
+	app, err := typescriptApp()
+	if err != nil {
+		t.Fatal(err)
+	}
+	args := []string{"--experimental-websocket", "--no-warnings", "--test", "--test-reporter=spec"}
+	for _, name := range suites {
+		args = append(args, filepath.Join("test", name+".test.mjs"))
+	}
+	run(t, 8*time.Minute, app, s.environment(t), "node", args...)
+}
+
+func TestTypeScript(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, s *server) { typescriptSuites(t, s, "scenarios") })
+}
+
+// TestTypeScriptFaults has servers of its own: what the proxy breaks holds for everything that goes through it.
+func TestTypeScriptFaults(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, s *server) { typescriptSuites(t, s, "faults") })
+}
+
+// TestTypeScriptPackage runs what does not depend on the stores: the document's examples, the blocks of code in our documents, the package
+// as it is shipped, and signatures of webhooks.
+func TestTypeScriptPackage(t *testing.T) {
+	t.Parallel()
+	typescriptSuites(t, onEmbedded(t), "snippets", "docs", "package", "webhooks", "muse")
+}
