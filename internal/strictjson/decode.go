@@ -88,11 +88,11 @@ func diagnose(b []byte, t reflect.Type, path models.Path, found *[]Mismatch) {
 		}
 		diagnoseFields(b, t, path, found)
 	case reflect.Map:
-		var members map[string]json.RawMessage
-		if json.Unmarshal(b, &members) != nil {
+		if b[0] != '{' {
 			add("type", "must be an object")
 			return
 		}
+		members := membersOf(b)
 		for _, k := range sortedKeys(members) {
 			diagnose(members[k], t.Elem(), path.Name(k), found)
 		}
@@ -133,10 +133,7 @@ func diagnose(b []byte, t reflect.Type, path models.Path, found *[]Mismatch) {
 
 // diagnoseFields looks into the members of an object that have a field in struct type t.
 func diagnoseFields(b []byte, t reflect.Type, path models.Path, found *[]Mismatch) {
-	var members map[string]json.RawMessage
-	if json.Unmarshal(b, &members) != nil {
-		return
-	}
+	members := membersOf(b)
 	for i := range t.NumField() {
 		if f := t.Field(i); f.Anonymous && f.Tag.Get("json") == "" && f.Type.Kind() == reflect.Struct { // its fields stand among t's own
 			diagnoseFields(b, f.Type, path, found)
@@ -153,13 +150,26 @@ func diagnoseFields(b []byte, t reflect.Type, path models.Path, found *[]Mismatc
 
 // diagnoseElements looks into the elements of an array that is meant for list type t.
 func diagnoseElements(b []byte, t reflect.Type, path models.Path, found *[]Mismatch) {
-	var elements []json.RawMessage
-	if json.Unmarshal(b, &elements) != nil {
-		return
+	c := Cursor{b: b}
+	c.Take('[')
+	for i := 0; !c.Take(']') && !c.End(); i++ {
+		c.Take(',')
+		diagnose(c.raw(), t.Elem(), path.Index(i), found)
 	}
-	for i, e := range elements {
-		diagnose(e, t.Elem(), path.Index(i), found)
+}
+
+// membersOf returns the values of an object; of duplicates the last counts.
+func membersOf(b []byte) map[string][]byte {
+	out := map[string][]byte{}
+	c := Cursor{b: b}
+	c.Take('{')
+	for !c.Take('}') && !c.End() {
+		c.Take(',')
+		key, _ := c.Name()
+		c.Take(':')
+		out[key] = c.raw()
 	}
+	return out
 }
 
 // fieldName returns the JSON name of a struct field, "" for one that JSON does not see.
@@ -185,7 +195,7 @@ func hasTags(t reflect.Type) bool {
 
 func isNumber(b []byte) bool { return b[0] == '-' || '0' <= b[0] && b[0] <= '9' }
 
-func sortedKeys(m map[string]json.RawMessage) []string {
+func sortedKeys(m map[string][]byte) []string {
 	keys := make([]string, 0, len(m))
 	for k := range m {
 		keys = append(keys, k)

@@ -2,9 +2,7 @@ package strictjson
 
 import (
 	"encoding"
-	"encoding/json"
 	"reflect"
-	"slices"
 	"strings"
 	"sync"
 
@@ -23,7 +21,7 @@ func Unknown(b []byte, t reflect.Type) []Mismatch {
 	if root == nil {
 		return nil
 	}
-	w := &walker{b: b, root: root}
+	w := &walker{Cursor: Cursor{b: b}, root: root}
 	w.value(root)
 	return w.found
 }
@@ -120,32 +118,15 @@ type token struct {
 
 // walker goes through a text that is known to be right.
 type walker struct {
-	b     []byte
-	at    int
+	Cursor
 	root  *shape
 	path  []token
 	found []Mismatch
 }
 
-func (w *walker) space() {
-	for w.at < len(w.b) && (w.b[w.at] == ' ' || w.b[w.at] == '\n' || w.b[w.at] == '\t' || w.b[w.at] == '\r') {
-		w.at++
-	}
-}
-
-// take skips white space and then the byte, if it is next.
-func (w *walker) take(want byte) bool {
-	w.space()
-	if w.at < len(w.b) && w.b[w.at] == want {
-		w.at++
-		return true
-	}
-	return false
-}
-
 // value goes over a value whose keys s knows.
 func (w *walker) value(s *shape) {
-	w.space()
+	w.Space()
 	if w.at >= len(w.b) {
 		return
 	}
@@ -155,17 +136,16 @@ func (w *walker) value(s *shape) {
 	case c == '[' && s != nil && s.each != nil:
 		w.array(s.each)
 	default:
-		w.skip()
+		w.Skip()
 	}
 }
 
 func (w *walker) object(s *shape) {
 	w.at++
-	for !w.take('}') && w.at < len(w.b) && len(w.found) < maxMismatches {
-		w.take(',')
-		w.space()
-		key := w.key()
-		w.take(':')
+	for !w.Take('}') && w.at < len(w.b) && len(w.found) < maxMismatches {
+		w.Take(',')
+		key, _ := w.Name()
+		w.Take(':')
 		of := s.each
 		if s.fields != nil {
 			var known bool
@@ -181,59 +161,11 @@ func (w *walker) object(s *shape) {
 
 func (w *walker) array(each *shape) {
 	w.at++
-	for i := 0; !w.take(']') && w.at < len(w.b) && len(w.found) < maxMismatches; i++ {
-		w.take(',')
+	for i := 0; !w.Take(']') && w.at < len(w.b) && len(w.found) < maxMismatches; i++ {
+		w.Take(',')
 		w.path = append(w.path, token{index: i})
 		w.value(each)
 		w.path = w.path[:len(w.path)-1]
-	}
-}
-
-// key reads the name of a member.
-func (w *walker) key() string {
-	start := w.at
-	w.skip()
-	raw := w.b[start:w.at]
-	if len(raw) >= 2 && !slices.Contains(raw, '\\') {
-		return string(raw[1 : len(raw)-1])
-	}
-	var key string
-	_ = json.Unmarshal(raw, &key) // Check has passed it
-	return key
-}
-
-// skip goes over a value, whatever it holds.
-func (w *walker) skip() {
-	depth := 0
-	for w.at < len(w.b) {
-		switch w.b[w.at] {
-		case '"':
-			for w.at++; w.at < len(w.b) && w.b[w.at] != '"'; w.at++ {
-				if w.b[w.at] == '\\' {
-					w.at++
-				}
-			}
-			w.at = min(w.at+1, len(w.b))
-			if depth == 0 {
-				return
-			}
-			continue
-		case '{', '[':
-			depth++
-		case '}', ']':
-			if depth == 0 { // the end of what the value stands in
-				return
-			}
-			if depth--; depth == 0 {
-				w.at++
-				return
-			}
-		case ',', ' ', '\n', '\t', '\r':
-			if depth == 0 {
-				return
-			}
-		}
-		w.at++
 	}
 }
 
