@@ -84,7 +84,7 @@ func (t *Tokens) issueGrant(u use, subject string, c grantClaims) (string, error
 
 func (t *Tokens) verifyGrant(u use, raw string) (grantClaims, error) {
 	var c grantClaims
-	if err := t.parse(t.parser(u.audience), u.typ, raw, &c); err != nil {
+	if err := t.parse(u.audience, u.typ, raw, &c); err != nil {
 		return grantClaims{}, err
 	}
 	if c.Subject == "" || c.ProjectID == "" || c.KeyID == "" && c.UserID == "" {

@@ -39,8 +39,8 @@ type TokenConfig struct {
 
 // Tokens issues and verifies access tokens and grants. It is safe for concurrent use.
 type Tokens struct {
-	cfg    TokenConfig
-	access *jwt.Parser // of access tokens, which come with each call
+	cfg     TokenConfig
+	parsers map[string]*jwt.Parser // by audience
 }
 
 // NewTokens returns an issuer; a key shorter than 32 bytes is an error.
@@ -63,8 +63,10 @@ func NewTokens(cfg TokenConfig) (*Tokens, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	t := &Tokens{cfg: cfg}
-	t.access = t.parser(cfg.Audience)
+	t := &Tokens{cfg: cfg, parsers: map[string]*jwt.Parser{}}
+	for _, audience := range []string{cfg.Audience, streamUse.audience, downloadUse.audience} {
+		t.parsers[audience] = t.parser(audience)
+	}
 	return t, nil
 }
 
@@ -97,9 +99,9 @@ func (t *Tokens) sign(typ string, c jwt.Claims) (string, error) {
 	return token.SignedString(t.cfg.Key)
 }
 
-// parse reads a token of a type into c. Errors: ErrExpiredToken, ErrInvalidToken.
-func (t *Tokens) parse(parser *jwt.Parser, typ, raw string, c jwt.Claims) error {
-	token, err := parser.ParseWithClaims(raw, c, func(*jwt.Token) (any, error) { return t.cfg.Key, nil })
+// parse reads a token of a type for an audience into c. Errors: ErrExpiredToken, ErrInvalidToken.
+func (t *Tokens) parse(audience, typ, raw string, c jwt.Claims) error {
+	token, err := t.parsers[audience].ParseWithClaims(raw, c, func(*jwt.Token) (any, error) { return t.cfg.Key, nil })
 	switch {
 	case errors.Is(err, jwt.ErrTokenExpired) && !errors.Is(err, jwt.ErrTokenInvalidIssuer) && !errors.Is(err, jwt.ErrTokenInvalidAudience):
 		return ErrExpiredToken // the signature is checked before the claims
@@ -125,7 +127,7 @@ func (t *Tokens) Issue(userID string) (string, error) {
 // Verify returns the user of an access token, ErrExpiredToken or ErrInvalidToken.
 func (t *Tokens) Verify(raw string) (userID string, err error) {
 	var c jwt.RegisteredClaims
-	if err := t.parse(t.access, accessType, raw, &c); err != nil {
+	if err := t.parse(t.cfg.Audience, accessType, raw, &c); err != nil {
 		return "", err
 	}
 	if c.Subject == "" {
