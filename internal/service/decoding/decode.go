@@ -29,13 +29,6 @@ const (
 	MaxSharedBytes = 2 << 20
 )
 
-// Submitter accepts jobs. Accepted means kept: see package jobs.
-type Submitter interface {
-	Submit(ctx context.Context, s jobs.Submission) (jobs.Accepted, error)
-}
-
-var _ Submitter = (*jobs.Engine)(nil)
-
 // SessionReader gives the samples of a stored session.
 type SessionReader interface {
 	// Samples returns the segment [startMS, endMS) of a session of the project; nil is open. Before it takes memory it asks for
@@ -46,7 +39,7 @@ type SessionReader interface {
 // Config is what decoding needs.
 type Config struct {
 	// Jobs accepts the jobs. Required.
-	Jobs Submitter
+	Jobs service.Submitter
 	// Disabled refuses every decode with NeuroDecodeDisabled. Defaults to false.
 	Disabled bool
 	// Sessions reads recordings by session_id. Defaults to nil: session_id is refused.
@@ -88,14 +81,19 @@ func (d *Service) Admit(p models.Principal) error {
 	return nil
 }
 
+// admit is Admit for a call that may be repeated by a key.
+func (d *Service) admit(p models.Principal, idem service.Idempotency) error {
+	if err := d.Admit(p); err != nil {
+		return err
+	}
+	return service.CheckKey(idem)
+}
+
 // Submit accepts one recording. Errors: those of Admit, InvalidRequestBody naming each wrong field, PayloadTooLarge,
 // InvalidIdempotencyKey, LicenseRequired, ProjectQuotaExceeded, ProjectQuotaFull, and those of the engine (IdempotencyKeyReused, IdempotencyKeyInFlight, JobCreateFailed,
 // JobTriggerFailed).
 func (d *Service) Submit(ctx context.Context, p models.Principal, rec Recording, idem service.Idempotency, respond service.Respond) (service.Accepted, error) {
-	if err := d.Admit(p); err != nil {
-		return service.Accepted{}, err
-	}
-	if err := service.CheckKey(idem); err != nil {
+	if err := d.admit(p, idem); err != nil {
 		return service.Accepted{}, err
 	}
 	var all decodes
@@ -106,29 +104,16 @@ func (d *Service) Submit(ctx context.Context, p models.Principal, rec Recording,
 	if err != nil {
 		return service.Accepted{}, err
 	}
-	done, err := d.cfg.Quotas.Take(ctx, p.ProjectID, service.Wants{models.QuotaWaitingJobs: 1, models.QuotaStoredBytes: int64(len(job.Payload))},
-		d.cfg.Quotas.Kept(ctx, p.ProjectID, OperationDecode, idem))
-	if err != nil {
-		return service.Accepted{}, err
-	}
-	defer done()
-	return d.cfg.Jobs.Submit(ctx, jobs.Submission{
-		ProjectID:   p.ProjectID,
-		Operation:   OperationDecode,
-		Idempotency: idem,
-		Job:         job,
-		Respond:     respond,
-	})
+	wants := service.Wants{models.QuotaWaitingJobs: 1, models.QuotaStoredBytes: int64(len(job.Payload))}
+	return service.Submit(ctx, d.cfg.Jobs, d.cfg.Quotas, wants,
+		jobs.Submission{ProjectID: p.ProjectID, Idempotency: idem, Job: job, Respond: respond})
 }
 
 // SubmitBatch accepts many recordings as one parent job. An item that does not pass the rules is stored as a failed
 // item with its own error, so that the parent accounts for every one; where no item passes, the whole batch is
 // refused with the fields of its items.
 func (d *Service) SubmitBatch(ctx context.Context, p models.Principal, recs []Recording, idem service.Idempotency, respond service.Respond) (service.Accepted, error) {
-	if err := d.Admit(p); err != nil {
-		return service.Accepted{}, err
-	}
-	if err := service.CheckKey(idem); err != nil {
+	if err := d.admit(p, idem); err != nil {
 		return service.Accepted{}, err
 	}
 	switch n := len(recs); {
@@ -172,20 +157,9 @@ func (d *Service) SubmitBatch(ctx context.Context, p models.Principal, recs []Re
 	for i := range items {
 		stored += int64(len(items[i].Payload))
 	}
-	done, err := d.cfg.Quotas.Take(ctx, p.ProjectID, service.Wants{models.QuotaWaitingJobs: int64(good), models.QuotaStoredBytes: stored},
-		d.cfg.Quotas.Kept(ctx, p.ProjectID, OperationDecodeBatch, idem))
-	if err != nil {
-		return service.Accepted{}, err
-	}
-	defer done()
-	return d.cfg.Jobs.Submit(ctx, jobs.Submission{
-		ProjectID:   p.ProjectID,
-		Operation:   OperationDecodeBatch,
-		Idempotency: idem,
-		Job:         jobs.NewJob{Kind: models.KindDecodeBatch, Request: request},
-		Items:       items,
-		Respond:     respond,
-	})
+	wants := service.Wants{models.QuotaWaitingJobs: int64(good), models.QuotaStoredBytes: stored}
+	return service.Submit(ctx, d.cfg.Jobs, d.cfg.Quotas, wants, jobs.Submission{ProjectID: p.ProjectID, Idempotency: idem,
+		Job: jobs.NewJob{Kind: models.KindDecodeBatch, Request: request}, Items: items, Respond: respond})
 }
 
 // prepare applies every rule to a recording and makes the job of it, which counts for all of the call.

@@ -55,10 +55,7 @@ type Ingested struct {
 // InvalidRequestBody (batch id or time missing or senseless), InvalidSamples naming channel and index,
 // ProjectQuotaExceeded (windows of the day), ProjectQuotaFull (stored bytes), and those of idempotency keys.
 func (s *Service) Ingest(ctx context.Context, p models.Principal, id string, b Batch, idem service.Idempotency, respond func(Ingested) models.Answer) (service.Accepted, error) {
-	if err := service.Authorize(p, models.RightSessionsWrite); err != nil {
-		return service.Accepted{}, err
-	}
-	if err := service.CheckKey(idem); err != nil {
+	if err := admitWrite(p, idem); err != nil {
 		return service.Accepted{}, err
 	}
 	id, ok := models.ParseID(id)

@@ -75,10 +75,7 @@ type ImportFields struct {
 // wrong with the file and where; PayloadTooLarge; ProjectQuotaExceeded and ProjectQuotaFull; whatever the file's reader gives; and those of idempotency keys.
 func (s *Service) Import(ctx context.Context, p models.Principal, name string, file io.Reader, fields func() (ImportFields, error), idem service.Idempotency,
 	respond func(models.Session, models.SessionImport) models.Answer) (service.Accepted, error) {
-	if err := service.AuthorizeJob(p, models.KindSessionImport); err != nil {
-		return service.Accepted{}, err
-	}
-	if err := service.CheckKey(idem); err != nil {
+	if err := service.AdmitJob(p, models.KindSessionImport, idem); err != nil {
 		return service.Accepted{}, err
 	}
 	now := s.cfg.Now()
@@ -471,10 +468,7 @@ func (s *Service) Events(ctx context.Context, p models.Principal, id string, aft
 // InvalidRequestBody naming each wrong field, TooManyEvents, and those of idempotency keys.
 func (s *Service) AddEvents(ctx context.Context, p models.Principal, id string, events []NewEvent, idem service.Idempotency,
 	respond func(models.Session, []models.SessionMark) models.Answer) (service.Accepted, error) {
-	if err := service.Authorize(p, models.RightSessionsWrite); err != nil {
-		return service.Accepted{}, err
-	}
-	if err := service.CheckKey(idem); err != nil {
+	if err := admitWrite(p, idem); err != nil {
 		return service.Accepted{}, err
 	}
 	id, ok := models.ParseID(id)

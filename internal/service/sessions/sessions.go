@@ -335,13 +335,18 @@ func (s *Service) record(p models.Principal, operation string, idem service.Idem
 		CreatedAt: now, ExpiresAt: now.Add(s.cfg.Jobs.IdempotencyRetention())}
 }
 
+// admitWrite refuses principals that may not write sessions, and calls with a key that cannot be one.
+func admitWrite(p models.Principal, idem service.Idempotency) error {
+	if err := service.Authorize(p, models.RightSessionsWrite); err != nil {
+		return err
+	}
+	return service.CheckKey(idem)
+}
+
 // End ends a session: a STREAMING one at once, a RECORDED one when its windows are written. Ending it again changes
 // nothing. endedAtMS defaults to now. Errors: SessionNotFound, InvalidRequestBody, and those of idempotency keys.
 func (s *Service) End(ctx context.Context, p models.Principal, id string, endedAtMS *int64, idem service.Idempotency, respond func(models.Session) models.Answer) (service.Accepted, error) {
-	if err := service.Authorize(p, models.RightSessionsWrite); err != nil {
-		return service.Accepted{}, err
-	}
-	if err := service.CheckKey(idem); err != nil {
+	if err := admitWrite(p, idem); err != nil {
 		return service.Accepted{}, err
 	}
 	now := s.cfg.Now()

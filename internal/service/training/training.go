@@ -58,19 +58,12 @@ type Store interface {
 
 var _ Store = (*store.Store)(nil)
 
-// Submitter accepts jobs. Accepted means kept: see package jobs.
-type Submitter interface {
-	Submit(ctx context.Context, s jobs.Submission) (jobs.Accepted, error)
-}
-
-var _ Submitter = (*jobs.Engine)(nil)
-
 // Config is what training needs.
 type Config struct {
 	// Store has the sessions and models. Required.
 	Store Store
 	// Jobs accepts the work. Required.
-	Jobs Submitter
+	Jobs service.Submitter
 	// Pipelines are those that there are. Required.
 	Pipelines []PipelineInfo
 	// Quotas holds projects to what they may use. Defaults to none.
@@ -88,7 +81,7 @@ func New(cfg Config) *Service { return &Service{cfg} }
 // Errors: InsufficientScope, InvalidRequestBody naming each wrong field, SessionNotFound, InvalidIdempotencyKey, and those of
 // the engine.
 func (t *Service) Train(ctx context.Context, p models.Principal, req models.TrainRequest, idem service.Idempotency, respond service.Respond) (service.Accepted, error) {
-	if err := t.admit(p, models.KindModelTrain, idem); err != nil {
+	if err := service.AdmitJob(p, models.KindModelTrain, idem); err != nil {
 		return service.Accepted{}, err
 	}
 	var wrong validate.Fields
@@ -138,7 +131,7 @@ func (t *Service) Train(ctx context.Context, p models.Principal, req models.Trai
 // Calibrate accepts the further training of one of the project's own models. Scopes and errors are those of Train, and
 // ModelNotFound, ModelNotAdaptive.
 func (t *Service) Calibrate(ctx context.Context, p models.Principal, req models.CalibrateRequest, idem service.Idempotency, respond service.Respond) (service.Accepted, error) {
-	if err := t.admit(p, models.KindModelCalibrate, idem); err != nil {
+	if err := service.AdmitJob(p, models.KindModelCalibrate, idem); err != nil {
 		return service.Accepted{}, err
 	}
 	var wrong validate.Fields
@@ -170,28 +163,14 @@ func (t *Service) Calibrate(ctx context.Context, p models.Principal, req models.
 	return t.submit(ctx, p, models.KindModelCalibrate, req, ids, idem, respond)
 }
 
-func (t *Service) admit(p models.Principal, kind models.JobKind, idem service.Idempotency) error {
-	if err := service.AuthorizeJob(p, kind); err != nil {
-		return err
-	}
-	return service.CheckKey(idem)
-}
-
 func (t *Service) submit(ctx context.Context, p models.Principal, kind models.JobKind, req any, sessions []string,
 	idem service.Idempotency, respond service.Respond) (service.Accepted, error) {
-	operation := jobs.KindOf(kind).Operation
 	b, err := json.Marshal(req)
 	if err != nil {
 		return service.Accepted{}, fmt.Errorf("service: serialize an accepted request: %w", err)
 	}
-	done, err := t.cfg.Quotas.Take(ctx, p.ProjectID, service.Wants{models.QuotaWaitingJobs: 1, models.QuotaModels: 1}, t.cfg.Quotas.Kept(ctx, p.ProjectID, operation, idem))
-	if err != nil {
-		return service.Accepted{}, err
-	}
-	defer done()
-	return t.cfg.Jobs.Submit(ctx, jobs.Submission{
+	return service.Submit(ctx, t.cfg.Jobs, t.cfg.Quotas, service.Wants{models.QuotaWaitingJobs: 1, models.QuotaModels: 1}, jobs.Submission{
 		ProjectID:   p.ProjectID,
-		Operation:   operation,
 		Idempotency: idem,
 		Job:         jobs.NewJob{Kind: kind, Request: b, Sessions: sessions},
 		Respond:     respond,
