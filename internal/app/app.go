@@ -36,6 +36,7 @@ import (
 	"github.com/neurod/neurod/internal/build"
 	"github.com/neurod/neurod/internal/compute"
 	"github.com/neurod/neurod/internal/config"
+	"github.com/neurod/neurod/internal/durable"
 	"github.com/neurod/neurod/internal/limit"
 	"github.com/neurod/neurod/internal/science"
 	"github.com/neurod/neurod/internal/service"
@@ -211,9 +212,9 @@ func (a *App) openStores(ctx context.Context) error {
 		if err := os.MkdirAll(s.DataDir, 0o700); err != nil {
 			return fmt.Errorf("app: data folder: %w", err)
 		}
-		lock, err := lockDir(s.DataDir)
+		lock, err := durable.Lock(s.DataDir, "neurod.lock")
 		if err != nil {
-			return err
+			return fmt.Errorf("app: %w", err)
 		}
 		a.lock = lock
 	}
