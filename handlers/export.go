@@ -264,6 +264,9 @@ func writeBatch(w io.Writer, b []byte, channels []string, batch sessions.RawBatc
 	id, _ := json.Marshal(batch.BatchID) // cannot fail: a string
 	b = append(append(b, `{"batch_id":`...), id...)
 	b = strconv.AppendInt(append(b, `,"t0_unix_ms":`...), batch.StartMS, 10)
+	if batch.First >= 0 { // before the origin its time alone tells
+		b = strconv.AppendInt(append(b, `,"first_sample":`...), batch.First, 10)
+	}
 	b = strconv.AppendInt(append(b, `,"sample_count":`...), int64(batch.Samples), 10)
 	b = append(b, `,"data":{`...)
 	frame := 4 * len(channels)

@@ -230,7 +230,7 @@ func (a *API) Routes() []Route {
 			Params: takes(), Family: problem},
 		{Method: post, Path: "/v1/sessions/:id/ingest", ID: "ingest", Handle: a.ingest,
 			Access: project(models.RightSessionsWrite), Limit: service.LimitSessions, Cost: ingestCost, Media: []string{octets}, Repeat: once(sessions.OperationIngest),
-			Params: takes("batch_id", "t0_unix_ms", "unit", "encoding"), Family: problem},
+			Params: takes("batch_id", "t0_unix_ms", "first_sample", "unit", "encoding"), Family: problem},
 		{Method: post, Path: "/v1/sessions/:id/end", ID: "endSession", Handle: a.endSession,
 			Access: project(models.RightSessionsWrite), Limit: service.LimitSessions, Cost: smallCost, Repeat: once(sessions.OperationEnd),
 			Params: takes(), Family: problem},

@@ -26,13 +26,14 @@ func anyBatch(body []byte) (sessions.Batch, error) {
 	var doc struct {
 		BatchID string          `json:"batch_id"`
 		StartMS *int64          `json:"t0_unix_ms"`
+		First   *int64          `json:"first_sample"`
 		Unit    string          `json:"unit"`
 		Data    json.RawMessage `json:"data"`
 	}
 	if err := decodeJSON(body, &doc); err != nil {
 		return sessions.Batch{}, err
 	}
-	b := sessions.Batch{BatchID: doc.BatchID, StartMS: doc.StartMS, Unit: doc.Unit}
+	b := sessions.Batch{BatchID: doc.BatchID, StartMS: doc.StartMS, First: doc.First, Unit: doc.Unit}
 	if len(doc.Data) == 0 || string(doc.Data) == "null" {
 		return b, models.InvalidField(models.At("data"), "required", "is required: an object with an array of numbers for each channel")
 	}

@@ -225,6 +225,9 @@ func (a *API) ingest(c *gin.Context) {
 	}
 	if idem.Key != "" {
 		idem.Fingerprint = fingerprint(c.Param("id"), b.BatchID, ms(b.StartMS), idem.Fingerprint)
+		if b.Raw != nil && b.First != nil { // it is beside the body
+			idem.Fingerprint = fingerprint(idem.Fingerprint, ms(b.First))
+		}
 		if b.Raw != nil && b.Unit+b.Encoding != "" { // they are beside the body
 			idem.Fingerprint = fingerprint(idem.Fingerprint, b.Unit, b.Encoding)
 		}
@@ -282,6 +285,13 @@ func binaryBatch(c *gin.Context, body []byte) (sessions.Batch, error) {
 			return b, models.InvalidField(models.At("t0_unix_ms"), "type", "must be a whole number of milliseconds")
 		}
 		b.StartMS = &t0
+	}
+	if text := c.Query("first_sample"); text != "" {
+		first, err := strconv.ParseInt(text, 10, 64)
+		if err != nil {
+			return b, models.InvalidField(models.At("first_sample"), "type", "must be a whole number")
+		}
+		b.First = &first
 	}
 	return b, nil
 }

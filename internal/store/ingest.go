@@ -3,6 +3,7 @@ package store
 import (
 	"cmp"
 	"context"
+	"math"
 	"slices"
 
 	"github.com/neurod/neurod/internal/store/dialect"
@@ -23,6 +24,8 @@ type Ingest struct {
 	// Batch has all but Seq, StartSample, EndSample and JobID.
 	Batch   models.SampleBatch
 	Samples int64 // a channel
+	// First is the number of the first sample where the caller counts them; nil where its time tells.
+	First *int64
 	// Job looks at the batch if the session has no open job. Where the batch is all that waits and completes no window, there is
 	// nothing to look at: the job is stored as completed.
 	Job models.Job
@@ -100,7 +103,7 @@ func reachOf(f *dialect.FlowFound, calls []*Ingest) []dialect.Span {
 		if !ok || ses.OriginMS == nil {
 			continue // nothing is there yet
 		}
-		at, margin := ses.SampleAt(in.Batch.StartMS), 2*ses.SeamSamples(in.Samples)
+		at, margin := in.at(ses), 2*ses.SeamSamples(in.Samples)
 		if at-margin >= tail.Start {
 			continue // all other segments end before the tail begins
 		}
@@ -115,6 +118,14 @@ func reachOf(f *dialect.FlowFound, calls []*Ingest) []dialect.Span {
 		out = append(out, r)
 	}
 	return out
+}
+
+// at returns where the batch begins by the caller's count, or by its time.
+func (in *Ingest) at(ses *models.Session) int64 {
+	if in.First != nil {
+		return *in.First
+	}
+	return ses.SampleAt(in.Batch.StartMS)
 }
 
 // decideIngest takes batches in turn, each against what those before it have made of its session.
@@ -149,6 +160,9 @@ func decideIngest(f *dialect.FlowFound, calls []*Ingest) (*dialect.FlowWrite, []
 		ses.State = state
 		if ses.OriginMS == nil {
 			origin := b.StartMS
+			if in.First != nil { // sample 0 was before it
+				origin -= int64(math.Round(float64(*in.First) * 1000 / ses.SampleRateHz))
+			}
 			ses.OriginMS = &origin
 		}
 		c := covers[ses.ID]
@@ -156,7 +170,9 @@ func decideIngest(f *dialect.FlowFound, calls []*Ingest) (*dialect.FlowWrite, []
 			c = newCover(ses, f.Segments[ses.ID])
 			covers[ses.ID] = c
 		}
-		b.StartSample = models.Place(c.now, ses.SampleAt(b.StartMS), in.Samples, ses.SeamSamples(in.Samples))
+		if b.StartSample = in.at(ses); in.First == nil {
+			b.StartSample = models.Place(c.now, b.StartSample, in.Samples, ses.SeamSamples(in.Samples))
+		}
 		b.EndSample = b.StartSample + in.Samples
 		o.out.First, o.out.Overlap = ses.BatchCount == 0, models.Overlap(c.now, models.Segment{Start: b.StartSample, End: b.EndSample})
 		ses.OverlapCount += o.out.Overlap

@@ -23,6 +23,9 @@ const MaxAmplitude = 1e7
 // maxSampleErrors is how many wrong samples of a batch are named.
 const maxSampleErrors = 20
 
+// maxFirstSample is the largest number of a sample: at 20 kHz a year and a half.
+const maxFirstSample = 1 << 40
+
 // ChannelSamples are the samples of one channel as they came in, µV.
 type ChannelSamples struct {
 	Name   string
@@ -33,6 +36,7 @@ type ChannelSamples struct {
 type Batch struct {
 	BatchID string
 	StartMS *int64           // Unix ms of the first sample
+	First   *int64           // its number, counted from the session's origin, where a device numbers its samples; nil where StartMS places the batch
 	Named   []ChannelSamples // one a channel, in any order
 	Raw     []byte           // or little-endian floats, sample-major, in the order of the session's channels
 	// Encoding of Raw: float32le or float64le. Defaults to float32le.
@@ -76,8 +80,8 @@ func (s *Service) Ingest(ctx context.Context, p models.Principal, id string, b B
 	job := s.job(ses)
 	in := store.Ingest{
 		Batch: models.SampleBatch{SessionID: ses.ID, BatchID: b.BatchID, ProjectID: p.ProjectID, StartMS: *b.StartMS,
-			Digest: digest(*b.StartMS, data), Codec: codec, Size: len(data), Data: packed, CreatedAt: now},
-		Samples: int64(samples), Job: job,
+			Digest: digest(*b.StartMS, b.First, data), Codec: codec, Size: len(data), Data: packed, CreatedAt: now},
+		Samples: int64(samples), First: b.First, Job: job,
 	}
 	answer := func(out store.Ingested) Ingested {
 		i := Ingested{Duplicate: out.Duplicate, Differs: out.Differs, JobID: out.JobID}
@@ -149,11 +153,15 @@ func (s *Service) ingested(ctx context.Context, ses models.Session, b Batch, ide
 }
 
 // digest names the content of a batch.
-func digest(startMS int64, data []byte) string {
+func digest(startMS int64, first *int64, data []byte) string {
 	h := sha256.New()
 	var at [8]byte
 	binary.LittleEndian.PutUint64(at[:], uint64(startMS))
 	h.Write(at[:])
+	if first != nil {
+		binary.LittleEndian.PutUint64(at[:], uint64(*first))
+		h.Write(at[:])
+	}
 	h.Write(data)
 	return hex.EncodeToString(h.Sum(nil))
 }
@@ -168,6 +176,9 @@ func (b *Batch) check(ses models.Session, now time.Time) ([]byte, error) {
 		wrong.Add(models.At("t0_unix_ms"), "required", "is required: Unix time of the first sample in milliseconds")
 	} else if fault := timeFault(*b.StartMS, now); fault != "" {
 		wrong.Add(models.At("t0_unix_ms"), "out_of_range", "%s", fault)
+	}
+	if b.First != nil && (*b.First < 0 || *b.First > maxFirstSample) {
+		wrong.Add(models.At("first_sample"), "out_of_range", "must be a whole number from 0 to %d", int64(maxFirstSample))
 	}
 	uv, known := eeg.Microvolts(b.Unit)
 	if !known {

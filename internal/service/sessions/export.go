@@ -157,6 +157,7 @@ func (e *Export) batches() store.BatchRange {
 type RawBatch struct {
 	BatchID string
 	StartMS int64
+	First   int64  // number of its first sample
 	Samples int    // a channel
 	Data    []byte // float32 little-endian, sample-major, µV
 }
@@ -173,7 +174,7 @@ func (e *Export) Batches(ctx context.Context, each func(RawBatch) error) error {
 		}
 		for i := range found {
 			b := &found[i]
-			if err := each(RawBatch{BatchID: b.BatchID, StartMS: b.StartMS, Samples: len(b.Data) / frame, Data: b.Data}); err != nil {
+			if err := each(RawBatch{BatchID: b.BatchID, StartMS: b.StartMS, First: b.StartSample, Samples: len(b.Data) / frame, Data: b.Data}); err != nil {
 				return err
 			}
 		}
