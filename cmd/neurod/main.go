@@ -28,6 +28,7 @@ type cli struct {
 	Decode   decodeCmd   `cmd:"" help:"Decode a file without a server."`
 	Evaluate evaluateCmd `cmd:"" help:"Measure the decoders on a folder of recordings."`
 	Train    trainCmd    `cmd:"" help:"Train a model from recordings with events."`
+	Agent    agentCmd    `cmd:"" help:"Run a device beside the headset and bring what it gives to a server."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`
 
 	Completion completionCmd `cmd:"" help:"Print the completion script of a shell: bash, zsh or fish."`

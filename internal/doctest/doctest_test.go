@@ -101,7 +101,7 @@ export API_KEY=$(curl -s -X POST http://localhost:8000/v1/projects/$PROJECT_ID/k
 curl() { command curl --fail-with-body "$@"; }
 `
 
-// TestCommandsOfTheDocuments runs every bash and Python block of the README, the quick start and the page on sessions, but
+// TestCommandsOfTheDocuments runs every bash and Python block of the README, the quick start and the pages on sessions and devices, but
 // those of make, which have runs of their own, from top to bottom against a fresh embedded server.
 func TestCommandsOfTheDocuments(t *testing.T) {
 	t.Parallel()
@@ -134,6 +134,7 @@ func TestCommandsOfTheDocuments(t *testing.T) {
 		{"README.md", "", []string{"move_"}}, // an intent of motor imagery: something was decoded
 		{"docs/01-quickstart.md", "", []string{"move_", "completed", "alpha ", "my-hands@1"}},
 		{"docs/08-sessions.md", key, []string{`"sample_count":4`, `"sample_count":512`, `"processing_state":"PROCESSING"`}},
+		{"docs/13-devices.md", key, []string{"samples  2500, of which 2500 are sent", "playback"}},
 	} {
 		cmd := exec.Command("bash", "-c", strings.ReplaceAll(doc.before+script(t, doc.name), "localhost:8000", "localhost:"+port))
 		cmd.Dir = dir

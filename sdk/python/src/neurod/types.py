@@ -784,6 +784,11 @@ class ExportEvents(Base):
     label: str
 
 
+class ExportRawBatches(Base):
+    first_sample: int | None = None
+    """Number of its first sample; left out before the session's origin."""
+
+
 class ExportPagination(Base):
     offset: int
     limit: int
@@ -795,7 +800,7 @@ class Export(Base):
     session: dict[str, Any]
     feature_windows: list[FeatureWindow]
     events: list[ExportEvents] | None = None
-    raw_batches: list[dict[str, Any]] | None = None
+    raw_batches: list[ExportRawBatches] | None = None
     pagination: ExportPagination
 
 
@@ -1125,6 +1130,8 @@ class SampleBatchParam(TypedDict, total=False):
     batch_id: Required[str]
     t0_unix_ms: Required[int]
     """Time of the first sample."""
+    first_sample: int
+    """Number of the first sample, counted from the session's origin, where a device numbers its samples. It places the batch; `t0_unix_ms` is then only its true time."""
     unit: Literal["V", "mV", "uV", "µV", "nV"]
     """What the samples are in; they are kept in µV."""
     data: Required[dict[str, list[float]]]

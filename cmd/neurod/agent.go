@@ -1,0 +1,113 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/neurod/neurod/devices"
+	"github.com/neurod/neurod/devices/agent"
+	"github.com/neurod/neurod/devices/playback"
+	"github.com/neurod/neurod/devices/synthetic"
+)
+
+// sourceFlags choose a device and say how it is set.
+type sourceFlags struct {
+	Source string `required:"" enum:"synthetic,playback" help:"What gives the samples: synthetic or playback."`
+
+	Channels []string `help:"Channels: electrodes of a synthetic device, those of a recording to take. All by default."`
+	Rate     float64  `help:"Sampling rate of a synthetic device, or of a file that does not tell its own, in Hz."`
+	Speed    float64  `default:"1" help:"How much faster than real time a synthetic device or a recording goes; negative is as fast as possible."`
+
+	Pattern string  `enum:"rest,alpha,ssvep,imagery,sine" default:"rest" help:"Synthetic: rest, alpha, ssvep, imagery or sine."`
+	Seed    uint64  `help:"Synthetic: seed."`
+	Flicker float64 `placeholder:"HZ" default:"12" help:"Synthetic: what ssvep looks at."`
+	Blinks  bool    `help:"Synthetic: a blink every 3 s."`
+	Mains   float64 `placeholder:"HZ" help:"Synthetic: hum of 20 µV."`
+
+	File string `placeholder:"FILE" help:"Playback: the recording, of any format neurod reads."`
+	Loop bool   `help:"Playback: begin again at the end."`
+}
+
+// open returns the source.
+func (f sourceFlags) open() (devices.Source, error) {
+	switch f.Source {
+	case "playback":
+		if f.File == "" {
+			return nil, errors.New("--source playback needs --file")
+		}
+		return playback.New(playback.Config{File: f.File, Channels: f.Channels, Rate: f.Rate, Speed: f.Speed, Loop: f.Loop})
+	default:
+		return synthetic.New(synthetic.Config{Pattern: synthetic.Pattern(f.Pattern), Channels: f.Channels, Rate: f.Rate, Seed: f.Seed, FlickerHz: f.Flicker,
+			Blinks: f.Blinks, MainsHz: f.Mains, Speed: f.Speed})
+	}
+}
+
+type agentCmd struct {
+	Run agentRunCmd `cmd:"" default:"withargs" help:"Bring what a device gives into a session of a server, and lose nothing on the way."`
+}
+
+type agentRunCmd struct {
+	Source sourceFlags `embed:""`
+
+	Server  string        `required:"" env:"NEUROD_SERVER" placeholder:"URL" help:"The server, such as https://eeg.example.org."`
+	Key     string        `required:"" env:"NEUROD_API_KEY" help:"API key with the scope sessions. Better in NEUROD_API_KEY than on the command line, where others see it."`
+	Project string        `env:"NEUROD_PROJECT_ID" placeholder:"ID" help:"Project, held against the key's."`
+	User    string        `required:"" placeholder:"NAME" help:"Your name for the person (external_user_id); no e-mail, please."`
+	Device  string        `help:"Device type of the session. The driver's name by default."`
+	Hop     float64       `placeholder:"S" help:"Seconds between feature windows. 2 by default."`
+	Seconds float64       `placeholder:"S" help:"Stop after so many seconds of samples. When the device ends or the agent is stopped, by default."`
+	Batch   time.Duration `default:"1s" help:"How much goes out at once."`
+	Drain   time.Duration `default:"30s" help:"How long to try to bring the rest to the server after the end."`
+	GiveUp  time.Duration `placeholder:"DURATION" help:"How long the device may be away. For ever by default."`
+
+	Spool     string        `type:"path" placeholder:"DIR" env:"NEUROD_SPOOL_DIR" help:"Folder of what waits for the server. ~/.neurod/spool by default."`
+	SpoolMost int64         `name:"spool-max" default:"1024" placeholder:"MIB" help:"Most MiB that may wait."`
+	SpoolSync time.Duration `name:"spool-sync" default:"1s" help:"Longest time that a power cut may lose; negative for none. The end of the agent loses nothing either way."`
+}
+
+// Run brings what the source gives into a session.
+func (c agentRunCmd) Run(ctx context.Context) error {
+	src, err := c.Source.open()
+	if err != nil {
+		return err
+	}
+	if c.Spool == "" {
+		home, err := os.UserHomeDir()
+		if err != nil {
+			return err
+		}
+		c.Spool = filepath.Join(home, ".neurod", "spool")
+	}
+	a, err := agent.New(agent.Config{Server: c.Server, Key: c.Key, Project: c.Project, Source: src, Dir: c.Spool, ExternalUserID: c.User, DeviceType: c.Device, HopS: c.Hop,
+		Batch: c.Batch, Most: c.SpoolMost << 20, Sync: c.SpoolSync, Seconds: c.Seconds, Drain: c.Drain, GiveUp: c.GiveUp,
+		Log: slog.New(slog.NewTextHandler(os.Stderr, nil))})
+	if err != nil {
+		return err
+	}
+	err = a.Run(ctx)
+	printStatus(os.Stdout, a.Status())
+	return err
+}
+
+// printStatus says how an agent stood at its end.
+func printStatus(w io.Writer, s agent.Status) {
+	session := s.SessionID
+	if session == "" {
+		session = "(none yet)"
+	}
+	fmt.Fprintf(w, "session  %s\ndevice   %s (%s), %d channels, %g Hz\nsamples  %d, of which %d are sent\n", session, s.Device.Name, s.Device.Driver, len(s.Device.Channels), s.Device.Rate, s.Samples, s.Sent)
+	for cause, n := range s.Missing {
+		fmt.Fprintf(w, "missing  %d samples (%s)\n", n, cause)
+	}
+	fmt.Fprintf(w, "clock    jitter %.3f ms, offset %.3f ms within %.3f ms", s.Clock.JitterMS, s.Clock.OffsetMS, s.Clock.WithinMS)
+	if d := s.Clock.DriftPPM; d != nil {
+		fmt.Fprintf(w, ", drift %.1f ppm within %.1f", *d, *s.Clock.DriftWithinPPM)
+	}
+	fmt.Fprintln(w)
+}
