@@ -56,7 +56,12 @@ func typescriptSuites(t *testing.T, s *server, suites ...string) {
 
 func TestTypeScript(t *testing.T) {
 	t.Parallel()
-	onBoth(t, func(t *testing.T, s *server) { typescriptSuites(t, s, "scenarios") })
+	onBoth(t, func(t *testing.T, s *server) {
+		passed := filepath.Join(t.TempDir(), "passed")
+		s.extra = []string{"NEUROD_TEST_PASSED=" + passed}
+		typescriptSuites(t, s, "scenarios")
+		scenarios(t, passed)
+	})
 }
 
 // TestTypeScriptFaults has servers of its own: what the proxy breaks holds for everything that goes through it.

@@ -47,7 +47,7 @@ export class APIStatusError extends NeurodError {
   readonly body: string;
 
   constructor(answer: Answer) {
-    const lines = answer.fields.map((f) => `\n  ${f.pointer}: ${f.message}`).join("");
+    const lines = answer.fields.filter((f) => !answer.message.includes(f.pointer + ":")).map((f) => `\n  ${f.pointer}: ${f.message}`).join("");
     super(`${answer.status}${answer.code && " " + answer.code}: ${answer.message}${lines}`);
     this.status = answer.status;
     this.code = answer.code;

@@ -16,7 +16,7 @@ export {
 } from "./sessions.js";
 export { SampleWriter, type Dropped, type WriterOptions } from "./writer.js";
 export { type StreamMessage, type StreamOptions } from "./stream.js";
-export { Models, type ModelFile, type ModelVersions } from "./models.js";
+export { Models, type DownloadOptions, type ModelCache, type ModelFile, type ModelVersions } from "./models.js";
 export { Analytics, Audit, Auth, Keys, Members, Projects, Users, type Erasure } from "./accounts.js";
 export { verifyWebhook, type WebhookEvent, type WebhookHeaders } from "./webhooks.js";
 export { version } from "./version.js";

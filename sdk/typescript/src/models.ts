@@ -15,6 +15,19 @@ export interface ModelFile {
   bytes: Uint8Array;
 }
 
+/** Where model files are kept that were downloaded: a `Map`, or what keeps them longer. Their checksum is the key. */
+export interface ModelCache {
+  get(checksum: string): Uint8Array | undefined | Promise<Uint8Array | undefined>;
+  set(checksum: string, bytes: Uint8Array): unknown;
+}
+
+/** How a model file is downloaded. */
+export interface DownloadOptions extends RequestOptions {
+  /** A file that is in it, and is what its checksum says, is not downloaded again. */
+  cache?: ModelCache | undefined;
+  onProgress?: ((done: number, total: number) => void) | undefined;
+}
+
 /** Every version of a model. */
 export interface ModelVersions {
   name: string;
@@ -48,20 +61,28 @@ export class Models {
   }
 
   /** Downloads a model file and holds it to its checksum. A download that breaks off goes on where it was. */
-  async download(name: string, version?: string, options: RequestOptions & { onProgress?: (done: number, total: number) => void } = {}): Promise<ModelFile> {
+  async download(name: string, version?: string, options: DownloadOptions = {}): Promise<ModelFile> {
     const known = await this.get(name, options);
     const model = known.versions.find((v) => v.version === (version ?? known.active_version));
     if (!model) throw new NeurodError(`model ${name} has no version ${version}: ${known.versions.map((v) => v.version).join(", ")}`);
+    const file = { name, version: model.version, checksum: model.checksum };
+    const kept = await options.cache?.get(model.checksum);
+    if (kept && (await checksum(kept)) === model.checksum) return { ...file, bytes: kept };
     const call = { method: "GET", path: path`/v1/models/${name}/versions/${model.version}/download` } as const;
     const parts: Uint8Array[] = [];
     let got = 0;
     let etag = "";
     for (let failures = 0; ; ) {
       const headers: Record<string, string> = { Accept: "application/octet-stream" };
-      if (got && etag) Object.assign(headers, { Range: `bytes=${got}-`, "If-Range": etag });
+      if (got) headers.Range = `bytes=${got}-`;
       const response = await this.#http.open({ ...call, headers }, options);
-      if (response.status !== 206) got = parts.length = 0;
-      etag = response.headers.get("etag") ?? "";
+      const tag = response.headers.get("etag") ?? "";
+      if (response.status !== 206 || tag !== etag) got = parts.length = 0;
+      etag = tag;
+      if (response.status === 206 && !got) {
+        void response.body?.cancel(); // the end of another file: from the beginning
+        continue;
+      }
       try {
         const reader = response.body!.getReader();
         for (let piece = await reader.read(); !piece.done; piece = await reader.read()) {
@@ -79,9 +100,10 @@ export class Models {
       }
     }
     const bytes = concat(parts);
-    const sum = "sha256:" + hex(new Uint8Array(await subtle().digest("SHA-256", bytes)));
+    const sum = await checksum(bytes);
     if (sum !== model.checksum) throw new ChecksumError(`${name}@${model.version} came with ${sum} and should have ${model.checksum}`);
-    return { name, version: model.version, checksum: sum, bytes };
+    await options.cache?.set(sum, bytes);
+    return { ...file, bytes };
   }
 
   /** Stores a model file. The same again changes nothing. */
@@ -112,3 +134,5 @@ export class Models {
       (json) => new Job<TrainingResult>(this.#http, accepted(json, "model_calibrate")));
   }
 }
+
+const checksum = async (bytes: Uint8Array): Promise<string> => "sha256:" + hex(new Uint8Array(await subtle().digest("SHA-256", bytes as Bytes)));

@@ -2069,6 +2069,11 @@ export interface components {
              */
             t0_unix_ms: number;
             /**
+             * Format: int64
+             * @description Number of the first sample, counted from the session's origin, where a device numbers its samples. It places the batch; `t0_unix_ms` is then only its true time.
+             */
+            first_sample?: number;
+            /**
              * @description What the samples are in; they are kept in µV.
              * @default uV
              * @enum {string}
@@ -2221,7 +2226,13 @@ export interface components {
                 code: number;
                 label: string;
             }[];
-            raw_batches?: Record<string, unknown>[];
+            raw_batches?: {
+                /**
+                 * Format: int64
+                 * @description Number of its first sample; left out before the session's origin.
+                 */
+                first_sample?: number;
+            }[];
             pagination: {
                 offset: number;
                 limit: number;
@@ -3950,6 +3961,8 @@ export interface operations {
                 batch_id?: string;
                 /** @description With `application/octet-stream`. */
                 t0_unix_ms?: number;
+                /** @description With `application/octet-stream`, the number of the first sample, counted from the session's origin, where a device numbers its samples. */
+                first_sample?: number;
                 /** @description With `application/octet-stream`, what the samples are in; they are kept in µV. */
                 unit?: "V" | "mV" | "uV" | "µV" | "nV";
                 /** @description With `application/octet-stream`. */

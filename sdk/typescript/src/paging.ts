@@ -57,9 +57,10 @@ export function list<T>(http: Transport, path: string, query: Query, options: Re
 /** Lists whose body names the next page. */
 export const byBody: Next<any> = (_, __, json) => (json.next_cursor ? { cursor: json.next_cursor as string } : undefined);
 
-/** Lists that name it in a header. */
+/** Lists that name it in a header (RFC 8288). */
 export const byHeader: Next<any> = (_, response) => {
-  const cursor = response.headers.get("x-next-cursor");
+  const next = /<([^>]*)>;\s*rel="?next"?/.exec(response.headers.get("link") ?? "")?.[1];
+  const cursor = next && new URL(next, "http://server").searchParams.get("cursor");
   return cursor ? { cursor } : undefined;
 };
 

@@ -16,13 +16,15 @@ import { SampleWriter, type WriterOptions } from "./writer.js";
 export interface SampleBatch {
   /** The same again is taken once. Defaults to a random one. */
   batch_id?: string | undefined;
-  /** Unix time of the first sample in milliseconds. */
+  /** Unix time of the first sample in milliseconds; goes out as a whole number of them. */
   t0_unix_ms: number;
   /**
    * Every channel of the session with equally many numbers. Typed arrays go out as bytes, a quarter of the size; a typed array alone has
    * all channels of one instant side by side, in the order of the session.
    */
   data: Samples;
+  /** Number of the first sample, counted from the session's origin, where a device numbers them: the batch then lies exactly there. */
+  first_sample?: number | undefined;
   /** What the numbers are in. Defaults to µV. */
   unit?: "V" | "mV" | "uV" | "µV" | "nV" | undefined;
 }
@@ -125,15 +127,16 @@ export class Session {
 
   /** Adds a batch of samples. However often it is repeated, its samples are taken once. */
   async ingest(batch: SampleBatch, options: RequestOptions = {}): Promise<Ingested> {
-    const { batch_id = uuid(), t0_unix_ms, data, unit } = batch;
+    const { batch_id = uuid(), data, unit, first_sample } = batch;
+    const t0_unix_ms = Math.round(batch.t0_unix_ms);
     const call = { method: "POST", path: this.#path("/ingest"), keyed: true } as const;
     const bare = await this.#bare(data, options);
     if (!bare) {
       const lists = Object.fromEntries(Object.entries(data as Record<string, Channel>).map(([k, v]) => [k, Array.from(v)]));
-      return this.#http.call<Ingested>({ ...call, json: { batch_id, t0_unix_ms, unit, data: lists } }, options);
+      return this.#http.call<Ingested>({ ...call, json: { batch_id, t0_unix_ms, first_sample, unit, data: lists } }, options);
     }
     const encoding = encodingOf(bare);
-    const query: Query = { batch_id, t0_unix_ms, unit, encoding: encoding === "float32le" ? undefined : encoding };
+    const query: Query = { batch_id, t0_unix_ms, first_sample, unit, encoding: encoding === "float32le" ? undefined : encoding };
     return this.#http.call<Ingested>({ ...call, query, body: littleEndian(bare), type: "application/octet-stream" }, options);
   }
 
@@ -179,7 +182,7 @@ export class Session {
       const upTo = Math.min(total, at + size);
       const answer = await this.ingest({
         batch_id: `${prefix}-${String(batches).padStart(6, "0")}`,
-        t0_unix_ms: Math.round(options.t0_unix_ms + (at * 1000) / shape.sample_rate_hz),
+        t0_unix_ms: options.t0_unix_ms + (at * 1000) / shape.sample_rate_hz,
         data: flat.subarray(at * width, upTo * width),
         unit: options.unit,
       }, rest);

@@ -2,7 +2,8 @@
 // stream is whole and in order.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { behindProxy, client, counts, eeg, faults, looking, ssvep } from "./helpers.mjs";
+import { APIConnectionError, NeurodClient, NotFoundError } from "@voxel/sdk";
+import { behindProxy, client, counts, eeg, email, faults, looking, password, projectId, proxyUrl, ssvep, url } from "./helpers.mjs";
 
 const operations = Number(process.env.NEUROD_TEST_OPERATIONS ?? 2000);
 const rate = 128;
@@ -68,7 +69,7 @@ test(`${operations} operations through faults`, { timeout: 300_000 }, async (t) 
   };
   answered.cuts = 0;
   const queue = Array.from({ length: sessions }, (_, n) => n).values();
-  for (let i = 0; i < 8; i++) work.push((async () => {
+  for (let i = 0; i < 20; i++) work.push((async () => {
     for (const n of queue) await one(n);
   })());
   await Promise.all(work);
@@ -179,4 +180,68 @@ test("a download goes on where it broke off", async (t) => {
   const file = await p.models.download(model.name, model.version);
   assert.equal(file.checksum, model.checksum);
   assert.ok((await counts()).cut_answer > before.cut_answer);
+});
+
+test("a call that may have been done is repeated only where that does no harm", async (t) => {
+  t.after(() => faults({}));
+  const owner = await NeurodClient.login({ baseUrl: proxyUrl, projectId, email, password, maxRetries: 20 });
+  const keys = await Promise.all(Array.from({ length: 8 }, (_, i) => owner.keys.create({ name: "lost " + i, scopes: ["decode"] })));
+  const names = async () => (await owner.keys.list()).map((k) => k.name).filter((n) => n.startsWith("lost "));
+  assert.equal((await names()).length, 8);
+  const before = await counts();
+  await faults({ seed: 5, lose_answer: 0.6 });
+  // The repetition of a deletion finds nothing, and that is as it should be.
+  for (const key of keys) await owner.keys.revoke(key.id);
+  assert.ok((await counts()).lose_answer > before.lose_answer);
+  await faults({});
+  assert.deepEqual(await names(), []);
+  await assert.rejects(owner.keys.revoke(keys[0].id), NotFoundError, "nothing was lost here: the key is not there");
+
+  await faults({ lose_answer: 1 });
+  for (const call of [
+    () => owner.auth.signup({ email: `once-${Date.now()}@example.com`, password }),
+    () => owner.auth.refresh(),
+  ]) {
+    const { calls } = await counts();
+    await assert.rejects(call(), APIConnectionError);
+    assert.equal((await counts()).calls, calls + 1);
+  }
+  // Nothing was done where the server says so: that is repeated.
+  await faults({ seed: 5, unavailable: 0.7 });
+  const account = await owner.auth.signup({ email: `again-${Date.now()}@example.com`, password });
+  assert.ok(account.id);
+});
+
+test("bodies in gzip arrive whole", async () => {
+  const packed = client({ gzip: true });
+  const session = await packed.createSession({ external_user_id: "gzip", device_type: "synthetic", sample_rate_hz: 250, channels: ["A", "B"], ingestion_mode: "RECORDED" });
+  const data = eeg({ channels: 2, samples: 20_000 });
+  const seen = [];
+  const watched = client({ gzip: true, fetch: (target, init) => (seen.push([init.headers["Content-Encoding"], init.body?.length ?? 0]), fetch(target, init)) });
+  await watched.session(session.session_id).shape();
+  seen.length = 0;
+  await watched.session(session.session_id).upload(data.map((c) => c.map((v) => Math.round(v))), { t0_unix_ms: t0 });
+  assert.equal(seen[0][0], "gzip");
+  assert.ok(seen[0][1] < 0.6 * 4 * 40_000, `${seen[0][1]} bytes`);
+  // What unpacks to more than the server takes from gzip goes plain.
+  const flat = new Float32Array(2 * 800_000);
+  seen.length = 0;
+  await watched.session(session.session_id).ingest({ t0_unix_ms: t0 + 100_000, data: flat });
+  assert.equal(seen[0][0], undefined);
+  const { raw_batches } = await packed.session(session.session_id).export("json", { include_raw: true });
+  const arrived = raw_batches.slice(0, 2).flatMap((b) => b.data.A); // 60 s and 20 s
+  assert.deepEqual(arrived, Array.from(data[0], (v) => Math.round(v)));
+  // Left to itself, a client packs for a server elsewhere what that makes smaller, and nothing for this machine.
+  const elsewhere = async (body, options) => {
+    const sent = [];
+    const away = client({ baseUrl: "http://server.example", ...options, fetch: (target, init) => (sent.push(init.headers["Content-Encoding"]), fetch(target.replace("http://server.example", url), init)) });
+    await away.session(session.session_id).ingest({ t0_unix_ms: t0 + 9_000_000 + Math.random() * 1e6, data: body, batch_id: String(Math.random()) });
+    return sent.at(-1);
+  };
+  const whole = eeg({ channels: 2, samples: 5000 }).map((c) => c.map((v) => Math.round(v)));
+  const noise = eeg({ channels: 2, samples: 5000 });
+  assert.equal(await elsewhere(whole), "gzip");
+  assert.equal(await elsewhere(noise), undefined);
+  assert.equal(await elsewhere(whole.map((c) => c.slice(0, 100))), undefined);
+  assert.equal(await elsewhere(whole, { gzip: false }), undefined);
 });

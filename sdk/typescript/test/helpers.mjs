@@ -1,7 +1,8 @@
 // What the suites share: the server that the Go test test/clients has started, and signals that can be told apart.
-import { writeFileSync } from "node:fs";
+import { appendFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
+import { test } from "node:test";
 import { NeurodClient } from "@voxel/sdk";
 
 const need = (name) => {
@@ -56,6 +57,14 @@ export function eeg({ channels, samples, rate = 250, seed = 1, hz = 0, uv = 10 }
       out[s] = last + (hz ? uv * Math.sin((2 * Math.PI * hz * s) / rate) + (uv / 2) * Math.sin((4 * Math.PI * hz * s) / rate) : 0);
     }
     return out;
+  });
+}
+
+/** A test of what test/clients/scenarios.txt lists: that it has passed is told to the harness, which compares. */
+export function scenario(names, title, run) {
+  test(title, async (t) => {
+    await run(t);
+    if (process.env.NEUROD_TEST_PASSED) appendFileSync(process.env.NEUROD_TEST_PASSED, names.replaceAll(" ", "\n") + "\n");
   });
 }
 

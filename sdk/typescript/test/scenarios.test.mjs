@@ -1,11 +1,16 @@
 // Everything the client can do, against the running server.
 import assert from "node:assert/strict";
+import { createWriteStream, mkdtempSync, openAsBlob, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
 import {
   APIConnectionError, APITimeoutError, AuthenticationError, ChecksumError, ConflictError, DecodeFailed, interleave, InvalidRequestError, JobCanceled,
   JobFailed, NeurodClient, NotFoundError, PermissionDeniedError, RateLimitError, WaitTimeout,
 } from "@voxel/sdk";
-import { apiKey, behindProxy, client, eeg, email, faults, looking, password, projectId, ssvep, sum, url } from "./helpers.mjs";
+import { apiKey, behindProxy, client, scenario, eeg, email, faults, looking, password, projectId, ssvep, sum, url } from "./helpers.mjs";
 
 const c = client();
 const t0 = 1_730_000_000_000;
@@ -33,7 +38,7 @@ test("a session has its fields and shows nothing else", async () => {
   assert.ok(session.ended_at, "the session knows that it has ended");
 });
 
-test("the same samples come out whichever way they go in", async () => {
+scenario("ingest_array", "the same samples come out whichever way they go in", async () => {
   const data = eeg({ channels: 4, samples: 64, seed: 9 });
   const named = Object.fromEntries(muse.channels.map((name, i) => [name, data[i]]));
   const backwards = Object.fromEntries(Object.entries(named).reverse()); // names decide, not their order
@@ -78,7 +83,7 @@ test("a channel that is missing or of another length is named, and nothing is st
   assert.equal((await session.status()).sample_count, 0);
 });
 
-test("a batch is taken once", async () => {
+scenario("ingest_duplicate", "a batch is taken once", async () => {
   const session = await c.createSession(muse);
   const batch = { batch_id: "batch_001", t0_unix_ms: t0, data: eeg({ channels: 4, samples: 32 }) };
   const first = await session.ingest(batch);
@@ -93,7 +98,7 @@ test("a batch is taken once", async () => {
   assert.equal((await session.status()).sample_count, 64);
 });
 
-test("a recording is uploaded in batches, read in pages, newest first and only what passed", async () => {
+scenario("session_recorded", "a recording is uploaded in batches, read in pages, newest first and only what passed", async () => {
   const told = [];
   const session = await c.sessions.create({ ...muse, ingestion_mode: "RECORDED", hop_s: 0.25 });
   const data = eeg({ channels: 4, samples: 256 * 30, rate: 256, seed: 4 });
@@ -127,6 +132,14 @@ test("a recording is uploaded in batches, read in pages, newest first and only w
   assert.equal(later.length, 13);
 });
 
+test("samples that a device numbers lie where their numbers say", async () => {
+  const session = await c.createSession({ ...muse, started_at_unix_ms: t0 });
+  const piece = eeg({ channels: 4, samples: 256, rate: 256 });
+  await session.ingest({ t0_unix_ms: t0 + 3, first_sample: 0, data: piece });
+  await session.ingest({ t0_unix_ms: t0 + 1003, first_sample: 257, data: Object.fromEntries(muse.channels.map((n, i) => [n, Array.from(piece[i])])) });
+  assert.deepEqual((await session.status()).gaps.map((g) => g.samples), [1]);
+});
+
 test("a session without windows has no latest one", async () => {
   const session = await c.createSession(muse);
   assert.equal(await session.features.latest(), undefined);
@@ -147,7 +160,7 @@ test("sessions are listed over pages, and by user", async () => {
 });
 
 for (const transport of ["websocket", "sse"]) {
-  test(`a stream over ${transport} has every window in order, then the end`, async () => {
+  scenario("session_live", `a stream over ${transport} has every window in order, then the end`, async () => {
     const session = await c.createSession({ ...muse, hop_s: 0.5 });
     const data = eeg({ channels: 4, samples: 2560, rate: 256, seed: 6 });
     const got = [];
@@ -243,7 +256,7 @@ test("a reader that is slower than the stream gets all of it", async () => {
   assert.deepEqual(seqs, [...Array.from({ length: 761 }, (_, i) => i + 1), undefined]);
 });
 
-test("a live session is decoded, and its decodes are in the stream", async () => {
+scenario("live_decodes", "a live session is decoded, and its decodes are in the stream", async () => {
   const session = await c.createSession({
     ...muse, sample_rate_hz: 250, channels: ssvep.channels,
     decode: { paradigm: "ssvep", window_s: 4, hop_s: 1, stimulus: ssvep.stimulus },
@@ -261,7 +274,7 @@ test("a live session is decoded, and its decodes are in the stream", async () =>
   assert.equal((await session.decodes({ limit: 2 }).all()).length, 5);
 });
 
-test("events are added and read over pages", async () => {
+scenario("events", "events are added and read over pages", async () => {
   const session = await c.createSession({ ...muse, started_at_unix_ms: t0 });
   const added = await session.events.add(Array.from({ length: 7 }, (_, i) => ({ onset_ms: 100 * i, code: i, label: "T" + i })));
   assert.equal(added.length, 7);
@@ -270,7 +283,7 @@ test("events are added and read over pages", async () => {
   await assert.rejects(session.events.add([{ onset_ms: 1 }, { label: "no time" }]), (e) => e instanceof InvalidRequestError && e.fields[0].pointer.startsWith("/events/"));
 });
 
-test("an export comes as JSON, as a table and as files", async () => {
+scenario("export import", "an export comes as JSON, as a table and as files", async () => {
   const { session, data } = await recorded(4);
   await session.end();
   await within(session);
@@ -281,12 +294,15 @@ test("an export comes as JSON, as a table and as files", async () => {
   assert.match(csv.split("\r\n")[0], /^index,seq,window_start_ms/);
   const edf = await session.export("edf");
   assert.equal(new TextDecoder().decode(edf.subarray(0, 8)), "0       ");
+  const folder = mkdtempSync(join(tmpdir(), "neurod-"));
   const streamed = await session.exportStream("bdf");
-  assert.equal(Number(streamed.headers.get("content-length")), (await streamed.arrayBuffer()).byteLength);
+  await pipeline(Readable.fromWeb(streamed.body), createWriteStream(join(folder, "a.bdf")));
+  assert.equal(Number(streamed.headers.get("content-length")), statSync(join(folder, "a.bdf")).size);
+  writeFileSync(join(folder, "a.edf"), edf);
 
-  // The file is imported again, from bytes, from a Blob and from a stream.
+  // The file is imported again, from bytes, from a file and from a stream.
   const fields = { external_user_id: "ts_import", name: "again.edf" };
-  for (const file of [edf, new Blob([edf]), new Blob([edf]).stream()]) {
+  for (const file of [edf, await openAsBlob(join(folder, "a.edf")), new Blob([edf]).stream()]) {
     const imported = await c.sessions.import(file, fields);
     assert.equal(imported.processing_state, "PROCESSING");
     const status = await within(imported);
@@ -300,7 +316,7 @@ test("an export comes as JSON, as a table and as files", async () => {
   await assert.rejects(c.sessions.import(new Uint8Array(2000).fill(65), fields), (e) => e instanceof InvalidRequestError && e.status === 422);
 });
 
-test("a recording is decoded", async () => {
+scenario("decode", "a recording is decoded", async () => {
   const result = await c.decode(looking(), ssvep);
   assert.equal(result.decoded_intent, "door");
   assert.equal(result.paradigm_detected, "ssvep");
@@ -330,7 +346,7 @@ test("a stretch of a session is decoded, and a file", async () => {
   assert.throws(() => c.submit(new Uint8Array(10)), /no EDF, BDF or GDF/);
 });
 
-test("a decode that fails says why, by code and numbers", async () => {
+scenario("decode_failed", "a decode that fails says why, by code and numbers", async () => {
   await assert.rejects(c.decode(new Float32Array(8), { paradigm: "motor_imagery", device: "OpenBCI Cyton", channels: 8, sample_rate: 250 }), (e) => {
     assert.ok(e instanceof DecodeFailed);
     assert.ok(e instanceof JobFailed);
@@ -341,7 +357,7 @@ test("a decode that fails says why, by code and numbers", async () => {
   });
 });
 
-test("a job is submitted, waited for, read and canceled", async () => {
+scenario("submit", "a job is submitted, waited for, read and canceled", async () => {
   const job = await c.submit(looking(), { ...ssvep, include_diagnostics: true });
   assert.match(job.id, /^req_pi_/);
   assert.equal(job.done, false);
@@ -358,7 +374,14 @@ test("a job is submitted, waited for, read and canceled", async () => {
   await assert.rejects(c.jobs.get("req_pi_00000000-0000-0000-0000-000000000000"), NotFoundError);
 });
 
-test("jobs are listed over pages and by state", async () => {
+scenario("idempotency", "the same key gives the same job, and with another body an error", async () => {
+  const options = { idempotencyKey: `ts-${Date.now()}` };
+  const job = await c.submit(looking(), ssvep, options);
+  assert.equal((await c.submit(looking(), ssvep, options)).id, job.id);
+  await assert.rejects(c.submit(looking(4), ssvep, options), (e) => e instanceof InvalidRequestError && e.status === 422 && e.code === "idempotency_key_reused");
+});
+
+scenario("jobs_pages", "jobs are listed over pages and by state", async () => {
   for (let i = 0; i < 3; i++) await c.decode(looking(i), ssvep);
   const ids = new Set();
   let n = 0;
@@ -371,7 +394,7 @@ test("jobs are listed over pages and by state", async () => {
   assert.ok(n >= 3);
 });
 
-test("a batch answers each item in its place", async () => {
+scenario("batch", "a batch answers each item in its place", async () => {
   const answers = await c.decodeBatch(
     [{ recording: looking(1) }, { recording: new Float32Array(4) }, { recording: looking(2) }],
     { input: ssvep });
@@ -380,7 +403,7 @@ test("a batch answers each item in its place", async () => {
   assert.ok(answers[1].error instanceof DecodeFailed);
 });
 
-test("waiting ends by time and by a signal, and the job goes on", async () => {
+scenario("job_cancel", "waiting ends by time and by a signal, and the job goes on", async () => {
   // Nobody works on it: a batch of many recordings takes longer than nothing.
   const job = await c.submitBatch(Array.from({ length: 60 }, (_, i) => ({ recording: looking(i) })), { input: ssvep });
   await assert.rejects(job.wait({ waitMs: 1 }), (e) => e instanceof WaitTimeout || assert.fail(e));
@@ -392,7 +415,7 @@ test("waiting ends by time and by a signal, and the job goes on", async () => {
   else assert.equal(canceled.status, "completed"); // it was fast
 });
 
-test("models: trained, calibrated, downloaded, uploaded, rolled back, deleted", async () => {
+scenario("models train", "models: trained, calibrated, downloaded, uploaded, rolled back, deleted", async () => {
   const classes = { left: "left_hand", right: "right_hand" };
   const train = async (seed, trials) => {
     // Two classes that differ in where a rhythm of 11 Hz is.
@@ -426,6 +449,15 @@ test("models: trained, calibrated, downloaded, uploaded, rolled back, deleted", 
   assert.equal(file.version, second.version);
   assert.equal(file.checksum, "sha256:" + second.sha256);
   assert.equal(file.bytes.length, second.size_bytes);
+  const cache = new Map();
+  const moved = [];
+  const counted = client({ fetch: (target, init) => (moved.push(String(target)), fetch(target, init)) });
+  for (let i = 0; i < 2; i++) assert.deepEqual((await counted.models.download(name, undefined, { cache })).bytes, file.bytes);
+  assert.equal(moved.filter((u) => u.endsWith("/download")).length, 1, "the second one is not downloaded");
+  cache.set(file.checksum, new Uint8Array(3));
+  assert.equal((await c.models.download(name, undefined, { cache })).bytes.length, file.bytes.length, "what is broken in the cache is");
+  const decoded = await c.decode(eeg({ channels: 3, samples: 128 * 4 }), { paradigm: "motor_imagery", model: name, sample_rate: 128, channels: ["C3", "Cz", "C4"] });
+  assert.equal(decoded.model.name, name);
   assert.equal((await c.models.upload(file.bytes)).version, second.version, "the same file again changes nothing");
   assert.equal((await c.models.rollback(name)).version, first.version);
   assert.equal((await c.models.get(name)).active_version, first.version);
@@ -453,7 +485,7 @@ test("a model that is not what its checksum says is refused", async () => {
   assert.equal((await c.models.download(model.name, model.version)).checksum, model.checksum);
 });
 
-test("accounts: login, projects, keys, members, invitations, usage, audit", async () => {
+scenario("account", "accounts: login, projects, keys, members, invitations, usage, audit", async () => {
   const user = await NeurodClient.login({ baseUrl: url, email, password });
   const project = await user.projects.create({ name: "of TypeScript" });
   const owner = user.with({ projectId: project.id });
@@ -512,7 +544,7 @@ test("a login is renewed before it ends, once for all calls at the same time, an
   await assert.rejects(new NeurodClient({ baseUrl: url, tokens: { access_token: "no" } }).projects.list(), AuthenticationError);
 });
 
-test("a person is erased with all that is kept of them", async () => {
+scenario("erase", "a person is erased with all that is kept of them", async () => {
   const user = "erase/" + Date.now(); // a slash belongs to the name
   const session = await c.createSession({ ...muse, external_user_id: user });
   await session.ingest({ t0_unix_ms: t0, data: eeg({ channels: 4, samples: 1024, rate: 256 }) });
@@ -524,7 +556,7 @@ test("a person is erased with all that is kept of them", async () => {
   await assert.rejects(session.refresh(), NotFoundError);
 });
 
-test("uses are reported", async () => {
+scenario("analytics", "uses are reported", async () => {
   const before = await c.analytics.log({ event_type: "inference", model_name: "m", duration_ms: 2, success: true });
   const options = { idempotencyKey: "log-" + before.event_id };
   const first = await c.analytics.log({ event_type: "model_load" }, options);
@@ -532,7 +564,7 @@ test("uses are reported", async () => {
   assert.equal(first.quota.used, before.quota.used + 1);
 });
 
-test("errors tell what is wrong, in the class of their kind", async () => {
+scenario("errors", "errors tell what is wrong, in the class of their kind", async () => {
   await assert.rejects(c.createSession({ ...muse, sample_rate_hz: 4, channels: [] }), (e) => {
     assert.ok(e instanceof InvalidRequestError);
     assert.deepEqual(e.fields.map((f) => f.pointer).sort(), ["/channels", "/sample_rate_hz"]);
@@ -544,13 +576,14 @@ test("errors tell what is wrong, in the class of their kind", async () => {
   await assert.rejects(c.submit(looking(), { ...ssvep, paradigm: "telepathy" }), (e) => e instanceof InvalidRequestError && e.fields.some((f) => f.pointer === "/input/paradigm"));
   await assert.rejects(client({ apiKey: "vxl_wrong" }).models.catalog(), (e) => e instanceof InvalidRequestError && e.code === "INVALID_FORMAT");
   await assert.rejects(client({ apiKey: "vxl_wrong" }).sessions.list().all(), AuthenticationError);
+  await assert.rejects(c.sessions.get("0198c5a2-7f1e-7000-8000-0000000000a1"), NotFoundError);
   const session = await c.createSession(muse);
   await session.end();
   await assert.rejects(session.ingest({ t0_unix_ms: t0, data: eeg({ channels: 4, samples: 4 }) }), (e) => e instanceof ConflictError && e.code === "session_ended");
   await assert.rejects(new NeurodClient({ baseUrl: "http://127.0.0.1:9", maxRetries: 0 }).health(), APIConnectionError);
 });
 
-test("an answer is at hand as it came", async () => {
+scenario("raw_response", "an answer is at hand as it came", async () => {
   const { data, response, body, requestId, attempts } = await c.createSession(muse).withResponse();
   assert.equal(response.status, 201);
   assert.equal(JSON.parse(body).session_id, data.session_id);
