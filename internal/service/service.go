@@ -69,9 +69,14 @@ func article(r models.Role) string {
 	return "a " + string(r)
 }
 
-// AuthorizeJob refuses principals that may not submit jobs of a kind: InsufficientScope, InsufficientRole.
+// AuthorizeJob refuses principals that may not submit jobs of a kind: InsufficientScope, InsufficientRole. A kind that names no
+// right is refused to everyone: its jobs follow from other calls.
 func AuthorizeJob(p models.Principal, kind models.JobKind) error {
-	for _, right := range jobs.KindOf(kind).Rights {
+	rights := jobs.KindOf(kind).Rights
+	if len(rights) == 0 {
+		return models.Errorf(models.InsufficientScope, "Jobs of the kind %q follow from other calls; no caller submits them.", string(kind))
+	}
+	for _, right := range rights {
 		if err := Authorize(p, right); err != nil {
 			return err
 		}
