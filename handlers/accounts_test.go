@@ -100,7 +100,7 @@ func answerOf(t *testing.T, status int, header http.Header, b []byte) answer {
 	out := answer{status: status, header: header, raw: string(b)}
 	var err error
 	switch {
-	case len(b) == 0:
+	case len(b) == 0 || !strings.Contains(header.Get("Content-Type"), "json"):
 	case b[0] == '[':
 		err = json.Unmarshal(b, &out.list)
 	default:

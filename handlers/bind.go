@@ -100,15 +100,18 @@ func validate(dst any) error {
 	}
 	e := models.NewError(models.InvalidRequestBody)
 	for _, f := range wrong {
+		name := f.Namespace() // begins with the name of the type, where it has one
+		if reflect.Indirect(reflect.ValueOf(dst)).Type().Name() != "" {
+			_, name, _ = strings.Cut(name, ".")
+		}
 		code, text := tagMessage(f)
-		e.Fields = append(e.Fields, models.FieldError{Path: tagPath(f.Namespace()), Code: code, Message: text})
+		e.Fields = append(e.Fields, models.FieldError{Path: tagPath(name), Code: code, Message: text})
 	}
 	return e
 }
 
-// tagPath reads what the validator calls a field: "Request.scopes[2]" is the element 2 of scopes.
-func tagPath(namespace string) models.Path {
-	_, fields, _ := strings.Cut(namespace, ".")
+// tagPath reads what the validator calls a field of a body: "scopes[2]" is the element 2 of scopes.
+func tagPath(fields string) models.Path {
 	var path models.Path
 	for field := range strings.SplitSeq(fields, ".") {
 		name, rest, _ := strings.Cut(field, "[")

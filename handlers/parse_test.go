@@ -12,35 +12,15 @@ import (
 
 	"github.com/neurod/neurod/eeg"
 	"github.com/neurod/neurod/internal/strictjson"
+	"github.com/neurod/neurod/internal/testkit/documents"
 	"github.com/neurod/neurod/models"
 )
-
-// document is the request of the decode document.
-const document = `{
-    "input": {
-      "type": "eeg",
-      "data": "dGVzdA==",
-      "paradigm": "motor_imagery",
-      "device": "OpenBCI Cyton",
-      "channels": 8,
-      "sample_rate": 250
-    },
-    "context": {
-      "locale": "en",
-      "session_history": ["move_left", "rest", "move_right"],
-      "ui_mode": "wheelchair_nav"
-    },
-    "output": {
-      "format": "json",
-      "include_diagnostics": false
-    }
-  }`
 
 // FuzzParseRecording holds the one-pass parse to encoding/json: whatever it accepts, encoding/json reads the same
 // from the whole text.
 func FuzzParseRecording(f *testing.F) {
 	for _, s := range []string{
-		document, `{}`, `null`, `[]`, `{"input":{"data":"\/w=="},"input":{"type":"eeg"}}`, `{"input":{"DATA":"QQ==","data":"QUE="}}`,
+		documents.DecodeRequest, `{}`, `null`, `[]`, `{"input":{"data":"\/w=="},"input":{"type":"eeg"}}`, `{"input":{"DATA":"QQ==","data":"QUE="}}`,
 		`{"input":{"channels":["C3","C4"],"events":[{"onset_s":1e2,"code":-1}],"stimulus":{"matrix":[["A"]],"flashes":{"1":["A"]}}}}`,
 		`{"input":{"channels":1e400}}`, `{"context":{"a":{"b":[{}]},"locale":7}}`, strings.Repeat(`{"input":`, 80),
 	} {
@@ -78,7 +58,7 @@ func FuzzParseRecording(f *testing.F) {
 // FuzzParseBatch checks that no batch makes the parser panic, and that every item is accounted for.
 func FuzzParseBatch(f *testing.F) {
 	for _, s := range []string{
-		`{"items":[` + document + `,7,{"input":{"channels":"x"}}],"defaults":{"input":{"sample_rate":250}}}`,
+		`{"items":[` + documents.DecodeRequest + `,7,{"input":{"channels":"x"}}],"defaults":{"input":{"sample_rate":250}}}`,
 		`{"items":{}}`, `{"items":[]}`, `{"defaults":null,"items":[null]}`, `{"defaults":{"input":{"data":"x"}},"items":[{}]}`, `[]`,
 		`{"items":[{}],"defaults":{"input":7}}`, `{"items":[1],"items":[2,3]}`,
 	} {
@@ -141,7 +121,7 @@ func TestBatchDefaults(t *testing.T) {
 // 8 channels × 4 s at 250 Hz, 43 kB of base64.
 func BenchmarkParse(b *testing.B) {
 	data := base64.StdEncoding.EncodeToString(make([]byte, 8*1000*4))
-	body := []byte(strings.Replace(document, "dGVzdA==", data, 1))
+	body := []byte(strings.Replace(documents.DecodeRequest, "dGVzdA==", data, 1))
 	b.Run("lifted", func(b *testing.B) {
 		b.SetBytes(int64(len(body)))
 		b.ReportAllocs()
