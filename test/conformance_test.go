@@ -18,31 +18,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/neurod/neurod/internal/testkit"
+	"github.com/neurod/neurod/internal/testkit/documents"
 	"github.com/neurod/neurod/internal/testkit/servers"
 	"github.com/neurod/neurod/models"
 )
 
-// The body and the answer of the public decode document ("Neuro Decode"), as it prints them.
+// The body of the public decode document's request, and the query of its poll.
 const (
-	documentBody = `{
-    "input": {
-      "type": "eeg",
-      "data": "dGVzdA==",
-      "paradigm": "motor_imagery",
-      "device": "OpenBCI Cyton",
-      "channels": 8,
-      "sample_rate": 250
-    },
-    "context": {
-      "locale": "en",
-      "session_history": ["move_left", "rest", "move_right"],
-      "ui_mode": "wheelchair_nav"
-    },
-    "output": {
-      "format": "json",
-      "include_diagnostics": false
-    }
-  }`
+	documentBody = documents.DecodeRequest
 	documentPoll = "?wait_for_completion=true&timeout_seconds=30"
 )
 

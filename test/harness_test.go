@@ -3,14 +3,11 @@
 package test
 
 import (
-	"bufio"
 	"context"
 	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -32,6 +29,7 @@ import (
 	"github.com/neurod/neurod/internal/store"
 	"github.com/neurod/neurod/internal/testkit"
 	"github.com/neurod/neurod/internal/testkit/neurod"
+	"github.com/neurod/neurod/internal/testkit/neurodtest"
 )
 
 // program is the path of the neurod program, built once a run: with the race detector when the tests are, so that a race in
@@ -82,16 +80,9 @@ type server struct {
 }
 
 // environment returns the environment of a process on the backend; env adds to it. Rate limits are off unless env sets them.
-func environment(b testkit.Backend, env ...string) []string {
-	base := []string{"NEUROD_DATA_DIR=" + b.DataDir, "NEUROD_SHUTDOWN_TIMEOUT=10s"}
-	if !b.Embedded() {
-		base = append(base, "DATABASE_URL="+b.Store.DatabaseURL, "REDIS_URL=redis://"+b.RedisAddr(),
-			"NEUROD_JWT_SECRET="+signingSecret)
-	}
-	return slices.Concat(base, neurod.NoLimits(), env)
-}
+func environment(b testkit.Backend, env ...string) []string { return neurodtest.Environment(b, env...) }
 
-const signingSecret = "0123456789abcdef0123456789abcdef-test"
+const signingSecret = neurodtest.SigningSecret
 
 // patience is for starts and stops on a machine that other tests keep busy.
 const patience = 2 * time.Minute
@@ -351,7 +342,7 @@ func (s *server) logged(t testing.TB) string {
 
 var marks atomic.Int64
 
-func tail(s string, n int) string { return s[max(0, len(s)-n):] }
+func tail(s string, n int) string { return neurodtest.Tail(s, n) }
 
 // boot is start with an account, a project and a key, made over HTTP.
 func boot(t testing.TB, b testkit.Backend, env ...string) *server {
@@ -376,14 +367,11 @@ func (s *server) account(t testing.TB, email string) (token, project, key string
 
 func (s *server) signedUp(t testing.TB, email string) (id, token, project, key string) {
 	t.Helper()
-	u := s.json(t, 201, "POST", "/v1/auth/signup", "", object{"email": s.mail(email), "password": "correct horse battery"})
-	id, token = u["id"].(string), u["access_token"].(string)
-	project = s.json(t, 201, "POST", "/v1/projects", token, object{"name": "Test"})["id"].(string)
-	key = s.json(t, 201, "POST", "/v1/projects/"+project+"/keys", token, object{"name": "all"})["raw_key"].(string)
-	return id, token, project, key
+	a := neurodtest.SignUp(t, s.json, s.mail(email))
+	return a.ID, a.Token, a.Project, a.Key
 }
 
-type object = map[string]any
+type object = neurodtest.Object
 
 // answer is what came back.
 type answer struct {
@@ -394,11 +382,7 @@ type answer struct {
 // object returns the body as a JSON object.
 func (a answer) object(t testing.TB) object {
 	t.Helper()
-	var o object
-	if err := json.Unmarshal(a.body, &o); err != nil {
-		t.Fatalf("%s is not a JSON object: %v", a.body, err)
-	}
-	return o
+	return neurodtest.ObjectOf(t, a.body)
 }
 
 // code returns the code of an error, whatever its family.
@@ -432,63 +416,15 @@ func (s *server) raw(t testing.TB, method, target string, headers []string, body
 }
 
 func (s *server) tryRaw(method, target string, headers []string, body []byte) (answer, error) {
-	conn, err := net.Dial("tcp", s.addr)
-	if err != nil {
-		return answer{}, err
-	}
-	defer conn.Close()
-	_ = conn.SetDeadline(time.Now().Add(90 * time.Second))
-	var head strings.Builder
-	fmt.Fprintf(&head, "%s %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n", method, target, s.addr)
-	for _, h := range headers {
-		head.WriteString(h + "\r\n")
-	}
-	if body != nil && !strings.Contains(strings.ToLower(head.String()), "transfer-encoding:") {
-		fmt.Fprintf(&head, "Content-Length: %d\r\n", len(body))
-	}
-	head.WriteString("\r\n")
-	// A server that refuses a large body may answer and close before it was sent: the answer is what counts.
-	sent := make(chan struct{})
-	go func() {
-		defer close(sent)
-		if _, err := io.WriteString(conn, head.String()); err == nil && body != nil {
-			_, _ = conn.Write(body)
-		}
-	}()
-	res, err := http.ReadResponse(bufio.NewReader(conn), &http.Request{Method: method})
-	if err != nil {
-		return answer{}, err
-	}
-	defer res.Body.Close()
-	b, err := io.ReadAll(res.Body)
-	_ = conn.Close()
-	<-sent
+	res, b, err := neurodtest.Raw(s.addr, method, target, headers, body)
 	return answer{res, b}, err
 }
 
 // call is raw with a credential and a JSON body; nil for none.
 func (s *server) call(t testing.TB, method, target, credential string, body any, headers ...string) answer {
 	t.Helper()
-	if credential != "" {
-		headers = append(headers, "Authorization: Bearer "+credential)
-	}
-	var b []byte
-	switch v := body.(type) {
-	case nil:
-	case string:
-		b = []byte(v)
-	case []byte:
-		b = v
-	default:
-		var err error
-		if b, err = json.Marshal(v); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if b != nil {
-		headers = append(headers, "Content-Type: application/json")
-	}
-	return s.raw(t, method, target, headers, b)
+	b := neurodtest.Body(t, body)
+	return s.raw(t, method, target, neurodtest.Headers(credential, b, headers...), b)
 }
 
 // json is call for an answer with a known status and an object.
@@ -563,22 +499,10 @@ func (s *server) checkContract(t testing.TB, method, target string, a answer) {
 	}
 }
 
-// awaitLimit is for the longest job of any test, on a machine that other tests keep busy.
-const awaitLimit = 5 * time.Minute
-
 // await reads a job until it is in a final state.
 func (s *server) await(t testing.TB, id string) object {
 	t.Helper()
-	deadline := time.Now().Add(awaitLimit)
-	for time.Now().Before(deadline) {
-		job := s.json(t, 200, "GET", "/api/v1/jobs/"+id+"?wait_for_completion=true&timeout_seconds=20&include=diagnostics", s.key, nil)
-		switch job["status"] {
-		case "completed", "failed", "canceled":
-			return job
-		}
-	}
-	t.Fatalf("job %s is not final after %v", id, awaitLimit)
-	return nil
+	return neurodtest.Await(t, s.json, s.key, id)
 }
 
 // until calls fn again and again until it is true; the test fails when that takes too long.

@@ -2,13 +2,10 @@ package bayes
 
 import (
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"reflect"
 	"slices"
 	"testing"
@@ -18,6 +15,7 @@ import (
 
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/classify"
+	"github.com/neurod/neurod/internal/testkit/golden"
 )
 
 type goldenPrior struct {
@@ -59,18 +57,10 @@ type goldens struct {
 	}
 }
 
-// golden reads what tools/golden/bayes.py wrote.
-func golden(t testing.TB) goldens {
+// load reads what tools/golden/bayes.py wrote.
+func load(t testing.TB) goldens {
 	t.Helper()
-	b, err := os.ReadFile(filepath.Join("testdata", "golden", "bayes.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var g goldens
-	if err := json.Unmarshal(b, &g); err != nil {
-		t.Fatal(err)
-	}
-	return g
+	return golden.Read[goldens](t, "bayes")
 }
 
 func dense(rows [][]float64) *mat.Dense {
@@ -105,7 +95,7 @@ func near(t testing.TB, what string, got, want, tol float64) {
 
 func TestPredictiveEqualsScipy(t *testing.T) {
 	t.Parallel()
-	g := golden(t).LDA
+	g := load(t).LDA
 	l, err := FitLDA(dense(g.X), g.Y, len(g.Densities[0]), g.Prior.prior())
 	if err != nil {
 		t.Fatal(err)
@@ -128,7 +118,7 @@ func TestPredictiveEqualsScipy(t *testing.T) {
 
 func TestMixtureEqualsScikitLearn(t *testing.T) {
 	t.Parallel()
-	g := golden(t).GMM
+	g := load(t).GMM
 	mix, err := fitMixture(g.X, g.Start, len(g.Alpha), g.Prior.prior(), 1)
 	if err != nil {
 		t.Fatal(err)

@@ -3,6 +3,7 @@ package catalog
 import (
 	"embed"
 	"io/fs"
+	"slices"
 	"sync"
 
 	"github.com/neurod/neurod/decoders"
@@ -37,6 +38,11 @@ func Pipelines() []decoders.Pipeline {
 		p300.XDAWNCov(),
 		seizure.IctalScore(),
 	}
+}
+
+// Of returns the pipelines of a paradigm, in their order.
+func Of(paradigm eeg.Paradigm) []decoders.Pipeline {
+	return slices.DeleteFunc(Pipelines(), func(p decoders.Pipeline) bool { return p.Paradigm() != paradigm })
 }
 
 // Default returns a catalog of every pipeline, the decoders that need no training and the built-in models, to which the

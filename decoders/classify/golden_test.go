@@ -5,13 +5,13 @@ import (
 	"fmt"
 	"math"
 	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"gonum.org/v1/gonum/mat"
 
 	"github.com/neurod/neurod/decoders/classify"
+	"github.com/neurod/neurod/internal/testkit/golden"
 )
 
 type outputs struct {
@@ -46,15 +46,7 @@ type goldens struct {
 
 func load(t testing.TB) goldens {
 	t.Helper()
-	b, err := os.ReadFile(filepath.Join("testdata", "golden", "classify.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var g goldens
-	if err := json.Unmarshal(b, &g); err != nil {
-		t.Fatal(err)
-	}
-	return g
+	return golden.Read[goldens](t, "classify")
 }
 
 func dense(rows [][]float64) *mat.Dense {

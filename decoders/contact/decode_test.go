@@ -13,6 +13,7 @@ import (
 	"gonum.org/v1/gonum/mat"
 
 	"github.com/neurod/neurod/decoders"
+	"github.com/neurod/neurod/decoders/catalog"
 	"github.com/neurod/neurod/decoders/contact"
 	"github.com/neurod/neurod/decoders/decodertest"
 	"github.com/neurod/neurod/decoders/epoch"
@@ -162,7 +163,7 @@ var flickerSubjects = sync.OnceValue(func() []subject {
 	for _, method := range []string{ssvep.CCA, ssvep.FBCCA} {
 		out = append(out, subject{method, func() decoders.Decoder { return must(ssvep.New(ssvep.Config{Method: method, Seconds: 2})) }, questions})
 	}
-	for _, p := range ssvep.Calibrated() {
+	for _, p := range catalog.Of(eeg.SSVEP) {
 		out = append(out, subject{p.Name(), trained(p, ds, ""), questions})
 	}
 	return out

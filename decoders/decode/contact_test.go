@@ -2,8 +2,6 @@ package decode_test
 
 import (
 	"math"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -12,7 +10,7 @@ import (
 
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/decode"
-	"github.com/neurod/neurod/decoders/recording/formats"
+	"github.com/neurod/neurod/decoders/recording/readertest"
 	"github.com/neurod/neurod/decoders/synthetic"
 	"github.com/neurod/neurod/eeg"
 	"github.com/neurod/neurod/internal/testkit/eegdata"
@@ -86,27 +84,7 @@ func TestDeadElectrodeOnPeople(t *testing.T) {
 	}
 	got := map[string]*sums{}
 	for _, subject := range []string{"S001", "S010"} {
-		f, err := os.Open(eegdata.File(t, filepath.Join("motor_imagery/eegmmidb", subject+".zip")))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer f.Close()
-		info, err := f.Stat()
-		if err != nil {
-			t.Fatal(err)
-		}
-		members, err := formats.OpenZip(f, info.Size())
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, m := range members {
-			if !strings.HasSuffix(m.Name, "R04.edf") {
-				continue
-			}
-			rec, err := m.Open()
-			if err != nil {
-				t.Fatal(err)
-			}
+		for _, rec := range readertest.Archive(t, eegdata.File(t, "motor_imagery/eegmmidb/"+subject+".zip"), "R04.edf") {
 			sig, err := rec.Signal(channels...)
 			if err != nil {
 				t.Fatal(err)

@@ -22,6 +22,7 @@ import (
 	"github.com/neurod/neurod/decoders/recording"
 	"github.com/neurod/neurod/decoders/recording/edf"
 	"github.com/neurod/neurod/decoders/recording/formats"
+	"github.com/neurod/neurod/decoders/recording/readertest"
 	"github.com/neurod/neurod/eeg"
 	"github.com/neurod/neurod/internal/testkit/eegdata"
 )
@@ -126,28 +127,9 @@ func TestExoskeletonTrialsAreRoutedAndDecoded(t *testing.T) {
 // from chance to what a plain CSP pipeline reaches on this split (15 of 15).
 func TestImageryOfARealPerson(t *testing.T) {
 	t.Parallel()
-	f, err := os.Open(eegdata.File(t, "motor_imagery/eegmmidb/S007.zip"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		t.Fatal(err)
-	}
-	members, err := formats.OpenZip(f, info.Size())
-	if err != nil {
-		t.Fatal(err)
-	}
 	runs := map[string]*recording.Recording{}
-	for _, m := range members {
-		for _, run := range []string{"R04", "R08", "R12"} {
-			if strings.HasSuffix(m.Name, run+".edf") {
-				if runs[run], err = m.Open(); err != nil {
-					t.Fatal(err)
-				}
-			}
-		}
+	for name, rec := range readertest.Archive(t, eegdata.File(t, "motor_imagery/eegmmidb/S007.zip"), "R04.edf", "R08.edf", "R12.edf") {
+		runs[name[len(name)-len("R04.edf"):len(name)-len(".edf")]] = rec
 	}
 	cue := func(e eeg.Event) int { return map[string]int{"T1": 1, "T2": 2}[e.Label] - 1 }
 	channels := []string{"FC3", "FC4", "C3", "Cz", "C4", "CP3", "CP4", "Pz"}

@@ -19,6 +19,7 @@ import (
 	"github.com/neurod/neurod/decoders/p300"
 	"github.com/neurod/neurod/decoders/recording"
 	"github.com/neurod/neurod/decoders/recording/formats"
+	"github.com/neurod/neurod/decoders/recording/readertest"
 	"github.com/neurod/neurod/decoders/seizure"
 	"github.com/neurod/neurod/decoders/synthetic"
 	"github.com/neurod/neurod/eeg"
@@ -294,23 +295,9 @@ func openRecording(t *testing.T, file string) *recording.Recording {
 func firstClips(t *testing.T, archive string, most int) []decoders.Signal {
 	t.Helper()
 	var out []decoders.Signal
-	f, err := os.Open(archive)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		t.Fatal(err)
-	}
-	members, err := formats.OpenZip(f, info.Size())
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, m := range members[:min(len(members), most)] {
-		r, err := m.Open()
-		if err != nil {
-			t.Fatal(err)
+	for _, r := range readertest.Archive(t, archive) {
+		if most--; most < 0 {
+			break
 		}
 		sig, err := r.Signal("Fp1", "Fp2", "F7", "F8", "C3", "Cz", "C4", "T7", "T8", "P3", "P4", "O1", "O2")
 		if err != nil {

@@ -1,13 +1,11 @@
 package dsp_test
 
 import (
-	"encoding/json"
 	"math"
-	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/neurod/neurod/decoders/dsp"
+	"github.com/neurod/neurod/internal/testkit/golden"
 )
 
 type filterCase struct {
@@ -49,15 +47,7 @@ type goldens struct {
 
 func load(t *testing.T) goldens {
 	t.Helper()
-	b, err := os.ReadFile(filepath.Join("testdata", "golden", "dsp.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var g goldens
-	if err := json.Unmarshal(b, &g); err != nil {
-		t.Fatal(err)
-	}
-	return g
+	return golden.Read[goldens](t, "dsp")
 }
 
 // equal holds got to want within 1e-6 of each value; near zeros, within 1e-9 of the largest value.

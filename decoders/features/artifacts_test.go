@@ -13,6 +13,7 @@ import (
 	"github.com/neurod/neurod/decoders/features"
 	"github.com/neurod/neurod/decoders/recording"
 	"github.com/neurod/neurod/decoders/recording/formats"
+	"github.com/neurod/neurod/decoders/recording/readertest"
 	"github.com/neurod/neurod/decoders/synthetic"
 	"github.com/neurod/neurod/internal/testkit/eegdata"
 )
@@ -80,27 +81,7 @@ func openFile(t testing.TB, file string) *recording.Recording {
 // run opens one run of a subject's archive.
 func run(t testing.TB, archive, name string) decoders.Signal {
 	t.Helper()
-	f, err := os.Open(archive)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	st, err := f.Stat()
-	if err != nil {
-		t.Fatal(err)
-	}
-	members, err := formats.OpenZip(f, st.Size())
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, m := range members {
-		if !strings.HasSuffix(m.Name, name+".edf") {
-			continue
-		}
-		r, err := m.Open()
-		if err != nil {
-			t.Fatal(err)
-		}
+	for _, r := range readertest.Archive(t, archive, name+".edf") {
 		sig, err := r.Signal()
 		if err != nil {
 			t.Fatal(err)

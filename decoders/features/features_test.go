@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -15,6 +13,7 @@ import (
 
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/features"
+	"github.com/neurod/neurod/internal/testkit/golden"
 )
 
 // numbers are the golden values of one window, from scipy's welch (tools/golden/features.py).
@@ -33,13 +32,7 @@ type numbers struct {
 
 func goldens(t *testing.T) (g struct{ Seeded, Recorded []numbers }) {
 	t.Helper()
-	b, err := os.ReadFile(filepath.Join("testdata", "golden", "features.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := json.Unmarshal(b, &g); err != nil {
-		t.Fatal(err)
-	}
+	g = golden.Read[struct{ Seeded, Recorded []numbers }](t, "features")
 	if len(g.Seeded) == 0 || len(g.Recorded) == 0 {
 		t.Fatal("golden file holds no windows")
 	}

@@ -1,29 +1,15 @@
 package motorimagery_test
 
 import (
-	"encoding/json"
 	"math"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"testing"
 
 	"gonum.org/v1/gonum/mat"
 
 	"github.com/neurod/neurod/decoders/motorimagery"
+	"github.com/neurod/neurod/internal/testkit/golden"
 )
-
-// golden reads testdata/golden/NAME.json, which tools/golden/motorimagery.py writes.
-func golden(t testing.TB, name string, into any) {
-	t.Helper()
-	b, err := os.ReadFile(filepath.Join("testdata", "golden", name+".json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := json.Unmarshal(b, into); err != nil {
-		t.Fatal(err)
-	}
-}
 
 func sym(rows [][]float64) *mat.SymDense {
 	m := mat.NewSymDense(len(rows), nil)
@@ -46,8 +32,7 @@ func TestCSPEqualsMNE(t *testing.T) {
 		Trial       [][]float64   `json:"trial"`
 		LogPower    []float64     `json:"log_power"`
 	}
-	var cases struct{ Two, Referenced, Three, Four reference }
-	golden(t, "csp", &cases)
+	cases := golden.Read[struct{ Two, Referenced, Three, Four reference }](t, "csp")
 	for name, ref := range map[string]reference{
 		"two classes": cases.Two, "average reference": cases.Referenced, "three classes": cases.Three, "four classes": cases.Four,
 	} {
@@ -172,14 +157,13 @@ func TestCSPKeepsToTheRank(t *testing.T) {
 
 func TestMutualInformationEqualsScipy(t *testing.T) {
 	t.Parallel()
-	var want struct {
+	want := golden.Read[struct {
 		Information []struct {
 			X      []float64
 			Labels []int
 			Bits   float64
 		}
-	}
-	golden(t, "csp", &want)
+	}](t, "csp")
 	if len(want.Information) == 0 {
 		t.Fatal("the golden file lacks a part")
 	}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path"
-	"strings"
 	"testing"
 
 	"gonum.org/v1/gonum/mat"
@@ -18,37 +17,21 @@ import (
 	"github.com/neurod/neurod/decoders/motorimagery"
 	"github.com/neurod/neurod/decoders/recording"
 	"github.com/neurod/neurod/decoders/recording/formats"
+	"github.com/neurod/neurod/decoders/recording/readertest"
 	"github.com/neurod/neurod/decoders/riemann"
 	"github.com/neurod/neurod/eeg"
 	"github.com/neurod/neurod/internal/testkit/eegdata"
+	"github.com/neurod/neurod/internal/testkit/golden"
 )
 
 // readRuns reads runs of a subject of EEGMMIDB, in the order asked.
 func readRuns(t testing.TB, subject string, runs ...int) []*recording.Recording {
 	t.Helper()
-	f, err := os.Open(eegdata.File(t, path.Join("motor_imagery/eegmmidb", subject+".zip")))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		t.Fatal(err)
-	}
-	members, err := formats.OpenZip(f, info.Size())
-	if err != nil {
-		t.Fatal(err)
-	}
+	file := eegdata.File(t, "motor_imagery/eegmmidb/"+subject+".zip")
 	var out []*recording.Recording
 	for _, n := range runs {
-		for _, m := range members {
-			if strings.HasSuffix(m.Name, fmt.Sprintf("R%02d.edf", n)) {
-				rec, err := m.Open()
-				if err != nil {
-					t.Fatal(err)
-				}
-				out = append(out, rec)
-			}
+		for _, rec := range readertest.Archive(t, file, fmt.Sprintf("R%02d.edf", n)) {
+			out = append(out, rec)
 		}
 	}
 	if len(out) != len(runs) {
@@ -165,8 +148,7 @@ type references struct {
 // 1-2 s, four components, unshrunk LDA, the example's ten random splits.
 func TestHandsFeetAsInMNE(t *testing.T) {
 	t.Parallel()
-	var want references
-	golden(t, "eegmmidb", &want)
+	want := golden.Read[references](t, "eegmmidb")
 	fir, err := dsp.FIRBandPass(7, 30, 160)
 	if err != nil {
 		t.Fatal(err)
@@ -254,8 +236,7 @@ func TestHandsFeetAsInMNE(t *testing.T) {
 // same five folds of each subject, and prints what is left when a whole run is held out.
 func TestLeftRightWithinSubjects(t *testing.T) {
 	t.Parallel()
-	var want references
-	golden(t, "eegmmidb", &want)
+	want := golden.Read[references](t, "eegmmidb")
 	eegdata.Dir(t)
 	subjects := want.LeftRight
 	if slow {
@@ -321,10 +302,9 @@ func TestLeftRightWithinSubjects(t *testing.T) {
 // scikit-learn on the same five folds. Two people are enough to see a difference; the evaluation prints all twelve.
 func TestFiltersAndMeansWithinSubjects(t *testing.T) {
 	t.Parallel()
-	var want struct {
+	want := golden.Read[struct {
 		LeftRight []map[string]json.RawMessage `json:"left_right"`
-	}
-	golden(t, "eegmmidb", &want)
+	}](t, "eegmmidb")
 	eegdata.Dir(t)
 	if slow {
 		t.Skip("the race detector is on: run without -race")

@@ -13,6 +13,7 @@ import (
 	"gonum.org/v1/gonum/mat"
 
 	"github.com/neurod/neurod/decoders"
+	"github.com/neurod/neurod/decoders/catalog"
 	"github.com/neurod/neurod/decoders/classify"
 	"github.com/neurod/neurod/decoders/decodertest"
 	"github.com/neurod/neurod/decoders/dsp"
@@ -69,10 +70,8 @@ func train(t testing.TB, p decoders.Pipeline, ds *decoders.Dataset, config strin
 	return d
 }
 
-var pipelines = []decoders.Pipeline{
-	motorimagery.CSPLDA(), motorimagery.TSLR(), motorimagery.CSPRxLDA(), motorimagery.MDM(), motorimagery.FgMDM(), motorimagery.FBCSP(),
-	motorimagery.CSPRxGMM(),
-}
+// pipelines are all that are registered: whatever joins them is held to the same.
+var pipelines = catalog.Of(eeg.MotorImagery)
 
 func TestConformance(t *testing.T) {
 	for _, p := range pipelines {

@@ -15,6 +15,7 @@ import (
 	"gonum.org/v1/gonum/mat"
 
 	"github.com/neurod/neurod/decoders"
+	"github.com/neurod/neurod/decoders/catalog"
 	"github.com/neurod/neurod/decoders/decodertest"
 	"github.com/neurod/neurod/decoders/p300"
 	"github.com/neurod/neurod/eeg"
@@ -116,7 +117,7 @@ func TestConformance(t *testing.T) {
 	if slow {
 		size, repetitions = `"bins":8,"folds":2`, 2
 	}
-	for _, p := range append(slices.Clone(pipelines), p300.XDAWNRxGMM()) {
+	for _, p := range catalog.Of(eeg.P300) { // all that are registered
 		for _, c := range []struct {
 			name, config string
 			valid        func(seed uint64) *decoders.Input

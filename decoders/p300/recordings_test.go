@@ -16,6 +16,7 @@ import (
 	"github.com/neurod/neurod/decoders/recording/formats"
 	"github.com/neurod/neurod/eeg"
 	"github.com/neurod/neurod/internal/testkit/eegdata"
+	"github.com/neurod/neurod/internal/testkit/golden"
 )
 
 type reference struct {
@@ -33,18 +34,10 @@ type references struct {
 	BCI2IIbXDAWNCov float64     `json:"bci2_iib_xdawncov"`
 }
 
-// golden reads what tools/golden/p300.py wrote.
-func golden(t testing.TB) references {
+// known reads what tools/golden/p300.py wrote.
+func known(t testing.TB) references {
 	t.Helper()
-	b, err := os.ReadFile(filepath.Join("testdata", "golden", "flashes.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var refs references
-	if err := json.Unmarshal(b, &refs); err != nil {
-		t.Fatal(err)
-	}
-	return refs
+	return golden.Read[references](t, "flashes")
 }
 
 // run is one recording of flashes.
@@ -206,7 +199,7 @@ func checkLabels(t testing.TB, ds *decoders.Dataset, want string) {
 // the same folds.
 func TestFlashesOfSpellers(t *testing.T) {
 	t.Parallel()
-	refs := golden(t)
+	refs := known(t)
 	if slow {
 		t.Log("the race detector is on: one subject instead of three; run without -race for all")
 		refs.GTEC = refs.GTEC[:1]
@@ -237,7 +230,7 @@ func TestFlashesOfSpellers(t *testing.T) {
 // responses.
 func TestFlashesOfMuse(t *testing.T) {
 	t.Parallel()
-	ref := golden(t).Muse
+	ref := known(t).Muse
 	var runs []run
 	for _, path := range eegdata.Glob(t, "p300/muse/"+ref.Name+"_*.csv") {
 		runs = append(runs, readRun(t, path))
@@ -284,7 +277,7 @@ func letters(events []eeg.Event) [][]eeg.Event {
 // TestSpells trains on a run that spells CAT and spells the next, with 1 to 15 repetitions of the 12 flashes.
 func TestSpells(t *testing.T) {
 	t.Parallel()
-	ref := golden(t)
+	ref := known(t)
 	train := gather(t, readRun(t, eegdata.File(t, "p300/bci2_iib/AAS010R01.f32")))
 	next := readRun(t, eegdata.File(t, "p300/bci2_iib/AAS010R02.f32"))
 	const word = "DOG"

@@ -1,10 +1,7 @@
 package p300_test
 
 import (
-	"encoding/json"
 	"math"
-	"os"
-	"path/filepath"
 	"testing"
 
 	"gonum.org/v1/gonum/mat"
@@ -12,25 +9,19 @@ import (
 	"github.com/neurod/neurod/decoders/classify"
 	"github.com/neurod/neurod/decoders/p300"
 	"github.com/neurod/neurod/decoders/riemann"
+	"github.com/neurod/neurod/internal/testkit/golden"
 )
 
 // TestXDAWNCovariancesEqualPyRiemann holds each step on seeded epochs.
 func TestXDAWNCovariancesEqualPyRiemann(t *testing.T) {
 	t.Parallel()
-	b, err := os.ReadFile(filepath.Join("testdata", "golden", "xdawncov.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var want struct {
+	want := golden.Read[struct {
 		X                                 [][][]float64
 		Y                                 []int
 		Filters, Prototype, Mean, Tangent [][]float64
 		Covariances                       [][][]float64
 		Decision                          []float64
-	}
-	if err := json.Unmarshal(b, &want); err != nil {
-		t.Fatal(err)
-	}
+	}](t, "xdawncov")
 	same := func(what string, got mat.Matrix, rows [][]float64) {
 		t.Helper()
 		for i, r := range rows {

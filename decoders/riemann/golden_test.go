@@ -1,15 +1,13 @@
 package riemann_test
 
 import (
-	"encoding/json"
 	"math"
-	"os"
-	"path/filepath"
 	"testing"
 
 	"gonum.org/v1/gonum/mat"
 
 	"github.com/neurod/neurod/decoders/riemann"
+	"github.com/neurod/neurod/internal/testkit/golden"
 )
 
 type goldens struct {
@@ -41,15 +39,7 @@ type goldens struct {
 
 func load(t testing.TB) goldens {
 	t.Helper()
-	b, err := os.ReadFile(filepath.Join("testdata", "golden", "riemann.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var g goldens
-	if err := json.Unmarshal(b, &g); err != nil {
-		t.Fatal(err)
-	}
-	return g
+	return golden.Read[goldens](t, "riemann")
 }
 
 func dense(rows [][]float64) *mat.Dense {

@@ -15,6 +15,7 @@ import (
 	"github.com/neurod/neurod/decoders/dsp"
 	"github.com/neurod/neurod/decoders/recording"
 	"github.com/neurod/neurod/decoders/recording/formats"
+	"github.com/neurod/neurod/decoders/recording/readertest"
 	"github.com/neurod/neurod/decoders/seizure"
 	"github.com/neurod/neurod/decoders/synthetic"
 	"github.com/neurod/neurod/eeg"
@@ -30,48 +31,18 @@ func open(t testing.TB, file string) *recording.Recording {
 	return r
 }
 
-// members opens the recordings of a ZIP archive whose names the filter accepts.
-func members(t testing.TB, file string, keep func(string) bool, visit func(name string, r *recording.Recording)) {
-	t.Helper()
-	f, err := os.Open(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	st, err := f.Stat()
-	if err != nil {
-		t.Fatal(err)
-	}
-	list, err := formats.OpenZip(f, st.Size())
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, m := range list {
-		if !keep(m.Name) {
-			continue
-		}
-		r, err := m.Open()
-		if err != nil {
-			t.Fatalf("%s: %v", m.Name, err)
-		}
-		visit(m.Name, r)
-	}
-}
-
-func every(string) bool { return true }
-
 // bonn returns the clips of the five sets (Andrzejak 2001), one channel at 173.61 Hz, and each clip's set.
 func bonn(t testing.TB) (clips []decoders.Signal, sets []string) {
 	t.Helper()
 	for _, file := range eegdata.Glob(t, "seizure/bonn/*.zip") {
 		set := strings.TrimSuffix(filepath.Base(file), ".zip")
-		members(t, file, every, func(_ string, r *recording.Recording) {
+		for _, r := range readertest.Archive(t, file) {
 			r.SetRate(173.61)
 			clips = append(clips, decoders.Signal{
 				Data: mat.NewDense(1, len(r.Channels[0].Samples), r.Channels[0].Samples), Channels: []string{"EEG"}, Rate: 173.61,
 			})
 			sets = append(sets, set)
-		})
+		}
 	}
 	return clips, sets
 }
@@ -252,7 +223,7 @@ func TestHealthyScalpEEG(t *testing.T) {
 		files = files[:1]
 	}
 	for _, file := range files {
-		members(t, file, every, func(name string, r *recording.Recording) {
+		for name, r := range readertest.Archive(t, file) {
 			sig, err := r.Signal("Fp1", "Fp2", "F7", "F8", "C3", "Cz", "C4", "T7", "T8", "P3", "P4", "O1", "O2")
 			if err != nil {
 				t.Fatal(err)
@@ -272,7 +243,7 @@ func TestHealthyScalpEEG(t *testing.T) {
 				}
 			}
 			if sig.Seconds() < 75 {
-				return
+				continue
 			}
 			events, err := d.Detect(sig)
 			if err != nil {
@@ -283,7 +254,7 @@ func TestHealthyScalpEEG(t *testing.T) {
 			for _, e := range events {
 				t.Logf("%s: false alarm %+v", name, e)
 			}
-		})
+		}
 	}
 	t.Logf("%d clips of 30 s: %d called ictal-like, %d without a verdict", clips, yes, none)
 	t.Logf("detector: %d false alarms in %.1f h = %.1f a day", alarms, seconds/3600, float64(alarms)*86400/seconds)
@@ -345,13 +316,13 @@ func TestArtifactsAreNoSeizure(t *testing.T) {
 	dsp.FilterRows(notch, sig.Data)
 	check("Cyton, hum filtered out", sig)
 	for _, archive := range eegdata.Glob(t, "motor_imagery/eegmmidb/S001.zip") {
-		members(t, archive, func(name string) bool { return strings.Contains(name, "R02") }, func(name string, r *recording.Recording) {
+		for name, r := range readertest.Archive(t, archive, "R02.edf") {
 			sig, err := r.Signal()
 			if err != nil {
 				t.Fatal(err)
 			}
 			check(name+", eyes closed", sig)
-		})
+		}
 	}
 	for _, a := range []synthetic.Artifact{
 		{Kind: synthetic.Blink, PeakUV: 300, Period: 1}, {Kind: synthetic.Blink, PeakUV: 300, Period: 0.5},

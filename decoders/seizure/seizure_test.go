@@ -5,8 +5,6 @@ import (
 	"errors"
 	"math"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"slices"
 	"sync"
 	"testing"
@@ -18,6 +16,7 @@ import (
 	"github.com/neurod/neurod/decoders/seizure"
 	"github.com/neurod/neurod/decoders/synthetic"
 	"github.com/neurod/neurod/eeg"
+	"github.com/neurod/neurod/internal/testkit/golden"
 )
 
 type goldens struct {
@@ -43,13 +42,7 @@ type goldens struct {
 
 func load(t *testing.T) (g goldens) {
 	t.Helper()
-	b, err := os.ReadFile(filepath.Join("testdata", "golden", "seizure.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := json.Unmarshal(b, &g); err != nil {
-		t.Fatal(err)
-	}
+	g = golden.Read[goldens](t, "seizure")
 	if len(g.Seeded) == 0 || len(g.Scored) == 0 || len(g.Bonn.Weights) == 0 {
 		t.Fatal("the golden file lacks a part")
 	}

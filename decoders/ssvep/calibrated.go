@@ -75,10 +75,9 @@ const (
 // minTrials is the least number of trials a class: leaving some out still has to leave two, whose agreement is the method.
 const minTrials = 3
 
-// Calibrated returns the pipelines that learn a person's own responses: extended CCA (Chen et al. 2015), task-related
-// component analysis and its ensemble (Nakanishi et al. 2018) and task-discriminant component analysis (Liu et al.
-// 2021), each in a filter bank. Their options are a [TrainConfig].
-func Calibrated() []decoders.Pipeline { return []decoders.Pipeline{ECCA(), TRCA(), ETRCA(), TDCA()} }
+// The pipelines learn a person's own responses: extended CCA (Chen et al. 2015), task-related component analysis and its
+// ensemble (Nakanishi et al. 2018) and task-discriminant component analysis (Liu et al. 2021), each in a filter bank. Their
+// options are a [TrainConfig].
 
 // ECCA returns the pipeline of canonical correlation with sines and with the person's own templates.
 func ECCA() decoders.Pipeline { return calibrated{ECCAName} }

@@ -14,6 +14,7 @@ import (
 	"gonum.org/v1/gonum/mat"
 
 	"github.com/neurod/neurod/decoders"
+	"github.com/neurod/neurod/decoders/catalog"
 	"github.com/neurod/neurod/decoders/classify"
 	"github.com/neurod/neurod/decoders/decodertest"
 	"github.com/neurod/neurod/decoders/ssvep"
@@ -88,7 +89,7 @@ func best(res *decoders.Result) string {
 }
 
 func TestCalibratedConformance(t *testing.T) {
-	for _, p := range ssvep.Calibrated() {
+	for _, p := range catalog.Of(eeg.SSVEP) {
 		for name, config := range map[string]string{
 			"bank": `{"seconds":0.8,"sub_bands":2}`, "free running, not calibrated": `{"seconds":0.6,"sub_bands":1,"free_running":true,"folds":0}`,
 		} {
@@ -152,7 +153,7 @@ func TestCalibratedBeatCCAOnShortWindows(t *testing.T) {
 	cca := right(plain, func(in *decoders.Input) {
 		in.Stimulus.Targets, in.Events = targets, []eeg.Event{{Onset: 0.3}}
 	})
-	for _, p := range ssvep.Calibrated() {
+	for _, p := range catalog.Of(eeg.SSVEP) {
 		acc := right(fitted(t, p, train, fmt.Sprintf(`{"seconds":%v}`, seconds)), nil)
 		t.Logf("%s %.3f, cca %.3f", p.Name(), acc, cca)
 		if acc < cca+0.1 {
@@ -168,7 +169,7 @@ func TestCalibratedTellRest(t *testing.T) {
 	test, _ := screen(t, 22, 8, 48, 1.5, 4)
 	// A copy of its own: the subtests run at once, and the classes' slice may have room at its end.
 	names := append(slices.Clone(test.Classes), ssvep.NoTarget)
-	for _, p := range ssvep.Calibrated() {
+	for _, p := range catalog.Of(eeg.SSVEP) {
 		t.Run(p.Name(), func(t *testing.T) {
 			t.Parallel()
 			d := fitted(t, p, train, `{"seconds":1.5,"sub_bands":3}`)
@@ -233,7 +234,7 @@ func TestFreeRunningFindsItsPhase(t *testing.T) {
 		return ds
 	}
 	train, test := loose(31, 8), loose(32, 5)
-	for _, p := range ssvep.Calibrated() {
+	for _, p := range catalog.Of(eeg.SSVEP) {
 		count := func(d decoders.Decoder) int {
 			hits := 0
 			for i, tr := range test.Trials {
@@ -291,7 +292,7 @@ func TestCalibratedRefuses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			for _, p := range ssvep.Calibrated() {
+			for _, p := range catalog.Of(eeg.SSVEP) {
 				ds := fresh()
 				if tc.change != nil {
 					tc.change(ds)
@@ -310,7 +311,7 @@ func TestCalibratedRefuses(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	for _, p := range ssvep.Calibrated() {
+	for _, p := range catalog.Of(eeg.SSVEP) {
 		if _, err := p.Train(ctx, whole, json.RawMessage(`{"seconds":0.6}`)); !errors.Is(err, context.Canceled) {
 			t.Errorf("%s: %v after cancel", p.Name(), err)
 		}
@@ -350,7 +351,7 @@ func TestCalibratedEqualNumpyAndScipy(t *testing.T) {
 	}
 	train := *ds
 	train.Trials = ds.Trials[:len(g.Labels)]
-	for _, p := range ssvep.Calibrated() {
+	for _, p := range catalog.Of(eeg.SSVEP) {
 		d := fitted(t, p, &train, fmt.Sprintf(`{"seconds":%v,"sub_bands":2}`, g.Seconds))
 		if len(g.Scores[p.Name()]) == 0 {
 			t.Fatalf("no scores of %s", p.Name())
@@ -368,7 +369,7 @@ func TestCalibratedEqualNumpyAndScipy(t *testing.T) {
 // BenchmarkCalibrated decodes 1 s of 8 channels at 250 Hz among 40 targets in five bands, and 4 s among 3 that blink on
 // their own clock.
 func BenchmarkCalibrated(b *testing.B) {
-	for _, p := range ssvep.Calibrated() {
+	for _, p := range catalog.Of(eeg.SSVEP) {
 		for _, c := range []struct {
 			name    string
 			targets int
@@ -407,7 +408,7 @@ func TestManyTargetsKeepTheirConfidence(t *testing.T) {
 	t.Parallel()
 	train, _ := screen(t, 41, 4, 0, 1.5, 8)
 	test, _ := screen(t, 42, 4, 0, 1.5, 8)
-	for _, p := range ssvep.Calibrated() {
+	for _, p := range catalog.Of(eeg.SSVEP) {
 		d := fitted(t, p, train, `{"seconds":1.5,"sub_bands":2}`)
 		sure, hits := 0.0, 0
 		for i, tr := range test.Trials {

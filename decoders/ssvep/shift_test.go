@@ -5,17 +5,15 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 
 	"gonum.org/v1/gonum/mat"
 
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/classify"
-	"github.com/neurod/neurod/decoders/recording/formats"
+	"github.com/neurod/neurod/decoders/recording/readertest"
 	"github.com/neurod/neurod/decoders/ssvep"
 	"github.com/neurod/neurod/eeg"
 	"github.com/neurod/neurod/internal/testkit/eegdata"
@@ -39,26 +37,7 @@ func drowned(a, b decoders.Signal, c float64) decoders.Signal {
 func occiput(t *testing.T, names ...string) (out []trial) {
 	t.Helper()
 	for _, archive := range eegdata.Glob(t, "motor_imagery/eegmmidb/*.zip") {
-		f, err := os.Open(archive)
-		if err != nil {
-			t.Fatal(err)
-		}
-		info, err := f.Stat()
-		if err != nil {
-			t.Fatal(err)
-		}
-		members, err := formats.OpenZip(f, info.Size())
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, m := range members {
-			if !strings.HasSuffix(m.Name, "R04.edf") {
-				continue
-			}
-			rec, err := m.Open()
-			if err != nil {
-				t.Fatal(err)
-			}
+		for name, rec := range readertest.Archive(t, archive, "R04.edf") {
 			sig, err := rec.Signal(names...)
 			if err != nil {
 				t.Fatal(err)
@@ -68,10 +47,9 @@ func occiput(t *testing.T, names ...string) (out []trial) {
 				if !ok {
 					break
 				}
-				out = append(out, trial{filepath.Base(m.Name), ssvep.NoTarget, part})
+				out = append(out, trial{filepath.Base(name), ssvep.NoTarget, part})
 			}
 		}
-		f.Close()
 	}
 	return out
 }

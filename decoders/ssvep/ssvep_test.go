@@ -1,13 +1,10 @@
 package ssvep_test
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -17,6 +14,7 @@ import (
 	"github.com/neurod/neurod/decoders/decodertest"
 	"github.com/neurod/neurod/decoders/ssvep"
 	"github.com/neurod/neurod/eeg"
+	"github.com/neurod/neurod/internal/testkit/golden"
 )
 
 type goldenTrials struct {
@@ -40,13 +38,7 @@ type goldens struct {
 
 func load(t *testing.T) (g goldens) {
 	t.Helper()
-	b, err := os.ReadFile(filepath.Join("testdata", "golden", "ssvep.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := json.Unmarshal(b, &g); err != nil {
-		t.Fatal(err)
-	}
+	g = golden.Read[goldens](t, "ssvep")
 	if len(g.Seeded) == 0 || len(g.Exoskeleton) == 0 || len(g.Muse) == 0 {
 		t.Fatal("the golden file lacks a part")
 	}

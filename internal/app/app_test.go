@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/neurod/neurod/internal/testkit"
+	"github.com/neurod/neurod/internal/testkit/neurodtest"
 )
 
 // TestRunEndsWithItsContext runs a process as the program does, and ends it as a signal does.
@@ -139,7 +140,7 @@ func TestWorkerAnswersProbes(t *testing.T) {
 		body, err := io.ReadAll(res.Body)
 		res.Body.Close()
 		if err != nil || res.StatusCode != want.status || !strings.Contains(string(body), want.body) {
-			t.Errorf("%s: %d %s, %v", path, res.StatusCode, tail(string(body), 300), err)
+			t.Errorf("%s: %d %s, %v", path, res.StatusCode, neurodtest.Tail(string(body), 300), err)
 		}
 	}
 }

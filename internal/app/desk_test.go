@@ -145,7 +145,7 @@ func TestASecondWayIn(t *testing.T) {
 	})
 	t.Run("a key of another protocol", func(t *testing.T) {
 		over := func(key string) answer {
-			return s.call(t, "POST", "/api/v1/neuro/decode", s.key, decode(), "Idempotency-Key", key)
+			return s.call(t, "POST", "/api/v1/neuro/decode", s.key, decode(), "Idempotency-Key: "+key)
 		}
 		if got, _, _ := d.submit(ctx, request(), "here first"); !strings.HasPrefix(got, "TAKEN ") {
 			t.Error(got)

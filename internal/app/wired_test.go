@@ -1,12 +1,9 @@
 package app
 
 import (
-	"bytes"
 	"context"
 	"encoding/base64"
 	"encoding/binary"
-	"encoding/json"
-	"io"
 	"log/slog"
 	"math"
 	"math/rand/v2"
@@ -19,6 +16,7 @@ import (
 	"github.com/neurod/neurod/internal/config"
 	"github.com/neurod/neurod/internal/testkit"
 	"github.com/neurod/neurod/internal/testkit/neurod"
+	"github.com/neurod/neurod/internal/testkit/neurodtest"
 )
 
 // These are the tests of the wiring: what can only be seen from inside of the process. Those of the product are in folder test.
@@ -34,18 +32,12 @@ func TestMain(m *testing.M) {
 // settings returns the settings of a process on the backend, without rate limits; env adds to them.
 func settings(t testing.TB, b testkit.Backend, env ...string) config.Config {
 	t.Helper()
-	base := []string{"NEUROD_ADDR=127.0.0.1:0", "NEUROD_DATA_DIR=" + b.DataDir, "NEUROD_SHUTDOWN_TIMEOUT=10s"}
-	if !b.Embedded() {
-		base = append(base, "DATABASE_URL="+b.Store.DatabaseURL, "REDIS_URL=redis://"+b.RedisAddr(), "NEUROD_JWT_SECRET=0123456789abcdef0123456789abcdef-test")
-	}
-	s, err := config.Load(append(append(base, neurod.NoLimits()...), env...))
+	s, err := config.Load(neurodtest.Environment(b, append([]string{"NEUROD_ADDR=127.0.0.1:0"}, env...)...))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return s
 }
-
-func tail(s string, n int) string { return s[max(0, len(s)-n):] }
 
 // start boots a process and stops it with the test.
 func start(t testing.TB, s config.Config) *App {
@@ -62,7 +54,7 @@ func start(t testing.TB, s config.Config) *App {
 			t.Errorf("stop: %v", err)
 		}
 		if t.Failed() {
-			t.Logf("log of the server:\n%s", tail(log.String(), 6000))
+			t.Logf("log of the server:\n%s", neurodtest.Tail(log.String(), 6000))
 		}
 	})
 	if err := a.Start(); err != nil {
@@ -71,7 +63,7 @@ func start(t testing.TB, s config.Config) *App {
 	return a
 }
 
-type object = map[string]any
+type object = neurodtest.Object
 
 // wired is an App with an account, a project and a key.
 type wired struct {
@@ -83,9 +75,8 @@ type wired struct {
 func boot(t testing.TB, b testkit.Backend) *wired {
 	t.Helper()
 	w := &wired{App: start(t, settings(t, b))}
-	w.token = w.json(t, 201, "POST", "/v1/auth/signup", "", object{"email": "owner@example.com", "password": "correct horse battery"})["access_token"].(string)
-	w.project = w.json(t, 201, "POST", "/v1/projects", w.token, object{"name": "Test"})["id"].(string)
-	w.key = w.json(t, 201, "POST", "/v1/projects/"+w.project+"/keys", w.token, object{"name": "all"})["raw_key"].(string)
+	a := neurodtest.SignUp(t, w.json, "owner@example.com")
+	w.token, w.project, w.key = a.Token, a.Project, a.Key
 	return w
 }
 
@@ -97,52 +88,24 @@ type answer struct {
 
 func (a answer) object(t testing.TB) object {
 	t.Helper()
-	var o object
-	if err := json.Unmarshal(a.body, &o); err != nil {
-		t.Fatalf("%s is not a JSON object: %v", a.body, err)
-	}
-	return o
+	return neurodtest.ObjectOf(t, a.body)
 }
 
-// call sends a JSON body, nil for none, over a connection of its own. Headers are a name and a value each.
+// call sends a JSON body, nil for none, over a connection of its own.
 func (w *wired) call(t testing.TB, method, path, credential string, body any, headers ...string) answer {
 	t.Helper()
-	var reader io.Reader
-	if body != nil {
-		b, err := json.Marshal(body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		reader = bytes.NewReader(b)
-	}
-	req, err := http.NewRequestWithContext(t.Context(), method, "http://"+w.Addr()+path, reader)
+	b := neurodtest.Body(t, body)
+	res, got, err := neurodtest.Raw(w.Addr(), method, path, neurodtest.Headers(credential, b, headers...), b)
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("%s %s: %v", method, path, err)
 	}
-	req.Close = true
-	req.Header.Set("Content-Type", "application/json")
-	if credential != "" {
-		req.Header.Set("Authorization", "Bearer "+credential)
-	}
-	for i := 0; i < len(headers); i += 2 {
-		req.Header.Set(headers[i], headers[i+1])
-	}
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer res.Body.Close()
-	b, err := io.ReadAll(res.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return answer{res, b}
+	return answer{res, got}
 }
 
 // json is call for an answer with a known status and an object.
-func (w *wired) json(t testing.TB, status int, method, path, credential string, body any) object {
+func (w *wired) json(t testing.TB, status int, method, path, credential string, body any, headers ...string) object {
 	t.Helper()
-	a := w.call(t, method, path, credential, body)
+	a := w.call(t, method, path, credential, body, headers...)
 	if a.StatusCode != status {
 		t.Fatalf("%s %s: %d %s, want %d", method, path, a.StatusCode, a.body, status)
 	}
@@ -152,15 +115,7 @@ func (w *wired) json(t testing.TB, status int, method, path, credential string, 
 // await reads a job until it is in a final state.
 func (w *wired) await(t testing.TB, id string) object {
 	t.Helper()
-	for deadline := time.Now().Add(5 * time.Minute); time.Now().Before(deadline); {
-		job := w.json(t, 200, "GET", "/api/v1/jobs/"+id+"?wait_for_completion=true&timeout_seconds=20", w.key, nil)
-		switch job["status"] {
-		case "completed", "failed", "canceled":
-			return job
-		}
-	}
-	t.Fatalf("job %s is not final", id)
-	return nil
+	return neurodtest.Await(t, w.json, w.key, id)
 }
 
 // session makes a session of a user, in the mode RECORDED or STREAMING.

@@ -12,6 +12,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"github.com/neurod/neurod/decoders/catalog"
 )
 
 // importAttacks are files whose work would grow beyond their bytes.
@@ -93,7 +95,8 @@ func modelAttacks(short bool) []attack {
 	}
 	var out []attack
 	add := func(name string, b func() []byte) { out = append(out, attack{name: name, body: b, head: octets}) }
-	for _, p := range []string{"csp_lda", "ts_lr", "mdm", "fgmdm", "fbcsp", "csp_rxlda", "csp_rxgmm", "xdawncov_ts_lr", "erp_lda", "xdawn_lda", "ecca", "trca"} {
+	for _, pipeline := range catalog.Pipelines() {
+		p := pipeline.Name()
 		for _, n := range []int{350, 1000} {
 			if short && n == 350 {
 				continue

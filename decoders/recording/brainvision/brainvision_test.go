@@ -20,21 +20,6 @@ import (
 	"github.com/neurod/neurod/internal/testkit/eegdata"
 )
 
-const vhdr = `Brain Vision Data Exchange Header File Version 1.0
-[Common Infos]
-DataFile=$b.eeg
-MarkerFile=$b.vmrk
-DataFormat=BINARY
-DataOrientation=%s
-NumberOfChannels=2
-SamplingInterval=4000
-[Binary Infos]
-BinaryFormat=%s
-[Channel Infos]
-Ch1=Cz,,0.5,µV
-Ch2=EOG\1l,,,mV
-`
-
 func TestBrainVision(t *testing.T) {
 	t.Parallel()
 	markers := "Brain Vision Data Exchange Marker File\n[Marker Infos]\nMk1=New Segment,,1,1,0,20240909105744613000\nMk2=Stimulus,S  7,2,1,0\nMk3=Comment,a\\1b,3,2,0\n"
@@ -44,7 +29,7 @@ func TestBrainVision(t *testing.T) {
 			data = readertest.Int16s(2, 4, 6, 10, 20, 30)
 		}
 		files := fstest.MapFS{
-			"d/x.vhdr": {Data: fmt.Appendf(nil, vhdr, orientation, "INT_16")},
+			"d/x.vhdr": {Data: fmt.Appendf(nil, readertest.BrainVisionHeader, orientation, "INT_16")},
 			"d/x.eeg":  {Data: data},
 			"d/x.vmrk": {Data: []byte(markers)},
 		}
@@ -70,7 +55,7 @@ func TestBrainVision(t *testing.T) {
 func TestBrainVisionRefuses(t *testing.T) {
 	t.Parallel()
 	header := func(from, to string) string {
-		return strings.Replace(fmt.Sprintf(vhdr, "MULTIPLEXED", "INT_16"), from, to, 1)
+		return strings.Replace(fmt.Sprintf(readertest.BrainVisionHeader, "MULTIPLEXED", "INT_16"), from, to, 1)
 	}
 	for _, tt := range []struct{ name, header, code, reason string }{
 		{"data elsewhere", header("DataFile=$b.eeg", "DataFile=../x.eeg"), decoders.CodePayloadMalformed, "does not lie beside it"},
@@ -169,8 +154,8 @@ func TestBrainVisionUnits(t *testing.T) {
 }
 
 func FuzzBrainVision(f *testing.F) {
-	f.Add(fmt.Sprintf(vhdr, "MULTIPLEXED", "INT_16"), "[Marker Infos]\nMk1=Stimulus,S  7,2,1,0\n", readertest.Int16s(1, 2, 3, 4))
-	f.Add(fmt.Sprintf(vhdr, "VECTORIZED", "IEEE_FLOAT_32"), "Mk1=New Segment,,1,1,0,20240909105744613000", make([]byte, 16))
+	f.Add(fmt.Sprintf(readertest.BrainVisionHeader, "MULTIPLEXED", "INT_16"), "[Marker Infos]\nMk1=Stimulus,S  7,2,1,0\n", readertest.Int16s(1, 2, 3, 4))
+	f.Add(fmt.Sprintf(readertest.BrainVisionHeader, "VECTORIZED", "IEEE_FLOAT_32"), "Mk1=New Segment,,1,1,0,20240909105744613000", make([]byte, 16))
 	f.Fuzz(func(t *testing.T, header, markers string, data []byte) {
 		files := fstest.MapFS{"x.vhdr": {Data: []byte(header)}, "x.eeg": {Data: data}, "x.vmrk": {Data: []byte(markers)}}
 		readertest.Parsed(t, len(header)+len(markers)+len(data), func() (*recording.Recording, error) { return formats.OpenFS(files, "x.vhdr") })

@@ -96,7 +96,7 @@ func TestGzip(t *testing.T) {
 // A ZIP archive is imported where it holds one recording, BrainVision's files together.
 func TestArchiveOfOneRecording(t *testing.T) {
 	t.Parallel()
-	header := fmt.Sprintf(vhdr, "MULTIPLEXED", "INT_16")
+	header := fmt.Sprintf(readertest.BrainVisionHeader, "MULTIPLEXED", "INT_16")
 	edf := exampleOf(edf.Reader)
 	samples := make([]int, 2*500)
 	for i := range samples {
@@ -165,18 +165,3 @@ func exampleOf(r recording.Reader) string {
 	_, content := r.Example(r.Formats[0])
 	return string(content)
 }
-
-const vhdr = `Brain Vision Data Exchange Header File Version 1.0
-[Common Infos]
-DataFile=$b.eeg
-MarkerFile=$b.vmrk
-DataFormat=BINARY
-DataOrientation=%s
-NumberOfChannels=2
-SamplingInterval=4000
-[Binary Infos]
-BinaryFormat=%s
-[Channel Infos]
-Ch1=Cz,,0.5,µV
-Ch2=EOG\1l,,,mV
-`

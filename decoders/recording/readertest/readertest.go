@@ -6,7 +6,9 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"iter"
 	"math"
+	"os"
 	"runtime/metrics"
 	"slices"
 	"strings"
@@ -51,9 +53,58 @@ func EEGNames(rec *recording.Recording) string {
 	return strings.Join(names, " ")
 }
 
+// BrainVisionHeader is the header of a BrainVision recording of two channels at 250 Hz, whose orientation and binary format are to
+// be filled in.
+const BrainVisionHeader = `Brain Vision Data Exchange Header File Version 1.0
+[Common Infos]
+DataFile=$b.eeg
+MarkerFile=$b.vmrk
+DataFormat=BINARY
+DataOrientation=%s
+NumberOfChannels=2
+SamplingInterval=4000
+[Binary Infos]
+BinaryFormat=%s
+[Channel Infos]
+Ch1=Cz,,0.5,µV
+Ch2=EOG\1l,,,mV
+`
+
 // Warned reports whether a warning holds a word.
 func Warned(rec *recording.Recording, word string) bool {
 	return strings.Contains(strings.Join(rec.Warnings, "\n"), word)
+}
+
+// Archive gives the recordings of a ZIP file whose names end in one of the suffixes, in their order; all where none is given.
+func Archive(t testing.TB, file string, suffixes ...string) iter.Seq2[string, *recording.Recording] {
+	t.Helper()
+	return func(yield func(string, *recording.Recording) bool) {
+		f, err := os.Open(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		info, err := f.Stat()
+		if err != nil {
+			t.Fatal(err)
+		}
+		members, err := formats.OpenZip(f, info.Size())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range members {
+			if len(suffixes) > 0 && !slices.ContainsFunc(suffixes, func(end string) bool { return strings.HasSuffix(m.Name, end) }) {
+				continue
+			}
+			rec, err := m.Open()
+			if err != nil {
+				t.Fatalf("%s: %v", m.Name, err)
+			}
+			if !yield(m.Name, rec) {
+				return
+			}
+		}
+	}
 }
 
 // Int16s are values as little-endian int16.

@@ -10,6 +10,7 @@ import (
 	"gonum.org/v1/gonum/mat"
 
 	"github.com/neurod/neurod/decoders"
+	"github.com/neurod/neurod/decoders/catalog"
 	"github.com/neurod/neurod/decoders/classify"
 	"github.com/neurod/neurod/decoders/motorimagery"
 	"github.com/neurod/neurod/eeg"
@@ -37,21 +38,20 @@ const (
 // imagerySeconds is the length of the window within a person, 0.5-3.5 s after the cue.
 const imagerySeconds = 3
 
-// withinSubject are the pipelines for folds within a person. Executed movement is measured with the first two alone.
+// withinSubject are the pipelines for folds within a person: all of the catalog. Executed movement is measured with the first two alone.
 func withinSubject(task string) []pipelineRun {
 	cfg, bank := motorimagery.DefaultConfig(), motorimagery.DefaultFBCSP()
 	cfg.End, bank.End = cfg.Start+imagerySeconds, bank.Start+imagerySeconds
-	list := []pipelineRun{
-		{"csp_lda", motorimagery.CSPLDA(), options(cfg)},
-		{"ts_lr", motorimagery.TSLR(), options(cfg)},
+	var list []pipelineRun
+	for _, p := range catalog.Of(eeg.MotorImagery) {
+		of := cfg
+		if p.Name() == motorimagery.FBCSPName {
+			of = bank
+		}
+		list = append(list, pipelineRun{p.Name(), p, options(of)})
 	}
-	if strings.HasSuffix(task, "imagery") {
-		list = append(list,
-			pipelineRun{"mdm", motorimagery.MDM(), options(cfg)},
-			pipelineRun{"fgmdm", motorimagery.FgMDM(), options(cfg)},
-			pipelineRun{"fbcsp", motorimagery.FBCSP(), options(bank)},
-			pipelineRun{"csp_rxlda", motorimagery.CSPRxLDA(), options(cfg)},
-			pipelineRun{"csp_rxgmm", motorimagery.CSPRxGMM(), options(cfg)})
+	if !strings.HasSuffix(task, "imagery") {
+		return list[:2]
 	}
 	return list
 }

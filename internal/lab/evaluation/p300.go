@@ -14,6 +14,7 @@ import (
 	"gonum.org/v1/gonum/mat"
 
 	"github.com/neurod/neurod/decoders"
+	"github.com/neurod/neurod/decoders/catalog"
 	"github.com/neurod/neurod/decoders/classify"
 	"github.com/neurod/neurod/decoders/language"
 	"github.com/neurod/neurod/decoders/p300"
@@ -39,7 +40,7 @@ const (
 // flashPipelines are all pipelines of flashes with the same options over their defaults.
 func flashPipelines(options string) []pipelineRun {
 	var out []pipelineRun
-	for _, p := range []decoders.Pipeline{p300.ERPLDA(), p300.XDAWNLDA(), p300.XDAWNRxLDA(), p300.XDAWNRxGMM(), p300.XDAWNCov()} {
+	for _, p := range catalog.Of(eeg.P300) {
 		out = append(out, pipelineRun{p.Name(), p, json.RawMessage(options)})
 	}
 	return out

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/neurod/neurod/decoders"
+	"github.com/neurod/neurod/decoders/catalog"
 	"github.com/neurod/neurod/decoders/classify"
 	"github.com/neurod/neurod/decoders/ssvep"
 	"github.com/neurod/neurod/eeg"
@@ -66,7 +67,7 @@ func (e *evaluator) calibratedRows(ctx context.Context, dataset, subject string,
 			}
 			e.measure(o, r, seconds)
 		}
-		for _, p := range ssvep.Calibrated() {
+		for _, p := range catalog.Of(eeg.SSVEP) {
 			cfg := ssvep.DefaultTrainConfig()
 			cfg.Skip, cfg.Seconds, cfg.SubBands, cfg.FreeRunning = set.start, seconds, 3, true
 			for _, t := range set.targets {

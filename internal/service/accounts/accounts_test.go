@@ -88,6 +88,16 @@ func (b *accountsBundle) member(t *testing.T, email string) models.Principal {
 	return p
 }
 
+// project makes a project of somebody.
+func (b *accountsBundle) project(t *testing.T, p models.Principal) models.Project {
+	t.Helper()
+	project, err := b.CreateProject(context.Background(), p, "p")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return project
+}
+
 // wantCode checks an error's code and, where there are any, the pointers of its fields.
 func wantCode(t *testing.T, err error, code models.Code, pointers ...string) {
 	t.Helper()
@@ -406,10 +416,7 @@ func TestCreateKey(t *testing.T) {
 		ctx := context.Background()
 		b := newAccounts(t, backend, func(c *accounts.Config) { c.MaxKeys = 4 })
 		ada, eve := b.member(t, "ada@example.org"), b.member(t, "eve@example.org")
-		project, err := b.CreateProject(ctx, ada, "p")
-		if err != nil {
-			t.Fatal(err)
-		}
+		project := b.project(t, ada)
 		soon, past, far := b.now().Add(time.Hour), b.now(), b.now().AddDate(11, 0, 0)
 		days, zero := 30, 0
 		month := b.now().AddDate(0, 0, 30)
@@ -441,7 +448,7 @@ func TestCreateKey(t *testing.T) {
 				t.Errorf("%s: %+v, %v", name, p, err)
 			}
 		}
-		_, _, err = b.CreateKey(ctx, ada, project.ID, accounts.NewKey{Name: "one too many"})
+		_, _, err := b.CreateKey(ctx, ada, project.ID, accounts.NewKey{Name: "one too many"})
 		wantCode(t, err, models.InvalidRequestBody)
 
 		for name, tc := range map[string]struct {
@@ -478,10 +485,7 @@ func TestAuthenticateKey(t *testing.T) {
 		ctx := context.Background()
 		b := newAccounts(t, backend, nil)
 		ada := b.member(t, "ada@example.org")
-		project, err := b.CreateProject(ctx, ada, "p")
-		if err != nil {
-			t.Fatal(err)
-		}
+		project := b.project(t, ada)
 		for name, raw := range map[string]string{"empty": "", "unknown": auth.NewKey(), "malformed": "vxl_x", "refresh token": auth.NewRefreshToken()} {
 			if _, err := b.AuthenticateKey(ctx, raw); err == nil {
 				t.Errorf("%s: no error", name)
@@ -520,10 +524,7 @@ func TestRevocationTakesEffect(t *testing.T) {
 		ctx := context.Background()
 		here, there := newAccounts(t, backend, nil), newAccounts(t, backend, nil)
 		ada, eve := here.member(t, "ada@example.org"), here.member(t, "eve@example.org")
-		project, err := here.CreateProject(ctx, ada, "p")
-		if err != nil {
-			t.Fatal(err)
-		}
+		project := here.project(t, ada)
 		k, raw, err := here.CreateKey(ctx, ada, project.ID, accounts.NewKey{Name: "k"})
 		if err != nil {
 			t.Fatal(err)
@@ -564,10 +565,7 @@ func TestRevocationRacesWithUse(t *testing.T) {
 		ctx := context.Background()
 		b := newAccounts(t, backend, func(c *accounts.Config) { c.KeyCacheTTL = time.Hour })
 		ada := b.member(t, "ada@example.org")
-		project, err := b.CreateProject(ctx, ada, "p")
-		if err != nil {
-			t.Fatal(err)
-		}
+		project := b.project(t, ada)
 		for range 20 {
 			k, raw, err := b.CreateKey(ctx, ada, project.ID, accounts.NewKey{Name: "k"})
 			if err != nil {
@@ -661,10 +659,7 @@ func TestKeysThatEnded(t *testing.T) {
 		ctx := context.Background()
 		b := newAccounts(t, backend, func(c *accounts.Config) { c.MaxKeys = 1 })
 		ada := b.member(t, "ada@example.org")
-		project, err := b.CreateProject(ctx, ada, "p")
-		if err != nil {
-			t.Fatal(err)
-		}
+		project := b.project(t, ada)
 		day := 1
 		for i := range 40 { // a fresh key every day
 			if _, _, err := b.CreateKey(ctx, ada, project.ID, accounts.NewKey{Name: "daily", ExpiresInDays: &day}); err != nil {

@@ -18,10 +18,7 @@ func TestKeyGrace(t *testing.T) {
 		ctx := context.Background()
 		b := newAccounts(t, backend, nil)
 		ada := b.member(t, "ada@example.org")
-		project, err := b.CreateProject(ctx, ada, "p")
-		if err != nil {
-			t.Fatal(err)
-		}
+		project := b.project(t, ada)
 		_, raw, err := b.CreateKey(ctx, ada, project.ID, accounts.NewKey{Name: "k", License: models.LicenseResearch})
 		if err != nil {
 			t.Fatal(err)
@@ -80,11 +77,9 @@ func TestRefreshesAreBounded(t *testing.T) {
 		ctx := context.Background()
 		b := newAccounts(t, backend, func(c *accounts.Config) { c.MaxKeys = 2 })
 		ada := b.member(t, "ada@example.org")
-		project, err := b.CreateProject(ctx, ada, "p")
-		if err != nil {
-			t.Fatal(err)
-		}
+		project := b.project(t, ada)
 		var raw string
+		var err error
 		for range 2 {
 			if _, raw, err = b.CreateKey(ctx, ada, project.ID, accounts.NewKey{Name: "k"}); err != nil {
 				t.Fatal(err)
