@@ -16,7 +16,7 @@ const (
 )
 
 // readBody reads the whole body and holds it to the route's cost. What a client says about its length is believed only up
-// to 1 MiB at a time, so that memory grows with what has arrived. The limit is middleware.Body's.
+// to 1 MiB at a time, so that memory grows with what has arrived. The limit is middleware.Prepare's.
 func readBody(c *gin.Context) ([]byte, error) {
 	b, err := readBodyInto(nil, c.Request, func(int64) error { return nil })
 	if err == nil {

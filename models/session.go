@@ -47,11 +47,6 @@ const (
 	SessionFailed     SessionState = "FAILED"
 )
 
-// SessionStates lists every state.
-func SessionStates() []SessionState {
-	return []SessionState{SessionOpen, SessionEnded, SessionUploading, SessionProcessing, SessionComplete, SessionFailed}
-}
-
 // SessionTrigger is what moves a session from state to state. (The events of a session are its SessionMarks: cues and flashes.)
 type SessionTrigger string
 
@@ -62,11 +57,6 @@ const (
 	TriggerWindowed SessionTrigger = "windowed" // every due window is written
 	TriggerFailed   SessionTrigger = "failed"   // the job that writes the windows failed for good
 )
-
-// SessionTriggers lists every trigger.
-func SessionTriggers() []SessionTrigger {
-	return []SessionTrigger{TriggerIngest, TriggerEnd, TriggerWindowed, TriggerFailed}
-}
 
 // transitions is the state machine: what is not in it is refused.
 var transitions = map[SessionState]map[SessionTrigger]SessionState{

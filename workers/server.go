@@ -126,9 +126,6 @@ func New(cfg Config) (*Server, error) {
 // Register sets the handler of a kind. Call it before Run.
 func (s *Server) Register(kind models.JobKind, h Handler) { s.handlers[kind] = h }
 
-// Owner is the server's name in the rows it holds.
-func (s *Server) Owner() string { return s.owner }
-
 // Collector returns the server's metrics for Prometheus.
 func (s *Server) Collector() prometheus.Collector { return s.metrics }
 

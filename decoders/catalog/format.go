@@ -94,11 +94,6 @@ func Write(w io.Writer, paradigm eeg.Paradigm, name, version string, card ModelC
 	return write(w, paradigm, name, version, card, st, "float64")
 }
 
-// WriteFloat32 is Write with arrays of half the size, rounded to float32.
-func WriteFloat32(w io.Writer, paradigm eeg.Paradigm, name, version string, card ModelCard, st decoders.State) error {
-	return write(w, paradigm, name, version, card, st, "float32")
-}
-
 func write(w io.Writer, paradigm eeg.Paradigm, name, version string, card ModelCard, st decoders.State, dtype string) error {
 	h := header{Name: name, Version: version, Paradigm: paradigm, Pipeline: st.Pipeline, Classes: st.Classes,
 		Channels: st.Channels, Rate: st.Rate, Config: st.Config, Card: card}
@@ -182,18 +177,9 @@ func write(w io.Writer, paradigm eeg.Paradigm, name, version string, card ModelC
 
 func align(n int64) int64 { return (n + alignment - 1) / alignment * alignment }
 
-// Load reads a model file whole and checks it: checksum, form, and that every array is inside the file.
+// Parse reads a model file and checks it: checksum, form, and that every array is inside the file. It keeps nothing of b.
 // The state is not yet a decoder; Catalog.Add makes it one.
-// Errors are *decoders.Error with CodeModelMalformed, or those of r.
-func Load(r io.Reader) (*Model, error) {
-	b, err := io.ReadAll(io.LimitReader(r, MaxFileSize+1))
-	if err != nil {
-		return nil, fmt.Errorf("catalog: read model: %w", err)
-	}
-	return Parse(b)
-}
-
-// Parse is Load on a file that is in memory. It keeps nothing of b.
+// Errors are *decoders.Error with CodeModelMalformed.
 func Parse(b []byte) (*Model, error) {
 	if int64(len(b)) > MaxFileSize {
 		return nil, malformed("the file has more than %d bytes", MaxFileSize)

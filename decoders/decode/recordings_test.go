@@ -44,7 +44,7 @@ func store(t testing.TB, cat *catalog.Catalog, name string, card catalog.ModelCa
 	if err := catalog.Write(&b, d.Info().Paradigm, name, "1", card, d.State()); err != nil {
 		t.Fatal(err)
 	}
-	m, err := catalog.Load(&b)
+	m, err := catalog.Parse(b.Bytes())
 	if err != nil {
 		t.Fatal(err)
 	}

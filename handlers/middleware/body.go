@@ -35,11 +35,6 @@ const (
 	unpackedTimes = 5       // beyond them, so many times the bytes that arrived
 )
 
-// Body is Prepare with a limit and media types alone.
-func Body(limit int64, media ...string) gin.HandlerFunc {
-	return Prepare(BodyConfig{Limit: limit, Media: media})
-}
-
 // Prepare prepares the body of a request for a handler: only JSON in UTF-8, and bodies of the further media types given, are
 // let through, gzip is unpacked, and both what arrives and what it unpacks to are held to the limit. Reading past it, or
 // past what so many bytes of gzip may unpack to, gives PayloadTooLarge; bytes that are not gzip give InvalidRequestBody; and

@@ -466,9 +466,6 @@ func (a *App) watch(part string, err error) {
 	}
 }
 
-// Failed gives the fault of a part that ended by itself; the process should stop then.
-func (a *App) Failed() <-chan error { return a.failed }
-
 // Addr returns the address the process listens on, "" when it does not.
 func (a *App) Addr() string {
 	if a.listener == nil {

@@ -93,14 +93,6 @@ var BDFReader = recording.Reader{
 	Example: func(f recording.Format) (string, []byte) { return "example.bdf", example(f == BDF, WriteBDF) },
 }
 
-// Read reads EDF or EDF+ of size bytes.
-func Read(r io.ReaderAt, size int64) (*recording.Recording, error) { return Reader.Read("", r, size) }
-
-// ReadBDF reads BDF or BDF+ of size bytes.
-func ReadBDF(r io.ReaderAt, size int64) (*recording.Recording, error) {
-	return BDFReader.Read("", r, size)
-}
-
 // sniff recognizes the version field of EDF: "0" padded to eight bytes, with the printable header behind it.
 func sniff(head []byte) recording.Format {
 	if len(head) < 8 || head[0] != '0' {

@@ -145,9 +145,6 @@ var Reader = recording.Reader{
 	Example: func(format recording.Format) (string, []byte) { return "example.gdf", example(format) },
 }
 
-// Read reads GDF of size bytes.
-func Read(r io.ReaderAt, size int64) (*recording.Recording, error) { return Reader.Read("", r, size) }
-
 func sniff(head []byte) recording.Format {
 	switch {
 	case !bytes.HasPrefix(head, []byte("GDF ")):

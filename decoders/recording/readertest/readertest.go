@@ -149,7 +149,7 @@ func CheckParsed(t *testing.T, size int, rec *recording.Recording, err error) {
 		if err := edf.Write(&buf, rec); err != nil && CodeOf(err) == "" {
 			t.Fatalf("writing: %v", err)
 		} else if err == nil {
-			if _, err := edf.Read(bytes.NewReader(buf.Bytes()), int64(buf.Len())); err != nil {
+			if _, err := edf.Reader.Read("", bytes.NewReader(buf.Bytes()), int64(buf.Len())); err != nil {
 				t.Fatalf("reading what was written: %v", err)
 			}
 		}

@@ -2,7 +2,6 @@ package text
 
 import (
 	"fmt"
-	"io"
 	"math"
 	"strings"
 	"time"
@@ -18,15 +17,10 @@ const (
 	MindMonitor recording.Format = "Mind Monitor CSV"
 )
 
-// ReadMuse reads a muse-lsl CSV: a first column of time stamps in s, columns in µV, and columns named
+// MuseReader reads a muse-lsl CSV: a first column of time stamps in s, columns in µV, and columns named
 // Marker... whose values other than 0 become events, words among them. The rate is that of the headset to which the time
 // stamps come near, else theirs; what was lost becomes gaps. "Right AUX" is of kind Other: something may or may not be
 // plugged into it.
-func ReadMuse(r io.ReaderAt, size int64) (*recording.Recording, error) {
-	return MuseReader.Read("", r, size)
-}
-
-// MuseReader reads muse-lsl CSV as ReadMuse does.
 var MuseReader = readerOf(MuseCSV, "Muse CSV", func(head []byte) recording.Format {
 	if fields := firstCells(head); len(fields) > 1 && strings.EqualFold(fields[0], "timestamps") {
 		return MuseCSV
@@ -123,17 +117,12 @@ func (m *museRows) finish(int) error {
 	return m.bad.check(m.rec)
 }
 
-// ReadMindMonitor reads a Mind Monitor CSV: the RAW_ columns and AUX as EEG in µV (with the headset's offset near
+// MindMonitorReader reads a Mind Monitor CSV: the RAW_ columns and AUX as EEG in µV (with the headset's offset near
 // 800 µV), accelerometer and gyroscope as motion, and what the Elements column holds (blinks, jaw clenches,
 // markers) as events. Rows that hold only an element are not samples.
 //
 // The app can record at a set interval, for instance one row a second. Then a row is one raw value out of 256 and
 // the rows are not a waveform; Recording.Irregular is set and Signal refuses.
-func ReadMindMonitor(r io.ReaderAt, size int64) (*recording.Recording, error) {
-	return MindMonitorReader.Read("", r, size)
-}
-
-// MindMonitorReader reads Mind Monitor CSV as ReadMindMonitor does.
 var MindMonitorReader = readerOf(MindMonitor, "Mind Monitor CSV", func(head []byte) recording.Format {
 	line, _ := recording.FirstLine(head)
 	if fields := firstCells(head); len(fields) > 0 && strings.EqualFold(fields[0], "TimeStamp") && strings.Contains(line, "RAW_") {

@@ -2,7 +2,6 @@ package text
 
 import (
 	"fmt"
-	"io"
 	"math"
 	"regexp"
 	"slices"
@@ -25,15 +24,10 @@ var (
 	openBCIDate     = regexp.MustCompile(`(\d{4}-\d{2}-\d{2})_(\d{2}-\d{2}-\d{2})`)
 )
 
-// ReadOpenBCI reads OpenBCI text: EXG columns in µV, accelerometer as motion, analog and digital columns as Other,
+// OpenBCIReader reads OpenBCI text: EXG columns in µV, accelerometer as motion, analog and digital columns as Other,
 // values of the marker column other than 0 as events. Lost packets are found by the sample index, as the board counts, and
 // by the time stamps; they become gaps. Columns without a header line are the sample index and 16, 8 or 4 EXG columns.
 // Decimal commas are understood where cells can be told apart, else the file is refused.
-func ReadOpenBCI(r io.ReaderAt, size int64) (*recording.Recording, error) {
-	return OpenBCIReader.Read("", r, size)
-}
-
-// OpenBCIReader reads OpenBCI text as ReadOpenBCI does.
 var OpenBCIReader = readerOf(OpenBCI, "OpenBCI text", func(head []byte) recording.Format {
 	line, _ := recording.FirstLine(head)
 	switch bare := strings.TrimLeft(line, `"`); {

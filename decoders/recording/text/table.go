@@ -1,7 +1,6 @@
 package text
 
 import (
-	"io"
 	"math"
 	"regexp"
 	"slices"
@@ -28,7 +27,7 @@ const (
 	bonnSamples = 4097
 )
 
-// ReadTable reads a table of numbers separated by commas, semicolons, tabs or spaces, with decimal points or commas. Lines
+// TableReader reads a table of numbers separated by commas, semicolons, tabs or spaces, with decimal points or commas. Lines
 // that start with # or % are comments; a rate and labels in them are understood ("# Sampling Rate (Hz):= 125"). A first row
 // of words names the columns, a number behind them is the rate.
 //
@@ -36,11 +35,6 @@ const (
 // tells the rate and what is missing), a sample counter, or markers; batteries, contact qualities and the like are of kind
 // Other. The columns that BrainFlow writes are known for the boards in brainFlowBoards. Where nothing shows the rate it is 0
 // and the caller must know it: see SetRate.
-func ReadTable(r io.ReaderAt, size int64) (*recording.Recording, error) {
-	return TableReader.Read("", r, size)
-}
-
-// TableReader reads tables as ReadTable does.
 var TableReader = readerOf(Table, "tables of numbers", sniffTable, func(lines *lineReader, rec *recording.Recording, name string) (rowReader, error) {
 	return &tableRows{rec: rec, lines: lines, name: name}, nil
 }, "example.csv", "Fz,Cz,Pz,128\n1,2,3\n4,5,6\n7,8,9\n")

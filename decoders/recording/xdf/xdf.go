@@ -79,7 +79,7 @@ type info struct {
 	} `xml:"desc>channels>channel"`
 }
 
-// Read reads an XDF file of size bytes. All regularly sampled streams become channels, with their own rates, on a
+// Reader reads an XDF file of size bytes. All regularly sampled streams become channels, with their own rates, on a
 // common time: the one that starts at the latest start among the streams of type EEG (or of all, where none says so).
 // A stream that starts earlier is cut to it, one of another type that starts later begins with NaN. Streams of strings,
 // and streams of one integer without a rate, become events, placed by their time stamps among the samples of the
@@ -87,9 +87,6 @@ type info struct {
 //
 // Clocks: the offsets between two resets of a clock are fitted by a line through the median of slopes (Theil and Sen),
 // which a few delayed measurements do not move. Rates are nominal where the measured one is within 0.5 %.
-func Read(r io.ReaderAt, size int64) (*recording.Recording, error) { return Reader.Read("", r, size) }
-
-// Reader reads XDF as Read does.
 var Reader = recording.Reader{
 	Formats: []recording.Format{XDF}, Names: []string{"XDF"},
 	Extensions: []string{".xdf", ".xdfz"}, MediaTypes: []string{"application/xdf", "application/x-xdf"},

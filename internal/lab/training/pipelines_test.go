@@ -1,7 +1,6 @@
 package training_test
 
 import (
-	"bytes"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -57,7 +56,7 @@ func TestEveryPipelineSurvivesItsFile(t *testing.T) {
 			if len(m.Card.Calibration) == 0 || m.Card.Calibration[0].Method != "temperature" {
 				t.Errorf("%+v", m.Card.Calibration)
 			}
-			loaded, err := catalog.Load(bytes.NewReader(file(t, m)))
+			loaded, err := catalog.Parse(file(t, m))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -1,0 +1,10 @@
+package xdf
+
+import (
+	"io"
+
+	"github.com/neurod/neurod/decoders/recording"
+)
+
+// Read reads XDF of size bytes.
+func Read(r io.ReaderAt, size int64) (*recording.Recording, error) { return Reader.Read("", r, size) }
