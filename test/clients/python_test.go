@@ -106,7 +106,7 @@ func TestPythonUnderFaults(t *testing.T) {
 func TestPythonExtras(t *testing.T) {
 	t.Parallel()
 	p := requirePython(t)
-	p.suite(t, onEmbedded(t), p.full, "test_arrays.py", "test_webhook.py")
+	p.suite(t, onEmbedded(t), p.full, "test_arrays.py", "test_mne.py", "test_live.py", "test_cli.py", "test_webhook.py")
 }
 
 // TestPythonIsTyped holds the source to its linters and to two type checkers, at their strictest.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -62,7 +63,8 @@ def from_raw(raw: mne.io.BaseRaw, *, picks: Any = None, load: bool = True) -> Pa
     if raw.info["meas_date"] is not None:
         first = raw.info["meas_date"] + timedelta(seconds=raw.first_samp / raw.info["sfreq"])
         start_ms = round(first.timestamp() * 1000)
-        if start_ms < 0:
+        # De-identified recordings are dated anywhere; a session begins between 1970 and tomorrow.
+        if not 0 <= start_ms <= 1000 * time.time() + 3_600_000:
             start_ms = None
     device = (raw.info.get("device_info") or {}).get("type")
     part = Part(
@@ -160,7 +162,8 @@ def to_raw(session: types.Session, export: bytes, events: Any, *, montage: str |
     if onsets:
         raw.set_annotations(mne.Annotations(onsets, durations, labels, orig_time=start))
     if montage == "auto":
-        known = mne.channels.make_standard_montage("standard_1005")
+        names = mne.channels.get_builtin_montages()
+        known = mne.channels.make_standard_montage("colin27_1005" if "colin27_1005" in names else "standard_1005")
         upper = {name.upper(): name for name in known.ch_names}
         if all(name.upper() in upper for name in channels) and channels:
             raw.set_montage(known, match_case=False, verbose="error")

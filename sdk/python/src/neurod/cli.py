@@ -16,7 +16,6 @@ from typing import Any
 
 from . import Client, NeurodError, __version__
 from ._errors import APIStatusError, AuthenticationError
-from ._progress import bar
 
 PROGRAM = "neurod-client"
 
@@ -223,21 +222,23 @@ def decode(args: argparse.Namespace, out: Out) -> None:
 
 
 def decode_other(client: Client, file: str, common: dict[str, Any], args: argparse.Namespace) -> Any:
-    """Decode a file of another format: as a session of its own, or, where the service does not read it, by MNE."""
-    path = Path(file)
+    """Decode a file of another format: as a session of its own, which goes again."""
     user = f"cli-{os.getpid()}-{os.urandom(4).hex()}"
-    if path.suffix.lower() in (".fif", ".gz", ".set", ".cnt", ".mff"):
-        import mne
-
-        raw = mne.io.read_raw(path, preload=False, verbose="error")
-        session = client.sessions.ingest_raw(raw, external_user_id=user)
-    else:
-        session = client.sessions.import_file(path, external_user_id=user, sample_rate_hz=args.sample_rate)
+    session = as_session(client, Path(file), user, args.sample_rate)
     try:
         return client.decode(session_id=session.session_id, **common, timeout=args.timeout)
     finally:
         if not args.keep:
             client.users.erase(user)
+
+
+def as_session(client: Client, path: Path, user: str, sample_rate: float | None = None) -> Any:
+    """Make a session of a file: by the service, or of what it does not read by MNE."""
+    if path.suffix.lower() in (".fif", ".gz", ".set", ".cnt", ".mff"):
+        import mne
+
+        return client.sessions.ingest_raw(mne.io.read_raw(path, preload=False, verbose="error"), external_user_id=user)
+    return client.sessions.import_file(path, external_user_id=user, sample_rate_hz=sample_rate)
 
 
 def stream(args: argparse.Namespace, out: Out) -> None:
@@ -325,7 +326,7 @@ def sessions(args: argparse.Namespace, out: Out) -> None:
         if args.action == "import":
             if not args.target:
                 raise NeurodError("sessions import needs a FILE")
-            session = client.sessions.import_file(args.target, external_user_id=args.user or "cli", sample_rate_hz=args.sample_rate)
+            session = as_session(client, Path(args.target), args.user or "cli", args.sample_rate)
             out.document(session, f"session {session.session_id}: {len(session.channels)} channels at {session.sample_rate_hz:g} Hz")
             return
         if not args.target:
@@ -423,8 +424,7 @@ def train(args: argparse.Namespace, out: Out) -> None:
         used: list[Any] = []
         for given in args.recording:
             if Path(given).is_file():
-                with bar(Path(given).name, None):
-                    used.append(client.sessions.import_file(given, external_user_id=args.user))
+                used.append(as_session(client, Path(given), args.user))
             else:
                 used.append(given)
         job = client.models.train(args.name, paradigm=args.paradigm, sessions=used, classes=args.classes, pipeline=args.pipeline)

@@ -9,6 +9,10 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+CONFIRM = 0.5
+"""Seconds of samples that must follow a jump of the stamps before it counts as a gap: after a stall the stamps of what comes in a burst are late for a
+while, and nothing is missing."""
+
 
 class Run(NamedTuple):
     """Samples start to stop of a chunk, without a gap within; the first lies at ``t0`` (s), ``missing`` samples after what was before."""
@@ -23,80 +27,79 @@ class Grid:
     """Keeps the time of the next sample, moves it slowly towards what stamps say, and finds gaps.
 
     Stamps are late by chance, in bursts where a radio link delivers several at once, and the mean over many is what counts: the estimate is an
-    average that forgets (its gain falls from 1 to one part in ``memory`` seconds of samples). A gap is where the stamps jump by more than their jitter
-    and stay there, or where the source's own counter says so, which is exact.
+    average that forgets (its gain falls from 1 to one part in ``memory`` seconds of samples). A gap is where the source's own counter says so, which is
+    exact; without a counter, where the stamps jump by more than their jitter and stay there.
     """
 
     def __init__(self, rate: float, memory: float = 10.0) -> None:
         self.rate = rate
         self.memory = memory
         self.next: float | None = None
+        self.set_back = 0
+        """How often the source's clock was set back; it is followed from where it was."""
         self._seen = 0
         self._jitter = 0.0
         self._last_counter: int | None = None
-        self._pending = 0
         self._shift = 0.0
-        self.set_back = 0
-        """How often the source's clock was set back; it is followed from where it was."""
 
-    def place(self, stamps: NDArray[np.float64], counter: NDArray[np.int64] | None = None, modulus: int = 0) -> list[Run]:
-        """Return the runs of a chunk, in order."""
-        n = len(stamps)
-        if n == 0:
-            return []
-        cuts = self._by_counter(counter, modulus) if counter is not None and modulus > 1 else []
+    def place(self, stamps: NDArray[np.float64], counter: NDArray[np.int64] | None = None, modulus: int = 0, *, final: bool = False) -> tuple[list[Run], int]:
+        """Return the runs of a chunk, and how many samples at its beginning they take: the others wait for what follows, and come again."""
         runs: list[Run] = []
-        begin = 0
-        for at, lost in [*cuts, (n, 0)]:
-            if at > begin:
-                runs.extend(self._by_stamps(stamps, begin, at))
-            if lost and at < n and self.next is not None:
-                self.next += lost / self.rate
-                self._pending = lost
-            begin = at
-        return runs
-
-    def _by_counter(self, counter: NDArray[np.int64], modulus: int) -> list[tuple[int, int]]:
-        """Return where samples are missing by the counter, and how many."""
-        found = []
-        before = self._last_counter
-        for i, value in enumerate(counter.tolist()):
-            if before is not None:
-                lost = (value - before - 1) % modulus
-                # More than half a turn cannot be told from a source that began anew: the stamps say it then.
-                if 0 < lost < modulus // 2:
-                    found.append((i, lost))
-            before = value
-        self._last_counter = before
-        return found
-
-    def _by_stamps(self, stamps: NDArray[np.float64], start: int, stop: int) -> list[Run]:
-        runs = []
-        while start < stop:
-            part = stamps[start:stop] + self._shift
-            count = len(part)
+        count, at, missing = len(stamps), 0, 0
+        counted = counter is not None and modulus > 1
+        # By its counter alone a loss of a whole turn is none: beyond half a turn the stamps say it.
+        smallest = 0.5 * modulus / self.rate if counted else 0.0
+        while at < count:
+            stop = count
+            if counted:
+                assert counter is not None
+                lost = self._lost(counter, at, modulus)
+                if lost and self.next is not None:
+                    missing += lost
+                    self.next += lost / self.rate
+                stop = self._unbroken(counter, at, modulus)
+            part = stamps[at:stop] + self._shift
             if self.next is None:
                 self.next = self._anchor(part)
             residual = self._residual(part)
             back = float(np.median(residual))
-            if count >= 3 and back < -max(0.1, 12 * self._jitter):
+            if len(part) >= 3 and back < -max(0.1, 12 * self._jitter) and (stop < count or len(part) >= CONFIRM * self.rate or final):
                 self._shift -= back
                 self.set_back += 1
                 residual = residual - back
-            cut, jump = self._jump(residual)
-            missing, self._pending = self._pending, 0
-            if cut == 0:
-                missing += max(1, round(jump * self.rate))
+            cut, jump = self._jump(residual, smallest)
+            if cut == 0 and not missing:
+                if len(part) < CONFIRM * self.rate and stop == count and not final:
+                    return runs, at
+                missing = max(1, round(jump * self.rate))
                 self.next = self._anchor(part)
                 self._seen = 0
                 residual = self._residual(part)
-                cut, _ = self._jump(residual)
-                cut = cut or count
-            self._learn(residual[:cut])
-            runs.append(Run(start, start + cut, self.next, missing))
-            self.next += cut / self.rate
-            start += cut
-        return runs
+                cut, _ = self._jump(residual, smallest)
+            take = cut or len(part)
+            self._learn(residual[:take])
+            runs.append(Run(at, at + take, self.next, missing))
+            missing = 0
+            self.next += take / self.rate
+            at += take
+            if counted:
+                assert counter is not None
+                self._last_counter = int(counter[at - 1])
+        return runs, at
+
+    def _lost(self, counter: NDArray[np.int64], at: int, modulus: int) -> int:
+        if self._last_counter is None:
+            return 0
+        lost = (int(counter[at]) - self._last_counter - 1) % modulus
+        # More than half a turn cannot be told from a source that began anew.
+        return lost if lost < modulus // 2 else 0
+
+    @staticmethod
+    def _unbroken(counter: NDArray[np.int64], at: int, modulus: int) -> int:
+        """Return the place of the first sample behind ``at`` before which one is missing."""
+        steps = np.diff(counter[at:]) % modulus
+        broken = np.flatnonzero(steps != 1)
+        return at + int(broken[0]) + 1 if len(broken) else len(counter)
 
     def _anchor(self, part: NDArray[np.float64]) -> float:
         """Return the time of the first sample as the stamps of the first second tell it together."""
@@ -111,15 +114,17 @@ class Grid:
         weight = len(residual)
         self._seen += weight
         share = min(1.0, weight / min(self._seen, self.memory * self.rate))
+        # What is far out, as after a stall, says nothing about the clock.
+        bound = max(0.02, 6 * self._jitter)
         assert self.next is not None
-        self.next += share * float(np.mean(residual))
+        self.next += share * float(np.mean(np.clip(residual, -bound, bound))) if self._seen > weight else float(np.median(residual))
         spread = float(np.median(np.abs(residual - np.median(residual)))) * 1.4826
-        self._jitter += (spread - self._jitter) * share
+        self._jitter += (min(spread, 0.1) - self._jitter) * share
 
-    def _jump(self, residual: NDArray[np.float64]) -> tuple[int, float]:
+    def _jump(self, residual: NDArray[np.float64], smallest: float) -> tuple[int, float]:
         """Return where the stamps jump ahead for good, and how far in seconds; (number of samples, 0) where they do not."""
         n = len(residual)
-        threshold = max(2.0 / self.rate, 0.008, 6 * self._jitter)
+        threshold = max(2.0 / self.rate, 0.008, 6 * self._jitter, smallest)
         if self._seen < self.rate / 2:
             threshold = max(threshold, 0.05)
         # The jump is for good where the least late of all that follow is late, too: a burst's last sample is hardly late.
@@ -128,6 +133,4 @@ class Grid:
         if not lasting.any():
             return n, 0.0
         at = int(np.argmax(lasting))
-        if n - at < 3 and float(least[at]) < 0.25:  # too few to tell a late packet from a gap
-            return n, 0.0
         return at, float(least[at])

@@ -27,7 +27,7 @@ SCALES = {
     "nv": 1e-3,
 }
 
-FOREIGN = 5.0
+FOREIGN = 1.0
 """Seconds by which stamps may be late; beyond, or ahead, they are of a clock that LSL does not know, such as the amplifier's own."""
 
 
@@ -65,7 +65,7 @@ class _Clock:
     """Brings stamps of a stream to Unix time.
 
     LSL measures how far the sender's clock is off its own; what lies between LSL's clock and Unix time is measured here. Stamps that are ahead of
-    their arrival, or seconds late, come from another clock (an amplifier's): these are moved to the least delay that was seen.
+    their arrival, or more than a second late, come from another clock (an amplifier's): these are moved to the least delay that was seen.
     """
 
     def __init__(self, inlet: Any, correct: bool) -> None:
@@ -73,7 +73,9 @@ class _Clock:
         self._correct = correct
         self._offset = 0.0
         self._asked = 0.0
-        self._foreign: float | None = None
+        self._foreign = False
+        self._least = float("inf")
+        self._since = _pylsl().local_clock()
         self._unix = self._between()
 
     @staticmethod
@@ -100,11 +102,11 @@ class _Clock:
             self._asked = now
         local = stamps + self._offset
         late = now - float(local[-1])
-        if self._foreign is None and (late < -0.02 or late > FOREIGN):
-            self._foreign = late
-        if self._foreign is not None:
-            self._foreign = min(self._foreign, late)
-            local = local + self._foreign
+        self._least = min(self._least, late)
+        if now - self._since < 2.0:  # later a stall of this process would look like another clock
+            self._foreign = self._least < -0.02 or self._least > FOREIGN
+        if self._foreign:
+            local = local + self._least
         return local + self._unix
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from .. import _samples
 from .._retry import RetryPolicy
 from ._grid import Grid
-from ._source import Marker, Source, SourceLost
+from ._source import Chunk, Marker, Source, SourceLost
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -47,9 +47,11 @@ class Stats:
     markers: int = 0
     markers_dropped: int = 0
     source_reconnects: int = 0
-    service_faults: int = 0
-    """Batches that needed more than one attempt of many."""
     clock_set_back: int = 0
+    resyncs: int = 0
+    """How often a place was left free because the source runs slower than it says."""
+    drift_ms: float = 0.0
+    """By how much the source is ahead of the session's times now: it runs faster than it says, and no sample is left out for that."""
     notes: list[str] = field(default_factory=list)
     """What happened, in words."""
 
@@ -58,6 +60,7 @@ class Stats:
 class _Block:
     samples: NDArray[np.float32]
     t0: float
+    missing: int = 0
 
 
 class Recording:
@@ -74,9 +77,11 @@ class Recording:
         device_type: str | None,
         batch_s: float,
         buffer_s: float,
+        max_drift_ms: float,
         session: dict[str, Any],
     ) -> None:
         self.source = source
+        self._drift = max_drift_ms / 1000
         self.stats = Stats()
         self.fault: BaseException | None = None
         """What ended the recording before its time, such as a session that was ended by somebody else."""
@@ -89,11 +94,13 @@ class Recording:
         self._markers: collections.deque[Marker] = collections.deque()
         self._ended = False
         self._begun = False
+        self._rest: Chunk | None = None
         source.open()
         self._grid = Grid(source.sample_rate)
         self._batch = max(1, round(batch_s * source.sample_rate))
         self._bound = max(self._batch, round(buffer_s * source.sample_rate))
-        told = {"ingestion_mode": "STREAMING", "decode": decode, "hop_s": hop_s, **session}
+        # Every batch says where it lies on the session's own grid, so that the service need not guess.
+        told = {"ingestion_mode": "STREAMING", "jitter_ms": 1, "decode": decode, "hop_s": hop_s, **session}
         self.session: Session = client.sessions.create(
             external_user_id=external_user_id,
             device_type=device_type or source.device_type,
@@ -206,21 +213,29 @@ class Recording:
             if chunk.ended:
                 return
 
-    def _take(self, chunk: Any) -> None:
+    def _take(self, chunk: Chunk) -> None:
         blocks = []
-        for run in self._grid.place(chunk.stamps, chunk.counter, chunk.modulus):
+        fresh = len(chunk.samples)
+        if self._rest is not None:
+            chunk = self._joined(self._rest, chunk)
+        runs, taken = self._grid.place(chunk.stamps, chunk.counter, chunk.modulus, final=chunk.ended)
+        self._rest = None
+        if taken < len(chunk.samples):
+            counter = chunk.counter[taken:] if chunk.counter is not None else None
+            self._rest = Chunk(chunk.samples[taken:], chunk.stamps[taken:], counter, chunk.modulus)
+        for run in runs:
             if run.missing:
                 self.stats.gaps += 1
                 self.stats.samples_missing += run.missing
                 self._note(f"{run.missing} samples are missing before {run.t0:.3f}")
-            blocks.append(_Block(np.ascontiguousarray(chunk.samples[run.start : run.stop], dtype="<f4"), run.t0))
+            blocks.append(_Block(np.ascontiguousarray(chunk.samples[run.start : run.stop], dtype="<f4"), run.t0, run.missing))
         if self._grid.set_back != self.stats.clock_set_back:
             self.stats.clock_set_back = self._grid.set_back
             self._note("the source's clock was set back: its samples go on where they were")
         with self._changed:
             for block in blocks:
                 self._append(block)
-                self.stats.samples_read += len(block.samples)
+            self.stats.samples_read += fresh
             self.stats.samples_waiting = sum(len(b.samples) for b in self._blocks)
             over = self.stats.samples_waiting - self._bound
             dropped = 0
@@ -228,6 +243,8 @@ class Recording:
                 gone = self._blocks.popleft()
                 dropped += len(gone.samples)
                 over -= len(gone.samples)
+                if self._blocks:
+                    self._blocks[0].missing += len(gone.samples)
             if dropped:
                 self.stats.samples_dropped += dropped
                 self.stats.samples_waiting -= dropped
@@ -239,21 +256,25 @@ class Recording:
                 self.stats.markers_dropped += 1
             self._changed.notify_all()
 
+    @staticmethod
+    def _joined(a: Chunk, b: Chunk) -> Chunk:
+        if not len(b.samples):
+            return Chunk(a.samples, a.stamps, a.counter, a.modulus, b.markers, b.ended)
+        counter = np.concatenate([a.counter, b.counter]) if a.counter is not None and b.counter is not None else None
+        return Chunk(np.concatenate([a.samples, b.samples]), np.concatenate([a.stamps, b.stamps]), counter, b.modulus, b.markers, b.ended)
+
     def _append(self, block: _Block) -> None:
         """Append samples; they join what is there where they go on with it, up to a second, so that what waits stays in pieces that can go."""
-        if self._blocks:
-            last = self._blocks[-1]
-            end = last.t0 + len(last.samples) / self._grid.rate
-            if abs(block.t0 - end) < 0.5 / self._grid.rate + 0.002 and len(last.samples) < self._grid.rate:
-                last.samples = np.concatenate([last.samples, block.samples])
-                return
+        if self._blocks and not block.missing and len(self._blocks[-1].samples) < self._grid.rate:
+            self._blocks[-1].samples = np.concatenate([self._blocks[-1].samples, block.samples])
+            return
         self._blocks.append(block)
 
     # Sending.
 
     def _send(self) -> None:
         number = 0
-        follows: float | None = None  # the end of what was sent, on the grid
+        origin, place = 0.0, 0  # the time of the session's first sample, and the place of the next
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._ready() or self._stop.is_set() or self._abandon.is_set(), timeout=1.0)
@@ -274,15 +295,22 @@ class Recording:
                 elif batch is None:
                     self._changed.wait(0.05)
             if batch is not None:
-                t0 = batch.t0
-                # What goes on stays on the session's own grid: samples are never laid over others, however the clock is corrected.
-                if follows is not None and (t0 < follows or t0 - follows < 1.5 / self._grid.rate + 0.005):
-                    t0 = follows
+                if number == 0:
+                    origin = round(1000 * batch.t0) / 1000
+                ahead = batch.t0 - (origin + place / self._grid.rate)
+                if batch.missing:
+                    place += max(1, round(ahead * self._grid.rate))
+                elif ahead > self._drift:
+                    place += max(1, round(ahead * self._grid.rate))
+                    self.stats.resyncs += 1
+                elif ahead < -self._drift and -1000 * ahead > self.stats.drift_ms + 5:
+                    self._note(f"the source runs faster than {self._grid.rate:g} Hz: its samples are {-1000 * ahead:.0f} ms ahead of the session's times")
+                self.stats.drift_ms = max(0.0, -1000 * ahead)
                 content = _samples.flat_view(batch.samples)
-                self.session._ingest_bytes(content, f"{self._prefix}-{number:07d}", round(1000 * t0))
+                self.session._ingest_bytes(content, f"{self._prefix}-{number:07d}", round(1000 * (origin + place / self._grid.rate)))
+                place += len(batch.samples)
                 number += 1
                 self._begun = True
-                follows = t0 + len(batch.samples) / self._grid.rate
                 self.stats.samples_sent += len(batch.samples)
                 with self._changed:
                     self.stats.samples_waiting = sum(len(b.samples) for b in self._blocks)
@@ -302,10 +330,8 @@ class Recording:
         taken = [self._blocks.popleft()]
         count = len(taken[0].samples)
         while self._blocks:
-            block = self._blocks[0]
-            end = taken[-1].t0 + len(taken[-1].samples) / self._grid.rate
-            if abs(block.t0 - end) > 1.0 / self._grid.rate + 0.003 or count + len(block.samples) > self._longest:
+            if self._blocks[0].missing or count + len(self._blocks[0].samples) > self._longest:
                 break
             taken.append(self._blocks.popleft())
-            count += len(block.samples)
-        return _Block(np.concatenate([b.samples for b in taken]) if len(taken) > 1 else taken[0].samples, taken[0].t0)
+            count += len(taken[-1].samples)
+        return _Block(np.concatenate([b.samples for b in taken]) if len(taken) > 1 else taken[0].samples, taken[0].t0, taken[0].missing)

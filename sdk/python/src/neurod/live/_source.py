@@ -76,6 +76,7 @@ class Source(ABC):
         device_type: str | None = None,
         batch_s: float = 0.25,
         buffer_s: float = 600.0,
+        max_drift_ms: float = 5.0,
         **session: Any,
     ) -> Recording:
         """Begin to record into a new session; the recording is ended by ``stop()`` or at the end of ``with``.
@@ -86,6 +87,8 @@ class Source(ABC):
             decode: decode the session as it runs, such as ``{"paradigm": "motor_imagery"}``.
             batch_s: seconds of samples that are sent at once.
             buffer_s: how many seconds of samples wait at most while the service is away; then the oldest are dropped.
+            max_drift_ms: by how much the session's times may lag behind the source's clock. A source that runs slower than it says leaves a place free
+                then, and windows over that place are not written: with more here there are fewer such places, with less the times are truer.
             session: further arguments of ``client.sessions.create``.
         """
         from ._recording import Recording
@@ -99,5 +102,6 @@ class Source(ABC):
             device_type=device_type,
             batch_s=batch_s,
             buffer_s=buffer_s,
+            max_drift_ms=max_drift_ms,
             session=session,
         )
