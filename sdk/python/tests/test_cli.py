@@ -14,22 +14,32 @@ import pytest
 from conftest import HANDS, KEY, PROJECT, Wave
 
 import neurod
+from neurod import cli
 
 Run = Any
 
 
 @pytest.fixture
-def run(server: str, tmp_path: Path) -> Run:
-    env = {k: v for k, v in os.environ.items() if not k.startswith(("VOXEL_", "NEUROD_"))}
-    env["NEUROD_CONFIG"] = str(tmp_path / "config" / "client.json")
-    env["COLUMNS"] = "200"
+def run(server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    for name in list(os.environ):
+        if name.startswith("VOXEL_") or name in ("NEUROD_API_KEY", "NEUROD_PROJECT_ID", "NEUROD_BASE_URL"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("NEUROD_CONFIG", str(tmp_path / "config" / "client.json"))
+    monkeypatch.chdir(tmp_path)
 
     def call(*args: object, code: int = 0, **more: str) -> str:
-        done = subprocess.run(
-            [sys.executable, "-m", "neurod.cli", *map(str, args)], capture_output=True, text=True, env={**env, **more}, cwd=tmp_path, timeout=180, check=False
-        )
-        assert done.returncode == code, f"{args}: {done.returncode}\n{done.stdout}\n{done.stderr}"
-        return done.stdout if code == 0 else done.stdout + done.stderr
+        """Run the command in this process: it is started by itself in test_program."""
+        with pytest.MonkeyPatch.context() as own:
+            for name, value in more.items():
+                own.setenv(name, value)
+            capsys.readouterr()
+            try:
+                status = cli.main([str(a) for a in args])
+            except SystemExit as end:
+                status = end.code if isinstance(end.code, int) else 0
+        printed = capsys.readouterr()
+        assert status == code, f"{args}: {status}\n{printed.out}\n{printed.err}"
+        return printed.out if code == 0 else printed.out + printed.err
 
     return call
 
@@ -164,3 +174,14 @@ def test_help_and_completion(run: Run) -> None:
     for shell in ("bash", "zsh", "tcsh"):
         assert "decode" in run("completion", shell)
     assert "CODE=CLASS" in run("train", "x", "y", "--classes", "T1", code=2)
+
+
+def test_program(server: str, tmp_path: Path) -> None:
+    """The installed command, as a shell starts it."""
+    program = Path(sys.executable).parent / "neurod-client"
+    env = {**os.environ, "NEUROD_CONFIG": str(tmp_path / "client.json"), "VOXEL_API_KEY": KEY, "VOXEL_BASE_URL": server}
+    done = subprocess.run([program, "models", "--json"], capture_output=True, text=True, env=env, timeout=120, check=True)
+    assert {"name", "version", "card"} <= set(json.loads(done.stdout.splitlines()[0]))
+    first = subprocess.run(f"{program} models | head -n 1", shell=True, capture_output=True, text=True, env=env, timeout=120, check=True)
+    assert first.stdout.startswith("model")
+    assert first.stderr == ""

@@ -32,6 +32,29 @@ def stored(session: neurod.Session) -> tuple[Any, Any]:
     return samples, times
 
 
+class Lateness:
+    """How late this machine wakes a thread at most: what is measured beside it cannot be truer than that."""
+
+    def __init__(self) -> None:
+        self.most = 0.0
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._measure, daemon=True)
+        self._thread.start()
+
+    def _measure(self) -> None:
+        while not self._stop.is_set():
+            before = time.monotonic()
+            time.sleep(0.002)
+            self.most = max(self.most, time.monotonic() - before - 0.002)
+
+    def __enter__(self) -> Lateness:
+        return self
+
+    def __exit__(self, *fault: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+
 @pytest.mark.parametrize("seed", range(8))
 @pytest.mark.parametrize("counted", [False, True])
 def test_grid(seed: int, counted: bool) -> None:
@@ -95,7 +118,7 @@ def test_brainflow(client: neurod.Client, user: str) -> None:
         return chunk
 
     source.read = reading  # type: ignore[method-assign]
-    with source.record(client, external_user_id=user) as recording:
+    with Lateness() as lateness, source.record(client, external_user_id=user) as recording:
         assert len(recording.session.channels) == len(board_shim.BoardShim.get_eeg_channels(-1))
         time.sleep(SECONDS / 2)
         source.insert_marker(3)
@@ -109,8 +132,8 @@ def test_brainflow(client: neurod.Client, user: str) -> None:
     # A stamp is late where the machine was busy; its time is that of the board's clock, which the least late ones follow.
     late = times - stamps
     least = np.array([np.max(late[i : i + 250]) for i in range(0, len(late) - 250, 50)])
-    print(f"{len(sent)} samples, times within {1000 * np.abs(least).max():.2f} ms, {stats}")
-    assert np.abs(least).max() < 0.005
+    print(f"{len(sent)} samples, times within {1000 * np.abs(least).max():.2f} ms, threads late by {1000 * lateness.most:.1f} ms; {stats}")
+    assert np.abs(least).max() < 0.005 + lateness.most
     events = list(recording.session.events.list())
     assert [e.code for e in events] == [3]
     assert events[0].sample is not None
@@ -133,6 +156,7 @@ def test_lsl(client: neurod.Client, user: str, offset: float) -> None:
     rate, channels, seconds = 250, ["C3", "C4", "Cz", "Pz"], SECONDS if offset == 0 else 5.0
     stream, marks = outlet(user, rate, channels), outlet(user + "-marks", 0, ["m"], "Markers", text=True)
     source = neurod.live.from_lsl(user, markers=user + "-marks", timeout=30)
+    lateness = Lateness()
     recording = source.record(client, external_user_id=user)
     assert list(recording.session.channels) == channels
     rng = np.random.default_rng(4)
@@ -155,15 +179,16 @@ def test_lsl(client: neurod.Client, user: str, offset: float) -> None:
         due.append(when + unix)
     time.sleep(1.0)
     stats = recording.stop()
+    lateness.__exit__()
     sent, true = np.concatenate(pushed), np.concatenate(due)
     assert stats.samples_sent == len(sent), stats
     samples, times = stored(recording.session)
     np.testing.assert_array_equal(samples, sent)
     error = times - true
-    print(f"times {1000 * error.mean():.2f} ms off, at most {1000 * np.abs(error).max():.2f} ms; {stats}")
+    print(f"times {1000 * error.mean():.2f} ms off, at most {1000 * np.abs(error).max():.2f} ms, threads late by {1000 * lateness.most:.1f} ms; {stats}")
     # Of a clock that nobody knows only the least delay can be told; that is the machine's and the network's.
-    assert np.abs(error if offset == 0 else error - np.median(error)).max() < 0.005
-    assert np.abs(np.median(error)) < (0.005 if offset == 0 else 0.1)
+    assert np.abs(error if offset == 0 else error - np.median(error)).max() < 0.005 + lateness.most
+    assert np.abs(np.median(error)) < (0.005 if offset == 0 else 0.05) + lateness.most
     gaps = recording.session.status().gaps or []
     assert len([g for g in gaps if g.samples > 10]) == 1
     assert stats.gaps == 1
