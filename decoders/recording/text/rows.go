@@ -86,21 +86,17 @@ type textMark struct {
 	label string
 }
 
-// readWhole reads a text format into memory.
-//
-//nolint:gocyclo // one guard for each thing that can be wrong with a row
-func readWhole(format recording.Format, open openRows, src *recording.Source, name string) (*recording.Recording, error) {
+// pass reads all rows of a file, and calls each with every one and the number of samples before it. It returns the recording's header,
+// complete, and what is missing between the samples.
+func pass(format recording.Format, open openRows, src *recording.Source, name string,
+	each func(rec *recording.Recording, r *row, n int) error) (*recording.Recording, []recording.RowGap, error) {
 	rec := &recording.Recording{Format: format}
 	rows, err := open(newLineReader(src, format), rec, name)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	var (
-		r       row
-		n       int
-		marks   []textMark
-		granted int
-	)
+	var r row
+	n := 0
 	clk := clock.New(rows.timing)
 	for {
 		err := rows.next(&r)
@@ -108,34 +104,49 @@ func readWhole(format recording.Format, open openRows, src *recording.Source, na
 			break
 		}
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
+		if r.sample && n == 0 {
+			begins(rec, &r)
+		}
+		if err := each(rec, &r, n); err != nil {
+			return nil, nil, err
+		}
+		if r.sample {
+			clk.Add(r.counter, r.stamp, r.line)
+			n++
+		}
+	}
+	if err := rows.finish(n); err != nil {
+		return nil, nil, err
+	}
+	gaps, err := setClock(rec, clk)
+	return rec, gaps, err
+}
+
+// readWhole reads a text format into memory.
+func readWhole(format recording.Format, open openRows, src *recording.Source, name string) (*recording.Recording, error) {
+	var marks []textMark
+	granted := 0
+	rec, gaps, err := pass(format, open, src, name, func(rec *recording.Recording, r *row, n int) error {
 		if (r.code != 0 || r.label != "") && len(marks) < recording.MostEvents {
 			marks = append(marks, textMark{n, r.at, r.code, r.label})
 		}
 		if !r.sample {
-			continue
-		}
-		if n == 0 {
-			begins(rec, &r)
+			return nil
 		}
 		if n == granted { // as append grows
 			more := max(1024, n/4)
 			if err := src.Hold(int64(more)*8*int64(len(r.values)), format, "samples"); err != nil {
-				return nil, err
+				return err
 			}
 			granted += more
 		}
-		clk.Add(r.counter, r.stamp, r.line)
 		for i, v := range r.values {
 			rec.Channels[i].Samples = append(rec.Channels[i].Samples, v)
 		}
-		n++
-	}
-	if err := rows.finish(n); err != nil {
-		return nil, err
-	}
-	gaps, err := setClock(rec, clk)
+		return nil
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -222,39 +233,16 @@ func setClock(r *recording.Recording, clk *clock.Rows) ([]recording.RowGap, erro
 
 // inspect is Inspect for the text formats.
 func inspect(format recording.Format, open openRows, src *recording.Source, name string, plan *recording.Plan) (*recording.Recording, error) {
-	rec := &recording.Recording{Format: format}
-	rows, err := open(newLineReader(src, format), rec, name)
+	rec, gaps, err := pass(format, open, src, name, func(_ *recording.Recording, r *row, n int) error {
+		if r.sample && n == 0 {
+			plan.Start = r.at
+		}
+		return nil
+	})
 	if err != nil {
 		return nil, err
 	}
-	var (
-		r row
-		n int
-	)
-	clk := clock.New(rows.timing)
-	for {
-		if err = rows.next(&r); err != nil {
-			break
-		}
-		if !r.sample {
-			continue
-		}
-		if n == 0 {
-			begins(rec, &r)
-			plan.Start = r.at
-		}
-		clk.Add(r.counter, r.stamp, r.line)
-		n++
-	}
-	if !errors.Is(err, io.EOF) {
-		return nil, err
-	}
-	if err := rows.finish(n); err != nil {
-		return nil, err
-	}
-	if plan.Gaps, err = setClock(rec, clk); err != nil {
-		return nil, err
-	}
+	plan.Gaps = gaps
 	plan.Rate = rateOf(rec)
 	rec.NameChannels()
 	return rec, nil
