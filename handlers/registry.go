@@ -390,7 +390,7 @@ func (a *API) uploadModel(c *gin.Context) {
 	who := principal(c)
 	var checked registry.CheckedModel
 	check := func() (err error) {
-		checked, err = a.cfg.Registry.Check(who, file)
+		checked, err = a.cfg.Registry.Check(c.Request.Context(), who, file)
 		return err
 	}
 	location := func(name string) string { return "/api/v1/models/" + name }

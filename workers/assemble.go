@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -19,6 +18,7 @@ import (
 	"github.com/neurod/neurod/decoders/epoch"
 	"github.com/neurod/neurod/decoders/features"
 	"github.com/neurod/neurod/decoders/recording"
+	"github.com/neurod/neurod/internal/compute"
 	"github.com/neurod/neurod/internal/guarded"
 	"github.com/neurod/neurod/internal/store"
 	"github.com/neurod/neurod/models"
@@ -70,7 +70,7 @@ func newAssembler(ses models.Session, plan ImportPlan, passed int) (*assembler, 
 	if w := plan.RoundWindows; w > 0 {
 		a.plan.RoundBatches = max(1, min(plan.RoundBatches, w/max(1, int(a.grid.In(int64(plan.BatchSamples))))))
 	}
-	for range runtime.GOMAXPROCS(0) {
+	for range compute.Processors() {
 		e, err := features.New(features.Config{Rate: ses.SampleRateHz, Channels: ses.Channels, Seconds: models.WindowMS / 1000.})
 		if err != nil {
 			return nil, models.Errorf(models.InvalidRequestBody, "no windows can be computed for this session: %v", err)

@@ -85,7 +85,7 @@ func TestClipsOfASession(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		handler := workers.Decode(workers.NewModels(cat, nil, 0), m)
+		handler := workers.Decode(workers.NewModels(cat, nil, 0, nil), m)
 		result, err := handler(t.Context(), &workers.Task{Job: models.Job{ID: "j", ProjectID: "p", Request: request},
 			Payload: float32s(whole, int(tc.place.Start), int(tc.place.Start)+200)})
 		if err != nil {

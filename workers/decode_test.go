@@ -43,7 +43,7 @@ func decodeHandler(t *testing.T) workers.Handler {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return workers.Decode(workers.NewModels(cat, nil, 0), nil)
+	return workers.Decode(workers.NewModels(cat, nil, 0, nil), nil)
 }
 
 func TestDecodeHandlerAnswers(t *testing.T) {

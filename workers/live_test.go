@@ -200,7 +200,7 @@ func TestLiveAlignmentIsOneWhoeverComputes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	found := workers.NewModels(cat, nil, 0)
+	found := workers.NewModels(cat, nil, 0, nil)
 	rapid.Check(t, func(t *rapid.T) {
 		brain := brains(rapid.Uint64().Draw(t, "person"))
 		const seconds = 24
@@ -272,7 +272,7 @@ func TestLiveAlignmentHelpsAStranger(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	found := workers.NewModels(cat, nil, 0)
+	found := workers.NewModels(cat, nil, 0, nil)
 	right := map[string]int{}
 	for _, alignment := range []string{"", "none"} {
 		for person := range 4 {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/neurod/neurod/decoders/catalog"
 	"github.com/neurod/neurod/eeg"
+	"github.com/neurod/neurod/internal/compute"
 	"github.com/neurod/neurod/internal/store"
 	"github.com/neurod/neurod/models"
 )
@@ -34,6 +35,7 @@ type Models struct {
 	cat      *catalog.Catalog
 	projects ProjectModels
 	max      int64
+	slots    *compute.Slots
 	loading  singleflight.Group
 
 	mu     sync.Mutex
@@ -49,9 +51,9 @@ type keptModel struct {
 }
 
 // NewModels returns the models of a catalog and of projects, nil for none; the cache holds up to maxBytes of model files, and at
-// least the last one.
-func NewModels(cat *catalog.Catalog, projects ProjectModels, maxBytes int64) *Models {
-	return &Models{cat: cat, projects: projects, max: maxBytes, kept: map[string]*list.Element{}, recent: list.New()}
+// least the last one. Bringing one to life takes one of slots, nil for no limit, so For is not called from within one.
+func NewModels(cat *catalog.Catalog, projects ProjectModels, maxBytes int64, slots *compute.Slots) *Models {
+	return &Models{cat: cat, projects: projects, max: maxBytes, slots: slots, kept: map[string]*list.Element{}, recent: list.New()}
 }
 
 // For returns what resolves the models of a job of a project that names ref, "" for none.
@@ -90,15 +92,20 @@ func (m *Models) load(ctx context.Context, own models.ProjectModel) (*catalog.Lo
 			return l, nil
 		}
 		// Others wait for it, too: it does not end with the job that came first.
-		b, err := m.projects.ModelFile(context.WithoutCancel(ctx), own.ProjectID, own.ID)
+		ctx := context.WithoutCancel(ctx)
+		b, err := m.projects.ModelFile(ctx, own.ProjectID, own.ID)
 		if err != nil {
 			return nil, err
 		}
-		file, err := catalog.Parse(b)
-		if err != nil {
-			return nil, err
-		}
-		l, err := m.cat.Load(file, eeg.SourceProject)
+		var l *catalog.Loaded
+		err = m.slots.Do(ctx, func() error {
+			file, err := catalog.Parse(b)
+			if err != nil {
+				return err
+			}
+			l, err = m.cat.Load(file, eeg.SourceProject)
+			return err
+		})
 		if err != nil {
 			return nil, err
 		}

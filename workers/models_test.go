@@ -88,7 +88,7 @@ func TestModelsOfProjects(t *testing.T) {
 	}
 	s := newModelStore(t, cat, "a@1", "a@2", "b@1")
 	size := int64(len(s.files["a@1"]))
-	found := workers.NewModels(cat, s, 2*size)
+	found := workers.NewModels(cat, s, 2*size, nil)
 	use := func(project, ref string) string {
 		t.Helper()
 		r, err := found.For(t.Context(), project, ref)
@@ -150,7 +150,7 @@ func TestModelsAreRestoredOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := newModelStore(t, cat, "a@1")
-	found := workers.NewModels(cat, s, 1<<20)
+	found := workers.NewModels(cat, s, 1<<20, nil)
 	canceled, cancel := context.WithCancel(t.Context())
 	cancel()
 	var wg sync.WaitGroup
@@ -183,7 +183,7 @@ func TestDamagedModelIsNoDecoder(t *testing.T) {
 	bad := bytes.Clone(good)
 	bad[len(bad)/2] ^= 1
 	s.files["a@1"] = bad
-	found := workers.NewModels(cat, s, 1<<20)
+	found := workers.NewModels(cat, s, 1<<20, nil)
 	var fault *decoders.Error
 	if _, err := found.For(t.Context(), "p", "a"); !errors.As(err, &fault) || fault.Code != catalog.CodeModelMalformed {
 		t.Errorf("%v", err)

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"runtime"
 	"sync"
 	"time"
 
@@ -36,6 +35,9 @@ type Task struct {
 
 // compute runs f, which computes for long, when there is a slot for it.
 func (t *Task) compute(ctx context.Context, f func() error) error { return t.slots.Do(ctx, f) }
+
+// computeLong is compute for what takes longer than a decode.
+func (t *Task) computeLong(ctx context.Context, f func() error) error { return t.slots.Long(ctx, f) }
 
 // Result is what a handler found. Both are JSON or nil.
 type Result struct {
@@ -99,7 +101,7 @@ func New(cfg Config) (*Server, error) {
 		return nil, errors.New("workers: Config.Engine is missing")
 	}
 	if cfg.Concurrency <= 0 {
-		cfg.Concurrency = max(24, 12*runtime.NumCPU())
+		cfg.Concurrency = max(24, 12*compute.Processors())
 	}
 	if cfg.Heartbeat <= 0 {
 		cfg.Heartbeat = cfg.Engine.Lease() / 3

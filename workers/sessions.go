@@ -175,9 +175,13 @@ func (p *windowers) round(ctx context.Context, task *Task, db SessionStore, work
 			return c, err
 		}
 		for _, d := range list {
+			cat, err := w.found.For(ctx, ses.ProjectID, ses.Decode.Model)
+			if err != nil {
+				return c, err
+			}
 			var data string
-			err := task.compute(ctx, func() (err error) {
-				data, err = w.decode(ctx, ses, t, d.at, d.at+decodes.Samples(), clips)
+			err = task.compute(ctx, func() (err error) {
+				data, err = w.decode(ctx, ses, cat, t, d.at, d.at+decodes.Samples(), clips)
 				return err
 			})
 			if err != nil {

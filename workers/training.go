@@ -218,7 +218,11 @@ func (w *trainingRun) train(ctx context.Context, req models.TrainRequest) (*trai
 		Parallel: 1, // it shares the processor with jobs that somebody waits for
 		Progress: w.what, Step: w.step,
 	}
-	m, err := training.Train(ctx, ds, spec)
+	var m *training.Model
+	err = w.task.computeLong(ctx, func() (err error) {
+		m, err = training.Train(ctx, ds, spec)
+		return err
+	})
 	if bad := (*decoders.Error)(nil); errors.As(err, &bad) && bad.Code == decoders.CodeTooFewTrials {
 		return nil, report.tooFew(bad.Message, bad.Details)
 	}
@@ -276,7 +280,11 @@ func (w *trainingRun) calibrate(ctx context.Context, req models.CalibrateRequest
 		}
 		card.Limits = append(card.Limits, report.limits()...)
 		w.phase("training")
-		m, err := training.Adapt(ctx, d, ds, training.AdaptSpec{Name: req.Name, From: base.Version, Card: card, Calibration: calibrationOf(ds.Paradigm), Step: w.step})
+		var m *training.Model
+		err = w.task.computeLong(ctx, func() (err error) {
+			m, err = training.Adapt(ctx, d, ds, training.AdaptSpec{Name: req.Name, From: base.Version, Card: card, Calibration: calibrationOf(ds.Paradigm), Step: w.step})
+			return err
+		})
 		if err != nil {
 			return registry.NewVersion{}, err
 		}
@@ -310,7 +318,11 @@ func (w *trainingRun) base(ctx context.Context, name, version string) (models.Pr
 	if err != nil {
 		return own, nil, err
 	}
-	d, err := w.cfg.Catalog.Restore(parsed)
+	var d decoders.Trained
+	err = w.task.compute(ctx, func() (err error) {
+		d, err = w.cfg.Catalog.Restore(parsed)
+		return err
+	})
 	if err != nil {
 		return own, nil, err
 	}
@@ -329,7 +341,8 @@ func (w *trainingRun) gather(ctx context.Context, l models.LabelledTrials, parad
 		before, after = -l.Window.FromS, l.Window.ToS
 	}
 	ds, report, err := gather(ctx, w.cfg.Store, trialQuery{project: w.task.Job.ProjectID, LabelledTrials: l, paradigm: paradigm, channels: channels,
-		classes: classes, before: before, after: after, maxBytes: w.cfg.MaxBytes})
+		classes: classes, before: before, after: after, maxBytes: w.cfg.MaxBytes,
+		compute: func(f func() error) error { return w.task.computeLong(ctx, f) }})
 	w.steps.end("read")
 	return ds, report, err
 }

@@ -60,6 +60,7 @@ type trialQuery struct {
 	classes       []string // in the order of the labels; those of LabelledTrials are among them
 	before, after float64  // s
 	maxBytes      int64
+	compute       func(func() error) error // runs what computes for long
 }
 
 // gather cuts the labelled trials of sessions, one session after the other, and leaves out those of low quality, and those in which a channel holds
@@ -130,16 +131,18 @@ func gather(ctx context.Context, db TrialStore, q trialQuery) (*decoders.Dataset
 		}
 	}
 	if q.RejectLowQuality == nil || *q.RejectLowQuality {
-		gated, r, err := quality.Gate(ctx, ds)
+		var good quality.Report
+		var lost contact.Gated
+		err := q.compute(func() (err error) {
+			if ds, good, err = quality.Gate(ctx, ds); err == nil {
+				ds, lost, err = contact.Gate(ctx, ds)
+			}
+			return err
+		})
 		if err != nil {
 			return nil, report, err
 		}
-		ds, report.Quality = gated, &r
-		held, lost, err := contact.Gate(ctx, ds)
-		if err != nil {
-			return nil, report, err
-		}
-		ds, report.Contact = held, &lost
+		report.Quality, report.Contact = &good, &lost
 	}
 	report.Used = len(ds.Trials)
 	for _, t := range ds.Trials {

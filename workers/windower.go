@@ -13,6 +13,7 @@ import (
 	"gonum.org/v1/gonum/mat"
 
 	"github.com/neurod/neurod/decoders"
+	"github.com/neurod/neurod/decoders/catalog"
 	"github.com/neurod/neurod/decoders/decode"
 	"github.com/neurod/neurod/decoders/features"
 	"github.com/neurod/neurod/eeg"
@@ -90,17 +91,13 @@ func (w *windower) features(t *segment.Segment, at int64) (data string, passed b
 }
 
 // decode returns what the samples [from, to) decode to, as JSON. What cannot be decoded is an answer too: readers learn
-// why from its error. clips are the session's so far.
-func (w *windower) decode(ctx context.Context, ses models.Session, t *segment.Segment, from, to int64, clips decode.Clips) (string, error) {
+// why from its error. cat has the session's model, clips are its so far.
+func (w *windower) decode(ctx context.Context, ses models.Session, cat catalog.Resolver, t *segment.Segment, from, to int64, clips decode.Clips) (string, error) {
 	w.payload = w.payload[:0]
 	for i := from - t.Start; i < to-t.Start; i++ {
 		for _, row := range t.Rows {
 			w.payload = binary.LittleEndian.AppendUint32(w.payload, math.Float32bits(float32(row[i])))
 		}
-	}
-	cat, err := w.found.For(ctx, ses.ProjectID, ses.Decode.Model)
-	if err != nil {
-		return "", err
 	}
 	out, _, err := decode.Run(ctx, liveRequest(ses), w.payload, cat, decode.Options{Clips: clips})
 	var bad *decoders.Error

@@ -20,7 +20,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -139,7 +138,9 @@ func New(ctx context.Context, cfg Config) (_ *App, err error) {
 			err = errors.Join(err, a.close())
 		}
 	}()
-	a.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	a.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "neurod_computations_waiting", Help: "Computations that wait for a processor."},
+			func() float64 { return float64(a.slots.Waiting()) }))
 
 	if err := a.openStores(ctx); err != nil {
 		return nil, err
@@ -195,7 +196,7 @@ func New(ctx context.Context, cfg Config) (_ *App, err error) {
 
 // computations are as many at once as there are processors, where calls are answered, too, but for one: it is left for them.
 func (a *App) computations() *compute.Slots {
-	n := runtime.GOMAXPROCS(0)
+	n := compute.Processors()
 	if a.role.serves() {
 		n--
 	}
@@ -242,7 +243,7 @@ func (a *App) accounts(ctx context.Context) (*accounts.Service, error) {
 	cfg := accounts.Config{
 		Store:          a.store,
 		Jobs:           a.engine,
-		Passwords:      auth.NewPasswords(auth.PasswordConfig{}),
+		Passwords:      auth.NewPasswords(auth.PasswordConfig{Concurrent: max(1, compute.Processors()-1)}),
 		SignupDisabled: !s.Signup(),
 		SignupsPerHour: s.SignupsPerHour,
 		LoginFailures:  s.LoginFailures,
@@ -302,7 +303,7 @@ func (a *App) loadModels() error {
 
 // wireRegistry makes the use cases of models, after the accounts: their tokens sign its links.
 func (a *App) wireRegistry() error {
-	shared, err := science.NewModels(a.catalog)
+	shared, err := science.NewModels(a.catalog, a.slots)
 	if err != nil {
 		return fmt.Errorf("app: models: %w", err)
 	}
@@ -323,7 +324,7 @@ func (a *App) wireWorker() (err error) {
 	if err != nil {
 		return fmt.Errorf("app: %w", err)
 	}
-	found := workers.NewModels(a.catalog, a.store, int64(a.settings.ModelCacheMB)<<20)
+	found := workers.NewModels(a.catalog, a.store, int64(a.settings.ModelCacheMB)<<20, a.slots)
 	trainer := workers.NewTrainer(workers.TrainingConfig{Store: a.store, Catalog: a.catalog, Publish: a.registry.Publish})
 	handlers := map[models.JobKind]workers.Handler{
 		models.KindDecode:         workers.Decode(found, a.store),
@@ -362,8 +363,8 @@ type useCases struct {
 func (a *App) useCases() *useCases {
 	recorded := sessions.New(sessions.Config{Store: a.store, Quotas: a.quotas, StreamsPerKey: a.settings.StreamsPerKey, StreamsPerProject: a.settings.StreamsPerProject,
 		Jobs: a.engine, Tokens: a.tokens, Files: science.NewSignalFile,
-		Inspect: science.Inspect, CheckModel: a.registry.CheckModel,
-		CheckMontage: workers.LiveMontage(workers.NewModels(a.catalog, a.store, int64(a.settings.ModelCacheMB)<<20))})
+		Inspect: science.Inspect(a.slots), CheckModel: a.registry.CheckModel,
+		CheckMontage: workers.LiveMontage(workers.NewModels(a.catalog, a.store, int64(a.settings.ModelCacheMB)<<20, a.slots))})
 	return &useCases{
 		accounts: a.users,
 		decode: decoding.New(decoding.Config{Jobs: a.engine, Disabled: !a.settings.DecodeEnabled, Sessions: recorded,

@@ -113,7 +113,7 @@ var folders = map[string][]string{
 	"devices": {"decoders", "eeg", "internal/durable", "internal/guarded"},
 
 	// How the service comes to the decoders.
-	"internal/science": {"decoders", "eeg", "internal/service", "models", "workers"},
+	"internal/science": {"decoders", "eeg", "internal/compute", "internal/service", "models", "workers"},
 
 	// The laboratory, where models are trained and measured, knows the decoders and not the service.
 	"internal/lab": {"decoders", "eeg", "internal/guarded"},

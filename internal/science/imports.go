@@ -1,6 +1,7 @@
 package science
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,13 +12,24 @@ import (
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/recording"
 	"github.com/neurod/neurod/decoders/recording/formats"
+	"github.com/neurod/neurod/internal/compute"
 	"github.com/neurod/neurod/internal/service/sessions"
 	"github.com/neurod/neurod/models"
 	"github.com/neurod/neurod/workers"
 )
 
-// Inspect looks into an uploaded file with the decoders' readers.
-func Inspect(name string, file io.Reader) (sessions.InspectedFile, error) {
+// Inspect looks into uploaded files with the decoders' readers, each in one of slots while it does not wait for the upload.
+func Inspect(slots *compute.Slots) sessions.Inspect {
+	return func(ctx context.Context, name string, file io.Reader) (found sessions.InspectedFile, err error) {
+		err = slots.Reading(ctx, file, func(file io.Reader) error {
+			found, err = inspect(name, file)
+			return err
+		})
+		return found, err
+	}
+}
+
+func inspect(name string, file io.Reader) (sessions.InspectedFile, error) {
 	rec, plan, err := formats.Inspect(name, file)
 	if err != nil {
 		return nil, refused(err)

@@ -1,6 +1,7 @@
 package science
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -11,21 +12,23 @@ import (
 	"github.com/neurod/neurod/decoders/catalog"
 	"github.com/neurod/neurod/decoders/p300"
 	"github.com/neurod/neurod/eeg"
+	"github.com/neurod/neurod/internal/compute"
 	"github.com/neurod/neurod/internal/service/registry"
 	"github.com/neurod/neurod/models"
 )
 
 // Models shows the models of a catalog to the registry.
 type Models struct {
-	cat  *catalog.Catalog
-	list []registry.GlobalModel
+	cat   *catalog.Catalog
+	slots *compute.Slots
+	list  []registry.GlobalModel
 }
 
 var _ registry.Catalog = (*Models)(nil)
 
-// NewModels reads every model file of the catalog once, for its size and checksum.
-func NewModels(cat *catalog.Catalog) (*Models, error) {
-	s := &Models{cat: cat}
+// NewModels reads every model file of the catalog once, for its size and checksum. Those that are uploaded are judged in slots.
+func NewModels(cat *catalog.Catalog, slots *compute.Slots) (*Models, error) {
+	s := &Models{cat: cat, slots: slots}
 	for _, e := range cat.List() {
 		b, err := cat.File(e.Name, e.Version)
 		if err != nil {
@@ -48,7 +51,15 @@ func (s *Models) Models() []registry.GlobalModel { return s.list }
 func (s *Models) File(name, version string) ([]byte, error) { return s.cat.File(name, version) }
 
 // Read judges an uploaded model file: it must be whole, and its pipeline must restore it.
-func (s *Models) Read(file []byte) (models.ModelInfo, error) {
+func (s *Models) Read(ctx context.Context, file []byte) (info models.ModelInfo, err error) {
+	err = s.slots.Do(ctx, func() error {
+		info, err = s.read(file)
+		return err
+	})
+	return info, err
+}
+
+func (s *Models) read(file []byte) (models.ModelInfo, error) {
 	m, err := catalog.Parse(file)
 	if err == nil {
 		var d decoders.Trained

@@ -68,7 +68,7 @@ type Config struct {
 	// Catalog gives those of nobody. Required.
 	Catalog Catalog
 	// Read judges a model file and says what is in it. Errors are *models.Error. Required.
-	Read func(file []byte) (models.ModelInfo, error)
+	Read func(ctx context.Context, file []byte) (models.ModelInfo, error)
 	// Tokens signs download links. Required.
 	Tokens *auth.Tokens
 	// MaxBytes limits the models of a project together. Defaults to 1 GiB.
@@ -267,11 +267,11 @@ type CheckedModel struct {
 
 // Check judges a model file that a caller made elsewhere; the database is not asked. The result is good as long as the file is.
 // Errors: InvalidRequestBody, PayloadTooLarge.
-func (r *Service) Check(p models.Principal, file []byte) (CheckedModel, error) {
+func (r *Service) Check(ctx context.Context, p models.Principal, file []byte) (CheckedModel, error) {
 	if err := service.Authorize(p, models.RightCatalogWrite); err != nil {
 		return CheckedModel{}, err
 	}
-	return r.check(file)
+	return r.check(ctx, file)
 }
 
 // Upload stores a model file. created is false where the very same file is there already. Errors: ModelVersionTaken,
@@ -321,13 +321,13 @@ func nextVersion(last string) string {
 }
 
 // check judges a model file.
-func (r *Service) check(file []byte) (CheckedModel, error) {
+func (r *Service) check(ctx context.Context, file []byte) (CheckedModel, error) {
 	if len(file) > MaxModelBytes {
 		e := models.Errorf(models.PayloadTooLarge, "The model has %d bytes; at most %d are allowed.", len(file), MaxModelBytes)
 		e.Details = map[string]any{"payload_bytes": len(file), "limit_bytes": MaxModelBytes}
 		return CheckedModel{}, e
 	}
-	info, err := r.cfg.Read(file)
+	info, err := r.cfg.Read(ctx, file)
 	if err != nil {
 		return CheckedModel{}, err
 	}
@@ -337,7 +337,7 @@ func (r *Service) check(file []byte) (CheckedModel, error) {
 
 // put judges and stores a version.
 func (r *Service) put(ctx context.Context, projectID string, n NewVersion) (models.ProjectModel, bool, error) {
-	checked, err := r.check(n.File)
+	checked, err := r.check(ctx, n.File)
 	if err != nil {
 		return models.ProjectModel{}, false, err
 	}

@@ -37,7 +37,7 @@ const AbandonedUpload = time.Hour
 
 // Inspect reads an uploaded file to its end, keeping none of it, and tells what it holds. name is the file's, which may be
 // empty. A file that it refuses gives a *models.Error, as early as the refusal is certain.
-type Inspect func(name string, file io.Reader) (InspectedFile, error)
+type Inspect func(ctx context.Context, name string, file io.Reader) (InspectedFile, error)
 
 // InspectedFile is a file that was looked into.
 type InspectedFile interface {
@@ -229,7 +229,7 @@ func (u *upload) receive(ctx context.Context, cfg Config, name string, file io.R
 	var inspected InspectedFile
 	group.Go(func() error {
 		var err error
-		inspected, err = cfg.Inspect(name, pr)
+		inspected, err = cfg.Inspect(ctx, name, pr)
 		if err == nil {
 			return nil
 		}
