@@ -268,6 +268,8 @@ type ServerConfig struct {
 	IdleTimeout time.Duration
 	// MaxHeaderBytes bounds the headers. Defaults to 32 KiB.
 	MaxHeaderBytes int
+	// Connections bounds the connections of a client. Its listener is Connections.Bound. Defaults to no limit.
+	Connections *Connections
 }
 
 // NewServer returns an HTTP server with every timeout set.
@@ -284,7 +286,7 @@ func NewServer(cfg ServerConfig, h http.Handler, log *slog.Logger) *http.Server 
 	if log == nil {
 		log = slog.Default()
 	}
-	return &http.Server{
+	server := &http.Server{
 		Handler:           h,
 		ReadHeaderTimeout: or(cfg.HeaderTimeout, 5*time.Second),
 		ReadTimeout:       or(cfg.ReadTimeout, 120*time.Second),
@@ -294,4 +296,8 @@ func NewServer(cfg ServerConfig, h http.Handler, log *slog.Logger) *http.Server 
 		ConnContext:       keepConn,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
+	if cfg.Connections != nil {
+		server.ConnState = cfg.Connections.State
+	}
+	return server
 }

@@ -51,7 +51,7 @@ func keepConn(ctx context.Context, c net.Conn) context.Context {
 
 // boundBuffer holds what the kernel keeps for the client of a stream to streamBuffer.
 func boundBuffer(ctx context.Context) {
-	if c, ok := ctx.Value(connKey{}).(*net.TCPConn); ok {
+	if c, ok := ctx.Value(connKey{}).(interface{ SetWriteBuffer(int) error }); ok {
 		_ = c.SetWriteBuffer(streamBuffer) // else it is as large as it is
 	}
 }

@@ -87,6 +87,7 @@ const (
 	NotConfigured          Code = "not_configured"
 	RateLimited            Code = "rate_limited"
 	TooManyStreams         Code = "too_many_streams"
+	TooManyConnections     Code = "too_many_connections"
 	Unavailable            Code = "unavailable"
 	StorageFull            Code = "storage_full"
 	Internal               Code = "internal_error"
@@ -168,6 +169,7 @@ var ErrorTable = map[Code]Entry{
 	NotConfigured:          {ClassUnavailable, "This server is not configured for this call."},
 	RateLimited:            {ClassExhausted, "Rate limit exceeded."},
 	TooManyStreams:         {ClassExhausted, "Too many live streams are open; end some."},
+	TooManyConnections:     {ClassExhausted, "Too many connections are open from your address; end some."},
 	Unavailable:            {ClassUnavailable, "A part of the service is not available; try again."},
 	StorageFull:            {ClassUnavailable, "The disk of the service is full. Nothing was stored; try again later."},
 	Internal:               {ClassInternal, "Something went wrong on our side."},

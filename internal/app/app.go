@@ -95,9 +95,10 @@ type App struct {
 	registry *registry.Service
 	calls    *useCases // nil in role Worker
 
-	http     *http.Server // nil in role Worker without an address
-	addr     string       // where it is to listen
-	listener net.Listener
+	http        *http.Server // nil in role Worker without an address
+	addr        string       // where it is to listen
+	listener    net.Listener
+	connections *handlers.Connections // nil for no limit
 
 	draining    atomic.Bool
 	started     bool
@@ -401,7 +402,9 @@ func (a *App) wireHTTP() error {
 	if err != nil {
 		return err
 	}
-	a.http, a.addr = handlers.NewServer(handlers.ServerConfig{}, router, a.log), a.settings.Addr
+	a.connections = handlers.NewConnections(handlers.ConnectionsConfig{PerClient: a.settings.ConnectionsPerAddress,
+		TrustedProxies: a.settings.TrustedProxies, Metrics: a.metrics})
+	a.http, a.addr = handlers.NewServer(handlers.ServerConfig{Connections: a.connections}, router, a.log), a.settings.Addr
 	return nil
 }
 
@@ -437,7 +440,7 @@ func (a *App) Start() error {
 		if err != nil {
 			return fmt.Errorf("app: %w", err)
 		}
-		a.listener = l
+		a.listener = a.connections.Bound(l)
 	}
 	a.started = true
 

@@ -120,6 +120,10 @@ type Config struct {
 	// StreamsPerProject is how many live streams the keys of a project may have open together in a process. 0 means no limit.
 	// Defaults to 500.
 	StreamsPerProject int `env:"NEUROD_STREAMS_PER_PROJECT" envDefault:"500"`
+	// ConnectionsPerAddress is how many connections an address (of IPv6, a /64) may have open to a process at once, those of
+	// TrustedProxies not counted. One more takes the place of one that is idle between two requests, or is refused. 0 is no limit.
+	// Defaults to 1000.
+	ConnectionsPerAddress int `env:"NEUROD_CONNECTIONS_PER_ADDRESS" envDefault:"1000"`
 	// QuotaStoredMB is how much a project may keep stored, in MiB: samples, recordings of jobs, uploads and models, as they are
 	// packed. 0 means no limit. Defaults to 102400, embedded to none.
 	QuotaStoredMB *int `env:"NEUROD_QUOTA_STORED_MB"`
@@ -288,7 +292,8 @@ func (c Config) finish() (Config, error) {
 			wrong(name, "must be from 0 to %d", maxRate)
 		}
 	}
-	for name, n := range map[string]int{"NEUROD_STREAMS_PER_KEY": c.StreamsPerKey, "NEUROD_STREAMS_PER_PROJECT": c.StreamsPerProject} {
+	for name, n := range map[string]int{"NEUROD_STREAMS_PER_KEY": c.StreamsPerKey, "NEUROD_STREAMS_PER_PROJECT": c.StreamsPerProject,
+		"NEUROD_CONNECTIONS_PER_ADDRESS": c.ConnectionsPerAddress} {
 		if n < 0 {
 			wrong(name, "must not be negative; 0 is no limit")
 		}

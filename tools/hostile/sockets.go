@@ -5,11 +5,14 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/neurod/neurod/internal/testkit/frames"
@@ -98,7 +101,56 @@ func connectionAttacks() []attack {
 	add("1000 connections with half a body", func(ctx context.Context, a *arena) error {
 		return a.hold(ctx, 1000, "POST /api/v1/neuro/decode HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer "+a.attacker.Key+"\r\nContent-Type: application/json\r\nContent-Length: 1000000\r\n\r\n{")
 	})
+	add("3000 connections with nothing, from another address", func(ctx context.Context, a *arena) error { return a.flood(ctx, 3000, "") })
+	add("3000 connections with half a request, from another address", func(ctx context.Context, a *arena) error {
+		return a.flood(ctx, 3000, "GET /v1/ws HTTP/1.1\r\nHost: x\r\nX-")
+	})
+	add("3000 connections that stay after a request, from another address", func(ctx context.Context, a *arena) error {
+		return a.flood(ctx, 3000, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+	})
 	return out
+}
+
+// elsewhere is an address of this machine that is neither the neighbours' nor the attacker's own.
+var elsewhere = &net.TCPAddr{IP: net.IPv4(127, 0, 0, 2)}
+
+// flood opens more connections from one address than it may have, sends the same on each and holds them: those beyond the limit
+// are told so or closed, and others are answered meanwhile.
+func (a *arena) flood(ctx context.Context, n int, request string) error {
+	conns, err := a.connect(ctx, &net.Dialer{LocalAddr: elsewhere}, n, request)
+	defer func() {
+		for _, c := range conns {
+			c.Close()
+		}
+	}()
+	if err != nil {
+		return err
+	}
+	if err := a.neighbor.Do(ctx, http.MethodGet, "/api/v1/jobs?limit=5", a.neighbor.Key, nil, nil, nil); err != nil {
+		return fmt.Errorf("a neighbour beside %d connections: %w", n, err)
+	}
+	var ended, told atomic.Int64
+	var all sync.WaitGroup
+	until := time.Now().Add(holdFor)
+	for _, c := range conns {
+		if err := c.SetReadDeadline(until); err != nil {
+			return err
+		}
+		all.Go(func() {
+			said, err := io.ReadAll(io.LimitReader(c, 4<<10))
+			if bytes.HasPrefix(said, []byte("HTTP/1.1 429")) {
+				told.Add(1)
+			}
+			if late := net.Error(nil); !errors.As(err, &late) || !late.Timeout() {
+				ended.Add(1)
+			}
+		})
+	}
+	all.Wait()
+	if int(ended.Load()) < n/2 || request == "" && told.Load() == 0 {
+		return fmt.Errorf("of %d connections from one address %d were ended and %d were told why", n, ended.Load(), told.Load())
+	}
+	return nil
 }
 
 // holdFor is how long connections are held.
@@ -135,34 +187,38 @@ func (a *arena) crowd(ctx context.Context, n int, query string) error {
 
 // hold opens connections, sends the same on each and holds them.
 func (a *arena) hold(ctx context.Context, n int, request string) error {
+	conns, err := a.connect(ctx, &net.Dialer{}, n, request)
+	wait(ctx, holdFor)
+	for _, c := range conns {
+		c.Close()
+	}
+	return err
+}
+
+// connect opens connections and sends the same on each. Those that it returns are to be closed, also where there is an error.
+func (a *arena) connect(ctx context.Context, dialer *net.Dialer, n int, request string) ([]net.Conn, error) {
 	u, err := url.Parse(a.process.URL)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	var dialer net.Dialer
-	conns := make([]net.Conn, n)
-	defer func() {
-		for _, c := range conns {
-			if c != nil {
-				c.Close()
-			}
-		}
-	}()
+	var conns []net.Conn
 	work := make(chan int)
 	var all sync.WaitGroup
 	var mu sync.Mutex
 	for range 8 {
 		all.Go(func() {
-			for i := range work {
+			for range work {
 				c, failed := dialer.DialContext(ctx, "tcp", u.Host)
-				if failed == nil {
-					conns[i] = c
-					_, _ = c.Write([]byte(request)) // it may be closed at once
-					continue
-				}
 				mu.Lock()
-				err = failed
+				if failed != nil {
+					err = failed
+				} else {
+					conns = append(conns, c)
+				}
 				mu.Unlock()
+				if failed == nil {
+					_, _ = c.Write([]byte(request)) // it may be closed at once
+				}
 			}
 		})
 	}
@@ -171,8 +227,7 @@ func (a *arena) hold(ctx context.Context, n int, request string) error {
 	}
 	close(work)
 	all.Wait()
-	wait(ctx, holdFor)
-	return err
+	return conns, err
 }
 
 func wait(ctx context.Context, d time.Duration) {
