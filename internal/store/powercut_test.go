@@ -92,6 +92,19 @@ func TestAPowerCutLosesNothingThatWasAccepted(t *testing.T) {
 						return
 					}
 					out := json.RawMessage(`{"of":"` + job.ID + `"}`)
+					// A result is promised as soon as anybody can read it.
+					load.Go(func() {
+						for !stop.Load() {
+							switch found, err := j.Get(ctx, p.ID, job.ID); {
+							case err != nil:
+								t.Error(err)
+								return
+							case found.State.Final():
+								note(func() { kept.finished[job.ID] = string(found.Output) })
+								return
+							}
+						}
+					})
 					if _, err := j.Finish(ctx, &store.Finish{Attempt: store.Attempt{ID: job.ID, Attempt: 1}, Owner: owner, State: models.JobCompleted, Output: out}); err != nil {
 						t.Error(err)
 						return

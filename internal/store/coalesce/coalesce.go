@@ -14,9 +14,13 @@ var errClosed = errors.New("store: closed")
 
 // Coalescer turns concurrent calls into one statement or transaction: a lane takes whatever calls wait at the moment
 // it is free, so an idle system pays no delay and a busy one shares round trips and fsyncs ("group commit").
+//
+// Light calls and heavy ones never share a statement, and take turns where both wait: what is small waits for one statement of what
+// is large at most, and is not done with it.
 type Coalescer[Q, R any] struct {
 	cfg   Config[Q, R]
 	calls chan *coalesced[Q, R]
+	heavy chan *coalesced[Q, R]
 	stop  chan struct{}
 	once  sync.Once
 	lanes sync.WaitGroup
@@ -26,8 +30,9 @@ type Coalescer[Q, R any] struct {
 type Config[Q, R any] struct {
 	Lanes     int           // statements in flight at once
 	MaxCalls  int           // calls in one statement
-	Weigh     func(Q) int   // bytes of a call; nil for light ones
+	Weigh     func(Q) int   // bytes of a call; nil where all are light
 	MaxWeight int           // bytes of one statement
+	MaxHeavy  int           // bytes of one statement of heavy calls. Defaults to MaxWeight
 	Timeout   time.Duration // limit of one statement
 	// Isolate reports whether an error may be the fault of one call: then each is done again by itself.
 	Isolate func(error) bool
@@ -35,16 +40,23 @@ type Config[Q, R any] struct {
 	Run func(ctx context.Context, calls []Q) ([]R, error)
 }
 
+// heavyFrom is the weight from which a call is heavy: the recording of a decode is light, that of a long clip, or a batch, is not.
+const heavyFrom = 128 << 10
+
 type coalesced[Q, R any] struct {
-	q    Q
-	done chan struct{}
-	r    R
-	err  error
+	q      Q
+	weight int
+	done   chan struct{}
+	r      R
+	err    error
 }
 
 // New starts the lanes. They end with Close.
 func New[Q, R any](cfg Config[Q, R]) *Coalescer[Q, R] {
-	c := &Coalescer[Q, R]{cfg: cfg, calls: make(chan *coalesced[Q, R], cfg.MaxCalls), stop: make(chan struct{})}
+	if cfg.MaxHeavy == 0 {
+		cfg.MaxHeavy = cfg.MaxWeight
+	}
+	c := &Coalescer[Q, R]{cfg: cfg, calls: make(chan *coalesced[Q, R], cfg.MaxCalls), heavy: make(chan *coalesced[Q, R], cfg.MaxCalls), stop: make(chan struct{})}
 	for range cfg.Lanes {
 		c.lanes.Go(c.lane)
 	}
@@ -53,10 +65,15 @@ func New[Q, R any](cfg Config[Q, R]) *Coalescer[Q, R] {
 
 // Do waits for the result of one call. When ctx ends first the call may still take effect.
 func (c *Coalescer[Q, R]) Do(ctx context.Context, q Q) (R, error) {
-	call := &coalesced[Q, R]{q: q, done: make(chan struct{})}
+	call, to := &coalesced[Q, R]{q: q, done: make(chan struct{})}, c.calls
+	if c.cfg.Weigh != nil {
+		if call.weight = c.cfg.Weigh(q); call.weight >= heavyFrom {
+			to = c.heavy
+		}
+	}
 	var zero R
 	select {
-	case c.calls <- call:
+	case to <- call:
 	case <-c.stop:
 		return zero, errClosed
 	case <-ctx.Done():
@@ -85,51 +102,66 @@ func (c *Coalescer[Q, R]) Close() {
 	c.lanes.Wait()
 }
 
+// queue is calls of a kind that wait, and one of them that did not fit into the statement before.
+type queue[Q, R any] struct {
+	calls <-chan *coalesced[Q, R]
+	held  *coalesced[Q, R]
+	most  int // bytes of one statement
+}
+
+// take returns a call that waits, nil for none.
+func (q *queue[Q, R]) take() (call *coalesced[Q, R]) {
+	if q.held != nil {
+		call, q.held = q.held, nil
+		return call
+	}
+	select {
+	case call = <-q.calls:
+	default:
+	}
+	return call
+}
+
 func (c *Coalescer[Q, R]) lane() {
+	light, heavy := &queue[Q, R]{calls: c.calls, most: c.cfg.MaxWeight}, &queue[Q, R]{calls: c.heavy, most: c.cfg.MaxHeavy}
+	next, other := light, heavy
 	var batch []*coalesced[Q, R]
-	var held *coalesced[Q, R] // did not fit into the batch before
 	for {
-		batch = batch[:0]
-		if held != nil {
-			batch, held = append(batch, held), nil
-		} else {
+		first := next.take()
+		if first == nil {
+			next, other = other, next
+			first = next.take()
+		}
+		if first == nil {
 			select {
-			case call := <-c.calls:
-				batch = append(batch, call)
+			case first = <-light.calls:
+				next, other = light, heavy
+			case first = <-heavy.calls:
+				next, other = heavy, light
 			case <-c.stop:
 				return
 			}
 		}
-		weight := c.weight(batch[0])
+		batch = append(batch[:0], first)
 		// Callers that are ready to run get to put their call in first; on an idle system there are none.
 		runtime.Gosched()
-	gather:
-		for len(batch) < c.cfg.MaxCalls {
-			select {
-			case call := <-c.calls:
-				if w := c.weight(call); weight+w <= c.cfg.MaxWeight || c.cfg.Weigh == nil {
-					weight += w
-					batch = append(batch, call)
-					continue
-				}
-				held = call
-				break gather
-			default:
-				break gather
+		for weight := first.weight; len(batch) < c.cfg.MaxCalls; {
+			call := next.take()
+			if call == nil {
+				break
 			}
+			if weight += call.weight; weight > next.most {
+				next.held = call
+				break
+			}
+			batch = append(batch, call)
 		}
 		c.run(batch)
 		for i := range batch {
 			batch[i] = nil
 		}
+		next, other = other, next
 	}
-}
-
-func (c *Coalescer[Q, R]) weight(call *coalesced[Q, R]) int {
-	if c.cfg.Weigh == nil {
-		return 0
-	}
-	return c.cfg.Weigh(call.q)
 }
 
 // run does a batch, so that one bad call spoils no other.

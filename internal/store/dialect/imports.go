@@ -40,9 +40,7 @@ func (r *ImportRound) Advance(ses *models.Session) (left []models.SessionSegment
 		}
 		ses.TailStart, ses.TailEnd = &start, &end
 	}
-	for i := range r.Windows {
-		r.Windows[i].Seq, r.Windows[i].CreatedAt = ses.LastSeq+1+i, UTC(r.Windows[i].CreatedAt)
-	}
+	r.Number(ses)
 	ses.BatchCount += len(r.Batches)
 	ses.SeenCount = ses.BatchCount
 	ses.WindowCount += len(r.Windows)
@@ -54,4 +52,11 @@ func (r *ImportRound) Advance(ses *models.Session) (left []models.SessionSegment
 		}
 	}
 	return left
+}
+
+// Number gives the windows of a round their place among those of the session.
+func (r *ImportRound) Number(ses *models.Session) {
+	for i := range r.Windows {
+		r.Windows[i].Seq, r.Windows[i].CreatedAt = ses.LastSeq+1+i, UTC(r.Windows[i].CreatedAt)
+	}
 }

@@ -100,14 +100,17 @@ type Acceptance struct {
 	Stored func()
 }
 
-// Size returns about how many bytes the acceptance takes on the wire.
+// RowSize is what a row costs beside its texts and data, its indexes among it, in bytes that cost as much.
+const RowSize = 2 << 10
+
+// Size returns about how many bytes the acceptance takes on the wire, or as much work as so many bytes.
 func (a *Acceptance) Size() int {
 	n := 0
 	for i := range a.Jobs {
-		n += 512 + len(a.Jobs[i].Request)
+		n += RowSize + len(a.Jobs[i].Request)
 	}
 	for i := range a.Payloads {
-		n += len(a.Payloads[i].Data)
+		n += RowSize + len(a.Payloads[i].Data)
 	}
 	return n
 }

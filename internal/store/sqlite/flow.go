@@ -125,10 +125,8 @@ func (t liteFlow) Write(_ context.Context, w *dialect.FlowWrite) error {
 	for i := range w.Decodes {
 		w.Decodes[i].CreatedAt = dialect.UTC(w.Decodes[i].CreatedAt)
 	}
-	if len(w.Windows) > 0 {
-		if err := t.tx.CreateInBatches(w.Windows, dialect.RowsChunk).Error; err != nil {
-			return err
-		}
+	if err := insertWindows(t.tx, w.Windows, ""); err != nil {
+		return err
 	}
 	if len(w.Decodes) > 0 {
 		if err := t.tx.CreateInBatches(w.Decodes, dialect.RowsChunk).Error; err != nil {
@@ -164,6 +162,22 @@ func (t liteFlow) Write(_ context.Context, w *dialect.FlowWrite) error {
 		return nil
 	}
 	return dialect.KeepRecord(t.tx, *w.Record)
+}
+
+// keepThere has insertWindows leave windows alone that are there already.
+const keepThere = " ON CONFLICT (session_id, window_index) DO NOTHING"
+
+// insertWindows writes windows by one statement that stays compiled.
+func insertWindows(tx *gorm.DB, list []models.FeatureWindow, conflict string) error {
+	for i := range list {
+		w := &list[i]
+		if err := tx.Exec(`INSERT INTO feature_windows (session_id, window_index, project_id, seq, start_ms, end_ms, passed, data, created_at)
+			VALUES (?,?,?,?,?,?,?,?,?)`+conflict,
+			w.SessionID, w.WindowIndex, w.ProjectID, w.Seq, w.StartMS, w.EndMS, w.Passed, w.Data, w.CreatedAt).Error; err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Work implements [dialect.Sessions]. A query is not a journey here: what is around the batches is read when it is asked for.

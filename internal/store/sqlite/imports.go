@@ -15,15 +15,50 @@ func (d *Database) AddChunk(ctx context.Context, c models.UploadChunk) error {
 	return d.writer.WithContext(ctx).Create(&c).Error
 }
 
-// CommitImport implements [dialect.Sessions].
+// importPiece is how many windows of a round are written at once: everybody waits for the only writer meanwhile.
+const importPiece = 64
+
+// CommitImport implements [dialect.Sessions]. Most windows are written ahead, in transactions of their own: an attempt that goes on after
+// another makes the same windows, and finds some written. The session counts them with its round.
 func (d *Database) CommitImport(ctx context.Context, r dialect.ImportRound) error {
+	held := func(tx *gorm.DB) error {
+		var n int64
+		err := tx.Table("jobs").Where("id = ? AND state = ? AND attempts = ?", r.ID, models.JobRunning, r.Attempt.Attempt).Count(&n).Error
+		if err == nil && n == 0 {
+			err = dialect.ErrFenced
+		}
+		return err
+	}
+	ahead := 0
+	for ; len(r.Windows)-ahead > importPiece; ahead += importPiece {
+		err := relaxedTx(d.writer.WithContext(ctx), func(tx *gorm.DB) error {
+			ses, err := dialect.FindSession(tx, r.ProjectID, r.SessionID) // else windows would stay of a user who was erased
+			if err != nil {
+				return err
+			}
+			if err := held(tx); err != nil {
+				return err
+			}
+			var n int64
+			if err := tx.Model(&models.SessionImport{}).Where("session_id = ? AND done_rounds = ?", r.SessionID, r.Round).Count(&n).Error; err != nil {
+				return err
+			}
+			if n == 0 {
+				return dialect.ErrFenced
+			}
+			r.Number(&ses)
+			return insertWindows(tx, r.Windows[ahead:ahead+importPiece], keepThere)
+		})
+		if err != nil {
+			return err
+		}
+	}
 	return d.writer.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
 		ses, err := dialect.FindSession(tx, r.ProjectID, r.SessionID)
 		if err != nil {
 			return err
 		}
-		var held int64
-		if err := tx.Table("jobs").Where("id = ? AND state = ? AND attempts = ?", r.ID, models.JobRunning, r.Attempt.Attempt).Count(&held).Error; err != nil {
+		if err := held(tx); err != nil {
 			return err
 		}
 		moved := tx.Model(&models.SessionImport{}).Where("session_id = ? AND done_rounds = ?", r.SessionID, r.Round).
@@ -31,7 +66,7 @@ func (d *Database) CommitImport(ctx context.Context, r dialect.ImportRound) erro
 		if moved.Error != nil {
 			return moved.Error
 		}
-		if held == 0 || moved.RowsAffected == 0 {
+		if moved.RowsAffected == 0 {
 			return dialect.ErrFenced
 		}
 		left := r.Advance(&ses)
@@ -45,10 +80,8 @@ func (d *Database) CommitImport(ctx context.Context, r dialect.ImportRound) erro
 				return err
 			}
 		}
-		if len(r.Windows) > 0 {
-			if err := tx.CreateInBatches(r.Windows, dialect.RowsChunk).Error; err != nil {
-				return err
-			}
+		if err := insertWindows(tx, r.Windows[ahead:], keepThere); err != nil {
+			return err
 		}
 		if err := dialect.AddMarks(tx, r.SessionID, r.Marks); err != nil && !errors.Is(err, dialect.ErrTooManyEvents) {
 			return err

@@ -23,6 +23,7 @@ type sqliteJobs struct {
 	reader *sql.DB
 	writes *coalesce.Coalescer[write, bool]
 	wal    *wal
+	early  early
 
 	dirty      atomic.Bool // something was written since the last checkpoint
 	stop       chan struct{}
@@ -39,10 +40,12 @@ type write struct {
 	relaxed bool // it need not survive a power cut: see relaxed
 }
 
-// Limits of one transaction.
+// Limits of one transaction. Those of heavy calls are short, because everybody waits for the only writer.
 const (
 	liteMaxCalls = 128
 	liteMaxBytes = 8 << 20
+	liteMaxHeavy = 512 << 10
+	liteMaxPiece = 256 << 10
 	liteTimeout  = 30 * time.Second
 )
 
@@ -69,7 +72,8 @@ func (d *Database) OpenJobs(ctx context.Context) (dialect.Jobs, error) {
 	}
 	j := &sqliteJobs{reader: d.reading, wal: log, stop: make(chan struct{})}
 	j.writes = coalesce.New(coalesce.Config[write, bool]{
-		Lanes: 1, MaxCalls: liteMaxCalls, Weigh: func(w write) int { return w.size }, MaxWeight: liteMaxBytes, Timeout: liteTimeout,
+		Lanes: 1, MaxCalls: liteMaxCalls, Weigh: func(w write) int { return w.size }, MaxWeight: liteMaxBytes, MaxHeavy: liteMaxHeavy,
+		Timeout: liteTimeout,
 		Isolate: func(err error) bool { return !errors.Is(err, context.DeadlineExceeded) },
 		Run: func(ctx context.Context, writes []write) ([]bool, error) {
 			// A context that can end costs the driver a goroutine a statement; only taking the connection may wait.
@@ -251,7 +255,62 @@ func (l jsonList) Value() (driver.Value, error) {
 	return string(b), err
 }
 
+// Accept writes what is large in transactions of its own, of about liteMaxPiece, before the one that makes the jobs: payloads without a
+// job are nobody's, and go like those of jobs that are over. So nobody waits for the whole of a batch of recordings.
 func (j *sqliteJobs) Accept(ctx context.Context, a *dialect.Acceptance) (existing *models.IdempotencyRecord, err error) {
+	if a.Size() <= liteMaxPiece {
+		return j.accept(ctx, a)
+	}
+	rest, ahead := *a, a.Payloads
+	rest.Payloads = nil
+	written := 0
+	defer func() {
+		if written > 0 && (err != nil || existing != nil) {
+			err = errors.Join(err, j.dropPayloads(ctx, ahead[:written]))
+		}
+	}()
+	for written < len(ahead) {
+		n, size := 0, 0
+		for n == 0 || written+n < len(ahead) && size+len(ahead[written+n].Data) <= liteMaxPiece {
+			size += dialect.RowSize + len(ahead[written+n].Data)
+			n++
+		}
+		piece := ahead[written : written+n]
+		written += n // also where it is not known what became of it
+		if _, err := j.commit(ctx, write{relaxed: true, size: size, fn: func(tx liteTx) error { return tx.insertPayloads(piece) }}); err != nil {
+			return nil, err
+		}
+	}
+	return j.accept(ctx, &rest)
+}
+
+func (j *sqliteJobs) dropPayloads(ctx context.Context, list []models.Payload) error {
+	ids := make([]string, len(list))
+	for i := range list {
+		ids[i] = list[i].JobID
+	}
+	return j.writeRelaxed(ctx, func(tx liteTx) error {
+		_, err := tx.exec("DELETE FROM job_payloads WHERE job_id IN (SELECT value FROM json_each(?))", jsonList(ids))
+		return err
+	})
+}
+
+func (t liteTx) insertPayloads(list []models.Payload) error {
+	for i := range list {
+		p := &list[i]
+		data := p.Data
+		if data == nil {
+			data = []byte{} // nil is NULL
+		}
+		if _, err := t.exec(`INSERT INTO job_payloads (job_id, project_id, codec, size, data, created_at) VALUES (?,?,?,?,?,?)`,
+			p.JobID, p.ProjectID, p.Codec, p.Size, data, p.CreatedAt); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (j *sqliteJobs) accept(ctx context.Context, a *dialect.Acceptance) (existing *models.IdempotencyRecord, err error) {
 	durable, err := j.commit(ctx, write{relaxed: true, size: a.Size(), fn: func(tx liteTx) error {
 		existing = nil
 		if r := a.Record; r != nil {
@@ -294,18 +353,7 @@ func (j *sqliteJobs) Accept(ctx context.Context, a *dialect.Acceptance) (existin
 				return err
 			}
 		}
-		for i := range a.Payloads {
-			p := &a.Payloads[i]
-			data := p.Data
-			if data == nil {
-				data = []byte{} // nil is NULL
-			}
-			if _, err := tx.exec(`INSERT INTO job_payloads (job_id, project_id, codec, size, data, created_at) VALUES (?,?,?,?,?,?)`,
-				p.JobID, p.ProjectID, p.Codec, p.Size, data, p.CreatedAt); err != nil {
-				return err
-			}
-		}
-		return nil
+		return tx.insertPayloads(a.Payloads)
 	}})
 	if err != nil {
 		return nil, err
@@ -397,7 +445,8 @@ func (j *sqliteJobs) Extend(ctx context.Context, owner string, held []dialect.At
 }
 
 func (j *sqliteJobs) Finish(ctx context.Context, f *dialect.Finish) (changes []dialect.Change, err error) {
-	err = j.write(ctx, len(f.Output)+len(f.Diagnostics), func(tx liteTx) error {
+	var shown []string // by all attempts of the transaction
+	durable, err := j.commit(ctx, write{relaxed: true, size: len(f.Output) + len(f.Diagnostics), fn: func(tx liteTx) error {
 		changes = nil
 		done, err := inTx(tx, liteScanSettled, `UPDATE jobs SET state = ?, output = ?, diagnostics = ?, error_code = ?, error_message = ?,
 				error_details = ?, dead_letter = ?, lease_until = NULL, finished_at = ?
@@ -407,10 +456,69 @@ func (j *sqliteJobs) Finish(ctx context.Context, f *dialect.Finish) (changes []d
 		if err != nil {
 			return err
 		}
+		for _, d := range done {
+			shown = append(shown, j.early.show(d.ID))
+			if d.Parent != nil { // it counts its items
+				shown = append(shown, j.early.show(*d.Parent))
+			}
+		}
 		changes, err = tx.settle(done)
 		return err
-	})
+	}})
+	if err == nil && !durable {
+		if err = j.wal.flush(ctx); err != nil {
+			return changes, err // the end is in the database, and whoever reads it tries to flush it again
+		}
+	}
+	j.early.hide(shown)
 	return changes, err
+}
+
+// early counts the ends of jobs that are in the database and perhaps not yet on the disk. They commit as relaxed, so that others
+// write while the disk does; who reads such a job waits for the disk, so that nobody sees an end that a power cut takes back.
+type early struct {
+	mu   sync.Mutex
+	jobs map[string]int
+}
+
+// show counts an end that is about to be committed.
+func (e *early) show(id string) string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.jobs == nil {
+		e.jobs = map[string]int{}
+	}
+	e.jobs[id]++
+	return id
+}
+
+// hide takes ends out of the count: they are on the disk, or nowhere.
+func (e *early) hide(ids []string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, id := range ids {
+		if e.jobs[id]--; e.jobs[id] == 0 {
+			delete(e.jobs, id)
+		}
+	}
+}
+
+// any reports whether one of the jobs is counted.
+func (e *early) any(list []models.Job) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return len(e.jobs) > 0 && slices.ContainsFunc(list, func(job models.Job) bool { return e.jobs[job.ID] > 0 })
+}
+
+// kept returns jobs that were read once what they show is on the disk.
+func (j *sqliteJobs) kept(ctx context.Context, list []models.Job, err error) ([]models.Job, error) {
+	if err == nil && j.early.any(list) {
+		err = j.wal.flush(ctx)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return list, nil
 }
 
 // settle counts the batches of finished items down, finishes those that reach zero, and returns all that became final.
@@ -653,7 +761,7 @@ func (j *sqliteJobs) Orphan(ctx context.Context) (n int, err error) {
 
 func (j *sqliteJobs) Get(ctx context.Context, projectID, id string) (models.Job, error) {
 	found, err := liteCollect(j.reader, ctx, liteScanJob, "SELECT "+dialect.JobColumns+" FROM jobs WHERE id = ? AND project_id = ?", id, projectID)
-	if err != nil {
+	if found, err = j.kept(ctx, found, err); err != nil {
 		return models.Job{}, err
 	}
 	if len(found) == 0 {
@@ -664,15 +772,20 @@ func (j *sqliteJobs) Get(ctx context.Context, projectID, id string) (models.Job,
 
 func (j *sqliteJobs) List(ctx context.Context, l dialect.Listing) ([]models.Job, error) {
 	query, args := l.Query(func(n int) string { return fmt.Sprintf("?%d", n) })
-	return liteCollect(j.reader, ctx, liteScanJob, query, args...)
+	found, err := liteCollect(j.reader, ctx, liteScanJob, query, args...)
+	return j.kept(ctx, found, err)
 }
 
 func (j *sqliteJobs) Counts(ctx context.Context, projectID, parentID string) (map[models.JobState]int, error) {
+	cs, err := liteCollect(j.reader, ctx, liteScanCount, liteCountItems, parentID)
+	if err != nil {
+		return nil, err
+	}
+	// It comes second: what was counted is on the disk when it returns.
 	if _, err := j.Get(ctx, projectID, parentID); err != nil {
 		return nil, err
 	}
-	cs, err := liteCollect(j.reader, ctx, liteScanCount, liteCountItems, parentID)
-	return byState(cs), err
+	return byState(cs), nil
 }
 
 func (j *sqliteJobs) Depth(ctx context.Context, bulkKinds []string) ([]dialect.Depth, error) {
