@@ -24,7 +24,8 @@ import (
 
 // importMedia are the media types of uploaded files.
 var importMedia = []string{"multipart/form-data", octets, "text/csv", "text/plain", "text/tab-separated-values", "application/gzip", "application/x-gzip", "application/zip",
-	"application/edf", "application/x-edf", "application/bdf", "application/x-bdf", "application/gdf", "application/x-gdf", "application/xdf", "application/x-xdf"}
+	"application/edf", "application/x-edf", "application/bdf", "application/x-bdf", "application/gdf", "application/x-gdf", "application/xdf", "application/x-xdf",
+	"application/x-matlab-data"}
 
 // Deadlines of an upload, which may take long: from one part of the body to the next, and for the answer.
 const (

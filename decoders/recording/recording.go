@@ -5,6 +5,7 @@
 //	recording/gdf          GDF 1 and 2
 //	recording/brainvision  BrainVision
 //	recording/xdf          XDF
+//	recording/eeglab       EEGLAB
 //	recording/text         Muse, Mind Monitor, OpenBCI, tables of numbers
 //	recording/raw          bare samples, and buffers with a JSON header
 //	recording/formats      the registry of them all: Open, OpenFS, Inspect, OpenStream

@@ -113,10 +113,18 @@ func readZip(src *recording.Source, at io.ReaderAt, _ string) (*recording.Record
 	if err != nil {
 		return nil, err
 	}
-	if len(headers) == 0 && len(members) > 1 {
+	if len(headers) == 0 && len(members) > 1 && !partsOf(found[0], names) {
 		rec.Warnf("of the archive's %d files only %s was read", len(members), found[0])
 	}
 	return rec, nil
+}
+
+// partsOf reports whether the files beside a recording are parts of it, as their extensions say.
+func partsOf(name string, all []string) bool {
+	row, ok := first(Table(), func(r *recording.Reader) bool {
+		return r.Files != nil && slices.Contains(r.Extensions, extension(name))
+	})
+	return ok && !slices.ContainsFunc(all, func(other string) bool { return other != name && !slices.Contains(row.Parts, extension(other)) })
 }
 
 // isRecording reports whether a file of an archive is read by itself.

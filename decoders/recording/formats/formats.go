@@ -18,6 +18,7 @@ import (
 	"github.com/neurod/neurod/decoders/recording"
 	"github.com/neurod/neurod/decoders/recording/brainvision"
 	"github.com/neurod/neurod/decoders/recording/edf"
+	"github.com/neurod/neurod/decoders/recording/eeglab"
 	"github.com/neurod/neurod/decoders/recording/gdf"
 	"github.com/neurod/neurod/decoders/recording/raw"
 	"github.com/neurod/neurod/decoders/recording/text"
@@ -45,11 +46,11 @@ const (
 // text by its first lines.
 func Table() []recording.Reader { // a function, because the archives in it come back to it
 	return []recording.Reader{
-		edf.Reader, edf.BDFReader, gdf.Reader, brainvision.Reader, brainvision.Markers, xdf.Reader,
+		edf.Reader, edf.BDFReader, gdf.Reader, brainvision.Reader, brainvision.Markers, xdf.Reader, eeglab.Reader,
 		text.MuseReader, text.MindMonitorReader, text.OpenBCIReader,
 		zipReader(), gzipReader(),
 		refused(EyeLink, "this is an eye tracker's file of SR Research, which only shares its extension with the European Data Format", "SR_RESEARCH"),
-		refused(MATLAB, "MATLAB files are not supported: they state neither rate nor units in a standard way", "MATLAB 5.0 MAT-file", ".mat"),
+		refused(MATLAB, "MATLAB files of level 7.3, which are HDF5, are not supported: save the data set of EEGLAB with -v6 or -v7, or without the option for large files", "MATLAB 7.3 MAT-file", ".mat"),
 		refused(HDF5, "HDF5 files are not supported: they state neither rate nor units in a standard way", "\x89HDF\r\n"),
 		refused(FIF, "FIF files are not supported. Export to EDF or BrainVision", "\x00\x00\x00\x64\x00\x00\x00\x1f"),
 		refused(GitLFS, "this is a pointer of Git LFS, not the recording it stands for", "version https://git-lfs"),
