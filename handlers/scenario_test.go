@@ -59,7 +59,7 @@ func newBench(t *testing.T) *bench {
 		}
 	})
 	ok := func(context.Context) error { return nil }
-	sessions := sessions.New(sessions.Config{Store: db, Jobs: engine, Tokens: tokens, Inspect: science.Inspect})
+	sessions := sessions.New(sessions.Config{Store: db, Jobs: engine, Tokens: tokens, Inspect: science.Inspect(nil)})
 	b := &bench{store: db, engine: engine, metrics: prometheus.NewRegistry()}
 	b.people = accounts.Config{Store: db, Jobs: engine, Tokens: tokens, Throttle: limit.New(limit.Config{}),
 		Passwords: auth.NewPasswords(auth.PasswordConfig{Cost: auth.Argon2{Memory: 64, Passes: 1, Threads: 1}})}

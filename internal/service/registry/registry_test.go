@@ -90,7 +90,7 @@ func newDesk(t *testing.T, db *store.Store, change func(*registry.Config)) *desk
 	if _, err := cat.AddFS(folder, eeg.SourceDirectory); err != nil {
 		t.Fatal(err)
 	}
-	shared, err := science.NewModels(cat)
+	shared, err := science.NewModels(cat, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,7 +107,7 @@ func newDesk(t *testing.T, db *store.Store, change func(*registry.Config)) *desk
 
 // upload checks and stores a file.
 func (d *desk) upload(p models.Principal, file []byte) (models.ProjectModel, bool, error) {
-	m, err := d.Check(p, file)
+	m, err := d.Check(context.Background(), p, file)
 	if err != nil {
 		return models.ProjectModel{}, false, err
 	}
@@ -198,7 +198,7 @@ func TestVersionsNeverChangeAndOnlyRise(t *testing.T) {
 				t.Errorf("%s: %v %v", name, err, e.Details)
 			}
 		}
-		if _, err := d.Check(d.caller, make([]byte, registry.MaxModelBytes+1)); models.CodeOf(err) != models.PayloadTooLarge || models.AsError(err).Details["payload_bytes"] != registry.MaxModelBytes+1 {
+		if _, err := d.Check(context.Background(), d.caller, make([]byte, registry.MaxModelBytes+1)); models.CodeOf(err) != models.PayloadTooLarge || models.AsError(err).Details["payload_bytes"] != registry.MaxModelBytes+1 {
 			t.Errorf("a large file: %v", err)
 		}
 		if _, _, err := d.upload(d.caller, modelFile(t, "mine", "3", models.LicenseFree)); err != nil {
@@ -377,7 +377,7 @@ func TestEveryUseCaseAsksForItsRight(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, testkit.Backend{Store: store.Config{DatabaseURL: testkit.SQLite(t)}}.Open(t), nil)
 	file := modelFile(t, "mine", "1", models.LicenseFree)
-	checked, err := d.Check(d.caller, file)
+	checked, err := d.Check(context.Background(), d.caller, file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -390,7 +390,7 @@ func TestEveryUseCaseAsksForItsRight(t *testing.T) {
 		"own":       {models.RightCatalogRead, func(p models.Principal) error { _, err := d.Own(t.Context(), p); return err }},
 		"versions":  {models.RightCatalogRead, func(p models.Principal) error { _, err := d.Versions(t.Context(), p, "mine"); return err }},
 		"global":    {models.RightCatalogRead, func(p models.Principal) error { _, err := d.Global(t.Context(), p); return err }},
-		"check":     {models.RightCatalogWrite, func(p models.Principal) error { _, err := d.Check(p, file); return err }},
+		"check":     {models.RightCatalogWrite, func(p models.Principal) error { _, err := d.Check(context.Background(), p, file); return err }},
 		"upload":    {models.RightCatalogWrite, func(p models.Principal) error { _, _, err := d.Upload(t.Context(), p, checked); return err }},
 		"activate":  {models.RightCatalogWrite, func(p models.Principal) error { _, err := d.Activate(t.Context(), p, "mine", "1"); return err }},
 		"delete":    {models.RightCatalogWrite, func(p models.Principal) error { return d.Delete(t.Context(), p, "mine") }},
