@@ -4,6 +4,7 @@
 //	devices/clock      the true time of samples: drift, jitter, jumps, losses
 //	devices/synthetic  seeded EEG whose truth is known
 //	devices/playback   a recording at its own speed or any other
+//	devices/lsl        the Lab Streaming Layer: in and out
 //	devices/spool      batches on the disk until a server has them
 //	devices/agent      runs a source beside the headset and brings what it gives into a session
 //	devices/devicetest the conformance suite that every driver passes
@@ -147,16 +148,11 @@ const (
 type Error struct {
 	Code    Code
 	Message string
-	Err     error // what it came from, or nil
+	Err     error // what it came from, which Message tells as well; or nil
 }
 
 // Error implements error.
-func (e *Error) Error() string {
-	if e.Err != nil {
-		return e.Message + ": " + e.Err.Error()
-	}
-	return e.Message
-}
+func (e *Error) Error() string { return e.Message }
 
 // Unwrap returns what the error came from.
 func (e *Error) Unwrap() error { return e.Err }
@@ -288,7 +284,7 @@ func (s *Stream) end(err error, stopped bool) {
 	case err == nil, stopped && errors.Is(err, context.Canceled):
 		err = io.EOF
 	case !errors.As(err, &failed):
-		err = &Error{Code: CodeLost, Message: s.info.Driver + " failed", Err: err}
+		err = Errorf(CodeLost, "%s failed: %w", s.info.Driver, err)
 	}
 	s.done, s.err = true, err
 	wake(s.ready)

@@ -50,7 +50,7 @@ func (y steady) Open(ctx context.Context) (*Stream, error) {
 // run hands on one stream after the other.
 func (y steady) run(ctx context.Context, out *Writer, inner *Stream, info Info) error {
 	for {
-		err := relay(ctx, out, inner)
+		err := relay(ctx, out, inner, nil)
 		_ = inner.Close()
 		var failed *Error
 		if !errors.As(err, &failed) || !failed.Temporary() {
@@ -101,14 +101,18 @@ func (y steady) reopen(ctx context.Context, why *Error) (*Stream, error) {
 	}
 }
 
-// relay hands on what a stream gives until it ends. Its first sample is placed by time behind those of the stream before.
-func relay(ctx context.Context, out *Writer, inner *Stream) error {
+// relay hands on what a stream gives until it ends, and shows it to tap, where that is not nil. Its first sample is placed by time behind those of the
+// stream before.
+func relay(ctx context.Context, out *Writer, inner *Stream, tap func(Batch)) error {
 	placed := false
 	shift := int64(0)
 	for {
 		b, err := inner.Next(ctx)
 		if err != nil {
 			return err
+		}
+		if tap != nil {
+			tap(b)
 		}
 		for _, g := range b.Gaps {
 			out.Put(Block{Lost: g.Samples, Cause: g.Cause})

@@ -254,14 +254,14 @@ func (s *server) agentSession(t testing.TB) (id string) {
 	return list[0]["session_id"].(string)
 }
 
-// stretch is what a session has without a gap.
-type stretch struct {
+// segment is what a session has without a gap.
+type segment struct {
 	first  int64
 	values []float32 // sample-major
 }
 
-// stretches reads the samples of a session, and fails where some are doubled.
-func (s *server) stretches(t testing.TB, id string) (out []stretch, status object) {
+// segments reads the samples of a session, and fails where some are doubled.
+func (s *server) segments(t testing.TB, id string) (out []segment, status object) {
 	t.Helper()
 	path := "/v1/sessions/" + id
 	status = s.json(t, 200, "GET", path+"/status", s.key, nil)
@@ -283,7 +283,7 @@ func (s *server) stretches(t testing.TB, id string) (out []stretch, status objec
 	slices.SortFunc(doc.Batches, func(a, b raw) int { return int(a.First - b.First) })
 	for _, b := range doc.Batches {
 		if k := len(out) - 1; k < 0 || out[k].first+int64(len(out[k].values)/8) != b.First {
-			out = append(out, stretch{first: b.First})
+			out = append(out, segment{first: b.First})
 		}
 		for i := range b.Count {
 			for _, name := range sine.Channels {
@@ -294,8 +294,8 @@ func (s *server) stretches(t testing.TB, id string) (out []stretch, status objec
 	return out, status
 }
 
-// holds fails where a stretch is not what the device gives from its start on.
-func holds(t testing.TB, s stretch) {
+// holds fails where a segment is not what the device gives from its start on.
+func holds(t testing.TB, s segment) {
 	t.Helper()
 	want, err := synthetic.Samples(sine, 0, len(s.values)/8)
 	if err != nil {
@@ -303,7 +303,7 @@ func holds(t testing.TB, s stretch) {
 	}
 	for i := range want {
 		if want[i] != s.values[i] {
-			t.Fatalf("value %d of the stretch at %d is %g, and the device gave %g", i, s.first, s.values[i], want[i])
+			t.Fatalf("value %d of the segment at %d is %g, and the device gave %g", i, s.first, s.values[i], want[i])
 		}
 	}
 }
@@ -318,9 +318,9 @@ func TestAgentBringsEverySample(t *testing.T) {
 			t.Fatalf("the agent: %v", err)
 		}
 		id := s.agentSession(t)
-		got, status := s.stretches(t, id)
+		got, status := s.segments(t, id)
 		if len(got) != 1 || len(got[0].values) != 8*5000 || got[0].first != 0 {
-			t.Fatalf("%d stretches, %v", len(got), status)
+			t.Fatalf("%d segments, %v", len(got), status)
 		}
 		holds(t, got[0])
 		if o := s.json(t, 200, "GET", "/v1/sessions/"+id, s.key, nil); o["ended_at"] == nil || o["device_type"] != "synthetic" {
@@ -411,9 +411,9 @@ func TestAgentSurvives(t *testing.T) {
 			t.Fatalf("the agent: %v", err)
 		}
 
-		got, status := s.stretches(t, s.agentSession(t))
+		got, status := s.segments(t, s.agentSession(t))
 		if len(got) != 2 || got[0].first != 0 {
-			t.Fatalf("%d stretches, %v", len(got), status)
+			t.Fatalf("%d segments, %v", len(got), status)
 		}
 		for _, one := range got {
 			holds(t, one)
@@ -449,9 +449,9 @@ func TestAgentWithoutAServer(t *testing.T) {
 		t.Fatalf("%d sessions, %v", len(list), err)
 	}
 	for _, o := range list {
-		got, status := s.stretches(t, o["session_id"].(string))
+		got, status := s.segments(t, o["session_id"].(string))
 		if len(got) != 1 || len(got[0].values) != 8*1250 || o["ended_at"] == nil {
-			t.Fatalf("%d stretches, %v", len(got), status)
+			t.Fatalf("%d segments, %v", len(got), status)
 		}
 		holds(t, got[0])
 	}
@@ -471,7 +471,7 @@ func TestAgentWithoutRoom(t *testing.T) {
 	if err := a.ends(t); err != nil {
 		t.Fatalf("the agent: %v", err)
 	}
-	got, status := s.stretches(t, s.agentSession(t))
+	got, status := s.segments(t, s.agentSession(t))
 	end := int64(0)
 	for _, one := range got {
 		truth, err := synthetic.Samples(sine, one.first, len(one.values)/8)
@@ -480,13 +480,13 @@ func TestAgentWithoutRoom(t *testing.T) {
 		}
 		for i := range truth {
 			if truth[i] != one.values[i] {
-				t.Fatalf("value %d of the stretch at %d is %g, want %g", i, one.first, one.values[i], truth[i])
+				t.Fatalf("value %d of the segment at %d is %g, want %g", i, one.first, one.values[i], truth[i])
 			}
 		}
 		end = one.first + int64(len(one.values)/8)
 	}
 	if len(got) < 1 || got[0].first != 0 || len(got[0].values)/8 < 25_000 {
-		t.Errorf("%d stretches, the first of %d samples: %v", len(got), len(got[0].values)/8, status["gaps"])
+		t.Errorf("%d segments, the first of %d samples: %v", len(got), len(got[0].values)/8, status["gaps"])
 	}
 	if len(got) > 1 && end != 75_000 {
 		t.Errorf("the samples end at %d", end)
@@ -571,4 +571,54 @@ func TestAgentRefusals(t *testing.T) {
 			t.Errorf("%s: %v\n%s", name, err, out.String())
 		}
 	}
+}
+
+// TestAgentGivesAndTakesLSL: what one agent gives as an LSL stream another one brings into a session: the same samples, in order, and none missing.
+func TestAgentGivesAndTakesLSL(t *testing.T) {
+	t.Parallel()
+	s := embedded(t)
+	port := strconv.Itoa(30_000 + os.Getpid()%1000*16)
+	network := []string{"--lsl-port", port, "--lsl-listen", "127.0.0.1", "--lsl-session", "test-" + port}
+	giver := s.agent(t, "http://"+s.addr, t.TempDir(), append([]string{"--lsl-out", "sines", "--device", "giver"}, network...)...)
+	path, err := program()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, path, append([]string{"agent", "--server", "http://" + s.addr, "--user", "u", "--spool", t.TempDir(), "--device", "taker",
+		"--source", "lsl", "--query", "name='sines'", "--seconds", "3"}, network...)...)
+	cmd.Env = append(os.Environ(), "NEUROD_API_KEY="+s.key)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if err := giver.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := giver.ends(t); err != nil {
+		t.Fatal(err)
+	}
+	var list []object
+	if err := json.Unmarshal(s.call(t, "GET", "/v1/sessions?external_user_id=u", s.key, nil).body, &list); err != nil || len(list) != 2 {
+		t.Fatalf("%d sessions, %v", len(list), err)
+	}
+	values := map[string][]float32{}
+	for _, o := range list {
+		got, status := s.segments(t, o["session_id"].(string))
+		if len(got) != 1 {
+			t.Fatalf("%d segments, %v", len(got), status)
+		}
+		values[o["device_type"].(string)] = got[0].values
+	}
+	given, taken := values["giver"], values["taker"]
+	if len(taken) != 8*750 {
+		t.Fatalf("%d values were taken", len(taken))
+	}
+	for at := 0; at+len(taken) <= len(given); at += 8 {
+		if slices.Equal(given[at:at+len(taken)], taken) {
+			return
+		}
+	}
+	t.Errorf("what was taken is nowhere in the %d samples that were given", len(given)/8)
 }

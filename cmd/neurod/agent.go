@@ -12,15 +12,16 @@ import (
 
 	"github.com/neurod/neurod/devices"
 	"github.com/neurod/neurod/devices/agent"
+	"github.com/neurod/neurod/devices/lsl"
 	"github.com/neurod/neurod/devices/playback"
 	"github.com/neurod/neurod/devices/synthetic"
 )
 
 // sourceFlags choose a device and say how it is set.
 type sourceFlags struct {
-	Source string `required:"" enum:"synthetic,playback" help:"What gives the samples: synthetic or playback."`
+	Source string `required:"" enum:"synthetic,playback,lsl" help:"What gives the samples: synthetic, playback or lsl."`
 
-	Channels []string `help:"Channels: electrodes of a synthetic device, those of a recording to take. All by default."`
+	Channels []string `help:"Channels: electrodes of a synthetic device, those of a recording or a stream to take. All by default."`
 	Rate     float64  `help:"Sampling rate of a synthetic device, or of a file that does not tell its own, in Hz."`
 	Speed    float64  `default:"1" help:"How much faster than real time a synthetic device or a recording goes; negative is as fast as possible."`
 
@@ -32,11 +33,40 @@ type sourceFlags struct {
 
 	File string `placeholder:"FILE" help:"Playback: the recording, of any format neurod reads."`
 	Loop bool   `help:"Playback: begin again at the end."`
+
+	Query   string   `placeholder:"QUERY" help:"LSL: which stream, such as \"name='BioSemi'\". type='EEG' by default."`
+	Markers []string `sep:";" placeholder:"QUERY" help:"LSL: streams of markers, such as \"type='Markers'\"; several with semicolons between."`
+	Unit    string   `placeholder:"UNIT" help:"LSL: unit of a stream that states none: V, mV, uV or nV. uV by default."`
+
+	LSLOut     string   `name:"lsl-out" placeholder:"NAME" help:"Give the samples and markers as LSL streams, too, under this name."`
+	LSLPeers   []string `name:"lsl-peers" placeholder:"HOST" help:"Hosts to ask for LSL streams beside the multicast groups. This machine by default."`
+	LSLPort    int      `name:"lsl-port" placeholder:"PORT" help:"First of LSL's 32 ports. 16572 by default."`
+	LSLListen  string   `name:"lsl-listen" placeholder:"ADDRESS" help:"Address to give LSL streams at. All by default."`
+	LSLSession string   `name:"lsl-session" placeholder:"NAME" help:"LSL's session id. \"default\" by default."`
 }
 
 // open returns the source.
 func (f sourceFlags) open() (devices.Source, error) {
+	src, err := f.device()
+	if err == nil && f.LSLOut != "" {
+		src = lsl.Tap(src, f.LSLOut, f.network())
+	}
+	return src, err
+}
+
+// network is where LSL streams are looked for and given.
+func (f sourceFlags) network() lsl.Network {
+	n := lsl.Network{Session: f.LSLSession, BasePort: f.LSLPort, Listen: f.LSLListen}
+	if len(f.LSLPeers) > 0 {
+		n.Peers = f.LSLPeers
+	}
+	return n
+}
+
+func (f sourceFlags) device() (devices.Source, error) {
 	switch f.Source {
+	case "lsl":
+		return lsl.New(lsl.Config{Query: f.Query, Markers: f.Markers, Channels: f.Channels, Unit: f.Unit, Network: f.network()})
 	case "playback":
 		if f.File == "" {
 			return nil, errors.New("--source playback needs --file")

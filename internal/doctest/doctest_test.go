@@ -134,7 +134,7 @@ func TestCommandsOfTheDocuments(t *testing.T) {
 		{"README.md", "", []string{"move_"}}, // an intent of motor imagery: something was decoded
 		{"docs/01-quickstart.md", "", []string{"move_", "completed", "alpha ", "my-hands@1"}},
 		{"docs/08-sessions.md", key, []string{`"sample_count":4`, `"sample_count":512`, `"processing_state":"PROCESSING"`}},
-		{"docs/13-devices.md", key, []string{"samples  2500, of which 2500 are sent", "playback"}},
+		{"docs/13-devices.md", key, []string{"samples  2500, of which 2500 are sent", "playback", "sines (lsl), 2 channels"}},
 	} {
 		cmd := exec.Command("bash", "-c", strings.ReplaceAll(doc.before+script(t, doc.name), "localhost:8000", "localhost:"+port))
 		cmd.Dir = dir
