@@ -23,6 +23,7 @@ import (
 
 	"github.com/neurod/neurod/decoders/recording"
 	"github.com/neurod/neurod/decoders/recording/edf"
+	"github.com/neurod/neurod/decoders/recording/formats"
 	eegsynthetic "github.com/neurod/neurod/decoders/synthetic"
 	"github.com/neurod/neurod/devices/synthetic"
 	"github.com/neurod/neurod/internal/testkit"
@@ -513,7 +514,7 @@ func TestAgentMarksSamples(t *testing.T) {
 	if err := os.WriteFile(file, b.Bytes(), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	rec, err := edf.Read(bytes.NewReader(b.Bytes()), int64(b.Len()))
+	rec, err := formats.Open("flicker.edf", bytes.NewReader(b.Bytes()), int64(b.Len()))
 	if err != nil {
 		t.Fatal(err)
 	}

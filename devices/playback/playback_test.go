@@ -11,6 +11,7 @@ import (
 
 	"github.com/neurod/neurod/decoders/recording"
 	"github.com/neurod/neurod/decoders/recording/edf"
+	"github.com/neurod/neurod/decoders/recording/formats"
 	"github.com/neurod/neurod/decoders/synthetic"
 	"github.com/neurod/neurod/devices"
 	"github.com/neurod/neurod/devices/devicetest"
@@ -39,7 +40,7 @@ func file(t *testing.T, gap bool) (path string, rec *recording.Recording) {
 	if err := os.WriteFile(path, b.Bytes(), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if rec, err = edf.Read(bytes.NewReader(b.Bytes()), int64(b.Len())); err != nil {
+	if rec, err = formats.Open("imagery.edf", bytes.NewReader(b.Bytes()), int64(b.Len())); err != nil {
 		t.Fatal(err)
 	}
 	return path, rec
