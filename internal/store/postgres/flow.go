@@ -14,9 +14,9 @@ import (
 	"github.com/neurod/neurod/models"
 )
 
-// pgConn runs fn on a connection of the pool, past database/sql: pgx sends several statements at once. A connection that
+// conn runs fn on a connection of the pool, past database/sql: pgx sends several statements at once. A connection that
 // fn leaves inside a transaction is rolled back or dropped.
-func (d *Database) pgConn(ctx context.Context, fn func(c *pgx.Conn) error) error {
+func (d *Database) conn(ctx context.Context, fn func(c *pgx.Conn) error) error {
 	conn, err := d.pool.Conn(ctx)
 	if err != nil {
 		return fmt.Errorf("store: %w", err)
@@ -46,17 +46,17 @@ func (d *Database) pgConn(ctx context.Context, fn func(c *pgx.Conn) error) error
 // Flow implements [dialect.Sessions].
 func (d *Database) Flow(ctx context.Context, r *dialect.FlowRead, decision dialect.Decision) error {
 	for try := 1; ; try++ {
-		err := d.pgConn(ctx, func(c *pgx.Conn) error { return decision.Run(ctx, pgFlowTx{c}, r) })
-		if err == nil || try == pgTxRetries || !isConflict(err) {
+		err := d.conn(ctx, func(c *pgx.Conn) error { return decision.Run(ctx, flowTx{c}, r) })
+		if err == nil || try == txRetries || !isConflict(err) {
 			return err
 		}
 	}
 }
 
-// pgFlowTx is one attempt of a flow.
-type pgFlowTx struct{ conn *pgx.Conn }
+// flowTx is one attempt of a flow.
+type flowTx struct{ conn *pgx.Conn }
 
-var _ dialect.FlowTx = pgFlowTx{}
+var _ dialect.FlowTx = flowTx{}
 
 // planOnce has every statement planned once a connection, with the indexes that it was written for; see OpenJobs.
 const planOnce = `SELECT set_config('plan_cache_mode', 'force_generic_plan', true), set_config('enable_seqscan', 'off', true),
@@ -75,7 +75,7 @@ func each(b *pgx.Batch, scan func(pgx.CollectableRow) error, sql string, args ..
 }
 
 // send sends the statements in one round trip.
-func (t pgFlowTx) send(ctx context.Context, b *pgx.Batch) error {
+func (t flowTx) send(ctx context.Context, b *pgx.Batch) error {
 	if b.Len() == 0 {
 		return nil
 	}
@@ -102,7 +102,7 @@ func scanSession(row pgx.CollectableRow) (models.Session, error) {
 	return r.Entity()
 }
 
-func (t pgFlowTx) Read(ctx context.Context, r *dialect.FlowRead) (*dialect.FlowFound, error) {
+func (t flowTx) Read(ctx context.Context, r *dialect.FlowRead) (*dialect.FlowFound, error) {
 	f := dialect.NewFlowFound()
 	b := &pgx.Batch{}
 	b.Queue("BEGIN")
@@ -179,7 +179,7 @@ func spanArgs(spans []dialect.Span) []any {
 
 // indexes reads which of the indexes are there. The whole primary key is given: with a part of it the planner, who meets
 // the table while it is empty, might choose another index and read all windows of a session.
-func (t pgFlowTx) indexes(b *pgx.Batch, wanted []dialect.Indexed, into map[dialect.Indexed]bool, table, column string) {
+func (t flowTx) indexes(b *pgx.Batch, wanted []dialect.Indexed, into map[dialect.Indexed]bool, table, column string) {
 	if len(wanted) == 0 {
 		return
 	}
@@ -196,7 +196,7 @@ func (t pgFlowTx) indexes(b *pgx.Batch, wanted []dialect.Indexed, into map[diale
 		JOIN `+table+` t ON t.session_id = w.session_id AND t.`+column+` = w.k`, ids, indexes)
 }
 
-func (t pgFlowTx) Segments(ctx context.Context, spans []dialect.Span) (map[string][]models.Segment, error) {
+func (t flowTx) Segments(ctx context.Context, spans []dialect.Span) (map[string][]models.Segment, error) {
 	out := map[string][]models.Segment{}
 	b := &pgx.Batch{}
 	each(b, func(row pgx.CollectableRow) error {
@@ -211,7 +211,7 @@ func (t pgFlowTx) Segments(ctx context.Context, spans []dialect.Span) (map[strin
 	return out, t.send(ctx, b)
 }
 
-func (t pgFlowTx) Write(ctx context.Context, w *dialect.FlowWrite) error {
+func (t flowTx) Write(ctx context.Context, w *dialect.FlowWrite) error {
 	b := &pgx.Batch{}
 	queueJobs(b, w.Jobs)
 	queueBatches(b, w.Batches)
@@ -402,7 +402,7 @@ func (d *Database) Work(ctx context.Context, q dialect.WorkQuery) (w dialect.Wor
 			SELECT * FROM sample_batches WHERE session_id = $1 AND end_sample > r.lo AND end_sample < r.hi + (SELECT longest_batch FROM s)
 				AND start_sample < r.hi AND r.hi - r.lo <= $4 ORDER BY end_sample OFFSET 0) b
 		ORDER BY b.seq`, q.SessionID, q.Batches, q.WindowMS, q.AroundSamples)
-	err = d.pgConn(ctx, func(c *pgx.Conn) error { return c.SendBatch(ctx, b).Close() })
+	err = d.conn(ctx, func(c *pgx.Conn) error { return c.SendBatch(ctx, b).Close() })
 	if err == nil && !found {
 		err = dialect.ErrNotFound
 	}
@@ -434,7 +434,7 @@ func (d *Database) News(ctx context.Context, projectID, sessionID string, after,
 		return err
 	}, `SELECT decode_index, seq, start_ms, end_ms, data, created_at FROM session_decodes
 		WHERE session_id = $1 AND project_id = $2 AND seq > $3 ORDER BY seq LIMIT $4`, sessionID, projectID, after, limit)
-	err = d.pgConn(ctx, func(c *pgx.Conn) error { return c.SendBatch(ctx, b).Close() })
+	err = d.conn(ctx, func(c *pgx.Conn) error { return c.SendBatch(ctx, b).Close() })
 	if err == nil && !found {
 		err = dialect.ErrNotFound
 	}

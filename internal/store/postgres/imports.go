@@ -12,7 +12,7 @@ import (
 
 // AddChunk implements [dialect.Sessions].
 func (d *Database) AddChunk(ctx context.Context, c models.UploadChunk) error {
-	return d.pgConn(ctx, func(conn *pgx.Conn) error {
+	return d.conn(ctx, func(conn *pgx.Conn) error {
 		b := &pgx.Batch{}
 		b.Queue("BEGIN")
 		b.Queue("SELECT set_config('synchronous_commit', 'off', true)")
@@ -25,7 +25,7 @@ func (d *Database) AddChunk(ctx context.Context, c models.UploadChunk) error {
 
 // CommitImport implements [dialect.Sessions], in two round trips: on busy machines each costs more than what it does.
 func (d *Database) CommitImport(ctx context.Context, r dialect.ImportRound) error {
-	return d.pgConn(ctx, func(conn *pgx.Conn) error {
+	return d.conn(ctx, func(conn *pgx.Conn) error {
 		var found []models.Session
 		held, moved, last := false, false, 0
 		b := &pgx.Batch{}

@@ -133,7 +133,7 @@ func (d *Database) SomeRows(table, condition string) string {
 }
 
 // Lanes implements [dialect.Sessions].
-func (d *Database) Lanes() (n int, isolate func(error) bool) { return pgLanes, isDataError }
+func (d *Database) Lanes() (n int, isolate func(error) bool) { return lanes, isDataError }
 
 // diskFull is class 53 of PostgreSQL's error codes.
 const diskFull = "53100"

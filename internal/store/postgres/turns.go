@@ -9,7 +9,7 @@ import (
 	"github.com/neurod/neurod/internal/store/dialect"
 )
 
-func (j *postgresJobs) Waiting(ctx context.Context, class dialect.Class, after string, each int) ([]dialect.Waiting, string, error) {
+func (j *jobStore) Waiting(ctx context.Context, class dialect.Class, after string, each int) ([]dialect.Waiting, string, error) {
 	scan := func(row pgx.CollectableRow) (w dialect.WaitingJob, err error) {
 		return w, row.Scan(&w.Project, &w.Share, &w.ID)
 	}

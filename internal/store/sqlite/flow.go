@@ -10,14 +10,14 @@ import (
 	"github.com/neurod/neurod/models"
 )
 
-// liteFlow is a flow's transaction on SQLite, which has locked the whole database by beginning. gorm's transaction has the context.
-type liteFlow struct{ tx *gorm.DB }
+// flowTx is a flow's transaction on SQLite, which has locked the whole database by beginning. gorm's transaction has the context.
+type flowTx struct{ tx *gorm.DB }
 
-var _ dialect.FlowTx = liteFlow{}
+var _ dialect.FlowTx = flowTx{}
 
 // Flow implements [dialect.Sessions].
 func (d *Database) Flow(ctx context.Context, r *dialect.FlowRead, decision dialect.Decision) error {
-	run := func(tx *gorm.DB) error { return decision.Run(ctx, liteFlow{tx}, r) }
+	run := func(tx *gorm.DB) error { return decision.Run(ctx, flowTx{tx}, r) }
 	if r.Relaxed {
 		return relaxedTx(d.writer.WithContext(ctx), run)
 	}
@@ -25,7 +25,7 @@ func (d *Database) Flow(ctx context.Context, r *dialect.FlowRead, decision diale
 }
 
 //nolint:gocyclo // one query for each thing that a flow may ask for
-func (t liteFlow) Read(_ context.Context, r *dialect.FlowRead) (*dialect.FlowFound, error) {
+func (t flowTx) Read(_ context.Context, r *dialect.FlowRead) (*dialect.FlowFound, error) {
 	f := dialect.NewFlowFound()
 	if k := r.Key; k != nil {
 		var err error
@@ -93,7 +93,7 @@ func (t liteFlow) Read(_ context.Context, r *dialect.FlowRead) (*dialect.FlowFou
 	return f, nil
 }
 
-func (t liteFlow) Segments(_ context.Context, spans []dialect.Span) (map[string][]models.Segment, error) {
+func (t flowTx) Segments(_ context.Context, spans []dialect.Span) (map[string][]models.Segment, error) {
 	out := map[string][]models.Segment{}
 	for _, s := range spans {
 		var found []models.SessionSegment
@@ -107,7 +107,7 @@ func (t liteFlow) Segments(_ context.Context, spans []dialect.Span) (map[string]
 	return out, nil
 }
 
-func (t liteFlow) Write(_ context.Context, w *dialect.FlowWrite) error {
+func (t flowTx) Write(_ context.Context, w *dialect.FlowWrite) error {
 	for _, j := range w.Jobs {
 		if err := dialect.InsertJob(t.tx, j); err != nil {
 			return err

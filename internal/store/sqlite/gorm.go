@@ -12,19 +12,19 @@ import (
 	"gorm.io/gorm/schema"
 )
 
-// liteDialect is what gorm has to know of SQLite to build statements for a database that goose migrates. gorm's own dialect
+// gormDialect is what gorm has to know of SQLite to build statements for a database that goose migrates. gorm's own dialect
 // needs cgo, and the one without it a driver that compiles each statement anew.
-type liteDialect struct{ conn gorm.ConnPool }
+type gormDialect struct{ conn gorm.ConnPool }
 
 var (
-	_ gorm.Dialector                     = liteDialect{}
-	_ gorm.SavePointerDialectorInterface = liteDialect{}
-	_ gorm.ErrorTranslator               = liteDialect{}
+	_ gorm.Dialector                     = gormDialect{}
+	_ gorm.SavePointerDialectorInterface = gormDialect{}
+	_ gorm.ErrorTranslator               = gormDialect{}
 )
 
-func (liteDialect) Name() string { return "sqlite" }
+func (gormDialect) Name() string { return "sqlite" }
 
-func (d liteDialect) Initialize(db *gorm.DB) error {
+func (d gormDialect) Initialize(db *gorm.DB) error {
 	db.ConnPool = d.conn
 	callbacks.RegisterDefaultCallbacks(db, &callbacks.Config{
 		CreateClauses:        []string{"INSERT", "VALUES", "ON CONFLICT", "RETURNING"},
@@ -54,17 +54,17 @@ func (d liteDialect) Initialize(db *gorm.DB) error {
 }
 
 // Migrator is nil: goose migrates.
-func (liteDialect) Migrator(*gorm.DB) gorm.Migrator { return nil }
+func (gormDialect) Migrator(*gorm.DB) gorm.Migrator { return nil }
 
 // DataTypeOf is for migrations only.
-func (liteDialect) DataTypeOf(*schema.Field) string { return "" }
+func (gormDialect) DataTypeOf(*schema.Field) string { return "" }
 
-func (liteDialect) DefaultValueOf(*schema.Field) clause.Expression { return clause.Expr{SQL: "NULL"} }
+func (gormDialect) DefaultValueOf(*schema.Field) clause.Expression { return clause.Expr{SQL: "NULL"} }
 
-func (liteDialect) BindVarTo(w clause.Writer, _ *gorm.Statement, _ any) { w.WriteByte('?') }
+func (gormDialect) BindVarTo(w clause.Writer, _ *gorm.Statement, _ any) { w.WriteByte('?') }
 
 // QuoteTo quotes a name, each part of it by itself.
-func (liteDialect) QuoteTo(w clause.Writer, name string) {
+func (gormDialect) QuoteTo(w clause.Writer, name string) {
 	for i, part := range strings.Split(name, ".") {
 		if i > 0 {
 			w.WriteByte('.')
@@ -73,32 +73,32 @@ func (liteDialect) QuoteTo(w clause.Writer, name string) {
 	}
 }
 
-func (liteDialect) Explain(sql string, vars ...any) string {
+func (gormDialect) Explain(sql string, vars ...any) string {
 	return logger.ExplainSQL(sql, nil, `"`, vars...)
 }
 
-func (liteDialect) SavePoint(tx *gorm.DB, name string) error {
+func (gormDialect) SavePoint(tx *gorm.DB, name string) error {
 	return tx.Exec("SAVEPOINT " + name).Error
 }
 
-func (liteDialect) RollbackTo(tx *gorm.DB, name string) error {
+func (gormDialect) RollbackTo(tx *gorm.DB, name string) error {
 	return tx.Exec("ROLLBACK TO SAVEPOINT " + name).Error
 }
 
 // What SQLite says of rows that break a rule (https://sqlite.org/rescode.html).
 const (
-	sqliteForeignKey = 787
-	sqlitePrimaryKey = 1555
-	sqliteUnique     = 2067
+	foreignKey = 787
+	primaryKey = 1555
+	uniqueKey  = 2067
 )
 
-func (liteDialect) Translate(err error) error {
+func (gormDialect) Translate(err error) error {
 	var lite interface{ Code() int }
 	if errors.As(err, &lite) {
 		switch lite.Code() {
-		case sqlitePrimaryKey, sqliteUnique:
+		case primaryKey, uniqueKey:
 			return gorm.ErrDuplicatedKey
-		case sqliteForeignKey:
+		case foreignKey:
 			return gorm.ErrForeignKeyViolated
 		}
 	}

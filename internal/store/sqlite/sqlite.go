@@ -85,7 +85,7 @@ func create(path string) error {
 
 // open opens so many connections to the file.
 func open(ctx context.Context, path string, conns int, params url.Values) (*sql.DB, *gorm.DB, error) {
-	pool, err := openLitePool(path, params)
+	pool, err := openPool(path, params)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -94,7 +94,7 @@ func open(ctx context.Context, path string, conns int, params url.Values) (*sql.
 	if err := pool.PingContext(ctx); err != nil {
 		return nil, nil, errors.Join(fmt.Errorf("store: open %s: %w", path, err), pool.Close())
 	}
-	db, err := gorm.Open(liteDialect{pool}, dialect.GormConfig())
+	db, err := gorm.Open(gormDialect{pool}, dialect.GormConfig())
 	if err != nil {
 		return nil, nil, errors.Join(fmt.Errorf("store: %w", err), pool.Close())
 	}
@@ -150,12 +150,12 @@ func (d *Database) Lanes() (n int, isolate func(error) bool) {
 
 // What SQLite says when there is no room (https://sqlite.org/rescode.html).
 const (
-	sqliteFull    = 13
-	sqliteShmSize = 4874 // the shared memory beside the write-ahead log could not grow
+	diskFull = 13
+	shmSize  = 4874 // the shared memory beside the write-ahead log could not grow
 )
 
 // IsFull reports whether an error says that the disk of the database is full.
 func IsFull(err error) bool {
 	var lite interface{ Code() int }
-	return errors.As(err, &lite) && (lite.Code()&0xff == sqliteFull || lite.Code() == sqliteShmSize)
+	return errors.As(err, &lite) && (lite.Code()&0xff == diskFull || lite.Code() == shmSize)
 }

@@ -13,21 +13,21 @@ import (
 	"modernc.org/sqlite"
 )
 
-// openLitePool opens connections to an SQLite database that keep their statements compiled: compiling takes longer than what most
+// openPool opens connections to an SQLite database that keep their statements compiled: compiling takes longer than what most
 // of ours do. database/sql's own prepared statements would have to be made before a transaction has the only writing connection.
-func openLitePool(path string, params url.Values) (*sql.DB, error) {
-	params.Set("_time_format", "sqlite") // see liteTimeFormat
+func openPool(path string, params url.Values) (*sql.DB, error) {
+	params.Set("_time_format", "sqlite") // see timeFormat
 	params.Set("_timezone", "UTC")
 	c, err := sqlite.NewConnector(path + "?" + params.Encode())
 	if err != nil {
 		return nil, fmt.Errorf("store: %w", err)
 	}
-	return sql.OpenDB(liteConnector{c}), nil
+	return sql.OpenDB(connector{c}), nil
 }
 
-type liteConnector struct{ driver.Connector }
+type connector struct{ driver.Connector }
 
-func (c liteConnector) Connect(ctx context.Context) (driver.Conn, error) {
+func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
 	conn, err := c.Connector.Connect(ctx)
 	if err != nil {
 		return nil, err
@@ -36,7 +36,7 @@ func (c liteConnector) Connect(ctx context.Context) (driver.Conn, error) {
 	if !ok {
 		return nil, errors.Join(fmt.Errorf("store: the driver's connection is a %T", conn), conn.Close())
 	}
-	return &liteConn{bareConn: bare, kept: map[string]*liteStmt{}}, nil
+	return &keepingConn{bareConn: bare, kept: map[string]*keptStmt{}}, nil
 }
 
 // bareConn is a connection of the driver.
@@ -58,14 +58,14 @@ const (
 	keptText       = 4 << 10
 )
 
-// liteConn is a connection that keeps its statements. database/sql lets one goroutine at a time use it.
-type liteConn struct {
+// keepingConn is a connection that keeps its statements. database/sql lets one goroutine at a time use it.
+type keepingConn struct {
 	bareConn
-	kept  map[string]*liteStmt
+	kept  map[string]*keptStmt
 	clock int
 }
 
-type liteStmt struct {
+type keptStmt struct {
 	driver.Stmt
 	query string
 	used  int  // when it was used last, by the connection's clock
@@ -73,7 +73,7 @@ type liteStmt struct {
 }
 
 // statement returns a compiled statement, nil for one that is not kept or that an outer query reads from.
-func (c *liteConn) statement(ctx context.Context, query string) (*liteStmt, error) {
+func (c *keepingConn) statement(ctx context.Context, query string) (*keptStmt, error) {
 	if s := c.kept[query]; s != nil {
 		if s.busy {
 			return nil, nil
@@ -95,7 +95,7 @@ func (c *liteConn) statement(ctx context.Context, query string) (*liteStmt, erro
 		}
 	}
 	c.clock++
-	s := &liteStmt{Stmt: compiled, query: query, used: c.clock}
+	s := &keptStmt{Stmt: compiled, query: query, used: c.clock}
 	c.kept[query] = s
 	return s, nil
 }
@@ -110,8 +110,8 @@ func keepable(query string) bool {
 	return false
 }
 
-func (c *liteConn) dropOldest() error {
-	var oldest *liteStmt
+func (c *keepingConn) dropOldest() error {
+	var oldest *keptStmt
 	for _, s := range c.kept {
 		if !s.busy && (oldest == nil || s.used < oldest.used) {
 			oldest = s
@@ -123,13 +123,13 @@ func (c *liteConn) dropOldest() error {
 	return c.drop(oldest)
 }
 
-func (c *liteConn) drop(s *liteStmt) error {
+func (c *keepingConn) drop(s *keptStmt) error {
 	delete(c.kept, s.query)
 	return s.Close()
 }
 
 // ExecContext implements [driver.ExecerContext].
-func (c *liteConn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
+func (c *keepingConn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
 	s, err := c.statement(ctx, query)
 	if err != nil {
 		return nil, err
@@ -145,7 +145,7 @@ func (c *liteConn) ExecContext(ctx context.Context, query string, args []driver.
 }
 
 // QueryContext implements [driver.QueryerContext].
-func (c *liteConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+func (c *keepingConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
 	s, err := c.statement(ctx, query)
 	if err != nil {
 		return nil, err
@@ -158,11 +158,11 @@ func (c *liteConn) QueryContext(ctx context.Context, query string, args []driver
 		return nil, errors.Join(err, c.drop(s))
 	}
 	s.busy = true
-	return &liteRows{bareRows: r.(bareRows), conn: c, stmt: s}, nil
+	return &keptRows{bareRows: r.(bareRows), conn: c, stmt: s}, nil
 }
 
 // Close implements [driver.Conn].
-func (c *liteConn) Close() error {
+func (c *keepingConn) Close() error {
 	var errs []error
 	for _, s := range c.kept {
 		errs = append(errs, c.drop(s))
@@ -177,24 +177,24 @@ type bareRows interface {
 	driver.RowsColumnTypeScanType
 }
 
-// liteRows gives its statement back when it is closed.
-type liteRows struct {
+// keptRows gives its statement back when it is closed.
+type keptRows struct {
 	bareRows
-	conn   *liteConn
-	stmt   *liteStmt
+	conn   *keepingConn
+	stmt   *keptStmt
 	failed bool
 	closed bool
 }
 
 // Next implements [driver.Rows].
-func (r *liteRows) Next(dest []driver.Value) error {
+func (r *keptRows) Next(dest []driver.Value) error {
 	err := r.bareRows.Next(dest)
 	r.failed = r.failed || err != nil && !errors.Is(err, io.EOF)
 	return err
 }
 
 // Close implements [driver.Rows]. A second call does nothing.
-func (r *liteRows) Close() error {
+func (r *keptRows) Close() error {
 	if r.closed {
 		return nil
 	}

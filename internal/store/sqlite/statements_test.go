@@ -10,10 +10,10 @@ import (
 	"gorm.io/gorm"
 )
 
-// litePool opens a database with one table and one connection.
-func litePool(t *testing.T) *sql.DB {
+// testPool opens a database with one table and one connection.
+func testPool(t *testing.T) *sql.DB {
 	t.Helper()
-	pool, err := openLitePool(filepath.Join(t.TempDir(), "t.db"), url.Values{})
+	pool, err := openPool(filepath.Join(t.TempDir(), "t.db"), url.Values{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,7 +37,7 @@ func kept(t *testing.T, pool *sql.DB) (n int) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	if err := conn.Raw(func(c any) error { n = len(c.(*liteConn).kept); return nil }); err != nil {
+	if err := conn.Raw(func(c any) error { n = len(c.(*keepingConn).kept); return nil }); err != nil {
 		t.Fatal(err)
 	}
 	return n
@@ -46,7 +46,7 @@ func kept(t *testing.T, pool *sql.DB) (n int) {
 // TestStatementsAreKept runs the same text many times, within itself too, and after errors, other schemas and many other texts.
 func TestStatementsAreKept(t *testing.T) {
 	t.Parallel()
-	pool := litePool(t)
+	pool := testPool(t)
 	const insert, list = "INSERT INTO t (id, name) VALUES (?, ?)", "SELECT name FROM t WHERE id >= ? ORDER BY id"
 	for i := range 5 {
 		if _, err := pool.Exec(insert, i, fmt.Sprint("n", i)); err != nil {
@@ -94,7 +94,7 @@ func TestStatementsAreKept(t *testing.T) {
 	}
 
 	_, err = pool.Exec(insert, 9, "n4")
-	if (liteDialect{}).Translate(err) != gorm.ErrDuplicatedKey {
+	if (gormDialect{}).Translate(err) != gorm.ErrDuplicatedKey {
 		t.Errorf("a name that is taken: %v", err)
 	}
 	if _, err := pool.Exec(insert, 9, "n9"); err != nil {
@@ -134,7 +134,7 @@ func TestStatementsAreKept(t *testing.T) {
 // TestWhatIsNotKept: what takes effect while it is compiled must run each time.
 func TestWhatIsNotKept(t *testing.T) {
 	t.Parallel()
-	pool := litePool(t)
+	pool := testPool(t)
 	for _, want := range []int{1, 2, 1, 2} {
 		if _, err := pool.Exec(fmt.Sprintf("PRAGMA synchronous = %d", want)); err != nil {
 			t.Fatal(err)

@@ -7,17 +7,17 @@ import (
 	"github.com/neurod/neurod/internal/store/dialect"
 )
 
-func (j *sqliteJobs) Waiting(ctx context.Context, class dialect.Class, after string, each int) ([]dialect.Waiting, string, error) {
+func (j *jobStore) Waiting(ctx context.Context, class dialect.Class, after string, each int) ([]dialect.Waiting, string, error) {
 	ctx = context.WithoutCancel(ctx)
 	look := func(queue, kind string) (found []dialect.WaitingJob, err error) {
-		projects, err := liteCollect(j.reader, ctx, func(r rows) (w dialect.WaitingJob, err error) { err = r.Scan(&w.Project, &w.Share); return w, err },
+		projects, err := collect(j.reader, ctx, func(r rows) (w dialect.WaitingJob, err error) { err = r.Scan(&w.Project, &w.Share); return w, err },
 			strings.NewReplacer("$queue", queue, "$1", "?1", "$2", "?2").Replace(dialect.WaitingIn), after, dialect.WaitingProjects)
 		if err != nil {
 			return nil, err
 		}
 		oldest := strings.NewReplacer("$queue", queue, "$kind", kind, "$project", "?1", "$now", "?2", "$3", "?3").Replace(dialect.OldestOf)
 		for _, p := range projects {
-			ids, err := liteCollect(j.reader, ctx, liteScanString, oldest, p.Project, dialect.Now(), each, jsonList(class.BulkKinds))
+			ids, err := collect(j.reader, ctx, scanString, oldest, p.Project, dialect.Now(), each, jsonList(class.BulkKinds))
 			if err != nil {
 				return nil, err
 			}
@@ -45,7 +45,7 @@ func (j *sqliteJobs) Waiting(ctx context.Context, class dialect.Class, after str
 		n       int
 	}
 	query := strings.NewReplacer("$kind", "kind IN (SELECT value FROM json_each(?1))", "$bulk", "?2").Replace(dialect.RunningOf)
-	counts, err := liteCollect(j.reader, ctx, func(r rows) (c count, err error) { err = r.Scan(&c.project, &c.n); return c, err }, query, jsonList(class.BulkKinds), class.Bulk)
+	counts, err := collect(j.reader, ctx, func(r rows) (c count, err error) { err = r.Scan(&c.project, &c.n); return c, err }, query, jsonList(class.BulkKinds), class.Bulk)
 	if err != nil {
 		return nil, "", err
 	}
