@@ -30,6 +30,19 @@ test("it is imported as an ES module and as CommonJS", async () => {
   }
 });
 
+for (const [runtime, ...flags] of [[process.execPath], ["bun"], ["deno", "run", "--allow-all"]]) {
+  test(`it does the same in ${runtime === process.execPath ? "Node without a flag" : runtime}`, async (t) => {
+    const program = await run(runtime, ["--version"]).catch(() => undefined);
+    if (!program) return t.skip("it is not on this machine");
+    const { stdout } = await run(runtime, [...flags, join(import.meta.dirname, "runtime.mjs")], { cwd: app, env });
+    const stream = [...Array.from({ length: 17 }, (_, i) => i + 1), "session_ended"];
+    assert.deepEqual(JSON.parse(stdout), {
+      streams: { sse: stream, auto: stream }, gzip: 25600, imported: 25600, checksum: true, failed: "DecodeFailed payload_too_short",
+      refused: "InvalidRequestError unsupported_format", away: "APIConnectionError", aborted: "Error",
+    });
+  });
+}
+
 test("it is imported by TypeScript under every resolution of modules", async () => {
   const dir = await mkdtemp(join(app, "types-"));
   const typed = `
