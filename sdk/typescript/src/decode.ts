@@ -2,7 +2,7 @@ import { base64 } from "./bytes.js";
 import { NeurodError, type JobFailed } from "./errors.js";
 import type { APIPromise, RequestOptions, Transport } from "./http.js";
 import { failure, Job, type DecodeJob, type WaitOptions } from "./jobs.js";
-import { encodingOf, interleave, isFlat, littleEndian, sniff, type Samples } from "./samples.js";
+import { encodingOf, interleave, isFlat, littleEndian, sniff, type Channel, type Samples } from "./samples.js";
 import type { Batch, DecodeContext, DecodeInput, DecodeResult, JobData } from "./types.js";
 
 /** How a recording is decoded: the fields of `input`, and beside them those of `context` and `output`. */
@@ -33,8 +33,13 @@ export function decodeRequest(recording: Recording, parameters: DecodeParameters
     input.data = base64(littleEndian(recording));
   } else if (recording) {
     if (!Array.isArray(recording)) {
-      input.channels = Object.keys(recording);
-      recording = Object.values(recording);
+      const by = recording as Record<string, Channel>;
+      const names = Array.isArray(given.channels) ? given.channels : Object.keys(by);
+      input.channels = names;
+      recording = names.map((name) => {
+        if (!by[name]) throw new NeurodError(`the recording has no channel ${name}`);
+        return by[name];
+      });
     }
     input.channels ??= (recording as []).length;
     input.encoding = "float32le";

@@ -104,7 +104,7 @@ export interface Call {
   /** Goes out as JSON. */
   json?: unknown;
   /** Goes out as it is. A function is called for each attempt; a stream can be sent once. */
-  body?: Bytes | Blob | FormData | ReadableStream | (() => BodyInit) | undefined;
+  body?: Bytes | Blob | ReadableStream | (() => BodyInit) | undefined;
   type?: string | undefined;
   headers?: Record<string, string> | undefined;
   /** Takes an `Idempotency-Key`. */
@@ -134,7 +134,8 @@ function env(name: string): string | undefined {
 const orEnv = (value: string | undefined, name: string): string | undefined =>
   value && !/\.\.\.$|^your-|^<.*>$/.test(value) ? value : (env(name) ?? value);
 
-function runtime(): string | undefined {
+/** What runs this, as in `node/20.20.2`; undefined in a page. */
+export function runtime(): string | undefined {
   const g = globalThis as { process?: { versions?: Record<string, string> }; document?: unknown; Deno?: { version: { deno: string } } };
   if (g.document !== undefined) return undefined; // browsers say who they are themselves
   if (g.Deno) return "deno/" + g.Deno.version.deno;

@@ -11,7 +11,7 @@ export { Job, Jobs, type DecodeJob, type JobFilter, type TrainingJob, type WaitO
 export { decodeRequest, type BatchAnswer, type BatchDefaults, type BatchItem, type DecodeParameters, type Recording } from "./decode.js";
 export { interleave, type Channel, type Samples } from "./samples.js";
 export {
-  Session, SessionEvents, SessionFeatures, Sessions, type ExportOptions, type FeatureFilter, type ImportFields, type ImportFile, type SampleBatch,
+  Session, SessionEvents, SessionFeatures, Sessions, type ExportOptions, type FeatureFilter, type ImportFields, type ImportFile, type ImportOptions, type SampleBatch,
   type SessionFilter, type UploadOptions,
 } from "./sessions.js";
 export { SampleWriter, type Dropped, type WriterOptions } from "./writer.js";

@@ -68,7 +68,7 @@ export class Job<T = unknown> {
     await this.wait(options);
     if (this.status === "completed") return this.output as T;
     if (this.status === "canceled") throw new JobCanceled(this.id, { code: "canceled", message: "the job was canceled" });
-    throw failure(this as JobData);
+    throw failure(this);
   }
 
   /** Cancels it. To cancel what is done changes nothing. */
@@ -78,10 +78,15 @@ export class Job<T = unknown> {
 }
 
 /** The error of a job that failed. */
-export function failure(job: Pick<JobData, "id" | "kind" | "error">): JobFailed {
+export function failure(job: { id: string; kind: JobKind; error?: Fault | undefined }): JobFailed {
   const error = job.error ?? { code: "unknown", message: "the job failed" };
-  const kind = job.kind === "neuro_decode" || job.kind === undefined ? DecodeFailed : JobFailed;
-  return new kind(job.id, error as { code: string; message: string; details?: Record<string, unknown> });
+  return new (job.kind === "neuro_decode" ? DecodeFailed : JobFailed)(job.id, error);
+}
+
+interface Fault {
+  code: string;
+  message: string;
+  details?: Record<string, unknown> | undefined;
 }
 
 /** Which jobs are listed. */

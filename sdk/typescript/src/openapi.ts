@@ -3887,6 +3887,7 @@ export interface operations {
                 "application/zip": string;
                 "application/x-edf": string;
                 "application/x-bdf": string;
+                "application/x-matlab-data": string;
                 "text/csv": string;
                 "text/plain": string;
             };

@@ -1,6 +1,6 @@
 import { uuid, type Bytes } from "./bytes.js";
 import { WaitTimeout, NeurodError } from "./errors.js";
-import { path, type APIPromise, type Query, type RequestOptions, type Transport } from "./http.js";
+import { path, runtime, type APIPromise, type Query, type RequestOptions, type Transport } from "./http.js";
 import { failure, type WaitOptions } from "./jobs.js";
 import { after, byHeader, list, type List } from "./paging.js";
 import { encodingOf, interleave, isFlat, littleEndian, type Channel, type Samples } from "./samples.js";
@@ -83,6 +83,12 @@ export interface ImportFields {
   /** By default all EEG channels of the rate that most of them have. */
   channels?: string[] | undefined;
   started_at_unix_ms?: number | undefined;
+}
+
+/** How a file is imported. */
+export interface ImportOptions extends RequestOptions {
+  /** Is told how much of the file has gone out. Browsers do not tell that of what `fetch` sends: there it is not called. */
+  onUpload?: ((sent: number, total: number) => void) | undefined;
 }
 
 /** What the length of a batch hangs on. */
@@ -302,8 +308,8 @@ export class SessionFeatures {
   }
 
   /** The newest one; undefined while there is none. */
-  async latest(options: RequestOptions = {}): Promise<FeatureWindow | undefined> {
-    return (await this.list({ order: "desc", limit: 1 }, options)).data[0];
+  async latest(filter: { only_passed?: boolean } = {}, options: RequestOptions = {}): Promise<FeatureWindow | undefined> {
+    return (await this.list({ ...filter, order: "desc", limit: 1 }, options)).data[0];
   }
 }
 
@@ -327,6 +333,17 @@ export class SessionEvents {
   add(events: NewEvent[], options: RequestOptions = {}): APIPromise<SessionEvent[]> {
     return this.#http.call({ method: "POST", path: this.#path, json: { events }, keyed: true }, options);
   }
+}
+
+/** A file's bytes, told of as they go out. */
+function counted(file: Blob, tell: (sent: number, total: number) => void): ReadableStream {
+  let sent = 0;
+  return file.stream().pipeThrough(new TransformStream<Uint8Array, Uint8Array>({
+    transform(piece, out) {
+      tell((sent += piece.length), file.size);
+      out.enqueue(piece);
+    },
+  }));
 }
 
 /** Sessions of the project. */
@@ -357,14 +374,14 @@ export class Sessions {
    * Makes a session of a recorded file: EDF, BDF, GDF, XDF, zipped BrainVision, Muse and OpenBCI text, tables. The answer comes when every byte is
    * stored; `waitForProcessing` of the session waits until it is read.
    */
-  import(file: ImportFile, fields: ImportFields, options: RequestOptions = {}): APIPromise<Session & Pick<ImportedSession, "job_id" | "import">> {
+  import(file: ImportFile, fields: ImportFields, options: ImportOptions = {}): APIPromise<Session & Pick<ImportedSession, "job_id" | "import">> {
     const whole = file instanceof Uint8Array || file instanceof ArrayBuffer ? new Blob([file as Bytes]) : file;
     const name = fields.name ?? (file as Partial<File>).name;
     // The server takes an upload for as long as a MiB comes in a minute.
     const timeoutMs = options.timeoutMs ?? (whole instanceof Blob ? 60_000 * (1 + whole.size / (1 << 20)) : Infinity);
     return this.#http.call({
       method: "POST", path: "/v1/sessions/import", query: { ...fields, name, channels: fields.channels && JSON.stringify(fields.channels) },
-      body: whole, type: "application/octet-stream", keyed: true,
+      body: options.onUpload && whole instanceof Blob && runtime() !== undefined ? () => counted(whole, options.onUpload!) : whole, type: "application/octet-stream", keyed: true,
     }, { ...options, timeoutMs }, ({ status: _, ...json }) => new Session(this.#http, json) as Session & ImportedSession);
   }
 }

@@ -33,7 +33,7 @@ before(async () => {
     if (content) response.writeHead(200, { "Content-Type": types[extname(file)] ?? "application/octet-stream" }).end(content);
     else response.writeHead(404).end();
   });
-  await new Promise((resolve) => pages.listen(0, "127.0.0.1", resolve));
+  await new Promise((resolve) => pages.listen(Number(process.env.NEUROD_TEST_PAGES_PORT ?? 0), "127.0.0.1", resolve));
   origin = `http://localhost:${pages.address().port}`;
   browser = await chromium.launch({ executablePath: executable(), args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"] });
 });
@@ -44,14 +44,14 @@ after(async () => {
 });
 
 /** A page of the examples; what it logs as an error fails the test. */
-async function open(t, path, init, argument) {
+async function open(t, path, init, argument, from = origin) {
   const page = await browser.newPage();
   page.setDefaultTimeout(60_000);
   t.after(() => page.close());
   const faults = [];
   page.on("pageerror", (e) => faults.push(e.message));
   if (init) await page.addInitScript(init, argument);
-  await page.goto(origin + path);
+  await page.goto(from + path);
   return { page, faults };
 }
 
@@ -98,6 +98,15 @@ test("the package does in a browser what it does elsewhere", async (t) => {
   assert.deepEqual(got.pages, [10, 7]);
   assert.deepEqual(got.fault, ["ConflictError", "session_ended", 409]);
   assert.deepEqual([got.sessions, got.requestId, got.packed, got.imported, got.checksum, got.webhook], [true, true, 25600, 25600, true, "WebhookVerificationError"]);
+});
+
+test("a page of an origin that is not listed reads nothing", { skip: !process.env.NEUROD_TEST_PAGES_PORT }, async (t) => {
+  const { page } = await open(t, "/browser/index.html", undefined, undefined, origin.replace("localhost", "127.0.0.1"));
+  const error = await page.evaluate(async ({ url, apiKey }) => {
+    const { NeurodClient } = await import("./neurod-sdk.js");
+    return new NeurodClient({ baseUrl: url, apiKey, maxRetries: 0 }).sessions.list().all().catch((e) => e.name);
+  }, { url, apiKey });
+  assert.equal(error, "APIConnectionError");
 });
 
 test("the page that plays a headband shows what it looks at", async (t) => {

@@ -302,8 +302,10 @@ scenario("export import", "an export comes as JSON, as a table and as files", as
 
   // The file is imported again, from bytes, from a file and from a stream.
   const fields = { external_user_id: "ts_import", name: "again.edf" };
+  const out = [];
+  const options = { onUpload: (sent, total) => out.push([sent, total]) };
   for (const file of [edf, await openAsBlob(join(folder, "a.edf")), new Blob([edf]).stream()]) {
-    const imported = await c.sessions.import(file, fields);
+    const imported = await c.sessions.import(file, fields, options);
     assert.equal(imported.processing_state, "PROCESSING");
     const status = await within(imported);
     assert.equal(status.sample_count, 1024);
@@ -313,6 +315,7 @@ scenario("export import", "an export comes as JSON, as a table and as files", as
     const scale = 2 * Math.max(...data[0].map(Math.abs)) / 65535;
     got.forEach((v, s) => assert.ok(Math.abs(v - data[0][s]) <= scale, `${v}, want ${data[0][s]}`));
   }
+  assert.deepEqual(out.filter(([sent, total]) => sent === total).map(([sent]) => sent), [edf.length, edf.length], "of a stream nobody knows the length");
   await assert.rejects(c.sessions.import(new Uint8Array(2000).fill(65), fields), (e) => e instanceof InvalidRequestError && e.status === 422);
 });
 
@@ -343,6 +346,7 @@ test("a stretch of a session is decoded, and a file", async () => {
   assert.equal(result.decoded_intent, "door");
   const edf = await session.export("edf");
   assert.equal((await c.decode(edf, { paradigm, stimulus })).decoded_intent, "door");
+  await assert.rejects(async () => c.submit({ A: [1] }, { channels: ["B"], sample_rate: 250 }), /no channel B/);
   assert.throws(() => c.submit(new Uint8Array(10)), /no EDF, BDF or GDF/);
 });
 
