@@ -109,6 +109,13 @@ func TestPythonExtras(t *testing.T) {
 	p.suite(t, onEmbedded(t), p.full, "test_arrays.py", "test_mne.py", "test_live.py", "test_cli.py", "test_webhook.py")
 }
 
+// TestPythonExamples runs every example and every Python block of the documents, with every extra and a real MQTT broker.
+func TestPythonExamples(t *testing.T) {
+	t.Parallel()
+	p := requirePython(t)
+	p.suite(t, onEmbedded(t), p.full, "test_examples.py", "test_docs.py")
+}
+
 // TestPythonIsTyped holds the source to its linters and to two type checkers, at their strictest.
 func TestPythonIsTyped(t *testing.T) {
 	t.Parallel()

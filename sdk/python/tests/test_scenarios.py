@@ -181,7 +181,7 @@ def test_session_live(api: Any, user: str) -> None:
     assert got[-1].type == "session_ended"
     assert got[-1].data.ended_at is not None
     assert sorted(m.data.window_start_ms for m in windows) == [t0 + 500 * k for k in range(13)]
-    assert [m.type for m in session.stream()] == ["session_ended"]  # what comes next, and no more
+    assert [m.type for m in session.stream(after_seq="latest")] == ["session_ended"]  # what comes next, and no more
     for transport in ("sse", "websocket"):  # and once more, from the beginning, over each
         again = list(session.stream(after_seq=0, transport=transport))
         assert [m.seq for m in again if m.type == "features"] == list(range(1, 14)), transport

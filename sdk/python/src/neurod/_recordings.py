@@ -81,8 +81,8 @@ def decode_request(
         encoding = FILES.get(path.suffix.lower())
         if encoding is None:
             raise ValueError(
-                f"{path.name}: a decode takes EDF, BDF and GDF files as they are. Make a session of others (client.sessions.import_file) and decode "
-                "that, or read them with MNE"
+                f"{path.name}: a decode takes EDF, BDF and GDF files as they are. Make a session of others "
+                "(client.sessions.import_file) and decode that, or read them with MNE"
             )
         told.update(data=base64.b64encode(path.read_bytes()).decode(), encoding=encoding)
     elif isinstance(recording, (bytes, bytearray, memoryview)):

@@ -9,7 +9,7 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Dict, List  # the classes here have methods of these names
+from typing import TYPE_CHECKING, Any, BinaryIO, Dict, List, Literal  # the classes here have methods of these names
 
 from pydantic import PrivateAttr, TypeAdapter
 
@@ -219,11 +219,11 @@ class AsyncSession(types.Session):
                 if poll_interval is None:
                     pause = min(2.0, 1.5 * pause)
 
-    def stream(self, *, after_seq: int | None = None, transport: str = "auto", max_outage: float | None = 300.0) -> AsyncStream:
+    def stream(self, *, after_seq: int | Literal["latest"] = 0, transport: str = "auto", max_outage: float | None = 300.0) -> AsyncStream:
         """Follow the session: iterate over its feature windows and live decodes as they are written, until its end.
 
         Args:
-            after_seq: begin behind this message, 0 with the first; by default with what comes next.
+            after_seq: begin behind this message: 0, by default, with the first of the session; ``"latest"`` with what comes next.
             transport: ``auto`` takes WebSocket, and server-sent events where a proxy between lets none through; or ``websocket`` or ``sse`` alone.
             max_outage: seconds without a connection after which it gives up; None for never.
         """

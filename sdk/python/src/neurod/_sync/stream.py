@@ -8,7 +8,7 @@ import json as jsonlib
 import logging
 import time
 from collections.abc import Generator, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from .. import _errors, _frames
 from .._core import Call
@@ -34,8 +34,8 @@ class _Lost(Exception):
 
 
 class Stream:
-    """The messages of a session in the order in which they were written; without ``after_seq`` from the moment on at which it is
-    asked for the first.
+    """The messages of a session in the order in which they were written: all of them, those behind ``after_seq``, or with
+    ``"latest"`` those that come from the moment on at which the first is asked for.
 
     Iterate over it. A connection that breaks is made again and goes on behind the last message: none is lost, none comes twice. It ends with
     the session, whose end is the last message.
@@ -44,7 +44,7 @@ class Stream:
     """
 
     def __init__(
-        self, client: Client, session_id: str, *, after_seq: int | None = None, transport: str = "auto", max_outage: float | None = 300.0
+        self, client: Client, session_id: str, *, after_seq: int | Literal["latest"] = 0, transport: str = "auto", max_outage: float | None = 300.0
     ) -> None:
         if transport not in ("auto", "websocket", "sse"):
             raise ValueError(f"transport is auto, websocket or sse, and not {transport!r}")
@@ -52,7 +52,7 @@ class Stream:
         self._session_id = session_id
         self._transport = transport
         self._max_outage = max_outage
-        self.last_seq = after_seq
+        self.last_seq: int | None = None if after_seq == "latest" else after_seq
         self.reconnects = 0
         """How often the connection was made again."""
         self.transport: str | None = None
