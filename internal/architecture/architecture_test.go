@@ -9,6 +9,7 @@ import (
 	"go/token"
 	"io"
 	"io/fs"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -452,5 +453,36 @@ func TestContextsAreParameters(t *testing.T) {
 	})
 	if err != nil || read < 100 {
 		t.Errorf("%d files read, %v", read, err)
+	}
+}
+
+var fuzzTarget = regexp.MustCompile(`(?m)^func (Fuzz\w+)\(f \*testing\.F\)`)
+
+// TestFuzzTargetsHaveACorpus: what a fuzzer has found once is tried in every run of the tests.
+func TestFuzzTargetsHaveACorpus(t *testing.T) {
+	t.Parallel()
+	targets := 0
+	err := filepath.WalkDir("../..", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		source, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		for _, m := range fuzzTarget.FindAllSubmatch(source, -1) {
+			targets++
+			corpus := filepath.Join(filepath.Dir(path), "testdata", "fuzz", string(m[1]))
+			if inputs, err := os.ReadDir(corpus); err != nil || len(inputs) == 0 {
+				t.Errorf("%s: %s has no corpus in testdata/fuzz: run it for half a minute and keep a few small inputs", path, m[1])
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if targets < 30 {
+		t.Errorf("only %d fuzz targets were found", targets)
 	}
 }
