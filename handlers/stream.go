@@ -3,6 +3,7 @@ package handlers
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -64,6 +65,15 @@ func boundClose(ctx context.Context, most time.Duration) {
 	}
 }
 
+// discard reads what a client goes on sending without looking into it, for as long as it has to leave: taking a megabyte of frames
+// apart costs a quarter of a second, and unread bytes would have the kernel drop the word of why it ended.
+func discard(ctx context.Context) {
+	if c, ok := ctx.Value(connKey{}).(net.Conn); ok {
+		_ = c.SetReadDeadline(time.Now().Add(streamLeave)) // else it is closed already
+		_, _ = io.Copy(io.Discard, c)                      // to its end, or the deadline's
+	}
+}
+
 // controls counts the control frames of a client. The reader of its connection calls it, one after another.
 type controls struct {
 	since time.Time
@@ -76,11 +86,10 @@ func (l *controls) count() bool {
 	if now := time.Now(); now.Sub(l.since) >= streamPing {
 		l.since, l.n = now, 0
 	}
-	if l.n++; l.n > streamControls {
+	if l.n++; l.n == streamControls+1 {
 		l.flood()
-		return false
 	}
-	return true
+	return l.n <= streamControls
 }
 
 // streamProtocol is the subprotocol of the WebSocket; tokenProtocol precedes a token that is offered as another one, so
@@ -160,7 +169,10 @@ func (a *API) ws(c *gin.Context) {
 	boundBuffer(c.Request.Context())
 	ctx, cancel := context.WithCancelCause(c.Request.Context())
 	defer cancel(nil)
-	frames := &controls{flood: func() { cancel(errFlood) }}
+	frames := &controls{flood: func() {
+		cancel(errFlood)
+		discard(c.Request.Context())
+	}}
 	var conn *websocket.Conn
 	conn, err = websocket.Accept(c.Writer, c.Request, &websocket.AcceptOptions{
 		Subprotocols: []string{streamProtocol},
