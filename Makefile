@@ -8,7 +8,7 @@ COMMIT ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null)$(shell test -z "$$(
 BUILD := github.com/neurod/neurod/internal/build
 export NEUROD_EEG_DATA ?= $(abspath ../shared/eeg)
 
-.PHONY: help setup build run demo test lint cross generate check-generated golden models evaluate results chaos hostile bench clean
+.PHONY: help setup sdk build run demo test lint cross generate check-generated golden models evaluate results chaos hostile bench clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -16,7 +16,10 @@ help: ## List the targets
 setup: ## Fetch Go modules; install a C compiler, PostgreSQL and Redis where they are missing
 	@tools/setup.sh
 
-build: ## Build bin/neurod
+sdk: ## Build the Python and TypeScript clients, where Python 3.10 and Node 20 are, into the program that `make build` builds
+	@tools/sdk.sh
+
+build: ## Build bin/neurod, with the clients that `make sdk` has built
 	@mkdir -p bin
 	go build -trimpath -ldflags "-X $(BUILD).version=$(VERSION) -X $(BUILD).commit=$(COMMIT)" -o bin/neurod ./cmd/neurod
 
@@ -66,4 +69,5 @@ bench: build setup ## Measure speed beside floors, limits and Python (3.11+, lef
 	go run ./tools/bench -neurod bin/neurod $(if $(ONLY),-only $(ONLY)) $(if $(PAIR),-pair $(PAIR))
 
 clean: ## Remove what was built
-	rm -rf bin
+	rm -rf bin sdk/python/dist sdk/typescript/dist
+	find internal/clients/dist -type f ! -name README -delete

@@ -1,8 +1,12 @@
 package handlers
 
 import (
+	"bytes"
 	"encoding/json"
 	"net/http"
+	"reflect"
+	"slices"
+	"strings"
 
 	"github.com/gin-gonic/gin"
 
@@ -29,13 +33,21 @@ type jobDocument struct {
 	Batch       *batchDocument  `json:"batch,omitempty"`
 }
 
+// jobData has the output and the error as well, where other pages of the decode document's service have them.
 type jobData struct {
-	JobID    string  `json:"job_id"`
-	ParentID *string `json:"parent_id,omitempty"`
-	Index    *int    `json:"index,omitempty"`
+	JobID    string      `json:"job_id"`
+	ParentID *string     `json:"parent_id,omitempty"`
+	Index    *int        `json:"index,omitempty"`
+	Payload  *jobPayload `json:"payload,omitempty"`
+	ErrorLog *jobError   `json:"error_log,omitempty"`
+}
+
+type jobPayload struct {
+	Output json.RawMessage `json:"output"`
 }
 
 type jobError struct {
+	Type    string          `json:"type"`
 	Code    string          `json:"code"`
 	Message string          `json:"message"`
 	Details json.RawMessage `json:"details,omitempty"`
@@ -75,6 +87,10 @@ func documentOf(v decoding.JobView, diagnostics bool) jobDocument {
 		Output:     j.Output,
 		Error:      errorOf(j),
 	}
+	d.Data.ErrorLog = d.Error
+	if len(j.Output) > 0 {
+		d.Data.Payload = &jobPayload{j.Output}
+	}
 	if len(j.Diagnostics) > 0 && (diagnostics || wantsDiagnostics(j.Request)) {
 		d.Diagnostics = j.Diagnostics
 	}
@@ -98,11 +114,26 @@ func errorOf(j *models.Job) *jobError {
 	if j.ErrorCode == nil {
 		return nil
 	}
-	e := &jobError{Code: *j.ErrorCode, Details: render.StoredDetails(models.Code(*j.ErrorCode), j.ErrorDetails)}
+	e := &jobError{Type: errorType(models.Code(*j.ErrorCode)), Code: *j.ErrorCode, Details: render.StoredDetails(models.Code(*j.ErrorCode), j.ErrorDetails)}
 	if j.ErrorMessage != nil {
 		e.Message = render.Stored(models.Code(e.Code), *j.ErrorMessage)
 	}
 	return e
+}
+
+// The types of the errors of jobs: whether the recording or request is at fault, or the service.
+const (
+	requestFault = "invalid_request_error"
+	serviceFault = "api_error"
+)
+
+// errorType returns the type of a failed job's error. Codes that stand in the table without a class are those of jobs that the
+// service gave up; the decoder's own do not stand there.
+func errorType(code models.Code) string {
+	if e, known := models.ErrorTable[code]; known && (e.Class == "" || e.Class.Ours()) {
+		return serviceFault
+	}
+	return requestFault
 }
 
 func batchOf(items []models.Job, outputs bool) *batchDocument {
@@ -142,9 +173,12 @@ func (a *API) getJob(c *gin.Context) {
 	wait := q.boolean("wait_for_completion")
 	timeout := q.timeout("timeout_seconds")
 	diagnostics := false
-	for _, name := range q.list("include", "diagnostics") {
-		diagnostics = diagnostics || name == "diagnostics"
+	for _, parameter := range []string{"include", "expand"} { // one is the other's alias
+		for _, name := range q.list(parameter, "diagnostics") {
+			diagnostics = diagnostics || name == "diagnostics"
+		}
 	}
+	fields := q.list("fields", jobFields...)
 	if err := q.err(); err != nil {
 		fail(c, err)
 		return
@@ -164,7 +198,47 @@ func (a *API) getJob(c *gin.Context) {
 		fail(c, err)
 		return
 	}
-	c.PureJSON(http.StatusOK, documentOf(view, diagnostics))
+	d := documentOf(view, diagnostics)
+	if len(fields) == 0 {
+		c.PureJSON(http.StatusOK, d)
+		return
+	}
+	chosen, err := choose(d, fields)
+	if err != nil {
+		fail(c, err)
+		return
+	}
+	c.PureJSON(http.StatusOK, chosen)
+}
+
+// jobFields are the fields of a job's document by which callers choose.
+var jobFields = func() []string {
+	var names []string
+	for _, f := range reflect.VisibleFields(reflect.TypeFor[jobDocument]()) {
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		names = append(names, name)
+	}
+	return names
+}()
+
+// choose returns the fields of a job's document that were asked for, and its id; those that the job does not have are left out.
+func choose(d jobDocument, fields []string) (map[string]json.RawMessage, error) {
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(d); err != nil {
+		return nil, err
+	}
+	all := map[string]json.RawMessage{}
+	if err := json.Unmarshal(b.Bytes(), &all); err != nil {
+		return nil, err
+	}
+	for name := range all {
+		if name != "id" && !slices.Contains(fields, name) {
+			delete(all, name)
+		}
+	}
+	return all, nil
 }
 
 // statusClientGone is in the access log where the client left before its answer. No RFC has a status for it;

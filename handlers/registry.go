@@ -242,10 +242,13 @@ func (a *API) validateKey(c *gin.Context) {
 		fail(c, err)
 		return
 	}
+	// The registry's own client reads license_type and features, and fails without them.
 	c.PureJSON(http.StatusOK, struct {
 		Valid bool `json:"valid"`
 		heldKeyDocument
-	}{true, heldKeyOf(k)})
+		LicenseType models.License `json:"license_type"`
+		Features    []models.Scope `json:"features"`
+	}{true, heldKeyOf(k), k.License, k.Scopes})
 }
 
 // refreshKey is POST /v1/auth/refresh about an API key: a new key takes its place.

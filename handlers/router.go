@@ -24,6 +24,7 @@ import (
 
 	"github.com/neurod/neurod/handlers/middleware"
 	"github.com/neurod/neurod/handlers/render"
+	"github.com/neurod/neurod/internal/clients"
 	"github.com/neurod/neurod/internal/compute"
 	"github.com/neurod/neurod/internal/service"
 	"github.com/neurod/neurod/internal/service/accounts"
@@ -31,6 +32,7 @@ import (
 	"github.com/neurod/neurod/internal/service/registry"
 	"github.com/neurod/neurod/internal/service/sessions"
 	"github.com/neurod/neurod/internal/service/training"
+	"github.com/neurod/neurod/internal/service/webhooks"
 	"github.com/neurod/neurod/models"
 )
 
@@ -47,6 +49,8 @@ type Config struct {
 	// Training is the use cases of making models. Required.
 	Training  *training.Service
 	Analytics *registry.Analytics
+	// Webhooks is the use cases of telling others. Required.
+	Webhooks *webhooks.Service
 	// Once answers repeated calls. Required.
 	Once *service.Once
 	// Limits holds callers to rates. Defaults to none.
@@ -70,6 +74,11 @@ type Config struct {
 	// PublicURL is the address by which clients reach the server: http or https, a host, and a path where a proxy has one in
 	// front. Defaults to what their requests say.
 	PublicURL string
+	// Clients are the files at /clients/. Defaults to those that the program carries.
+	Clients []clients.File
+	// Origins are the origins whose pages browsers let use the API; see middleware.NewOrigins. Defaults to none, and to WebSockets from
+	// everywhere.
+	Origins []string
 }
 
 // API holds the handlers.
@@ -79,8 +88,9 @@ type API struct {
 
 	streams streamMetrics
 
-	public  *url.URL       // Config.PublicURL, nil for none
-	proxies []netip.Prefix // Config.TrustedProxies
+	origins *middleware.Origins // Config.Origins
+	public  *url.URL            // Config.PublicURL, nil for none
+	proxies []netip.Prefix      // Config.TrustedProxies
 }
 
 // New returns the API; NewRouter mounts it.
@@ -100,7 +110,7 @@ func New(cfg Config) *API {
 	// A single body must always fit.
 	const largest = ModelBodyLimit + bodyStep
 	size := max(cfg.BodyMemory, largest)
-	a := &API{cfg: cfg, room: newRoom(size, max(size/3, largest)), streams: newStreamMetrics(cfg.Metrics), proxies: networks(cfg.TrustedProxies)}
+	a := &API{cfg: cfg, room: newRoom(size, max(size/3, largest)), streams: newStreamMetrics(cfg.Metrics), proxies: networks(cfg.TrustedProxies), origins: middleware.NewOrigins(cfg.Origins)}
 	if cfg.PublicURL != "" {
 		if u, err := url.Parse(strings.TrimRight(cfg.PublicURL, "/")); err == nil {
 			a.public = u
@@ -128,6 +138,7 @@ func (a *API) mount(routes []Route) (*gin.Engine, error) {
 		middleware.AccessLog(a.cfg.Log, observer(a.cfg.Metrics)),
 		middleware.Recover(a.cfg.Log),
 		middleware.SecurityHeaders(),
+		a.origins.CORS(),
 	)
 	for _, r := range routes {
 		if !r.complete() {

@@ -75,6 +75,8 @@ func TestErrorsOfEveryPath(t *testing.T) {
 		"/v1/auth/validate":          render.Registry,
 		"/v1/auth/revoke":            render.Registry,
 		"/v1/installer/github-token": render.Registry,
+		"/auth/validate":             render.Registry,
+		"/installer/github-token/":   render.Registry,
 		"/api/health":                render.Registry,
 		"/api/health/":               render.Registry,
 		"/api/healthy":               render.Envelope,

@@ -445,6 +445,22 @@ func (a *API) features(c *gin.Context) {
 	c.Data(http.StatusOK, jsonType, appendArray(make([]byte, 0, 2+1024*len(found)), found, appendWindow))
 }
 
+// latestFeatures is GET /v1/sessions/:id/features/latest.
+func (a *API) latestFeatures(c *gin.Context) {
+	q := query{c: c}
+	onlyPassed := q.boolean("only_passed")
+	if err := q.err(); err != nil {
+		fail(c, err)
+		return
+	}
+	w, err := a.cfg.Sessions.LatestFeatures(c.Request.Context(), principal(c), c.Param("id"), onlyPassed)
+	if err != nil {
+		fail(c, err)
+		return
+	}
+	c.Data(http.StatusOK, jsonType, append(appendWindow(nil, &w), '\n'))
+}
+
 // decodes is GET /v1/sessions/:id/decodes.
 func (a *API) decodes(c *gin.Context) {
 	q := query{c: c}

@@ -146,6 +146,9 @@ func (a *API) ws(c *gin.Context) {
 		}
 	}
 	after, err := afterSeq(c.Query("after_seq"))
+	if err == nil && !a.origins.Allow(c.Request, c.Request.Host, a.base(c).Host) {
+		err = models.NewError(render.OriginNotAllowed)
+	}
 	if err != nil {
 		fail(c, err)
 		return
@@ -176,7 +179,7 @@ func (a *API) ws(c *gin.Context) {
 	var conn *websocket.Conn
 	conn, err = websocket.Accept(c.Writer, c.Request, &websocket.AcceptOptions{
 		Subprotocols: []string{streamProtocol},
-		// The token is the credential and no browser adds it by itself, so pages of any origin may connect.
+		// The token is the credential and no browser adds it by itself, so pages of any origin may connect where no list says which.
 		InsecureSkipVerify: true,
 		OnPingReceived:     func(context.Context, []byte) bool { return frames.count() },
 		OnPongReceived:     func(context.Context, []byte) { frames.count() },

@@ -60,18 +60,21 @@ type Scope string
 
 // The scopes. A key without an explicit list gets all of them.
 const (
-	ScopeDecode       Scope = "decode"        // submit decodes
-	ScopeJobsRead     Scope = "jobs:read"     // poll and list jobs
-	ScopeJobsWrite    Scope = "jobs:write"    // cancel jobs
-	ScopeSessions     Scope = "sessions"      // sessions, ingest, features, export
-	ScopeErase        Scope = "erase"         // erase a user's data
-	ScopeCatalogRead  Scope = "catalog:read"  // list and download catalog models
-	ScopeCatalogWrite Scope = "catalog:write" // train and calibrate
+	ScopeDecode        Scope = "decode"         // submit decodes
+	ScopeJobsRead      Scope = "jobs:read"      // poll and list jobs
+	ScopeJobsWrite     Scope = "jobs:write"     // cancel jobs
+	ScopeSessions      Scope = "sessions"       // sessions, ingest, features, export
+	ScopeErase         Scope = "erase"          // erase a user's data
+	ScopeCatalogRead   Scope = "catalog:read"   // list and download catalog models
+	ScopeCatalogWrite  Scope = "catalog:write"  // train and calibrate
+	ScopeWebhooksRead  Scope = "webhooks:read"  // webhooks and their deliveries
+	ScopeWebhooksWrite Scope = "webhooks:write" // make, change and delete webhooks
 )
 
 // Scopes lists every scope.
 func Scopes() []Scope {
-	return []Scope{ScopeDecode, ScopeJobsRead, ScopeJobsWrite, ScopeSessions, ScopeErase, ScopeCatalogRead, ScopeCatalogWrite}
+	return []Scope{ScopeDecode, ScopeJobsRead, ScopeJobsWrite, ScopeSessions, ScopeErase, ScopeCatalogRead, ScopeCatalogWrite,
+		ScopeWebhooksRead, ScopeWebhooksWrite}
 }
 
 // Valid reports whether s is a known scope.

@@ -118,6 +118,12 @@ const (
 	AuditMemberLeft        AuditAction = "member.left"
 	AuditOperatorOn        AuditAction = "operator.granted"
 	AuditOperatorOff       AuditAction = "operator.withdrawn"
+
+	AuditWebhookCreated  AuditAction = "webhook.created"
+	AuditWebhookChanged  AuditAction = "webhook.changed"
+	AuditWebhookDeleted  AuditAction = "webhook.deleted"
+	AuditWebhookRotated  AuditAction = "webhook.secret_rotated"
+	AuditWebhookDisabled AuditAction = "webhook.disabled" // by the server, after days of failure
 )
 
 // AuditQuery selects events of the audit log, newest first.
@@ -156,5 +162,6 @@ func AuditActions() []AuditAction {
 	return []AuditAction{AuditAccountCreated, AuditLogin, AuditLoginFailed, AuditLogout, AuditTokenReused, AuditProjectCreated, AuditKeyCreated,
 		AuditKeyRefreshed, AuditKeyRevoked, AuditUserErasing, AuditUserErased, AuditPasswordChanged, AuditAccountDeleted,
 		AuditProjectDeleting, AuditProjectDeleted, AuditMemberInvited, AuditInvitationRevoked, AuditMemberJoined, AuditRoleChanged,
-		AuditMemberRemoved, AuditMemberLeft, AuditOperatorOn, AuditOperatorOff}
+		AuditMemberRemoved, AuditMemberLeft, AuditOperatorOn, AuditOperatorOff, AuditWebhookCreated, AuditWebhookChanged, AuditWebhookDeleted,
+		AuditWebhookRotated, AuditWebhookDisabled}
 }

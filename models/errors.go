@@ -70,6 +70,10 @@ const (
 	IdempotencyKeyInFlight Code = "idempotency_key_in_flight"
 	SessionNotFound        Code = "session_not_found"
 	SessionClosed          Code = "session_ended"
+	NoFeaturesYet          Code = "no_features_yet"
+	WebhookNotFound        Code = "webhook_not_found"
+	DeliveryNotFound       Code = "delivery_not_found"
+	WebhookDisabled        Code = "webhook_disabled"
 	InvalidSamples         Code = "invalid_samples"
 	TooManyEvents          Code = "too_many_events"
 	ModelNotFound          Code = "model_not_found"
@@ -149,6 +153,10 @@ var ErrorTable = map[Code]Entry{
 	IdempotencyKeyInFlight: {ClassConflict, "A request with this idempotency key is still being accepted."},
 	SessionNotFound:        {ClassNotFound, "There is no such session."},
 	SessionClosed:          {ClassConflict, "The session has ended and takes no more samples."},
+	NoFeaturesYet:          {ClassNotFound, "The session has no feature window yet."},
+	WebhookNotFound:        {ClassNotFound, "There is no such webhook."},
+	DeliveryNotFound:       {ClassNotFound, "There is no such delivery."},
+	WebhookDisabled:        {ClassConflict, "The webhook is disabled; enable it first."},
 	InvalidSamples:         {ClassUnprocessable, "The samples do not fit the session."},
 	TooManyEvents:          {ClassConflict, "The session cannot hold any more events."},
 	UnsupportedFormat:      {ClassUnprocessable, "This file format is not supported."},

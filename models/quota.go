@@ -31,6 +31,7 @@ const (
 	QuotaOpenSessions  QuotaName = "open_sessions"
 	QuotaWindowsPerDay QuotaName = "windows_per_day"
 	QuotaModels        QuotaName = "models"
+	QuotaWebhooks      QuotaName = "webhooks"
 )
 
 // QuotaRule is a row of the table of quotas.
@@ -52,6 +53,7 @@ func Quotas() []QuotaRule {
 		{QuotaOpenSessions, "NEUROD_QUOTA_OPEN_SESSIONS", 1, ProjectQuotaFull, "sessions open", "end some"},
 		{QuotaWindowsPerDay, "NEUROD_QUOTA_WINDOWS_PER_DAY", 1, ProjectQuotaExceeded, "windows today", "wait for the next day, which begins at 00:00 UTC"},
 		{QuotaModels, "NEUROD_QUOTA_MODELS", 1, ProjectQuotaFull, "versions of models", "delete some"},
+		{QuotaWebhooks, "NEUROD_QUOTA_WEBHOOKS", 1, ProjectQuotaFull, "webhooks", "delete some"},
 	}
 }
 

@@ -13,14 +13,16 @@ const (
 	RightJobsWrite     Right = "jobs:write"    // cancel jobs
 	RightSessionsRead  Right = "sessions:read" // sessions, what they recorded and what was found in it; export
 	RightSessionsWrite Right = "sessions:write"
-	RightErase         Right = "erase"         // erase a user's data
-	RightCatalogRead   Right = "catalog:read"  // list and download catalog models
-	RightCatalogWrite  Right = "catalog:write" // upload, train, calibrate, roll back and delete them
-	RightAnalytics     Right = "analytics"     // log events
-	RightProjectRead   Right = "project:read"  // the project's name, and who its members are
-	RightUsage         Right = "usage"         // what the project uses of its quotas
-	RightKeys          Right = "keys"          // list, make and revoke keys
-	RightMembers       Right = "members"       // invite and remove members, change roles
+	RightErase         Right = "erase"          // erase a user's data
+	RightCatalogRead   Right = "catalog:read"   // list and download catalog models
+	RightCatalogWrite  Right = "catalog:write"  // upload, train, calibrate, roll back and delete them
+	RightAnalytics     Right = "analytics"      // log events
+	RightWebhooksRead  Right = "webhooks:read"  // webhooks and how their deliveries went
+	RightWebhooksWrite Right = "webhooks:write" // make, change and delete webhooks, deliver again
+	RightProjectRead   Right = "project:read"   // the project's name, and who its members are
+	RightUsage         Right = "usage"          // what the project uses of its quotas
+	RightKeys          Right = "keys"           // list, make and revoke keys
+	RightMembers       Right = "members"        // invite and remove members, change roles
 	RightProjectDelete Right = "project:delete"
 	RightAudit         Right = "audit" // read the project's audit log
 )
@@ -47,20 +49,22 @@ func (r Role) Valid() bool { return slices.Contains(Roles(), r) }
 // roleRights is what each role adds to the one before it.
 var roleRights = map[Role][]Right{
 	RoleViewer: {RightProjectRead, RightSessionsRead, RightJobsRead, RightCatalogRead},
-	RoleMember: {RightDecode, RightJobsWrite, RightSessionsWrite, RightCatalogWrite, RightAnalytics},
-	RoleOwner:  {RightUsage, RightKeys, RightMembers, RightErase, RightProjectDelete, RightAudit},
+	RoleMember: {RightDecode, RightJobsWrite, RightSessionsWrite, RightCatalogWrite, RightAnalytics, RightWebhooksRead},
+	RoleOwner:  {RightWebhooksWrite, RightUsage, RightKeys, RightMembers, RightErase, RightProjectDelete, RightAudit},
 }
 
 // scopeRights is what each scope of a key carries. No scope manages the project: that a key leaks must not be able to hand
 // the project over. Every key may log events.
 var scopeRights = map[Scope][]Right{
-	ScopeDecode:       {RightDecode},
-	ScopeJobsRead:     {RightJobsRead},
-	ScopeJobsWrite:    {RightJobsWrite},
-	ScopeSessions:     {RightSessionsRead, RightSessionsWrite},
-	ScopeErase:        {RightErase},
-	ScopeCatalogRead:  {RightCatalogRead},
-	ScopeCatalogWrite: {RightCatalogWrite},
+	ScopeDecode:        {RightDecode},
+	ScopeJobsRead:      {RightJobsRead},
+	ScopeJobsWrite:     {RightJobsWrite},
+	ScopeSessions:      {RightSessionsRead, RightSessionsWrite},
+	ScopeErase:         {RightErase},
+	ScopeCatalogRead:   {RightCatalogRead},
+	ScopeCatalogWrite:  {RightCatalogWrite},
+	ScopeWebhooksRead:  {RightWebhooksRead},
+	ScopeWebhooksWrite: {RightWebhooksWrite},
 }
 
 // May reports whether a role has a right.

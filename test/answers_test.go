@@ -207,6 +207,16 @@ func TestPagesSayThatMoreFollow(t *testing.T) {
 	if a := s.call(t, "GET", "/v1/sessions/"+id+"/features?limit=2&order=desc", s.key, nil); a.Header.Get("X-Has-More") != "true" || a.Header.Get("Link") != "" {
 		t.Errorf("the other way: %v", a.Header)
 	}
+	newest := list(t, s.call(t, "GET", "/v1/sessions/"+id+"/features?limit=1&order=desc", s.key, nil))[0]
+	if latest := s.json(t, 200, "GET", "/v1/sessions/"+id+"/features/latest", s.key, nil); fmt.Sprint(latest) != fmt.Sprint(newest) {
+		t.Errorf("the latest is %v, want %v", latest, newest)
+	}
+	for _, path := range []string{id, s.session(t, sessionBody)} { // none passed, none is there: where there is one, it passed
+		a := s.call(t, "GET", "/v1/sessions/"+path+"/features/latest?only_passed=true", s.key, nil)
+		if a.StatusCode == 200 && a.object(t)["gate"].(object)["passed"] != true || a.StatusCode != 200 && (a.StatusCode != 404 || a.code() != "no_features_yet") {
+			t.Errorf("the latest that passed: %d %s", a.StatusCode, a.body)
+		}
+	}
 }
 
 // TestSmallFaultsOfAnswers are words and numbers that said another thing than was sent.

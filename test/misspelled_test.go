@@ -79,6 +79,8 @@ func TestMisspelledFieldsAreRefused(t *testing.T) {
 		{"POST", "/v1/analytics/log", s.key, `{"api_key":"` + s.key + `","event_type":"inference","model_name":"m","inference_type":"batch","duration_ms":1,"success":true,"error_message":"x","metadata":{"anything":1}}`},
 		{"POST", "/v1/auth/validate", s.key, `{"api_key":"` + s.key + `"}`},
 		{"POST", "/v1/auth/revoke", "", `{"api_key":"` + s.key + `"}`},
+		{"POST", "/api/v1/webhooks", s.key, `{"url":"https://hook.example/x","description":"x","events":["job.completed"],"enabled":true,"secret":"x"}`},
+		{"PATCH", "/api/v1/webhooks/" + s.webhook(t, "https://hook.example/x")["id"].(string), s.key, `{"endpoint_url":"https://hook.example/x","is_active":true}`},
 		{"POST", "/api/v1/models", s.key, `{"file":"QUJD"}`},
 		{"POST", "/api/v1/models/m/rollback", s.key, `{"version":"1"}`},
 		{"POST", "/api/v1/models/train", s.key, train},
@@ -157,8 +159,9 @@ func TestMisspelledModesAreRefused(t *testing.T) {
 var lax = []string{"POST /v1/auth/signup", "POST /v1/auth/login", "POST /v1/auth/refresh", "POST /v1/auth/logout", "POST /v1/projects", "POST /v1/projects/:id/keys",
 	"POST /v1/projects/:id/invitations", "POST /v1/invitations/accept",
 	"POST /v1/account/password", "POST /v1/account/delete", "POST /v1/sessions/import", "POST /v1/analytics/log", "POST /v1/auth/validate", "POST /v1/auth/revoke",
+	"POST /auth/validate", "POST /auth/refresh", "POST /auth/revoke", "POST /installer/github-token",
 	"POST /v1/installer/github-token", "POST /api/v1/models", "POST /api/v1/models/:name/rollback", "POST /api/v1/models/train", "POST /api/v1/models/:name/calibrate",
-	"GET /api/health", "GET /openapi.yaml", "GET /openapi.json", "GET /healthz", "GET /readyz", "GET /metrics"}
+	"GET /api/health", "GET /clients/", "GET /clients/:file", "GET /openapi.yaml", "GET /openapi.json", "GET /healthz", "GET /readyz", "GET /metrics"}
 
 // TestMisspelledParametersAreRefused misspells every documented query parameter of every call, and gives each twice.
 func TestMisspelledParametersAreRefused(t *testing.T) {
@@ -181,7 +184,7 @@ func TestMisspelledParametersAreRefused(t *testing.T) {
 			credential = operator
 		}
 		path = strings.NewReplacer("/sessions/:id", "/sessions/"+session, "/projects/:id", "/projects/"+s.project, "/jobs/:id", "/jobs/"+job).Replace(path)
-		path = strings.NewReplacer(":key_id", "x", ":external_user_id", "nobody", ":name", "m", ":version", "1").Replace(path)
+		path = strings.NewReplacer(":key_id", "x", ":external_user_id", "nobody", ":name", "m", ":version", "1", "/webhooks/:id", "/webhooks/x", ":delivery_id", "x").Replace(path)
 		var body any
 		if op.RequestBody != nil {
 			body = object{}

@@ -34,6 +34,9 @@ var keyedCalls = map[string]func(t *testing.T, s *server) keyedCall{
 	"POST /v1/auth/refresh": func(t *testing.T, s *server) keyedCall {
 		return jsonCall("/v1/auth/refresh", "", `{"api_key":"`+s.makeKey(t, object{})["raw_key"].(string)+`"}`, 200)
 	},
+	"POST /auth/refresh": func(t *testing.T, s *server) keyedCall {
+		return jsonCall("/auth/refresh", "", `{"api_key":"`+s.makeKey(t, object{})["raw_key"].(string)+`"}`, 200)
+	},
 	"POST /v1/projects": func(_ *testing.T, s *server) keyedCall {
 		return jsonCall("/v1/projects", s.token, `{"name":"A & B"}`, 201)
 	},
@@ -72,6 +75,20 @@ var keyedCalls = map[string]func(t *testing.T, s *server) keyedCall{
 	},
 	"POST /v1/analytics/log": func(_ *testing.T, s *server) keyedCall {
 		return jsonCall("/v1/analytics/log", s.key, `{"event_type":"inference"}`, 200)
+	},
+	"POST /api/v1/webhooks": func(_ *testing.T, s *server) keyedCall {
+		return jsonCall("/api/v1/webhooks", s.key, `{"url":"https://hook.example/x"}`, 201)
+	},
+	"POST /api/v1/webhooks/:id/rotate": func(t *testing.T, s *server) keyedCall {
+		return jsonCall("/api/v1/webhooks/"+s.webhook(t, "https://hook.example/x")["id"].(string)+"/rotate", s.key, `{}`, 200)
+	},
+	"POST /api/v1/webhooks/:id/test": func(t *testing.T, s *server) keyedCall {
+		return jsonCall("/api/v1/webhooks/"+s.webhook(t, "https://hook.example/x")["id"].(string)+"/test", s.key, `{}`, 202)
+	},
+	"POST /api/v1/webhooks/:id/deliveries/:delivery_id/redeliver": func(t *testing.T, s *server) keyedCall {
+		path := "/api/v1/webhooks/" + s.webhook(t, "https://hook.example/x")["id"].(string)
+		d := s.json(t, 202, "POST", path+"/test", s.key, nil)
+		return jsonCall(path+"/deliveries/"+d["id"].(string)+"/redeliver", s.key, `{}`, 202)
 	},
 	"POST /api/v1/models": func(t *testing.T, s *server) keyedCall {
 		file := base64.StdEncoding.EncodeToString(modelFile(t, "uploaded", "1", models.LicenseFree))

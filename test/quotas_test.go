@@ -40,7 +40,7 @@ func TestQuotasOfAProject(t *testing.T) {
 			t.Helper()
 			s.command(t, "quota", s.project, string(name), strconv.FormatInt(n, 10))
 		}
-		if u := usage(); len(u) != 5 || u["open_sessions"].(object)["limit"] != 2. || u["waiting_jobs"].(object)["limit"] != nil {
+		if u := usage(); len(u) != len(models.Quotas()) || u["open_sessions"].(object)["limit"] != 2. || u["waiting_jobs"].(object)["limit"] != nil {
 			t.Errorf("at first: %v", u)
 		}
 

@@ -194,6 +194,12 @@ func TestRegistryDocument(t *testing.T) {
 			{statement: "METHOD_NOT_ALLOWED, health", method: "POST", path: "/api/health", status: 405, code: "METHOD_NOT_ALLOWED"},
 
 			{statement: "validate", method: "POST", path: "/v1/auth/validate", body: object{"api_key": s.key}, status: 200, want: `^{"valid":true,"key_id":".*"license":"free"`},
+			{statement: "validate, as the registry's own client asks", method: "POST", path: "/auth/validate", body: object{"api_key": s.key}, status: 200, want: `"license_type":"free","features":\["decode",`},
+			{statement: "MISSING_KEY, as the registry's own client asks", method: "POST", path: "/auth/validate", body: object{}, status: 400, code: "MISSING_KEY"},
+			{statement: "METHOD_NOT_ALLOWED, as the registry's own client asks", method: "GET", path: "/auth/validate", status: 405, code: "METHOD_NOT_ALLOWED"},
+			{statement: "refresh without a version", method: "POST", path: "/auth/refresh", body: object{"api_key": "x"}, status: 400, code: "INVALID_FORMAT"},
+			{statement: "revoke without a version", method: "POST", path: "/auth/revoke", body: object{"api_key": revoked}, status: 404, code: "KEY_NOT_FOUND"},
+			{statement: "the installer without a version", method: "POST", path: "/installer/github-token", body: object{"api_key": s.key}, status: 503, code: "NOT_CONFIGURED"},
 			{statement: "validate by header, no body", method: "POST", path: "/v1/auth/validate", headers: []string{"Authorization: Bearer " + s.key}, status: 200, want: `^{"valid":true,`},
 			{statement: "MISSING_KEY, validate", method: "POST", path: "/v1/auth/validate", body: object{}, status: 400, code: "MISSING_KEY"},
 			{statement: "a key is a string", method: "POST", path: "/v1/auth/validate", body: object{"api_key": 7}, status: 400, code: "INVALID_REQUEST_BODY"},

@@ -92,6 +92,7 @@ var matrix = map[string]right{
 	"POST /v1/sessions/:id/end":            {takes: "project", scope: models.ScopeSessions, role: "member", body: `{}`, good: 200, other: 404},
 	"GET /v1/sessions/:id/status":          {takes: "project", scope: models.ScopeSessions, role: "viewer", good: 200, other: 404},
 	"GET /v1/sessions/:id/features":        {takes: "project", scope: models.ScopeSessions, role: "viewer", good: 200, other: 404},
+	"GET /v1/sessions/:id/features/latest": {takes: "project", scope: models.ScopeSessions, role: "viewer", good: 404, other: 404}, // of a session without a window
 	"GET /v1/sessions/:id/export":          {takes: "project", scope: models.ScopeSessions, role: "viewer", good: 200, other: 404},
 	"POST /v1/sessions/:id/ws-token":       {takes: "project", scope: models.ScopeSessions, role: "viewer", good: 200, other: 404},
 	"GET /v1/sessions/:id/features/stream": {takes: "project", scope: models.ScopeSessions, role: "viewer", good: 200, other: 404},
@@ -99,28 +100,43 @@ var matrix = map[string]right{
 	"GET /v1/ws":                           {takes: "none", good: 401},                                                         // takes stream tokens: see TestStreamTokensOpenTheirSessionAlone
 	"DELETE /v1/users/:external_user_id":   {takes: "project", scope: models.ScopeErase, role: "owner", good: 200, other: 200}, // each within its project
 
-	"GET /v1/models/list":                             {takes: "querykey", scope: models.ScopeCatalogRead, role: "viewer", good: 200, other: 200},
-	"GET /v1/models/:name/versions/:version/download": {takes: "querykey", scope: models.ScopeCatalogRead, role: "viewer", good: 200, other: 404},
-	"POST /v1/analytics/log":                          {takes: "bodykey", role: "member", body: `{"event_type":"inference"}`, good: 200, other: 200},
-	"POST /v1/auth/validate":                          {takes: "none", body: `{"api_key":"{passing}"}`, good: 200},
-	"POST /v1/installer/github-token":                 {takes: "none", body: `{"api_key":"{passing}"}`, good: 503},
-	"POST /v1/auth/revoke":                            {takes: "none", body: `{"api_key":"{passing}"}`, good: 200},
-	"POST /api/v1/models":                             {takes: "project", scope: models.ScopeCatalogWrite, role: "member", body: `{"file":"{model}"}`, good: 201, other: 201},
-	"GET /api/v1/models":                              {takes: "project", scope: models.ScopeCatalogRead, role: "viewer", good: 200, other: 200},
-	"GET /api/v1/models/:name":                        {takes: "project", scope: models.ScopeCatalogRead, role: "viewer", good: 200, other: 404},
-	"DELETE /api/v1/models/:name":                     {takes: "project", scope: models.ScopeCatalogWrite, role: "member", good: 204, other: 404},
-	"POST /api/v1/models/:name/rollback":              {takes: "project", scope: models.ScopeCatalogWrite, role: "member", body: `{"version":"1"}`, good: 200, other: 404},
-	"POST /api/v1/models/train":                       {takes: "project", scope: models.ScopeCatalogWrite, role: "member", body: `{"name":"m","paradigm":"motor_imagery","sessions":[{"session_id":"{session}"}],"classes":{"1":"a","2":"b"}}`, also: models.ScopeSessions, good: 202, other: 404},
-	"POST /api/v1/models/:name/calibrate":             {takes: "project", scope: models.ScopeCatalogWrite, role: "member", body: `{"sessions":[{"session_id":"{session}"}],"classes":{"1":"left_hand"}}`, also: models.ScopeSessions, good: 202, other: 404},
-	"GET /healthz":                                    {takes: "none", good: 200},
-	"GET /readyz":                                     {takes: "none", good: 200},
-	"GET /api/health":                                 {takes: "none", good: 200},
-	"GET /metrics":                                    {takes: "none", good: 200},
-	"DELETE /v1/projects/:id":                         {takes: "member", role: "owner", good: 200, other: 404},
-	"POST /v1/account/password":                       {takes: "jwt", body: `{"current_password":"correct horse battery","new_password":"correct horse battery"}`, good: 200, other: 200},
-	"POST /v1/account/delete":                         {takes: "jwt", body: `{"password":"wrong"}`, good: 401, other: 401}, // the right one: see TestAccountsAreDeletedAndPasswordsChanged
-	"GET /openapi.json":                               {takes: "none", good: 200},
-	"GET /openapi.yaml":                               {takes: "none", good: 200},
+	"GET /v1/models/list":                                         {takes: "querykey", scope: models.ScopeCatalogRead, role: "viewer", good: 200, other: 200},
+	"GET /v1/models/:name/versions/:version/download":             {takes: "querykey", scope: models.ScopeCatalogRead, role: "viewer", good: 200, other: 404},
+	"POST /v1/analytics/log":                                      {takes: "bodykey", role: "member", body: `{"event_type":"inference"}`, good: 200, other: 200},
+	"POST /v1/auth/validate":                                      {takes: "none", body: `{"api_key":"{passing}"}`, good: 200},
+	"POST /v1/installer/github-token":                             {takes: "none", body: `{"api_key":"{passing}"}`, good: 503},
+	"POST /v1/auth/revoke":                                        {takes: "none", body: `{"api_key":"{passing}"}`, good: 200},
+	"POST /auth/validate":                                         {takes: "none", body: `{"api_key":"{passing}"}`, good: 200},
+	"POST /auth/refresh":                                          {takes: "none", body: `{"refresh_token":"{refresh}"}`, good: 200},
+	"POST /auth/revoke":                                           {takes: "none", body: `{"api_key":"{passing}"}`, good: 200},
+	"POST /installer/github-token":                                {takes: "none", body: `{"api_key":"{passing}"}`, good: 503},
+	"POST /api/v1/models":                                         {takes: "project", scope: models.ScopeCatalogWrite, role: "member", body: `{"file":"{model}"}`, good: 201, other: 201},
+	"GET /api/v1/models":                                          {takes: "project", scope: models.ScopeCatalogRead, role: "viewer", good: 200, other: 200},
+	"GET /api/v1/models/:name":                                    {takes: "project", scope: models.ScopeCatalogRead, role: "viewer", good: 200, other: 404},
+	"DELETE /api/v1/models/:name":                                 {takes: "project", scope: models.ScopeCatalogWrite, role: "member", good: 204, other: 404},
+	"POST /api/v1/models/:name/rollback":                          {takes: "project", scope: models.ScopeCatalogWrite, role: "member", body: `{"version":"1"}`, good: 200, other: 404},
+	"POST /api/v1/models/train":                                   {takes: "project", scope: models.ScopeCatalogWrite, role: "member", body: `{"name":"m","paradigm":"motor_imagery","sessions":[{"session_id":"{session}"}],"classes":{"1":"a","2":"b"}}`, also: models.ScopeSessions, good: 202, other: 404},
+	"POST /api/v1/models/:name/calibrate":                         {takes: "project", scope: models.ScopeCatalogWrite, role: "member", body: `{"sessions":[{"session_id":"{session}"}],"classes":{"1":"left_hand"}}`, also: models.ScopeSessions, good: 202, other: 404},
+	"POST /api/v1/webhooks":                                       {takes: "project", scope: models.ScopeWebhooksWrite, role: "owner", body: `{"url":"https://hook.example/x"}`, good: 201, other: 201},
+	"GET /api/v1/webhooks":                                        {takes: "project", scope: models.ScopeWebhooksRead, role: "member", good: 200, other: 200},
+	"GET /api/v1/webhooks/:id":                                    {takes: "project", scope: models.ScopeWebhooksRead, role: "member", good: 200, other: 404},
+	"PATCH /api/v1/webhooks/:id":                                  {takes: "project", scope: models.ScopeWebhooksWrite, role: "owner", body: `{"description":"x"}`, good: 200, other: 404},
+	"DELETE /api/v1/webhooks/:id":                                 {takes: "project", scope: models.ScopeWebhooksWrite, role: "owner", good: 204, other: 404},
+	"POST /api/v1/webhooks/:id/rotate":                            {takes: "project", scope: models.ScopeWebhooksWrite, role: "owner", good: 200, other: 404},
+	"POST /api/v1/webhooks/:id/test":                              {takes: "project", scope: models.ScopeWebhooksWrite, role: "owner", good: 202, other: 404},
+	"GET /api/v1/webhooks/:id/deliveries":                         {takes: "project", scope: models.ScopeWebhooksRead, role: "member", good: 200, other: 404},
+	"POST /api/v1/webhooks/:id/deliveries/:delivery_id/redeliver": {takes: "project", scope: models.ScopeWebhooksWrite, role: "owner", good: 202, other: 404},
+	"GET /healthz":                                                {takes: "none", good: 200},
+	"GET /readyz":                                                 {takes: "none", good: 200},
+	"GET /api/health":                                             {takes: "none", good: 200},
+	"GET /metrics":                                                {takes: "none", good: 200},
+	"DELETE /v1/projects/:id":                                     {takes: "member", role: "owner", good: 200, other: 404},
+	"POST /v1/account/password":                                   {takes: "jwt", body: `{"current_password":"correct horse battery","new_password":"correct horse battery"}`, good: 200, other: 200},
+	"POST /v1/account/delete":                                     {takes: "jwt", body: `{"password":"wrong"}`, good: 401, other: 401}, // the right one: see TestAccountsAreDeletedAndPasswordsChanged
+	"GET /clients/":                                               {takes: "none", good: 200},
+	"GET /clients/:file":                                          {takes: "none", good: 404},
+	"GET /openapi.json":                                           {takes: "none", good: 200},
+	"GET /openapi.yaml":                                           {takes: "none", good: 200},
 }
 
 // tenant is a user with a project, a job and keys of every kind.
@@ -287,7 +303,7 @@ func TestSecurityMatrix(t *testing.T) {
 	}
 
 	testkit.Backends(t, func(t *testing.T, b testkit.Backend) {
-		s := boot(t, b, "NEUROD_SIGNUPS_PER_HOUR=1000")
+		s := boot(t, b, "NEUROD_SIGNUPS_PER_HOUR=1000", "NEUROD_QUOTA_WEBHOOKS=0", "NEUROD_WEBHOOK_SLOTS=0")
 		mine, other := s.tenant(t, "mine@example.com"), s.tenant(t, "other@example.com")
 		s.people(t, &mine)
 		_, operator := s.user(t, "operator@example.com")
@@ -348,6 +364,14 @@ func TestSecurityMatrix(t *testing.T) {
 							s.json(t, 200, "POST", "/v1/sessions/"+session+"/end", mine.keys["good"], nil)
 						}
 						path = strings.Replace(path, ":id", session, 1)
+					}
+					if strings.HasPrefix(path, "/api/v1/webhooks/:id") {
+						hook := s.json(t, 201, "POST", "/api/v1/webhooks", mine.keys["good"], `{"url":"https://hook.example/x"}`)["id"].(string)
+						path = strings.Replace(path, ":id", hook, 1)
+						if strings.Contains(path, ":delivery_id") {
+							d := s.json(t, 202, "POST", "/api/v1/webhooks/"+hook+"/test", mine.keys["good"], nil)
+							path = strings.Replace(path, ":delivery_id", d["id"].(string), 1)
+						}
 					}
 					path = strings.Replace(path, ":id", mine.job, 1)
 					emails++

@@ -11,6 +11,7 @@ for tool in curl jq python3; do # the commands of the documents are run by a tes
 done
 python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv) # the Python client is tested in environments of its own
 command -v mosquitto >/dev/null || [ -x /usr/sbin/mosquitto ] || missing+=(mosquitto) # an example of the Python client sends to it
+command -v node >/dev/null || missing+=(nodejs npm) # the TypeScript client is built and tested with it
 command -v redis-server >/dev/null || missing+=(redis-server)
 if ! command -v initdb >/dev/null && ! ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then
 	missing+=(postgresql)

@@ -16,6 +16,7 @@ const (
 	UnsupportedMediaType models.Code = "unsupported_media_type"
 	UpgradeRequired      models.Code = "upgrade_required"
 	RangeNotSatisfiable  models.Code = "range_not_satisfiable"
+	OriginNotAllowed     models.Code = "origin_not_allowed"
 )
 
 // classes gives every class of the error table its status.
@@ -43,6 +44,7 @@ var codes = map[models.Code]struct {
 	UnsupportedMediaType: {http.StatusUnsupportedMediaType, "This call does not accept this media type or content encoding."},
 	UpgradeRequired:      {http.StatusUpgradeRequired, "This path takes WebSocket connections only."},
 	RangeNotSatisfiable:  {http.StatusRequestedRangeNotSatisfiable, "The range lies outside the file."},
+	OriginNotAllowed:     {http.StatusForbidden, "Pages of this origin may not use this server."},
 
 	// As the documents have them.
 	models.JobTriggerFailed: {status: http.StatusBadGateway},

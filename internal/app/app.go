@@ -44,7 +44,9 @@ import (
 	"github.com/neurod/neurod/internal/service/registry"
 	"github.com/neurod/neurod/internal/service/sessions"
 	"github.com/neurod/neurod/internal/service/training"
+	hooks "github.com/neurod/neurod/internal/service/webhooks"
 	"github.com/neurod/neurod/internal/store"
+	"github.com/neurod/neurod/internal/webhooks"
 	"github.com/neurod/neurod/jobs"
 	"github.com/neurod/neurod/models"
 	"github.com/neurod/neurod/workers"
@@ -94,6 +96,11 @@ type App struct {
 	catalog  *catalog.Catalog
 	registry *registry.Service
 	calls    *useCases // nil in role Worker
+
+	policy    *webhooks.Policy
+	secrets   webhooks.Secrets
+	sender    *webhooks.Sender
+	deliverer *webhooks.Deliverer // nil where events are sent by other processes
 
 	http        *http.Server // nil in role Worker without an address
 	addr        string       // where it is to listen
@@ -161,6 +168,8 @@ func New(ctx context.Context, cfg Config) (_ *App, err error) {
 			return a.store.PruneEvents(ctx, time.Now().Add(-cfg.Settings.AnalyticsRetention), pruneEvents)
 		}}, {What: "audit events", Do: func(ctx context.Context) (int, error) {
 			return a.store.PruneAudit(ctx, time.Now().Add(-cfg.Settings.AuditRetention), pruneEvents)
+		}}, {What: "deliveries of webhooks", Do: func(ctx context.Context) (int, error) {
+			return a.store.PruneDeliveries(ctx, time.Now().Add(-cfg.Settings.WebhookRetention), pruneEvents)
 		}}, {What: "usage", Do: func(ctx context.Context) (int, error) {
 			return a.store.PruneUsage(ctx, time.Now().Add(-usageKept))
 		}}},
@@ -176,6 +185,9 @@ func New(ctx context.Context, cfg Config) (_ *App, err error) {
 		return nil, err
 	}
 	if err := a.wireRegistry(); err != nil {
+		return nil, err
+	}
+	if err := a.wireWebhooks(); err != nil {
 		return nil, err
 	}
 	if a.role.works() {
@@ -314,6 +326,34 @@ func (a *App) wireRegistry() error {
 	return nil
 }
 
+// wireWebhooks makes what sends events. It takes the signing key, which opens their secrets: a worker that has none sends nothing, and
+// leaves that to the API.
+func (a *App) wireWebhooks() (err error) {
+	s := a.settings
+	if a.policy, err = webhooks.NewPolicy(s.WebhookHTTP, s.WebhookAllow); err != nil {
+		return err
+	}
+	if !a.role.serves() && s.JWTSecret == "" {
+		return nil
+	}
+	key, err := s.SigningKey()
+	if err != nil {
+		return err
+	}
+	vault, err := auth.NewVault(key)
+	if err != nil {
+		return err
+	}
+	a.secrets = webhooks.NewSecrets(vault)
+	if s.WebhookSlots == 0 {
+		return nil
+	}
+	a.sender = webhooks.NewSender(webhooks.SenderConfig{Policy: a.policy, Timeout: s.WebhookTimeout, Agent: "neurod/" + build.Read().Version})
+	a.deliverer = webhooks.NewDeliverer(webhooks.Config{Store: a.store, Secrets: a.secrets, Sender: a.sender, Slots: s.WebhookSlots, Log: a.log})
+	a.metrics.MustRegister(a.deliverer.Collector())
+	return nil
+}
+
 func (a *App) wireWorker() (err error) {
 	a.worker, err = workers.New(workers.Config{
 		Engine:       a.engine,
@@ -358,6 +398,7 @@ type useCases struct {
 	sessions  *sessions.Service
 	training  *training.Service
 	analytics *registry.Analytics
+	webhooks  *hooks.Service
 	once      *service.Once
 }
 
@@ -374,6 +415,7 @@ func (a *App) useCases() *useCases {
 		sessions:  recorded,
 		training:  training.New(training.Config{Store: a.store, Jobs: a.engine, Pipelines: science.Pipelines(), Quotas: a.quotas}),
 		analytics: registry.NewAnalytics(registry.AnalyticsConfig{Store: a.store, Quota: a.settings.AnalyticsQuota}),
+		webhooks:  hooks.New(hooks.Config{Store: a.store, Secrets: a.secrets, CheckAddress: a.policy.Check, Quotas: a.quotas}),
 		once:      service.NewOnce(service.OnceConfig{Store: a.store, Tokens: a.tokens, Retention: a.settings.IdempotencyRetention}),
 	}
 }
@@ -386,6 +428,7 @@ func (a *App) wireHTTP() error {
 		Registry:       a.registry,
 		Training:       a.calls.training,
 		Analytics:      a.calls.analytics,
+		Webhooks:       a.calls.webhooks,
 		Once:           a.calls.once,
 		Jobs:           a.calls.jobs,
 		Sessions:       a.calls.sessions,
@@ -398,6 +441,7 @@ func (a *App) wireHTTP() error {
 		Compute:        a.slots,
 		TrustedProxies: a.settings.TrustedProxies,
 		PublicURL:      a.settings.PublicURL,
+		Origins:        a.settings.CORSOrigins,
 	})
 	if err != nil {
 		return err
@@ -451,6 +495,9 @@ func (a *App) Start() error {
 	a.stopWorker = stopWorker
 	if a.worker != nil {
 		a.workerGroup.Go(func() { a.watch("worker", a.worker.Run(workerCtx)) })
+	}
+	if a.deliverer != nil {
+		a.workerGroup.Go(func() { a.watch("webhooks", a.deliverer.Run(workerCtx)) })
 	}
 	if a.http != nil {
 		a.serveGroup.Go(func() {
@@ -520,6 +567,9 @@ func (a *App) stop(ctx context.Context) error {
 // close releases what New opened.
 func (a *App) close() error {
 	var errs []error
+	if a.sender != nil {
+		a.sender.Close()
+	}
 	if a.engine != nil {
 		errs = append(errs, a.engine.Close())
 	}

@@ -83,6 +83,7 @@ var folders = map[string][]string{
 	// Tools of one purpose, which know nothing of the service.
 	"internal/auth":    nil,
 	"internal/build":   nil,
+	"internal/clients": nil,
 	"internal/compute": nil,
 	"internal/durable": nil,
 	"internal/guarded": nil,
@@ -107,8 +108,11 @@ var folders = map[string][]string{
 	"workers": {"decoders", "eeg", "internal/compute", "internal/guarded", "internal/lab", "internal/segment", "internal/service",
 		"internal/store", "jobs", "models"},
 
+	// The way out: it sends events to other people's servers.
+	"internal/webhooks": {"internal/auth", "internal/store", "models"},
+
 	// Ways in.
-	"handlers": {"api", "eeg", "internal/build", "internal/compute", "internal/nearest", "internal/service", "internal/strictjson", "models"},
+	"handlers": {"api", "eeg", "internal/build", "internal/clients", "internal/compute", "internal/nearest", "internal/service", "internal/strictjson", "models"},
 
 	// Devices stand beside the ways in: what they give comes to the service over HTTP, wherever it runs. Drivers know nothing of it.
 	"devices": {"decoders", "eeg", "internal/durable", "internal/guarded"},
@@ -121,7 +125,7 @@ var folders = map[string][]string{
 
 	// What puts the parts together.
 	"internal/app": {"decoders/catalog", "eeg", "handlers", "internal/auth", "internal/build", "internal/compute", "internal/config", "internal/durable", "internal/guarded",
-		"internal/limit", "internal/science", "internal/service", "internal/store", "jobs", "models", "workers"},
+		"internal/limit", "internal/science", "internal/service", "internal/store", "internal/webhooks", "jobs", "models", "workers"},
 	"cmd": {"decoders", "devices", "eeg", "internal/app", "internal/auth", "internal/build", "internal/config", "internal/lab", "internal/nearest",
 		"internal/service", "internal/store", "models"},
 

@@ -6,6 +6,7 @@ import (
 	"crypto/hkdf"
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -28,9 +29,14 @@ func (t *Tokens) Seal(text []byte, secret string, names ...string) ([]byte, erro
 	if err != nil {
 		return nil, err
 	}
+	return seal(aead, text), nil
+}
+
+// seal puts a random nonce before what it encrypts.
+func seal(aead cipher.AEAD, text []byte) []byte {
 	nonce := make([]byte, aead.NonceSize(), aead.NonceSize()+len(text)+aead.Overhead())
 	rand.Read(nonce) // never fails
-	return aead.Seal(nonce, nonce, text, nil), nil
+	return aead.Seal(nonce, nonce, text, nil)
 }
 
 // Unseal returns a text that Seal has sealed with the same secret and names, or ErrSealed.
@@ -39,6 +45,10 @@ func (t *Tokens) Unseal(sealed []byte, secret string, names ...string) ([]byte, 
 	if err != nil {
 		return nil, err
 	}
+	return unseal(aead, sealed)
+}
+
+func unseal(aead cipher.AEAD, sealed []byte) ([]byte, error) {
 	n := aead.NonceSize()
 	if len(sealed) < n {
 		return nil, ErrSealed
@@ -51,17 +61,21 @@ func (t *Tokens) Unseal(sealed []byte, secret string, names ...string) ([]byte, 
 }
 
 func (t *Tokens) sealer(secret string, names []string) (cipher.AEAD, error) {
+	return sealer(t.cfg.Key, sealPurpose, secret, names)
+}
+
+func sealer(key []byte, purpose, secret string, names []string) (cipher.AEAD, error) {
 	salt := sha256.Sum256([]byte(secret))
-	info := []byte(sealPurpose)
+	info := []byte(purpose)
 	for _, name := range names {
 		info = binary.BigEndian.AppendUint32(info, uint32(len(name)))
 		info = append(info, name...)
 	}
-	key, err := hkdf.Key(sha256.New, t.cfg.Key, salt[:], string(info), 32)
+	derived, err := hkdf.Key(sha256.New, key, salt[:], string(info), 32)
 	if err != nil {
 		return nil, fmt.Errorf("auth: %w", err)
 	}
-	block, err := aes.NewCipher(key)
+	block, err := aes.NewCipher(derived)
 	if err != nil {
 		return nil, fmt.Errorf("auth: %w", err)
 	}
@@ -70,4 +84,40 @@ func (t *Tokens) sealer(secret string, names []string) (cipher.AEAD, error) {
 		return nil, fmt.Errorf("auth: %w", err)
 	}
 	return aead, nil
+}
+
+// Vault seals what the server itself must read again, such as the secrets that it signs with: the database alone gives nothing away.
+type Vault struct{ key []byte }
+
+// vaultPurpose keeps the keys of vaults apart from whatever else is derived of the signing key.
+const vaultPurpose = "neurod secret at rest, AES-256-GCM"
+
+// NewVault returns the vault of a signing key. What one seals opens with the same signing key only.
+func NewVault(signingKey []byte) (*Vault, error) {
+	if len(signingKey) < SigningKeySize {
+		return nil, fmt.Errorf("auth: the signing key has %d bytes and needs at least %d", len(signingKey), SigningKeySize)
+	}
+	return &Vault{signingKey}, nil
+}
+
+// Seal encrypts and authenticates a text, base64. It opens under the same names only, which say what it is and whose.
+func (v *Vault) Seal(text []byte, names ...string) (string, error) {
+	aead, err := sealer(v.key, vaultPurpose, "", names)
+	if err != nil {
+		return "", err
+	}
+	return base64.StdEncoding.EncodeToString(seal(aead, text)), nil
+}
+
+// Unseal returns a text that Seal has sealed under the same names, or ErrSealed.
+func (v *Vault) Unseal(sealed string, names ...string) ([]byte, error) {
+	aead, err := sealer(v.key, vaultPurpose, "", names)
+	if err != nil {
+		return nil, err
+	}
+	b, err := base64.StdEncoding.DecodeString(sealed)
+	if err != nil {
+		return nil, ErrSealed
+	}
+	return unseal(aead, b)
 }

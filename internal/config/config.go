@@ -59,6 +59,10 @@ type Config struct {
 	// (ws_url, download_url). Defaults to what a trusted proxy says, or else to the address that a client asked for; a name
 	// in a Host header is not passed on.
 	PublicURL string `env:"NEUROD_PUBLIC_URL"`
+	// CORSOrigins are the origins whose pages browsers let use the API, separated by commas, as in https://app.example.org; a star
+	// may stand for the first part of a host, as in https://*.example.org, or for every origin. WebSockets are held to the same
+	// list. Defaults to none: no page of another origin reads an answer.
+	CORSOrigins []string `env:"NEUROD_CORS_ORIGINS"`
 	// ShutdownTimeout is how long a stopping process may finish what it has begun. Defaults to 30 s.
 	ShutdownTimeout time.Duration `env:"NEUROD_SHUTDOWN_TIMEOUT" envDefault:"30s"`
 
@@ -137,11 +141,25 @@ type Config struct {
 	QuotaWindowsPerDay *int `env:"NEUROD_QUOTA_WINDOWS_PER_DAY"`
 	// QuotaModels is how many versions of models a project may keep. 0 means no limit. Defaults to 1000, embedded to none.
 	QuotaModels *int `env:"NEUROD_QUOTA_MODELS"`
+	// QuotaWebhooks is how many webhooks a project may have. 0 is no limit. Defaults to 20, embedded to none.
+	QuotaWebhooks *int `env:"NEUROD_QUOTA_WEBHOOKS"`
 	// AnalyticsQuota is how many analytics events a project may log in a calendar month (UTC). 0 takes none. Defaults to
 	// 50000.
 	AnalyticsQuota int `env:"NEUROD_ANALYTICS_QUOTA" envDefault:"50000"`
 	// AnalyticsRetention is how long analytics events are kept. Defaults to 90 days.
 	AnalyticsRetention time.Duration `env:"NEUROD_ANALYTICS_RETENTION" envDefault:"2160h"`
+
+	// WebhookHTTP lets webhooks go to http:// addresses, where everybody on the way reads them. Defaults to false: https alone.
+	WebhookHTTP bool `env:"NEUROD_WEBHOOK_HTTP" envDefault:"false"`
+	// WebhookAllow are the hosts, addresses or networks (CIDR) to which webhooks may go although they are not public, or at ports
+	// that are those of other services, separated by commas. Defaults to none: a project must not reach what only the server can.
+	WebhookAllow []string `env:"NEUROD_WEBHOOK_ALLOW"`
+	// WebhookTimeout is how long a receiver has to answer. At most 30 s. Defaults to 10 s.
+	WebhookTimeout time.Duration `env:"NEUROD_WEBHOOK_TIMEOUT" envDefault:"10s"`
+	// WebhookSlots is how many events a process sends at once; 0 sends none from it. Defaults to 32.
+	WebhookSlots int `env:"NEUROD_WEBHOOK_SLOTS" envDefault:"32"`
+	// WebhookRetention is how long deliveries that have ended are kept. Defaults to 7 days.
+	WebhookRetention time.Duration `env:"NEUROD_WEBHOOK_RETENTION" envDefault:"168h"`
 
 	// WorkerConcurrency is how many jobs a worker runs at once. Defaults to 12 times the number of CPUs, at least 24: an
 	// attempt also waits for the database.
@@ -265,6 +283,12 @@ func (c Config) finish() (Config, error) {
 		}
 	}
 
+	for _, o := range c.CORSOrigins {
+		if why := badOrigin(o); why != "" {
+			wrong("NEUROD_CORS_ORIGINS", "holds %q, %s", o, why)
+		}
+	}
+
 	if c.JWTSecret != "" {
 		if why := weak(c.JWTSecret.Reveal()); why != "" {
 			wrong("NEUROD_JWT_SECRET", "%s; openssl rand -hex 32 makes a good one", why)
@@ -327,9 +351,23 @@ func (c Config) finish() (Config, error) {
 		"NEUROD_REDIS_OUTAGE_LIMIT": c.RedisOutageLimit, "NEUROD_PAYLOAD_RETENTION": c.PayloadRetention,
 		"NEUROD_RESULT_RETENTION": c.ResultRetention, "NEUROD_DEAD_LETTER_RETENTION": c.DeadLetterRetention,
 		"NEUROD_IDEMPOTENCY_RETENTION": c.IdempotencyRetention, "NEUROD_ANALYTICS_RETENTION": c.AnalyticsRetention,
+		"NEUROD_WEBHOOK_TIMEOUT": c.WebhookTimeout, "NEUROD_WEBHOOK_RETENTION": c.WebhookRetention,
 	} {
 		if d <= 0 {
 			wrong(name, "must be longer than 0, such as 30s or 24h")
+		}
+	}
+	if c.WebhookTimeout > maxWebhookTimeout {
+		wrong("NEUROD_WEBHOOK_TIMEOUT", "must be at most %v", maxWebhookTimeout)
+	}
+	if c.WebhookSlots < 0 {
+		wrong("NEUROD_WEBHOOK_SLOTS", "must not be negative; 0 sends none")
+	}
+	for _, a := range c.WebhookAllow {
+		if strings.ContainsAny(a, " @?#[]*") || strings.Contains(a, "://") || a == "" {
+			wrong("NEUROD_WEBHOOK_ALLOW", "holds %q, which is neither a host, an address nor a network", a)
+		} else if _, err := netip.ParsePrefix(a); err != nil && strings.Contains(a, "/") {
+			wrong("NEUROD_WEBHOOK_ALLOW", "holds %q, which is not a network as in 10.0.0.0/8", a)
 		}
 	}
 	if c.AuditRetention < store.MinAuditRetention {
@@ -370,6 +408,9 @@ func (c Config) SigningKey() ([]byte, error) {
 	return auth.SigningKeyFile(filepath.Join(c.DataDir, "signing.key"))
 }
 
+// maxWebhookTimeout leaves room in the lease of an attempt (models.DeliveryLease) for the database.
+const maxWebhookTimeout = 30 * time.Second
+
 // maxRate bounds rates: above 10,000 calls a second, µs are too coarse to count in.
 const maxRate = 600_000
 
@@ -407,6 +448,7 @@ func (c *Config) quotas() []quotaSetting {
 		models.QuotaOpenSessions:  {value: &c.QuotaOpenSessions, production: 1000},
 		models.QuotaWindowsPerDay: {value: &c.QuotaWindowsPerDay, production: 10_000_000},
 		models.QuotaModels:        {value: &c.QuotaModels, production: 1000},
+		models.QuotaWebhooks:      {value: &c.QuotaWebhooks, production: 20},
 	}
 	var out []quotaSetting
 	for _, q := range models.Quotas() {
@@ -441,6 +483,23 @@ func (c Config) LogValue() slog.Value {
 		attrs = append(attrs, slog.Any(v.Type().Field(i).Tag.Get("env"), v.Field(i).Interface()))
 	}
 	return slog.GroupValue(attrs...)
+}
+
+// badOrigin says why a text is not an origin as browsers send them (RFC 6454, 7), "" when it is one.
+func badOrigin(text string) string {
+	if text == "*" {
+		return ""
+	}
+	u, err := url.Parse(strings.Replace(text, "://*.", "://any.", 1))
+	switch {
+	case err != nil || u.Scheme == "" || u.Hostname() == "":
+		return "which is not an origin, as in https://app.example.org"
+	case u.Path != "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil || u.ForceQuery:
+		return "which has more than a scheme, a host and a port: browsers send no slash or path"
+	case strings.Contains(u.Host, "*"):
+		return "whose star is not the first part of the host"
+	}
+	return ""
 }
 
 // weak says why a secret is not a secret, "" when it may be one.

@@ -175,6 +175,9 @@ func TestWrongSettingsAreNamed(t *testing.T) {
 		"log format":             {[]string{"NEUROD_LOG_FORMAT=xml"}, []string{"NEUROD_LOG_FORMAT"}},
 		"proxy":                  {[]string{"NEUROD_TRUSTED_PROXIES=10.0.0.0/8,proxy"}, []string{"NEUROD_TRUSTED_PROXIES", `"proxy"`}},
 		"public":                 {[]string{"NEUROD_PUBLIC_URL=eeg.example.org"}, []string{"NEUROD_PUBLIC_URL"}},
+		"origins":                {[]string{"NEUROD_CORS_ORIGINS=https://app.example.org,https://app.example.org/"}, []string{"NEUROD_CORS_ORIGINS", "no slash or path"}},
+		"origin without scheme":  {[]string{"NEUROD_CORS_ORIGINS=app.example.org"}, []string{"NEUROD_CORS_ORIGINS", "not an origin"}},
+		"star in a name":         {[]string{"NEUROD_CORS_ORIGINS=https://a*.example.org"}, []string{"NEUROD_CORS_ORIGINS", "star"}},
 		"two faults":             {[]string{"NEUROD_DATABASE_CONNS=0", "NEUROD_LOGIN_FAILURES=-1"}, []string{"NEUROD_DATABASE_CONNS", "NEUROD_LOGIN_FAILURES"}},
 		"access outlives":        {[]string{"NEUROD_ACCESS_TTL=1000h"}, []string{"NEUROD_ACCESS_TTL"}},
 	} {

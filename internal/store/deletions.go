@@ -35,6 +35,8 @@ var projectTables = []projectTable{
 	{name: "project_model_sessions"},
 	{name: "project_models", blobs: true},
 	{name: "project_model_names"},
+	{name: "webhook_deliveries"}, // with their attempts
+	{name: "webhook_events"},
 	{name: "analytics_events"},
 	{name: "analytics_months"},
 	{name: "idempotency_records"},
@@ -47,6 +49,7 @@ var keptTables = map[string]string{
 	"project_quotas":  "gone with the row of the project when the deletion was accepted",
 	"memberships":     "gone with the row of the project when the deletion was accepted",
 	"invitations":     "gone with the row of the project when the deletion was accepted",
+	"webhooks":        "gone with the row of the project when the deletion was accepted",
 	"sessions":        "gone when the deletion was accepted",
 	"jobs":            "deleted by eraseJobs",
 	"job_payloads":    "deleted by eraseJobs",

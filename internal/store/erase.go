@@ -41,6 +41,7 @@ var sessionTables = []sessionTable{
 	{name: "session_alignments", session: "session_id"},
 	{name: "session_stretches", session: "session_id"},
 	{name: "session_events", session: "session_id"},
+	{name: "webhook_events", session: "session_id"}, // with their deliveries
 	{name: "session_imports", session: "session_id", job: "job_id"},
 	{name: "upload_chunks", session: "session_id", blobs: true},
 	{name: "session_jobs", session: "session_id", job: "job_id"},
@@ -270,6 +271,7 @@ func eraseJobs(tx *gorm.DB, projectID string, ids []string) error {
 			"DELETE FROM idempotency_records WHERE project_id = ? AND job_id IN ?",
 			"DELETE FROM job_payloads WHERE project_id = ? AND job_id IN (SELECT id FROM jobs WHERE parent_id IN ?)",
 			"DELETE FROM job_payloads WHERE project_id = ? AND job_id IN ?",
+			"DELETE FROM webhook_events WHERE project_id = ? AND subject IN ?",
 			"DELETE FROM jobs WHERE project_id = ? AND parent_id IN ?",
 			"DELETE FROM jobs WHERE project_id = ? AND id IN ?",
 		} {

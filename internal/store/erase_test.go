@@ -51,6 +51,8 @@ var keptAtErasure = map[string]string{
 	"erasures.project_id":            "deleted when the audit record is written",
 	"audit_records.project_id":       "what stays: it holds a hash of the user's id",
 	"audit_events.project_id":        "names the project, whose owner reads it; it holds no user of the project's",
+	"webhooks.project_id":            "where the project wants to be told",
+	"webhook_deliveries.project_id":  "go with the events of the session",
 	"project_quotas.project_id":      "a number that the operator chose",
 	"project_usage.project_id":       "counts, from which what is erased is taken off",
 	"jobs.project_id":                "deleted by the ids that the session's rows name",

@@ -60,6 +60,11 @@ var entities = map[string]any{
 	"analytics_months":       models.AnalyticsMonth{},
 	"session_jobs":           models.SessionJob{},
 
+	"webhooks":           models.Webhook{},
+	"webhook_events":     models.WebhookEvent{},
+	"webhook_deliveries": models.WebhookDelivery{},
+	"webhook_attempts":   models.WebhookAttempt{},
+
 	"erasures":        models.Erasure{},
 	"erased_sessions": models.ErasedSession{},
 

@@ -58,6 +58,8 @@ func usageQuery(name models.QuotaName, projectID string, at time.Time, atMost in
 			[]any{projectID, atMost, projectID, atMost}
 	case models.QuotaOpenSessions:
 		return "SELECT count(*) FROM sessions WHERE project_id = ? AND state IN ('OPEN', 'UPLOADING')", []any{projectID}
+	case models.QuotaWebhooks:
+		return "SELECT count(*) FROM webhooks WHERE project_id = ?", []any{projectID}
 	case models.QuotaModels:
 		return "SELECT count(*) FROM project_models WHERE project_id = ?", []any{projectID}
 	}

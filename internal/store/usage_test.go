@@ -25,7 +25,7 @@ func TestUsageFollowsTheRows(t *testing.T) {
 			t.Helper()
 			u, err := s.Usage(ctx, project, now, nil)
 			want := map[models.QuotaName]int64{models.QuotaStoredBytes: bytes, models.QuotaWaitingJobs: waiting, models.QuotaOpenSessions: sessions,
-				models.QuotaWindowsPerDay: windows, models.QuotaModels: versions}
+				models.QuotaWindowsPerDay: windows, models.QuotaModels: versions, models.QuotaWebhooks: 0}
 			if err != nil {
 				t.Fatal(err)
 			}

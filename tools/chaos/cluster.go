@@ -75,7 +75,8 @@ func startCluster(ctx context.Context, opt options) (c *cluster, err error) {
 
 func (c *cluster) env(more ...string) []string {
 	return append(append(neurod.NoLimits(), "DATABASE_URL="+c.pg.URL("postgres"), "REDIS_URL="+c.redis.URL(),
-		"NEUROD_JWT_SECRET=5e0c1f7be6a94d1cb0f2a7d9835f3b64aa12", "NEUROD_LOG_LEVEL=info"), more...)
+		"NEUROD_JWT_SECRET=5e0c1f7be6a94d1cb0f2a7d9835f3b64aa12", "NEUROD_LOG_LEVEL=info",
+		"NEUROD_WEBHOOK_HTTP=true", "NEUROD_WEBHOOK_ALLOW=127.0.0.0/8"), more...)
 }
 
 func (c *cluster) startAPI(ctx context.Context, i int) error {

@@ -15,6 +15,9 @@
 // and live decode exist once and be the same as in a run that nothing disturbed, and every follower have got all of them once. Files are
 // imported, too, and users erased, of whom nothing may be left.
 //
+// Two webhooks tell of every job that ends, one to a receiver that fails, hangs up, redirects and is slow: each must be told at least
+// once to both, under one webhook-id.
+//
 // All must be 0, every answer must be the one its recording calls for, and after a kill all jobs of that moment must be
 // final within 15 s. Otherwise it exits with 1.
 package main
@@ -75,6 +78,10 @@ func run(ctx context.Context, opt options) (ok bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	hooks, err := startHooks(ctx, l)
+	if err != nil {
+		return false, err
+	}
 	start := time.Now()
 	l.start(ctx)
 	sessions := &sessionLoad{load: l}
@@ -97,5 +104,10 @@ func run(ctx context.Context, opt options) (ok bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	return windows.print() && ok, nil
+	ok = windows.print() && ok
+	told, err := hooks.check(ctx, a)
+	if err != nil {
+		return false, err
+	}
+	return told.print() && ok, nil
 }

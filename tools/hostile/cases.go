@@ -198,6 +198,10 @@ var ours = map[string]func(short bool) []attack{
 	"POST /v1/auth/logout":            func(bool) []attack { return secretAttacks("refresh_token") },
 	"POST /v1/auth/validate":          func(bool) []attack { return secretAttacks("api_key") },
 	"POST /v1/installer/github-token": func(bool) []attack { return secretAttacks("api_key") },
+	"POST /auth/validate":             func(bool) []attack { return secretAttacks("api_key") },
+	"POST /auth/refresh":              func(bool) []attack { return secretAttacks("refresh_token") },
+	"POST /auth/revoke":               func(bool) []attack { return secretAttacks("api_key") },
+	"POST /installer/github-token":    func(bool) []attack { return secretAttacks("api_key") },
 	"POST /v1/account/delete": func(bool) []attack {
 		return attacks([]text{{name: "a long password", body: func() []byte { return []byte(`{"password":"` + strings.Repeat("p", 60_000) + `"}`) }}})
 	},
@@ -226,6 +230,28 @@ var ours = map[string]func(short bool) []attack{
 				return []byte(`{"email":"a@example.com","role":"` + strings.Repeat("viewer", 10_000) + `"}`)
 			}},
 		})
+	},
+	"POST /api/v1/webhooks": func(bool) []attack {
+		return attacks([]text{
+			one("60,000 events", `{"url":"https://hook.example/x","events":[`, `]}`, func(int) string { return `"job.completed"` }),
+			{name: "a long address", body: func() []byte { return []byte(`{"url":"https://hook.example/` + strings.Repeat("x", 60_000) + `"}`) }},
+			{name: "a long host", body: func() []byte { return []byte(`{"url":"https://` + strings.Repeat("x.", 30_000) + `example/"}`) }},
+			{name: "a long secret", body: func() []byte {
+				return []byte(`{"url":"https://hook.example/x","secret":"whsec_` + strings.Repeat("A", 60_000) + `"}`)
+			}},
+		})
+	},
+	"PATCH /api/v1/webhooks/:id": func(bool) []attack {
+		return attacks([]text{one("60,000 events", `{"events":[`, `]}`, func(int) string { return `"job.completed"` })})
+	},
+	"POST /api/v1/webhooks/:id/rotate": func(bool) []attack {
+		return attacks([]text{{name: "an object", body: func() []byte { return []byte(`{"a":1}`) }}})
+	},
+	"POST /api/v1/webhooks/:id/test": func(bool) []attack {
+		return attacks([]text{{name: "an object", body: func() []byte { return []byte(`{"a":1}`) }}})
+	},
+	"POST /api/v1/webhooks/:id/deliveries/:delivery_id/redeliver": func(bool) []attack {
+		return attacks([]text{{name: "an object", body: func() []byte { return []byte(`{"a":1}`) }}})
 	},
 	"POST /v1/invitations/accept": func(bool) []attack { return secretAttacks("token") },
 	"PATCH /v1/projects/:id/members/:user_id": func(bool) []attack {
@@ -340,7 +366,7 @@ func (t *tenant) good(ctx context.Context) bool {
 
 // fill puts what the tenant has into a path or a body.
 func (t *tenant) fill(s string) string {
-	s = strings.NewReplacer("{session}", t.session, "{job}", t.job, "{model}", t.model, ":external_user_id", "nobody", ":version", "1", ":name", t.model, ":key_id", nobody, ":user_id", nobody, ":invitation_id", nobody).Replace(s)
+	s = strings.NewReplacer("{session}", t.session, "{job}", t.job, "{model}", t.model, ":external_user_id", "nobody", ":version", "1", ":name", t.model, ":key_id", nobody, ":user_id", nobody, ":invitation_id", nobody, ":delivery_id", nobody).Replace(s)
 	switch {
 	case strings.HasPrefix(s, "/v1/sessions/:id"):
 		s = strings.Replace(s, ":id", t.session, 1)

@@ -435,3 +435,15 @@ func (s *Service) Features(ctx context.Context, p models.Principal, id string, f
 	}
 	return found, nil
 }
+
+// LatestFeatures returns the window of a session that starts last. Error: NoFeaturesYet where there is none.
+func (s *Service) LatestFeatures(ctx context.Context, p models.Principal, id string, onlyPassed bool) (models.FeatureWindow, error) {
+	found, err := s.Features(ctx, p, id, FeatureFilter{OnlyPassed: onlyPassed, Newest: true, Limit: 1})
+	if err == nil && len(found) == 0 {
+		err = models.NewError(models.NoFeaturesYet)
+	}
+	if err != nil {
+		return models.FeatureWindow{}, err
+	}
+	return found[0], nil
+}

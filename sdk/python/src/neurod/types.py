@@ -21,8 +21,10 @@ RequestId = str
 UUID = str
 Role = Literal["owner", "member", "viewer"] | str
 """What a user is in a project. A `viewer` reads: sessions with their samples, features and exports, jobs, models, who the members are. A `member` also records, decodes, trains, cancels and logs events. An `owner` also manages keys, members and quotas, reads the audit log, erases people's data and deletes the project. Every project has at least one owner."""
-Scope = Literal["decode", "jobs:read", "jobs:write", "sessions", "erase", "catalog:read", "catalog:write"] | str
-AuditAction = Literal["account.created", "login.succeeded", "login.failed", "login.ended", "login.token_reused", "project.created", "key.created", "key.refreshed", "key.revoked", "user_data.erasing", "user_data.erased", "password.changed", "account.deleted", "project.deleting", "project.deleted", "member.invited", "invitation.revoked", "member.joined", "member.role_changed", "member.removed", "member.left", "operator.granted", "operator.withdrawn"] | str
+Scope = Literal["decode", "jobs:read", "jobs:write", "sessions", "erase", "catalog:read", "catalog:write", "webhooks:read", "webhooks:write"] | str
+AuditAction = Literal["account.created", "login.succeeded", "login.failed", "login.ended", "login.token_reused", "project.created", "key.created", "key.refreshed", "key.revoked", "user_data.erasing", "user_data.erased", "password.changed", "account.deleted", "project.deleting", "project.deleted", "member.invited", "invitation.revoked", "member.joined", "member.role_changed", "member.removed", "member.left", "operator.granted", "operator.withdrawn", "webhook.created", "webhook.changed", "webhook.deleted", "webhook.secret_rotated", "webhook.disabled"] | str
+WebhookEventType = Literal["job.completed", "job.failed", "job.canceled", "session.completed", "decode.intent", "model.trained"] | str
+DeliveryState = Literal["pending", "delivered", "failed"] | str
 License = Literal["free", "research", "commercial"] | str
 
 
@@ -49,6 +51,7 @@ class QuotaUsages(Base):
     open_sessions: QuotaUsage
     windows_per_day: QuotaUsage
     models: QuotaUsage
+    webhooks: QuotaUsage
 
 
 class ProjectUsage(Base):
@@ -95,6 +98,8 @@ class Accepted(Base):
 
 
 class JobError(Base):
+    type: Literal["invalid_request_error", "api_error"] | str
+    """Whether the request or its recording is at fault, or the service."""
     code: str
     message: str
     details: dict[str, Any] | None = None
@@ -132,10 +137,19 @@ class BatchAccepted(Base):
     batch: Batch
 
 
+class JobDataPayload(Base):
+    """`output` once more, where other pages of the decode document's service have it."""
+    output: dict[str, Any]
+
+
 class JobData(Base):
     job_id: UUID
     parent_id: UUID | None = None
     index: int | None = None
+    payload: JobDataPayload | None = None
+    """`output` once more, where other pages of the decode document's service have it."""
+    error_log: JobError | None = None
+    """`error` once more, where other pages of the decode document's service have it."""
 
 
 class Job(Base):
@@ -153,6 +167,23 @@ class Job(Base):
     error: JobError | None = None
     diagnostics: dict[str, Any] | None = None
     """Routing, fallbacks and milliseconds a step, of trainings `progress`, also while they run; with `include=diagnostics` or `output.include_diagnostics`."""
+    batch: Batch | None = None
+
+
+class PartOfJob(Base):
+    """The fields of a job that were asked for."""
+    id: RequestId
+    object: Literal["job"] | None = None
+    kind: JobKind | None = None
+    status: JobState | None = None
+    created_at: int | None = None
+    started_at: int | None = None
+    finished_at: int | None = None
+    attempts: int | None = None
+    data: dict[str, Any] | None = None
+    output: dict[str, Any] | None = None
+    error: JobError | None = None
+    diagnostics: dict[str, Any] | None = None
     batch: Batch | None = None
 
 
@@ -467,6 +498,72 @@ class AuditEvent(Base):
 
 class CreatedKey(Key):
     raw_key: str
+
+
+class Webhook(Base):
+    id: UUID
+    object: Literal["webhook"]
+    url: str
+    endpoint_url: str
+    """`url` once more."""
+    description: str
+    events: list[WebhookEventType]
+    enabled: bool
+    is_active: bool
+    """`enabled` once more."""
+    disabled_reason: str | None
+    """Why the server has disabled it: nothing could be delivered for three days, or the receiver answered 410."""
+    failing_since: datetime | None
+    """The first failure since the last success."""
+    last_delivered_at: datetime | None
+    """To the minute."""
+    created_at: datetime
+    updated_at: datetime
+
+
+class CreatedWebhook(Webhook):
+    secret: str
+    previous_secret_ends_at: datetime | None = None
+    """Until when events are signed with the secret before as well."""
+
+
+class WebhookList(Base):
+    object: Literal["list"]
+    data: list[Webhook]
+
+
+class WebhookDeliveryAttempts(Base):
+    attempt: int
+    outcome: Literal["running", "delivered", "failed", "lost"] | str
+    """`lost` with its process: the receiver may have got the event."""
+    started_at: datetime
+    duration_ms: int | None
+    status: int | None
+    """Of the receiver's answer; null where there was none."""
+    error: str | None
+    answer: str
+    """The beginning of the receiver's answer."""
+
+
+class WebhookDelivery(Base):
+    id: UUID
+    object: Literal["webhook_delivery"]
+    webhook_id: UUID
+    event_id: str
+    """The `webhook-id` of every attempt."""
+    event: Literal["job.completed", "job.failed", "job.canceled", "session.completed", "decode.intent", "model.trained", "ping"] | str
+    state: DeliveryState
+    attempts: list[WebhookDeliveryAttempts]
+    created_at: datetime
+    next_attempt_at: datetime | None
+    finished_at: datetime | None
+
+
+class WebhookDeliveryList(Base):
+    object: Literal["list"]
+    data: list[WebhookDelivery]
+    has_more: bool
+    next_cursor: str | None
 
 
 class HeldKey(Base):
@@ -806,9 +903,27 @@ class Export(Base):
 
 class ValidateKeyResult(HeldKey):
     valid: Literal[True]
+    license_type: License
+    """`license` once more: the registry's own client reads this name."""
+    features: list[Scope]
+    """`scopes` once more, for the same reason."""
 
 
 class RevokeOwnKeyResult(Base):
+    revoked: Literal[True]
+    key_id: UUID
+    keys_revoked: int
+
+
+class ValidateKeyUnversionedResult(HeldKey):
+    valid: Literal[True]
+    license_type: License
+    """`license` once more: the registry's own client reads this name."""
+    features: list[Scope]
+    """`scopes` once more, for the same reason."""
+
+
+class RevokeOwnKeyUnversionedResult(Base):
     revoked: Literal[True]
     key_id: UUID
     keys_revoked: int
@@ -894,6 +1009,24 @@ class HealthzResult(Base):
     """Of a release, such as v1.2.0; `devel` where it is not known."""
     commit: str
     """Empty where it is not known."""
+
+
+class ListClientsResultClients(Base):
+    name: str
+    version: str
+    language: Literal["python", "typescript"] | str
+    file: str
+    url: str
+    sha256: str
+    size_bytes: int
+    install: str
+
+
+class ListClientsResult(Base):
+    server_version: str
+    clients: list[ListClientsResultClients]
+    build: str | None = None
+    """Where there are none, how they get in."""
 
 
 class DecodeRequestParam(TypedDict, total=False):
@@ -1041,6 +1174,31 @@ class NewRateLimitParam(TypedDict, total=False):
     per_minute: Required[int]
     burst: int
     """Without it twice the rate."""
+
+
+class NewWebhookParam(TypedDict, total=False):
+    """One of `url` and `endpoint_url` is required."""
+    url: str
+    """https, at a public address."""
+    endpoint_url: str
+    """Another name of `url`."""
+    description: str
+    events: list[WebhookEventType]
+    """Without it `job.completed` and `job.failed`."""
+    enabled: bool
+    is_active: bool
+    """Another name of `enabled`."""
+    secret: str
+    """`whsec_` and the base64 of 24 to 64 random bytes; without it one is made."""
+
+
+class WebhookChangeParam(TypedDict, total=False):
+    url: str
+    endpoint_url: str
+    description: str
+    events: list[WebhookEventType]
+    enabled: bool
+    is_active: bool
 
 
 class OwnKeyParam(TypedDict, total=False):
