@@ -11,7 +11,7 @@ import (
 	"github.com/neurod/neurod/devices/clock"
 )
 
-// record is a stretch of a session as it lies in the spool:
+// record is a segment of a session as it lies in the spool:
 //
 //	length of the header u32 · header, JSON · samples, float32, sample-major          little-endian
 //

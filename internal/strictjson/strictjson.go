@@ -40,10 +40,10 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("%s (at byte %d)", strings.TrimSuffix(e.Text, "."), e.Offset)
 }
 
-// Span is a stretch of a text: [Start, End).
+// Span is a part of a text: [Start, End).
 type Span struct{ Start, End int }
 
-// Of returns the stretch of b.
+// Of returns the part of b.
 func (s Span) Of(b []byte) []byte { return b[s.Start:s.End] }
 
 // Check reports the first fault of a text, nil when there is none.

@@ -14,7 +14,7 @@ export interface DecodeParameters extends Partial<Omit<DecodeInput, "type" | "da
 
 /**
  * What is decoded: samples in µV unless `unit` says otherwise, `Int16Array` with `scale_uv`, or an EDF, BDF or GDF file as its
- * bytes. Null where `session_id` names a stretch of a session.
+ * bytes. Null where `session_id` names a segment of a session.
  */
 export type Recording = Samples | Int16Array | Uint8Array | ArrayBuffer | null;
 

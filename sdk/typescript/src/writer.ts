@@ -11,7 +11,7 @@ export interface WriterOptions {
   batchSeconds?: number | undefined;
   /** Seconds that are kept while the server is away; beyond, the oldest go. Defaults to 600. */
   maxBufferSeconds?: number | undefined;
-  /** How far the time of a piece may be off the samples before it until it begins a stretch of its own. Defaults to 250 ms. */
+  /** How far the time of a piece may be off the samples before it until it begins a segment of its own. Defaults to 250 ms. */
   gapMs?: number | undefined;
   unit?: SampleBatch["unit"];
   /** Ends the writer; what is not sent is dropped. */
@@ -34,15 +34,15 @@ export interface Dropped {
 
 interface Piece {
   id: string;
-  /** Which stretch of contiguous samples it is of, and where in it. */
-  stretch: Stretch;
+  /** Which segment of contiguous samples it is of, and where in it. */
+  segment: Segment;
   from: number;
   samples: number;
   parts: Float32Array[];
   tried: boolean;
 }
 
-interface Stretch {
+interface Segment {
   t0: number;
   samples: number;
 }
@@ -51,7 +51,7 @@ interface Stretch {
 const mergeSeconds = 30;
 
 /**
- * Sends what a device gives to a session. Each sample goes out once, in order, under the time that follows from its place in its stretch, so
+ * Sends what a device gives to a session. Each sample goes out once, in order, under the time that follows from its place in its segment, so
  * that the jitter of a link tears no holes; while the server is away samples are kept.
  */
 export class SampleWriter {
@@ -59,7 +59,7 @@ export class SampleWriter {
   readonly #o: WriterOptions;
   readonly #width: number;
   readonly #rate: number;
-  #stretch: Stretch | undefined;
+  #segment: Segment | undefined;
   #open: Piece | undefined;
   #queue: Piece[] = [];
   #running: Promise<void> | undefined;
@@ -97,16 +97,16 @@ export class SampleWriter {
     const n = flat.length / this.#width;
     if (!Number.isInteger(n)) throw new NeurodError(`${flat.length} numbers are not samples of ${this.#width} channels`);
     if (n === 0) return;
-    const expected = this.#stretch && this.#stretch.t0 + (this.#stretch.samples * 1000) / this.#rate;
+    const expected = this.#segment && this.#segment.t0 + (this.#segment.samples * 1000) / this.#rate;
     if (expected === undefined || (atUnixMs !== undefined && Math.abs(atUnixMs - expected) > (this.#o.gapMs ?? 250))) {
       this.flush();
-      this.#stretch = { t0: atUnixMs ?? Date.now() - (n * 1000) / this.#rate, samples: 0 };
+      this.#segment = { t0: atUnixMs ?? Date.now() - (n * 1000) / this.#rate, samples: 0 };
     }
-    const stretch = this.#stretch!;
-    this.#open ??= { id: uuid(), stretch, from: stretch.samples, samples: 0, parts: [], tried: false };
+    const segment = this.#segment!;
+    this.#open ??= { id: uuid(), segment, from: segment.samples, samples: 0, parts: [], tried: false };
     this.#open.parts.push(flat);
     this.#open.samples += n;
-    stretch.samples += n;
+    segment.samples += n;
     if (this.#open.samples >= (this.#o.batchSeconds ?? 1) * this.#rate) this.flush();
   }
 
@@ -154,7 +154,7 @@ export class SampleWriter {
   }
 
   #time(p: Piece): number {
-    return Math.round(p.stretch.t0 + (p.from * 1000) / this.#rate);
+    return Math.round(p.segment.t0 + (p.from * 1000) / this.#rate);
   }
 
   async #run(): Promise<void> {
@@ -198,7 +198,7 @@ export class SampleWriter {
     const most = Math.max(p.samples, mergeSeconds * this.#rate);
     while (this.#queue.length > 1) {
       const next = this.#queue[1]!;
-      if (next.stretch !== p.stretch || next.from !== p.from + p.samples || p.samples + next.samples > most) return;
+      if (next.segment !== p.segment || next.from !== p.from + p.samples || p.samples + next.samples > most) return;
       p.parts.push(...next.parts);
       p.samples += next.samples;
       this.#queue.splice(1, 1);

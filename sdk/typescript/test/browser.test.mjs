@@ -150,7 +150,7 @@ test("the page of a Muse streams a headband into a session, over lost packets an
   assert.equal(status.gaps[0].samples, 12, "the packet that was lost is a gap of its length");
   assert.ok(status.gaps[1].samples >= 64, "the time without a connection is a gap");
   assert.deepEqual((await page.evaluate(() => window.headband.commands)).slice(0, 8), ["h", "p21", "s", "d", "h", "p21", "s", "d"]);
-  // What was played comes out: 30 µV at 10 Hz. The samples of the first stretch are whole.
+  // What was played comes out: 30 µV at 10 Hz. The samples of the first segment are whole.
   const { raw_batches } = await session.export("json", { include_raw: true });
   const tp9 = raw_batches[0].data.TP9;
   const level = Math.sqrt(tp9.reduce((n, v) => n + v * v, 0) / tp9.length);

@@ -337,7 +337,7 @@ scenario("decode", "a recording is decoded", async () => {
   }
 });
 
-test("a stretch of a session is decoded, and a file", async () => {
+test("a segment of a session is decoded, and a file", async () => {
   const session = await c.sessions.create({ ...muse, sample_rate_hz: 250, channels: ssvep.channels, ingestion_mode: "RECORDED" });
   await session.upload(looking(), { t0_unix_ms: t0 });
   await session.end();

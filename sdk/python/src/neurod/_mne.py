@@ -175,30 +175,30 @@ def to_raw(session: types.Session, export: bytes, events: Any, *, montage: str |
 def place(batches: list[tuple[int, int]], origin_ms: float, rate: float, jitter_ms: float) -> list[int]:
     """Return the place of each batch (its time and length), in samples after the origin, by the service's rules of time.
 
-    A batch lies at the sample nearest to its time, unless it is within the jitter of the end or the beginning of a stretch that is there: then it
+    A batch lies at the sample nearest to its time, unless it is within the jitter of the end or the beginning of a segment that is there: then it
     continues that.
     """
-    stretches: list[list[int]] = []
+    segments: list[list[int]] = []
     places = []
     for t0, count in batches:
         at = round((t0 - origin_ms) * rate / 1000)
         slack = min(jitter_ms * rate / 1000, count / 2)
         slack = max(slack, 0.5 * rate / 1000 + 0.5)
         best: tuple[float, int] | None = None
-        for begin, stop in stretches:
+        for begin, stop in segments:
             for candidate, distance in ((stop, abs(at - stop)), (begin - count, abs(at + count - begin))):
                 if distance <= slack and (best is None or distance < best[0]):
                     best = (distance, candidate)
         if best is not None:
             at = best[1]
         places.append(at)
-        stretches.append([at, at + count])
-        stretches.sort()
-        merged = [stretches[0]]
-        for begin, stop in stretches[1:]:
+        segments.append([at, at + count])
+        segments.sort()
+        merged = [segments[0]]
+        for begin, stop in segments[1:]:
             if begin <= merged[-1][1]:
                 merged[-1][1] = max(merged[-1][1], stop)
             else:
                 merged.append([begin, stop])
-        stretches = merged
+        segments = merged
     return places

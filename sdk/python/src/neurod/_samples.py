@@ -95,7 +95,7 @@ def flat_view(part: NDArray[np.float32]) -> memoryview:
 
 def _not_finite(channel: int, sample: int, channels: Sequence[str]) -> str:
     name = channels[channel] if channel < len(channels) else str(channel)
-    return f"sample {sample} of channel {name} is not a finite number: leave such stretches out, the session then has a gap there"
+    return f"sample {sample} of channel {name} is not a finite number: leave such segments out, the session then has a gap there"
 
 
 def batch_length(channels: int, rate: float, hop_s: float | None, decode: Any = None) -> int:
