@@ -165,13 +165,24 @@ func (a *assessor) constant(x []float64) float64 {
 	still, windows := 0, 0
 	for from := 0; from+w <= len(x); from += w {
 		part := x[from : from+w]
-		lo, hi := extremes(part)
 		windows++
-		if hi-lo <= 1e-9*max(math.Abs(lo), math.Abs(hi)) {
+		if moves(part[:min(2, w)]) { // as nearly every window does at once
+			continue
+		}
+		if lo, hi := extremes(part); hi-lo <= stillness*max(math.Abs(lo), math.Abs(hi)) {
 			still++
 		}
 	}
 	return float64(still) / float64(windows)
+}
+
+// stillness is what samples may differ by, relative to the largest, where nothing moves.
+const stillness = 1e-9
+
+// moves reports whether numbers differ by so much that no others beside them could make them still.
+func moves(x []float64) bool {
+	lo, hi := extremes(x)
+	return hi-lo > 2*stillness*max(math.Abs(lo), math.Abs(hi)) // beside a larger one the difference is larger, too
 }
 
 // extremes returns the least and the largest of numbers, NaN where one is none.

@@ -20,8 +20,9 @@ func answerOf(ctx context.Context, q *question, p *plan, found *finding) (*eeg.R
 	l, result := q.rec, found.result
 	f := assess(l, result)
 	if found.at >= 0 { // the answer rests on a segment
-		lo, hi := p.parts.segment(l.Signal, found.at)
-		f.low = assessPart(l, lo, hi, result).low
+		if lo, hi := p.parts.segment(l.Signal, found.at); lo > 0 || hi < l.Samples() {
+			f.low = assessPart(l, lo, hi, result).low
+		}
 	}
 	switch {
 	case f.unfit():
