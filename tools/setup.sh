@@ -12,6 +12,9 @@ done
 python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv) # the Python client is tested in environments of its own
 command -v mosquitto >/dev/null || [ -x /usr/sbin/mosquitto ] || missing+=(mosquitto) # an example of the Python client sends to it
 command -v node >/dev/null || missing+=(nodejs npm) # the TypeScript client is built and tested with it
+if ! command -v chromium chromium-browser google-chrome >/dev/null; then # its pages are tested in a browser
+	missing+=(chromium)
+fi
 command -v redis-server >/dev/null || missing+=(redis-server)
 if ! command -v initdb >/dev/null && ! ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then
 	missing+=(postgresql)

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/neurod/neurod/internal/testkit/neurod"
 )
 
 // typescriptApp builds the npm package and returns a clean folder in which it is installed as its users have it, under its own name and
@@ -71,8 +73,14 @@ func TestTypeScriptFaults(t *testing.T) {
 }
 
 // TestTypeScriptPackage runs what does not depend on the stores: the document's examples, the blocks of code in our documents, the package
-// as it is shipped, and signatures of webhooks.
+// as it is shipped, webhooks, and the pages in a browser, which are on another origin than the server.
 func TestTypeScriptPackage(t *testing.T) {
 	t.Parallel()
-	typescriptSuites(t, onEmbedded(t), "snippets", "docs", "package", "webhooks", "muse")
+	port, err := neurod.FreePort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := onEmbedded(t, fmt.Sprintf("NEUROD_CORS_ORIGINS=http://localhost:%d", port), "NEUROD_WEBHOOK_HTTP=true", "NEUROD_WEBHOOK_ALLOW=127.0.0.1")
+	s.extra = []string{fmt.Sprintf("NEUROD_TEST_PAGES_PORT=%d", port)} // where the suite serves the pages
+	typescriptSuites(t, s, "snippets", "docs", "package", "webhooks", "muse", "browser")
 }

@@ -5,6 +5,7 @@ import {
 import { Transport, type APIPromise, type Call, type ClientOptions, type Query, type RequestOptions } from "./http.js";
 import { Jobs, type DecodeJob, type Job, type WaitOptions } from "./jobs.js";
 import { Models } from "./models.js";
+import { Webhooks } from "./webhooks.js";
 import { Session, Sessions, type SampleBatch } from "./sessions.js";
 import type { DecodeResult, EndedSession, FeatureWindow, Ingested, NewSession } from "./types.js";
 
@@ -25,6 +26,7 @@ export class VoxelClient {
   readonly users: Users;
   readonly analytics: Analytics;
   readonly audit: Audit;
+  readonly webhooks: Webhooks;
   /** The sessions that were met last, so that what their channels are is asked for once. */
   readonly #met = new Map<string, Session>();
 
@@ -40,6 +42,7 @@ export class VoxelClient {
     this.users = new Users(http);
     this.analytics = new Analytics(http);
     this.audit = new Audit(http);
+    this.webhooks = new Webhooks(http);
   }
 
   /** Where the server is. */

@@ -18,7 +18,7 @@ export { SampleWriter, type Dropped, type WriterOptions } from "./writer.js";
 export { type StreamMessage, type StreamOptions } from "./stream.js";
 export { Models, type DownloadOptions, type ModelCache, type ModelFile, type ModelVersions } from "./models.js";
 export { Analytics, Audit, Auth, Keys, Members, Projects, Users, type Erasure } from "./accounts.js";
-export { verifyWebhook, type WebhookEvent, type WebhookHeaders } from "./webhooks.js";
+export { verifyWebhook, Webhooks, type WebhookEvent, type WebhookHeaders } from "./webhooks.js";
 export { version } from "./version.js";
 export type * from "./types.js";
 export type { components, operations, paths } from "./openapi.js";

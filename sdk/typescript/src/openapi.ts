@@ -227,6 +227,87 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/auth/validate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Whether an API key is good, and for what, as `/v1/auth/validate` */
+        post: operations["validateKeyUnversioned"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/refresh": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Exchange a refresh token or an API key, as `/v1/auth/refresh`
+         * @description With `refresh_token` in the body: new tokens of the same login. A refresh token that is used twice revokes its whole login.
+         *
+         *     Without it, the call is about the API key in `api_key` or `Authorization: Bearer`: the answer holds a new key with the same
+         *     name, scopes, licence, rate limits and end; the old one works for one more hour. `Idempotency-Key` is looked at here only.
+         */
+        post: operations["refreshUnversioned"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/revoke": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Revoke the API key that is sent, as `/v1/auth/revoke`
+         * @description With `include_refreshed` every key that was refreshed from it as well, and from those; without it they live on.
+         */
+        post: operations["revokeOwnKeyUnversioned"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/installer/github-token": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * That nothing is to be installed, as `/v1/installer/github-token`
+         * @description The registry document's client asks here for access to a closed program that decodes on its own machine. This server decodes by itself, so a good key
+         *     is answered 503 `NOT_CONFIGURED`.
+         */
+        post: operations["installerTokenUnversioned"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/auth/logout": {
         parameters: {
             query?: never;
@@ -713,6 +794,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/sessions/{id}/features/latest": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read the latest feature window
+         * @description Scope `sessions` or role `viewer`. The window that starts last; 404 `no_features_yet` while there is none.
+         */
+        get: operations["latestFeatures"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/sessions/{id}/features/stream": {
         parameters: {
             query?: never;
@@ -1029,6 +1130,141 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/webhooks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the project's webhooks
+         * @description Scope `webhooks:read` or role `member`. All of them, oldest first.
+         */
+        get: operations["listWebhooks"];
+        put?: never;
+        /**
+         * Make a webhook
+         * @description Scope `webhooks:write` or role `owner`. Events go to `url` as POST requests signed as Standard Webhooks has it (`webhook-id`, `webhook-timestamp`,
+         *     `webhook-signature`), at least once each, and not always in order. `secret` is shown in this answer and never again. `endpoint_url` and
+         *     `is_active` are other names of `url` and `enabled`. 403 `project_quota_full` where the project has as many as it may.
+         */
+        post: operations["createWebhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read a webhook
+         * @description Scope `webhooks:read` or role `member`.
+         */
+        get: operations["getWebhook"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete a webhook with its deliveries
+         * @description Scope `webhooks:write` or role `owner`. An event that is on its way may still come.
+         */
+        delete: operations["deleteWebhook"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a webhook
+         * @description Scope `webhooks:write` or role `owner`. What is left out stays. One that is enabled again sends what still waits for it.
+         */
+        patch: operations["changeWebhook"];
+        trace?: never;
+    };
+    "/api/v1/webhooks/{id}/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Give a webhook another secret
+         * @description Scope `webhooks:write` or role `owner`. For 24 hours events carry a signature by the secret before as well.
+         */
+        post: operations["rotateWebhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks/{id}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a webhook a ping
+         * @description Scope `webhooks:write` or role `owner`. An event of the type `ping`, delivered as all others. 409 `webhook_disabled` where it is.
+         */
+        post: operations["testWebhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks/{id}/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the deliveries of a webhook
+         * @description Scope `webhooks:read` or role `member`. Newest first, each with its attempts.
+         */
+        get: operations["listDeliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks/{id}/deliveries/{delivery_id}/redeliver": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Deliver an event again
+         * @description Scope `webhooks:write` or role `owner`. Whatever became of it, under the same `webhook-id`, with attempts for another 24 hours. 409 `webhook_disabled`
+         *     where the webhook is disabled.
+         */
+        post: operations["redeliver"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/admin/queues": {
         parameters: {
             query?: never;
@@ -1140,6 +1376,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/clients/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the clients that the server carries
+         * @description A page, also for `pip install --find-links`, or JSON for those who ask for it by `Accept`.
+         */
+        get: operations["listClients"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/clients/{file}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Fetch a client
+         * @description Whole or in ranges, with its SHA-256 as `ETag` and in `X-Checksum-Sha256`.
+         */
+        get: operations["clientFile"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/openapi.yaml": {
         parameters: {
             query?: never;
@@ -1194,6 +1470,7 @@ export interface components {
             open_sessions: components["schemas"]["QuotaUsage"];
             windows_per_day: components["schemas"]["QuotaUsage"];
             models: components["schemas"]["QuotaUsage"];
+            webhooks: components["schemas"]["QuotaUsage"];
         };
         DecodeRequest: {
             input: components["schemas"]["DecodeInput"];
@@ -1366,6 +1643,12 @@ export interface components {
                 job_id: components["schemas"]["UUID"];
                 parent_id?: components["schemas"]["UUID"];
                 index?: number;
+                /** @description `output` once more, where other pages of the decode document's service have it. */
+                payload?: {
+                    output: Record<string, unknown>;
+                };
+                /** @description `error` once more, where other pages of the decode document's service have it. */
+                error_log?: components["schemas"]["JobError"];
             };
             /** @description Of a completed job; left out of the answer to a cancel where the key may not read jobs. A decode's is `DecodeResult`; a training's and a calibration's, `TrainingResult`; a batch's are its counts. */
             output?: Record<string, unknown>;
@@ -1374,7 +1657,29 @@ export interface components {
             diagnostics?: Record<string, unknown>;
             batch?: components["schemas"]["Batch"];
         } & (unknown & unknown & unknown);
+        /** @description The fields of a job that were asked for. */
+        PartOfJob: {
+            id: components["schemas"]["RequestId"];
+            /** @constant */
+            object?: "job";
+            kind?: components["schemas"]["JobKind"];
+            status?: components["schemas"]["JobState"];
+            created_at?: number;
+            started_at?: number | null;
+            finished_at?: number | null;
+            attempts?: number;
+            data?: Record<string, unknown>;
+            output?: Record<string, unknown>;
+            error?: components["schemas"]["JobError"];
+            diagnostics?: Record<string, unknown>;
+            batch?: components["schemas"]["Batch"];
+        };
         JobError: {
+            /**
+             * @description Whether the request or its recording is at fault, or the service.
+             * @enum {string}
+             */
+            type: "invalid_request_error" | "api_error";
             /** @example payload_too_short */
             code: string;
             message: string;
@@ -1640,7 +1945,7 @@ export interface components {
             audit_id?: string;
         };
         /** @enum {string} */
-        Scope: "decode" | "jobs:read" | "jobs:write" | "sessions" | "erase" | "catalog:read" | "catalog:write";
+        Scope: "decode" | "jobs:read" | "jobs:write" | "sessions" | "erase" | "catalog:read" | "catalog:write" | "webhooks:read" | "webhooks:write";
         NewKey: {
             name: string;
             /** @description Without it the key has every scope. */
@@ -1695,7 +2000,7 @@ export interface components {
             last_used_at: string | null;
         };
         /** @enum {string} */
-        AuditAction: "account.created" | "login.succeeded" | "login.failed" | "login.ended" | "login.token_reused" | "project.created" | "key.created" | "key.refreshed" | "key.revoked" | "user_data.erasing" | "user_data.erased" | "password.changed" | "account.deleted" | "project.deleting" | "project.deleted" | "member.invited" | "invitation.revoked" | "member.joined" | "member.role_changed" | "member.removed" | "member.left" | "operator.granted" | "operator.withdrawn";
+        AuditAction: "account.created" | "login.succeeded" | "login.failed" | "login.ended" | "login.token_reused" | "project.created" | "key.created" | "key.refreshed" | "key.revoked" | "user_data.erasing" | "user_data.erased" | "password.changed" | "account.deleted" | "project.deleting" | "project.deleted" | "member.invited" | "invitation.revoked" | "member.joined" | "member.role_changed" | "member.removed" | "member.left" | "operator.granted" | "operator.withdrawn" | "webhook.created" | "webhook.changed" | "webhook.deleted" | "webhook.secret_rotated" | "webhook.disabled";
         AuditEvent: {
             id: components["schemas"]["UUID"];
             /** Format: date-time */
@@ -1717,6 +2022,140 @@ export interface components {
         };
         CreatedKey: components["schemas"]["Key"] & {
             raw_key: string;
+        };
+        /** @enum {string} */
+        WebhookEventType: "job.completed" | "job.failed" | "job.canceled" | "session.completed" | "decode.intent" | "model.trained";
+        /** @description One of `url` and `endpoint_url` is required. */
+        NewWebhook: {
+            /**
+             * @description https, at a public address.
+             * @example https://example.org/hook
+             */
+            url?: string;
+            /** @description Another name of `url`. */
+            endpoint_url?: string;
+            description?: string;
+            /** @description Without it `job.completed` and `job.failed`. */
+            events?: components["schemas"]["WebhookEventType"][];
+            /** @default true */
+            enabled?: boolean;
+            /** @description Another name of `enabled`. */
+            is_active?: boolean;
+            /** @description `whsec_` and the base64 of 24 to 64 random bytes; without it one is made. */
+            secret?: string;
+        } & (unknown | unknown);
+        WebhookChange: {
+            url?: string;
+            endpoint_url?: string;
+            description?: string;
+            events?: components["schemas"]["WebhookEventType"][];
+            enabled?: boolean;
+            is_active?: boolean;
+        };
+        Webhook: {
+            id: components["schemas"]["UUID"];
+            /** @constant */
+            object: "webhook";
+            url: string;
+            /** @description `url` once more. */
+            endpoint_url: string;
+            description: string;
+            events: components["schemas"]["WebhookEventType"][];
+            enabled: boolean;
+            /** @description `enabled` once more. */
+            is_active: boolean;
+            /** @description Why the server has disabled it: nothing could be delivered for three days, or the receiver answered 410. */
+            disabled_reason: string | null;
+            /**
+             * Format: date-time
+             * @description The first failure since the last success.
+             */
+            failing_since: string | null;
+            /**
+             * Format: date-time
+             * @description To the minute.
+             */
+            last_delivered_at: string | null;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            updated_at: string;
+        };
+        CreatedWebhook: components["schemas"]["Webhook"] & {
+            secret: string;
+            /**
+             * Format: date-time
+             * @description Until when events are signed with the secret before as well.
+             */
+            previous_secret_ends_at?: string;
+        };
+        WebhookList: {
+            /** @constant */
+            object: "list";
+            data: components["schemas"]["Webhook"][];
+        };
+        /** @enum {string} */
+        DeliveryState: "pending" | "delivered" | "failed";
+        /**
+         * @description The body that is sent to webhooks. `data` of `job.…` has `id`, `job_id`, `kind`, `status`, `created_at`, `finished_at` and, failed, `error.code`; of `session.completed`
+         *     `session_id`, `ingestion_mode` and `window_count`; of `decode.intent` `id`, `session_id`, `index`, `decoded_intent`, `confidence` and `paradigm_detected`; of `model.trained`
+         *     `job_id`, `kind` and `model`; of `ping` `webhook_id`.
+         */
+        WebhookEvent: {
+            /** @enum {string} */
+            type: "job.completed" | "job.failed" | "job.canceled" | "session.completed" | "decode.intent" | "model.trained" | "ping";
+            /**
+             * Format: date-time
+             * @description When it happened.
+             */
+            timestamp: string;
+            /** @description As `webhook-id`. */
+            id: string;
+            /** @constant */
+            object: "event";
+            /** @description `timestamp` in Unix seconds. */
+            created: number;
+            data: Record<string, unknown>;
+        };
+        WebhookDelivery: {
+            id: components["schemas"]["UUID"];
+            /** @constant */
+            object: "webhook_delivery";
+            webhook_id: components["schemas"]["UUID"];
+            /** @description The `webhook-id` of every attempt. */
+            event_id: string;
+            /** @enum {string} */
+            event: "job.completed" | "job.failed" | "job.canceled" | "session.completed" | "decode.intent" | "model.trained" | "ping";
+            state: components["schemas"]["DeliveryState"];
+            attempts: {
+                attempt: number;
+                /**
+                 * @description `lost` with its process: the receiver may have got the event.
+                 * @enum {string}
+                 */
+                outcome: "running" | "delivered" | "failed" | "lost";
+                /** Format: date-time */
+                started_at: string;
+                duration_ms: number | null;
+                /** @description Of the receiver's answer; null where there was none. */
+                status: number | null;
+                error: string | null;
+                /** @description The beginning of the receiver's answer. */
+                answer: string;
+            }[];
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            next_attempt_at: string | null;
+            /** Format: date-time */
+            finished_at: string | null;
+        };
+        WebhookDeliveryList: {
+            /** @constant */
+            object: "list";
+            data: components["schemas"]["WebhookDelivery"][];
+            has_more: boolean;
+            next_cursor: string | null;
         };
         /** @enum {string} */
         License: "free" | "research" | "commercial";
@@ -2513,6 +2952,8 @@ export interface components {
     parameters: {
         /** @description With or without the `req_pi_` prefix. */
         JobId: string;
+        WebhookId: string;
+        DeliveryId: string;
         SessionId: string;
         PathUser: string;
         PathProject: string;
@@ -2527,7 +2968,8 @@ export interface components {
         /**
          * @description Makes a retry safe for 24 h. Its scope is the project (of `project_create` and `invitation_accept` the user) and the operation:
          *     `neuro_decode`, `neuro_decode_batch`, `session_create`, `session_import`, `session_ingest`, `session_end`, `session_events`,
-         *     `project_create`, `key_create`, `key_refresh`, `invitation_create`, `invitation_accept`, `analytics_log`, `model_upload`, `model_rollback`, `model_train`, `model_calibrate`.
+         *     `project_create`, `key_create`, `key_refresh`, `key_refresh_unversioned`, `invitation_create`, `invitation_accept`, `analytics_log`, `model_upload`, `model_rollback`, `model_train`, `model_calibrate`,
+         *     `webhook_create`, `webhook_rotate`, `webhook_test`, `webhook_redeliver`.
          *     The same key and body get the stored answer byte for byte with `Idempotent-Replayed: true`, another body 422
          *     `idempotency_key_reused`; 409 `idempotency_key_in_flight` with `Retry-After` while the first call is being answered.
          */
@@ -2574,7 +3016,8 @@ export interface operations {
                 /**
                  * @description Makes a retry safe for 24 h. Its scope is the project (of `project_create` and `invitation_accept` the user) and the operation:
                  *     `neuro_decode`, `neuro_decode_batch`, `session_create`, `session_import`, `session_ingest`, `session_end`, `session_events`,
-                 *     `project_create`, `key_create`, `key_refresh`, `invitation_create`, `invitation_accept`, `analytics_log`, `model_upload`, `model_rollback`, `model_train`, `model_calibrate`.
+                 *     `project_create`, `key_create`, `key_refresh`, `key_refresh_unversioned`, `invitation_create`, `invitation_accept`, `analytics_log`, `model_upload`, `model_rollback`, `model_train`, `model_calibrate`,
+                 *     `webhook_create`, `webhook_rotate`, `webhook_test`, `webhook_redeliver`.
                  *     The same key and body get the stored answer byte for byte with `Idempotent-Replayed: true`, another body 422
                  *     `idempotency_key_reused`; 409 `idempotency_key_in_flight` with `Retry-After` while the first call is being answered.
                  */
@@ -2624,7 +3067,8 @@ export interface operations {
                 /**
                  * @description Makes a retry safe for 24 h. Its scope is the project (of `project_create` and `invitation_accept` the user) and the operation:
                  *     `neuro_decode`, `neuro_decode_batch`, `session_create`, `session_import`, `session_ingest`, `session_end`, `session_events`,
-                 *     `project_create`, `key_create`, `key_refresh`, `invitation_create`, `invitation_accept`, `analytics_log`, `model_upload`, `model_rollback`, `model_train`, `model_calibrate`.
+                 *     `project_create`, `key_create`, `key_refresh`, `key_refresh_unversioned`, `invitation_create`, `invitation_accept`, `analytics_log`, `model_upload`, `model_rollback`, `model_train`, `model_calibrate`,
+                 *     `webhook_create`, `webhook_rotate`, `webhook_test`, `webhook_redeliver`.
                  *     The same key and body get the stored answer byte for byte with `Idempotent-Replayed: true`, another body 422
                  *     `idempotency_key_reused`; 409 `idempotency_key_in_flight` with `Retry-After` while the first call is being answered.
                  */
@@ -2727,6 +3171,10 @@ export interface operations {
                 timeout_seconds?: number;
                 /** @description `diagnostics` adds routing and milliseconds a step. */
                 include?: "diagnostics"[];
+                /** @description Another name of `include`. */
+                expand?: "diagnostics"[];
+                /** @description The fields that the answer is to have, beside `id`; all without it. What the job does not have is left out. */
+                fields?: ("id" | "object" | "kind" | "status" | "created_at" | "started_at" | "finished_at" | "attempts" | "data" | "output" | "error" | "diagnostics" | "batch")[];
             };
             header?: {
                 /**
@@ -2746,14 +3194,14 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The job. */
+            /** @description The job; with `fields`, that part of it. */
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["XRequestId"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Job"];
+                    "application/json": components["schemas"]["Job"] | components["schemas"]["PartOfJob"];
                 };
             };
             400: components["responses"]["InvalidParameter"];
@@ -2878,7 +3326,8 @@ export interface operations {
                 /**
                  * @description Makes a retry safe for 24 h. Its scope is the project (of `project_create` and `invitation_accept` the user) and the operation:
                  *     `neuro_decode`, `neuro_decode_batch`, `session_create`, `session_import`, `session_ingest`, `session_end`, `session_events`,
-                 *     `project_create`, `key_create`, `key_refresh`, `invitation_create`, `invitation_accept`, `analytics_log`, `model_upload`, `model_rollback`, `model_train`, `model_calibrate`.
+                 *     `project_create`, `key_create`, `key_refresh`, `key_refresh_unversioned`, `invitation_create`, `invitation_accept`, `analytics_log`, `model_upload`, `model_rollback`, `model_train`, `model_calibrate`,
+                 *     `webhook_create`, `webhook_rotate`, `webhook_test`, `webhook_redeliver`.
                  *     The same key and body get the stored answer byte for byte with `Idempotent-Replayed: true`, another body 422
                  *     `idempotency_key_reused`; 409 `idempotency_key_in_flight` with `Retry-After` while the first call is being answered.
                  */
@@ -2974,6 +3423,10 @@ export interface operations {
                     "application/json": components["schemas"]["HeldKey"] & {
                         /** @constant */
                         valid: true;
+                        /** @description `license` once more: the registry's own client reads this name. */
+                        license_type: components["schemas"]["License"];
+                        /** @description `scopes` once more, for the same reason. */
+                        features: components["schemas"]["Scope"][];
                     };
                 };
             };
@@ -3049,6 +3502,189 @@ export interface operations {
             503: components["responses"]["RegistryError"];
         };
     };
+    validateKeyUnversioned: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description May be empty where the key is in the Authorization header. */
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["OwnKey"];
+            };
+        };
+        responses: {
+            /** @description It is good. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HeldKey"] & {
+                        /** @constant */
+                        valid: true;
+                        /** @description `license` once more: the registry's own client reads this name. */
+                        license_type: components["schemas"]["License"];
+                        /** @description `scopes` once more, for the same reason. */
+                        features: components["schemas"]["Scope"][];
+                    };
+                };
+            };
+            400: components["responses"]["RegistryError"];
+            401: components["responses"]["RegistryError"];
+            408: components["responses"]["RegistryError"];
+            413: components["responses"]["RegistryError"];
+            415: components["responses"]["RegistryError"];
+            429: components["responses"]["RegistryTooMany"];
+            503: components["responses"]["RegistryError"];
+        };
+    };
+    refreshUnversioned: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Makes a retry safe for 24 h. Its scope is the project (of `project_create` and `invitation_accept` the user) and the operation:
+                 *     `neuro_decode`, `neuro_decode_batch`, `session_create`, `session_import`, `session_ingest`, `session_end`, `session_events`,
+                 *     `project_create`, `key_create`, `key_refresh`, `key_refresh_unversioned`, `invitation_create`, `invitation_accept`, `analytics_log`, `model_upload`, `model_rollback`, `model_train`, `model_calibrate`,
+                 *     `webhook_create`, `webhook_rotate`, `webhook_test`, `webhook_redeliver`.
+                 *     The same key and body get the stored answer byte for byte with `Idempotent-Replayed: true`, another body 422
+                 *     `idempotency_key_reused`; 409 `idempotency_key_in_flight` with `Retry-After` while the first call is being answered.
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /** @description May be empty where the key is in the Authorization header. */
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["RefreshRequest"] | components["schemas"]["OwnKey"];
+            };
+        };
+        responses: {
+            /** @description New tokens, or the new key. */
+            200: {
+                headers: {
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Tokens"] | components["schemas"]["RefreshedKey"];
+                };
+            };
+            /** @description `INVALID_REQUEST_BODY`, `MISSING_KEY` or `INVALID_FORMAT`: `application/problem+json` where `refresh_token` was sent, the registry's shape otherwise. */
+            400: {
+                headers: {
+                    "X-RateLimit-Limit": components["headers"]["RateLimitLimit"];
+                    "X-RateLimit-Remaining": components["headers"]["RateLimitRemaining"];
+                    "X-RateLimit-Reset": components["headers"]["RateLimitReset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RegistryError"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `INVALID_KEY` or `KEY_EXPIRED`; `invalid_token` of a refresh token: `application/problem+json` where `refresh_token` was sent, the registry's shape otherwise. */
+            401: {
+                headers: {
+                    "X-RateLimit-Limit": components["headers"]["RateLimitLimit"];
+                    "X-RateLimit-Remaining": components["headers"]["RateLimitRemaining"];
+                    "X-RateLimit-Reset": components["headers"]["RateLimitReset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RegistryError"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            408: components["responses"]["RegistryError"];
+            409: components["responses"]["RegistryError"];
+            413: components["responses"]["RegistryError"];
+            415: components["responses"]["RegistryError"];
+            422: components["responses"]["RegistryError"];
+            429: components["responses"]["RegistryTooMany"];
+            /** @description `UNAVAILABLE`: the database does not answer: `application/problem+json` where `refresh_token` was sent, the registry's shape otherwise. */
+            503: {
+                headers: {
+                    "X-RateLimit-Limit": components["headers"]["RateLimitLimit"];
+                    "X-RateLimit-Remaining": components["headers"]["RateLimitRemaining"];
+                    "X-RateLimit-Reset": components["headers"]["RateLimitReset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RegistryError"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    revokeOwnKeyUnversioned: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description May be empty where the key is in the Authorization header. */
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["OwnKey"] & {
+                    /** @default false */
+                    include_refreshed?: boolean;
+                };
+            };
+        };
+        responses: {
+            /** @description Revoked. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        revoked: true;
+                        key_id: components["schemas"]["UUID"];
+                        keys_revoked: number;
+                    };
+                };
+            };
+            400: components["responses"]["RegistryError"];
+            404: components["responses"]["RegistryError"];
+            408: components["responses"]["RegistryError"];
+            413: components["responses"]["RegistryError"];
+            415: components["responses"]["RegistryError"];
+            429: components["responses"]["RegistryTooMany"];
+            503: components["responses"]["RegistryError"];
+        };
+    };
+    installerTokenUnversioned: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description May be empty where the key is in the Authorization header. */
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["OwnKey"];
+            };
+        };
+        responses: {
+            400: components["responses"]["RegistryError"];
+            401: components["responses"]["RegistryError"];
+            408: components["responses"]["RegistryError"];
+            413: components["responses"]["RegistryError"];
+            415: components["responses"]["RegistryError"];
+            429: components["responses"]["RegistryTooMany"];
+            503: components["responses"]["RegistryError"];
+        };
+    };
     logout: {
         parameters: {
             query?: never;
@@ -3108,7 +3744,8 @@ export interface operations {
                 /**
                  * @description Makes a retry safe for 24 h. Its scope is the project (of `project_create` and `invitation_accept` the user) and the operation:
                  *     `neuro_decode`, `neuro_decode_batch`, `session_create`, `session_import`, `session_ingest`, `session_end`, `session_events`,
-                 *     `project_create`, `key_create`, `key_refresh`, `invitation_create`, `invitation_accept`, `analytics_log`, `model_upload`, `model_rollback`, `model_train`, `model_calibrate`.
+                 *     `project_create`, `key_create`, `key_refresh`, `key_refresh_unversioned`, `invitation_create`, `invitation_accept`, `analytics_log`, `model_upload`, `model_rollback`, `model_train`, `model_calibrate`,
+                 *     `webhook_create`, `webhook_rotate`, `webhook_test`, `webhook_redeliver`.
                  *     The same key and body get the stored answer byte for byte with `Idempotent-Replayed: true`, another body 422
                  *     `idempotency_key_reused`; 409 `idempotency_key_in_flight` with `Retry-After` while the first call is being answered.
                  */
@@ -3341,7 +3978,8 @@ export interface operations {
                 /**
                  * @description Makes a retry safe for 24 h. Its scope is the project (of `project_create` and `invitation_accept` the user) and the operation:
                  *     `neuro_decode`, `neuro_decode_batch`, `session_create`, `session_import`, `session_ingest`, `session_end`, `session_events`,
-                 *     `project_create`, `key_create`, `key_refresh`, `invitation_create`, `invitation_accept`, `analytics_log`, `model_upload`, `model_rollback`, `model_train`, `model_calibrate`.
+                 *     `project_create`, `key_create`, `key_refresh`, `key_refresh_unversioned`, `invitation_create`, `invitation_accept`, `analytics_log`, `model_upload`, `model_rollback`, `model_train`, `model_calibrate`,
+                 *     `webhook_create`, `webhook_rotate`, `webhook_test`, `webhook_redeliver`.
                  *     The same key and body get the stored answer byte for byte with `Idempotent-Replayed: true`, another body 422
                  *     `idempotency_key_reused`; 409 `idempotency_key_in_flight` with `Retry-After` while the first call is being answered.
                  */
@@ -3556,7 +4194,8 @@ export interface operations {
                 /**
                  * @description Makes a retry safe for 24 h. Its scope is the project (of `project_create` and `invitation_accept` the user) and the operation:
                  *     `neuro_decode`, `neuro_decode_batch`, `session_create`, `session_import`, `session_ingest`, `session_end`, `session_events`,
-                 *     `project_create`, `key_create`, `key_refresh`, `invitation_create`, `invitation_accept`, `analytics_log`, `model_upload`, `model_rollback`, `model_train`, `model_calibrate`.
+                 *     `project_create`, `key_create`, `key_refresh`, `key_refresh_unversioned`, `invitation_create`, `invitation_accept`, `analytics_log`, `model_upload`, `model_rollback`, `model_train`, `model_calibrate`,
+                 *     `webhook_create`, `webhook_rotate`, `webhook_test`, `webhook_redeliver`.
                  *     The same key and body get the stored answer byte for byte with `Idempotent-Replayed: true`, another body 422
                  *     `idempotency_key_reused`; 409 `idempotency_key_in_flight` with `Retry-After` while the first call is being answered.
                  */
@@ -3651,7 +4290,8 @@ export interface operations {
                 /**
                  * @description Makes a retry safe for 24 h. Its scope is the project (of `project_create` and `invitation_accept` the user) and the operation:
                  *     `neuro_decode`, `neuro_decode_batch`, `session_create`, `session_import`, `session_ingest`, `session_end`, `session_events`,
-                 *     `project_create`, `key_create`, `key_refresh`, `invitation_create`, `invitation_accept`, `analytics_log`, `model_upload`, `model_rollback`, `model_train`, `model_calibrate`.
+                 *     `project_create`, `key_create`, `key_refresh`, `key_refresh_unversioned`, `invitation_create`, `invitation_accept`, `analytics_log`, `model_upload`, `model_rollback`, `model_train`, `model_calibrate`,
+                 *     `webhook_create`, `webhook_rotate`, `webhook_test`, `webhook_redeliver`.
                  *     The same key and body get the stored answer byte for byte with `Idempotent-Replayed: true`, another body 422
                  *     `idempotency_key_reused`; 409 `idempotency_key_in_flight` with `Retry-After` while the first call is being answered.
                  */
@@ -3790,7 +4430,8 @@ export interface operations {
                 /**
                  * @description Makes a retry safe for 24 h. Its scope is the project (of `project_create` and `invitation_accept` the user) and the operation:
                  *     `neuro_decode`, `neuro_decode_batch`, `session_create`, `session_import`, `session_ingest`, `session_end`, `session_events`,
-                 *     `project_create`, `key_create`, `key_refresh`, `invitation_create`, `invitation_accept`, `analytics_log`, `model_upload`, `model_rollback`, `model_train`, `model_calibrate`.
+                 *     `project_create`, `key_create`, `key_refresh`, `key_refresh_unversioned`, `invitation_create`, `invitation_accept`, `analytics_log`, `model_upload`, `model_rollback`, `model_train`, `model_calibrate`,
+                 *     `webhook_create`, `webhook_rotate`, `webhook_test`, `webhook_redeliver`.
                  *     The same key and body get the stored answer byte for byte with `Idempotent-Replayed: true`, another body 422
                  *     `idempotency_key_reused`; 409 `idempotency_key_in_flight` with `Retry-After` while the first call is being answered.
                  */
@@ -3858,7 +4499,8 @@ export interface operations {
                 /**
                  * @description Makes a retry safe for 24 h. Its scope is the project (of `project_create` and `invitation_accept` the user) and the operation:
                  *     `neuro_decode`, `neuro_decode_batch`, `session_create`, `session_import`, `session_ingest`, `session_end`, `session_events`,
-                 *     `project_create`, `key_create`, `key_refresh`, `invitation_create`, `invitation_accept`, `analytics_log`, `model_upload`, `model_rollback`, `model_train`, `model_calibrate`.
+                 *     `project_create`, `key_create`, `key_refresh`, `key_refresh_unversioned`, `invitation_create`, `invitation_accept`, `analytics_log`, `model_upload`, `model_rollback`, `model_train`, `model_calibrate`,
+                 *     `webhook_create`, `webhook_rotate`, `webhook_test`, `webhook_redeliver`.
                  *     The same key and body get the stored answer byte for byte with `Idempotent-Replayed: true`, another body 422
                  *     `idempotency_key_reused`; 409 `idempotency_key_in_flight` with `Retry-After` while the first call is being answered.
                  */
@@ -3979,7 +4621,8 @@ export interface operations {
                 /**
                  * @description Makes a retry safe for 24 h. Its scope is the project (of `project_create` and `invitation_accept` the user) and the operation:
                  *     `neuro_decode`, `neuro_decode_batch`, `session_create`, `session_import`, `session_ingest`, `session_end`, `session_events`,
-                 *     `project_create`, `key_create`, `key_refresh`, `invitation_create`, `invitation_accept`, `analytics_log`, `model_upload`, `model_rollback`, `model_train`, `model_calibrate`.
+                 *     `project_create`, `key_create`, `key_refresh`, `key_refresh_unversioned`, `invitation_create`, `invitation_accept`, `analytics_log`, `model_upload`, `model_rollback`, `model_train`, `model_calibrate`,
+                 *     `webhook_create`, `webhook_rotate`, `webhook_test`, `webhook_redeliver`.
                  *     The same key and body get the stored answer byte for byte with `Idempotent-Replayed: true`, another body 422
                  *     `idempotency_key_reused`; 409 `idempotency_key_in_flight` with `Retry-After` while the first call is being answered.
                  */
@@ -4051,7 +4694,8 @@ export interface operations {
                 /**
                  * @description Makes a retry safe for 24 h. Its scope is the project (of `project_create` and `invitation_accept` the user) and the operation:
                  *     `neuro_decode`, `neuro_decode_batch`, `session_create`, `session_import`, `session_ingest`, `session_end`, `session_events`,
-                 *     `project_create`, `key_create`, `key_refresh`, `invitation_create`, `invitation_accept`, `analytics_log`, `model_upload`, `model_rollback`, `model_train`, `model_calibrate`.
+                 *     `project_create`, `key_create`, `key_refresh`, `key_refresh_unversioned`, `invitation_create`, `invitation_accept`, `analytics_log`, `model_upload`, `model_rollback`, `model_train`, `model_calibrate`,
+                 *     `webhook_create`, `webhook_rotate`, `webhook_test`, `webhook_redeliver`.
                  *     The same key and body get the stored answer byte for byte with `Idempotent-Replayed: true`, another body 422
                  *     `idempotency_key_reused`; 409 `idempotency_key_in_flight` with `Retry-After` while the first call is being answered.
                  */
@@ -4197,7 +4841,8 @@ export interface operations {
                 /**
                  * @description Makes a retry safe for 24 h. Its scope is the project (of `project_create` and `invitation_accept` the user) and the operation:
                  *     `neuro_decode`, `neuro_decode_batch`, `session_create`, `session_import`, `session_ingest`, `session_end`, `session_events`,
-                 *     `project_create`, `key_create`, `key_refresh`, `invitation_create`, `invitation_accept`, `analytics_log`, `model_upload`, `model_rollback`, `model_train`, `model_calibrate`.
+                 *     `project_create`, `key_create`, `key_refresh`, `key_refresh_unversioned`, `invitation_create`, `invitation_accept`, `analytics_log`, `model_upload`, `model_rollback`, `model_train`, `model_calibrate`,
+                 *     `webhook_create`, `webhook_rotate`, `webhook_test`, `webhook_redeliver`.
                  *     The same key and body get the stored answer byte for byte with `Idempotent-Replayed: true`, another body 422
                  *     `idempotency_key_reused`; 409 `idempotency_key_in_flight` with `Retry-After` while the first call is being answered.
                  */
@@ -4284,6 +4929,46 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["FeatureWindow"][];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            429: components["responses"]["ProblemTooMany"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    latestFeatures: {
+        parameters: {
+            query?: {
+                /** @description The same as `X-Project-Id`, for those who cannot set headers. */
+                project_id?: components["parameters"]["ProjectQuery"];
+                /** @description The latest of those that passed the quality gate. */
+                only_passed?: boolean;
+            };
+            header?: {
+                /**
+                 * @description The project that the access token of a login is for: 400 `project_required` without, 404 `project_not_found` where the user is not a member of it, 403
+                 *     `insufficient_role` where their role does not allow the call; 400 `invalid_parameter` where header and query name different projects. With an
+                 *     API key checked against the project of the key when present, 403 `project_mismatch` otherwise.
+                 */
+                "X-Project-Id"?: components["parameters"]["ProjectId"];
+            };
+            path: {
+                id: components["parameters"]["SessionId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The window. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FeatureWindow"];
                 };
             };
             400: components["responses"]["Problem"];
@@ -4444,6 +5129,15 @@ export interface operations {
             };
             400: components["responses"]["Problem"];
             401: components["responses"]["Problem"];
+            /** @description `origin_not_allowed`: the server lists the origins whose pages may use it (`NEUROD_CORS_ORIGINS`), and this is none of them. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             404: components["responses"]["Problem"];
             426: components["responses"]["Problem"];
             429: components["responses"]["ProblemTooMany"];
@@ -4702,7 +5396,8 @@ export interface operations {
                 /**
                  * @description Makes a retry safe for 24 h. Its scope is the project (of `project_create` and `invitation_accept` the user) and the operation:
                  *     `neuro_decode`, `neuro_decode_batch`, `session_create`, `session_import`, `session_ingest`, `session_end`, `session_events`,
-                 *     `project_create`, `key_create`, `key_refresh`, `invitation_create`, `invitation_accept`, `analytics_log`, `model_upload`, `model_rollback`, `model_train`, `model_calibrate`.
+                 *     `project_create`, `key_create`, `key_refresh`, `key_refresh_unversioned`, `invitation_create`, `invitation_accept`, `analytics_log`, `model_upload`, `model_rollback`, `model_train`, `model_calibrate`,
+                 *     `webhook_create`, `webhook_rotate`, `webhook_test`, `webhook_redeliver`.
                  *     The same key and body get the stored answer byte for byte with `Idempotent-Replayed: true`, another body 422
                  *     `idempotency_key_reused`; 409 `idempotency_key_in_flight` with `Retry-After` while the first call is being answered.
                  */
@@ -4803,7 +5498,8 @@ export interface operations {
                 /**
                  * @description Makes a retry safe for 24 h. Its scope is the project (of `project_create` and `invitation_accept` the user) and the operation:
                  *     `neuro_decode`, `neuro_decode_batch`, `session_create`, `session_import`, `session_ingest`, `session_end`, `session_events`,
-                 *     `project_create`, `key_create`, `key_refresh`, `invitation_create`, `invitation_accept`, `analytics_log`, `model_upload`, `model_rollback`, `model_train`, `model_calibrate`.
+                 *     `project_create`, `key_create`, `key_refresh`, `key_refresh_unversioned`, `invitation_create`, `invitation_accept`, `analytics_log`, `model_upload`, `model_rollback`, `model_train`, `model_calibrate`,
+                 *     `webhook_create`, `webhook_rotate`, `webhook_test`, `webhook_redeliver`.
                  *     The same key and body get the stored answer byte for byte with `Idempotent-Replayed: true`, another body 422
                  *     `idempotency_key_reused`; 409 `idempotency_key_in_flight` with `Retry-After` while the first call is being answered.
                  */
@@ -4959,7 +5655,8 @@ export interface operations {
                 /**
                  * @description Makes a retry safe for 24 h. Its scope is the project (of `project_create` and `invitation_accept` the user) and the operation:
                  *     `neuro_decode`, `neuro_decode_batch`, `session_create`, `session_import`, `session_ingest`, `session_end`, `session_events`,
-                 *     `project_create`, `key_create`, `key_refresh`, `invitation_create`, `invitation_accept`, `analytics_log`, `model_upload`, `model_rollback`, `model_train`, `model_calibrate`.
+                 *     `project_create`, `key_create`, `key_refresh`, `key_refresh_unversioned`, `invitation_create`, `invitation_accept`, `analytics_log`, `model_upload`, `model_rollback`, `model_train`, `model_calibrate`,
+                 *     `webhook_create`, `webhook_rotate`, `webhook_test`, `webhook_redeliver`.
                  *     The same key and body get the stored answer byte for byte with `Idempotent-Replayed: true`, another body 422
                  *     `idempotency_key_reused`; 409 `idempotency_key_in_flight` with `Retry-After` while the first call is being answered.
                  */
@@ -5019,7 +5716,8 @@ export interface operations {
                 /**
                  * @description Makes a retry safe for 24 h. Its scope is the project (of `project_create` and `invitation_accept` the user) and the operation:
                  *     `neuro_decode`, `neuro_decode_batch`, `session_create`, `session_import`, `session_ingest`, `session_end`, `session_events`,
-                 *     `project_create`, `key_create`, `key_refresh`, `invitation_create`, `invitation_accept`, `analytics_log`, `model_upload`, `model_rollback`, `model_train`, `model_calibrate`.
+                 *     `project_create`, `key_create`, `key_refresh`, `key_refresh_unversioned`, `invitation_create`, `invitation_accept`, `analytics_log`, `model_upload`, `model_rollback`, `model_train`, `model_calibrate`,
+                 *     `webhook_create`, `webhook_rotate`, `webhook_test`, `webhook_redeliver`.
                  *     The same key and body get the stored answer byte for byte with `Idempotent-Replayed: true`, another body 422
                  *     `idempotency_key_reused`; 409 `idempotency_key_in_flight` with `Retry-After` while the first call is being answered.
                  */
@@ -5069,7 +5767,8 @@ export interface operations {
                 /**
                  * @description Makes a retry safe for 24 h. Its scope is the project (of `project_create` and `invitation_accept` the user) and the operation:
                  *     `neuro_decode`, `neuro_decode_batch`, `session_create`, `session_import`, `session_ingest`, `session_end`, `session_events`,
-                 *     `project_create`, `key_create`, `key_refresh`, `invitation_create`, `invitation_accept`, `analytics_log`, `model_upload`, `model_rollback`, `model_train`, `model_calibrate`.
+                 *     `project_create`, `key_create`, `key_refresh`, `key_refresh_unversioned`, `invitation_create`, `invitation_accept`, `analytics_log`, `model_upload`, `model_rollback`, `model_train`, `model_calibrate`,
+                 *     `webhook_create`, `webhook_rotate`, `webhook_test`, `webhook_redeliver`.
                  *     The same key and body get the stored answer byte for byte with `Idempotent-Replayed: true`, another body 422
                  *     `idempotency_key_reused`; 409 `idempotency_key_in_flight` with `Retry-After` while the first call is being answered.
                  */
@@ -5110,6 +5809,434 @@ export interface operations {
             429: components["responses"]["TooMany"];
             500: components["responses"]["CreateFailed"];
             502: components["responses"]["TriggerFailed"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    listWebhooks: {
+        parameters: {
+            query?: {
+                /** @description The same as `X-Project-Id`, for those who cannot set headers. */
+                project_id?: components["parameters"]["ProjectQuery"];
+            };
+            header?: {
+                /**
+                 * @description The project that the access token of a login is for: 400 `project_required` without, 404 `project_not_found` where the user is not a member of it, 403
+                 *     `insufficient_role` where their role does not allow the call; 400 `invalid_parameter` where header and query name different projects. With an
+                 *     API key checked against the project of the key when present, 403 `project_mismatch` otherwise.
+                 */
+                "X-Project-Id"?: components["parameters"]["ProjectId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The webhooks. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookList"];
+                };
+            };
+            400: components["responses"]["InvalidParameter"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooMany"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    createWebhook: {
+        parameters: {
+            query?: {
+                /** @description The same as `X-Project-Id`, for those who cannot set headers. */
+                project_id?: components["parameters"]["ProjectQuery"];
+            };
+            header?: {
+                /**
+                 * @description The project that the access token of a login is for: 400 `project_required` without, 404 `project_not_found` where the user is not a member of it, 403
+                 *     `insufficient_role` where their role does not allow the call; 400 `invalid_parameter` where header and query name different projects. With an
+                 *     API key checked against the project of the key when present, 403 `project_mismatch` otherwise.
+                 */
+                "X-Project-Id"?: components["parameters"]["ProjectId"];
+                /**
+                 * @description Makes a retry safe for 24 h. Its scope is the project (of `project_create` and `invitation_accept` the user) and the operation:
+                 *     `neuro_decode`, `neuro_decode_batch`, `session_create`, `session_import`, `session_ingest`, `session_end`, `session_events`,
+                 *     `project_create`, `key_create`, `key_refresh`, `key_refresh_unversioned`, `invitation_create`, `invitation_accept`, `analytics_log`, `model_upload`, `model_rollback`, `model_train`, `model_calibrate`,
+                 *     `webhook_create`, `webhook_rotate`, `webhook_test`, `webhook_redeliver`.
+                 *     The same key and body get the stored answer byte for byte with `Idempotent-Replayed: true`, another body 422
+                 *     `idempotency_key_reused`; 409 `idempotency_key_in_flight` with `Retry-After` while the first call is being answered.
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewWebhook"];
+            };
+        };
+        responses: {
+            /** @description Made. */
+            201: {
+                headers: {
+                    Location: components["headers"]["Location"];
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CreatedWebhook"];
+                };
+            };
+            400: components["responses"]["InvalidBody"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["KeyInFlight"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["MediaType"];
+            422: components["responses"]["KeyReused"];
+            429: components["responses"]["TooMany"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getWebhook: {
+        parameters: {
+            query?: {
+                /** @description The same as `X-Project-Id`, for those who cannot set headers. */
+                project_id?: components["parameters"]["ProjectQuery"];
+            };
+            header?: {
+                /**
+                 * @description The project that the access token of a login is for: 400 `project_required` without, 404 `project_not_found` where the user is not a member of it, 403
+                 *     `insufficient_role` where their role does not allow the call; 400 `invalid_parameter` where header and query name different projects. With an
+                 *     API key checked against the project of the key when present, 403 `project_mismatch` otherwise.
+                 */
+                "X-Project-Id"?: components["parameters"]["ProjectId"];
+            };
+            path: {
+                id: components["parameters"]["WebhookId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The webhook. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Webhook"];
+                };
+            };
+            400: components["responses"]["InvalidParameter"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooMany"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    deleteWebhook: {
+        parameters: {
+            query?: {
+                /** @description The same as `X-Project-Id`, for those who cannot set headers. */
+                project_id?: components["parameters"]["ProjectQuery"];
+            };
+            header?: {
+                /**
+                 * @description The project that the access token of a login is for: 400 `project_required` without, 404 `project_not_found` where the user is not a member of it, 403
+                 *     `insufficient_role` where their role does not allow the call; 400 `invalid_parameter` where header and query name different projects. With an
+                 *     API key checked against the project of the key when present, 403 `project_mismatch` otherwise.
+                 */
+                "X-Project-Id"?: components["parameters"]["ProjectId"];
+            };
+            path: {
+                id: components["parameters"]["WebhookId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Deleted. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["InvalidParameter"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooMany"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    changeWebhook: {
+        parameters: {
+            query?: {
+                /** @description The same as `X-Project-Id`, for those who cannot set headers. */
+                project_id?: components["parameters"]["ProjectQuery"];
+            };
+            header?: {
+                /**
+                 * @description The project that the access token of a login is for: 400 `project_required` without, 404 `project_not_found` where the user is not a member of it, 403
+                 *     `insufficient_role` where their role does not allow the call; 400 `invalid_parameter` where header and query name different projects. With an
+                 *     API key checked against the project of the key when present, 403 `project_mismatch` otherwise.
+                 */
+                "X-Project-Id"?: components["parameters"]["ProjectId"];
+            };
+            path: {
+                id: components["parameters"]["WebhookId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WebhookChange"];
+            };
+        };
+        responses: {
+            /** @description As it is now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Webhook"];
+                };
+            };
+            400: components["responses"]["InvalidBody"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["MediaType"];
+            429: components["responses"]["TooMany"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    rotateWebhook: {
+        parameters: {
+            query?: {
+                /** @description The same as `X-Project-Id`, for those who cannot set headers. */
+                project_id?: components["parameters"]["ProjectQuery"];
+            };
+            header?: {
+                /**
+                 * @description The project that the access token of a login is for: 400 `project_required` without, 404 `project_not_found` where the user is not a member of it, 403
+                 *     `insufficient_role` where their role does not allow the call; 400 `invalid_parameter` where header and query name different projects. With an
+                 *     API key checked against the project of the key when present, 403 `project_mismatch` otherwise.
+                 */
+                "X-Project-Id"?: components["parameters"]["ProjectId"];
+                /**
+                 * @description Makes a retry safe for 24 h. Its scope is the project (of `project_create` and `invitation_accept` the user) and the operation:
+                 *     `neuro_decode`, `neuro_decode_batch`, `session_create`, `session_import`, `session_ingest`, `session_end`, `session_events`,
+                 *     `project_create`, `key_create`, `key_refresh`, `key_refresh_unversioned`, `invitation_create`, `invitation_accept`, `analytics_log`, `model_upload`, `model_rollback`, `model_train`, `model_calibrate`,
+                 *     `webhook_create`, `webhook_rotate`, `webhook_test`, `webhook_redeliver`.
+                 *     The same key and body get the stored answer byte for byte with `Idempotent-Replayed: true`, another body 422
+                 *     `idempotency_key_reused`; 409 `idempotency_key_in_flight` with `Retry-After` while the first call is being answered.
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                id: components["parameters"]["WebhookId"];
+            };
+            cookie?: never;
+        };
+        /** @description May be empty. */
+        requestBody?: {
+            content: {
+                "application/json": Record<string, unknown>;
+            };
+        };
+        responses: {
+            /** @description The webhook with its new secret, which is shown in this answer and never again. */
+            200: {
+                headers: {
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CreatedWebhook"];
+                };
+            };
+            400: components["responses"]["InvalidBody"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["KeyInFlight"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["MediaType"];
+            422: components["responses"]["KeyReused"];
+            429: components["responses"]["TooMany"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    testWebhook: {
+        parameters: {
+            query?: {
+                /** @description The same as `X-Project-Id`, for those who cannot set headers. */
+                project_id?: components["parameters"]["ProjectQuery"];
+            };
+            header?: {
+                /**
+                 * @description The project that the access token of a login is for: 400 `project_required` without, 404 `project_not_found` where the user is not a member of it, 403
+                 *     `insufficient_role` where their role does not allow the call; 400 `invalid_parameter` where header and query name different projects. With an
+                 *     API key checked against the project of the key when present, 403 `project_mismatch` otherwise.
+                 */
+                "X-Project-Id"?: components["parameters"]["ProjectId"];
+                /**
+                 * @description Makes a retry safe for 24 h. Its scope is the project (of `project_create` and `invitation_accept` the user) and the operation:
+                 *     `neuro_decode`, `neuro_decode_batch`, `session_create`, `session_import`, `session_ingest`, `session_end`, `session_events`,
+                 *     `project_create`, `key_create`, `key_refresh`, `key_refresh_unversioned`, `invitation_create`, `invitation_accept`, `analytics_log`, `model_upload`, `model_rollback`, `model_train`, `model_calibrate`,
+                 *     `webhook_create`, `webhook_rotate`, `webhook_test`, `webhook_redeliver`.
+                 *     The same key and body get the stored answer byte for byte with `Idempotent-Replayed: true`, another body 422
+                 *     `idempotency_key_reused`; 409 `idempotency_key_in_flight` with `Retry-After` while the first call is being answered.
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                id: components["parameters"]["WebhookId"];
+            };
+            cookie?: never;
+        };
+        /** @description May be empty. */
+        requestBody?: {
+            content: {
+                "application/json": Record<string, unknown>;
+            };
+        };
+        responses: {
+            /** @description The delivery; the list of deliveries says how it went. */
+            202: {
+                headers: {
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookDelivery"];
+                };
+            };
+            400: components["responses"]["InvalidBody"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["KeyInFlight"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["MediaType"];
+            422: components["responses"]["KeyReused"];
+            429: components["responses"]["TooMany"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    listDeliveries: {
+        parameters: {
+            query?: {
+                /** @description The same as `X-Project-Id`, for those who cannot set headers. */
+                project_id?: components["parameters"]["ProjectQuery"];
+                state?: components["schemas"]["DeliveryState"];
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+            };
+            header?: {
+                /**
+                 * @description The project that the access token of a login is for: 400 `project_required` without, 404 `project_not_found` where the user is not a member of it, 403
+                 *     `insufficient_role` where their role does not allow the call; 400 `invalid_parameter` where header and query name different projects. With an
+                 *     API key checked against the project of the key when present, 403 `project_mismatch` otherwise.
+                 */
+                "X-Project-Id"?: components["parameters"]["ProjectId"];
+            };
+            path: {
+                id: components["parameters"]["WebhookId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of deliveries. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookDeliveryList"];
+                };
+            };
+            400: components["responses"]["InvalidParameter"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooMany"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    redeliver: {
+        parameters: {
+            query?: {
+                /** @description The same as `X-Project-Id`, for those who cannot set headers. */
+                project_id?: components["parameters"]["ProjectQuery"];
+            };
+            header?: {
+                /**
+                 * @description The project that the access token of a login is for: 400 `project_required` without, 404 `project_not_found` where the user is not a member of it, 403
+                 *     `insufficient_role` where their role does not allow the call; 400 `invalid_parameter` where header and query name different projects. With an
+                 *     API key checked against the project of the key when present, 403 `project_mismatch` otherwise.
+                 */
+                "X-Project-Id"?: components["parameters"]["ProjectId"];
+                /**
+                 * @description Makes a retry safe for 24 h. Its scope is the project (of `project_create` and `invitation_accept` the user) and the operation:
+                 *     `neuro_decode`, `neuro_decode_batch`, `session_create`, `session_import`, `session_ingest`, `session_end`, `session_events`,
+                 *     `project_create`, `key_create`, `key_refresh`, `key_refresh_unversioned`, `invitation_create`, `invitation_accept`, `analytics_log`, `model_upload`, `model_rollback`, `model_train`, `model_calibrate`,
+                 *     `webhook_create`, `webhook_rotate`, `webhook_test`, `webhook_redeliver`.
+                 *     The same key and body get the stored answer byte for byte with `Idempotent-Replayed: true`, another body 422
+                 *     `idempotency_key_reused`; 409 `idempotency_key_in_flight` with `Retry-After` while the first call is being answered.
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                id: components["parameters"]["WebhookId"];
+                delivery_id: components["parameters"]["DeliveryId"];
+            };
+            cookie?: never;
+        };
+        /** @description May be empty. */
+        requestBody?: {
+            content: {
+                "application/json": Record<string, unknown>;
+            };
+        };
+        responses: {
+            /** @description The delivery, which is due now. */
+            202: {
+                headers: {
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookDelivery"];
+                };
+            };
+            400: components["responses"]["InvalidBody"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["KeyInFlight"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["MediaType"];
+            422: components["responses"]["KeyReused"];
+            429: components["responses"]["TooMany"];
             503: components["responses"]["Unavailable"];
         };
     };
@@ -5308,6 +6435,98 @@ export interface operations {
                     "text/plain": string;
                 };
             };
+        };
+    };
+    listClients: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The files, with the commands that install them. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                    "application/json": {
+                        server_version: string;
+                        clients: {
+                            /**
+                             * @example neurod-client
+                             * @example @neurod/sdk
+                             */
+                            name: string;
+                            version: string;
+                            /** @enum {string} */
+                            language: "python" | "typescript";
+                            file: string;
+                            url: string;
+                            sha256: string;
+                            size_bytes: number;
+                            install: string;
+                        }[];
+                        /** @description Where there are none, how they get in. */
+                        build?: string;
+                    };
+                };
+            };
+            429: components["responses"]["TooMany"];
+        };
+    };
+    clientFile: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                file: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/zip": string;
+                    "application/gzip": string;
+                };
+            };
+            /** @description The range. */
+            206: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/zip": string;
+                    "application/gzip": string;
+                };
+            };
+            /** @description The file that the caller has is this one. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: components["responses"]["NotFound"];
+            /** @description `range_not_satisfiable` */
+            416: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            429: components["responses"]["TooMany"];
         };
     };
     openapi: {

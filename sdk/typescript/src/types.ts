@@ -38,6 +38,14 @@ export type CalibrateRequest = Schemas["CalibrateRequest"];
 export type TrainingResult = Schemas["TrainingResult"];
 export type AnalyticsEvent = Schemas["AnalyticsEvent"];
 
+export type NewWebhook = Omit<Schemas["NewWebhook"], "url" | "endpoint_url" | "is_active"> & { url: string };
+export type WebhookChange = Schemas["WebhookChange"];
+export type Webhook = Schemas["Webhook"];
+export type CreatedWebhook = Schemas["CreatedWebhook"];
+export type WebhookDelivery = Schemas["WebhookDelivery"];
+export type DeliveryState = Schemas["DeliveryState"];
+export type WebhookEventBody = Schemas["WebhookEvent"];
+
 export type Account = Schemas["Account"];
 export type Project = Schemas["Project"];
 export type ProjectUsage = Schemas["ProjectUsage"];

@@ -1,14 +1,11 @@
 import { subtle, unbase64, type Bytes } from "./bytes.js";
 import { NeurodError, WebhookVerificationError } from "./errors.js";
+import { path, type APIPromise, type RequestOptions, type Transport } from "./http.js";
+import { byBody, list, type List } from "./paging.js";
+import type { CreatedWebhook, DeliveryState, NewWebhook, Webhook, WebhookChange, WebhookDelivery, WebhookEventBody } from "./types.js";
 
 /** An event that a webhook tells. */
-export interface WebhookEvent<T = Record<string, unknown>> {
-  /** Such as `job.completed`. */
-  type: string;
-  /** When it happened. */
-  timestamp: string;
-  data: T;
-}
+export type WebhookEvent<T = Record<string, unknown>> = Omit<WebhookEventBody, "data"> & { data: T };
 
 /** Headers of a webhook: a `Headers`, or an object with names in any case. */
 export type WebhookHeaders = Headers | Record<string, string | string[] | undefined>;
@@ -69,4 +66,59 @@ export async function verifyWebhook<T = Record<string, unknown>>(
     }
   }
   throw new WebhookVerificationError("no signature is by this secret");
+}
+
+/** Webhooks of the project. */
+export class Webhooks {
+  readonly #http: Transport;
+
+  /** @internal */
+  constructor(http: Transport) {
+    this.#http = http;
+  }
+
+  /** Makes a webhook; `secret` is shown in this answer and never again. */
+  create(webhook: NewWebhook, options: RequestOptions = {}): APIPromise<CreatedWebhook> {
+    return this.#http.call({ method: "POST", path: "/api/v1/webhooks", json: webhook, keyed: true }, options);
+  }
+
+  /** Lists them, oldest first. */
+  list(options: RequestOptions = {}): APIPromise<Webhook[]> {
+    return this.#http.call({ method: "GET", path: "/api/v1/webhooks" }, options, (json: { data: Webhook[] }) => json.data);
+  }
+
+  /** Reads one. */
+  get(id: string, options: RequestOptions = {}): APIPromise<Webhook> {
+    return this.#http.call({ method: "GET", path: path`/api/v1/webhooks/${id}` }, options);
+  }
+
+  /** Changes one. What is left out stays. */
+  update(id: string, change: WebhookChange, options: RequestOptions = {}): APIPromise<Webhook> {
+    return this.#http.call({ method: "PATCH", path: path`/api/v1/webhooks/${id}`, json: change }, options);
+  }
+
+  /** Deletes one with its deliveries. */
+  delete(id: string, options: RequestOptions = {}): APIPromise<void> {
+    return this.#http.call({ method: "DELETE", path: path`/api/v1/webhooks/${id}`, gone: true }, options, () => undefined);
+  }
+
+  /** Gives it another secret, shown in this answer and never again; for a day events are signed by the one before as well. */
+  rotate(id: string, options: RequestOptions = {}): APIPromise<CreatedWebhook> {
+    return this.#http.call({ method: "POST", path: path`/api/v1/webhooks/${id}/rotate`, keyed: true }, options);
+  }
+
+  /** Sends it an event of the type `ping`. */
+  test(id: string, options: RequestOptions = {}): APIPromise<WebhookDelivery> {
+    return this.#http.call({ method: "POST", path: path`/api/v1/webhooks/${id}/test`, keyed: true }, options);
+  }
+
+  /** Lists its deliveries with their attempts, newest first. */
+  deliveries(id: string, filter: { state?: DeliveryState; limit?: number } = {}, options: RequestOptions = {}): List<WebhookDelivery> {
+    return list(this.#http, path`/api/v1/webhooks/${id}/deliveries`, { ...filter }, options, byBody);
+  }
+
+  /** Delivers an event again under the same `webhook-id`. */
+  redeliver(id: string, deliveryId: string, options: RequestOptions = {}): APIPromise<WebhookDelivery> {
+    return this.#http.call({ method: "POST", path: path`/api/v1/webhooks/${id}/deliveries/${deliveryId}/redeliver`, keyed: true }, options);
+  }
 }
