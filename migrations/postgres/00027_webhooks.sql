@@ -87,6 +87,9 @@ $$;
 -- +goose StatementBegin
 CREATE FUNCTION webhook_job_finished() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
+    IF NOT EXISTS (SELECT 1 FROM webhooks w WHERE w.project_id = NEW.project_id AND w.enabled) THEN
+        RETURN NULL; -- at the cost of one look
+    END IF;
     INSERT INTO webhook_events (id, project_id, type, subject, facts, created_at)
     SELECT 'evt_pi_' || NEW.id || CASE WHEN t.type = 'model.trained' THEN '_model' ELSE '' END, NEW.project_id, t.type, NEW.id,
         json_build_object('kind', NEW.kind, 'created_at', floor(extract(epoch FROM NEW.created_at))::bigint,
@@ -104,6 +107,9 @@ $$;
 -- +goose StatementBegin
 CREATE FUNCTION webhook_session_completed() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
+    IF NOT EXISTS (SELECT 1 FROM webhooks w WHERE w.project_id = NEW.project_id AND w.enabled) THEN
+        RETURN NULL; -- at the cost of one look
+    END IF;
     INSERT INTO webhook_events (id, project_id, type, subject, session_id, facts, created_at)
     SELECT 'evt_pi_' || NEW.id, NEW.project_id, 'session.completed', NEW.id, NEW.id,
         json_build_object('mode', NEW.ingestion_mode, 'windows', NEW.window_count), date_trunc('milliseconds', clock_timestamp())
@@ -117,6 +123,9 @@ $$;
 -- +goose StatementBegin
 CREATE FUNCTION webhook_decoded() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
+    IF NOT EXISTS (SELECT 1 FROM webhooks w WHERE w.project_id = NEW.project_id AND w.enabled) THEN
+        RETURN NULL; -- at the cost of one look
+    END IF;
     INSERT INTO webhook_events (id, project_id, type, subject, session_id, facts, created_at)
     SELECT 'evt_pi_' || NEW.session_id || '_' || NEW.decode_index, NEW.project_id, 'decode.intent', NEW.session_id || '/' || NEW.decode_index, NEW.session_id,
         json_build_object('index', NEW.decode_index), NEW.created_at
