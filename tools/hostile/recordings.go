@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"compress/zlib"
 	"encoding/binary"
 	"fmt"
 	"math"
@@ -29,7 +30,7 @@ type place struct {
 
 // recordings are a file of every format that is imported.
 func recordings() []file {
-	return []file{edf("0       ", 2, "edf"), edf("\xffBIOSEMI", 3, "bdf"), gdf("GDF 1.25"), gdf("GDF 2.20"), xdf(), muse(), mindMonitor(), openBCI(), table(), emotiv()}
+	return []file{edf("0       ", 2, "edf"), edf("\xffBIOSEMI", 3, "bdf"), gdf("GDF 1.25"), gdf("GDF 2.20"), xdf(), muse(), mindMonitor(), openBCI(), table(), emotiv(), eeglab(false), eeglab(true)}
 }
 
 func wave(i, ch int) float64 {
@@ -197,6 +198,60 @@ func xdf() file {
 }
 
 // rows is a text with a line a sample.
+// eeglab is a data set in a MATLAB file, packed as MATLAB saves it or not.
+func eeglab(packed bool) file {
+	const channels, samples = 3, 1000
+	le := binary.LittleEndian
+	element := func(kind uint32, data []byte) []byte {
+		b := le.AppendUint32(le.AppendUint32(nil, kind), uint32(len(data)))
+		b = append(b, data...)
+		return append(b, make([]byte, (8-len(b)%8)%8)...)
+	}
+	array := func(class byte, name string, rows, columns int, parts ...[]byte) []byte {
+		b := element(6, []byte{class, 0, 0, 0, 0, 0, 0, 0})
+		b = append(b, element(5, le.AppendUint32(le.AppendUint32(nil, uint32(rows)), uint32(columns)))...)
+		b = append(b, element(1, []byte(name))...)
+		return element(14, append(b, bytes.Join(parts, nil)...))
+	}
+	number := func(v float64) []byte {
+		return array(6, "", 1, 1, element(9, le.AppendUint64(nil, math.Float64bits(v))))
+	}
+	text := func(s string) []byte { return array(4, "", 1, len(s), element(16, []byte(s))) }
+	structs := func(name string, n int, fields []string, values ...[]byte) []byte {
+		names := make([]byte, 16*len(fields))
+		for i, f := range fields {
+			copy(names[16*i:], f)
+		}
+		return array(2, name, 1, n, append([][]byte{element(5, le.AppendUint32(nil, 16)), element(1, names)}, values...)...)
+	}
+	var data []byte
+	for i := range samples {
+		for ch := range channels {
+			data = le.AppendUint32(data, math.Float32bits(float32(wave(i, ch))))
+		}
+	}
+	set := structs("EEG", 1, []string{"srate", "nbchan", "pnts", "trials", "chanlocs", "event", "data"},
+		number(250), number(channels), number(samples), number(1),
+		structs("", channels, []string{"labels"}, text("C3"), text("Cz"), text("C4")),
+		structs("", 2, []string{"type", "latency", "duration"}, text("left"), number(100), number(10), text("boundary"), number(500.5), number(250)),
+		array(7, "", channels, samples, element(7, data)))
+	name := "EEGLAB"
+	if packed {
+		name += ", packed"
+		var b bytes.Buffer
+		z := zlib.NewWriter(&b) // to memory, which does not fail
+		_, _ = z.Write(set)
+		_ = z.Close()
+		set = append(le.AppendUint32(le.AppendUint32(nil, 15), uint32(b.Len())), b.Bytes()...)
+	}
+	body := append(fmt.Appendf(nil, "%-124s\x00\x01IM", "MATLAB 5.0 MAT-file"), set...)
+	f := file{name: name, ext: ".set", body: body, numbers: []place{{132, 4, true}}}
+	for at := 136; !packed && at < 1400 && at+8 <= len(body); at += 8 { // where a size or a dimension may stand
+		f.numbers = append(f.numbers, place{at + 4, 4, true})
+	}
+	return f
+}
+
 func rows(name, ext, head string, line func(i int) string) file {
 	var b strings.Builder
 	b.WriteString(head)
