@@ -5,6 +5,8 @@
 //	devices/synthetic  seeded EEG whose truth is known
 //	devices/playback   a recording at its own speed or any other
 //	devices/lsl        the Lab Streaming Layer: in and out
+//	devices/openbci    Cyton, and Cyton with Daisy, over their serial dongle
+//	devices/check      whether a device is fit to record: contact, line noise, saturation, dead and bridged channels, rate, clock
 //	devices/spool      batches on the disk until a server has them
 //	devices/agent      runs a source beside the headset and brings what it gives into a session
 //	devices/devicetest the conformance suite that every driver passes

@@ -2,24 +2,30 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
+	"text/tabwriter"
 	"time"
 
 	"github.com/neurod/neurod/devices"
 	"github.com/neurod/neurod/devices/agent"
+	"github.com/neurod/neurod/devices/check"
+	"github.com/neurod/neurod/devices/clock"
 	"github.com/neurod/neurod/devices/lsl"
+	"github.com/neurod/neurod/devices/openbci"
 	"github.com/neurod/neurod/devices/playback"
 	"github.com/neurod/neurod/devices/synthetic"
 )
 
 // sourceFlags choose a device and say how it is set.
 type sourceFlags struct {
-	Source string `required:"" enum:"synthetic,playback,lsl" help:"What gives the samples: synthetic, playback or lsl."`
+	Source string `required:"" enum:"synthetic,playback,lsl,openbci" help:"What gives the samples: synthetic, playback, lsl or openbci."`
 
 	Channels []string `help:"Channels: electrodes of a synthetic device, those of a recording or a stream to take. All by default."`
 	Rate     float64  `help:"Sampling rate of a synthetic device, or of a file that does not tell its own, in Hz."`
@@ -33,6 +39,8 @@ type sourceFlags struct {
 
 	File string `placeholder:"FILE" help:"Playback: the recording, of any format neurod reads."`
 	Loop bool   `help:"Playback: begin again at the end."`
+
+	Port string `placeholder:"PORT" help:"OpenBCI: port of the dongle, such as /dev/ttyUSB0 or COM3."`
 
 	Query   string   `placeholder:"QUERY" help:"LSL: which stream, such as \"name='BioSemi'\". type='EEG' by default."`
 	Markers []string `sep:";" placeholder:"QUERY" help:"LSL: streams of markers, such as \"type='Markers'\"; several with semicolons between."`
@@ -65,6 +73,8 @@ func (f sourceFlags) network() lsl.Network {
 
 func (f sourceFlags) device() (devices.Source, error) {
 	switch f.Source {
+	case "openbci":
+		return openbci.New(openbci.Config{Port: f.Port, Channels: f.Channels})
 	case "lsl":
 		return lsl.New(lsl.Config{Query: f.Query, Markers: f.Markers, Channels: f.Channels, Unit: f.Unit, Network: f.network()})
 	case "playback":
@@ -79,7 +89,64 @@ func (f sourceFlags) device() (devices.Source, error) {
 }
 
 type agentCmd struct {
-	Run agentRunCmd `cmd:"" default:"withargs" help:"Bring what a device gives into a session of a server, and lose nothing on the way."`
+	Run   agentRunCmd   `cmd:"" default:"withargs" help:"Bring what a device gives into a session of a server, and lose nothing on the way."`
+	Check agentCheckCmd `cmd:"" help:"Measure contact, line noise, dead and bridged channels, rate and clock of a device, without a server."`
+}
+
+type agentCheckCmd struct {
+	Source sourceFlags `embed:""`
+
+	Seconds float64 `default:"12" help:"How long to look. The drift of the clock is known from 10 s on."`
+	JSON    bool    `name:"json" help:"Print the report as JSON."`
+}
+
+// Run measures the source and prints what it found. A device that is not fit is an error.
+func (c agentCheckCmd) Run(ctx context.Context) error {
+	src, err := c.Source.open()
+	if err != nil {
+		return err
+	}
+	r, err := check.Run(ctx, src, check.Config{Seconds: c.Seconds})
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		e := json.NewEncoder(os.Stdout)
+		e.SetIndent("", "  ")
+		err = e.Encode(r)
+	} else {
+		err = printCheck(os.Stdout, r)
+	}
+	if err == nil && !r.Fit {
+		err = fmt.Errorf("the device is not fit to record: %d problems", len(r.Problems))
+	}
+	return err
+}
+
+// printCheck prints a report as a table.
+func printCheck(w io.Writer, r check.Report) error {
+	fmt.Fprintf(w, "%s (%s), %d channels, %g Hz, %.1f s\n\n", r.Device.Name, r.Device.Driver, len(r.Device.Channels), r.Device.Rate, r.Seconds)
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "channel\tgood\tSD µV\tline\tquality\timpedance\tfault")
+	for _, c := range r.Channels {
+		fault := string(c.Fault)
+		if len(c.BridgedTo) > 0 {
+			fault = "bridged to " + strings.Join(c.BridgedTo, ", ")
+		}
+		fmt.Fprintf(t, "%s\t%v\t%.1f\t%.0f %%\t%.2f\tnot measured\t%s\n", c.Name, c.Good, c.SDUV, 100*c.LineShare, c.Quality, fault)
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	fmt.Fprintln(w)
+	printClock(w, r.Clock)
+	for cause, n := range r.Missing {
+		fmt.Fprintf(w, "missing  %d samples (%s)\n", n, cause)
+	}
+	for _, p := range r.Problems {
+		fmt.Fprintf(w, "problem  %s\n", p)
+	}
+	return nil
 }
 
 type agentRunCmd struct {
@@ -135,9 +202,14 @@ func printStatus(w io.Writer, s agent.Status) {
 	for cause, n := range s.Missing {
 		fmt.Fprintf(w, "missing  %d samples (%s)\n", n, cause)
 	}
-	fmt.Fprintf(w, "clock    jitter %.3f ms, offset %.3f ms within %.3f ms", s.Clock.JitterMS, s.Clock.OffsetMS, s.Clock.WithinMS)
-	if d := s.Clock.DriftPPM; d != nil {
-		fmt.Fprintf(w, ", drift %.1f ppm within %.1f", *d, *s.Clock.DriftWithinPPM)
+	printClock(w, s.Clock)
+}
+
+// printClock says what the clock of a device was found to do.
+func printClock(w io.Writer, c clock.Report) {
+	fmt.Fprintf(w, "clock    jitter %.3f ms, offset %.3f ms within %.3f ms", c.JitterMS, c.OffsetMS, c.WithinMS)
+	if d := c.DriftPPM; d != nil {
+		fmt.Fprintf(w, ", drift %.1f ppm within %.1f", *d, *c.DriftWithinPPM)
 	}
 	fmt.Fprintln(w)
 }
