@@ -103,7 +103,7 @@ func New(cfg Config) (devices.Source, error) {
 			return nil, devices.Errorf(devices.CodeInvalid, "channel %d would carry %g Hz, which %g Hz cannot show", len(cfg.Channels), top, cfg.Rate)
 		}
 	case Rest, Alpha, SSVEP, Imagery:
-		if _, err := cfg.segment(0); err != nil {
+		if _, err := cfg.segment(0, false); err != nil {
 			return nil, devices.Errorf(devices.CodeInvalid, "synthetic: %w", err)
 		}
 	default:
@@ -221,27 +221,30 @@ func (g *signal) read(first int64, n int) (samples []float32, events []eeg.Event
 func (g *signal) load(k int64) (err error) {
 	g.now = g.next
 	if k > 0 && g.index != k-1 {
-		if g.now, err = g.cfg.segment(k - 1); err != nil {
+		if g.now, err = g.cfg.segment(k-1, true); err != nil {
 			return err
 		}
 	}
-	g.next, err = g.cfg.segment(k)
+	g.next, err = g.cfg.segment(k, true)
 	g.index = k
 	return err
 }
 
-// segment makes a minute and a second.
-func (cfg Config) segment(k int64) (synthetic.Session, error) {
+// segment makes a minute and a second; or, where it is not to be whole, a few seconds, which are refused where a minute would be.
+func (cfg Config) segment(k int64, whole bool) (synthetic.Session, error) {
 	base := synthetic.Config{Channels: cfg.Channels, Rate: cfg.Rate, Seed: cfg.Seed + uint64(k)<<20}
-	long := minute + overlap
+	long, flickers, imagined := minute+overlap, 11, 6
+	if !whole {
+		long, flickers, imagined = 3, 1, 1
+	}
 	var s synthetic.Session
 	var err error
 	switch cfg.Pattern {
 	case SSVEP:
 		// A pause of 2 s and 4 s of flicker: ten a minute.
-		s, err = synthetic.SSVEP(base, synthetic.FlickerConfig{Targets: []eeg.Target{{Frequency: cfg.FlickerHz}}, TrialsPerTarget: 11, TrialSeconds: 4, PauseSeconds: 2})
+		s, err = synthetic.SSVEP(base, synthetic.FlickerConfig{Targets: []eeg.Target{{Frequency: cfg.FlickerHz}}, TrialsPerTarget: flickers, TrialSeconds: 4, PauseSeconds: 2})
 	case Imagery:
-		s, err = synthetic.MotorImagery(base, synthetic.ImageryConfig{TrialsPerClass: 6})
+		s, err = synthetic.MotorImagery(base, synthetic.ImageryConfig{TrialsPerClass: imagined})
 	default:
 		s, err = synthetic.Rest(base, long, cfg.Pattern == Alpha)
 	}

@@ -28,7 +28,7 @@ func conforms(t *testing.T, cfg synthetic.Config) {
 		if rate == 0 {
 			rate = 250
 		}
-		truth, err := synthetic.Samples(cfg, 0, 100*int(rate))
+		truth, err := synthetic.Samples(cfg, 0, 30*int(rate))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -87,7 +87,7 @@ func TestRealTime(t *testing.T) {
 		}
 		defer s.Close()
 		missing, end := int64(0), int64(0)
-		for end < 250*120 {
+		for end < 250*30 {
 			b, err := s.Next(t.Context())
 			if err != nil {
 				t.Fatal(err)
@@ -96,7 +96,7 @@ func TestRealTime(t *testing.T) {
 			end = b.First + int64(len(b.Samples)/2)
 		}
 		r := s.Clock()
-		if missing != r.Lost || missing < 2990 || missing > 3010 || r.JitterMaxMS > 0.01 || math.Abs(*r.DriftPPM) > 0.5 {
+		if missing != r.Lost || missing < 740 || missing > 760 || r.JitterMaxMS > 0.01 || math.Abs(*r.DriftPPM) > 0.5 {
 			t.Errorf("%d are missing; the clock says %+v", missing, r)
 		}
 	})
@@ -106,7 +106,7 @@ func TestRealTime(t *testing.T) {
 func TestNoSeamBetweenMinutes(t *testing.T) {
 	t.Parallel()
 	cfg := synthetic.Config{Pattern: synthetic.Rest, Channels: []string{"Cz"}, Rate: 100, Seed: 3}
-	x, err := synthetic.Samples(cfg, 0, 100*125)
+	x, err := synthetic.Samples(cfg, 0, 100*65)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,7 +118,7 @@ func TestNoSeamBetweenMinutes(t *testing.T) {
 		return step, math.Sqrt(square / float64(hi-lo-1))
 	}
 	usual, rms := largest(100, 5900)
-	for _, seam := range []int{6000, 12000} {
+	for _, seam := range []int{6000} {
 		if step, r := largest(seam-5, seam+105); step > 1.5*usual || r > 2.5*rms {
 			t.Errorf("at the seam %d a step of %.1f µV (usually %.1f) and %.1f µV (%.1f)", seam, step, usual, r, rms)
 		}
@@ -148,11 +148,11 @@ func TestPatternsShowWhatTheySay(t *testing.T) {
 		{synthetic.Config{Pattern: synthetic.Rest, MainsHz: 50, Channels: []string{"Fz", "Oz"}}, 0, 50, 20},
 		{synthetic.Config{Pattern: synthetic.Sine, Channels: []string{"Fz", "Oz"}}, 1, 10, 1000},
 	} {
-		v, err := synthetic.Samples(c.cfg, 0, 250*40)
+		v, err := synthetic.Samples(c.cfg, 0, 250*30)
 		if err != nil {
 			t.Fatal(err)
 		}
-		x := make([]float64, 250*40)
+		x := make([]float64, 250*30)
 		for i := range x {
 			x[i] = float64(v[2*i+c.channel])
 		}
