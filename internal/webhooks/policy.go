@@ -67,10 +67,8 @@ func (p *Policy) Check(address string) (host string, err error) {
 		return "", errors.New("must not have a fragment: it would not be sent")
 	}
 	name := strings.ToLower(strings.TrimSuffix(u.Hostname(), "."))
-	for _, r := range name {
-		if r > 0x7e || r <= ' ' {
-			return "", errors.New("must write the host in ASCII, as in xn--bcher-kva.example")
-		}
+	if strings.ContainsFunc(name, func(r rune) bool { return r > 0x7e || r <= ' ' }) {
+		return "", errors.New("must write the host in ASCII, as in xn--bcher-kva.example")
 	}
 	port := u.Port()
 	if port == "" {
@@ -79,18 +77,23 @@ func (p *Policy) Check(address string) (host string, err error) {
 	if n, err := strconv.Atoi(port); err != nil || n < 1 || n > 65535 {
 		return "", errors.New("must have a port from 1 to 65535")
 	}
-	if addr, err := netip.ParseAddr(name); err == nil {
-		if err := p.allow(name, netip.AddrPortFrom(addr, portOf(port))); err != nil {
-			return "", err
-		}
-	} else if local(name) && !slices.Contains(p.hosts, name) {
-		if len(p.networks) == 0 {
-			return "", errNotPublic
-		}
-	} else if !slices.Contains(p.hosts, name) && !goodPort(portOf(port)) && len(p.networks) == 0 {
-		return "", errPort
+	return net.JoinHostPort(name, port), p.checkHost(name, portOf(port))
+}
+
+// checkHost judges a host by its name. One that networks are allowed for may lead to them: that is seen when it is resolved.
+func (p *Policy) checkHost(name string, port uint16) error {
+	addr, err := netip.ParseAddr(name)
+	switch {
+	case err == nil:
+		return p.allow(name, netip.AddrPortFrom(addr, port))
+	case slices.Contains(p.hosts, name) || len(p.networks) > 0:
+		return nil
+	case local(name):
+		return errNotPublic
+	case !goodPort(port):
+		return errPort
 	}
-	return net.JoinHostPort(name, port), nil
+	return nil
 }
 
 // local reports whether a name never leads to a public address (RFC 6761, RFC 6762, RFC 8375, and a name without a dot).
