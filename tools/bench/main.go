@@ -67,6 +67,7 @@ var parts = []struct {
 	{"age", staged(batchCost)},
 	{"import", staged(benchImport)},
 	{"export", staged(benchExport)},
+	{"sdk", staged(benchSDK)},
 }
 
 // staged is a part that is measured on a deployment of its own.

@@ -54,7 +54,8 @@ def members(kind: type, title: str, heading: str = "###") -> list[str]:
 def main() -> None:
     out = [
         "# Python client\n",
-        "Generated from the docstrings of `sdk/python` by its `scripts/reference.py`. `AsyncClient` has the same methods, to be awaited; lists are iterated over with `async for`.\n",
+        "Generated from the docstrings of `sdk/python` by its `scripts/reference.py`. `AsyncClient` has the same methods, to be awaited; lists\n"
+        "are iterated over with `async for`.\n",
         "## Client\n",
         *members(client.Client, "neurod.Client"),
         "## Parts\n",
