@@ -106,7 +106,7 @@ func TestPythonUnderFaults(t *testing.T) {
 func TestPythonExtras(t *testing.T) {
 	t.Parallel()
 	p := requirePython(t)
-	p.suite(t, onEmbedded(t), p.full, "test_arrays.py", "test_mne.py", "test_live.py", "test_cli.py", "test_webhook.py")
+	p.suite(t, onEmbedded(t, "NEUROD_WEBHOOK_HTTP=true", "NEUROD_WEBHOOK_ALLOW=127.0.0.1"), p.full, "test_arrays.py", "test_mne.py", "test_live.py", "test_cli.py", "test_webhook.py")
 }
 
 // TestPythonExamples runs every example and every Python block of the documents, with every extra and a real MQTT broker.

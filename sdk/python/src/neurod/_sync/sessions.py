@@ -331,15 +331,15 @@ class SessionFeatures:
         self._client = client
         self._session_id = session_id
 
-    def latest(self, *, wait: float = 3.0) -> FeatureWindow:
-        """Return the latest feature window.
+    def latest(self, *, wait: float = 3.0, only_passed: bool | None = None) -> FeatureWindow:
+        """Return the latest feature window, or the latest that passed the quality gate.
 
         Where there is none yet it is waited for, ``wait`` seconds at most. If none comes, what is returned holds no measurement: its numbers are
         NaN and its ``available`` is False.
         """
         end, pause = time.monotonic() + wait, 0.05
         while True:
-            query = {"limit": 1, "order": "desc"}
+            query = {"limit": 1, "order": "desc", "only_passed": only_passed}
             found = self._client._json(Call("features", path={"id": self._session_id}, query=query))
             if found:
                 return FeatureWindow.model_validate(found[0])
