@@ -3,6 +3,7 @@ package compute
 import (
 	"context"
 	"errors"
+	"io"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -53,6 +54,51 @@ func TestSlotsAreHeldTo(t *testing.T) {
 		}
 		if err := New(0).Do(t.Context(), func() error { return own }); err != own {
 			t.Errorf("at least one: %v", err)
+		}
+	})
+}
+
+// TestReadingGivesTheSlotBack: while one waits for what it reads, another computes in its slot; and what is long takes no slot of
+// what is short.
+func TestReadingGivesTheSlotBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := New(1)
+		r, w := io.Pipe()
+		var read []byte
+		var all sync.WaitGroup
+		all.Go(func() {
+			err := s.Reading(t.Context(), r, func(r io.Reader) (err error) {
+				read, err = io.ReadAll(r)
+				return err
+			})
+			if err != nil {
+				t.Error(err)
+			}
+		})
+		synctest.Wait() // it waits for the first byte
+		hold := make(chan struct{})
+		all.Go(func() {
+			_ = s.Long(t.Context(), func() error { // returns nil
+				<-hold
+				return nil
+			})
+		})
+		for _, part := range []string{"a", "b"} {
+			if err := s.Do(t.Context(), func() error { return nil }); err != nil {
+				t.Error(err)
+			}
+			if _, err := io.WriteString(w, part); err != nil {
+				t.Error(err)
+			}
+			synctest.Wait()
+		}
+		if err := w.Close(); err != nil {
+			t.Error(err)
+		}
+		close(hold)
+		all.Wait()
+		if string(read) != "ab" || s.Waiting() != 0 {
+			t.Errorf("read %q, %d wait", read, s.Waiting())
 		}
 	})
 }
