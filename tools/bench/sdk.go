@@ -33,7 +33,7 @@ const (
 // benchSDK measures the Python client, installed from its wheel, beside what the server takes over one connection and beside bare calls of the HTTP
 // library that it stands on, in turns.
 func benchSDK(ctx context.Context, opt options, st *stage) error {
-	fmt.Println("\n## Python client: one connection on loopback, PostgreSQL")
+	fmt.Println("\n## Clients: one connection on loopback, PostgreSQL")
 	dir, err := os.MkdirTemp("", "neurod-bench-sdk-")
 	if err != nil {
 		return err
@@ -67,8 +67,10 @@ func benchSDK(ctx context.Context, opt options, st *stage) error {
 		}
 		return json.Unmarshal(line, answer)
 	}
-	err = sdkRounds(ctx, opt, st, ask)
-	return errors.Join(err, in.Close(), cmd.Wait())
+	if err := errors.Join(sdkRounds(ctx, opt, st, ask), in.Close(), cmd.Wait()); err != nil {
+		return err
+	}
+	return benchTypeScript(ctx, opt, st)
 }
 
 func sdkRounds(ctx context.Context, opt options, st *stage, ask func(any, string, ...any) error) error {
