@@ -304,7 +304,7 @@ func TestReceiversOfEveryKind(t *testing.T) {
 		good := newReceiver(t, nil)
 		failing := newReceiver(t, func(w http.ResponseWriter, _ event, n int) {
 			if n < 3 {
-				http.Error(w, "not yet", 503)
+				http.Error(w, "not yet", http.StatusServiceUnavailable)
 			}
 		})
 		elsewhere := newReceiver(t, nil)

@@ -311,7 +311,7 @@ func (p *pump) read(ctx context.Context) error {
 				return err
 			}
 		case errors.Is(err, io.EOF), ctx.Err() != nil:
-			return nil
+			return nil //nolint:nilerr // the stream or the program has come to its end
 		case errors.Is(err, context.DeadlineExceeded):
 			p.flush() // nothing comes: what is there must not wait
 		default:

@@ -70,7 +70,7 @@ func (f *folder) change(with func(d *description)) error {
 // newFolder makes the folder of a session that begins.
 func newFolder(root string, about description, cfg spool.Config) (*folder, error) {
 	var id [8]byte
-	rand.Read(id[:]) //nolint:errcheck // it never fails
+	rand.Read(id[:])
 	about.ID = hex.EncodeToString(id[:])
 	f := &folder{dir: filepath.Join(root, about.ID)}
 	if err := os.MkdirAll(f.dir, 0o700); err != nil {

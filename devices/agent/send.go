@@ -72,13 +72,21 @@ func (a *Agent) send(ctx context.Context, f *folder, appended <-chan struct{}) (
 		}
 		log.Warn("the server is away", "error", err, "again_in", pause, "waiting_bytes", f.spool.Bytes())
 		wait = min(2*wait, longestRetry)
-		t := time.NewTimer(pause)
-		select {
-		case <-t.C:
-		case <-ctx.Done():
-			t.Stop()
-			return context.Cause(ctx)
+		if err := rest(ctx, pause); err != nil {
+			return err
 		}
+	}
+}
+
+// rest waits for a time, or returns why ctx ended before.
+func rest(ctx context.Context, pause time.Duration) error {
+	t := time.NewTimer(pause)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
 	}
 }
 

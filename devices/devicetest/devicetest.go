@@ -30,6 +30,8 @@ type Device struct {
 }
 
 // Conform runs the suite. open makes a device of its own for each part.
+//
+//nolint:gocyclo // one part after another
 func Conform(t *testing.T, open func(t *testing.T) Device) {
 	t.Run("what it says of itself", func(t *testing.T) {
 		d := open(t)
@@ -147,7 +149,9 @@ func Conform(t *testing.T, open func(t *testing.T) Device) {
 		r := &reader{d: d, s: begin(t, steady), lenient: true}
 		r.next(t)
 		d.Fail(t)
-		<-failed
+		if err := <-failed; err == nil {
+			t.Error("a failure without an error")
+		}
 		d.Restore(t)
 		for gone, began := false, time.Now(); !gone; {
 			if time.Since(began) > patience {

@@ -121,7 +121,7 @@ func NewOutlet(cfg OutletConfig) (*Outlet, error) {
 // newUID is a random UUID.
 func newUID() string {
 	var b [16]byte
-	rand.Read(b[:]) //nolint:errcheck // it never fails
+	rand.Read(b[:])
 	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
 	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }
@@ -377,21 +377,29 @@ func (o *Outlet) serve(ctx context.Context, conn net.Conn) error {
 	return err
 }
 
-// feed agrees with a program on how samples go, and sends them.
-func (o *Outlet) feed(ctx context.Context, conn net.Conn, r *bufio.Reader, request string) error {
-	version, uid, _ := strings.Cut(request, " ")
+// readHeaders reads the lines of a request up to an empty one, by their names in lower case and without comments.
+func readHeaders(r *bufio.Reader) (map[string]string, error) {
 	headers := map[string]string{}
 	for {
 		line, err := r.ReadString('\n')
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if line = strings.TrimSpace(line); line == "" {
-			break
+			return headers, nil
 		}
 		name, value, _ := strings.Cut(line, ":")
 		value, _, _ = strings.Cut(value, ";")
 		headers[strings.ToLower(strings.TrimSpace(name))] = strings.TrimSpace(value)
+	}
+}
+
+// feed agrees with a program on how samples go, and sends them.
+func (o *Outlet) feed(ctx context.Context, conn net.Conn, r *bufio.Reader, request string) error {
+	version, uid, _ := strings.Cut(request, " ")
+	headers, err := readHeaders(r)
+	if err != nil {
+		return err
 	}
 	refuse := func(why string) error {
 		_, err := io.WriteString(conn, "LSL/110 "+why+"\r\n\r\n")

@@ -239,32 +239,38 @@ func (n *node) at(path string) []*node {
 func compare(a, b values, op string) bool {
 	for _, x := range a.texts {
 		for _, y := range b.texts {
-			u, err1 := strconv.ParseFloat(strings.TrimSpace(x), 64)
-			v, err2 := strconv.ParseFloat(strings.TrimSpace(y), 64)
-			numbers := err1 == nil && err2 == nil
-			ok := false
-			switch {
-			case op == "=" && !(a.number || b.number):
-				ok = x == y
-			case op == "!=" && !(a.number || b.number):
-				ok = x != y
-			case op == "=":
-				ok = numbers && u == v
-			case op == "!=":
-				ok = !numbers || u != v
-			case op == "<":
-				ok = numbers && u < v
-			case op == ">":
-				ok = numbers && u > v
-			case op == "<=":
-				ok = numbers && u <= v
-			case op == ">=":
-				ok = numbers && u >= v
-			}
-			if ok {
+			if holds(x, y, op, a.number || b.number) {
 				return true
 			}
 		}
+	}
+	return false
+}
+
+// holds compares two values, for equality as text unless one of them was written as a number.
+func holds(x, y, op string, asNumbers bool) bool {
+	u, err1 := strconv.ParseFloat(strings.TrimSpace(x), 64)
+	v, err2 := strconv.ParseFloat(strings.TrimSpace(y), 64)
+	numbers := err1 == nil && err2 == nil
+	switch op {
+	case "=":
+		if !asNumbers {
+			return x == y
+		}
+		return numbers && u == v
+	case "!=":
+		if !asNumbers {
+			return x != y
+		}
+		return !numbers || u != v
+	case "<":
+		return numbers && u < v
+	case ">":
+		return numbers && u > v
+	case "<=":
+		return numbers && u <= v
+	case ">=":
+		return numbers && u >= v
 	}
 	return false
 }

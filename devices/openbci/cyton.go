@@ -91,24 +91,20 @@ func (s *splitter) add(b []byte, final bool, f func(packet)) {
 	s.buf = append(s.buf[:0], s.buf[at:]...)
 }
 
-// reset forgets what has begun.
-func (s *splitter) reset() { s.buf = s.buf[:0] }
-
 // join makes samples of packets: of one each, or of a Cyton's and its Daisy's.
 type join struct {
-	daisy  bool
-	begun  bool
-	last   byte
-	first  packet // the Cyton's half
-	half   bool   // first is there
-	passed bool   // a sample was given
+	daisy bool
+	begun bool
+	last  byte
+	first packet // the Cyton's half
+	half  bool   // first is there
 }
 
 // add takes a packet. It returns the values of a sample when it is whole, and how many samples are missing before it by the counter.
 func (j *join) add(p packet) (values []int32, lost int64, ok bool) {
 	if !j.daisy {
 		if j.begun {
-			lost = int64(byte(p.number - j.last - 1))
+			lost = int64(p.number - j.last - 1)
 		}
 		j.begun, j.last = true, p.number
 		return p.values[:], lost, true
@@ -123,7 +119,7 @@ func (j *join) add(p packet) (values []int32, lost int64, ok bool) {
 	}
 	j.half = false
 	if j.begun {
-		lost = int64(byte(p.number-j.last-2)) / 2
+		lost = int64((p.number - j.last - 2) / 2)
 	}
 	j.begun, j.last = true, p.number
 	values = append(append(make([]int32, 0, 16), j.first.values[:]...), p.values[:]...)

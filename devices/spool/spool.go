@@ -174,7 +174,7 @@ func (s *Spool) scan(seg segment) (next, size int64, err error) {
 	for {
 		number, rec, err := readRecord(f, seg.size-size)
 		if err != nil {
-			return next, size, nil //nolint:nilerr // what is not whole is where the segment ends
+			return next, size, nil // what is not whole is where the segment ends
 		}
 		next, size = number+1, size+header+int64(len(rec))
 	}
