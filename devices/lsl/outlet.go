@@ -450,6 +450,11 @@ func (o *Outlet) feed(ctx context.Context, conn net.Conn, r *bufio.Reader, reque
 		return nil
 	})
 	defer func() { _ = conn.Close(); <-gone }()
+	return c.write(ctx, conn, gone)
+}
+
+// write sends what comes for a consumer until it is gone or ctx ends.
+func (c *consumer) write(ctx context.Context, conn net.Conn, gone <-chan struct{}) error {
 	for {
 		select {
 		case <-c.ready:
