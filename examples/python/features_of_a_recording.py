@@ -2,7 +2,7 @@
 
     python features_of_a_recording.py [RECORDING]
 
-Run it as a script, or cell by cell in an editor that knows `# %%`. Without a recording it makes one: a minute of eight electrodes, with the eyes closed (strong alpha at
+Run it as a script, cell by cell in an editor that knows `# %%`, or as the notebook beside it (features_of_a_recording.ipynb). Without a recording it makes one: a minute of eight electrodes, with the eyes closed (strong alpha at
 the back of the head) in its second half. Needs neurod-client[mne,pandas] and matplotlib, and VOXEL_API_KEY.
 """
 
@@ -14,9 +14,10 @@ import numpy as np
 
 import neurod
 
+recording = None if "ipykernel" in sys.modules else next(iter(sys.argv[1:]), None)  # or the path of a recording
 names = ["Fp1", "Fp2", "C3", "C4", "P7", "P8", "O1", "O2"]
-if len(sys.argv) > 1:
-    raw = mne.io.read_raw(sys.argv[1], verbose="error")
+if recording:
+    raw = mne.io.read_raw(recording, verbose="error")
 else:
     rng, rate = np.random.default_rng(1), 250
     t = np.arange(60 * rate) / rate

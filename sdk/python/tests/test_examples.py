@@ -47,6 +47,16 @@ def test_features_of_a_recording(server: str, tmp_path: Path) -> None:
     assert float(difference[1]) < 1e-10
 
 
+def test_notebook_is_its_script() -> None:
+    script = EXAMPLES / "features_of_a_recording.py"
+    writer = EXAMPLES.parents[1] / "sdk/python/scripts/notebook.py"
+    done = subprocess.run([sys.executable, writer, script], capture_output=True, check=True)
+    book = script.with_suffix(".ipynb")
+    assert book.read_bytes() == done.stdout, f"write it again: python {writer.name} {script.name} > {book.name}"
+    code = [line for c in json.loads(done.stdout)["cells"] if c["cell_type"] == "code" for line in "".join(c["source"]).split("\n")]
+    assert [line for line in script.read_text(encoding="utf-8").split("\n") if line in code and line] == [line for line in code if line]
+
+
 def test_features_of_a_public_recording(server: str, tmp_path: Path, recordings: Path) -> None:
     printed = example("features_of_a_recording.py", server, tmp_path, recordings / "formats/brainvision/test.vhdr")
     assert "windows" in printed
