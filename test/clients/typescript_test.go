@@ -82,5 +82,5 @@ func TestTypeScriptPackage(t *testing.T) {
 	}
 	s := onEmbedded(t, fmt.Sprintf("NEUROD_CORS_ORIGINS=http://localhost:%d", port), "NEUROD_WEBHOOK_HTTP=true", "NEUROD_WEBHOOK_ALLOW=127.0.0.1")
 	s.extra = []string{fmt.Sprintf("NEUROD_TEST_PAGES_PORT=%d", port)} // where the suite serves the pages
-	typescriptSuites(t, s, "snippets", "docs", "package", "webhooks", "muse", "browser")
+	typescriptSuites(t, s, "arguments", "snippets", "docs", "package", "webhooks", "muse", "browser")
 }

@@ -99,7 +99,8 @@ export class Projects extends Resource {
 
   /** Deletes a project with everything in it. */
   delete(id: string, options: RequestOptions = {}): APIPromise<DeletedProject> {
-    return this.http.call({ method: "DELETE", path: this.project(id) }, { timeoutMs: 90_000, ...options });
+    // Not the client's own where the id is missing: what is deleted is named.
+    return this.http.call({ method: "DELETE", path: path`/v1/projects/${id}` }, { timeoutMs: 90_000, ...options });
   }
 
   /** What it may use, and uses. */

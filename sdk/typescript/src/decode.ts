@@ -2,7 +2,7 @@ import { base64 } from "./bytes.js";
 import { NeurodError, type JobFailed } from "./errors.js";
 import type { APIPromise, RequestOptions, Transport } from "./http.js";
 import { failure, Job, type DecodeJob, type WaitOptions } from "./jobs.js";
-import { encodingOf, interleave, isFlat, littleEndian, sniff, type Channel, type Samples } from "./samples.js";
+import { checked, encodingOf, held, interleave, isFlat, littleEndian, refused, sniff, whole, type Channel, type Samples } from "./samples.js";
 import type { Batch, DecodeContext, DecodeInput, DecodeResult, JobData } from "./types.js";
 
 /** How a recording is decoded: the fields of `input`, and beside them those of `context` and `output`. */
@@ -18,30 +18,43 @@ export interface DecodeParameters extends Partial<Omit<DecodeInput, "type" | "da
  */
 export type Recording = Samples | Int16Array | Uint8Array | ArrayBuffer | null;
 
-/** The body of a decode request. */
-export function decodeRequest(recording: Recording, parameters: DecodeParameters): Record<string, unknown> {
+/**
+ * The body of a decode request.
+ *
+ * @param defaults what the batch has for a recording that says no more
+ */
+export function decodeRequest(recording: Recording, parameters: DecodeParameters, defaults?: BatchDefaults | undefined): Record<string, unknown> {
   const { context, include_diagnostics, ...given } = parameters;
   const input: Record<string, unknown> = { type: "eeg", ...given };
+  const channels = given.channels ?? defaults?.input?.channels;
+  if (typeof channels === "string") throw new NeurodError(`channels is the string ${channels}: a list of names or a number is meant`);
+  if (recording === undefined && !given.session_id && !defaults?.input?.session_id) throw refused("recording", recording);
   if (recording instanceof ArrayBuffer) recording = new Uint8Array(recording);
   if (recording instanceof Uint8Array) {
     const format = given.encoding ?? sniff(recording);
     if (!format) throw new NeurodError("these bytes are no EDF, BDF or GDF file: say what they are in `encoding`, or pass a Float32Array");
+    // Bare samples have their bits in their encoding's name.
+    const bits = Number(/\d+/.exec(format)?.[0] ?? 0);
+    if (bits) whole({ length: recording.length / (bits / 8) }, channels);
     input.encoding = format;
     input.data = base64(recording);
   } else if (isFlat(recording)) {
+    whole(recording, channels);
     input.encoding = encodingOf(recording);
     input.data = base64(littleEndian(recording));
-  } else if (recording) {
+  } else if (recording !== null && recording !== undefined) {
+    checked(recording);
     if (!Array.isArray(recording)) {
       const by = recording as Record<string, Channel>;
-      const names = Array.isArray(given.channels) ? given.channels : Object.keys(by);
+      const names = Array.isArray(channels) ? channels : Object.keys(by);
       input.channels = names;
       recording = names.map((name) => {
         if (!by[name]) throw new NeurodError(`the recording has no channel ${name}`);
         return by[name];
       });
     }
-    input.channels ??= (recording as []).length;
+    held(recording as [], channels, "channels has");
+    if (channels === undefined) input.channels = (recording as []).length;
     input.encoding = "float32le";
     input.layout = "sample_major";
     input.data = base64(littleEndian(interleave(recording as [])));
@@ -68,7 +81,7 @@ export interface BatchDefaults {
 
 export function submit(http: Transport, recording: Recording, parameters: DecodeParameters, options: RequestOptions): APIPromise<DecodeJob> {
   return http.call({ method: "POST", path: "/api/v1/neuro/decode", json: decodeRequest(recording, parameters), keyed: true }, options,
-    (json) => new Job<DecodeResult>(http, accepted(json, "neuro_decode")));
+    (json, response) => new Job<DecodeResult>(http, accepted(json, "neuro_decode"), response));
 }
 
 /** The job of an answer that accepts it, which has not all fields yet. */
@@ -77,9 +90,9 @@ export function accepted(json: Partial<JobData>, kind: JobData["kind"]): Partial
 }
 
 export function submitBatch(http: Transport, items: BatchItem[], defaults: BatchDefaults | undefined, options: RequestOptions): APIPromise<Job> {
-  const json = { items: items.map(({ recording, ...p }) => decodeRequest(recording, p)), defaults };
+  const json = { items: items.map(({ recording, ...p }) => decodeRequest(recording, p, defaults)), defaults };
   return http.call({ method: "POST", path: "/api/v1/neuro/decode/batch", json, keyed: true }, options,
-    (json) => new Job(http, accepted(json, "neuro_decode_batch")));
+    (json, response) => new Job(http, accepted(json, "neuro_decode_batch"), response));
 }
 
 /** Submits, waits, and reads the answer of each item, in their order. */
@@ -90,6 +103,6 @@ export async function decodeBatch(http: Transport, items: BatchItem[], defaults:
   return batch.items.map((item) => {
     if (item.status === "completed") return { output: item.output as DecodeResult, job_id: item.job_id };
     const error = item.error ?? { code: item.status, message: "the item was not decoded" };
-    return { error: failure({ id: item.id, kind: "neuro_decode", error }), job_id: item.job_id };
+    return { error: failure({ id: item.id, kind: "neuro_decode", error }, job.response), job_id: item.job_id };
   });
 }

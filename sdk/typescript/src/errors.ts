@@ -103,10 +103,17 @@ export class JobFailed extends NeurodError {
   /** The numbers that show why. */
   readonly details: Record<string, unknown>;
   readonly jobId: string;
+  /** Id of the request whose answer told it, for logs and support. */
+  readonly requestId: string | undefined;
+  /** HTTP status of that answer. */
+  readonly status: number | undefined;
 
-  constructor(jobId: string, error: { code: string; message: string; details?: Record<string, unknown> | undefined }) {
-    super(`${error.code}: ${error.message}`);
+  constructor(jobId: string, error: { code: string; message: string; details?: Record<string, unknown> | undefined }, answer?: Response | undefined) {
+    const requestId = answer?.headers.get("x-request-id") ?? undefined;
+    super(`${error.code}: ${error.message} (job ${jobId}${requestId ? `, request ${requestId}` : ""})`);
     this.jobId = jobId;
+    this.requestId = requestId;
+    this.status = answer?.status;
     this.code = error.code;
     this.details = error.details ?? {};
   }

@@ -134,6 +134,19 @@ function env(name: string): string | undefined {
 const orEnv = (value: string | undefined, name: string): string | undefined =>
   value && !/\.\.\.$|^your-|^<.*>$/.test(value) ? value : (env(name) ?? value);
 
+/** Where the server is. A page may say it from its own address on, beginning with a slash. */
+function address(given: string, name: string): URL {
+  const page = globalThis.location?.href;
+  try {
+    const url = new URL(given, page);
+    const whole = /^https?:\/\//i.test(url.href) && (/^https?:\/\//i.test(given) || (page && /^\.{0,2}(\/|$)/.test(given)));
+    if (whole && !(url.username || url.password || url.search || url.hash)) return url;
+  } catch {
+    // no URL
+  }
+  throw new NeurodError(`${name} must begin with http:// or https:// and have no more than a host and a path, as http://localhost:8000 has: ${String(given).replace(/\/\/.*@/, "//…@")}`);
+}
+
 /** What runs this, as in `node/20.20.2`; undefined in a page. */
 export function runtime(): string | undefined {
   const g = globalThis as { process?: { versions?: Record<string, string> }; document?: unknown; Deno?: { version: { deno: string } } };
@@ -159,7 +172,7 @@ export class Transport {
     this.#options = options;
     this.#apiKey = options.tokens ? undefined : orEnv(options.apiKey, "VOXEL_API_KEY");
     this.projectId = orEnv(options.projectId, "VOXEL_PROJECT_ID");
-    const url = new URL(options.baseUrl ?? env("VOXEL_BASE_URL") ?? "http://localhost:8000", globalThis.location?.href);
+    const url = address(options.baseUrl ?? env("VOXEL_BASE_URL") ?? "http://localhost:8000", options.baseUrl === undefined ? "VOXEL_BASE_URL" : "baseUrl");
     this.baseUrl = url.href.replace(/\/+$/, "");
     this.#here = /^(localhost|127\..*|\[::1\])$/.test(url.hostname);
     this.WebSocket = options.WebSocket ?? (globalThis as { WebSocket?: WebSocketConstructor }).WebSocket;
@@ -245,6 +258,8 @@ export class Transport {
   async #send(call: Call, options: RequestOptions, read?: (r: Response, alive: () => void) => Promise<void>): Promise<Exchange> {
     const o = this.#options;
     const { signal } = options;
+    const missing = /\/:(\w+)/.exec(call.path)?.[1];
+    if (missing) throw new NeurodError(`${call.method} ${call.path}: ${missing} must be a string that is not empty`);
     const most = options.maxRetries ?? o.maxRetries ?? 5;
     const doFetch = o.fetch ?? globalThis.fetch;
     const url = this.baseUrl + call.path + search(call.query);
@@ -424,7 +439,16 @@ export function search(query: Query | undefined): string {
   return text && "?" + text;
 }
 
-/** A path of literal parts and escaped values. */
-export function path(parts: TemplateStringsArray, ...values: string[]): string {
-  return parts.reduce((out, part, i) => out + encodeURIComponent(values[i - 1] ?? "") + part);
+/**
+ * A path of literal parts and escaped values. A value that cannot be one leaves the name of its place, as in `/api/v1/jobs/:job_id`, and a call
+ * with such a path is refused.
+ */
+export function path(parts: TemplateStringsArray, ...values: unknown[]): string {
+  return parts.reduce((out, part, i) => {
+    const value = values[i - 1];
+    if (typeof value === "string" && !/^\.{0,2}$/.test(value)) return out + encodeURIComponent(value) + part;
+    const place = /(\w+)\/$/.exec(out)?.[1] ?? "value";
+    const name = place === "models" ? "name" : place === "versions" ? "version" : place.replace(/ies$/, "y").replace(/s$/, "") + "_id";
+    return `${out}:${name}${part}`;
+  });
 }

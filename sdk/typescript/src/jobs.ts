@@ -21,10 +21,12 @@ export interface Job<T = unknown> extends Omit<JobData, "output"> {
 
 export class Job<T = unknown> {
   readonly #http: Transport;
+  #response: Response | undefined;
 
   /** @internal */
-  constructor(http: Transport, data: Partial<JobData>) {
+  constructor(http: Transport, data: Partial<JobData>, response?: Response) {
     this.#http = http;
+    this.#response = response;
     Object.assign(this, data);
   }
 
@@ -33,7 +35,13 @@ export class Job<T = unknown> {
     return over(this.status);
   }
 
-  #take(data: JobData): this {
+  /** The answer that it was last read from. Its body is read already. */
+  get response(): Response | undefined {
+    return this.#response;
+  }
+
+  #take(data: JobData, response: Response): this {
+    this.#response = response;
     for (const k of Object.keys(this)) if (!(k in data)) delete (this as Record<string, unknown>)[k];
     return Object.assign(this, data);
   }
@@ -42,7 +50,7 @@ export class Job<T = unknown> {
   refresh(options: RequestOptions & { diagnostics?: boolean | undefined } = {}): APIPromise<this> {
     return this.#http.call(
       { method: "GET", path: path`/api/v1/jobs/${this.id}`, query: { include: options.diagnostics ? "diagnostics" : undefined } },
-      options, (json) => this.#take(json));
+      options, (json, response) => this.#take(json, response));
   }
 
   /** Waits until it is completed, failed or canceled, however long that takes. */
@@ -57,7 +65,7 @@ export class Job<T = unknown> {
       seconds = Math.min(seconds, left);
       await this.#http.call(
         { method: "GET", path: path`/api/v1/jobs/${this.id}`, query: { wait_for_completion: true, timeout_seconds: seconds.toFixed(3) } },
-        { ...options, timeoutMs: seconds * 1000 + 30_000 }, (json) => this.#take(json));
+        { ...options, timeoutMs: seconds * 1000 + 30_000 }, (json, response) => this.#take(json, response));
       options.onProgress?.(this as JobData);
     }
     return this;
@@ -67,20 +75,20 @@ export class Job<T = unknown> {
   async result(options: WaitOptions = {}): Promise<T> {
     await this.wait(options);
     if (this.status === "completed") return this.output as T;
-    if (this.status === "canceled") throw new JobCanceled(this.id, { code: "canceled", message: "the job was canceled" });
-    throw failure(this);
+    if (this.status === "canceled") throw new JobCanceled(this.id, { code: "canceled", message: "the job was canceled" }, this.#response);
+    throw failure(this, this.#response);
   }
 
   /** Cancels it. To cancel what is done changes nothing. */
   cancel(options: RequestOptions = {}): APIPromise<this> {
-    return this.#http.call({ method: "POST", path: path`/api/v1/jobs/${this.id}/cancel` }, options, (json) => this.#take(json));
+    return this.#http.call({ method: "POST", path: path`/api/v1/jobs/${this.id}/cancel` }, options, (json, response) => this.#take(json, response));
   }
 }
 
 /** The error of a job that failed. */
-export function failure(job: { id: string; kind: JobKind; error?: Fault | undefined }): JobFailed {
+export function failure(job: { id: string; kind: JobKind; error?: Fault | undefined }, answer: Response | undefined): JobFailed {
   const error = job.error ?? { code: "unknown", message: "the job failed" };
-  return new (job.kind === "neuro_decode" ? DecodeFailed : JobFailed)(job.id, error);
+  return new (job.kind === "neuro_decode" ? DecodeFailed : JobFailed)(job.id, error, answer);
 }
 
 interface Fault {
@@ -110,19 +118,19 @@ export class Jobs {
 
   /** Lists jobs, newest first. */
   list(filter: JobFilter = {}, options: RequestOptions = {}): List<Job> {
-    return list(this.#http, "/api/v1/jobs", { ...filter }, options, byBody, (e) => new Job(this.#http, e));
+    return list(this.#http, "/api/v1/jobs", { ...filter }, options, byBody, (e, response) => new Job(this.#http, e, response));
   }
 
   /** Reads a job. */
   get<T = unknown>(id: string, options: RequestOptions & { diagnostics?: boolean | undefined } = {}): APIPromise<Job<T>> {
     return this.#http.call(
       { method: "GET", path: path`/api/v1/jobs/${id}`, query: { include: options.diagnostics ? "diagnostics" : undefined } },
-      options, (json) => new Job<T>(this.#http, json));
+      options, (json, response) => new Job<T>(this.#http, json, response));
   }
 
   /** Cancels a job. */
   cancel(id: string, options: RequestOptions = {}): APIPromise<Job> {
-    return this.#http.call({ method: "POST", path: path`/api/v1/jobs/${id}/cancel` }, options, (json) => new Job(this.#http, json));
+    return this.#http.call({ method: "POST", path: path`/api/v1/jobs/${id}/cancel` }, options, (json, response) => new Job(this.#http, json, response));
   }
 }
 

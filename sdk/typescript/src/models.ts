@@ -2,6 +2,7 @@ import { concat, hex, subtle, type Bytes } from "./bytes.js";
 import { ChecksumError, APIConnectionError, NeurodError } from "./errors.js";
 import { path, type APIPromise, type RequestOptions, type Transport } from "./http.js";
 import { accepted } from "./decode.js";
+import { refused } from "./samples.js";
 import { Job, type TrainingJob } from "./jobs.js";
 import type { CalibrateRequest, Model, RegistryModel, TrainRequest, TrainingResult } from "./types.js";
 import { backoff, sleep } from "./wait.js";
@@ -108,6 +109,7 @@ export class Models {
 
   /** Stores a model file. The same again changes nothing. */
   upload(file: Uint8Array | ArrayBuffer, options: RequestOptions = {}): APIPromise<Model> {
+    if (!(file instanceof ArrayBuffer || file instanceof Uint8Array)) throw refused("model", file);
     const body = (file instanceof ArrayBuffer ? new Uint8Array(file) : file) as Bytes;
     return this.#http.call({ method: "POST", path: "/api/v1/models", body, type: "application/octet-stream", keyed: true }, options);
   }
@@ -125,13 +127,13 @@ export class Models {
   /** Trains a model on labelled sessions. */
   train(request: TrainRequest, options: RequestOptions = {}): APIPromise<TrainingJob> {
     return this.#http.call({ method: "POST", path: "/api/v1/models/train", json: request, keyed: true }, options,
-      (json) => new Job<TrainingResult>(this.#http, accepted(json, "model_train")));
+      (json, response) => new Job<TrainingResult>(this.#http, accepted(json, "model_train"), response));
   }
 
   /** Has a model of the project learn further trials. */
   calibrate(name: string, request: CalibrateRequest, options: RequestOptions = {}): APIPromise<TrainingJob> {
     return this.#http.call({ method: "POST", path: path`/api/v1/models/${name}/calibrate`, json: request, keyed: true }, options,
-      (json) => new Job<TrainingResult>(this.#http, accepted(json, "model_calibrate")));
+      (json, response) => new Job<TrainingResult>(this.#http, accepted(json, "model_calibrate"), response));
   }
 }
 

@@ -42,12 +42,12 @@ export class List<T> implements PromiseLike<Page<T>>, AsyncIterable<T> {
 /** Where the next page begins, as the answer tells; undefined where there is none. */
 export type Next<T> = (entries: T[], response: Response, json: any) => Query | undefined;
 
-export function list<T>(http: Transport, path: string, query: Query, options: RequestOptions, next: Next<T>, make: (entry: any) => T = (e) => e as T): List<T> {
+export function list<T>(http: Transport, path: string, query: Query, options: RequestOptions, next: Next<T>, make: (entry: any, response: Response) => T = (e) => e as T): List<T> {
   const page = async (q: Query): Promise<Page<T>> => {
     const { data, response } = await http
       .call({ method: "GET", path, query: q }, options, (json) => json as any)
       .withResponse();
-    const entries = ((Array.isArray(data) ? data : data.data) as unknown[]).map(make);
+    const entries = ((Array.isArray(data) ? data : data.data) as unknown[]).map((e) => make(e, response));
     const more = next(entries, response, data);
     return { data: entries, hasMore: more !== undefined, next: async () => (more ? page({ ...q, ...more }) : undefined), response };
   };

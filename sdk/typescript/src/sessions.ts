@@ -3,7 +3,7 @@ import { WaitTimeout, NeurodError } from "./errors.js";
 import { path, runtime, type APIPromise, type Query, type RequestOptions, type Transport } from "./http.js";
 import { failure, type WaitOptions } from "./jobs.js";
 import { after, byHeader, list, type List } from "./paging.js";
-import { encodingOf, interleave, isFlat, littleEndian, type Channel, type Samples } from "./samples.js";
+import { checked, encodingOf, held, interleave, isFlat, littleEndian, refused, whole, type Channel, type Samples } from "./samples.js";
 import { stream, type StreamMessage, type StreamOptions } from "./stream.js";
 import type {
   EndedSession, FeatureWindow, ImportedSession, Ingested, IngestionMode, JobData, NewEvent, NewSession, SessionData, SessionDecode, SessionEvent,
@@ -136,7 +136,7 @@ export class Session {
     const { batch_id = uuid(), data, unit, first_sample } = batch;
     const t0_unix_ms = Math.round(batch.t0_unix_ms);
     const call = { method: "POST", path: this.#path("/ingest"), keyed: true } as const;
-    const bare = await this.#bare(data, options);
+    const bare = await this.#bare(checked(data), options);
     if (!bare) {
       const lists = Object.fromEntries(Object.entries(data as Record<string, Channel>).map(([k, v]) => [k, Array.from(v)]));
       return this.#http.call<Ingested>({ ...call, json: { batch_id, t0_unix_ms, first_sample, unit, data: lists } }, options);
@@ -148,13 +148,16 @@ export class Session {
 
   /** The numbers side by side, where they can go out as bytes; undefined where they are plain lists by name, or not those of the session's channels. */
   async #bare(data: Samples, options: RequestOptions): Promise<Float32Array | Float64Array | undefined> {
-    if (isFlat(data)) return data as Float32Array | Float64Array;
+    if (isFlat(data)) {
+      whole(data, this.channels);
+      return data as Float32Array | Float64Array;
+    }
     const named = !Array.isArray(data);
     const lists = Object.values(data) as Channel[];
     if (named && !lists.some((l) => ArrayBuffer.isView(l))) return undefined;
     const { channels } = await this.shape({ signal: options.signal });
     if (!named) {
-      if (lists.length !== channels.length) throw new NeurodError(`${lists.length} channels came and the session has ${channels.length}: ${channels.join(", ")}`);
+      held(lists, channels);
       return interleave(lists);
     }
     const by = data as Record<string, Channel>;
@@ -168,7 +171,7 @@ export class Session {
     const shape = await this.shape(options);
     const width = shape.channels.length;
     let flat: Float32Array | Float64Array;
-    if (isFlat(data)) flat = data as Float32Array;
+    if (isFlat(checked(data))) flat = data as Float32Array;
     else if (Array.isArray(data)) flat = (await this.#bare(data as Channel[], options))!;
     else {
       const by = data as Record<string, Channel>;
@@ -177,7 +180,7 @@ export class Session {
       if (missing.length || unknown.length) throw new NeurodError(`missing channels: ${missing.join(", ") || "none"}; unknown channels: ${unknown.join(", ") || "none"}`);
       flat = interleave(shape.channels.map((c) => by[c]!));
     }
-    if (flat.length % width) throw new NeurodError(`${flat.length} numbers are not samples of ${width} channels`);
+    whole(flat, width);
     const total = flat.length / width;
     const size = batchLength(shape, options.batchSeconds ?? 60, flat.BYTES_PER_ELEMENT);
     const prefix = options.batchPrefix ?? uuid();
@@ -230,9 +233,9 @@ export class Session {
       if (s.processing_state === null && !s.pending_batches) return s;
       if (s.processing_state === "FAILED") {
         const job = s.job_id
-          ? await this.#http.call<JobData>({ method: "GET", path: path`/api/v1/jobs/${s.job_id}` }, options).catch(() => undefined)
+          ? await this.#http.call({ method: "GET", path: path`/api/v1/jobs/${s.job_id}` }, options, (json: JobData, response) => ({ ...json, response })).catch(() => undefined)
           : undefined;
-        throw failure({ id: s.job_id ?? "", kind: job?.kind ?? "session_windows", error: job?.error ?? { code: "failed", message: "the processing failed" } });
+        throw failure({ id: s.job_id ?? "", kind: job?.kind ?? "session_windows", error: job?.error ?? { code: "failed", message: "the processing failed" } }, job?.response);
       }
       if (s.processing_state === "UPLOADING") throw new NeurodError("the session has not ended: call end() first");
       if (Date.now() + pause > end) {
@@ -375,13 +378,14 @@ export class Sessions {
    * stored; `waitForProcessing` of the session waits until it is read.
    */
   import(file: ImportFile, fields: ImportFields, options: ImportOptions = {}): APIPromise<Session & Pick<ImportedSession, "job_id" | "import">> {
-    const whole = file instanceof Uint8Array || file instanceof ArrayBuffer ? new Blob([file as Bytes]) : file;
+    const content = file instanceof Uint8Array || file instanceof ArrayBuffer ? new Blob([file as Bytes]) : file;
+    if (!(content instanceof Blob || content instanceof ReadableStream || typeof content === "function")) throw refused("file", content);
     const name = fields.name ?? (file as Partial<File>).name;
     // The server takes an upload for as long as a MiB comes in a minute.
-    const timeoutMs = options.timeoutMs ?? (whole instanceof Blob ? 60_000 * (1 + whole.size / (1 << 20)) : Infinity);
+    const timeoutMs = options.timeoutMs ?? (content instanceof Blob ? 60_000 * (1 + content.size / (1 << 20)) : Infinity);
     return this.#http.call({
       method: "POST", path: "/v1/sessions/import", query: { ...fields, name, channels: fields.channels && JSON.stringify(fields.channels) },
-      body: options.onUpload && whole instanceof Blob && runtime() !== undefined ? () => counted(whole, options.onUpload!) : whole, type: "application/octet-stream", keyed: true,
+      body: options.onUpload && content instanceof Blob && runtime() !== undefined ? () => counted(content, options.onUpload!) : content, type: "application/octet-stream", keyed: true,
     }, { ...options, timeoutMs }, ({ status: _, ...json }) => new Session(this.#http, json) as Session & ImportedSession);
   }
 }

@@ -1,6 +1,6 @@
 import { uuid } from "./bytes.js";
 import { APIStatusError, APIConnectionError, InvalidRequestError, RateLimitError, ServerError, NeurodError } from "./errors.js";
-import { interleave, isFlat, type Channel, type Samples } from "./samples.js";
+import { checked, held, interleave, isFlat, whole, type Channel, type Samples } from "./samples.js";
 import type { SampleBatch, Session } from "./sessions.js";
 import type { Ingested } from "./types.js";
 import { backoff, sleep } from "./wait.js";
@@ -93,9 +93,9 @@ export class SampleWriter {
   write(samples: Samples, atUnixMs?: number): void {
     if (this.#failed !== undefined) throw this.#failed;
     if (this.#closed) throw new NeurodError("the writer is closed");
-    const flat = this.#flat(samples);
+    const flat = this.#flat(checked(samples));
+    whole(flat, this.#width);
     const n = flat.length / this.#width;
-    if (!Number.isInteger(n)) throw new NeurodError(`${flat.length} numbers are not samples of ${this.#width} channels`);
     if (n === 0) return;
     const expected = this.#segment && this.#segment.t0 + (this.#segment.samples * 1000) / this.#rate;
     if (expected === undefined || (atUnixMs !== undefined && Math.abs(atUnixMs - expected) > (this.#o.gapMs ?? 250))) {
@@ -122,7 +122,7 @@ export class SampleWriter {
   }
 
   #checked(lists: Channel[]): Float32Array {
-    if (lists.length !== this.#width) throw new NeurodError(`${lists.length} channels came and the session has ${this.#width}`);
+    held(lists, this.#session.channels);
     return interleave(lists);
   }
 
