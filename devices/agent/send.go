@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math"
+	"math/rand/v2"
+	"net/http"
 	"os"
 	"time"
 )
@@ -15,6 +18,7 @@ const (
 	batchLength = 30.0    // s
 	// Waits between tries.
 	firstRetry   = 200 * time.Millisecond
+	firstRate    = 2 * time.Second // where the key's rate is used up
 	longestRetry = 15 * time.Second
 )
 
@@ -31,14 +35,20 @@ type batch struct {
 // the error by which the server refuses the session for good.
 func (a *Agent) send(ctx context.Context, f *folder, appended <-chan struct{}) (err error) {
 	defer func() { err = errors.Join(err, f.spool.Close()) }()
-	log := a.cfg.Log.With("folder", f.dir)
+	p := &patience{log: a.cfg.Log.With("folder", f.dir)}
 	contacted := false
-	for wait := firstRetry; ; {
+	for {
 		more, err := a.step(ctx, f)
-		var answer *answerError
 		switch {
 		case err == nil && more:
-			contacted, wait = true, firstRetry
+			contacted = true
+			p.answered()
+			if f.spool.Next()-1 > f.spool.Cursor().Done {
+				continue // what has waited fills another batch
+			}
+			if err := rest(ctx, jittered(p.pace), closed(appended)); err != nil {
+				return err
+			}
 			continue
 		case err == nil:
 			select {
@@ -55,35 +65,100 @@ func (a *Agent) send(ctx context.Context, f *folder, appended <-chan struct{}) (
 				return nil // the device failed: the session stays open
 			}
 			if err = a.finish(ctx, f); err == nil {
+				p.answered()
 				return nil
 			}
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
 		}
+		var answer *answerError
 		if errors.As(err, &answer) && (answer.status == 401 || answer.status == 403) && !contacted && appended != nil {
 			return fmt.Errorf("%s does not take the key: %w", a.cfg.Server, err)
 		}
 		if !passing(err) {
 			return errors.Join(fmt.Errorf("the server refuses what is kept in %s: %w", f.dir, err), f.change(func(d *description) { d.Refused = err.Error() }))
 		}
-		pause := wait
-		if answer != nil && answer.after > 0 {
-			pause = answer.after
-		}
-		log.Warn("the server is away", "error", err, "again_in", pause, "waiting_bytes", f.spool.Bytes())
-		wait = min(2*wait, longestRetry)
-		if err := rest(ctx, pause); err != nil {
+		pause, gather := p.failed(err, f.spool.Bytes())
+		if err := errors.Join(rest(ctx, pause, nil), rest(ctx, gather, appended)); err != nil {
 			return err
 		}
 	}
 }
 
-// rest waits for a time, or returns why ctx ended before.
-func rest(ctx context.Context, pause time.Duration) error {
+// patience says how long to wait for a server that does not take what is sent, and tells of it once for each stretch of waiting.
+type patience struct {
+	log  *slog.Logger
+	wait time.Duration // after the next failure
+	// pace is how long samples are gathered for a batch after the key's rate was used up: fewer and larger batches catch up within the rate and
+	// leave some of it to others. It grows with each 429 and goes back to nothing while there are none.
+	pace time.Duration
+	// The stretch of waiting, which lasts until a batch was accepted and there is no pace.
+	told  map[string]bool // why it is waited
+	began time.Time
+	tries int  // that failed
+	again bool // that it goes on is told
+}
+
+// failed returns how long is to be waited after a call that failed, and how much longer while more samples come.
+func (p *patience) failed(err error, waiting int64) (pause, gather time.Duration) {
+	why := "the server is away"
+	pause = max(p.wait, firstRetry)
+	var answer *answerError
+	if errors.As(err, &answer) {
+		switch answer.status {
+		case http.StatusTooManyRequests:
+			why = "the key's rate is used up"
+			pause = firstRate
+			p.pace = min(max(2*p.pace, firstRate), longestRetry)
+		case http.StatusUnauthorized, http.StatusForbidden:
+			why = "the server does not take the key"
+		}
+		pause = max(pause, answer.after)
+	}
+	p.wait = min(2*pause, longestRetry)
+	pause = jittered(pause)
+	if answer != nil && answer.status == http.StatusTooManyRequests {
+		gather = max(0, jittered(p.pace)-pause)
+	}
+	if p.tries == 0 {
+		p.began, p.told = time.Now(), map[string]bool{}
+	}
+	p.tries++
+	if !p.told[why] {
+		p.told[why], p.again = true, false
+		p.log.Warn(why, "error", err, "again_in", pause+gather, "waiting_bytes", waiting)
+	}
+	return pause, gather
+}
+
+// answered takes note of what was accepted.
+func (p *patience) answered() {
+	p.wait = 0
+	if p.tries == 0 {
+		return
+	}
+	if !p.again {
+		p.again = true
+		p.log.Info("the server takes what is sent again", "after", time.Since(p.began).Round(time.Millisecond), "tries", p.tries, "a_batch_each", p.pace)
+	}
+	if p.pace = p.pace * 4 / 5; p.pace < firstRate/2 {
+		p.pace, p.tries = 0, 0
+	}
+}
+
+// jittered is up to a quarter longer, so that many agents do not come at once.
+func jittered(d time.Duration) time.Duration {
+	return d + rand.N(d/4+1) //nolint:gosec // nobody is to be kept from guessing it
+}
+
+// rest waits for a time, or until early is closed, or returns why ctx ended before.
+func rest(ctx context.Context, pause time.Duration, early <-chan struct{}) error {
 	t := time.NewTimer(pause)
 	defer t.Stop()
 	select {
 	case <-t.C:
+		return nil
+	case <-early:
 		return nil
 	case <-ctx.Done():
 		return context.Cause(ctx)
