@@ -90,7 +90,7 @@ func TestPython(t *testing.T) {
 	onBoth(t, func(t *testing.T, s *server) {
 		passed := filepath.Join(t.TempDir(), "passed")
 		s.extra = []string{"NEUROD_TEST_PASSED=" + passed}
-		p.suite(t, s, p.bare, "test_snippets.py", "test_scenarios.py", "test_retry.py", "test_frames.py")
+		p.suite(t, s, p.bare, "test_snippets.py", "test_scenarios.py", "test_arguments.py", "test_retry.py", "test_frames.py")
 		scenarios(t, passed)
 	})
 }
@@ -106,7 +106,7 @@ func TestPythonUnderFaults(t *testing.T) {
 func TestPythonExtras(t *testing.T) {
 	t.Parallel()
 	p := requirePython(t)
-	p.suite(t, onEmbedded(t, "NEUROD_WEBHOOK_HTTP=true", "NEUROD_WEBHOOK_ALLOW=127.0.0.1"), p.full, "test_arrays.py", "test_mne.py", "test_live.py", "test_cli.py", "test_webhook.py")
+	p.suite(t, onEmbedded(t, "NEUROD_WEBHOOK_HTTP=true", "NEUROD_WEBHOOK_ALLOW=127.0.0.1"), p.full, "test_arguments.py", "test_arrays.py", "test_mne.py", "test_live.py", "test_cli.py", "test_webhook.py")
 }
 
 // TestPythonExamples runs every example and every Python block of the documents, with every extra and a real MQTT broker.

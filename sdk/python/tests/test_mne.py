@@ -149,6 +149,46 @@ def test_decode_is_that_of_the_command_line(client: neurod.Client, recordings: P
         client.decode(epochs)
 
 
+def test_codes_are_those_of_a_file() -> None:
+    """What a label stands for is what the service takes it for in a file."""
+    from neurod import _mne
+
+    for label, code in {
+        "T2": 2,
+        "769": 769,
+        "-3": -3,
+        "+4": 4,
+        "Stimulus/S  11": 11,
+        "Trigger#2": 2,
+        "S 12": 12,
+        "left": 0,
+        "left hand 3": 0,
+        "Comment/": 0,
+        "abcdefghijk1": 0,
+        "1234567890": 1234567890,
+        "T1234567890": 0,
+        "99999999999": 0,
+        "²": 0,
+        "R/T1": 1,
+    }.items():
+        assert _mne.code_in(label) == code, label
+
+
+def test_all_events_of_a_recording_are_its_annotations(client: neurod.Client, user: str, tmp_path: Path) -> None:
+    rng = np.random.default_rng(9)
+    raw = mne.io.RawArray(rng.normal(0, 1e-5, (8, 250 * 40)), mne.create_info(HANDS, 250, "eeg"), verbose="error")
+    with pytest.raises(ValueError, match="no annotations"):
+        client.decode(raw, paradigm="motor_imagery", events="all")
+    raw.set_annotations(mne.Annotations([5.0, 15.0, 25.0], [4.0] * 3, ["T1", "T2", "T1"]))
+    classes = {"1": "left_hand", "2": "right_hand"}
+    by_mne = client.decode(raw, paradigm="motor_imagery", events="all", event_classes=classes)
+    session = client.sessions.ingest_raw(raw, external_user_id=user)
+    by_file = client.decode(session.export(tmp_path / "x.edf"), paradigm="motor_imagery", events="all", event_classes=classes)
+    for answer in (by_mne, by_file):
+        assert answer.trials_summary is not None
+        assert (answer.trials_summary.trials, answer.trials_summary.labelled) == (3, 3)
+
+
 def test_import_of_brainvision(client: neurod.Client, recordings: Path, user: str) -> None:
     header = recordings / "formats" / "brainvision" / "test.vhdr"
     session = client.sessions.import_file(header, external_user_id=user)

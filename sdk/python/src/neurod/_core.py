@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
+from . import _check
 from ._errors import NeurodError
 from ._http import httpx
 from ._operations import OPERATIONS
@@ -89,7 +90,10 @@ class Call:
     def url(self) -> str:
         path = OPERATIONS[self.operation].path
         for name, value in self.path.items():
-            path = path.replace("{" + name + "}", quote(value, safe=""))
+            before, _, _ = path.partition("/{" + name + "}")
+            # {id} behind sessions is the argument session_id.
+            argument = before.rpartition("/")[2].rstrip("s") + "_id" if name == "id" else name
+            path = path.replace("{" + name + "}", quote(_check.identifier(argument, value), safe=""))
         return path
 
     def prepared(self) -> tuple[dict[str, str], Body | bytes | None]:

@@ -64,8 +64,9 @@ class NeurodError(Exception):
         self.code = code
         self.request_id = request_id
 
-    def __str__(self) -> str:
-        told = [
+    def _told(self) -> list[str]:
+        """What an operator finds it by."""
+        return [
             part
             for part in (
                 self.code,
@@ -74,6 +75,9 @@ class NeurodError(Exception):
             )
             if part
         ]
+
+    def __str__(self) -> str:
+        told = self._told()
         return f"{self.message} ({', '.join(told)})" if told else self.message
 
 
@@ -109,8 +113,15 @@ class APIStatusError(NeurodError):
         self.body = body
         """The answer as it came."""
 
+    def explain(self, hint: str) -> None:
+        """Add to the message what a user of this package does about it."""
+        if hint:
+            self.message = f"{self.message.rstrip('.')}: {hint}"
+            self.args = (self.message,)
+
     def __str__(self) -> str:
-        return "; ".join([super().__str__(), *map(str, self.fields)])
+        # The message of most answers tells the fields already.
+        return "; ".join([super().__str__(), *(str(f) for f in self.fields if f.message not in self.message)])
 
 
 class InvalidRequestError(APIStatusError):
@@ -156,11 +167,29 @@ class ServerError(APIStatusError):
 class JobError(NeurodError):
     """A job did not complete. ``job`` is the job as it stands."""
 
-    def __init__(self, message: str, *, job: Any, code: str | None = None, details: Mapping[str, Any] | None = None):
-        super().__init__(message, status=200, code=code)
+    def __init__(
+        self,
+        message: str,
+        *,
+        job: Any,
+        code: str | None = None,
+        details: Mapping[str, Any] | None = None,
+        request_id: str | None = None,
+        item: int | None = None,
+    ):
+        super().__init__(message, status=200, code=code, request_id=request_id)
         self.job = job
+        self.item = item
+        """Which one of a batch it is, from 0."""
         self.details: Mapping[str, Any] = details or {}
         """The numbers that show why, such as how many samples are needed and how many came."""
+
+    def _told(self) -> list[str]:
+        told = super()._told()
+        found = getattr(self.job, "id", None)
+        if found:
+            told.insert(1 if self.code else 0, f"job {found}" if self.item is None else f"item {self.item} of job {found}")
+        return told
 
 
 class JobFailed(JobError):

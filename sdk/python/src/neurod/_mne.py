@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
@@ -88,6 +89,19 @@ def _picks(raw: Any, picks: Any) -> Any:
     return [raw.ch_names.index(name) for name in names]
 
 
+NUMBERED = re.compile(r"[A-Za-z]{0,10}[ #/_-]{0,3}([0-9]{1,9})")
+"""Labels that stand for a code, by the service's own rule: ``7``, ``T1``, ``S 12``, ``Trigger#2``."""
+
+
+def code_in(label: str) -> int:
+    """Return the code that a label stands for as the service has it of a file, 0 where it stands for none; the part behind the last slash counts."""
+    text = label.rpartition("/")[2].strip()
+    if re.fullmatch(r"[+-]?[0-9]{1,10}", text) and -(1 << 31) < int(text) < (1 << 31) - 1:
+        return int(text)
+    found = NUMBERED.fullmatch(text)
+    return int(found[1]) if found else 0
+
+
 def events_of(raw: mne.io.BaseRaw) -> list[Event]:
     """Return annotations, and the triggers of stimulus channels where there are no annotations, by their time.
 
@@ -103,9 +117,7 @@ def events_of(raw: mne.io.BaseRaw) -> list[Event]:
         text = str(label)
         if text.upper().startswith(("BAD", "EDGE")):
             continue
-        digits = text.split("/")[-1].lstrip("SRsr ").strip()
-        code = int(digits) if digits.isdigit() and len(digits) < 10 else 0
-        found.append(Event(float(onset) - shift, float(duration), code, text[:1000]))
+        found.append(Event(float(onset) - shift, float(duration), code_in(text), text[:1000]))
     if not found and len(mne.pick_types(raw.info, meg=False, stim=True)):
         triggers = mne.find_events(raw, shortest_event=1, initial_event=True, verbose="error")
         for sample, _, code in np.asarray(triggers):

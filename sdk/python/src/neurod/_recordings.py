@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Union
 
-from . import _samples
+from . import _check, _samples
 from .types import DecodeContextParam, DecodeEventParam, DecodeStimulusParam
 
 Recording = Union["_samples.Samples", bytes, str, "os.PathLike[str]", Any]
@@ -30,12 +30,20 @@ def is_mne(value: Any, kind: str = "") -> bool:
 def events(given: Sequence[Event]) -> list[dict[str, Any]]:
     """Return events as the service takes them."""
     told = []
-    for event in given:
+    for i, event in enumerate(_check.list_of("events", given, "events")):
         if isinstance(event, Mapping):
             told.append(dict(event))
-        else:
+            continue
+        try:
+            if isinstance(event, str):
+                raise TypeError
             onset, code, *label = event
+            if len(label) > 1 or (label and not isinstance(label[0], str)) or isinstance(onset, str) or isinstance(code, str) or int(code) != code:
+                raise ValueError
             told.append({"onset_s": float(onset), "code": int(code), **({"label": str(label[0])} if label else {})})
+        except (TypeError, ValueError, OverflowError):
+            form = "an event is (onset_s, code), (onset_s, code, label) or a dictionary of these"
+            raise ValueError(f"events[{i}] is {_check.short(event)}: {form}") from None
     return told
 
 
@@ -72,9 +80,18 @@ def decode_request(
         recording, unit = part.data, "uV"
         channels = channels if channels is not None else part.channels
         sample_rate = sample_rate or part.sample_rate
+        if isinstance(events_, str) and events_ == "all":
+            if not part.events:
+                raise ValueError('events is "all", and the recording has no annotations and no triggers')
+            events_, trials = None, trials or "all"
         if events_ is None and part.events:
             events_ = [{"onset_s": e.onset_s, "code": e.code, "label": e.label} for e in part.events]
+    if isinstance(events_, str) and events_ != "all":
+        raise TypeError(f'events is a list of events or "all", and not the text {_check.short(events_)}')
+    if channels is not None and (isinstance(channels, bool) or not isinstance(channels, int)):
+        channels = _check.names("channels", channels)
     if session_id is not None:
+        session_id = _check.identifier("session_id", session_id)
         told.update(session_id=session_id, start_ms=start_ms, end_ms=end_ms)
     elif isinstance(recording, (str, os.PathLike)):
         path = Path(recording)
@@ -96,10 +113,9 @@ def decode_request(
         if isinstance(recording, Mapping):
             names = list(recording)
             channels = names
-            recording = _samples.columns(recording, names) if all(map(_samples.is_array, recording.values())) else list(recording.values())
-        rows, samples = _samples.shape(recording)
-        if names and len(names) != rows:
-            raise ValueError(f"the array has {rows} channels, and {len(names)} names are given")
+            together = _samples.columns(recording, names)
+            recording = list(_samples.by_name(recording).values()) if together is None else together
+        rows, samples = _samples.check_count(recording, channels if isinstance(channels, int) else len(names) or None)
         if channels is None:
             channels = rows
         told.update(

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any, TypeVar
 
-from .. import _errors, _recordings, types
+from .. import _check, _errors, _recordings, types
 from .._base import Base
 from .._core import DEFAULT_BASE_URL, USER_AGENT, Body, Call, captured, credential
 from .._http import httpx
@@ -67,7 +67,7 @@ class AsyncClient:
     ) -> None:
         self.api_key = credential(api_key, "VOXEL_API_KEY") or os.environ.get("NEUROD_API_KEY") or None
         self.project_id = credential(project_id, "VOXEL_PROJECT_ID") or os.environ.get("NEUROD_PROJECT_ID") or None
-        self.base_url = (base_url or os.environ.get("VOXEL_BASE_URL") or os.environ.get("NEUROD_BASE_URL") or DEFAULT_BASE_URL).rstrip("/")
+        self.base_url = _check.address(base_url or os.environ.get("VOXEL_BASE_URL") or os.environ.get("NEUROD_BASE_URL") or DEFAULT_BASE_URL)
         self.timeout = timeout
         self.retry = retry or RetryPolicy()
         if max_retries is not None:
@@ -322,7 +322,7 @@ class AsyncClient:
         arguments that all of them have.
         """
         items = []
-        for entry in recordings:
+        for entry in _check.list_of("recordings", recordings, "recordings"):
             own = dict(entry) if isinstance(entry, Mapping) and ("recording" in entry or "session_id" in entry) else {"recording": entry}
             told = {**common, **own}
             told["events_"] = told.pop("events", None)
@@ -338,6 +338,7 @@ class AsyncClient:
         More than 100 are sent in parts. Takes what ``submit_batch`` takes.
         """
         jobs = []
+        recordings = _check.list_of("recordings", recordings, "recordings")
         for at in range(0, len(recordings), 100):
             jobs.append(await self.submit_batch(recordings[at : at + 100], **common))
         answers: list[DecodeResult | _errors.JobError] = []
@@ -502,6 +503,8 @@ class AsyncClient:
                 body = await response.aread()
             await response.aclose()
             error = _errors.from_answer(response.status_code, response.headers, body)
+            if response.status_code in (401, 403):
+                error.explain(_missing(auth, token, self.api_key))
             if response.status_code == 401 and not renewed and await self._renew(token, error):
                 renewed = True
                 continue
@@ -523,6 +526,15 @@ class AsyncClient:
             tokens = await self._model(types.Tokens, Call("refresh", json={"refresh_token": self._tokens["refresh"]}, auth="none", once=True))
             self._tokens.update(access=tokens.access_token, refresh=tokens.refresh_token)
         return True
+
+
+def _missing(auth: str, token: str | None, api_key: str | None) -> str:
+    """Return what a user of this package does about a credential that is not there, or not of the kind that the call takes."""
+    if auth == "none":
+        return ""
+    if auth == "user" and (not token or token == api_key):
+        return "this is for a user: client.login(email, password), or give access_token="
+    return "" if token else "give api_key= to the client, set VOXEL_API_KEY, or use client.login(email, password)"
 
 
 HARMLESS = {"cancelJob", "revokeOwnKey", "logout", "login", "validateKey", "wsToken"}

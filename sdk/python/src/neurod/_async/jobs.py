@@ -25,11 +25,13 @@ class AsyncJob(types.Job):
     """A job. Its fields are as they stood when it was read last; ``refresh`` and ``wait`` read it again."""
 
     _client: AsyncClient = PrivateAttr()
+    _request_id: str | None = PrivateAttr(default=None)
 
     @classmethod
-    def _of(cls, client: AsyncClient, document: bytes | dict[str, Any]) -> AsyncJob:
+    def _of(cls, client: AsyncClient, document: bytes | dict[str, Any], request_id: str | None = None) -> AsyncJob:
         job = cls.model_validate_json(document) if isinstance(document, bytes) else cls.model_validate(document)
         job._client = client
+        job._request_id = request_id
         return job
 
     @classmethod
@@ -71,6 +73,7 @@ class AsyncJob(types.Job):
 
     def _take(self, other: AsyncJob) -> None:
         vars(self).update(vars(other))
+        self._request_id = other._request_id or self._request_id
 
     async def refresh(self, *, diagnostics: bool = False) -> AsyncJob:
         """Read the job again."""
@@ -104,7 +107,7 @@ class AsyncJob(types.Job):
                     timeout=window + 30,
                 )
                 response = await self._client._call(call)
-                self._take(AsyncJob._of(self._client, response.content))
+                self._take(AsyncJob._of(self._client, response.content, response.headers.get("x-request-id")))
                 if self.progress:
                     shown.to(self.progress.get("done"), self.progress.get("total"), self.progress.get("phase"))
                 if self.batch:
@@ -139,9 +142,9 @@ class AsyncJob(types.Job):
         if self.status == "failed":
             assert self.error is not None
             kind = _errors.DecodeFailed if self.kind == "neuro_decode" else _errors.JobFailed
-            raise kind(self.error.message, job=self, code=self.error.code, details=self.error.details)
+            raise kind(self.error.message, job=self, code=self.error.code, details=self.error.details, request_id=self._request_id)
         if self.status == "canceled":
-            raise _errors.JobCanceled(f"job {self.id} was canceled", job=self, code="canceled")
+            raise _errors.JobCanceled("the job was canceled", job=self, code="canceled", request_id=self._request_id)
 
     def answers(self) -> list[DecodeResult | _errors.JobError]:
         """Return the answers of a batch in the order of its items: a result, or the error that the item ended with."""
@@ -152,9 +155,13 @@ class AsyncJob(types.Job):
             if item.status == "completed":
                 answers.append(DecodeResult.model_validate(item.output))
             elif item.error is not None:
-                answers.append(_errors.DecodeFailed(item.error.message, job=self, code=item.error.code, details=item.error.details))
+                found = item.error
+                answers.append(
+                    _errors.DecodeFailed(found.message, job=self, code=found.code, details=found.details, request_id=self._request_id, item=item.index)
+                )
             else:
-                answers.append(_errors.JobCanceled(f"item {item.index} is {item.status}", job=self, code=item.status))
+                told = f"item {item.index} is {item.status}"
+                answers.append(_errors.JobCanceled(told, job=self, code=item.status, request_id=self._request_id, item=item.index))
         return answers
 
     async def cancel(self) -> AsyncJob:
@@ -180,12 +187,12 @@ class AsyncJobs:
     async def get(self, job_id: str, *, diagnostics: bool = False) -> AsyncJob:
         """Read a job; ``job_id`` with or without its prefix."""
         response = await self._client._call(Call("getJob", path={"id": job_id}, query={"include": "diagnostics" if diagnostics else None}))
-        return AsyncJob._of(self._client, response.content)
+        return AsyncJob._of(self._client, response.content, response.headers.get("x-request-id"))
 
     async def cancel(self, job_id: str) -> AsyncJob:
         """Cancel a job, or a batch with its items. Canceling again changes nothing."""
         response = await self._client._call(Call("cancelJob", path={"id": job_id}))
-        return AsyncJob._of(self._client, response.content)
+        return AsyncJob._of(self._client, response.content, response.headers.get("x-request-id"))
 
     def list(
         self,

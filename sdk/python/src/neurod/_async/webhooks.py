@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING, List  # the class here has a method of that name
 
-from .. import types
+from .. import _check, types
 from .._core import Call
 from .pages import AsyncPages
 
@@ -37,7 +37,13 @@ class AsyncWebhooks:
                 ``model.trained``.
             secret: one of your own, ``whsec_`` and base64.
         """
-        told = {"url": url, "events": None if events is None else [*events], "description": description, "enabled": enabled, "secret": secret}
+        told = {
+            "url": url,
+            "events": None if events is None else _check.names("events", events),
+            "description": description,
+            "enabled": enabled,
+            "secret": secret,
+        }
         body = {k: v for k, v in told.items() if v is not None}
         return await self._client._model(types.CreatedWebhook, Call("createWebhook", json=body, idempotency_key=idempotency_key))
 
@@ -59,7 +65,7 @@ class AsyncWebhooks:
         enabled: bool | None = None,
     ) -> types.Webhook:
         """Change a webhook; what is left out stays. One that is enabled again sends what still waits for it."""
-        told = {"url": url, "events": None if events is None else [*events], "description": description, "enabled": enabled}
+        told = {"url": url, "events": None if events is None else _check.names("events", events), "description": description, "enabled": enabled}
         body = {k: v for k, v in told.items() if v is not None}
         return await self._client._model(types.Webhook, Call("changeWebhook", path={"id": webhook_id}, json=body))
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, List  # classes here have methods of that
 
 from pydantic import TypeAdapter
 
-from .. import _errors, types
+from .. import _check, _errors, types
 from .._core import Call
 from .jobs import Job
 from .pages import Pages
@@ -92,7 +92,7 @@ class Keys(_Part):
         """Make an API key; its ``raw_key`` is shown in this answer and never again."""
         told = {
             "name": name,
-            "scopes": None if scopes is None else [*scopes],
+            "scopes": None if scopes is None else _check.names("scopes", scopes),
             "expires_in_days": expires_in_days,
             "expires_at": expires_at,
             "rate_limits": dict(rate_limits) if rate_limits else None,

@@ -26,11 +26,13 @@ class Job(types.Job):
     """A job. Its fields are as they stood when it was read last; ``refresh`` and ``wait`` read it again."""
 
     _client: Client = PrivateAttr()
+    _request_id: str | None = PrivateAttr(default=None)
 
     @classmethod
-    def _of(cls, client: Client, document: bytes | dict[str, Any]) -> Job:
+    def _of(cls, client: Client, document: bytes | dict[str, Any], request_id: str | None = None) -> Job:
         job = cls.model_validate_json(document) if isinstance(document, bytes) else cls.model_validate(document)
         job._client = client
+        job._request_id = request_id
         return job
 
     @classmethod
@@ -72,6 +74,7 @@ class Job(types.Job):
 
     def _take(self, other: Job) -> None:
         vars(self).update(vars(other))
+        self._request_id = other._request_id or self._request_id
 
     def refresh(self, *, diagnostics: bool = False) -> Job:
         """Read the job again."""
@@ -105,7 +108,7 @@ class Job(types.Job):
                     timeout=window + 30,
                 )
                 response = self._client._call(call)
-                self._take(Job._of(self._client, response.content))
+                self._take(Job._of(self._client, response.content, response.headers.get("x-request-id")))
                 if self.progress:
                     shown.to(self.progress.get("done"), self.progress.get("total"), self.progress.get("phase"))
                 if self.batch:
@@ -140,9 +143,9 @@ class Job(types.Job):
         if self.status == "failed":
             assert self.error is not None
             kind = _errors.DecodeFailed if self.kind == "neuro_decode" else _errors.JobFailed
-            raise kind(self.error.message, job=self, code=self.error.code, details=self.error.details)
+            raise kind(self.error.message, job=self, code=self.error.code, details=self.error.details, request_id=self._request_id)
         if self.status == "canceled":
-            raise _errors.JobCanceled(f"job {self.id} was canceled", job=self, code="canceled")
+            raise _errors.JobCanceled("the job was canceled", job=self, code="canceled", request_id=self._request_id)
 
     def answers(self) -> list[DecodeResult | _errors.JobError]:
         """Return the answers of a batch in the order of its items: a result, or the error that the item ended with."""
@@ -153,9 +156,13 @@ class Job(types.Job):
             if item.status == "completed":
                 answers.append(DecodeResult.model_validate(item.output))
             elif item.error is not None:
-                answers.append(_errors.DecodeFailed(item.error.message, job=self, code=item.error.code, details=item.error.details))
+                found = item.error
+                answers.append(
+                    _errors.DecodeFailed(found.message, job=self, code=found.code, details=found.details, request_id=self._request_id, item=item.index)
+                )
             else:
-                answers.append(_errors.JobCanceled(f"item {item.index} is {item.status}", job=self, code=item.status))
+                told = f"item {item.index} is {item.status}"
+                answers.append(_errors.JobCanceled(told, job=self, code=item.status, request_id=self._request_id, item=item.index))
         return answers
 
     def cancel(self) -> Job:
@@ -181,12 +188,12 @@ class Jobs:
     def get(self, job_id: str, *, diagnostics: bool = False) -> Job:
         """Read a job; ``job_id`` with or without its prefix."""
         response = self._client._call(Call("getJob", path={"id": job_id}, query={"include": "diagnostics" if diagnostics else None}))
-        return Job._of(self._client, response.content)
+        return Job._of(self._client, response.content, response.headers.get("x-request-id"))
 
     def cancel(self, job_id: str) -> Job:
         """Cancel a job, or a batch with its items. Canceling again changes nothing."""
         response = self._client._call(Call("cancelJob", path={"id": job_id}))
-        return Job._of(self._client, response.content)
+        return Job._of(self._client, response.content, response.headers.get("x-request-id"))
 
     def list(
         self,

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Dict, List  # the class here has a method of that name
 
-from .. import _errors, types
+from .. import _check, _errors, types
 from .._core import Body, Call
 from .._http import httpx
 from .._io import sync_sleep
@@ -160,7 +160,7 @@ class Models:
             "sessions": _sessions(sessions),
             "classes": {str(k): v for k, v in classes.items()},
             "window": _window(window),
-            "channels": list_of(channels),
+            "channels": None if channels is None else _check.names("channels", channels),
             "options": dict(options) if options else None,
             "reject_low_quality": reject_low_quality,
             "summary": summary,
@@ -207,19 +207,15 @@ class Models:
         self._client._delete(Call("deleteModel", path={"name": name}))
 
 
-def list_of(values: Sequence[str] | None) -> Any:
-    return None if values is None else [*values]
-
-
 def _sessions(given: Sequence[Session | str | Mapping[str, Any]]) -> Any:
     told = []
-    for entry in given:
+    for i, entry in enumerate(_check.list_of("sessions", given, "sessions or their ids")):
         if isinstance(entry, Session):
             told.append({"session_id": entry.session_id})
-        elif isinstance(entry, str):
-            told.append({"session_id": entry})
-        else:
+        elif isinstance(entry, Mapping):
             told.append(dict(entry))
+        else:
+            told.append({"session_id": _check.identifier(f"sessions[{i}]", entry)})
     return told
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Dict, List, Literal  # the clas
 
 from pydantic import PrivateAttr, TypeAdapter
 
-from .. import _errors, _samples, types
+from .. import _check, _errors, _samples, types
 from .._base import table
 from .._core import Body, Call
 from .._http import httpx
@@ -143,7 +143,7 @@ class Session(types.Session):
         return 1000 * (time.time() - length / self.sample_rate_hz)
 
     def _ingest_json(self, data: Mapping[str, Any], batch_id: str, t0_unix_ms: float | None, unit: str) -> types.Ingested:
-        told = {name: _samples.plain(values) for name, values in data.items()}
+        told = _samples.by_name(data)
         length = max((len(v) for v in told.values()), default=0)
         t0 = self._start(t0_unix_ms, length)
         body = {"batch_id": batch_id, "t0_unix_ms": round(t0), "data": told, **({"unit": unit} if unit != "uV" else {})}
@@ -151,12 +151,13 @@ class Session(types.Session):
         self._next_ms = t0 + 1000 * length / self.sample_rate_hz
         return answer
 
-    def _ingest_bytes(self, content: memoryview | bytes, batch_id: str, t0_unix_ms: int) -> types.Ingested:
+    def _ingest_bytes(self, content: memoryview | bytes, batch_id: str, t0_unix_ms: int, *, idempotency_key: str | None = None) -> types.Ingested:
         call = Call(
             "ingest",
             path={"id": self.session_id},
             query={"batch_id": batch_id, "t0_unix_ms": t0_unix_ms},
             body=Body(content),
+            idempotency_key=idempotency_key,
         )
         return self._client._model(types.Ingested, call)
 
@@ -436,6 +437,10 @@ class SessionEvents:
     def add_many(self, events: Sequence[Mapping[str, Any]]) -> Sequence[types.SessionEvent]:
         """Add events as dictionaries, a thousand a call."""
         added: Sequence[types.SessionEvent] = []
+        events = _check.list_of("events", events, "events")
+        for i, event in enumerate(events):
+            if not isinstance(event, Mapping):
+                raise TypeError(f"events[{i}] is {_check.short(event)}, and no dictionary such as {{'onset_ms': 1200, 'label': 'left'}}")
         for at in range(0, len(events), 1000):
             told = [{k: v for k, v in event.items() if v is not None} for event in events[at : at + 1000]]
             response = self._client._call(Call("addEvents", path={"id": self._session_id}, json={"events": told}))
@@ -492,7 +497,7 @@ class Sessions:
             "external_user_id": external_user_id,
             "device_type": device_type,
             "sample_rate_hz": sample_rate_hz,
-            "channels": list(channels),
+            "channels": _check.names("channels", channels),
             "ingestion_mode": ingestion_mode,
             "hop_s": hop_s,
             "jitter_ms": jitter_ms,
@@ -662,7 +667,7 @@ class Sessions:
 def _names(channels: Sequence[str] | None) -> str | None:
     import json
 
-    return json.dumps(list(channels), ensure_ascii=False) if channels is not None else None
+    return json.dumps(_check.names("channels", channels), ensure_ascii=False) if channels is not None else None
 
 
 @contextlib.contextmanager

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, List  # the class here has a method of that name
 
-from .. import types
+from .. import _check, types
 from .._core import Call
 from .pages import Pages
 
@@ -38,7 +38,13 @@ class Webhooks:
                 ``model.trained``.
             secret: one of your own, ``whsec_`` and base64.
         """
-        told = {"url": url, "events": None if events is None else [*events], "description": description, "enabled": enabled, "secret": secret}
+        told = {
+            "url": url,
+            "events": None if events is None else _check.names("events", events),
+            "description": description,
+            "enabled": enabled,
+            "secret": secret,
+        }
         body = {k: v for k, v in told.items() if v is not None}
         return self._client._model(types.CreatedWebhook, Call("createWebhook", json=body, idempotency_key=idempotency_key))
 
@@ -60,7 +66,7 @@ class Webhooks:
         enabled: bool | None = None,
     ) -> types.Webhook:
         """Change a webhook; what is left out stays. One that is enabled again sends what still waits for it."""
-        told = {"url": url, "events": None if events is None else [*events], "description": description, "enabled": enabled}
+        told = {"url": url, "events": None if events is None else _check.names("events", events), "description": description, "enabled": enabled}
         body = {k: v for k, v in told.items() if v is not None}
         return self._client._model(types.Webhook, Call("changeWebhook", path={"id": webhook_id}, json=body))
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import difflib
 import time
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from .. import _check
 from ._source import Chunk, Marker, Source, SourceLost
 
 
@@ -31,10 +33,23 @@ def _brainflow() -> Any:
     return board_shim
 
 
+def _board(boards: Any, given: int | str) -> int:
+    """Return the number of a board by its name; ValueError tells names that are near."""
+    if not isinstance(given, str):
+        return int(given)
+    known = list(boards.__members__)
+    name = given.strip().upper().replace("-", "_").replace(" ", "_")
+    for wanted in (name, f"{name}_BOARD"):
+        if wanted in known:
+            return int(boards[wanted].value)
+    near = difflib.get_close_matches(name, known, n=3, cutoff=0.4) or [k for k in known if name and name.split("_")[0] in k][:3]
+    raise ValueError(f"BrainFlow has no board {given!r}" + (f"; near are {', '.join(near)}" if near else f": {', '.join(known)}"))
+
+
 class BrainFlowSource(Source):
     def __init__(self, board_id: int | str, channels: Sequence[str] | None, silence_s: float, parameters: dict[str, Any]) -> None:
         shim = _brainflow()
-        self.board_id = int(shim.BoardIds[board_id].value) if isinstance(board_id, str) else int(board_id)
+        self.board_id = _board(shim.BoardIds, board_id)
         self._params = shim.BrainFlowInputParams()
         for name, value in parameters.items():
             if not hasattr(self._params, name):
@@ -44,12 +59,16 @@ class BrainFlowSource(Source):
         if self.board_id in (shim.BoardIds.PLAYBACK_FILE_BOARD.value, shim.BoardIds.STREAMING_BOARD.value):
             described = int(self._params.master_board)
         self._rows = list(shim.BoardShim.get_eeg_channels(described))
-        if channels is None:
+        if channels is not None:
+            channels = _check.names("channels", channels)
+            if len(channels) != len(self._rows):
+                raise ValueError(f"the board has {len(self._rows)} EEG channels, and {len(channels)} names are given")
+        else:
             try:
                 channels = list(shim.BoardShim.get_eeg_names(described))
             except shim.BrainFlowError:
                 channels = []
-        if len(channels) != len(self._rows):
+        if len(channels) != len(self._rows):  # what BrainFlow has
             channels = [f"EEG{i + 1}" for i in range(len(self._rows))]
         self.channels = list(channels)
         self.sample_rate = float(shim.BoardShim.get_sampling_rate(described))

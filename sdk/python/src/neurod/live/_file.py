@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from .. import _check
 from ._source import Chunk, Marker, Source
 
 
@@ -34,7 +35,7 @@ class FileSource(Source):
 
         mne = _mne._mne()
         self._raw = mne.io.read_raw(path, preload=False, verbose="error")
-        part = _mne.from_raw(self._raw, picks=list(channels) if channels is not None else None, load=False)
+        part = _mne.from_raw(self._raw, picks=_check.names("channels", channels) if channels is not None else None, load=False)
         self._part = part
         self.channels = part.channels
         self.sample_rate = part.sample_rate

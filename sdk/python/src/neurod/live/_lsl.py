@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .. import _check
 from ._source import Chunk, Marker, Source, SourceLost
 
 if TYPE_CHECKING:
@@ -122,6 +123,7 @@ class LSLSource(Source):
         timeout: float,
     ) -> None:
         self._wanted = {"name": name, "type": kind, "source_id": source_id}
+        channels = None if channels is None else _check.names("channels", channels)
         self._names = channels
         self._unit = unit
         self._take_markers = markers
