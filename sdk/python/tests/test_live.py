@@ -16,9 +16,10 @@ import neurod
 np = pytest.importorskip("numpy")
 
 import neurod.live  # noqa: E402
-from neurod.live._grid import Grid  # noqa: E402
+from neurod.live._grid import SLOW, Grid, Places  # noqa: E402
 
-SECONDS = 60.0 if os.environ.get("NEUROD_TEST_LONG") == "1" else 10.0
+LONG = os.environ.get("NEUROD_TEST_LONG") == "1"
+SECONDS = 60.0 if LONG else 10.0
 
 
 def stored(session: neurod.Session) -> tuple[Any, Any]:
@@ -103,6 +104,51 @@ def test_a_clock_that_is_set_back_loses_nothing() -> None:
     assert sum(r.stop - r.start for r in runs) == 2000
     assert not any(r.missing for r in runs)
     assert grid.set_back == 1
+
+
+def place_all(true: Any, stamps: Any, counter: Any, rate: float, allowed: float = 0.005) -> tuple[Places, Any]:
+    """Return the places that samples get in batches of a second, and by how much their times are off."""
+    grid, places, error, rest = Grid(rate), Places(rate, allowed), np.empty(len(true)), 0
+    for at in range(0, len(true), round(rate)):
+        first, stop = at - rest, min(len(true), at + round(rate))
+        runs, taken = grid.place(stamps[first:stop], None if counter is None else counter[first:stop], 256, final=stop == len(true))
+        for run in runs:
+            place = places.put(run.t0, run.least, run.stop - run.start, run.missing)
+            assert places.origin is not None
+            span = slice(first + run.start, first + run.stop)
+            error[span] = places.origin + (place + np.arange(run.stop - run.start)) / rate - true[span]
+        rest = stop - first - taken
+    return places, error
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("counted", [False, True])
+def test_late_stamps_of_a_busy_host_leave_no_place_free(seed: int, counted: bool) -> None:
+    """Stamps that are late for some seconds, again and again, and come back: nothing is missing, and no window is lost for it."""
+    rng = np.random.default_rng(seed)
+    rate, n = 250.0, 250 * 90
+    index = np.arange(n)
+    true = 1e9 + index / rate
+    stamps = true + np.abs(rng.normal(0, 0.001, n))
+    for at in range(10, 80, 14):
+        late = slice(round(at * rate), round((at + rng.uniform(2, 5)) * rate))
+        stamps[late] += rng.uniform(0.02, 0.2) if counted else rng.uniform(0.004, 0.007)
+    places, error = place_all(true, stamps, index % 256 if counted else None, rate)
+    assert places.resyncs == 0
+    assert places.next == n  # no place is free
+    assert np.abs(error).max() < 0.005
+
+
+@pytest.mark.parametrize("slow", [200e-6, 2e-3])
+def test_a_slow_source_leaves_places_free(slow: float) -> None:
+    """The times of a source that runs slower than it says stay with its clock."""
+    rate, n = 250.0, 250 * 300
+    index = np.arange(n)
+    true = 1e9 + index / (rate * (1 - slow))
+    places, error = place_all(true, true, index % 256, rate)
+    assert places.resyncs > 0
+    assert -0.006 - 1.5 * SLOW * slow < error.min()
+    assert error.max() < 0.006
 
 
 def test_brainflow(client: neurod.Client, user: str) -> None:
@@ -276,6 +322,101 @@ def test_the_service_goes_and_comes_back(proxy: Proxy, client: neurod.Client, us
     samples, times = stored(client.sessions.get(recording.session.session_id))
     np.testing.assert_allclose(times, source._began + samples[:, 0] / 250, atol=0.006)
     assert any("dropped" in note for note in stats.notes)
+
+
+def test_an_outage_loses_nothing(proxy: Proxy, client: neurod.Client, user: str, caplog: pytest.LogCaptureFixture) -> None:
+    """The service is away for longer than a client of its own is patient, and then has no room: what waited is sent in a few large batches."""
+    span = 30.0 if LONG else 7.0
+    recordings = []
+    with (
+        neurod.Client(KEY, PROJECT, base_url=proxy.url) as usual,
+        neurod.Client(KEY, PROJECT, base_url=proxy.url, max_retries=0) as hasty,
+        caplog.at_level("WARNING", "neurod.live"),
+    ):
+        for c in (usual, hasty):
+            recordings.append((source := Counting(), source.record(c, external_user_id=user)))
+        time.sleep(2.0)
+        proxy.set(seed=3, reset_before=1.0)
+        time.sleep(span)
+        proxy.set(seed=3, unavailable=1.0)
+        time.sleep(1.0)
+        proxy.set(seed=3, too_many=1.0, retry_after=1)
+        time.sleep(span / 2)
+        before = proxy.counts()["too_many"]
+        proxy.set(seed=3, too_many=0.3, retry_after=1)
+        time.sleep(span / 2)
+        proxy.set()
+        assert all(r.running for _, r in recordings)
+        stats = [r.stop() for _, r in recordings]
+    assert before <= 2 * (span / 2 + 2)  # no faster than Retry-After has it
+    for (source, recording), told in zip(recordings, stats):
+        assert told.samples_dropped == told.samples_waiting == 0, told
+        assert told.samples_sent == told.samples_read
+        assert told.service_outages >= 1
+        session = client.sessions.get(recording.session.session_id)
+        assert session.ended_at is not None
+        assert recording.session.ended_at == session.ended_at
+        samples, times = stored(session)
+        np.testing.assert_array_equal(samples[:, 0], np.arange(samples[0, 0], samples[0, 0] + len(samples)))
+        np.testing.assert_allclose(times, source._began + samples[:, 0] / 250, atol=0.006)
+        assert (session.status().batch_count or 0) < 3 + span  # of more than twice as many seconds
+    assert any(r.levelname == "WARNING" and "away" in r.getMessage() for r in caplog.records)
+    assert any("is back" in r.getMessage() for r in caplog.records)
+
+
+def test_a_stop_while_the_service_is_away(proxy: Proxy, user: str, caplog: pytest.LogCaptureFixture) -> None:
+    """It returns, and says what is dropped."""
+    with neurod.Client(KEY, PROJECT, base_url=proxy.url) as c, caplog.at_level("WARNING", "neurod.live"):
+        recording = Counting().record(c, external_user_id=user)
+        time.sleep(2.0)
+        proxy.set(seed=3, reset_before=1.0)
+        time.sleep(2.0)
+        began = time.monotonic()
+        stats = recording.stop(timeout=1.0)
+        assert time.monotonic() - began < 30
+        assert stats.samples_dropped > 200
+        assert stats.samples_sent + stats.samples_dropped == stats.samples_read
+        assert stats.samples_waiting == 0
+        assert recording.stop() is stats  # again
+    told = [r.getMessage() for r in caplog.records if r.levelname == "ERROR"]
+    assert any(f"{stats.samples_dropped} samples" in m and "dropped" in m for m in told)
+    assert any("may be open" in m for m in told)
+
+
+def test_what_ends_a_recording_ends_its_session(client: neurod.Client, user: str) -> None:
+    """A source that breaks with an error of its own: what it gave is stored, and whoever follows the session is told."""
+
+    class Broken(Counting):
+        def read(self, timeout: float) -> neurod.live.Chunk | None:
+            if self._done > 500:
+                raise RuntimeError("a fault of the driver")
+            return super().read(timeout)
+
+    recording = Broken().record(client, external_user_id=user)
+    assert list(recording.session.stream())[-1].type == "session_ended"
+    with pytest.raises(RuntimeError, match="driver"):
+        recording.stop()
+    assert recording.stats.samples_sent == recording.stats.samples_read > 500
+
+
+def test_markers_that_are_refused(client: neurod.Client, user: str) -> None:
+    source = Counting()
+    read = source.read
+
+    def marked(timeout: float) -> neurod.live.Chunk | None:
+        chunk = read(timeout)
+        if chunk is not None and source._done < 500:
+            chunk.markers += [neurod.live.Marker(float(chunk.stamps[0]), "good"), neurod.live.Marker(float(chunk.stamps[0]), "", -(1 << 40))]
+        return chunk
+
+    source.read = marked  # type: ignore[method-assign]
+    recording = source.record(client, external_user_id=user)
+    time.sleep(3.0)
+    stats = recording.stop()
+    assert stats.samples_sent == stats.samples_read
+    assert stats.markers > 2
+    assert stats.markers_dropped > 2
+    assert {e.label for e in recording.session.events.list()} == {"good"}
 
 
 def test_file(client: neurod.Client, user: str, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -14,13 +15,21 @@ CONFIRM = 0.5
 while, and nothing is missing."""
 
 
+SLOW = 10.0
+"""Seconds for which a source must lag without a break before it counts as slow: stamps that are late because the host is busy come back sooner."""
+
+
 class Run(NamedTuple):
-    """Samples start to stop of a chunk, without a gap within; the first lies at ``t0`` (s), ``missing`` samples after what was before."""
+    """Samples start to stop of a chunk, without a gap within; the first lies at ``t0`` (s), ``missing`` samples after what was before.
+
+    ``least`` is the time of the first as the least late stamp of the run alone has it.
+    """
 
     start: int
     stop: int
     t0: float
     missing: int
+    least: float
 
 
 class Grid:
@@ -78,7 +87,7 @@ class Grid:
                 cut, _ = self._jump(residual, smallest)
             take = cut or len(part)
             self._learn(residual[:take])
-            runs.append(Run(at, at + take, self.next, missing))
+            runs.append(Run(at, at + take, self.next, missing, float(np.min(part[:take] - np.arange(take) / self.rate))))
             missing = 0
             self.next += take / self.rate
             at += take
@@ -134,3 +143,49 @@ class Grid:
             return n, 0.0
         at = int(np.argmax(lasting))
         return at, float(least[at])
+
+
+class Places:
+    """The places of samples in a session: one behind the other, but where some are missing, or where the source runs slower than it says.
+
+    A place that is left free costs the windows over it. Stamps are never early, so a source is slow where the least late of them, over ``SLOW``
+    seconds, is later than it was in the first ones; their mean would take a busy host for a slow source.
+    """
+
+    def __init__(self, rate: float, allowed_s: float) -> None:
+        self.rate = rate
+        self.allowed = allowed_s
+        self.origin: float | None = None
+        """Time of the session's first sample, to the millisecond."""
+        self.next = 0
+        self.resyncs = 0
+        self.ahead = 0.0
+        """Seconds by which the times of the session are ahead of the stamps; negative where they lag."""
+        self._usual: float | None = None  # how late the least late stamp was in the first seconds
+        self._lags: collections.deque[tuple[int, float]] = collections.deque()
+
+    def put(self, t0: float, least: float, count: int, missing: int = 0) -> int:
+        """Return the place of the first of ``count`` samples: the stamps put it at ``t0``, the least late of them at ``least``, and ``missing``
+        samples are missing before it."""
+        if self.origin is None:
+            self.origin = round(1000 * t0) / 1000
+        if missing:
+            self._skip(t0 - (self.origin + self.next / self.rate))
+        else:
+            self._lags.append((self.next, least - (self.origin + self.next / self.rate)))
+            # The oldest one that is kept says how far back the others reach.
+            while len(self._lags) > 1 and self._lags[1][0] <= self.next - SLOW * self.rate:
+                self._lags.popleft()
+            if self._usual is None or self.next < SLOW * self.rate:
+                self._usual = min(lag for _, lag in self._lags)
+            elif self.next - self._lags[0][0] >= SLOW * self.rate and min(lag for _, lag in self._lags) - self._usual > self.allowed:
+                self.resyncs += 1
+                self._skip(min(lag for at, lag in self._lags if at >= self.next - 0.3 * SLOW * self.rate) - self._usual)
+        self.ahead = self.origin + self.next / self.rate - t0
+        place = self.next
+        self.next += count
+        return place
+
+    def _skip(self, lag: float) -> None:
+        self.next += max(1, round(lag * self.rate))
+        self._lags.clear()

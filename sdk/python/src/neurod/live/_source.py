@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from .._errors import NeurodError
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from ._recording import Recording
 
 
-class SourceLost(Exception):
+class SourceLost(NeurodError):
     """The source does not answer any more; it may come back."""
 
 
@@ -74,7 +76,7 @@ class Source(ABC):
         decode: LiveDecodeParam | None = None,
         hop_s: float | None = None,
         device_type: str | None = None,
-        batch_s: float = 0.25,
+        batch_s: float = 1.0,
         buffer_s: float = 600.0,
         max_drift_ms: float = 5.0,
         **session: Any,
@@ -85,10 +87,11 @@ class Source(ABC):
             client: a (synchronous) client.
             external_user_id: your name for the person.
             decode: decode the session as it runs, such as ``{"paradigm": "motor_imagery"}``.
-            batch_s: seconds of samples that are sent at once.
+            batch_s: seconds of samples that are sent at once: a key's rate allows a call a second for ever.
             buffer_s: how many seconds of samples wait at most while the service is away; then the oldest are dropped.
-            max_drift_ms: by how much the session's times may lag behind the source's clock. A source that runs slower than it says leaves a place free
-                then, and windows over that place are not written: with more here there are fewer such places, with less the times are truer.
+            max_drift_ms: by how much the session's times may lag behind the source's clock for longer than ten seconds. A source that runs slower than
+                it says leaves a place free then, and windows over that place are not written: with more here there are fewer such places, with less
+                the times are truer. Stamps that are late only while the computer is busy leave none.
             session: further arguments of ``client.sessions.create``.
         """
         from ._recording import Recording
