@@ -6,6 +6,7 @@ GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 VERSION ?= $(shell git describe --tags --exact-match 2>/dev/null)
 COMMIT ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null)$(shell test -z "$$(git status --porcelain 2>/dev/null | head -n 1)" || echo +dirty)
 BUILD := github.com/neurod/neurod/internal/build
+export PATH := $(CURDIR)/tools/node/node_modules/.bin:$(PATH)
 export NEUROD_EEG_DATA ?= $(abspath ../shared/eeg)
 
 .PHONY: help setup sdk build run demo test lint cross generate check-generated golden models evaluate results chaos hostile bench clean
@@ -13,7 +14,7 @@ export NEUROD_EEG_DATA ?= $(abspath ../shared/eeg)
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
 
-setup: ## Fetch Go modules; install a C compiler, PostgreSQL and Redis where they are missing
+setup: ## Fetch Go modules; install a C compiler, PostgreSQL, Redis, Python and Node where they are missing
 	@tools/setup.sh
 
 sdk: ## Build the Python and TypeScript clients, where Python 3.10 and Node 20 are, into the program that `make build` builds

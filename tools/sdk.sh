@@ -3,6 +3,7 @@
 # gives out clients of its own version. A language that is missing, or too old, is left out and said so.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+. tools/node.sh
 
 into=internal/clients/dist
 find "$into" -type f ! -name README -delete
@@ -14,10 +15,10 @@ else
 	echo "sdk: no Python 3.10 or later: the Python client is left out" >&2
 fi
 
-if node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' 2>/dev/null; then
+if node_new_enough; then
 	sdk/typescript/build.sh
 	cp sdk/typescript/dist/neurod-sdk-*.tgz "$into/"
 else
-	echo "sdk: no Node 20 or later: the TypeScript client is left out" >&2
+	echo "sdk: no Node 20 or later: the TypeScript client is left out (make setup installs it)" >&2
 fi
 ls -l "$into"

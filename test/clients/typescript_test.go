@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -12,9 +13,48 @@ import (
 	"github.com/neurod/neurod/internal/testkit/neurod"
 )
 
+// newNode puts the Node that tools/setup.sh installs where the machine's is too old before that, and tells where none is new enough.
+func newNode() error {
+	own, err := filepath.Abs(filepath.Join(root, "tools", "node", "node_modules", ".bin"))
+	if err != nil {
+		return err
+	}
+	if _, err := os.Stat(filepath.Join(own, "node")); err == nil {
+		if err := os.Setenv("PATH", own+string(os.PathListSeparator)+os.Getenv("PATH")); err != nil {
+			return err
+		}
+	}
+	out, err := exec.Command("node", "--version").Output()
+	if err != nil {
+		return fmt.Errorf("no Node for the TypeScript client: tools/setup.sh installs it: %w", err)
+	}
+	return newEnough(string(out))
+}
+
+// newEnough tells whether a Node of this version can build the TypeScript client.
+func newEnough(version string) error {
+	var major int
+	if _, err := fmt.Sscanf(version, "v%d.", &major); err != nil || major < 20 {
+		return fmt.Errorf("the TypeScript client needs Node 20 or later, and here is %s: tools/setup.sh (make setup) installs it", strings.TrimSpace(version))
+	}
+	return nil
+}
+
+func TestNodeThatIsTooOldIsTold(t *testing.T) {
+	t.Parallel()
+	for version, good := range map[string]bool{"v18.20.4\n": false, "v20.20.2\n": true, "v26.12.1\n": true, "v8.1.0\n": false, "": false} {
+		if err := newEnough(version); (err == nil) != good || err != nil && !strings.Contains(err.Error(), "make setup") {
+			t.Errorf("%q: %v", version, err)
+		}
+	}
+}
+
 // typescriptApp builds the npm package and returns a clean folder in which it is installed as its users have it, under its own name and
 // as @voxel/sdk, with the suites beside it.
 var typescriptApp = sync.OnceValues(func() (string, error) {
+	if err := newNode(); err != nil {
+		return "", err
+	}
 	sdk, err := filepath.Abs(filepath.Join(root, "sdk", "typescript"))
 	if err != nil {
 		return "", err
