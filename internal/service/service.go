@@ -19,6 +19,7 @@
 package service
 
 import (
+	"fmt"
 	"strings"
 	"time"
 
@@ -46,6 +47,10 @@ func Authorize(p models.Principal, right models.Right) error {
 	}
 	scope := models.ScopeOf(right)
 	e := models.Errorf(models.InsufficientScope, "This call needs an API key with the scope %q.", string(scope))
+	if p.KeyID != "" && scope != "" {
+		// The default of a key's scopes is all that there were when it was made.
+		e.Message += fmt.Sprintf(" The scopes of a key never change: have an owner of the project make another one with it, or log in as %s.", article(models.LeastRole(right)))
+	}
 	e.Details = map[string]any{"scope": string(scope)}
 	return e
 }

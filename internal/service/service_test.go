@@ -1,6 +1,8 @@
 package service_test
 
 import (
+	"errors"
+	"strings"
 	"testing"
 
 	"github.com/neurod/neurod/internal/service"
@@ -47,5 +49,25 @@ func TestAuthorizeJob(t *testing.T) {
 	}
 	if free < 2 {
 		t.Error("every kind names a right: nothing shows that the others are refused")
+	}
+}
+
+// TestWhoLacksAScopeIsToldHowToGetIt: a key keeps the scopes that it was made with, so that those of later versions are in new keys alone.
+func TestWhoLacksAScopeIsToldHowToGetIt(t *testing.T) {
+	t.Parallel()
+	old := models.Principal{ProjectID: "p", KeyID: "k", Scopes: []models.Scope{models.ScopeDecode}}
+	for right, role := range map[models.Right]string{
+		models.RightWebhooksWrite: "an owner", models.RightWebhooksRead: "a member", models.RightErase: "an owner", models.RightCatalogRead: "a viewer",
+	} {
+		var e *models.Error
+		if err := service.Authorize(old, right); !errors.As(err, &e) || e.Code != models.InsufficientScope || e.Details["scope"] != string(models.ScopeOf(right)) {
+			t.Errorf("%s: %v", right, err)
+			continue
+		}
+		for _, want := range []string{`the scope "` + string(models.ScopeOf(right)) + `"`, "make another one with it", "log in as " + role} {
+			if !strings.Contains(e.Message, want) {
+				t.Errorf("%s: %q does not say %q", right, e.Message, want)
+			}
+		}
 	}
 }
