@@ -67,3 +67,6 @@ export function uuid(): string {
   b[8] = (b[8]! & 0x3f) | 0x80;
   return hex(b).replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
 }
+
+/** Whether an answer is a page to be looked at, which no call of the API gives. */
+export const isPage = (response: Response): boolean => /^text\/html/i.test(response.headers.get("content-type") ?? "");

@@ -1,3 +1,5 @@
+import { isPage } from "./bytes.js";
+
 /** A field of a request that is wrong. */
 export interface FieldError {
   /** JSON pointer (RFC 6901) into the body, or the name of a parameter. */
@@ -172,6 +174,8 @@ export function retryAfter(headers: Headers): number | undefined {
   return Number.isNaN(date) ? undefined : Math.max(0, (date - Date.now()) / 1000);
 }
 
+const pageCame = (response: Response): string => `a web page came, which neurod answers to no call: does baseUrl lead to it, or is something in between? ${response.url}`.trim();
+
 /**
  * The error of an answer, in the class of its kind. The three shapes are those of the families of paths: `{"error":{code,message,details}}`,
  * problem+json, and `{"error","code"}`.
@@ -189,7 +193,7 @@ export function apiError(response: Response, body: string): APIStatusError {
   const answer: Answer = {
     status: response.status,
     code: text(inner.code),
-    message: text(inner.message) || text(inner.detail) || text(parsed.error) || text(inner.title) || body.slice(0, 200) || response.statusText || "no reason given",
+    message: text(inner.message) || text(inner.detail) || text(parsed.error) || text(inner.title) || (isPage(response) ? pageCame(response) : body.slice(0, 200)) || response.statusText || "no reason given",
     requestId: text(inner.request_id) || response.headers.get("x-request-id") || undefined,
     fields: Array.isArray(fields) ? (fields as FieldError[]) : [],
     details,

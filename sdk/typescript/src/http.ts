@@ -1,4 +1,4 @@
-import { concat, gzip, uuid, type Bytes } from "./bytes.js";
+import { concat, gzip, isPage, uuid, type Bytes } from "./bytes.js";
 import { apiError, APIStatusError, APIConnectionError, APITimeoutError, NeurodError } from "./errors.js";
 import { backoff, sleep } from "./wait.js";
 import { version } from "./version.js";
@@ -299,7 +299,7 @@ export class Transport {
         if (sent instanceof ReadableStream) init.duplex = "half";
         const response = await doFetch(url, init);
         attempt.alive();
-        if (response.ok) {
+        if (response.ok && !isPage(response)) {
           if (read) await read(response, attempt.alive);
           else unread = true;
           return { response, attempts };

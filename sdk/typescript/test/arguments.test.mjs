@@ -1,6 +1,7 @@
 // What is wrong is refused by name, before it goes out: a client that sends it would be told of something else by the server.
 import assert from "node:assert/strict";
 import { openAsBlob, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -142,4 +143,24 @@ test("the error of a job names the job and the request", async () => {
   // Of one that is canceled, where it was in time.
   const batch = await c.submitBatch(Array.from({ length: 60 }, (_, i) => ({ recording: interleave(looking(i)) })), { input: ssvep });
   if ((await batch.cancel()).status === "canceled") await assert.rejects(batch.result(), (e) => told(JobCanceled)(e) && e instanceof JobFailed);
+});
+
+test("an address that leads to something else is told at once", async (t) => {
+  let calls = 0;
+  const page = createServer((request, response) => {
+    calls++;
+    request.resume();
+    response.writeHead(request.url.startsWith("/shop/") ? 404 : 200, { "Content-Type": "text/html; charset=utf-8" }).end("<!doctype html><title>Shop</title>");
+  });
+  await new Promise((ready) => page.listen(0, "127.0.0.1", ready));
+  t.after(() => page.close());
+  const at = `http://127.0.0.1:${page.address().port}`;
+  for (const baseUrl of [at, at + "/shop"]) {
+    const lost = new NeurodClient({ baseUrl, apiKey });
+    for (const call of [() => lost.sessions.list().all(), () => lost.jobs.get("a"), () => lost.session("a").export("edf"), () => lost.session("a").export("json"), () => lost.decode(looking(), ssvep)]) {
+      calls = 0;
+      await assert.rejects(call(), (e) => e instanceof APIStatusError && /a web page came.*baseUrl/.test(e.message) && e.message.includes(baseUrl));
+      assert.equal(calls, 1);
+    }
+  }
 });
