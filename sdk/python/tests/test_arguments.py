@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import http.server
 import math
 import re
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -182,3 +184,67 @@ def test_what_an_error_tells(client: neurod.Client, server: str, monkeypatch: py
         none.sessions.list().to_list()
     with neurod.Client(KEY, PROJECT, base_url=server) as keyed, pytest.raises(neurod.AuthenticationError, match=r"client\.login"):
         keyed.keys.list()
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[Callable[[int, str, bytes], str]]:
+    """A web server that is no neurod: it answers everything with what it is told."""
+    servers = []
+
+    def start(status: int, kind: str, body: bytes) -> str:
+        class Page(http.server.BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                self.send_response(status)
+                self.send_header("Content-Type", kind)
+                self.send_header("Content-Length", str(len(body)))
+                if status == 301:
+                    self.send_header("Location", "https://example.com/")
+                self.end_headers()
+                self.wfile.write(body)
+
+            do_POST = do_GET
+
+            def log_message(self, format: str, *args: object) -> None:
+                pass
+
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Page)
+        servers.append(server)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        return f"http://127.0.0.1:{server.server_port}"
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "body", "told"),
+    [
+        (200, "text/html", b"<html>Welcome</html>", r"(GET|POST) /.*http://127\.0\.0\.1:\d+ answers with text/html"),
+        (301, "text/html", b"", r"leads on to https://example\.com/"),
+        (200, "application/json", b"{", "no JSON|is no .* as this version"),
+        (200, "application/json", b"{}", "as this version knows it"),
+        (200, "application/json", b'{"data": [{"id": 3}]}', "as this version knows it"),
+    ],
+)
+def test_answers_of_something_else(elsewhere: Callable[[int, str, bytes], str], status: int, kind: str, body: bytes, told: str) -> None:
+    """Answers that are not of the API are told as such, with the address and the call."""
+    with neurod.Client("vxl_some", "p", base_url=elsewhere(status, kind, body), max_retries=0) as client:
+        uses: list[Use] = [
+            lambda c: c.sessions.get("x"),
+            lambda c: c.sessions.create(external_user_id="u", device_type="T", sample_rate_hz=250, channels=["C3"]),
+            lambda c: c.sessions.list().to_list(),
+            lambda c: c.jobs.get("x"),
+            lambda c: c.jobs.list().to_list(),
+            lambda c: c.submit([[1.0]], sample_rate=250, channels=["Cz"]),
+            lambda c: c.models.list(),
+            lambda c: c.keys.list(),
+            lambda c: c.webhooks.list(),
+            lambda c: c.health(),
+            lambda c: c.projects.list(),
+            lambda c: c.audit.list().to_list(),
+        ]
+        for use in uses:
+            with pytest.raises(neurod.AnswerError, match=told):
+                use(client)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -107,6 +108,8 @@ def test_sessions_and_export(logged_in: Run, tmp_path: Path, user: str) -> None:
     assert logged_in("sessions", "events", made["session_id"]).splitlines()[-1] == "none"
     assert "bytes" in logged_in("export", made["session_id"], tmp_path / "out.bdf")
     assert (tmp_path / "out.bdf").read_bytes()[:8] == b"\xffBIOSEMI"
+    logged_in("export", made["session_id"], tmp_path / "out.json", "--include-raw")
+    assert json.loads((tmp_path / "out.json").read_text())["raw_batches"]
     assert "needs the ID" in logged_in("sessions", "show", code=1)
     failed = json.loads(logged_in("sessions", "show", "0198c5a2-7f1e-7000-8000-0000000000a1", "--json", code=1).splitlines()[0])
     assert failed["error"]["code"] == "session_not_found"
@@ -120,6 +123,9 @@ def test_decode_train_and_models(logged_in: Run, tmp_path: Path, user: str) -> N
     assert "trials 20 of 20" in told
     shown = logged_in("decode", run1, "--model", name, "--all-events")
     assert "20 of 20 answered" in shown
+    rows = [line.split() for line in shown.splitlines()]
+    assert rows[0] == ["trial", "s", "event", "label", "intent", "confidence", "verdict", "flags"]
+    assert [(r[0], r[2], r[6]) for r in rows[1:21]] == [(str(k + 1), "T1" if k % 2 == 0 else "T2", "right") for k in range(20)]
     assert f"model {name}@1" in shown
     one = json.loads(logged_in("decode", run2, "--model", name, "--json"))  # a file that MNE reads and a decode does not take
     assert one["decoded_class"] in ("left_hand", "right_hand")
@@ -168,10 +174,55 @@ def test_stream(logged_in: Run, tmp_path: Path, user: str) -> None:
     assert "0 dropped" in told
 
 
+def test_mistakes_are_told_in_a_line(logged_in: Run, tmp_path: Path) -> None:
+    """Whatever is wrong: a line that says it, and no traceback."""
+    broken = tmp_path / "broken_raw.fif"
+    broken.write_bytes(b"this is no recording" * 100)
+    tried: list[tuple[str, int, tuple[object, ...]]] = [
+        ("NAME=VALUE", 2, ("stream", "--source", "brainflow", "--parameter", "foo")),
+        ("--paradigm or --model", 1, ("stream", "--source", "brainflow", "--window", 4)),
+        ("--paradigm or --model", 1, ("stream", "--source", "brainflow", "--hop", 1)),
+        ("needs --file", 1, ("stream", "--source", "file")),
+        ("broken_raw.fif", 2, ("decode", broken)),
+        ("base_url", 2, ("sessions", "--base-url", "localhost:1")),
+    ]
+    try:
+        import brainflow  # noqa: F401
+
+        tried += [
+            ("SYNTHETIC_BOARD", 2, ("stream", "--source", "brainflow", "--board", "SYNTETIC")),
+            ("MUSE_2_BOARD", 2, ("stream", "--source", "brainflow", "--board", "MUSE2")),
+            ("no board 99999", 2, ("stream", "--source", "brainflow", "--board", 99999)),
+            ("near are serial_port", 2, ("stream", "--source", "brainflow", "--parameter", "serial_prot=x")),
+        ]
+    except ImportError:
+        pass
+    try:
+        import pylsl  # noqa: F401
+
+        tried.append(("nosuch", 1, ("stream", "--source", "lsl", "--name", "nosuch")))
+    except ImportError:
+        pass
+    for wanted, code, args in tried:
+        told = logged_in(*args, code=code)
+        assert wanted in told, args
+        assert "Traceback" not in told
+
+
+def test_fish(run: Run) -> None:
+    script = run("completion", "fish")
+    for command in ("login", "decode", "stream", "export"):
+        assert f"-a {command} -d " in script
+    assert "'__fish_seen_subcommand_from stream' -l source -x -a 'lsl brainflow file'" in script
+    program = shutil.which("fish")
+    if program:
+        subprocess.run([program, "--no-execute"], input=script, text=True, check=True)
+
+
 def test_help_and_completion(run: Run) -> None:
     assert "COMMAND" in run("--help")
     assert "neurod-client" in run("--version")
-    for shell in ("bash", "zsh", "tcsh"):
+    for shell in ("bash", "zsh", "fish", "tcsh"):
         assert "decode" in run("completion", shell)
     assert "CODE=CLASS" in run("train", "x", "y", "--classes", "T1", code=2)
 

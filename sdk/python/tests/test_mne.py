@@ -47,12 +47,13 @@ def same(client: neurod.Client, raw: Any, user: str) -> None:
     sent = (raw.get_data() * 1e6).astype(np.float32)
     np.testing.assert_array_equal((back.get_data() * 1e6).astype(np.float32), sent)
     np.testing.assert_allclose(back.get_data(), raw.get_data(), rtol=2e-7, atol=1e-30)
-    assert not [a for a in back.annotations if a["description"] == "BAD_ACQ_SKIP"]
+    skipped = [a["description"] for a in raw.annotations].count("BAD_ACQ_SKIP")
+    assert [a["description"] for a in back.annotations].count("BAD_ACQ_SKIP") == skipped
     start = raw.info["meas_date"]
     if start is not None and 0 < start.timestamp() < time.time():
         begun = start.timestamp() + raw.first_time
         assert back.info["meas_date"].timestamp() == pytest.approx(begun, abs=0.001)
-    wanted = [a for a in raw.annotations if not a["description"].upper().startswith(("BAD", "EDGE"))]
+    wanted = list(raw.annotations)  # those that mark what is bad among them
     shift = raw.first_time if raw.annotations.orig_time is not None else 0
     inside = [a for a in wanted if 0 <= a["onset"] - shift <= raw.n_times / raw.info["sfreq"]]
     assert sorted((a["description"], round(a["duration"], 3)) for a in back.annotations) == sorted((a["description"], round(a["duration"], 3)) for a in inside)
@@ -187,6 +188,31 @@ def test_all_events_of_a_recording_are_its_annotations(client: neurod.Client, us
     for answer in (by_mne, by_file):
         assert answer.trials_summary is not None
         assert (answer.trials_summary.trials, answer.trials_summary.labelled) == (3, 3)
+
+
+def test_what_is_marked_as_bad(client: neurod.Client, user: str, caplog: pytest.LogCaptureFixture) -> None:
+    """Stretches come back as annotations and are no events of a decode; of channels it is said that the mark goes."""
+    rng = np.random.default_rng(4)
+    raw = mne.io.RawArray(rng.normal(0, 1e-5, (8, 250 * 30)), mne.create_info(HANDS, 250, "eeg"), verbose="error")
+    raw.set_annotations(mne.Annotations([2.0, 5.0, 20.0], [1.5, 4.0, 0.5], ["BAD_blink 7", "T1", "bad"]))
+    raw.info["bads"] = ["P8"]
+    with caplog.at_level("WARNING", "neurod"):
+        session = client.sessions.ingest_raw(raw, external_user_id=user)
+    assert "P8" in caplog.text
+    assert [(e.label, e.code) for e in session.events.list()] == [("BAD_blink 7", 0), ("T1", 1), ("bad", 0)]
+    back = session.to_raw()
+    told = [(round(a["onset"] - back.first_time, 3), round(a["duration"], 3), a["description"]) for a in back.annotations]
+    assert told == [(2.0, 1.5, "BAD_blink 7"), (5.0, 4.0, "T1"), (20.0, 0.5, "bad")]
+    answer = client.decode(raw, paradigm="motor_imagery", events="all", event_classes={"1": "left_hand"})
+    assert answer.trials_summary is not None
+    assert answer.trials_summary.trials == 1
+
+
+def test_a_recording_that_is_refused_leaves_no_open_session(client: neurod.Client, user: str) -> None:
+    raw = mne.io.RawArray(np.full((2, 1000), 50.0), mne.create_info(["C3", "SpO2"], 250, "eeg"), verbose="error")
+    with pytest.raises(neurod.InvalidRequestError):
+        client.sessions.ingest_raw(raw, external_user_id=user)
+    assert all(s.ended_at is not None for s in client.sessions.list(external_user_id=user))
 
 
 def test_import_of_brainvision(client: neurod.Client, recordings: Path, user: str) -> None:

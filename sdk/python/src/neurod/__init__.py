@@ -18,6 +18,7 @@ from ._async.pages import AsyncPages
 from ._async.sessions import AsyncSession
 from ._async.stream import AsyncStream
 from ._errors import (
+    AnswerError,
     APIConnectionError,
     APIStatusError,
     APITimeoutError,
@@ -66,6 +67,7 @@ __all__ = [
     "APIConnectionError",
     "APIStatusError",
     "APITimeoutError",
+    "AnswerError",
     "AsyncClient",
     "AsyncJob",
     "AsyncPages",

@@ -11,6 +11,7 @@ __all__ = [
     "APIConnectionError",
     "APIStatusError",
     "APITimeoutError",
+    "AnswerError",
     "AuthenticationError",
     "ChecksumError",
     "ConflictError",
@@ -87,6 +88,10 @@ class APIConnectionError(NeurodError):
 
 class APITimeoutError(APIConnectionError):
     """The service did not answer in time, on every attempt."""
+
+
+class AnswerError(NeurodError):
+    """An answer is not what the API has: ``base_url`` leads elsewhere, such as to a web page, or the server is of another version."""
 
 
 class APIStatusError(NeurodError):

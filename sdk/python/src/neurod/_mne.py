@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 import time
 from dataclasses import dataclass, field
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
     import mne
 
     from . import types
+
+
+log = logging.getLogger("neurod")
 
 
 class Event(NamedTuple):
@@ -50,8 +54,11 @@ def _mne() -> Any:
     return mne
 
 
-def from_raw(raw: mne.io.BaseRaw, *, picks: Any = None, load: bool = True) -> Part:
-    """Take the EEG channels of a recording (bad ones among them), its annotations and the triggers of its stimulus channels."""
+def from_raw(raw: mne.io.BaseRaw, *, picks: Any = None, load: bool = True, bad: bool = False) -> Part:
+    """Take the EEG channels of a recording (bad ones among them), its annotations and the triggers of its stimulus channels.
+
+    ``bad`` takes the annotations that mark what is bad along.
+    """
     mne = _mne()
     if picks is None:
         chosen = mne.pick_types(raw.info, meg=False, eeg=True, exclude=[])
@@ -74,10 +81,13 @@ def from_raw(raw: mne.io.BaseRaw, *, picks: Any = None, load: bool = True) -> Pa
         samples=int(raw.n_times),
         start_ms=start_ms,
         device=device or None,
-        events=events_of(raw),
+        events=events_of(raw, bad=bad),
         _raw=raw,
         _picks=chosen,
     )
+    marked = [name for name in names if name in raw.info["bads"]]
+    if marked:
+        log.warning("channels that are marked as bad are sent like the others, and the mark is not kept: %s", ", ".join(marked))
     if load:
         part.data = part.read(0, part.samples)
     return part
@@ -102,11 +112,11 @@ def code_in(label: str) -> int:
     return int(found[1]) if found else 0
 
 
-def events_of(raw: mne.io.BaseRaw) -> list[Event]:
+def events_of(raw: mne.io.BaseRaw, *, bad: bool = False) -> list[Event]:
     """Return annotations, and the triggers of stimulus channels where there are no annotations, by their time.
 
-    Annotations that mark what is bad (``BAD...``, ``EDGE...``) are no events. A label that ends in a number, as those of BrainVision do
-    (``Stimulus/S 11``), keeps its text; its code is that number.
+    Annotations that mark what is bad (``BAD...``, ``EDGE...``) are no events of a decode; ``bad`` returns them, too, without a code. A label keeps its
+    text, and its code is the number that the service takes it for in a file: 11 of ``Stimulus/S 11``, 2 of ``T2``.
     """
     import numpy as np
 
@@ -115,10 +125,10 @@ def events_of(raw: mne.io.BaseRaw) -> list[Event]:
     shift = raw.first_time if raw.annotations.orig_time is not None else 0.0
     for onset, duration, label in zip(raw.annotations.onset, raw.annotations.duration, raw.annotations.description):
         text = str(label)
-        if text.upper().startswith(("BAD", "EDGE")):
-            continue
-        found.append(Event(float(onset) - shift, float(duration), code_in(text), text[:1000]))
-    if not found and len(mne.pick_types(raw.info, meg=False, stim=True)):
+        marks = text.upper().startswith(("BAD", "EDGE"))
+        if bad or not marks:
+            found.append(Event(float(onset) - shift, float(duration), 0 if marks else code_in(text), text[:1000]))
+    if all(e.label.upper().startswith(("BAD", "EDGE")) for e in found) and len(mne.pick_types(raw.info, meg=False, stim=True)):
         triggers = mne.find_events(raw, shortest_event=1, initial_event=True, verbose="error")
         for sample, _, code in np.asarray(triggers):
             found.append(Event((int(sample) - raw.first_samp) / raw.info["sfreq"], 0.0, int(code), ""))

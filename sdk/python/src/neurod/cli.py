@@ -124,8 +124,12 @@ def pairs(text: str) -> dict[str, str]:
     return found
 
 
-def names(text: str) -> list[str]:
-    return [part.strip() for part in text.split(",") if part.strip()]
+def parameter(text: str) -> tuple[str, Any]:
+    """Read ``serial_port=/dev/ttyUSB0``; what is a number is one."""
+    name, equals, value = text.partition("=")
+    if not equals or not name.strip():
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form NAME=VALUE")
+    return name.strip(), int(value) if value.strip().lstrip("-").isdigit() else value
 
 
 def target(text: str) -> dict[str, Any]:
@@ -202,6 +206,8 @@ def decode(args: argparse.Namespace, out: Out) -> None:
                 out.document({"file": str(file), "error": str(err)}, f"{file}: {err}")
                 continue
             told = {"file": str(file), **result.to_dict()}
+            if result.trials and not args.json:
+                trials(result.trials, out)
             lines = [f"{file}: {result.decoded_intent}  confidence {result.confidence:.2f}  {result.paradigm_detected}"]
             if result.clip:
                 lines.append(f"  clip  {result.clip.start_s:.1f}-{result.clip.end_s:.1f} s, trial {result.clip.trial} of {result.clip.trials}")
@@ -219,6 +225,19 @@ def decode(args: argparse.Namespace, out: Out) -> None:
             out.document(told, "\n".join(lines))
     if failed:
         raise SystemExit(1)
+
+
+def trials(answers: Iterable[Any], out: Out) -> None:
+    """Print a line for each trial, as ``neurod decode`` does."""
+    rows = []
+    for a in answers:
+        event = a.clip.event
+        named = (event.label or str(event.code)) if event else None
+        verdict = None if a.right is None else "right" if a.right else "wrong"
+        answer = (a.decoded_intent, f"{a.confidence:.2f}") if a.error is None else (None, None)
+        note = " ".join(a.red_flags or []) if a.error is None else f"{a.error.code}: {a.error.message}"
+        rows.append((a.clip.trial, f"{a.clip.start_s:.1f}-{a.clip.end_s:.1f}", named, a.label, *answer, verdict, note))
+    out.table(("trial", "s", "event", "label", "intent", "confidence", "verdict", "flags"), rows, [])
 
 
 def decode_other(client: Client, file: str, common: dict[str, Any], args: argparse.Namespace) -> Any:
@@ -245,13 +264,15 @@ def stream(args: argparse.Namespace, out: Out) -> None:
     from . import live
 
     decoding: dict[str, Any] | None = None
+    if (args.window or args.hop) and not (args.paradigm or args.model):
+        raise NeurodError("--window and --hop are of decodes: give --paradigm or --model, too")
     if args.paradigm or args.model:
         decoding = {"paradigm": args.paradigm or "auto", **({"model": args.model} if args.model else {})}
         if args.window:
             decoding["window_s"] = args.window
         if args.hop:
             decoding["hop_s"] = args.hop
-    parameters = dict(p.split("=", 1) for p in args.parameter)
+    parameters = dict(args.parameter)
     source: live.Source
     if args.source == "lsl":
         source = live.from_lsl(args.name, type=args.type)
@@ -364,7 +385,7 @@ def sessions(args: argparse.Namespace, out: Out) -> None:
 
 def export(args: argparse.Namespace, out: Out) -> None:
     with connect(args) as client:
-        path = client.sessions.get(args.session).export(args.path, format=args.format)
+        path = client.sessions.get(args.session).export(args.path, format=args.format, include_raw=args.include_raw or None)
     out.document({"path": str(path), "bytes": path.stat().st_size}, f"{path}: {path.stat().st_size} bytes")
 
 
@@ -438,11 +459,47 @@ def train(args: argparse.Namespace, out: Out) -> None:
 
 
 def completion(args: argparse.Namespace, out: Out) -> None:
+    if args.shell == "fish":
+        print(fish(parser()))
+        return
     try:
         import shtab
     except ImportError as err:
         raise NeurodError("completion needs shtab: pip install 'neurod-client[cli]'") from err
     print(shtab.complete(parser(), shell=args.shell))
+
+
+def fish(of: argparse.ArgumentParser) -> str:
+    """Return a script for fish, which shtab does not write: commands, their choices and flags."""
+
+    def quoted(text: str) -> str:
+        return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+    def options(actions: Iterable[argparse.Action], condition: str) -> Iterable[str]:
+        for action in actions:
+            if isinstance(action, argparse._SubParsersAction) or action.help == argparse.SUPPRESS:
+                continue
+            values = " ".join(map(str, action.choices or ()))
+            if not action.option_strings:
+                if values:
+                    yield f"complete -c {PROGRAM} -n {quoted(condition)} -f -a {quoted(values)}"
+                elif action.metavar and "FILE" in action.metavar:
+                    yield f"complete -c {PROGRAM} -n {quoted(condition)} -F"
+                continue
+            flags = " ".join(f"-l {o[2:]}" if o.startswith("--") else f"-s {o[1:]}" for o in action.option_strings)
+            takes = "" if action.nargs == 0 else f" -x -a {quoted(values)}" if values else " -r"
+            yield f"complete -c {PROGRAM} -n {quoted(condition)} {flags}{takes} -d {quoted(action.help or '')}"
+
+    lines = [f"# {PROGRAM} completion for fish: {PROGRAM} completion fish | source", f"complete -c {PROGRAM} -f"]
+    lines += options(of._actions, "__fish_use_subcommand")
+    for group in of._actions:
+        if not isinstance(group, argparse._SubParsersAction):
+            continue
+        told = {choice.dest: choice.help or "" for choice in group._choices_actions}
+        for name, command in group.choices.items():
+            lines.append(f"complete -c {PROGRAM} -n __fish_use_subcommand -a {name} -d {quoted(told.get(name, ''))}")
+            lines += options(command._actions, f"__fish_seen_subcommand_from {name}")
+    return "\n".join(lines)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -483,7 +540,7 @@ def parser() -> argparse.ArgumentParser:
     s.add_argument("--name", help="of the LSL stream")
     s.add_argument("--type", default="EEG", help="of the LSL stream")
     s.add_argument("--board", help="name or number of the BrainFlow board; by default the synthetic one")
-    s.add_argument("--parameter", action="append", default=[], metavar="NAME=VALUE", help="of BrainFlow, such as serial_port=/dev/ttyUSB0")
+    s.add_argument("--parameter", type=parameter, action="append", default=[], metavar="NAME=VALUE", help="of BrainFlow, such as serial_port=/dev/ttyUSB0")
     files(s.add_argument("--file", metavar="FILE"))
     s.add_argument("--speed", type=float, default=1.0, help="of a file; 0 as fast as it goes")
     s.add_argument("--seconds", type=float, help="end after so many seconds")
@@ -503,6 +560,7 @@ def parser() -> argparse.ArgumentParser:
     s.add_argument("session", metavar="ID")
     files(s.add_argument("path", metavar="FILE"))
     s.add_argument("--format", choices=["json", "csv", "edf", "bdf"])
+    s.add_argument("--include-raw", action="store_true", help="the batches as they came in, too; of JSON")
 
     s = add("jobs", jobs, "List jobs, show one, wait for it or cancel it.")
     s.add_argument("action", nargs="?", choices=["list", "show", "wait", "cancel"], default="list")
@@ -528,7 +586,7 @@ def parser() -> argparse.ArgumentParser:
     s.add_argument("--timeout", type=float, default=3600.0)
 
     s = add("completion", completion, "Print a script that completes commands and flags.")
-    s.add_argument("shell", choices=["bash", "zsh", "tcsh"])
+    s.add_argument("shell", choices=["bash", "zsh", "fish", "tcsh"])
     return p
 
 
@@ -559,6 +617,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         hint = f"; run {PROGRAM} login" if isinstance(err, AuthenticationError) else ""
         print(f"{PROGRAM}: {err}{hint}", file=sys.stderr)
         return 2 if isinstance(err, (ValueError, APIStatusError)) and getattr(err, "status", 400) == 400 else 1
+    except Exception as err:  # of a library below, such as the reader of a file
+        if os.environ.get("NEUROD_TRACEBACK"):
+            raise
+        what = f"{type(err).__name__}: {err}"
+        if args.json:
+            print(json.dumps({"error": {"message": what, "code": None, "status": None}}, ensure_ascii=False))
+        print(f"{PROGRAM}: {what} (NEUROD_TRACEBACK=1 shows where)", file=sys.stderr)
+        return 1
     return 0
 
 

@@ -412,9 +412,17 @@ class AsyncClient:
         response = await self._call(call)
         return kind.model_validate_json(response.content)
 
-    async def _json(self, call: Call) -> Any:
+    async def _json(self, call: Call, *needed: str) -> Any:
+        """Make a call and return its answer as plain Python: an object with what is needed, or whatever it is where nothing is."""
         response = await self._call(call)
-        return jsonlib.loads(response.content)
+        try:
+            found = jsonlib.loads(response.content)
+        except ValueError as err:
+            raise _errors.AnswerError(f"{call.method} {call.url}: the answer of {self.base_url} is no JSON: {err}") from err
+        for name in needed:
+            if not isinstance(found, dict) or name not in found:
+                raise _errors.AnswerError(f"{call.method} {call.url}: the answer of {self.base_url} has no {name}, as this version knows it")
+        return found
 
     async def _delete(self, call: Call) -> httpx.Response | None:
         """Delete something: where a broken attempt has done it already, there is nothing left to be found, and that is well."""
@@ -427,7 +435,7 @@ class AsyncClient:
 
     async def _call(self, call: Call) -> httpx.Response:
         headers, content = call.prepared()
-        return await self._attempts(
+        response = await self._attempts(
             call.method,
             call.url,
             call.params(),
@@ -438,6 +446,12 @@ class AsyncClient:
             timeout=call.timeout,
             stream=call.stream,
         )
+        wrong = _not_ours(response, call)
+        if wrong:
+            await response.aclose()
+            told = f"{call.method} {call.url}: {self.base_url} {wrong}"
+            raise _errors.AnswerError(told, status=response.status_code, request_id=response.headers.get("x-request-id"))
+        return response
 
     async def _credential(self, auth: str) -> str | None:
         if auth == "none":
@@ -526,6 +540,16 @@ class AsyncClient:
             tokens = await self._model(types.Tokens, Call("refresh", json={"refresh_token": self._tokens["refresh"]}, auth="none", once=True))
             self._tokens.update(access=tokens.access_token, refresh=tokens.refresh_token)
         return True
+
+
+def _not_ours(response: httpx.Response, call: Call) -> str:
+    """Return what shows that an answer is not of this API, if anything does."""
+    if response.is_redirect:
+        return f"leads on to {response.headers.get('location')}: give the address behind that as base_url"
+    kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if call.accept == "application/json" and not call.stream and response.content and kind != "application/json" and not kind.endswith("+json"):
+        return f"answers with {kind or 'bytes of no type'} and not with JSON: is base_url that of a neurod server?"
+    return ""
 
 
 def _missing(auth: str, token: str | None, api_key: str | None) -> str:

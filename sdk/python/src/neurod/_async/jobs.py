@@ -208,7 +208,7 @@ class AsyncJobs:
             cursor: str | None = None
             while True:
                 query = {"state": state, "kind": kind, "parent_id": parent_id, "limit": min(100, limit or 100), "cursor": cursor}
-                page = await self._client._json(Call("listJobs", query=query))
+                page = await self._client._json(Call("listJobs", query=query), "data", "next_cursor", "has_more")
                 yield [AsyncJob._of(self._client, entry) for entry in page["data"]]
                 cursor = page["next_cursor"]
                 if not page["has_more"] or not cursor:

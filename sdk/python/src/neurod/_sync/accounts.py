@@ -6,9 +6,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, List  # classes here have methods of that name
 
-from pydantic import TypeAdapter
-
 from .. import _check, _errors, types
+from .._base import Listing
 from .._core import Call
 from .jobs import Job
 from .pages import Pages
@@ -16,11 +15,11 @@ from .pages import Pages
 if TYPE_CHECKING:
     from .client import Client
 
-_projects = TypeAdapter(List[types.Project])
-_keys = TypeAdapter(List[types.Key])
-_members = TypeAdapter(List[types.Member])
-_invitations = TypeAdapter(List[types.Invitation])
-_audit = TypeAdapter(List[types.AuditEvent])
+_projects = Listing(types.Project)
+_keys = Listing(types.Key)
+_members = Listing(types.Member)
+_invitations = Listing(types.Invitation)
+_audit = Listing(types.AuditEvent)
 
 
 class _Part:

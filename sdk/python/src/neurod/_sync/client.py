@@ -413,9 +413,17 @@ class Client:
         response = self._call(call)
         return kind.model_validate_json(response.content)
 
-    def _json(self, call: Call) -> Any:
+    def _json(self, call: Call, *needed: str) -> Any:
+        """Make a call and return its answer as plain Python: an object with what is needed, or whatever it is where nothing is."""
         response = self._call(call)
-        return jsonlib.loads(response.content)
+        try:
+            found = jsonlib.loads(response.content)
+        except ValueError as err:
+            raise _errors.AnswerError(f"{call.method} {call.url}: the answer of {self.base_url} is no JSON: {err}") from err
+        for name in needed:
+            if not isinstance(found, dict) or name not in found:
+                raise _errors.AnswerError(f"{call.method} {call.url}: the answer of {self.base_url} has no {name}, as this version knows it")
+        return found
 
     def _delete(self, call: Call) -> httpx.Response | None:
         """Delete something: where a broken attempt has done it already, there is nothing left to be found, and that is well."""
@@ -428,7 +436,7 @@ class Client:
 
     def _call(self, call: Call) -> httpx.Response:
         headers, content = call.prepared()
-        return self._attempts(
+        response = self._attempts(
             call.method,
             call.url,
             call.params(),
@@ -439,6 +447,12 @@ class Client:
             timeout=call.timeout,
             stream=call.stream,
         )
+        wrong = _not_ours(response, call)
+        if wrong:
+            response.close()
+            told = f"{call.method} {call.url}: {self.base_url} {wrong}"
+            raise _errors.AnswerError(told, status=response.status_code, request_id=response.headers.get("x-request-id"))
+        return response
 
     def _credential(self, auth: str) -> str | None:
         if auth == "none":
@@ -527,6 +541,16 @@ class Client:
             tokens = self._model(types.Tokens, Call("refresh", json={"refresh_token": self._tokens["refresh"]}, auth="none", once=True))
             self._tokens.update(access=tokens.access_token, refresh=tokens.refresh_token)
         return True
+
+
+def _not_ours(response: httpx.Response, call: Call) -> str:
+    """Return what shows that an answer is not of this API, if anything does."""
+    if response.is_redirect:
+        return f"leads on to {response.headers.get('location')}: give the address behind that as base_url"
+    kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if call.accept == "application/json" and not call.stream and response.content and kind != "application/json" and not kind.endswith("+json"):
+        return f"answers with {kind or 'bytes of no type'} and not with JSON: is base_url that of a neurod server?"
+    return ""
 
 
 def _missing(auth: str, token: str | None, api_key: str | None) -> str:

@@ -209,7 +209,7 @@ class Jobs:
             cursor: str | None = None
             while True:
                 query = {"state": state, "kind": kind, "parent_id": parent_id, "limit": min(100, limit or 100), "cursor": cursor}
-                page = self._client._json(Call("listJobs", query=query))
+                page = self._client._json(Call("listJobs", query=query), "data", "next_cursor", "has_more")
                 yield [Job._of(self._client, entry) for entry in page["data"]]
                 cursor = page["next_cursor"]
                 if not page["has_more"] or not cursor:

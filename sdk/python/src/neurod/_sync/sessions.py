@@ -10,12 +10,12 @@ import time
 import uuid
 from collections.abc import Iterator, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Dict, List, Literal  # the classes here have methods of these names
+from typing import TYPE_CHECKING, Any, BinaryIO, Dict, Literal  # the classes here have methods of these names
 
-from pydantic import PrivateAttr, TypeAdapter
+from pydantic import PrivateAttr
 
 from .. import _check, _errors, _samples, types
-from .._base import table
+from .._base import Listing, table
 from .._core import Body, Call
 from .._http import httpx
 from .._io import sync_sleep
@@ -287,10 +287,10 @@ class Session(types.Session):
     def export_dict(self, *, include_raw: bool = False) -> dict[str, Any]:
         """Return the JSON export: session, feature windows, events and, with ``include_raw``, the batches as they came in."""
         query = {"format": "json", "include_raw": include_raw, "limit": 5000}
-        found: dict[str, Any] = self._client._json(Call("export", path={"id": self.session_id}, query=query))
+        found: dict[str, Any] = self._client._json(Call("export", path={"id": self.session_id}, query=query), "feature_windows", "pagination")
         while found["pagination"]["has_more"]:
             query = {"format": "json", "limit": 5000, "offset": len(found["feature_windows"])}
-            page = self._client._json(Call("export", path={"id": self.session_id}, query=query))
+            page = self._client._json(Call("export", path={"id": self.session_id}, query=query), "feature_windows", "pagination")
             found["feature_windows"] += page["feature_windows"]
             found["pagination"]["has_more"] = page["pagination"]["has_more"] and bool(page["feature_windows"])
         return found
@@ -341,9 +341,9 @@ class SessionFeatures:
         end, pause = time.monotonic() + wait, 0.05
         while True:
             query = {"limit": 1, "order": "desc", "only_passed": only_passed}
-            found = self._client._json(Call("features", path={"id": self._session_id}, query=query))
+            found = _windows.validate_json((self._client._call(Call("features", path={"id": self._session_id}, query=query))).content)
             if found:
-                return FeatureWindow.model_validate(found[0])
+                return found[0]
             if time.monotonic() + pause > end:
                 return FeatureWindow.missing(self._session_id)
             sync_sleep(pause)
@@ -386,8 +386,9 @@ class SessionDecodes:
 
     def latest(self) -> LiveDecode | None:
         """Return the latest live decode, None where there is none."""
-        found = self._client._json(Call("decodes", path={"id": self._session_id}, query={"limit": 1, "order": "desc"}))
-        return LiveDecode.model_validate(found[0]) if found else None
+        response = self._client._call(Call("decodes", path={"id": self._session_id}, query={"limit": 1, "order": "desc"}))
+        found = _decodes.validate_json(response.content)
+        return found[0] if found else None
 
     def iter(self, *, limit: int | None = None, after_ms: int | None = None) -> Pages[LiveDecode]:
         """Iterate over the live decodes in the order of their start."""
@@ -623,6 +624,12 @@ class Sessions:
     ) -> Session:
         """Make a session of an MNE recording: EEG channels in µV, annotations and stimulus channels as events; ``session.to_raw()`` gives it back.
 
+        Annotations that mark what is bad (``BAD_...``) are events, too, and come back as annotations. Channels in ``raw.info["bads"]`` are sent like the
+        others; the session does not keep that they are bad, which is logged: leave them out by ``picks``, or mark them again.
+
+        Where the service refuses the samples, the session that was made for them is ended, unless ``idempotency_key`` is given, with which the same call
+        can be made again.
+
         Args:
             raw: the recording; it need not be loaded.
             external_user_id: your name for the person; names in ``raw.info`` are not sent.
@@ -632,7 +639,7 @@ class Sessions:
         """
         from .. import _mne
 
-        part = _mne.from_raw(raw, picks=picks, load=False)
+        part = _mne.from_raw(raw, picks=picks, load=False, bad=True)
         t0 = started_at_unix_ms
         if t0 is None:
             t0 = part.start_ms if part.start_ms is not None else round(1000 * (time.time() - part.samples / part.sample_rate))
@@ -647,16 +654,22 @@ class Sessions:
             decode=decode,
             idempotency_key=idempotency_key,
         )
-        length = _samples.batch_length(len(part.channels), part.sample_rate, session.hop_s, session.decode)
-        with bar("ingest", progress) as shown:
-            for block in _samples.batches(batch_id, t0, part.samples, length, part.sample_rate):
-                content = _samples.interleave(part.read(block.start, block.stop), channels=part.channels)
-                session._ingest_bytes(content, block.batch_id, block.t0_unix_ms)
-                shown.to(block.stop, part.samples)
-        if part.events:
-            session.events.add_many(
-                [{"onset_ms": 1000 * e.onset_s, "duration_ms": 1000 * e.duration_s, "code": e.code, "label": e.label} for e in part.events]
-            )
+        try:
+            length = _samples.batch_length(len(part.channels), part.sample_rate, session.hop_s, session.decode)
+            with bar("ingest", progress) as shown:
+                for block in _samples.batches(batch_id, t0, part.samples, length, part.sample_rate):
+                    content = _samples.interleave(part.read(block.start, block.stop), channels=part.channels)
+                    session._ingest_bytes(content, block.batch_id, block.t0_unix_ms)
+                    shown.to(block.stop, part.samples)
+            if part.events:
+                session.events.add_many(
+                    [{"onset_ms": 1000 * e.onset_s, "duration_ms": 1000 * e.duration_s, "code": e.code, "label": e.label} for e in part.events]
+                )
+        except Exception:
+            if idempotency_key is None:
+                with contextlib.suppress(_errors.NeurodError):
+                    session.end()
+            raise
         if end:
             session.end()
             if wait:
@@ -696,7 +709,7 @@ def _zipped(header: Path) -> Iterator[Path]:
         os.unlink(name)
 
 
-_windows = TypeAdapter(List[FeatureWindow])
-_decodes = TypeAdapter(List[LiveDecode])
-_events = TypeAdapter(List[types.SessionEvent])
-_documents = TypeAdapter(List[Dict[str, Any]])
+_windows = Listing(FeatureWindow)
+_decodes = Listing(LiveDecode)
+_events = Listing(types.SessionEvent)
+_documents = Listing(Dict[str, Any])

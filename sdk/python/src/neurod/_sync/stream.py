@@ -78,7 +78,7 @@ class Stream:
     def _all(self) -> Generator[StreamMessage, None]:
         if self.last_seq is None:
             # "From now on" must mean the same to every connection: messages are numbered from 1, and so many there are.
-            status = self._client._json(Call("sessionStatus", path={"id": self._session_id}))
+            status = self._client._json(Call("sessionStatus", path={"id": self._session_id}), "window_count")
             self.last_seq = int(status["window_count"]) + int(status.get("decode_count") or 0)
         kind = "sse" if self._transport == "sse" else "websocket"
         failures, since = 0, time.monotonic()
@@ -116,7 +116,7 @@ class Stream:
                 sync_sleep(self._client.retry.pause(min(failures - 1, 8)))
 
     def _websocket(self) -> Generator[StreamMessage, None]:
-        granted = self._client._json(Call("wsToken", path={"id": self._session_id}))
+        granted = self._client._json(Call("wsToken", path={"id": self._session_id}), "ws_token")
         key, accept = _frames.handshake()
         url = f"{self._client.base_url}/v1/ws"
         request = self._client._http.build_request(

@@ -53,12 +53,16 @@ class BrainFlowSource(Source):
         self._params = shim.BrainFlowInputParams()
         for name, value in parameters.items():
             if not hasattr(self._params, name):
-                raise ValueError(f"BrainFlowInputParams has no {name}")
+                near = difflib.get_close_matches(name, [n for n in vars(self._params) if not n.startswith("_")], n=3, cutoff=0.4)
+                raise ValueError(f"BrainFlowInputParams has no {name}" + (f"; near are {', '.join(near)}" if near else ""))
             setattr(self._params, name, value)
         described = self.board_id
         if self.board_id in (shim.BoardIds.PLAYBACK_FILE_BOARD.value, shim.BoardIds.STREAMING_BOARD.value):
             described = int(self._params.master_board)
-        self._rows = list(shim.BoardShim.get_eeg_channels(described))
+        try:
+            self._rows = list(shim.BoardShim.get_eeg_channels(described))
+        except shim.BrainFlowError as fault:
+            raise ValueError(f"BrainFlow has no board {board_id!r} with EEG channels: {fault}") from fault
         if channels is not None:
             channels = _check.names("channels", channels)
             if len(channels) != len(self._rows):
