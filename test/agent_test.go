@@ -404,7 +404,11 @@ func TestAgentSurvives(t *testing.T) {
 		_ = a.ends(t)
 		g.set(func() { g.lose = false })
 		a = s.agent(t, "http://"+g.l.Addr().String(), spool, args...)
-		grows("samples of the next agent")
+		// Not what the first one has left, which goes out before: the gap between them.
+		until(t, "samples of the next agent", func() bool {
+			gaps, _ := s.json(t, 200, "GET", "/v1/sessions/"+id+"/status", s.key, nil)["gaps"].([]any)
+			return len(gaps) > 0
+		})
 		if err := a.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 			t.Fatal(err)
 		}
