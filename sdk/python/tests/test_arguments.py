@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.server
+import io
 import math
 import re
 import threading
@@ -45,6 +46,14 @@ Use = Callable[[neurod.Client], Any]
         (lambda c: c.keys.create("k", scopes="sessions"), "scopes"),
         (lambda c: c.webhooks.create("https://example.com", events="job.failed"), "events"),
         (lambda c: c.webhooks.update("w", events="job.failed"), "events"),
+        (lambda c: c.decode([[1.0] * 100], sample_rate=250, event_classes="7=left"), "event_classes"),
+        (lambda c: c.decode([[1.0] * 100], sample_rate=250, channel_names=["C3"]), "channel_names"),
+        (lambda c: c.models.train("m", paradigm="p300", sessions=["s"], classes="T1=a"), "classes"),
+        (lambda c: c.models.calibrate("m", sessions=["s"], classes=["T1"]), "classes"),
+        (lambda c: c.models.train("m", paradigm="p300", sessions=["s"], classes={"1": "a"}, window="4"), "window"),
+        (lambda c: c.models.train("m", paradigm="p300", sessions=["s"], classes={"1": "a"}, window=(4,)), "window"),
+        (lambda c: c.sessions.import_file(["x.edf"], external_user_id="u"), "file"),
+        (lambda c: c.sessions.import_file(io.StringIO("x"), external_user_id="u"), "file"),
     ],
 )
 def test_a_text_where_a_list_is_meant(nobody: neurod.Client, use: Use, name: str) -> None:
@@ -63,6 +72,9 @@ def test_a_text_where_a_list_is_meant(nobody: neurod.Client, use: Use, name: str
         (lambda c, i: c.models.get(i), "name"),
         (lambda c, i: c.models.rollback(i), "name"),
         (lambda c, i: c.users.erase(i), "external_user_id"),
+        (lambda c, i: c.sessions.create(external_user_id=i, device_type="T", sample_rate_hz=250, channels=["C3"]), "external_user_id"),
+        (lambda c, i: c.sessions.import_file(b"x", external_user_id=i), "external_user_id"),
+        (lambda c, i: c.models.train("m", paradigm="p300", sessions=[i], classes={"1": "a"}), r"sessions\[0\]"),
         (lambda c, i: c.keys.revoke(i), "key_id"),
         (lambda c, i: c.projects.delete(i), "project_id"),
         (lambda c, i: c.members.remove(i), "user_id"),

@@ -273,6 +273,31 @@ class Counting(neurod.live.Source):
         pass
 
 
+def test_what_comes_just_behind_a_gap_is_sent(client: neurod.Client, user: str) -> None:
+    """The end comes before a gap is sure: what was read behind it is stored all the same."""
+
+    class Short(Counting):
+        done = threading.Event()
+
+        def read(self, timeout: float) -> neurod.live.Chunk | None:
+            index = np.arange(self._done, self._done + 25)
+            if self._done >= 525:
+                self.done.set()
+                time.sleep(0.05)
+                return None
+            self._done += 25
+            when = self._began - 3 + index / 250 + np.where(index >= 500, 1.0, 0.0)
+            return neurod.live.Chunk(np.column_stack([index, -index]).astype("f4"), when)
+
+    source = Short()
+    recording = source.record(client, external_user_id=user)
+    assert source.done.wait(30)
+    stats = recording.stop()
+    assert stats.samples_sent == stats.samples_read == 525
+    samples, _ = stored(recording.session)
+    np.testing.assert_array_equal(samples[:, 0], np.arange(525))
+
+
 def test_the_source_goes_and_comes_back(client: neurod.Client, user: str) -> None:
     source = Counting()
     recording = source.record(client, external_user_id=user)

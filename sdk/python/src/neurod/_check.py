@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-__all__ = ["address", "identifier", "list_of", "names"]
+__all__ = ["address", "identifier", "list_of", "mapping", "names"]
 
 
 def list_of(name: str, values: Any, what: str = "names") -> list[Any]:
@@ -26,6 +26,13 @@ def names(name: str, values: Any, what: str = "names") -> list[str]:
         if not isinstance(value, str):
             raise TypeError(f"{name}[{i}] is {short(value)}, and no text")
     return [str(value) for value in told]  # texts of numpy, too
+
+
+def mapping(name: str, value: Any, form: str) -> dict[str, Any]:
+    """Return a dictionary with texts as keys; TypeError where it is none."""
+    if not isinstance(value, Mapping):
+        raise TypeError(f"{name} is a dictionary such as {form}, and not {short(value)}")
+    return {str(k): v for k, v in value.items()}
 
 
 def identifier(name: str, value: Any) -> str:

@@ -133,9 +133,9 @@ def decode_request(
     told.update(
         paradigm=paradigm,
         device=device,
-        channel_names=dict(channel_names) if channel_names else None,
+        channel_names=None if channel_names is None else _check.mapping("channel_names", channel_names, '{"EEG 1": "C3"}') or None,
         events=events_ if events_ is None or isinstance(events_, str) else events(events_),
-        event_classes={str(k): v for k, v in event_classes.items()} if event_classes else None,
+        event_classes=None if event_classes is None else _check.mapping("event_classes", event_classes, '{"7": "left_hand"}') or None,
         trials=trials,
         stimulus=stimulus,
         model=model,

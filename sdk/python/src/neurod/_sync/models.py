@@ -158,7 +158,7 @@ class Models:
             "paradigm": paradigm,
             "pipeline": pipeline,
             "sessions": _sessions(sessions),
-            "classes": {str(k): v for k, v in classes.items()},
+            "classes": _check.mapping("classes", classes, '{"T1": "left_hand", "T2": "right_hand"}'),
             "window": _window(window),
             "channels": None if channels is None else _check.names("channels", channels),
             "options": dict(options) if options else None,
@@ -187,7 +187,7 @@ class Models:
         told = {
             "version": version,
             "sessions": _sessions(sessions),
-            "classes": {str(k): v for k, v in classes.items()},
+            "classes": _check.mapping("classes", classes, '{"T1": "left_hand", "T2": "right_hand"}'),
             "window": _window(window),
             "reject_low_quality": reject_low_quality,
         }
@@ -222,6 +222,8 @@ def _sessions(given: Sequence[Session | str | Mapping[str, Any]]) -> Any:
 def _window(given: tuple[float, float] | Mapping[str, float] | None) -> Any:
     if given is None or isinstance(given, Mapping):
         return dict(given) if given is not None else None
+    if isinstance(given, (str, bytes)) or not isinstance(given, Sequence) or len(given) != 2:
+        raise TypeError(f"window is (from, to) in seconds, such as (-0.5, 4), and not {_check.short(given)}")
     return {"from_s": given[0], "to_s": given[1]}
 
 

@@ -495,7 +495,7 @@ class Sessions:
             idempotency_key: one of your own; one is made otherwise, and kept over repetitions.
         """
         told = {
-            "external_user_id": external_user_id,
+            "external_user_id": _check.identifier("external_user_id", external_user_id),
             "device_type": device_type,
             "sample_rate_hz": sample_rate_hz,
             "channels": _check.names("channels", channels),
@@ -581,12 +581,17 @@ class Sessions:
                 body = Body(path=path, told=told)
             elif isinstance(file, (bytes, bytearray, memoryview)):
                 body = Body(file, told=told)
-            else:
+            elif hasattr(file, "read"):
                 name = name or (os.path.basename(file.name) if isinstance(getattr(file, "name", None), str) else None)
-                body = Body(file.read(), told=told)
+                content = file.read()
+                if isinstance(content, str):
+                    raise TypeError('file is open as text: open it with mode "rb"')
+                body = Body(content, told=told)
+            else:
+                raise TypeError(f"file is a path, bytes or an open binary file, and not {_check.short(file)}")
             size = body.length
             query = {
-                "external_user_id": external_user_id,
+                "external_user_id": _check.identifier("external_user_id", external_user_id),
                 "name": name,
                 "device_type": device_type,
                 "channels": _names(channels),

@@ -133,13 +133,17 @@ class Recording:
         self._bound = max(self._batch, round(buffer_s * source.sample_rate))
         # Every batch says where it lies on the session's own grid, so that the service need not guess.
         told = {"ingestion_mode": "STREAMING", "jitter_ms": 1, "decode": decode, "hop_s": hop_s, **session}
-        self.session: Session = client.sessions.create(
-            external_user_id=external_user_id,
-            device_type=device_type or source.device_type,
-            sample_rate_hz=source.sample_rate,
-            channels=list(source.channels),
-            **told,
-        )
+        try:
+            self.session: Session = client.sessions.create(
+                external_user_id=external_user_id,
+                device_type=device_type or source.device_type,
+                sample_rate_hz=source.sample_rate,
+                channels=list(source.channels),
+                **told,
+            )
+        except BaseException:
+            source.close()
+            raise
         # It is waited for the service here, where stop() can end it, and not in the client, whatever its own patience is.
         self._sending = self.session.model_copy()
         self._sending._client = client.with_options(retry=RetryPolicy(attempts=1))
@@ -288,6 +292,11 @@ class Recording:
             self._take(chunk)
             if chunk.ended:
                 return
+        rest = self._rest
+        if rest is not None:  # what waited to be seen as a gap is sent as what it looks like now
+            self._rest = None
+            self.stats.samples_read -= len(rest.samples)
+            self._take(Chunk(rest.samples, rest.stamps, rest.counter, rest.modulus, [], True))
 
     def _take(self, chunk: Chunk) -> None:
         blocks = []
