@@ -308,9 +308,9 @@ export class Transport {
         if (call.gone && unsure && response.status === 404) return { response, attempts };
         const refusal = apiError(response, text);
         error = refusal;
-        if (response.status === 401 && !call.open && !renewed && this.#tokens?.refresh_token && this.#tokens.access_token === token) {
+        if (response.status === 401 && !call.open && !renewed && this.#tokens?.refresh_token) {
           renewed = true;
-          await this.renew({ signal });
+          if (this.#tokens.access_token === token) await this.renew({ signal }); // else another call has renewed it meanwhile
           if (replayable) {
             attempts--;
             continue;

@@ -543,8 +543,19 @@ test("a login is renewed before it ends, once for all calls at the same time, an
   assert.equal(answers.length, 8);
   assert.equal(told.length, 1, "a refresh token that is used twice revokes its login");
   // One whose end is not known is renewed when the server refuses it.
-  const late = new NeurodClient({ baseUrl: url, projectId, tokens: { access_token: "refused", refresh_token: told[0].refresh_token } });
+  const late = new NeurodClient({ baseUrl: url, projectId, tokens: { access_token: "refused", refresh_token: told[0].refresh_token }, onTokens: (t) => told.push(t) });
   assert.ok((await Promise.all([late.projects.list(), late.projects.list()])).every((p) => p.length > 0));
+  // A refusal that comes when another call has renewed the login already: the call is made again with the new token.
+  let renewed;
+  const done = new Promise((resolve) => (renewed = resolve));
+  const held = async (address, init) => {
+    const response = await fetch(address, init);
+    if (response.status === 401 && String(address).includes("limit=1")) await done;
+    return response;
+  };
+  const both = new NeurodClient({ baseUrl: url, projectId, fetch: held, tokens: { access_token: "refused", refresh_token: told[1].refresh_token }, onTokens: () => renewed() });
+  const [page] = await Promise.all([both.sessions.list({ limit: 1 }), both.projects.list()]);
+  assert.ok(page.data.length <= 1);
   await assert.rejects(new NeurodClient({ baseUrl: url, tokens: { access_token: "no" } }).projects.list(), AuthenticationError);
 });
 
