@@ -136,9 +136,11 @@ def test_submit(api: Any) -> None:
 
 
 def test_job_cancel(api: Any) -> None:
-    # A hundred items are more than can be done between two calls.
-    job = api.submit_batch([samples(8, 2000)] * 100, paradigm="motor_imagery", sample_rate=250, channels=HANDS)
-    assert job.cancel().status in ("canceled", "running")
+    # A hundred items are more than can be done between two calls, except where the machine held this process up between them.
+    for _ in range(20):
+        job = api.submit_batch([samples(8, 2000)] * 100, paradigm="motor_imagery", sample_rate=250, channels=HANDS)
+        if job.cancel().status != "completed":
+            break
     answers = job.result(60)
     assert job.status == "canceled"
     assert any(isinstance(a, neurod.JobCanceled) for a in answers)
