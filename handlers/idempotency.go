@@ -18,9 +18,14 @@ import (
 
 // bindKeyed is bindJSON with the request's Idempotency-Key.
 func bindKeyed(c *gin.Context, dst any) (idem service.Idempotency, ok bool) {
+	return keyed(c, func(b []byte) error { return decodeJSON(b, dst) })
+}
+
+// keyed reads the body of a call by read, and its Idempotency-Key. ok is false where it has answered with an error.
+func keyed(c *gin.Context, read func(body []byte) error) (idem service.Idempotency, ok bool) {
 	b, err := readBody(c)
 	if err == nil {
-		err = decodeJSON(b, dst)
+		err = read(b)
 	}
 	if err == nil {
 		idem, err = idempotency(c, b)

@@ -164,19 +164,12 @@ func (a *API) deleteWebhook(c *gin.Context) {
 
 // keyedWithoutBody reads the Idempotency-Key of a call that has nothing to say: its body is empty or an empty object.
 func keyedWithoutBody(c *gin.Context) (service.Idempotency, bool) {
-	b, err := readBody(c)
-	if err == nil && len(b) > 0 {
-		err = decodeJSON(b, &struct{}{})
-	}
-	var idem service.Idempotency
-	if err == nil {
-		idem, err = idempotency(c, b)
-	}
-	if err != nil {
-		fail(c, err)
-		return idem, false
-	}
-	return idem, true
+	return keyed(c, func(b []byte) error {
+		if len(b) == 0 {
+			return nil
+		}
+		return decodeJSON(b, &struct{}{})
+	})
 }
 
 // rotateWebhook is POST /api/v1/webhooks/:id/rotate.

@@ -234,6 +234,17 @@ func (in *inlet) agree() error {
 	return nil
 }
 
+// deduce gives a sample without a time stamp the one that follows from the sample before, and returns the sample's time.
+func (in *inlet) deduce(s *Sample, last float64) float64 {
+	if s.Deduced {
+		s.Time = last
+		if in.info.Rate > 0 {
+			s.Time += 1 / in.info.Rate
+		}
+	}
+	return s.Time
+}
+
 // line reads a line of the answer, without its end.
 func (in *inlet) line() (string, error) {
 	b, err := in.r.ReadSlice('\n')
@@ -441,13 +452,7 @@ func (in *inlet) receive(ctx context.Context, out chan<- arrived) error {
 				a.err = err
 				break
 			}
-			if s.Deduced {
-				s.Time = last
-				if in.info.Rate > 0 {
-					s.Time += 1 / in.info.Rate
-				}
-			}
-			last = s.Time
+			last = in.deduce(&s, last)
 			a.times = append(a.times, s.Time)
 			a.values = append(a.values, s.Values...)
 		}
@@ -594,13 +599,7 @@ func (in *inlet) readMarkers(ctx context.Context, host hostTime, out chan<- devi
 			_ = group.Wait()
 			return
 		}
-		if s.Deduced {
-			s.Time = last
-			if in.info.Rate > 0 {
-				s.Time += 1 / in.info.Rate
-			}
-		}
-		last = s.Time
+		last = in.deduce(&s, last)
 		at := host.at(s.Time, in.clock)
 		for _, m := range markersOf(&s) {
 			m.At = at
