@@ -54,6 +54,8 @@ func (s Signal) Seconds() float64 {
 type Stimulus struct {
 	// Targets are the flickers on the screen (SSVEP). Empty asks for a frequency scan.
 	Targets []eeg.Target
+	// Codes says which bits each target shows (c-VEP). Nil takes those that the model was trained with.
+	Codes *eeg.CodeBook
 	// Matrix holds the symbols of a row/column speller, row by row (P300). Empty asks for target/non-target.
 	Matrix [][]string
 	// Flashes maps an event code to the symbols that the flash with this code lights up (P300).
@@ -69,6 +71,8 @@ type Input struct {
 	Signal
 	Events   []eeg.Event
 	Stimulus Stimulus
+	// Earlier are choices of the same recording before this one, oldest first, for decoders that learn from what they decided; nil for others.
+	Earlier []Input
 	// History holds the earlier intents or the letters spelled so far, oldest first.
 	History []string
 	// Prior gives log-probabilities of symbols (a language model's). Nil is a flat prior.
@@ -169,6 +173,23 @@ type Spatial interface {
 	Covariance() *mat.SymDense
 	// Band returns the edges of that band in Hz.
 	Band() (low, high float64)
+}
+
+// Backward is a decoder that looks back at the choices before the one it decides (Input.Earlier).
+type Backward interface {
+	// Earlier returns at how many.
+	Earlier() int
+}
+
+// Noted is a decoder that has something to say about its training, in sentences for its card. A restored one has forgotten it.
+type Noted interface {
+	Notes() []string
+}
+
+// Demanding is a pipeline that needs more trials of some classes than of others.
+type Demanding interface {
+	// Least returns the fewest trials of a class that it can be trained on.
+	Least(class string) int
 }
 
 // Counted is a number of things in a text: "1 event", "2 events".

@@ -7,6 +7,10 @@ const (
 	MaxSampleRate    = 20_000   // Hz; amplifiers for high-frequency oscillations reach 20 kHz
 	MaxEvents        = 100_000
 	MaxTargets       = 200    // the largest published SSVEP spellers have 160 targets
+	MaxCodeBits      = 4096   // of a c-VEP code; the longest in use have 254
+	MinCodeDegree    = 3      // of a shift register: 7 bits
+	MaxCodeDegree    = 10     // 1023 bits
+	MaxCodeRate      = 1000   // Hz; the fastest screens have 540
 	MaxMatrixSide    = 20     // rows and columns of a P300 matrix
 	MaxFlashCodes    = 1000   // of a P300 matrix; events that EventClasses explains
 	MaxContextLength = 16_000 // characters, as the decode document says

@@ -8,6 +8,7 @@ const (
 	MotorImagery Paradigm = "motor_imagery"
 	P300         Paradigm = "p300"
 	SSVEP        Paradigm = "ssvep"
+	CVEP         Paradigm = "cvep"
 	Seizure      Paradigm = "seizure"
 	Auto         Paradigm = "auto"
 	Undetermined Paradigm = "undetermined"
@@ -17,11 +18,12 @@ const (
 var paradigms = []struct {
 	paradigm Paradigm
 	decoded  bool // by a model of its own
-	live     bool // from a window that begins anywhere; P300 cannot be: it needs its flashes
+	live     bool // as the session runs; P300 cannot be: it needs all flashes of a choice
 }{
 	{MotorImagery, true, true},
 	{P300, true, false},
 	{SSVEP, true, true},
+	{CVEP, true, true},
 	{Seizure, true, true},
 	{Auto, false, true},
 }

@@ -22,7 +22,7 @@ type Input struct {
 	Layout   Layout    `json:"layout,omitempty"`   // sample_major (default), channel_major
 	ScaleUV  *float64  `json:"scale_uv,omitempty"` // µV a unit, with int16le
 	Unit     string    `json:"unit,omitempty"`     // V, mV, uV (default), nV: of bare floats, and of a recording that states none
-	Paradigm Paradigm  `json:"paradigm,omitempty"` // motor_imagery, p300, ssvep, seizure, auto (default)
+	Paradigm Paradigm  `json:"paradigm,omitempty"` // motor_imagery, p300, ssvep, cvep, seizure, auto (default)
 	Device   string    `json:"device,omitempty"`   // headset name, e.g. "OpenBCI Cyton"
 	Channels *Channels `json:"channels,omitempty"` // a count, or the names
 	// ChannelNames renames channels: from what the recording calls them to what a model does.
@@ -53,10 +53,13 @@ func TrialChoices() []string { return []string{TrialsFirst, TrialsAll} }
 const (
 	AlignmentAuto = "auto" // the default: a model that was trained with alignment is moved to the person's clips, where there are several
 	AlignmentNone = "none" // every model is taken as it is
+	// AlignmentBalance is AlignmentAuto, and moves the even odds of a motor imagery model of two classes that is not moved otherwise
+	// to the middle of what it says of the person's clips, of which both classes are taken to be about as frequent.
+	AlignmentBalance = "balance"
 )
 
 // Alignments lists what Input.Alignment may say.
-func Alignments() []string { return []string{AlignmentAuto, AlignmentNone} }
+func Alignments() []string { return []string{AlignmentAuto, AlignmentNone, AlignmentBalance} }
 
 // Events are cues or flashes, or AllEvents.
 type Events []Event
@@ -99,9 +102,10 @@ type Event struct {
 	Label string  `json:"label,omitempty"`
 }
 
-// Stimulus describes an SSVEP screen or a P300 matrix.
+// Stimulus describes an SSVEP or c-VEP screen or a P300 matrix.
 type Stimulus struct {
 	Targets []Target            `json:"targets,omitempty"` // SSVEP
+	Codes   *CodeBook           `json:"codes,omitempty"`   // c-VEP
 	Matrix  [][]string          `json:"matrix,omitempty"`  // P300, row by row
 	Flashes map[string][]string `json:"flashes,omitempty"` // P300: event code → symbols it lights
 	// Presence says how it is decided whether the person looks at a target at all (SSVEP).
@@ -113,7 +117,7 @@ func (s *Stimulus) targets() int {
 	if s == nil {
 		return 0
 	}
-	return len(s.Targets)
+	return max(len(s.Targets), s.Codes.targets())
 }
 
 // Presence is the decision of an SSVEP decode between a target and no_target.
@@ -143,6 +147,8 @@ type Context struct {
 type OutputOptions struct {
 	Format             string `json:"format,omitempty"` // "json"
 	IncludeDiagnostics bool   `json:"include_diagnostics,omitempty"`
+	// Features of the recording that the answer carries. Defaults to none.
+	Features []Feature `json:"features,omitempty"`
 }
 
 // Channels is either a count or a list of names.

@@ -22,6 +22,8 @@ type Result struct {
 	Trials        []TrialAnswer    `json:"trials,omitempty"`
 	TrialsSummary *TrialsSummary   `json:"trials_summary,omitempty"`
 	Undetermined  *WhyUndetermined `json:"undetermined,omitempty"`
+	// Features are those that output.features asked for; null where the recording is too short or too slow to have any.
+	Features *ClipFeatures `json:"features,omitempty"`
 	// Warnings are what was wrong with the file and how it was read all the same, each with its place.
 	Warnings []string `json:"warnings,omitempty"`
 }
@@ -109,12 +111,13 @@ type ArtifactScores struct {
 const (
 	NotAligned = "none"
 	Recentred  = "recentred"
+	Balanced   = "balanced"
 )
 
 // Alignment says what the model was moved to before it decoded.
 type Alignment struct {
-	Kind  string `json:"kind"`  // "none", "recentred"
-	Clips int    `json:"clips"` // of the person, around whose mean the model was moved; no labels were used
+	Kind  string `json:"kind"`  // "none", "recentred", "balanced"
+	Clips int    `json:"clips"` // of the person, around whose mean the model, or by whose odds its even odds, were moved; no labels were used
 }
 
 // ModelSource says where a model of the catalog came from.

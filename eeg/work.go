@@ -7,7 +7,7 @@ const (
 	MaxDecodeWork     = 32 << 20
 	DecodeWorkPerByte = 16
 
-	// SSVEPSeconds is how much of a recording SSVEP decoders read.
+	// SSVEPSeconds is how much of a recording SSVEP and c-VEP decoders read.
 	SSVEPSeconds = 10
 
 	bareDecode     = 2048 // of next to nothing
@@ -21,13 +21,13 @@ const (
 	everyTrialByte = 32
 )
 
-// WorkWeight is what a sample costs to decode. SSVEP compares each sample with every target, or without any with a grid of
-// frequencies.
+// WorkWeight is what a sample costs to decode. SSVEP and c-VEP compare each sample with every target, SSVEP without any with a grid
+// of frequencies.
 func WorkWeight(p Paradigm, targets int) int64 {
 	switch {
-	case p != SSVEP:
+	case p != SSVEP && p != CVEP:
 		return 1
-	case targets == 0:
+	case targets == 0 && p == SSVEP:
 		return scanWeight
 	}
 	return 1 + int64(targets)/4
@@ -40,6 +40,20 @@ func Work(p Paradigm, targets int, values int64) int64 {
 
 // MaxTrialsWork bounds what all trials of a recording of so many bytes are decoded of together.
 func MaxTrialsWork(bytes int64) int64 { return everyTrial + everyTrialByte*bytes }
+
+// Work estimates what a request costs to decode whose recording has so many bytes.
+func (r *Request) Work(bytes int) int64 {
+	work := r.Input.Work(bytes)
+	if r.Output == nil {
+		return work
+	}
+	// A file of 16 samples a channel is the widest that has features.
+	channels := min(MaxChannels, int64(bytes)/(2*16))
+	if c := r.Input.Channels; c != nil && r.Input.Encoding.Bare() {
+		channels = max(int64(c.Count), int64(len(c.Names)))
+	}
+	return work + channels*FeatureWork(r.Output.Features)
+}
 
 // Work estimates what a recording of so many bytes costs to decode, before it is read. Where the request does not tell its
 // channels, as with a file or a headset known by its name, it goes by the bytes.
@@ -60,9 +74,9 @@ func (in *Input) Work(bytes int) int64 {
 	}
 	targets := in.Stimulus.targets()
 	weight, work := WorkWeight(in.Paradigm, targets), values
-	if in.Paradigm == SSVEP {
+	if in.Paradigm == SSVEP || in.Paradigm == CVEP {
 		overhead := int64(scanOverhead)
-		if targets > 0 {
+		if targets > 0 || in.Paradigm == CVEP {
 			overhead = targetOverhead
 		}
 		if work = min(values*weight, int64(bytes)*DecodeWorkPerByte); channels > 0 {

@@ -16,6 +16,7 @@ import (
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/classify"
 	"github.com/neurod/neurod/internal/testkit/golden"
+	"github.com/neurod/neurod/internal/testkit/race"
 )
 
 type goldenPrior struct {
@@ -480,7 +481,7 @@ func TestPredictionsDoNotAllocate(t *testing.T) {
 	x, y := samples(rng, 60, 6, 2)
 	l, g := classifiers(t, x, y, 2)
 	dst := make([]float64, 2)
-	if n := testing.AllocsPerRun(200, func() { l.Scores(dst, x.RawRowView(3)); g.Scores(dst, x.RawRowView(3)) }); n > 0 && !underRace {
+	if n := testing.AllocsPerRun(200, func() { l.Scores(dst, x.RawRowView(3)); g.Scores(dst, x.RawRowView(3)) }); n > 0 && !race.Enabled {
 		t.Errorf("%v allocations a prediction", n)
 	}
 }

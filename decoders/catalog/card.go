@@ -23,6 +23,8 @@ type ModelCard struct {
 
 	// Priority decides between models of one paradigm that all fit a request, higher first.
 	Priority int `json:"priority,omitempty"`
+	// Named keeps the model for requests that name it.
+	Named bool `json:"named,omitempty"`
 	// RequiresLicense is the least tier of those who may use the model: "free", "research" or "commercial". A model above
 	// "free" is never chosen for a request that names none. Defaults to "free".
 	RequiresLicense string `json:"requires_license,omitempty"`
@@ -43,6 +45,7 @@ type TrainedWith struct {
 	Seed     int64           `json:"seed"`
 	Program  string          `json:"program,omitempty"` // program and version that trained it
 	From     string          `json:"from,omitempty"`    // version that kept learning, of the same name
+	Base     string          `json:"base,omitempty"`    // what it started from: "builtin", or a model by name@version
 }
 
 // Evaluation is one measurement on data that the model evaluated had not seen.
@@ -62,7 +65,10 @@ type Evaluation struct {
 type CurvePoint struct {
 	TrialsPerClass int     `json:"trials_per_class"`
 	Accuracy       float64 `json:"accuracy"`
-	Trials         int     `json:"trials"` // decoded
+	// Alone is the accuracy of as many trials without what the training started from; nil where it started from nothing, or where
+	// they are too few.
+	Alone  *float64 `json:"accuracy_alone,omitempty"`
+	Trials int      `json:"trials"` // decoded
 }
 
 // Calibration compares probabilities with how often they came true, under the protocol named.
@@ -71,6 +77,17 @@ type Calibration struct {
 	Method   string   `json:"method"` // "temperature", "platt", "none"
 	ECE      float64  `json:"ece"`    // expected calibration error over 10 bins
 	Brier    *float64 `json:"brier,omitempty"`
+	// Bins are the tenths of confidence that trials fell into, in order, for a reliability diagram. Cards of before they were kept have none.
+	Bins []Bin `json:"bins,omitempty"`
+}
+
+// Bin is how often answers of about the same confidence were right, of trials that were held back.
+type Bin struct {
+	From       float64 `json:"from"` // of the confidence, exclusive
+	To         float64 `json:"to"`   // inclusive
+	Count      int     `json:"count"`
+	Confidence float64 `json:"confidence"` // mean
+	Accuracy   float64 `json:"accuracy"`
 }
 
 // License returns the tier that the model requires.

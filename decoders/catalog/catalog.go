@@ -53,6 +53,7 @@ type Catalog struct {
 	mu        sync.RWMutex
 	pipelines map[string]decoders.Pipeline
 	models    map[string][]*entry // by name, newest version first
+	chosen    choices
 }
 
 // New returns a catalog of the given pipelines without any model.
@@ -182,6 +183,7 @@ func (c *Catalog) add(e Entry, d decoders.Decoder, file func() ([]byte, error)) 
 	list := append(slices.Clone(c.models[e.Name]), &entry{Entry: e, decoder: d, parsed: parseVersion(e.Version), file: file})
 	slices.SortStableFunc(list, func(a, b *entry) int { return slices.Compare(b.parsed, a.parsed) })
 	c.models[e.Name] = list
+	c.chosen.forget()
 	return nil
 }
 

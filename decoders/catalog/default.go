@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/neurod/neurod/decoders"
+	"github.com/neurod/neurod/decoders/cvep"
 	"github.com/neurod/neurod/decoders/motorimagery"
 	"github.com/neurod/neurod/decoders/p300"
 	"github.com/neurod/neurod/decoders/seizure"
@@ -31,6 +32,8 @@ func Pipelines() []decoders.Pipeline {
 		ssvep.TRCA(),
 		ssvep.ETRCA(),
 		ssvep.TDCA(),
+		cvep.RCCA(),
+		cvep.Template(),
 		p300.ERPLDA(),
 		p300.XDAWNLDA(),
 		p300.XDAWNRxLDA(),
@@ -55,6 +58,21 @@ func Default() (*Catalog, error) {
 	return c.clone(), nil
 }
 
+// PeopleFile is the name of the statistics of the people behind the built-in models of motor imagery, among the model files.
+const PeopleFile = "motor_imagery-left_right.people"
+
+// People returns the covariances of the trials of the people whom the built-in models of motor imagery were trained on, from which a
+// training may start. An error means that the program was built wrongly.
+func People() (*motorimagery.People, error) { return people() }
+
+var people = sync.OnceValues(func() (*motorimagery.People, error) {
+	b, err := builtin.ReadFile("builtin/" + PeopleFile)
+	if err != nil {
+		return nil, err
+	}
+	return motorimagery.ParsePeople(b)
+})
+
 var whatIsBuiltIn = sync.OnceValues(func() (*Catalog, error) {
 	c, err := New(Pipelines()...)
 	if err != nil {
@@ -77,6 +95,9 @@ var whatIsBuiltIn = sync.OnceValues(func() (*Catalog, error) {
 		}
 	}
 	if err := c.AddDecoder(seizure.New(), seizureCard(), eeg.SourceTrainingFree); err != nil {
+		return nil, err
+	}
+	if err := c.AddDecoder(p300.NewUMM(), ummCard(), eeg.SourceTrainingFree); err != nil {
 		return nil, err
 	}
 	files, err := fs.Sub(builtin, "builtin")

@@ -283,9 +283,7 @@ func (h *header) check() error {
 	if h.Pipeline == "" || len(h.Pipeline) > maxNameLength {
 		return malformed("the pipeline has a name of %d bytes", len(h.Pipeline))
 	}
-	switch h.Paradigm {
-	case eeg.MotorImagery, eeg.P300, eeg.SSVEP, eeg.Seizure:
-	default:
+	if !slices.Contains(eeg.DecodedParadigms(), h.Paradigm) {
 		return malformed("paradigm %q is unknown", clip(string(h.Paradigm)))
 	}
 	if math.IsNaN(h.Rate) || h.Rate < 0 || h.Rate > 1e6 {

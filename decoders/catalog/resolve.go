@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/recording"
@@ -71,7 +73,7 @@ func (f inFront) Resolve(q Query) (*Choice, error) {
 // Resolve picks the model for a request.
 //
 // A model that is named is taken if it fits: its newest version where none is named. Otherwise the newest versions
-// of all models of the paradigm are compared: those whose montage the request covers are left, and of these, those
+// of all models of the paradigm are compared, but for those that must be named: those whose montage the request covers are left, and of these, those
 // trained with alignment last unless the person's clips are at hand, the one with the highest priority on its card, then the most channels, then the nearest rate, then the best accuracy
 // on its card, then the first name is taken. A model that requires a licence is taken only where it is named.
 //
@@ -83,7 +85,61 @@ func (c *Catalog) Resolve(q Query) (*Choice, error) {
 	if q.Model != "" {
 		return c.named(q)
 	}
-	return c.best(q)
+	return c.chosen.of(q, c.best)
+}
+
+// choices are what queries were given that leave the choice to the catalog: those who send the same montage again and again get the same
+// answer, and comparing all models anew takes a fifteenth of a decode. The zero value is ready.
+type choices struct {
+	mu sync.Mutex
+	by map[string]*Choice
+}
+
+// Limits of what is kept: montages, and the length of what names one.
+const (
+	choicesKept   = 128
+	longestChoice = 2 << 10
+)
+
+func (c *choices) of(q Query, choose func(Query) (*Choice, error)) (*Choice, error) {
+	key := q.key()
+	c.mu.Lock()
+	kept := c.by[key]
+	c.mu.Unlock()
+	if kept == nil {
+		made, err := choose(q)
+		if err != nil || len(key) > longestChoice {
+			return made, err
+		}
+		c.mu.Lock()
+		if c.by == nil || len(c.by) >= choicesKept { // others may have come meanwhile: begin anew
+			c.by = map[string]*Choice{}
+		}
+		c.by[key] = made
+		c.mu.Unlock()
+		kept = made
+	}
+	own := *kept
+	own.Passed = slices.Clip(own.Passed)
+	return &own, nil
+}
+
+// forget lets go of all, since there is another model to choose from.
+func (c *choices) forget() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.by = nil
+}
+
+// key names all that a choice of the catalog depends on.
+func (q Query) key() string {
+	b := strconv.AppendFloat(append([]byte(q.Paradigm), 0), q.Rate, 'g', -1, 64)
+	b = strconv.AppendBool(append(b, 0), q.Clips)
+	for _, name := range q.Channels {
+		b = append(strconv.AppendInt(append(b, 0), int64(len(name)), 10), ':')
+		b = append(b, name...)
+	}
+	return string(b)
 }
 
 func (c *Catalog) named(q Query) (*Choice, error) {
@@ -129,6 +185,10 @@ func (c *Catalog) best(q Query) (*Choice, error) {
 		}
 		if e.Card.License() != LicenseFree {
 			choice.Passed = append(choice.Passed, eeg.PassedOver{Model: e.ID(), Why: "requires a licence, so it must be named"})
+			continue
+		}
+		if e.Card.Named {
+			choice.Passed = append(choice.Passed, eeg.PassedOver{Model: e.ID(), Why: "must be named"})
 			continue
 		}
 		all = append(all, e)

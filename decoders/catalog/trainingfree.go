@@ -53,6 +53,25 @@ func registryCard() ModelCard {
 	return card
 }
 
+// ummCard is the card of spelling without calibration. Its figures are those that the tests of package p300 print.
+func ummCard() ModelCard {
+	value := func(v float64) *float64 { return &v }
+	return ModelCard{
+		Summary:     "Spells without calibration, from the first letter on: the letter whose flashes would make the mean response stand out most.",
+		TrainedWith: TrainedWith{Pipeline: "umm"},
+		Evaluations: []Evaluation{{Protocol: "training-free: letters after 15 repetitions, with those spelled before", Data: "BCI Competition II, data set IIb, session 10, runs 1 and 2",
+			Accuracy: value(1), Chance: 1. / 36, Subjects: 1, Trials: 6}},
+		IntendedUse: "A speller whose person has no model of their own yet. Name it in the request; ask for every trial of a run, so that letters help those after them.",
+		Limits: []string{
+			"Measured on six letters of one person: with 8 repetitions all of them are right, too, with 4 about half.",
+			"Two codes that take turns cannot be told apart: it does not say which of them was attended.",
+			"The confidence was fitted to those six letters; a letter of another person may be surer or less sure than it says.",
+		},
+		Citations: []string{"Sosulski and Tangermann 2023, arXiv 2306.11830", "Sosulski and Tangermann 2022, J. Neural Eng. 19, 066001"},
+		Named:     true,
+	}
+}
+
 // seizureCard is the card of the rules of package seizure. They were written down, not fitted, so there is no
 // calibration; the evaluation prints their accuracy.
 func seizureCard() ModelCard {

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"gonum.org/v1/gonum/mat"
 	"pgregory.net/rapid"
 
@@ -126,6 +127,34 @@ func TestSoftmaxOfAnyFiniteScoresSumsToOne(t *testing.T) {
 
 // TestECENoise holds the noise of the ECE to what drawing the outcomes gives, for few samples and for many, and shows that it
 // tells honest probabilities from sharpened ones where the ECE alone does not.
+// TestReliabilityIsWhatECEAverages: the bins account for every sample, hold the confidences that they say, and their gaps are the ECE.
+func TestReliabilityIsWhatECEAverages(t *testing.T) {
+	t.Parallel()
+	got := classify.Reliability([][]float64{{0.3, 0.7}, {0.65, 0.35}, {0, 1}, {0.9, 0.1}}, []int{1, 1, 1, 0}, 10)
+	want := []classify.ReliabilityBin{{From: 0.6, To: 0.7, Count: 2, Confidence: 0.675, Accuracy: 0.5}, {From: 0.8, To: 0.9, Count: 1, Confidence: 0.9, Accuracy: 1}, {From: 0.9, To: 1, Count: 1, Confidence: 1, Accuracy: 1}}
+	if d := cmp.Diff(want, got, cmpopts.EquateApprox(0, 1e-12)); d != "" {
+		t.Error(d)
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		n, classes, bins := rapid.IntRange(1, 60).Draw(t, "samples"), rapid.IntRange(2, 5).Draw(t, "classes"), rapid.IntRange(1, 20).Draw(t, "bins")
+		probabilities, labels := make([][]float64, n), make([]int, n)
+		for i := range probabilities {
+			probabilities[i] = classify.Softmax(nil, rapid.SliceOfN(rapid.Float64Range(-5, 5), classes, classes).Draw(t, "scores"))
+			labels[i] = rapid.IntRange(0, classes-1).Draw(t, "label")
+		}
+		count, sum, last := 0, 0.0, 0.0
+		for _, b := range classify.Reliability(probabilities, labels, bins) {
+			if b.Count < 1 || b.From < last || b.Confidence <= b.From-1e-9 || b.Confidence > b.To+1e-9 || b.Accuracy < 0 || b.Accuracy > 1 {
+				t.Fatalf("%+v", b)
+			}
+			count, sum, last = count+b.Count, sum+float64(b.Count)*math.Abs(b.Confidence-b.Accuracy), b.To
+		}
+		if ece := classify.ECE(probabilities, labels, bins); count != n || math.Abs(sum/float64(n)-ece) > 1e-9 {
+			t.Fatalf("%d samples of %d, ECE %v, want %v", count, n, sum/float64(n), ece)
+		}
+	})
+}
+
 func TestECENoise(t *testing.T) {
 	t.Parallel()
 	// One sample: with 0.8 it is right, 0.2 off, and with 0.2 wrong, 0.8 off.
@@ -572,4 +601,63 @@ func TestFittedClassifiersDoNotAllocate(t *testing.T) {
 			t.Errorf("%s: %v allocations a call", name, n)
 		}
 	}
+}
+
+// TestLogisticStartsFromAPrior: without weight on the samples it is the prior, with much it is the fit of the samples. A class without samples keeps what the prior says of it.
+func TestLogisticStartsFromAPrior(t *testing.T) {
+	t.Parallel()
+	rng := rand.New(rand.NewPCG(1, 2))
+	x := mat.NewDense(30, 4, nil)
+	x.Apply(func(int, int, float64) float64 { return rng.NormFloat64() }, x)
+	for _, classes := range []int{2, 3} {
+		labels := make([]int, 30)
+		for i := range labels {
+			labels[i] = i % classes
+		}
+		prior := &classify.Linear{Coef: mat.NewDense(classes, 4, nil), Intercept: make([]float64, classes)}
+		prior.Coef.Apply(func(int, int, float64) float64 { return rng.NormFloat64() }, prior.Coef)
+		fit := func(c float64) *classify.LogisticRegression {
+			lr, err := classify.FitLogistic(x, labels, classes, classify.LogisticConfig{C: c, Prior: prior})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return lr
+		}
+		scores := func(l classify.Linear) []float64 {
+			var out []float64
+			for i := range 30 {
+				s := l.Scores(nil, x.RawRowView(i))
+				for k := 1; k < classes; k++ {
+					out = append(out, s[k]-s[0])
+				}
+			}
+			return out
+		}
+		if a, b := scores(fit(1e-9).Linear), scores(*prior); !alike(a, b, 1e-6) {
+			t.Errorf("%d classes: %v without samples, the prior says %v", classes, a, b)
+		}
+		free, err := classify.FitLogistic(x, labels, classes, classify.LogisticConfig{C: 1e6})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a, b := scores(fit(1e6).Linear), scores(free.Linear); !alike(a, b, 1e-2) {
+			t.Errorf("%d classes: %v with all weight on the samples, their own fit says %v", classes, a, b)
+		}
+	}
+	prior := &classify.Linear{Coef: mat.NewDense(2, 4, []float64{-1, 0, 0, 0, 1, 0, 0, 0}), Intercept: []float64{0, 0}}
+	if _, err := classify.FitLogistic(x, make([]int, 30), 2, classify.LogisticConfig{Prior: prior}); err != nil {
+		t.Errorf("samples of one class: %v", err)
+	}
+	if _, err := classify.FitLogistic(x, make([]int, 30), 2, classify.LogisticConfig{}); err == nil {
+		t.Error("samples of one class make a classifier without a prior")
+	}
+}
+
+func alike(a, b []float64, tol float64) bool {
+	for i := range a {
+		if math.Abs(a[i]-b[i]) > tol*max(1, math.Abs(b[i])) {
+			return false
+		}
+	}
+	return len(a) == len(b)
 }

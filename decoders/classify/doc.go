@@ -35,6 +35,20 @@ func dataErrorf(format string, args ...any) error {
 
 // check refuses features and labels that do not make a training set and returns the class counts.
 func check(x *mat.Dense, labels []int, classes int) ([]int, error) {
+	counts, err := checkSamples(x, labels, classes)
+	if err != nil {
+		return nil, err
+	}
+	for k, c := range counts {
+		if c == 0 {
+			return nil, dataErrorf("class %d has no sample", k)
+		}
+	}
+	return counts, nil
+}
+
+// checkSamples is check for samples that may lack a class.
+func checkSamples(x *mat.Dense, labels []int, classes int) ([]int, error) {
 	if x == nil || x.IsEmpty() {
 		return nil, dataErrorf("no samples")
 	}
@@ -58,11 +72,6 @@ func check(x *mat.Dense, labels []int, classes int) ([]int, error) {
 			return nil, dataErrorf("label %d of sample %d is not between 0 and %d", l, i, classes-1)
 		}
 		counts[l]++
-	}
-	for k, c := range counts {
-		if c == 0 {
-			return nil, dataErrorf("class %d has no sample", k)
-		}
 	}
 	return counts, nil
 }

@@ -19,6 +19,9 @@ type LogisticConfig struct {
 	Tol float64
 	// MaxIter bounds the Newton steps. Defaults to 200.
 	MaxIter int
+	// Prior is what the penalty pulls to, the intercept as well, which is then penalized, too: ½||w-w₀||² instead of ½||w||². For few
+	// samples of somebody whom a classifier of others is to be fitted to; a class may then have none. Defaults to none.
+	Prior *Linear
 }
 
 // LogisticRegression is a linear classifier fitted by its likelihood under an L2 penalty.
@@ -32,7 +35,11 @@ type LogisticRegression struct {
 // scikit-learn's LogisticRegression does: two classes share one weight vector (its half goes to each class, so that
 // scores differ by the log-odds), more have one each.
 func FitLogistic(x *mat.Dense, labels []int, classes int, cfg LogisticConfig) (*LogisticRegression, error) {
-	counts, err := check(x, labels, classes)
+	checked := check
+	if cfg.Prior != nil { // knows every class
+		checked = checkSamples
+	}
+	counts, err := checked(x, labels, classes)
 	if err != nil {
 		return nil, err
 	}
@@ -66,6 +73,12 @@ func FitLogistic(x *mat.Dense, labels []int, classes int, cfg LogisticConfig) (*
 		}
 	}
 	f := newLogistic(x, labels, classes, weights)
+	if cfg.Prior != nil {
+		if r, c := cfg.Prior.Coef.Dims(); r != classes || c != p || len(cfg.Prior.Intercept) != classes {
+			return nil, dataErrorf("the prior has %d classes of %d features, the samples %d of %d", r, c, classes, p)
+		}
+		f.center(cfg.Prior)
+	}
 	theta, steps, ok := f.minimize(cfg.Tol, cfg.MaxIter)
 
 	lr := &LogisticRegression{Iterations: steps, Converged: ok}
@@ -98,6 +111,8 @@ type logistic struct {
 	prob    []float64 // n × blocks, of the last value
 	z       []float64 // n × blocks
 	zd      []float64 // n × blocks
+	prior   []float64 // parameters that the penalty pulls to; nil for 0, with a free intercept
+	off     []float64 // parameters less prior
 }
 
 func newLogistic(x *mat.Dense, labels []int, classes int, weights []float64) *logistic {
@@ -114,6 +129,32 @@ func newLogistic(x *mat.Dense, labels []int, classes int, weights []float64) *lo
 
 func (f *logistic) dim() int { return f.blocks * (f.p + 1) }
 
+// center makes the penalty pull to a classifier.
+func (f *logistic) center(l *Linear) {
+	f.prior, f.off = make([]float64, 0, f.dim()), make([]float64, f.dim())
+	if f.blocks == 1 {
+		for j := range f.p {
+			f.prior = append(f.prior, l.Coef.At(1, j)-l.Coef.At(0, j))
+		}
+		f.prior = append(f.prior, l.Intercept[1]-l.Intercept[0])
+		return
+	}
+	for k := range f.blocks {
+		f.prior = append(append(f.prior, l.Coef.RawRowView(k)...), l.Intercept[k])
+	}
+}
+
+// away returns how far parameters are from where the penalty pulls to.
+func (f *logistic) away(theta []float64) []float64 {
+	if f.prior == nil {
+		return theta
+	}
+	for i, v := range theta {
+		f.off[i] = v - f.prior[i]
+	}
+	return f.off
+}
+
 // forward writes the scores of all samples for parameters theta to dst (n × blocks).
 func (f *logistic) forward(dst, theta []float64) {
 	for k := range f.blocks {
@@ -126,14 +167,17 @@ func (f *logistic) forward(dst, theta []float64) {
 	}
 }
 
-// backward writes Xᵀ·r + w (penalty on the weights w of theta) to dst for residuals r (n × blocks).
+// backward writes Xᵀ·r + w (penalty on the weights w of theta, and on the intercept where there is a prior) to dst for
+// residuals r (n × blocks).
 func (f *logistic) backward(dst, r, theta []float64) {
 	copy(dst, theta)
 	for k := range f.blocks {
 		part := dst[k*(f.p+1) : (k+1)*(f.p+1)]
 		in := blas64.Vector{N: f.n, Inc: f.blocks, Data: r[k:]}
 		blas64.Gemv(blas.Trans, 1, f.x, in, 1, blas64.Vector{N: f.p, Inc: 1, Data: part})
-		part[f.p] = 0
+		if f.prior == nil {
+			part[f.p] = 0
+		}
 		for i := range f.n {
 			part[f.p] += r[i*f.blocks+k]
 		}
@@ -144,9 +188,13 @@ func (f *logistic) backward(dst, r, theta []float64) {
 func (f *logistic) value(theta []float64) float64 {
 	f.forward(f.z, theta)
 	sum := 0.0
-	for k := range f.blocks {
-		w := theta[k*(f.p+1) : k*(f.p+1)+f.p]
-		sum += dot(w, w) / 2
+	if away := f.away(theta); f.prior != nil {
+		sum = dot(away, away) / 2
+	} else {
+		for k := range f.blocks {
+			w := theta[k*(f.p+1) : k*(f.p+1)+f.p]
+			sum += dot(w, w) / 2
+		}
 	}
 	for i, l := range f.labels {
 		z := f.z[i*f.blocks : (i+1)*f.blocks]
@@ -176,7 +224,7 @@ func (f *logistic) gradient(dst, theta []float64) {
 			f.zd[i*f.blocks+k] = f.weights[i] * (f.prob[i*f.blocks+k] - t)
 		}
 	}
-	f.backward(dst, f.zd, theta)
+	f.backward(dst, f.zd, f.away(theta))
 }
 
 // hessian writes the product of the Hessian where the value was taken last and d to dst.
@@ -203,6 +251,7 @@ func (f *logistic) minimize(tol float64, maxIter int) (theta []float64, steps in
 	m := f.dim()
 	theta = make([]float64, m)
 	g, d, r, q, hq, next := make([]float64, m), make([]float64, m), make([]float64, m), make([]float64, m), make([]float64, m), make([]float64, m)
+	copy(theta, f.prior)
 	value := f.value(theta)
 	f.gradient(g, theta)
 	start := maxAbs(g)

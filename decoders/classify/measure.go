@@ -150,21 +150,50 @@ func bin(p float64, bins int) int { return min(max(int(math.Ceil(p*float64(bins)
 // of equal width by the probability of their top class, and the gaps between mean probability and accuracy are
 // averaged by the bins' sizes. 10 bins are usual.
 func ECE(probabilities [][]float64, labels []int, bins int) float64 {
-	sameLength(len(probabilities), len(labels))
-	hits, conf := make([]float64, bins), make([]float64, bins)
-	for i, p := range probabilities {
-		k, c := top(p)
-		b := bin(c, bins)
-		conf[b] += c
-		if k == labels[i] {
-			hits[b]++
-		}
-	}
+	_, hits, conf := binned(probabilities, labels, bins)
 	sum := 0.0
 	for b := range bins {
 		sum += math.Abs(hits[b] - conf[b])
 	}
 	return sum / float64(len(labels))
+}
+
+// binned returns of each bin how many samples it has, how many of them are right, and the sum of their top probabilities.
+func binned(probabilities [][]float64, labels []int, bins int) (counts []int, hits, conf []float64) {
+	sameLength(len(probabilities), len(labels))
+	counts, hits, conf = make([]int, bins), make([]float64, bins), make([]float64, bins)
+	for i, p := range probabilities {
+		k, c := top(p)
+		b := bin(c, bins)
+		counts[b]++
+		conf[b] += c
+		if k == labels[i] {
+			hits[b]++
+		}
+	}
+	return counts, hits, conf
+}
+
+// ReliabilityBin is a point of a reliability diagram: the samples whose top class has a probability in (From, To].
+type ReliabilityBin struct {
+	From, To   float64
+	Count      int     // samples, at least 1
+	Confidence float64 // mean probability of the top class
+	Accuracy   float64 // share of them that are right
+}
+
+// Reliability returns the bins of [ECE] that have samples, in order: ECE is the mean of |Confidence - Accuracy| by their counts (DeGroot and
+// Fienberg 1983, The Statistician 32, 12-22).
+func Reliability(probabilities [][]float64, labels []int, bins int) []ReliabilityBin {
+	counts, hits, conf := binned(probabilities, labels, bins)
+	var out []ReliabilityBin
+	for b, n := range counts {
+		if n > 0 {
+			width := float64(bins)
+			out = append(out, ReliabilityBin{From: float64(b) / width, To: float64(b+1) / width, Count: n, Confidence: conf[b] / float64(n), Accuracy: hits[b] / float64(n)})
+		}
+	}
+	return out
 }
 
 // exactBin is the number of samples in a bin up to which ECENoise counts every outcome; beyond it the normal

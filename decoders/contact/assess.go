@@ -49,7 +49,7 @@ func Assess(sig decoders.Signal, expected *mat.SymDense) []eeg.ChannelFault {
 	var alive []int
 	for i := range rows {
 		x := sig.Data.RawRowView(i)
-		lo, hi := extremes(x)
+		lo, hi := vector.Extremes(x)
 		if !(lo >= -epoch.MaxAmplitude && hi <= epoch.MaxAmplitude) {
 			continue
 		}
@@ -169,7 +169,7 @@ func (a *assessor) constant(x []float64) float64 {
 		if moves(part[:min(2, w)]) { // as nearly every window does at once
 			continue
 		}
-		if lo, hi := extremes(part); hi-lo <= stillness*max(math.Abs(lo), math.Abs(hi)) {
+		if lo, hi := vector.Extremes(part); hi-lo <= stillness*max(math.Abs(lo), math.Abs(hi)) {
 			still++
 		}
 	}
@@ -181,24 +181,8 @@ const stillness = 1e-9
 
 // moves reports whether numbers differ by so much that no others beside them could make them still.
 func moves(x []float64) bool {
-	lo, hi := extremes(x)
+	lo, hi := vector.Extremes(x)
 	return hi-lo > 2*stillness*max(math.Abs(lo), math.Abs(hi)) // beside a larger one the difference is larger, too
-}
-
-// extremes returns the least and the largest of numbers, NaN where one is none.
-func extremes(x []float64) (lo, hi float64) {
-	lo, hi = x[0], x[0]
-	for _, v := range x {
-		switch {
-		case v < lo:
-			lo = v
-		case v > hi:
-			hi = v
-		case v != v:
-			return v, v
-		}
-	}
-	return lo, hi
 }
 
 // held returns the share of samples on one of their two extremes, lo and hi.

@@ -14,6 +14,7 @@ import (
 	"github.com/neurod/neurod/decoders/contact"
 	"github.com/neurod/neurod/decoders/synthetic"
 	"github.com/neurod/neurod/eeg"
+	"github.com/neurod/neurod/internal/testkit/race"
 )
 
 // faults are the ways a channel can be lost, and what each is called.
@@ -62,7 +63,7 @@ func TestEveryFaultIsFound(t *testing.T) {
 	t.Parallel()
 	for name, montage := range montages {
 		for k, rate := range []float64{128, 160, 250} {
-			if slow && rate != 160 {
+			if race.Enabled && rate != 160 {
 				continue
 			}
 			for _, f := range faults {

@@ -23,6 +23,7 @@ import (
 	"github.com/neurod/neurod/decoders/ssvep"
 	"github.com/neurod/neurod/decoders/synthetic"
 	"github.com/neurod/neurod/eeg"
+	"github.com/neurod/neurod/internal/testkit/race"
 )
 
 // question is a clip whose answer is known, and how sure the decoder was of the clean one.
@@ -181,7 +182,7 @@ func TestNoPipelineIsSurerForALostChannel(t *testing.T) {
 			var table []string
 			subjects := make()
 			ways := faults[:7]
-			if slow { // the sharing of memory is held; the statistics are those of the run without
+			if race.Enabled { // the sharing of memory is held; the statistics are those of the run without
 				t.Log("the race detector is on: one pipeline of each paradigm, two faults; run without -race for all")
 				subjects, ways = subjects[:1], faults[:2]
 			}

@@ -66,6 +66,8 @@ func Find(q Query, events []eeg.Event) ([]Trial, error) {
 		trials = q.flashes(v, events)
 	case eeg.SSVEP:
 		trials = flickers(v, events)
+	case eeg.CVEP: // codes begin and end like a flicker; of looking at none nothing can be said
+		trials = slices.DeleteFunc(flickers(v, events), func(t Trial) bool { return t.Class == NoTarget })
 	default:
 		trials = v.imagery(events)
 	}
@@ -94,6 +96,9 @@ func (q Query) check() error {
 
 // classes are those of the model, or what the stimulus offers.
 func (q Query) classes() []string {
+	if c := q.Stimulus.Codes; c != nil && len(c.Labels) > 0 {
+		return c.Labels
+	}
 	if len(q.Classes) > 0 {
 		return q.Classes
 	}

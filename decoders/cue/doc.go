@@ -7,6 +7,7 @@
 //   - SSVEP: the starts of the flicker where the recording marks them, such as OpenViBE's 32779, each with what was announced
 //     before it; else the events named like a target; else every event that is not a known mark of something else. A trial ends
 //     where the flicker stops or the next one is announced.
+//   - c-VEP: the same, with the labels of the codes for targets; rest is passed over.
 //   - P300: trains of flashes with a pause between them, one train a selection. Flashes of which the recording tells that they
 //     were targets or not are each a trial where every trial is asked for.
 //

@@ -76,6 +76,9 @@ func plain(label string) string {
 	}
 }
 
+// Movement brings the names of a movement to one form: left_hand, "left fist" and "imagined left hand" are "left".
+func Movement(name string) string { return plain(name) }
+
 // classOf returns the class that a label names, "" where it names none.
 func classOf(label string, classes []string) string {
 	if slices.Contains(classes, label) {

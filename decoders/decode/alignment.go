@@ -19,6 +19,8 @@ type Clips interface {
 	// Recentring returns the mean that a model trained with alignment is to be moved to before it decodes in, nil where there
 	// are too few clips for one.
 	Recentring(ctx context.Context, choice *catalog.Choice, in *decoders.Input) (*motorimagery.Recentring, error)
+	// Balance returns where the even odds of a model lie for the person, nil where it is none that can be balanced.
+	Balance(ctx context.Context, choice *catalog.Choice, in *decoders.Input) (*Balance, error)
 }
 
 // MostClips is how many clips a model is moved to at most: as many as it takes to forget the first ones, see
@@ -31,6 +33,13 @@ type ownClips struct{}
 func (ownClips) Recentring(ctx context.Context, choice *catalog.Choice, in *decoders.Input) (*motorimagery.Recentring, error) {
 	return Recentre(ctx, choice, func(r *motorimagery.Recentring) ([]*decoders.Input, error) {
 		own, _ := Cut(in, r)
+		return own, nil
+	})
+}
+
+func (ownClips) Balance(ctx context.Context, choice *catalog.Choice, in *decoders.Input) (*Balance, error) {
+	return BalanceOver(ctx, choice, func(w decoders.Windowed) ([]*decoders.Input, error) {
+		own, _ := Cut(in, w)
 		return own, nil
 	})
 }
@@ -96,11 +105,12 @@ func Usable(sig decoders.Signal) bool { return sig.Seconds() < 2 || quality.Pass
 
 // Cut returns the clips around the events of a recording, at most MostClips from the first one on and none that overlaps the
 // one before; without events the recording is a clip. first is the sample at which the first of them begins.
-func Cut(in *decoders.Input, r *motorimagery.Recentring) (clips []*decoders.Input, first int) {
+// w tells how much of the signal around an event is read.
+func Cut(in *decoders.Input, w decoders.Windowed) (clips []*decoders.Input, first int) {
 	if len(in.Events) == 0 {
 		return []*decoders.Input{in}, 0
 	}
-	start, end, margin := r.Window()
+	start, end, margin := w.Window()
 	n, free := in.Samples(), 0
 	for _, e := range in.Events {
 		from, to := int(math.Round((e.Onset+start)*in.Rate)), int(math.Round((e.Onset+end)*in.Rate))
@@ -146,6 +156,19 @@ func align(ctx context.Context, q *question, p *plan) error {
 		}
 		q.opt.step("align")
 	}
+	if q.Input.Alignment == eeg.AlignmentBalance && q.several && p.alignment.Kind == eeg.NotAligned {
+		b, err := q.clips.Balance(ctx, p.choice, p.input)
+		if err != nil {
+			return err
+		}
+		if b != nil {
+			p.parts.balance, p.alignment = b, eeg.Alignment{Kind: eeg.NotAligned, Clips: b.Clips()}
+			if b.Clips() > 0 {
+				p.alignment.Kind = eeg.Balanced
+			}
+		}
+		q.opt.step("align")
+	}
 	p.parts.decoder = p.decoder
 	q.d.Signal.ModelRate = p.choice.Entry.Rate
 	if p.choice.Entry.Paradigm == eeg.P300 {
@@ -158,7 +181,7 @@ func align(ctx context.Context, q *question, p *plan) error {
 // checkAlignment checks what a request wants.
 func checkAlignment(in *eeg.Input) error {
 	switch in.Alignment {
-	case "", eeg.AlignmentAuto, eeg.AlignmentNone:
+	case "", eeg.AlignmentAuto, eeg.AlignmentNone, eeg.AlignmentBalance:
 		return nil
 	}
 	return decoders.Errorf(decoders.CodePayloadMalformed, map[string]any{"alignment": in.Alignment},

@@ -212,3 +212,48 @@ func TestBadClipsDoNotMoveTheModel(t *testing.T) {
 		t.Errorf("%+v with %v; without the spoiled clips %+v with %v", got.Alignment, got.Confidence, want.Alignment, want.Confidence)
 	}
 }
+
+// TestBalanceMovesTheEvenOdds of a model that was not trained with alignment, for each trial of a recording and for one; "auto" leaves it as it
+// is, and one that can be moved is moved instead.
+func TestBalanceMovesTheEvenOdds(t *testing.T) {
+	t.Parallel()
+	cat := strangerCatalog()
+	right := map[string]int{}
+	for p := range 3 {
+		s := another(t, uint64(300+p), 10)
+		_, n := s.Data.Dims()
+		ask := func(model, alignment, trials string) *eeg.Result {
+			req, payload := clip(s, 0, float64(n)/s.Rate)
+			req.Input.Paradigm, req.Input.Model, req.Input.Alignment, req.Input.Trials = "motor_imagery", model, alignment, trials
+			out, d, err := decode.Run(t.Context(), req, payload, cat, decode.Options{})
+			checkOutcome(t, out, d, err)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return out
+		}
+		for _, alignment := range []string{eeg.AlignmentAuto, eeg.AlignmentBalance} {
+			out := ask("single", alignment, eeg.TrialsAll)
+			if want := map[string]string{eeg.AlignmentAuto: eeg.NotAligned, eeg.AlignmentBalance: eeg.Balanced}[alignment]; out.Alignment.Kind != want {
+				t.Fatalf("%s: %+v", alignment, out.Alignment)
+			}
+			for i, a := range out.Trials {
+				if a.DecodedClass == s.Labels[i] {
+					right[alignment]++
+				}
+			}
+			if alignment == eeg.AlignmentBalance {
+				if first := ask("single", alignment, ""); first.DecodedClass != out.Trials[0].DecodedClass || first.Confidence != out.Trials[0].Confidence {
+					t.Errorf("one trial: %s %v, of all: %s %v", first.DecodedClass, first.Confidence, out.Trials[0].DecodedClass, out.Trials[0].Confidence)
+				}
+			}
+		}
+		if out := ask("moved", eeg.AlignmentBalance, eeg.TrialsAll); out.Alignment.Kind != eeg.Recentred {
+			t.Errorf("a model that can be moved: %+v", out.Alignment)
+		}
+	}
+	t.Logf("of 60 right: %d balanced, %d as they are", right[eeg.AlignmentBalance], right[eeg.AlignmentAuto])
+	if right[eeg.AlignmentBalance] <= right[eeg.AlignmentAuto] {
+		t.Errorf("of 60 right: %v", right)
+	}
+}

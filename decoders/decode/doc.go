@@ -17,7 +17,7 @@
 //
 //  1. a speller is declared (a matrix or a table of flashes) and there are events, or six and more events with two or more
 //     codes, a median of at most 1 s apart, that cue no movements: p300;
-//  2. flickers are declared: ssvep, whatever the events are, and no_target where the person follows none of them; with a speller
+//  2. codes are declared: cvep; flickers are declared: ssvep, whatever the events are, and no_target where the person follows none of them; with a speller
 //     declared beside them that flashed, only where a flicker stands out from its surrogates (p < 0.01) and is not an alpha rhythm;
 //  3. events cue movements, by their labels or codes ([cue.Movements]): motor_imagery;
 //  4. otherwise, and where no model fits the montage, the answer is undetermined, with the evidence and no intent.

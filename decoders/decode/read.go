@@ -345,27 +345,27 @@ func eventsOf(in *eeg.Input) ([]eeg.Event, error) {
 	return events, nil
 }
 
-// stimulusOf returns the stimulus of a request in the decoders' terms.
-func stimulusOf(in *eeg.Input) (decoders.Stimulus, error) {
+// Stimulus returns the stimulus of a request, nil for none, in the decoders' terms. Error: invalid_stimulus.
+func Stimulus(st *eeg.Stimulus) (decoders.Stimulus, error) {
 	var out decoders.Stimulus
-	if in.Stimulus == nil {
+	if st == nil {
 		return out, nil
 	}
-	for i, t := range in.Stimulus.Targets {
+	for i, t := range st.Targets {
 		if math.IsNaN(t.Frequency) || math.IsInf(t.Frequency, 0) || math.IsNaN(t.Phase) || math.IsInf(t.Phase, 0) {
 			return out, decoders.Errorf(decoders.CodeInvalidStimulus, map[string]any{"target": i}, "target %d has no finite frequency or phase", i)
 		}
 	}
-	out.Targets, out.Matrix = in.Stimulus.Targets, in.Stimulus.Matrix
-	if p := in.Stimulus.Presence; p != nil && p.FalseAccept != nil {
+	out.Targets, out.Codes, out.Matrix = st.Targets, st.Codes, st.Matrix
+	if p := st.Presence; p != nil && p.FalseAccept != nil {
 		if out.FalseAccept = *p.FalseAccept; !(out.FalseAccept >= eeg.MinFalseAccept && out.FalseAccept <= 1) {
 			return out, decoders.Errorf(decoders.CodeInvalidStimulus, map[string]any{"false_accept_least": eeg.MinFalseAccept, "false_accept_most": 1},
 				"presence.false_accept is %v, it must be between %v and 1", out.FalseAccept, eeg.MinFalseAccept)
 		}
 	}
-	if len(in.Stimulus.Flashes) > 0 {
-		out.Flashes = make(map[int][]string, len(in.Stimulus.Flashes))
-		for key, symbols := range in.Stimulus.Flashes {
+	if len(st.Flashes) > 0 {
+		out.Flashes = make(map[int][]string, len(st.Flashes))
+		for key, symbols := range st.Flashes {
 			code, err := strconv.Atoi(strings.TrimSpace(key))
 			if err != nil {
 				return out, decoders.Errorf(decoders.CodeInvalidStimulus, map[string]any{"flash": key}, "flash code %q is not a whole number", key)

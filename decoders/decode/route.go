@@ -109,7 +109,7 @@ func (q *question) alone(first *catalog.Choice) (*catalog.Choice, error) {
 func auto(ctx context.Context, q *question, input *decoders.Input) (*catalog.Choice, *decoders.Result, error) {
 	f := &finder{question: q, input: input, train: flashTrain(q.rec.events)}
 	q.d.Routing.Evidence = map[string]any{"events": f.train}
-	for _, look := range []func(context.Context) (*catalog.Choice, *decoders.Result, error){f.flashes, f.flicker, f.imagery} {
+	for _, look := range []func(context.Context) (*catalog.Choice, *decoders.Result, error){f.codes, f.flashes, f.flicker, f.imagery} {
 		if err := ctx.Err(); err != nil {
 			return nil, nil, err
 		}
@@ -151,6 +151,22 @@ func fits(err error) (*decoders.Error, bool) {
 		return fault, false
 	}
 	return nil, true
+}
+
+// codes takes a request that declares the codes of a c-VEP screen at its word.
+func (f *finder) codes(context.Context) (*catalog.Choice, *decoders.Result, error) {
+	if f.input.Stimulus.Codes == nil {
+		return nil, nil, nil // nobody would expect it to be looked at
+	}
+	choice, err := f.choose(eeg.CVEP, false)
+	if fault, ok := fits(err); !ok {
+		return f.noModel(eeg.CVEP, fault)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	f.d.Routing.Why = "the request declares the codes of a c-VEP screen; " + choice.Why
+	return choice, nil, nil
 }
 
 // flashes looks for a speller: a matrix or a table of flashes in the request, else events that follow each other as flashes do.

@@ -10,6 +10,7 @@ import (
 	"github.com/neurod/neurod/decoders/catalog"
 	"github.com/neurod/neurod/decoders/contact"
 	"github.com/neurod/neurod/decoders/epoch"
+	"github.com/neurod/neurod/decoders/features"
 	"github.com/neurod/neurod/decoders/language"
 	"github.com/neurod/neurod/decoders/recording"
 	"github.com/neurod/neurod/eeg"
@@ -28,6 +29,9 @@ type Options struct {
 	// MostWork bounds what the trials of a recording are decoded of together, in units of eeg.Work; those beyond it are left out
 	// and counted. Defaults to no bound beside MostTrials.
 	MostWork int64
+	// Latest decodes the last trial instead of the first: events are those of a session that runs, of which the recording is a window,
+	// and may lie before it. Where codes are decoded (c-VEP), there must be one.
+	Latest bool
 	// Trial, when not nil, is told each trial of several that is done.
 	Trial func(done, of int)
 }
@@ -99,7 +103,7 @@ func run(ctx context.Context, req *eeg.Request, l *loaded, cat catalog.Resolver,
 	case err != nil:
 		return nil, err
 	case p == nil:
-		return undetermined(q), nil
+		return described(q, undetermined(q)), nil
 	}
 	if err := align(ctx, q, p); err != nil {
 		return nil, err
@@ -108,7 +112,23 @@ func run(ctx context.Context, req *eeg.Request, l *loaded, cat catalog.Resolver,
 	if err != nil {
 		return nil, err
 	}
-	return answerOf(ctx, q, p, f)
+	out, err := answerOf(ctx, q, p, f)
+	if err != nil {
+		return nil, err
+	}
+	return described(q, out), nil
+}
+
+// described adds the features that were asked for. A recording that is too short for a spectrum has none.
+func described(q *question, out *eeg.Result) *eeg.Result {
+	if q.Output == nil || len(q.Output.Features) == 0 {
+		return out
+	}
+	if found, err := features.Describe(q.rec.Signal, q.Output.Features); err == nil {
+		out.Features = found
+	}
+	q.opt.step("features")
+	return out
 }
 
 // question is a request with everything that is at hand to answer it.
@@ -135,7 +155,7 @@ func ask(req *eeg.Request, l *loaded, cat catalog.Resolver, opt Options, d *eeg.
 	if q.paradigm, err = paradigmOf(in); err != nil {
 		return nil, err
 	}
-	if q.stimulus, err = stimulusOf(in); err != nil {
+	if q.stimulus, err = Stimulus(in.Stimulus); err != nil {
 		return nil, err
 	}
 	if err := checkAlignment(in); err != nil {
@@ -163,6 +183,10 @@ func (p *plan) take(q *question, choice *catalog.Choice) error {
 	parts, err := findTrials(&q.Input, choice, q.stimulus, q.rec)
 	if err != nil {
 		return err
+	}
+	parts.latest = q.opt.Latest
+	if parts.latest && choice.Entry.Paradigm == eeg.CVEP && len(parts.trials) == 0 {
+		return decoders.Errorf(decoders.CodeNoEvents, map[string]any{"events": 0}, "a window begins anywhere in the codes: an event of the session must say when they began, and be there before the samples after it")
 	}
 	p.choice, p.decoder, p.parts = choice, choice.Decoder, parts
 	if len(parts.trials) > 0 {
@@ -197,8 +221,9 @@ func find(ctx context.Context, q *question, p *plan) (*finding, error) {
 	if err := checkResult(f.result); err != nil {
 		return nil, fmt.Errorf("decode: %s: %w", p.choice.Entry.ID(), err)
 	}
+	f.result = p.parts.balance.Apply(f.result)
 	q.d.Evidence = f.result.Evidence
-	if p.choice.Entry.Aligned {
+	if p.choice.Entry.Aligned || p.parts.balance != nil {
 		q.d.Evidence["alignment"] = p.alignment
 	}
 	q.opt.step("decode")

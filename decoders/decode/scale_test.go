@@ -24,6 +24,7 @@ import (
 	"github.com/neurod/neurod/decoders/synthetic"
 	"github.com/neurod/neurod/eeg"
 	"github.com/neurod/neurod/internal/testkit/eegdata"
+	"github.com/neurod/neurod/internal/testkit/race"
 )
 
 // gains are what a recording may be multiplied by when its unit, or its amplifier's gain, is wrong.
@@ -39,7 +40,7 @@ func holdScale(t *testing.T, name string, cat *catalog.Catalog, req *eeg.Request
 	t.Helper()
 	out := map[float64]*eeg.Result{}
 	some := gains
-	if slow {
+	if race.Enabled {
 		some = []float64{1e-4, 0.3, 1, 10, 1e4} // the rest is run without the race detector
 	}
 	for _, gain := range some {

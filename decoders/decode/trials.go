@@ -36,6 +36,8 @@ type trialed struct {
 	trials  []cue.Trial // none: the whole recording is one clip
 	events  int
 	decoder decoders.Decoder
+	latest  bool     // the last trial is the one of a single answer
+	balance *Balance // nil takes the decoder's own even odds
 }
 
 // findTrials finds what the recording asks of a model.
@@ -81,6 +83,14 @@ func (t *trialed) reach() (start, end, along float64, known bool) {
 // first returns the trial that a request for one answer gets: the first of which the recording has all that the decoder reads,
 // else the one of which it has most; -1 where it has nothing of any.
 func (t *trialed) first(sig decoders.Signal) int {
+	if t.latest {
+		for i := len(t.trials) - 1; i >= 0; i-- {
+			if t.trials[i].Events[0].Onset < sig.Seconds() {
+				return i
+			}
+		}
+		return -1
+	}
 	start, end, _, known := t.reach()
 	need := end - start
 	if !known {
@@ -181,12 +191,16 @@ func (t *trialed) each(ctx context.Context, req *eeg.Request, choice *catalog.Ch
 	firstAnswered := -1
 	budget, work := eeg.MaxTrialOverlap*in.Samples(), int64(0)
 	channels, _ := in.Data.Dims()
+	targets := len(in.Stimulus.Targets)
+	if choice.Entry.Paradigm == eeg.CVEP {
+		targets = len(choice.Entry.Classes)
+	}
 	for i, trial := range t.trials {
 		if err := ctx.Err(); err != nil {
 			return nil, nil, -1, err
 		}
 		lo, hi := t.segment(in.Signal, i)
-		work += eeg.Work(choice.Entry.Paradigm, len(in.Stimulus.Targets), int64(hi-lo)*int64(channels))
+		work += eeg.Work(choice.Entry.Paradigm, targets, int64(hi-lo)*int64(channels))
 		if budget -= hi - lo; len(list) == most || budget < 0 || opt.MostWork > 0 && work > opt.MostWork && i > 0 {
 			s.LeftOut = len(t.trials) - len(list)
 			break
@@ -270,6 +284,13 @@ func (t *trialed) one(ctx context.Context, c *eeg.Context, choice *catalog.Choic
 	part.Trace = nil
 	from := float64(lo) / in.Rate
 	view := t.input(&part, i, from)
+	if b, ok := t.decoder.(decoders.Backward); ok {
+		for k := max(0, i-b.Earlier()); k < i; k++ {
+			if first, last := t.segment(in.Signal, k); last > first {
+				view.Earlier = append(view.Earlier, *t.input(&part, k, float64(first)/in.Rate))
+			}
+		}
+	}
 	result, err := contact.Decode(ctx, t.decoder, view)
 	if err != nil {
 		return fail(err)
@@ -277,6 +298,7 @@ func (t *trialed) one(ctx context.Context, c *eeg.Context, choice *catalog.Choic
 	if err := checkResult(result); err != nil {
 		return a, err
 	}
+	result = t.balance.Apply(result)
 	own := &loaded{Signal: view.Signal, strangeUnit: l.strangeUnit}
 	f := assess(own, result)
 	if f.unfit() {

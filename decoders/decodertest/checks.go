@@ -20,9 +20,7 @@ var seeds = []uint64{1, 2, 3}
 
 func checkInfo(_ context.Context, c Case) error {
 	info := c.Decoder.Info()
-	switch info.Paradigm {
-	case eeg.MotorImagery, eeg.P300, eeg.SSVEP, eeg.Seizure:
-	default:
+	if !slices.Contains(eeg.DecodedParadigms(), info.Paradigm) {
 		return fmt.Errorf("paradigm is %q", info.Paradigm)
 	}
 	if info.Pipeline == "" {

@@ -1,6 +1,7 @@
 package dsp
 
 import (
+	"fmt"
 	"math"
 	"math/cmplx"
 
@@ -108,6 +109,43 @@ func (f *SOSState) Prime(v float64) {
 
 // Reset puts the filter at rest again.
 func (f *SOSState) Reset() { clear(f.st) }
+
+// Memory appends what the filter remembers to dst, two numbers a section, and returns it. Another filter of the same sections that is given it by
+// Recall goes on as this one would, to the last bit.
+func (f *SOSState) Memory(dst []float64) []float64 {
+	for _, s := range f.st {
+		dst = append(dst, s.z0, s.z1)
+	}
+	return dst
+}
+
+// Recall takes what Memory gave. It panics where that is of another number of sections.
+func (f *SOSState) Recall(memory []float64) {
+	if len(memory) != 2*len(f.st) {
+		panic(fmt.Sprintf("dsp: a memory of %d numbers for %d sections", len(memory), len(f.st)))
+	}
+	for i := range f.st {
+		f.st[i] = sosState{memory[2*i], memory[2*i+1]}
+	}
+}
+
+// Settles returns after how many samples the slowest pole has forgotten all but the share tol of what was before: ln tol / ln r, where r is the largest radius
+// of a pole. It is 0 for a filter without poles.
+func (s SOS) Settles(tol float64) int {
+	radius := 0.0
+	for _, c := range s {
+		// The poles are the roots of z² + a1·z + a2.
+		if d := c[4]*c[4] - 4*c[5]; d < 0 {
+			radius = max(radius, math.Sqrt(c[5]))
+		} else {
+			radius = max(radius, (math.Abs(c[4])+math.Sqrt(d))/2)
+		}
+	}
+	if radius == 0 {
+		return 0
+	}
+	return int(math.Ceil(math.Log(tol) / math.Log(radius)))
+}
 
 func scaleState(st []sosState, v float64) {
 	for i := range st {

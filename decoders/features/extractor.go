@@ -12,6 +12,7 @@ import (
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/dsp"
 	"github.com/neurod/neurod/decoders/epoch"
+	"github.com/neurod/neurod/decoders/internal/vector"
 	"github.com/neurod/neurod/decoders/recording"
 	"github.com/neurod/neurod/eeg"
 )
@@ -41,6 +42,8 @@ type Config struct {
 	Frontal []string
 	// MinGood is the share of channels that must have SQI >= 0.6 for the gate to pass. Defaults to 0.5.
 	MinGood float64
+	// Features are computed beside those that every window has. Defaults to none.
+	Features []eeg.Feature
 }
 
 // Extractor computes feature windows of one montage and rate. It owns its workspace: after the first window it does
@@ -66,6 +69,8 @@ type Extractor struct {
 	hold    int     // samples of the shortest stay on a rail
 	sorted  []float64
 	reasons [8]string
+	asked   *asker   // nil where nothing is asked for
+	kept    *spectra // of the last window, for a clip's mean; nil where each window stands for itself
 }
 
 // span is a range of bins, half-open; it is empty where the band lies above the Nyquist frequency.
@@ -101,6 +106,11 @@ func New(cfg Config) (*Extractor, error) {
 	}
 	if len(cfg.Channels) == 0 {
 		return nil, fmt.Errorf("features: no channels")
+	}
+	for _, f := range cfg.Features {
+		if !f.Known() {
+			return nil, fmt.Errorf("features: %q cannot be asked for", f)
+		}
 	}
 	return newExtractor(cfg, int(math.Round(cfg.Seconds*cfg.Rate)))
 }
@@ -141,6 +151,7 @@ func newExtractor(cfg Config, n int) (*Extractor, error) {
 		}
 		e.line = append(e.line, s)
 	}
+	e.asked = newAsker(cfg, n)
 	e.frontal = frontalChannels(cfg.Channels, cfg.Frontal)
 	e.blink = newBlinkFinder(cfg.Rate, n)
 	return e, nil
@@ -178,8 +189,11 @@ func (e *Extractor) Compute(dst *Window, x *mat.Dense) error {
 			"window of %d × %d samples does not fit an extractor for %d × %d", rows, cols, len(e.cfg.Channels), e.n)
 	}
 	dst.Channels = resize(dst.Channels, rows)
+	if e.asked != nil {
+		e.asked.begin(&dst.asked, e.cfg.Channels, 1)
+	}
 	for i := range rows {
-		if err := e.channel(&dst.Channels[i], i, x.RawRowView(i)); err != nil {
+		if err := e.channel(dst, i, x.RawRowView(i)); err != nil {
 			return err
 		}
 	}
@@ -208,7 +222,8 @@ func tooShort(sig decoders.Signal, need int) error {
 }
 
 // channel computes the numbers of one row.
-func (e *Extractor) channel(c *Channel, i int, x []float64) error {
+func (e *Extractor) channel(dst *Window, i int, x []float64) error {
+	c := &dst.Channels[i]
 	lo, hi, err := extremes(x, e.cfg.Channels[i])
 	if err != nil {
 		return err
@@ -217,15 +232,7 @@ func (e *Extractor) channel(c *Channel, i int, x []float64) error {
 	e.welch.PSD(e.psd, e.flat)
 
 	*c = Channel{Name: e.cfg.Channels[i]}
-	powers := [5]Number{}
-	for b, s := range e.bands {
-		if s.empty() {
-			powers[b] = Unknown()
-			continue
-		}
-		powers[b] = Number(e.power(s))
-	}
-	c.BandPower = BandPower{powers[0], powers[1], powers[2], powers[3], powers[4]}
+	c.BandPower = e.bandPower()
 	c.SpectralEntropy = e.spectralEntropy()
 
 	swing := swingOf(e.flat, e.step)
@@ -256,7 +263,32 @@ func (e *Extractor) channel(c *Channel, i int, x []float64) error {
 		s.BlinkLike = e.blink.score(e.flat)
 	}
 	c.SQI = (1 - s.BadContact) * (1 - max(0.7*s.MotionLike, 0.5*s.EMGLike, 0.4*s.BlinkLike))
+	if a := e.asked; a != nil {
+		if a.tapers != nil {
+			a.tapers.psd(a.density, e.flat)
+		}
+		if e.kept != nil {
+			copy(e.kept.psd[i], e.psd)
+			copy(e.kept.density[i], a.density)
+			e.kept.quality[i] = c.SQI
+		} else {
+			a.channel(&dst.asked, i, c)
+		}
+	}
 	return nil
+}
+
+// bandPower returns the power in the bands of the spectrum at hand.
+func (e *Extractor) bandPower() BandPower {
+	powers := [5]Number{}
+	for b, s := range e.bands {
+		if s.empty() {
+			powers[b] = Unknown()
+			continue
+		}
+		powers[b] = Number(e.power(s))
+	}
+	return bandsOf(powers)
 }
 
 func (e *Extractor) power(s span) float64 {
@@ -289,38 +321,22 @@ func (e *Extractor) spectralEntropy() Number {
 
 // extremes returns the smallest and largest sample, and refuses what is not EEG.
 func extremes(x []float64, name string) (lo, hi float64, err error) {
-	lo, hi = x[0], x[0]
-	for i, v := range x {
-		if !(v >= -epoch.MaxAmplitude && v <= epoch.MaxAmplitude) { // NaN too
-			return 0, 0, invalidSample(name, i, v)
-		}
-		if v < lo {
-			lo = v
-		}
-		if v > hi {
-			hi = v
-		}
+	lo, hi = vector.Extremes(x)
+	if lo >= -epoch.MaxAmplitude && hi <= epoch.MaxAmplitude {
+		return lo, hi, nil
 	}
-	return lo, hi, nil
+	i := slices.IndexFunc(x, func(v float64) bool { return !(v >= -epoch.MaxAmplitude && v <= epoch.MaxAmplitude) }) // NaN too
+	return 0, 0, invalidSample(name, i, x[i])
 }
 
-// swing holds what the amplitude rules need of a detrended channel. Plain comparisons: the min and max built-ins
-// order NaN and -0 too, which takes several times as long.
+// swing holds what the amplitude rules need of a detrended channel.
 type swing struct{ lo, hi, sumSq, step float64 }
 
 // swingOf returns the extremes of x, the sum of its squares and its largest change within the given time in samples, which
 // need not be a whole number of them.
 func swingOf(x []float64, over float64) swing {
-	s := swing{lo: x[0], hi: x[0]}
-	for _, v := range x {
-		if v < s.lo {
-			s.lo = v
-		}
-		if v > s.hi {
-			s.hi = v
-		}
-		s.sumSq += v * v
-	}
+	s := swing{sumSq: vector.Dot(x, x)}
+	s.lo, s.hi = vector.Extremes(x)
 	// The largest change between samples, then what lies between the samples around it.
 	whole := max(1, int(math.Round(over)))
 	up, down, upAt, downAt := 0.0, 0.0, 0, 0
@@ -397,7 +413,7 @@ func (e *Extractor) combine(w *Window) {
 		w.Artifacts.PerChannel.Values[i] = c.Scores
 		w.Quality.PerChannel.Values[i] = c.SQI
 	}
-	w.Features.BandPower = BandPower{Number(power[0]), Number(power[1]), Number(power[2]), Number(power[3]), Number(power[4])}
+	w.Features.BandPower = bandsOf(power)
 	w.Features.Ratios = Ratios{AlphaBeta: ratio(power[2], power[3]), ThetaBeta: ratio(power[1], power[3])}
 	w.Features.SpectralEntropy = Unknown()
 	if known > 0 {
@@ -435,6 +451,10 @@ func (e *Extractor) combine(w *Window) {
 		}
 	}
 	w.Gate.Reasons = append(w.Gate.Reasons[:0], reasons...)
+	w.Features.AskedFeatures = eeg.AskedFeatures{}
+	if e.asked != nil && e.kept == nil {
+		e.asked.end(&w.Features.AskedFeatures, &w.asked)
+	}
 }
 
 // worst returns the mean of the k largest scores.

@@ -22,7 +22,7 @@ type idleExtractor struct {
 
 func (c Config) equal(o Config) bool {
 	return c.Rate == o.Rate && c.Seconds == o.Seconds && c.MinGood == o.MinGood &&
-		slices.Equal(c.Channels, o.Channels) && slices.Equal(c.Line, o.Line) && slices.Equal(c.Frontal, o.Frontal)
+		slices.Equal(c.Features, o.Features) && slices.Equal(c.Channels, o.Channels) && slices.Equal(c.Line, o.Line) && slices.Equal(c.Frontal, o.Frontal)
 }
 
 // borrow returns an extractor for cfg that nobody else uses until giveBack.
@@ -48,6 +48,7 @@ func giveBack(cfg Config, e *Extractor) {
 	}
 	// The caller's slices must not be kept: it may change them.
 	cfg.Channels, cfg.Line, cfg.Frontal = slices.Clone(cfg.Channels), slices.Clone(cfg.Line), slices.Clone(cfg.Frontal)
+	cfg.Features = slices.Clone(cfg.Features)
 	idle.mu.Lock()
 	defer idle.mu.Unlock()
 	if len(idle.list) == mostIdle {

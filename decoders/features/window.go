@@ -1,40 +1,15 @@
 package features
 
-import (
-	"bytes"
-	"encoding/json"
-	"math"
-	"strconv"
+import "github.com/neurod/neurod/eeg"
 
-	"github.com/neurod/neurod/eeg"
-)
+// Number is a number that may be unknown.
+type Number = eeg.Number
 
-// Number is a float64 that may be unknown: NaN is null in JSON.
-type Number float64
+// BandPower is the power in the bands, half-open, in µV².
+type BandPower = eeg.BandPower
 
 // Unknown is the Number of what cannot be computed.
-func Unknown() Number { return Number(math.NaN()) }
-
-// Known reports whether n has a value.
-func (n Number) Known() bool { return !math.IsNaN(float64(n)) }
-
-// MarshalJSON writes the number, or null where it is unknown.
-func (n Number) MarshalJSON() ([]byte, error) {
-	f := float64(n)
-	if math.IsNaN(f) || math.IsInf(f, 0) {
-		return []byte("null"), nil
-	}
-	return strconv.AppendFloat(nil, f, 'g', -1, 64), nil
-}
-
-// UnmarshalJSON reads a number or null.
-func (n *Number) UnmarshalJSON(b []byte) error {
-	if bytes.Equal(b, []byte("null")) {
-		*n = Unknown()
-		return nil
-	}
-	return json.Unmarshal(b, (*float64)(n))
-}
+func Unknown() Number { return eeg.Unknown() }
 
 // Window is what one window of EEG says. Its JSON is the middle part of the feature window of the sessions API;
 // the caller adds identifiers and times.
@@ -48,22 +23,16 @@ type Window struct {
 	Clipped []string `json:"clipped,omitempty"`
 	// Channels holds the numbers of each channel, in montage order.
 	Channels []Channel `json:"-"`
+
+	asked answers // what Features.AskedFeatures points to
 }
 
 // Features are the spectral features of a window, averaged over all channels.
 type Features struct {
-	BandPower       BandPower `json:"bandpower"`
-	Ratios          Ratios    `json:"ratios"`
-	SpectralEntropy Number    `json:"spectral_entropy"` // 0 (one line) .. 1 (flat), over 1-45 Hz
-}
-
-// BandPower is the power in the bands, half-open, in µV².
-type BandPower struct {
-	Delta Number `json:"delta"` // 1-4 Hz
-	Theta Number `json:"theta"` // 4-8 Hz
-	Alpha Number `json:"alpha"` // 8-13 Hz
-	Beta  Number `json:"beta"`  // 13-30 Hz
-	Gamma Number `json:"gamma"` // 30-45 Hz
+	BandPower         BandPower `json:"bandpower"`
+	Ratios            Ratios    `json:"ratios"`
+	SpectralEntropy   Number    `json:"spectral_entropy"` // 0 (one line) .. 1 (flat), over 1-45 Hz
+	eeg.AskedFeatures           // what Config.Features names
 }
 
 // Ratios are quotients of absolute band powers, unknown where the denominator is below 1e-3 µV².

@@ -81,7 +81,7 @@ func standardIntent(mode eeg.UIMode, paradigm eeg.Paradigm, class, c string) str
 		}
 	case eeg.P300:
 		return symbolIntent(class, c)
-	case eeg.SSVEP:
+	case eeg.SSVEP, eeg.CVEP:
 		if c == NoTarget {
 			return NoTarget
 		}

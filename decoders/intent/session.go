@@ -34,7 +34,7 @@ func SessionContext(mode eeg.UIMode, paradigm eeg.Paradigm, history []string, no
 			if Spells(now) {
 				doing = "Spelling"
 			}
-		case eeg.SSVEP:
+		case eeg.SSVEP, eeg.CVEP:
 			doing = "Choosing targets"
 		case eeg.Seizure:
 			doing = "Watching for seizures"

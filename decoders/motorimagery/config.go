@@ -50,6 +50,9 @@ type Config struct {
 	// Center is the mean that Align moves to the identity: "euclid", the arithmetic one (He and Wu 2020), or, for
 	// pipelines of covariances, "riemann", the geometric one (Zanini 2018). Defaults to "euclid".
 	Center string `json:"center,omitempty"`
+	// Weight is how much a trial of the person counts against one of the people that a training starts from, see [OnTopOf]. Defaults to
+	// DefaultWeight there; others ignore it.
+	Weight float64 `json:"weight,omitempty"`
 	// Folds of the cross-validation that calibrates the probabilities: whole subjects where there are several, else
 	// stratified trials. 0 leaves them uncalibrated. Defaults to 5.
 	Folds int `json:"folds"`
@@ -114,6 +117,8 @@ func parseConfig(pipeline string, raw json.RawMessage, rate float64) (Config, er
 		return cfg, incompatible("shrinkage %v is not between 0 and 1", *cfg.Shrinkage)
 	case !(cfg.C > 0) || cfg.C > 1e6:
 		return cfg, incompatible("c %v is not between 0 and 1e6", cfg.C)
+	case !(cfg.Weight >= 0) || cfg.Weight > 1e6:
+		return cfg, incompatible("weight %v is not between 0 and 1e6", cfg.Weight)
 	case cfg.Center != "" && cfg.Center != CenterEuclid && cfg.Center != CenterRiemann:
 		return cfg, incompatible("center %q is neither %q nor %q", cfg.Center, CenterEuclid, CenterRiemann)
 	case cfg.Center == CenterRiemann && (pipeline == CSPLDAName || pipeline == FBCSPName):

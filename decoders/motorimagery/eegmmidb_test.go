@@ -22,6 +22,7 @@ import (
 	"github.com/neurod/neurod/eeg"
 	"github.com/neurod/neurod/internal/testkit/eegdata"
 	"github.com/neurod/neurod/internal/testkit/golden"
+	"github.com/neurod/neurod/internal/testkit/race"
 )
 
 // readRuns reads runs of a subject of EEGMMIDB, in the order asked.
@@ -239,7 +240,7 @@ func TestLeftRightWithinSubjects(t *testing.T) {
 	want := golden.Read[references](t, "eegmmidb")
 	eegdata.Dir(t)
 	subjects := want.LeftRight
-	if slow {
+	if race.Enabled {
 		t.Log("the race detector is on: one subject instead of twelve, no run held out; run without -race for all")
 		subjects = subjects[:1]
 	}
@@ -274,7 +275,7 @@ func TestLeftRightWithinSubjects(t *testing.T) {
 				line[k][0] += acc / float64(len(folds))
 			}
 			for _, f := range runs {
-				if slow {
+				if race.Enabled {
 					break
 				}
 				acc, _, _ := score(t, p, ds, f, plain)
@@ -306,7 +307,7 @@ func TestFiltersAndMeansWithinSubjects(t *testing.T) {
 		LeftRight []map[string]json.RawMessage `json:"left_right"`
 	}](t, "eegmmidb")
 	eegdata.Dir(t)
-	if slow {
+	if race.Enabled {
 		t.Skip("the race detector is on: run without -race")
 	}
 	read := func(raw json.RawMessage, into any) {
@@ -358,7 +359,7 @@ var montages = map[string][]string{
 func TestLeftRightAcrossSubjects(t *testing.T) {
 	t.Parallel()
 	eegdata.Dir(t)
-	if slow {
+	if race.Enabled {
 		t.Skip("the race detector is on: run without -race")
 	}
 	for _, name := range []string{"8 channels", "10-20", "motor"} {

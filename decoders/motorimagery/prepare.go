@@ -133,7 +133,7 @@ func (p *prepared) Train(ctx context.Context, trials []int) (decoders.Trained, e
 	if err != nil {
 		return nil, err
 	}
-	if err := checkTrials(p.ds, trials); err != nil {
+	if err := checkTrials(p.ds, trials, minTrials); err != nil {
 		return nil, err
 	}
 	l := &lesson{model: m, trials: trials, memo: p.memo}

@@ -11,6 +11,7 @@ import (
 	"github.com/neurod/neurod/decoders/classify"
 	"github.com/neurod/neurod/decoders/motorimagery"
 	"github.com/neurod/neurod/internal/testkit/eegdata"
+	"github.com/neurod/neurod/internal/testkit/race"
 )
 
 // learn trains on the trials of ds given by index and then learns those of next one at a time.
@@ -65,7 +66,7 @@ func TestBayesianOnRecordings(t *testing.T) {
 	for _, f := range eegdata.Glob(t, "motor_imagery/eegmmidb/S*.zip") {
 		subjects = append(subjects, strings.TrimSuffix(filepath.Base(f), ".zip"))
 	}
-	if slow {
+	if race.Enabled {
 		t.Log("the race detector is on: two people instead of all; run without -race for all")
 		subjects = subjects[:2]
 	}

@@ -54,8 +54,8 @@ func (w *windows) examples(ctx context.Context, trials []int) ([]example, error)
 	return examples, nil
 }
 
-// checkTrials refuses trials that cannot be trained on.
-func checkTrials(ds *decoders.Dataset, trials []int) error {
+// checkTrials refuses trials that cannot be trained on; least is how many trials of each class there must be.
+func checkTrials(ds *decoders.Dataset, trials []int, least int) error {
 	counts := make([]int, len(ds.Classes))
 	for r, i := range trials {
 		t := ds.Trials[i]
@@ -71,11 +71,11 @@ func checkTrials(ds *decoders.Dataset, trials []int) error {
 	few := len(counts) < 2
 	for k, n := range counts {
 		perClass[ds.Classes[k]] = n
-		few = few || n < minTrials
+		few = few || n < least
 	}
 	if few {
-		return decoders.Errorf(decoders.CodeTooFewTrials, map[string]any{"trials": len(trials), "classes": perClass, "needed_per_class": minTrials},
-			"at least 2 classes of %d trials each are needed", minTrials)
+		return decoders.Errorf(decoders.CodeTooFewTrials, map[string]any{"trials": len(trials), "classes": perClass, "needed_per_class": least},
+			"at least 2 classes of %d trials each are needed", least)
 	}
 	if math.IsNaN(ds.Cue) || math.IsInf(ds.Cue, 0) || ds.Cue < 0 {
 		return decoders.Errorf(decoders.CodePayloadMalformed, map[string]any{"cue": fmt.Sprint(ds.Cue)}, "the cue lies %v s into the trials", ds.Cue)

@@ -38,6 +38,10 @@ type Config struct {
 	Standardize bool `json:"standardize"`
 	// Shrinkage of the discriminant of erp_lda and xdawn_lda, between 0 and 1. Defaults to Ledoit and Wolf's.
 	Shrinkage *float64 `json:"shrinkage,omitempty"`
+	// Toeplitz is the share, between 0 and 1, of the structure in the covariance of erp_lda that a stationary signal would have (blocks of channels that depend
+	// on the time between two bins alone, Sosulski and Tangermann 2022), with which fewer epochs are enough. Defaults to 0 or 0.5, whichever ranks the
+	// epochs better that each fold of the calibration leaves out; to 0 with more than 16 channels, a fixed Shrinkage or Standardize.
+	Toeplitz *float64 `json:"toeplitz,omitempty"`
 	// Threshold is the posterior at which dynamic stopping would end a selection. Defaults to 0.9.
 	Threshold float64 `json:"threshold"`
 	// Folds of the cross-validation that calibrates the likelihood ratios, at least 20 of fewer than 200 epochs. Defaults to 5.
@@ -85,6 +89,10 @@ func parseConfig(raw json.RawMessage, pipeline string) (Config, error) {
 		return cfg, incompatible("limit %v is neither 0 nor between 0.1 and 1e6", cfg.Limit)
 	case cfg.Shrinkage != nil && !(*cfg.Shrinkage >= 0 && *cfg.Shrinkage <= 1):
 		return cfg, incompatible("shrinkage %v is not between 0 and 1", *cfg.Shrinkage)
+	case cfg.Toeplitz != nil && pipeline != ERPLDAName:
+		return cfg, incompatible("toeplitz is an option of %s, not of %s", ERPLDAName, pipeline)
+	case cfg.Toeplitz != nil && !(*cfg.Toeplitz >= 0 && *cfg.Toeplitz <= 1):
+		return cfg, incompatible("toeplitz %v is not between 0 and 1", *cfg.Toeplitz)
 	case !(cfg.Threshold > 0 && cfg.Threshold < 1):
 		return cfg, incompatible("threshold %v is not between 0 and 1", cfg.Threshold)
 	case cfg.Folds < 2 || cfg.Folds > 100:

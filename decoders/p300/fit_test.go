@@ -9,6 +9,7 @@ import (
 	"github.com/neurod/neurod/decoders/decodertest"
 	"github.com/neurod/neurod/decoders/p300"
 	"github.com/neurod/neurod/eeg"
+	"github.com/neurod/neurod/internal/testkit/race"
 )
 
 // tally counts answers and how sure they were, with those above 0.9.
@@ -92,7 +93,7 @@ func TestModelThatDoesNotFit(t *testing.T) {
 	models := map[string]decoders.Decoder{"xdawn_lda, standardized": train(t, p300.XDAWNLDA(), training(1, 200), `{"standardize":true}`)}
 	const first = 20
 	amplitudes, seeds := []float64{-8, 0, 8}, uint64(1)
-	if !slow {
+	if !race.Enabled {
 		models["erp_lda"] = usual(t, p300.ERPLDA())
 		amplitudes, seeds = []float64{-16, -8, -4, -2, 0, 2, 4, 8, 16}, 6
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/neurod/neurod/decoders/p300"
 	"github.com/neurod/neurod/decoders/synthetic"
 	"github.com/neurod/neurod/eeg"
+	"github.com/neurod/neurod/internal/testkit/race"
 )
 
 // withBackspace is a speller's matrix whose < takes the last letter back.
@@ -42,7 +43,7 @@ func selections(s synthetic.Session) [][]eeg.Event {
 // TestLanguageModelSpellsBetter spells a text with a mistake in it that is taken back, letter by letter, with the
 // language model's prior and with a flat one, after every number of repetitions.
 func TestLanguageModelSpellsBetter(t *testing.T) {
-	if slow {
+	if race.Enabled {
 		t.Skip("a measurement of one goroutine that takes a minute under the race detector: the run without it makes it")
 	}
 	t.Parallel()

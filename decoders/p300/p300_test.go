@@ -19,6 +19,7 @@ import (
 	"github.com/neurod/neurod/decoders/decodertest"
 	"github.com/neurod/neurod/decoders/p300"
 	"github.com/neurod/neurod/eeg"
+	"github.com/neurod/neurod/internal/testkit/race"
 )
 
 var channels = []string{"Fz", "Cz", "P3", "Pz", "P4", "Oz"}
@@ -114,7 +115,7 @@ func TestConformance(t *testing.T) {
 	// Under the race detector what is held is the sharing of memory, for which the smallest models will do: half the components and a quarter of
 	// the bins. The run without it takes those that people train.
 	size, repetitions := `"folds":5`, 4
-	if slow {
+	if race.Enabled {
 		size, repetitions = `"bins":8,"folds":2`, 2
 	}
 	for _, p := range catalog.Of(eeg.P300) { // all that are registered
@@ -152,7 +153,7 @@ func FuzzDecode(f *testing.F) {
 func TestSpellsAtAnyRate(t *testing.T) {
 	t.Parallel()
 	rates := []float64{100, 128, 200, 250, 255.97, 512, 1000}
-	if slow {
+	if race.Enabled {
 		rates = []float64{128, 255.97, 512}
 	}
 	for _, p := range pipelines {

@@ -17,6 +17,7 @@ import (
 	"github.com/neurod/neurod/eeg"
 	"github.com/neurod/neurod/internal/testkit/eegdata"
 	"github.com/neurod/neurod/internal/testkit/golden"
+	"github.com/neurod/neurod/internal/testkit/race"
 )
 
 type reference struct {
@@ -128,7 +129,7 @@ var pipelines = []decoders.Pipeline{p300.ERPLDA(), p300.XDAWNLDA(), p300.XDAWNRx
 
 // measured are the pipelines that recordings are decoded with.
 func measured(t testing.TB) []decoders.Pipeline {
-	if slow {
+	if race.Enabled {
 		t.Log("the race detector is on: only xdawn_lda is measured; run without -race for all")
 		return pipelines[1:2]
 	}
@@ -170,7 +171,7 @@ func defaults(p decoders.Pipeline) p300.Config {
 // in its third digit.
 func equalsPyRiemann(t *testing.T, ds *decoders.Dataset, ref reference) {
 	t.Helper()
-	if slow {
+	if race.Enabled {
 		return
 	}
 	cfg := defaults(p300.XDAWNCov())
@@ -200,7 +201,7 @@ func checkLabels(t testing.TB, ds *decoders.Dataset, want string) {
 func TestFlashesOfSpellers(t *testing.T) {
 	t.Parallel()
 	refs := known(t)
-	if slow {
+	if race.Enabled {
 		t.Log("the race detector is on: one subject instead of three; run without -race for all")
 		refs.GTEC = refs.GTEC[:1]
 	}
@@ -214,7 +215,7 @@ func TestFlashesOfSpellers(t *testing.T) {
 				folds, ece := crossValidate(t, p, ds, ref.Tests, defaults(p))
 				auc := stat.Mean(folds, nil)
 				t.Logf("%s: %-14s AUC %.4f (scikit-learn %.4f) ECE %.3f", ref.Name, p.Name(), auc, want, ece)
-				if p.Name() == p300.XDAWNLDAName && auc < want {
+				if (p.Name() == p300.XDAWNLDAName || p.Name() == p300.ERPLDAName) && auc < want {
 					t.Errorf("%s: %s %.4f, plain LDA has %.4f", ref.Name, p.Name(), auc, want)
 				}
 				if ece > maxECE {

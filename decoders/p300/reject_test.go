@@ -9,6 +9,7 @@ import (
 	"github.com/neurod/neurod/decoders/p300"
 	"github.com/neurod/neurod/decoders/quality"
 	"github.com/neurod/neurod/decoders/synthetic"
+	"github.com/neurod/neurod/internal/testkit/race"
 )
 
 // spoil puts motion of up to 1000 µV into two of every seven seconds of a session.
@@ -44,7 +45,7 @@ func movingSession(t testing.TB, text string, seed uint64) synthetic.Session {
 
 // TestRejectsWhatIsNoEEG spells a session in which the cap moves, with all flashes and without those in motion.
 func TestRejectsWhatIsNoEEG(t *testing.T) {
-	if slow {
+	if race.Enabled {
 		t.Skip("a measurement of one goroutine that takes a minute under the race detector: the run without it makes it")
 	}
 	t.Parallel()
@@ -94,7 +95,7 @@ func TestRejectsWhatIsNoEEG(t *testing.T) {
 
 // TestGateKeepsArtifactsFromTraining gates the epochs of a session in which the cap moves.
 func TestGateKeepsArtifactsFromTraining(t *testing.T) {
-	if slow {
+	if race.Enabled {
 		t.Skip("a measurement of one goroutine that takes a minute under the race detector: the run without it makes it")
 	}
 	t.Parallel()

@@ -9,6 +9,7 @@ import (
 	"github.com/neurod/neurod/decoders/p300"
 	"github.com/neurod/neurod/eeg"
 	"github.com/neurod/neurod/internal/testkit/eegdata"
+	"github.com/neurod/neurod/internal/testkit/race"
 )
 
 // asSpeller gives the flashes of a g.tec run codes, of which the file tells targets alone: of the 16 flashes of a repetition, two
@@ -55,7 +56,7 @@ func asSpeller(t *testing.T, r run, rng *rand.Rand) (letters [][]eeg.Event, matr
 // those above 0.9 wrong.
 func TestLettersUnderShift(t *testing.T) {
 	t.Parallel()
-	if slow {
+	if race.Enabled {
 		t.Skip("the race detector is on")
 	}
 	runs := map[string]run{}

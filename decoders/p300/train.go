@@ -63,6 +63,16 @@ var _ decoders.Pipeline = pipeline{}
 func (p pipeline) Name() string         { return p.name }
 func (pipeline) Paradigm() eeg.Paradigm { return eeg.P300 }
 
+var _ decoders.Demanding = pipeline{}
+
+// Least is the fewest epochs of a kind that a response and its calibration can be had from.
+func (pipeline) Least(class string) int {
+	if class == Target {
+		return minTargets
+	}
+	return minOthers
+}
+
 // fitted is what one training gives: filters, the scale of epochs, and the classifier.
 type fitted struct {
 	filters *mat.Dense // components × channels, nil for all channels
@@ -86,34 +96,61 @@ func (p pipeline) Train(ctx context.Context, ds *decoders.Dataset, config json.R
 	if err != nil {
 		return nil, err
 	}
-	m, err := newModel(p.name, p.name, "", cfg, front, ds.Channels, ds.Rate)
-	if err != nil {
-		return nil, err
-	}
-	all := make([]int, len(epochs))
-	labels := make([]int, len(epochs))
-	targets := 0
+	labels, positive, targets := make([]int, len(epochs)), make([]bool, len(epochs)), 0
 	for i, e := range epochs {
-		all[i] = i
 		if e.Target {
-			labels[i] = 1
+			labels[i], positive[i] = 1, true
 			targets++
 		}
 	}
-	f, err := p.fit(cfg, epochs, labels, all, false)
-	if err != nil {
-		return nil, unusable(err)
-	}
-	m.fitted = *f
-
 	// Likelihood ratios from scores of epochs that were left out. Folds take epochs in turn, not runs: the scale of the
 	// scores is what is sought, not the accuracy.
 	folds, err := classify.StratifiedKFold(labels, calibrationFolds(cfg, targets, len(epochs)-targets), cfg.Seed)
 	if err != nil {
 		return nil, unusable(err)
 	}
+	scores, err := p.leftOut(ctx, cfg, epochs, labels, folds)
+	if err != nil {
+		return nil, err
+	}
+	if p.name == ERPLDAName && cfg.Toeplitz == nil && cfg.Shrinkage == nil && !cfg.Standardize && len(front.channels) <= mostToeplitz {
+		half, share := cfg, halfToeplitz
+		half.Toeplitz = &share
+		others, err := p.leftOut(ctx, half, epochs, labels, folds)
+		if err != nil {
+			return nil, err
+		}
+		if classify.AUC(others, positive) > classify.AUC(scores, positive) {
+			cfg, scores = half, others
+		}
+	}
+	m, err := newModel(p.name, p.name, "", cfg, front, ds.Channels, ds.Rate)
+	if err != nil {
+		return nil, err
+	}
+	all := make([]int, len(epochs))
+	for i := range all {
+		all[i] = i
+	}
+	f, err := p.fit(cfg, epochs, labels, all, false)
+	if err != nil {
+		return nil, unusable(err)
+	}
+	m.fitted = *f
+	platt, err := classify.FitPlatt(scores, positive)
+	if err != nil {
+		return nil, unusable(err)
+	}
+	// Scores that point the wrong way tell nothing: every flash is as likely as the share of targets, but for its rank.
+	platt = platt.Rising(scores, math.Log(float64(len(epochs)-targets)/float64(targets)))
+	m.odds = math.Log(float64(targets) / float64(len(epochs)-targets))
+	m.slope, m.offset = -platt.A, -platt.B-m.odds
+	return p.decoder(m), nil
+}
+
+// leftOut returns the score of each epoch by a classifier of the fold that leaves it out.
+func (p pipeline) leftOut(ctx context.Context, cfg Config, epochs []Epoch, labels []int, folds []classify.Fold) ([]float64, error) {
 	scores := make([]float64, len(epochs))
-	positive := make([]bool, len(epochs))
 	var x []float64
 	for _, fold := range folds {
 		if err := ctx.Err(); err != nil {
@@ -128,18 +165,9 @@ func (p pipeline) Train(ctx context.Context, ds *decoders.Dataset, config json.R
 			if scores[i], err = part.decision(x); err != nil {
 				return nil, unusable(err)
 			}
-			positive[i] = epochs[i].Target
 		}
 	}
-	platt, err := classify.FitPlatt(scores, positive)
-	if err != nil {
-		return nil, unusable(err)
-	}
-	// Scores that point the wrong way tell nothing: every flash is as likely as the share of targets, but for its rank.
-	platt = platt.Rising(scores, math.Log(float64(len(epochs)-targets)/float64(targets)))
-	m.odds = math.Log(float64(targets) / float64(len(epochs)-targets))
-	m.slope, m.offset = -platt.A, -platt.B-m.odds
-	return p.decoder(m), nil
+	return scores, nil
 }
 
 // Below fewEpochs every epoch that is left out of a fold is missed: the classifiers that are scored separate less than the one
@@ -272,6 +300,12 @@ func (p pipeline) fit(cfg Config, epochs []Epoch, labels, train []int, quick boo
 	case XDAWNRxGMMName:
 		g, err := bayes.TrainGMM(x, y, 2, bayes.GMMConfig{Seed: cfg.Seed})
 		f.scorer = bayesScorer{gmmPosterior{g}}
+		return f, err
+	}
+	if share := cfg.Toeplitz; share != nil && *share > 0 {
+		channels, bins := epochs[0].Data.Dims()
+		linear, err := fitToeplitz(x, y, channels, bins, cfg.Shrinkage, *share)
+		f.scorer = linearScorer{linear}
 		return f, err
 	}
 	lda, err := classify.FitLDA(x, y, 2, classify.LDAConfig{Shrinkage: cfg.Shrinkage})

@@ -62,6 +62,8 @@ type heldStream struct {
 	end    float64 // s of samples
 	step   float64 // s of a block
 	events []eeg.Event
+	// targets says of each of events whether it was a target; nil where the recording does not.
+	targets []bool
 }
 
 // streamOf takes the samples out of a recording and gives them as a stream.
@@ -85,12 +87,15 @@ func streamOf(src *Source, rec *Recording) *Stream {
 	for _, a := range rec.Annotations {
 		noted[key{a.Onset, a.Label}]++
 	}
-	for _, e := range rec.Events {
+	for i, e := range rec.Events {
 		if k := (key{e.Onset, e.Label}); noted[k] > 0 {
 			noted[k]--
 			continue
 		}
 		s.events = append(s.events, e)
+		if len(rec.Targets) == len(rec.Events) {
+			s.targets = append(s.targets, rec.Targets[i])
+		}
 	}
 	return NewStream(src, &head, s, s.skip)
 }
@@ -124,6 +129,9 @@ func (s *heldStream) Next(b *Block) error {
 	}
 	for ; s.marked < len(s.events) && (last || s.events[s.marked].Onset < to); s.marked++ {
 		b.Events = append(b.Events, s.events[s.marked])
+		if s.targets != nil {
+			b.Targets = append(b.Targets, s.targets[s.marked])
+		}
 	}
 	for ; s.noted < len(s.rec.Annotations) && (last || s.rec.Annotations[s.noted].Onset < to); s.noted++ {
 		a := s.rec.Annotations[s.noted]

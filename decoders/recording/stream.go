@@ -21,8 +21,10 @@ type Block struct {
 	Samples [][]float64
 	// Events are triggers and markers, with onsets in s of samples as in a Recording. They need not lie in the block: some
 	// formats list them at the end. Durations has the length of each in s where the source gives them, else it is nil.
+	// Targets says of each whether it was a target, where the source tells, else it is nil.
 	Events    []eeg.Event
 	Durations []float64
+	Targets   []bool
 	// Annotations have onsets in s elapsed since the first sample, gaps counted.
 	Annotations []Annotation
 }
@@ -30,7 +32,7 @@ type Block struct {
 // reset empties the block and keeps its memory.
 func (b *Block) reset(channels int) {
 	b.Gap, b.At = 0, 0
-	b.Events, b.Durations, b.Annotations = b.Events[:0], b.Durations[:0], b.Annotations[:0]
+	b.Events, b.Durations, b.Targets, b.Annotations = b.Events[:0], b.Durations[:0], b.Targets[:0], b.Annotations[:0]
 	if len(b.Samples) != channels {
 		b.Samples = make([][]float64, channels)
 	}

@@ -11,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/neurod/neurod/decoders/riemann"
+	"github.com/neurod/neurod/internal/testkit/race"
 )
 
 // spd draws a positive definite matrix with a condition below about 1e4.
@@ -533,7 +534,7 @@ func TestFittedModelsAreShared(t *testing.T) {
 
 // Not parallel: AllocsPerRun counts the allocations of the whole process.
 func TestWarmCallsDoNotAllocate(t *testing.T) {
-	if raceEnabled {
+	if race.Enabled {
 		t.Skip("the race detector allocates by itself")
 	}
 	trials := mixed(6, 22, 300, 10)

@@ -6,7 +6,8 @@
 //
 //   - [Check] judges a short clip by fixed rules, without training. The verdict is true, false, or nil where the clip is
 //     too short (< 10 s) or its quality fails. The decode path runs it next to any paradigm.
-//   - [IctalScore] is a pipeline: a logistic regression over the same measures, trained on clips such as Bonn's. Its
+//   - [IctalScore] is a pipeline: a logistic regression over the same measures, trained on clips such as Bonn's; where the
+//     amplitude is not to count, over Gaussian functions around the training's clips and the form of the values as well. Its
 //     probability is reported as a class; the verdict on a seizure needs the rules as well, because a model trained on
 //     intracranial seizures takes any large amplitude on the scalp for one.
 //   - [Detector] runs over long recordings. Each channel is compared with its own trailing background.

@@ -39,6 +39,50 @@ type measure struct {
 	Scalp       bool // the channel has the name of an electrode; else nobody knows where it lies
 	Implausible bool // larger than EEG of its kind can be
 	RawVariance float64
+	Form        form
+}
+
+// form is what the values and the steps of a window look like whatever their size: a discharge has spikes, steep flanks and slow backs.
+type form struct {
+	Kurtosis, StepKurtosis float64 // of values and of steps from sample to sample; 3 of noise
+	Skew, StepSkew         float64 // absolute
+	Peak, StepPeak         float64 // largest over the standard deviation
+}
+
+// formOf looks at a window of 1-30 Hz.
+func formOf(x []float64) (f form) {
+	f.Kurtosis, f.Skew, f.Peak = moments(x, 0)
+	f.StepKurtosis, f.StepSkew, f.StepPeak = moments(x, 1)
+	return f
+}
+
+// moments returns kurtosis, absolute skewness and the largest deviation in standard deviations of the values, or of the steps over so many
+// samples; 0 where they do not vary.
+func moments(x []float64, over int) (kurtosis, skew, peak float64) {
+	n := len(x) - over
+	at := func(i int) float64 {
+		if over == 0 {
+			return x[i]
+		}
+		return x[i+over] - x[i]
+	}
+	mean := 0.0
+	for i := range n {
+		mean += at(i)
+	}
+	mean /= float64(n)
+	var m2, m3, m4 float64
+	for i := range n {
+		d := at(i) - mean
+		q := d * d
+		m2, m3, m4, peak = m2+q, m3+q*d, m4+q*q, max(peak, math.Abs(d))
+	}
+	m2, m3, m4 = m2/float64(n), m3/float64(n), m4/float64(n)
+	if !(m2 > 0) {
+		return 0, 0, 0
+	}
+	sd := math.Sqrt(m2)
+	return m4 / (m2 * m2), math.Abs(m3) / (m2 * sd), peak / sd
 }
 
 // bandEdges of Bands in Hz. The last ends at 40 Hz, where the Bonn recordings end.
@@ -66,6 +110,7 @@ type measurer struct {
 	lagLo   int
 	lagHi   int
 	auto    []float64
+	lags    *dsp.Autocorrelation // nil where single products are faster
 	bands   [5]span
 	alpha   span
 	slow    span
@@ -108,6 +153,9 @@ func newMeasurer(rate float64) (*measurer, error) {
 		scratch: make([]float64, n),
 	}
 	m.auto = make([]float64, m.lagHi-m.lagLo+1)
+	if n*len(m.auto) > mostProducts {
+		m.lags = dsp.NewAutocorrelation(n, m.lagHi)
+	}
 	bins := func(lo, hi float64) span {
 		at := func(f float64) int { return min(len(m.psd), int(math.Ceil(f/m.df-1e-9))) }
 		return span{at(lo), at(hi)}
@@ -198,6 +246,7 @@ func (m *measurer) window(out *measure, x, band []float64) {
 		out.Complexity = math.Sqrt(ddsq/dsq) * m.rate / (2 * math.Pi) / out.Mobility
 	}
 	out.Rhythm, out.Frequency = m.rhythm(band)
+	out.Form = formOf(band)
 
 	lo, hi, raw := x[0], x[0], 0.0
 	for _, v := range x {
@@ -238,16 +287,30 @@ func (w *measure) tooLarge() bool {
 	return w.LineLength > slowest*w.SD && w.Rhythm*w.notAlpha() < rhythmical
 }
 
+// mostProducts is from how many products on the autocorrelation of a window goes through its spectrum: their number grows with the
+// square of the sampling rate, and reaches this at 2.2 kHz.
+const mostProducts = 4 << 20
+
 // rhythm returns the highest peak of the autocorrelation at lags of 1/12-1/2 s and its frequency: a curve that repeats
 // itself 2-12 times a second is near 1, noise near 0.
 func (m *measurer) rhythm(x []float64) (peak, frequency float64) {
+	var products []float64
+	if m.lags != nil {
+		products = m.lags.Compute(x)
+	}
 	// Energies of the two overlapping parts, from lag to lag.
 	head, tail := vector.Dot(x[:len(x)-m.lagLo], x[:len(x)-m.lagLo]), vector.Dot(x[m.lagLo:], x[m.lagLo:])
 	for k := range m.auto {
 		lag := m.lagLo + k
 		m.auto[k] = 0
 		if e := head * tail; e > 0 {
-			m.auto[k] = vector.Dot(x[:len(x)-lag], x[lag:]) / math.Sqrt(e)
+			var product float64
+			if products != nil {
+				product = products[lag]
+			} else {
+				product = vector.Dot(x[:len(x)-lag], x[lag:])
+			}
+			m.auto[k] = product / math.Sqrt(e)
 		}
 		last, first := x[len(x)-lag-1], x[lag]
 		head -= last * last

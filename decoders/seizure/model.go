@@ -3,6 +3,7 @@ package seizure
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -23,7 +24,10 @@ type ModelConfig struct {
 	// Amplitude keeps the amplitude among the features. Without it every clip counts as scaled to unit variance
 	// (per-clip z-score), so that only its shape decides. Defaults to true.
 	Amplitude bool `json:"amplitude"`
-	// C is the weight of the data against the penalty of the logistic regression. Defaults to 1.
+	// Kernel tells clips by Gaussian functions around those of the training, over the form of the values as well, instead of by weights.
+	// Defaults to true without amplitude and to false with it.
+	Kernel *bool `json:"kernel,omitempty"`
+	// C is the weight of the data against the penalty of the logistic regression. Defaults to 1, and to 1000 with a kernel.
 	C float64 `json:"c"`
 	// Folds of the cross-validation that calibrates the probabilities; 0 leaves them uncalibrated. Defaults to 5.
 	Folds int `json:"folds"`
@@ -32,12 +36,17 @@ type ModelConfig struct {
 }
 
 // DefaultModelConfig returns the defaults.
-func DefaultModelConfig() ModelConfig { return ModelConfig{Amplitude: true, C: 1, Folds: 5, Seed: 1} }
+func DefaultModelConfig() ModelConfig { return ModelConfig{Amplitude: true, Folds: 5, Seed: 1} }
 
 func parseModelConfig(raw json.RawMessage) (ModelConfig, error) {
 	cfg := DefaultModelConfig()
 	if err := stored.Options(raw, &cfg); err != nil {
 		return cfg, incompatible("%v", err)
+	}
+	if cfg.C == 0 {
+		if cfg.C = 1; cfg.kernel() {
+			cfg.C = kernelC
+		}
 	}
 	switch {
 	case !(cfg.C > 0) || cfg.C > 1e6:
@@ -46,6 +55,14 @@ func parseModelConfig(raw json.RawMessage) (ModelConfig, error) {
 		return cfg, incompatible("folds %d is neither 0 nor between 2 and 100", cfg.Folds)
 	}
 	return cfg, nil
+}
+
+// kernel reports whether the model has one.
+func (cfg ModelConfig) kernel() bool {
+	if cfg.Kernel != nil {
+		return *cfg.Kernel
+	}
+	return !cfg.Amplitude
 }
 
 func incompatible(format string, args ...any) error {
@@ -67,8 +84,6 @@ func (pipeline) Paradigm() eeg.Paradigm { return eeg.Seizure }
 const minTrials = 4
 
 // Train fits the model.
-//
-//nolint:gocyclo // one guard for each thing that can be wrong with a data set
 func (p pipeline) Train(ctx context.Context, ds *decoders.Dataset, config json.RawMessage) (decoders.Trained, error) {
 	cfg, err := parseModelConfig(config)
 	if err != nil {
@@ -120,14 +135,14 @@ func (p pipeline) Train(ctx context.Context, ds *decoders.Dataset, config json.R
 			return nil, &decoders.TrialError{Trial: i, Err: err}
 		}
 		for _, ch := range c.usable() {
-			rows, labels, trials = append(rows, c.features(ch, cfg.Amplitude)), append(labels, trialLabels[i]), append(trials, i)
+			rows, labels, trials = append(rows, c.features(ch, cfg)), append(labels, trialLabels[i]), append(trials, i)
 		}
 	}
 	all := make([]int, len(rows))
 	for i := range all {
 		all[i] = i
 	}
-	weights, bias, err := fit(rows, labels, all, cfg.C)
+	scores, err := fit(rows, labels, all, cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -136,28 +151,64 @@ func (p pipeline) Train(ctx context.Context, ds *decoders.Dataset, config json.R
 		if err != nil {
 			return nil, err
 		}
-		for j := range weights {
-			weights[j] /= t
-		}
-		bias /= t
+		scores.soften(t)
 	}
 	full, err := json.Marshal(cfg)
 	if err != nil {
 		return nil, err
 	}
 	return p.Restore(pipelineName, "1", decoders.State{
-		Pipeline: pipelineName, Classes: slices.Clone(ds.Classes), Config: full,
-		Arrays: map[string]decoders.Array{
-			"weights": {Shape: []int{len(weights)}, Data: weights},
-			"bias":    {Shape: []int{1}, Data: []float64{bias}},
-		},
+		Pipeline: pipelineName, Classes: slices.Clone(ds.Classes), Config: full, Arrays: scores.arrays(),
 	})
 }
 
-// fit returns weights and bias of the log-odds of ictal_like over raw features, from the examples of the given indices.
-func fit(rows [][]float64, labels, use []int, c float64) (weights []float64, bias float64, err error) {
+// scorer gives the log odds of ictal_like over raw features.
+type scorer interface {
+	logOdds(x []float64) float64
+	soften(t float64)
+	arrays() map[string]decoders.Array
+}
+
+// fit fits a scorer to the examples of the given indices.
+func fit(rows [][]float64, labels, use []int, cfg ModelConfig) (scorer, error) {
+	if cfg.kernel() {
+		return fitKernel(rows, labels, use, cfg.C, cfg.Seed)
+	}
+	return fitLinear(rows, labels, use, cfg.C)
+}
+
+// linear is a weight for each feature.
+type linear struct {
+	weights []float64
+	bias    float64
+}
+
+func (l *linear) logOdds(x []float64) float64 {
+	sum := l.bias
+	for j, v := range x {
+		sum += l.weights[j] * v
+	}
+	return sum
+}
+
+func (l *linear) soften(t float64) {
+	for j := range l.weights {
+		l.weights[j] /= t
+	}
+	l.bias /= t
+}
+
+func (l *linear) arrays() map[string]decoders.Array {
+	return map[string]decoders.Array{
+		"weights": {Shape: []int{len(l.weights)}, Data: slices.Clone(l.weights)},
+		"bias":    {Shape: []int{1}, Data: []float64{l.bias}},
+	}
+}
+
+// fitLinear fits weights and bias over raw features, from the examples of the given indices.
+func fitLinear(rows [][]float64, labels, use []int, c float64) (*linear, error) {
 	if len(use) == 0 {
-		return nil, 0, decoders.Errorf(decoders.CodeTooFewTrials, nil, "no trial can be read")
+		return nil, decoders.Errorf(decoders.CodeTooFewTrials, nil, "no trial can be read")
 	}
 	x := mat.NewDense(len(use), len(rows[0]), nil)
 	y := make([]int, len(use))
@@ -167,20 +218,19 @@ func fit(rows [][]float64, labels, use []int, c float64) (weights []float64, bia
 	}
 	scale, err := classify.Standardize(x)
 	if err != nil {
-		return nil, 0, decoders.Errorf(decoders.CodeInvalidSignal, nil, "features: %v", err)
+		return nil, decoders.Errorf(decoders.CodeInvalidSignal, nil, "features: %v", err)
 	}
 	scale.ApplyRows(x)
 	lr, err := classify.FitLogistic(x, y, 2, classify.LogisticConfig{C: c})
 	if err != nil {
-		return nil, 0, decoders.Errorf(decoders.CodeTooFewTrials, nil, "%v", err)
+		return nil, decoders.Errorf(decoders.CodeTooFewTrials, nil, "%v", err)
 	}
-	weights = make([]float64, len(rows[0]))
-	bias = lr.Intercept[1] - lr.Intercept[0]
-	for j := range weights {
-		weights[j] = (lr.Coef.At(1, j) - lr.Coef.At(0, j)) / scale.Scale[j]
-		bias -= weights[j] * scale.Mean[j]
+	l := &linear{weights: make([]float64, len(rows[0])), bias: lr.Intercept[1] - lr.Intercept[0]}
+	for j := range l.weights {
+		l.weights[j] = (lr.Coef.At(1, j) - lr.Coef.At(0, j)) / scale.Scale[j]
+		l.bias -= l.weights[j] * scale.Mean[j]
 	}
-	return weights, bias, nil
+	return l, nil
 }
 
 // temperature calibrates on trials that were left out of the fit.
@@ -217,12 +267,12 @@ func temperature(ctx context.Context, cfg ModelConfig, rows [][]float64, labels,
 				train = append(train, i)
 			}
 		}
-		w, b, err := fit(rows, labels, train, cfg.C)
+		found, err := fit(rows, labels, train, cfg)
 		if err != nil {
 			return 0, err
 		}
 		for _, i := range test {
-			scores, truth = append(scores, []float64{0, logOdds(w, b, rows[i])}), append(truth, labels[i])
+			scores, truth = append(scores, []float64{0, found.logOdds(rows[i])}), append(truth, labels[i])
 		}
 	}
 	t, err := classify.FitTemperature(scores, truth)
@@ -233,18 +283,11 @@ func temperature(ctx context.Context, cfg ModelConfig, rows [][]float64, labels,
 	return max(t.T, 1), nil
 }
 
-func logOdds(w []float64, b float64, x []float64) float64 {
-	for j, v := range x {
-		b += w[j] * v
-	}
-	return b
-}
-
-// featureCount is the number of features of features.
-const featureCount = 10
+// featureCount is the number of features of a linear model, formCount that of those beside them with a kernel.
+const featureCount, formCount = 10, 6
 
 // features returns the medians of a channel's measures over its readable windows, on logarithmic scales.
-func (c *clip) features(channel int, amplitude bool) []float64 {
+func (c *clip) features(channel int, cfg ModelConfig) []float64 {
 	var windows []*measure
 	variance := 0.0
 	for k := range c.windows[channel] {
@@ -255,7 +298,7 @@ func (c *clip) features(channel int, amplitude bool) []float64 {
 	}
 	variance /= float64(len(windows))
 	unit := 1.0 // µV that stand for 1
-	if !amplitude {
+	if !cfg.Amplitude {
 		unit = math.Sqrt(variance)
 	}
 	v := make([]float64, len(windows))
@@ -266,16 +309,27 @@ func (c *clip) features(channel int, amplitude bool) []float64 {
 		return median(v)
 	}
 	log := func(x float64) float64 { return math.Log(max(x, 1e-9)) }
-	out := make([]float64, 0, featureCount)
+	out := make([]float64, 0, featureCount+formCount)
 	for b := range 5 {
 		out = append(out, log(typical(func(w *measure) float64 { return w.Bands[b] / (unit * unit) })))
 	}
-	return append(out,
+	out = append(out,
 		log(typical(func(w *measure) float64 { return w.SD / unit })),
 		log(typical(func(w *measure) float64 { return w.LineLength / unit })),
 		typical(func(w *measure) float64 { return w.Rhythm }),
 		log(typical(func(w *measure) float64 { return w.Mobility })),
 		log(typical(func(w *measure) float64 { return w.Complexity })),
+	)
+	if !cfg.kernel() {
+		return out
+	}
+	return append(out,
+		log(typical(func(w *measure) float64 { return w.Form.Kurtosis })),
+		log(typical(func(w *measure) float64 { return w.Form.StepKurtosis })),
+		typical(func(w *measure) float64 { return w.Form.Skew }),
+		typical(func(w *measure) float64 { return w.Form.StepSkew }),
+		log(typical(func(w *measure) float64 { return w.Form.Peak })),
+		log(typical(func(w *measure) float64 { return w.Form.StepPeak })),
 	)
 }
 
@@ -284,8 +338,7 @@ type model struct {
 	name, version string
 	state         decoders.State
 	cfg           ModelConfig
-	weights       []float64
-	bias          float64
+	scores        scorer
 }
 
 var _ decoders.Trained = (*model)(nil)
@@ -309,31 +362,75 @@ func (pipeline) Restore(name, version string, st decoders.State) (decoders.Train
 		return nil, err
 	}
 	m := &model{name: name, version: version, cfg: cfg}
-	for _, a := range []struct {
-		name string
-		want int
-	}{{"weights", featureCount}, {"bias", 1}} {
-		got, ok := st.Arrays[a.name]
-		if !ok || len(got.Shape) != 1 || got.Shape[0] != a.want || len(got.Data) != a.want {
-			return nil, incompatible("array %q must hold %d numbers", a.name, a.want)
-		}
-		for i, v := range got.Data {
-			if !(math.Abs(v) <= maxWeight) {
-				return nil, incompatible("array %q holds %v at %d", a.name, v, i)
-			}
-		}
+	if m.scores, err = restoreScorer(st.Arrays, &m.cfg); err != nil {
+		return nil, err
 	}
-	if len(st.Arrays) != 2 {
-		return nil, incompatible("the state has %d arrays, 2 are known", len(st.Arrays))
-	}
-	m.weights = slices.Clone(st.Arrays["weights"].Data)
-	m.bias = st.Arrays["bias"].Data[0]
-	full, err := json.Marshal(cfg)
+	full, err := json.Marshal(m.cfg)
 	if err != nil {
 		return nil, err
 	}
 	m.state = decoders.State{Pipeline: pipelineName, Classes: slices.Clone(st.Classes), Config: full}
 	return m, nil
+}
+
+// restoreScorer takes the scorer of a state. One that was made before there were kernels has weights whatever its options say by default.
+func restoreScorer(arrays map[string]decoders.Array, cfg *ModelConfig) (scorer, error) {
+	if _, there := arrays["examples"]; !there && cfg.Kernel == nil {
+		no := false
+		if cfg.Kernel = &no; cfg.Amplitude {
+			cfg.Kernel = nil
+		}
+	}
+	names := []string{"weights", "bias"}
+	if cfg.kernel() {
+		names = append(names, "examples", "mean", "scale")
+	}
+	if len(arrays) != len(names) {
+		return nil, incompatible("the state has %d arrays, %d are known", len(arrays), len(names))
+	}
+	got := map[string][]float64{}
+	for _, name := range names {
+		a, ok := arrays[name]
+		if !ok {
+			return nil, incompatible("array %q is missing", name)
+		}
+		for i, v := range a.Data {
+			if !(math.Abs(v) <= maxWeight) {
+				return nil, incompatible("array %q holds %v at %d", name, v, i)
+			}
+		}
+		got[name] = slices.Clone(a.Data)
+	}
+	shaped := func(name string, shape ...int) error {
+		n := 1
+		for _, d := range shape {
+			n *= d
+		}
+		if !slices.Equal(arrays[name].Shape, shape) || len(got[name]) != n {
+			return incompatible("array %q must have the shape %v", name, shape)
+		}
+		return nil
+	}
+	if !cfg.kernel() {
+		if err := errors.Join(shaped("weights", featureCount), shaped("bias", 1)); err != nil {
+			return nil, err
+		}
+		return &linear{got["weights"], got["bias"][0]}, nil
+	}
+	const d = featureCount + formCount
+	n := len(got["weights"])
+	if n < 1 || n > mostExamples {
+		return nil, incompatible("array \"weights\" holds %d numbers, 1 to %d are possible", n, mostExamples)
+	}
+	if err := errors.Join(shaped("weights", n), shaped("bias", 1), shaped("examples", n, d), shaped("mean", d), shaped("scale", d)); err != nil {
+		return nil, err
+	}
+	for i, v := range got["scale"] {
+		if !(v > 0) {
+			return nil, incompatible("array \"scale\" holds %v at %d", v, i)
+		}
+	}
+	return &kernel{mean: got["mean"], scale: got["scale"], examples: mat.NewDense(n, d, got["examples"]), weights: got["weights"], bias: got["bias"][0]}, nil
 }
 
 func (m *model) Info() decoders.Info {
@@ -346,10 +443,7 @@ func (m *model) Info() decoders.Info {
 func (m *model) State() decoders.State {
 	st := m.state
 	st.Classes, st.Config = slices.Clone(st.Classes), slices.Clone(st.Config)
-	st.Arrays = map[string]decoders.Array{
-		"weights": {Shape: []int{featureCount}, Data: slices.Clone(m.weights)},
-		"bias":    {Shape: []int{1}, Data: []float64{m.bias}},
-	}
+	st.Arrays = m.scores.arrays()
 	return st
 }
 
@@ -409,7 +503,7 @@ func (m *model) probability(c *clip) (float64, bool) {
 	}
 	odds := make([]float64, len(usable))
 	for k, i := range usable {
-		odds[k] = logOdds(m.weights, m.bias, c.features(i, m.cfg.Amplitude))
+		odds[k] = m.scores.logOdds(c.features(i, m.cfg))
 	}
 	slices.Sort(odds)
 	at := odds[max(0, len(odds)-2)]

@@ -1,14 +1,17 @@
 package seizure_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
 	"sync"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"gonum.org/v1/gonum/mat"
 
 	"github.com/neurod/neurod/decoders"
@@ -376,6 +379,86 @@ func TestTrainRefuses(t *testing.T) {
 	}
 	if _, err := seizure.IctalScore().Train(t.Context(), good(), nil); err != nil {
 		t.Errorf("good: %v", err)
+	}
+}
+
+// TestModelsFromBeforeKernels: a state that was stored without amplitude when every model had weights answers as it did.
+func TestModelsFromBeforeKernels(t *testing.T) {
+	t.Parallel()
+	made := trained(t, `{"amplitude":false,"kernel":false,"c":1}`)
+	st := made.State()
+	if st.Config = bytes.Replace(st.Config, []byte(`"kernel":false,`), nil, 1); bytes.Contains(st.Config, []byte("kernel")) {
+		t.Fatalf("options %s", st.Config)
+	}
+	old, err := seizure.IctalScore().Restore("old", "1", st)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := valid(t)(3)
+	want, err := made.Decode(t.Context(), in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := old.Decode(t.Context(), in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(want.Classes, got.Classes); d != "" {
+		t.Errorf("the old model answers otherwise:\n%s", d)
+	}
+	again, err := seizure.IctalScore().Restore("old", "1", old.State())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(old.State(), again.State()); d != "" {
+		t.Errorf("stored again:\n%s", d)
+	}
+}
+
+// TestKernelOfManyExamples: the examples of a model are no more than its fit can take, those of both classes among them, and the same
+// data make the same model.
+func TestKernelOfManyExamples(t *testing.T) {
+	t.Parallel()
+	r := rand.New(rand.NewPCG(8, 8))
+	ds := &decoders.Dataset{Rate: 128, Classes: []string{seizure.NoPattern, seizure.IctalLike}}
+	for i := range 70 {
+		ds.Channels = append(ds.Channels, fmt.Sprint("c", i))
+	}
+	for i := range 12 {
+		x := mat.NewDense(70, 512, nil)
+		for c := range 70 {
+			for j := range 512 {
+				v := 10 * r.NormFloat64()
+				if i%2 == 1 {
+					v += 60 * math.Pow(math.Sin(2*math.Pi*3*float64(j)/128), 5)
+				}
+				x.Set(c, j, v)
+			}
+		}
+		ds.Trials = append(ds.Trials, decoders.Trial{Data: x, Label: i % 2})
+	}
+	train := func() decoders.Trained {
+		m, err := seizure.IctalScore().Train(t.Context(), ds, json.RawMessage(`{"amplitude":false,"folds":0}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return m
+	}
+	m := train()
+	if n := len(m.State().Arrays["weights"].Data); n != 600 {
+		t.Errorf("%d of 840 examples", n)
+	}
+	if d := cmp.Diff(m.State(), train().State()); d != "" {
+		t.Errorf("the same data make another model:\n%s", d)
+	}
+	for _, tr := range ds.Trials[:4] {
+		res, err := m.Decode(t.Context(), &decoders.Input{Signal: decoders.Signal{Data: tr.Data, Channels: ds.Channels, Rate: 128}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p := res.Evidence["model_probability"].(float64); (p > 0.5) != (tr.Label == 1) {
+			t.Errorf("class %d has a probability of %.3f", tr.Label, p)
+		}
 	}
 }
 

@@ -50,7 +50,7 @@ type TrainConfig struct {
 	Delays int `json:"delays"`
 	// FreeRunning says that onsets are not locked to the flicker's phase, as with lights that blink on their own clock.
 	// Training then brings the trials of a class into phase, and decoding tries every shift within one period.
-	// Defaults to false.
+	// Defaults to what the trials show: phases that agree, or which of the two reads more of the trials left out.
 	FreeRunning bool `json:"free_running"`
 	// Folds of the cross-validation that calibrates the probabilities: whole blocks (Trial.Group) where there are that
 	// many, else stratified trials. 0 leaves them uncalibrated and never answers "no_target". Defaults to 5.
@@ -172,10 +172,16 @@ type trained struct {
 	presence                classify.Platt
 	asked                   bool // presence was calibrated
 	unattended              unattended
+	locking                 locking  // of the training trials; not stored
+	leftOut                 int      // trials that were read by what the others trained
+	notes                   []string // for the card
 	pool                    *sync.Pool
 }
 
-var _ decoders.Trained = (*trained)(nil)
+var (
+	_ decoders.Trained = (*trained)(nil)
+	_ decoders.Noted   = (*trained)(nil)
+)
 
 // method is what tells the pipelines apart: it scores windows of one band against the templates of each class.
 type method interface {

@@ -431,3 +431,42 @@ func TestManyTargetsKeepTheirConfidence(t *testing.T) {
 		}
 	}
 }
+
+// TestTrialsTellWhetherTheyAreLocked: where the options do not say so, trials with one phase are taken as they are, and those that start
+// anywhere in a period are brought into phase; where the options say that they are locked and they are not, the decoder has a note of it.
+func TestTrialsTellWhetherTheyAreLocked(t *testing.T) {
+	t.Parallel()
+	locked, targets := screen(t, 41, 8, 0, 2, 6)
+	loose := *locked
+	loose.Trials = slices.Clone(locked.Trials)
+	for i := range loose.Trials {
+		period := loose.Rate / targets[loose.Trials[i].Label].Frequency
+		shift := (i * 7) % int(period)
+		rows, n := loose.Trials[i].Data.Dims()
+		loose.Trials[i].Data = mat.DenseCopyOf(loose.Trials[i].Data.Slice(0, rows, shift, n-int(period)+shift))
+	}
+	free := func(d decoders.Trained) bool {
+		var cfg ssvep.TrainConfig
+		if err := json.Unmarshal(d.State().Config, &cfg); err != nil {
+			t.Fatal(err)
+		}
+		return cfg.FreeRunning
+	}
+	notes := func(d decoders.Trained) []string { return d.(decoders.Noted).Notes() }
+	for _, p := range []decoders.Pipeline{ssvep.TRCA(), ssvep.TDCA()} {
+		if d := fitted(t, p, locked, `{"seconds":1,"sub_bands":2}`); free(d) || len(notes(d)) > 0 {
+			t.Errorf("%s of locked trials: free running %v, notes %q", p.Name(), free(d), notes(d))
+		}
+		if d := fitted(t, p, &loose, `{"seconds":1,"sub_bands":2}`); !free(d) || len(notes(d)) != 1 {
+			t.Errorf("%s of loose trials: free running %v, notes %q", p.Name(), free(d), notes(d))
+		}
+		for _, options := range []string{`{"seconds":1,"sub_bands":2,"free_running":false}`, `{"seconds":1,"sub_bands":2,"folds":0}`} {
+			if d := fitted(t, p, &loose, options); free(d) || len(notes(d)) != 1 {
+				t.Errorf("%s of loose trials with %s: free running %v, notes %q", p.Name(), options, free(d), notes(d))
+			}
+		}
+		if d := fitted(t, p, &loose, `{"seconds":1,"sub_bands":2,"free_running":true}`); !free(d) || len(notes(d)) > 0 {
+			t.Errorf("%s of loose trials that are said to be: notes %q", p.Name(), notes(d))
+		}
+	}
+}

@@ -3,11 +3,13 @@ package ssvep
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"math/cmplx"
 	"slices"
 
+	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/mat"
 
 	"github.com/neurod/neurod/decoders"
@@ -20,8 +22,62 @@ import (
 // windows holds the filtered windows of every trial, before shifting: trial, band.
 type windows [][]*mat.Dense
 
-// Train fits a decoder to one person's trials. Each starts ds.Cue seconds before its onset.
+// Train fits a decoder to one person's trials. Each starts ds.Cue seconds before its onset. Where the options do not say whether
+// the flicker runs free, the trials do: where phases at the onset agree no more than by chance, both ways are fitted and the one that reads
+// more of the trials that were left out is taken, locked where they read as many.
 func (p calibrated) Train(ctx context.Context, ds *decoders.Dataset, config json.RawMessage) (decoders.Trained, error) {
+	d, err := p.train(ctx, ds, config)
+	if err != nil {
+		return nil, err
+	}
+	var said struct {
+		FreeRunning *bool `json:"free_running"`
+	}
+	if len(config) > 0 {
+		if err := json.Unmarshal(config, &said); err != nil {
+			return nil, incompatible("options: %v", err)
+		}
+	}
+	if d.cfg.FreeRunning || d.locking.p < lockedBelow {
+		return d, nil
+	}
+	what := fmt.Sprintf("The phases of its trials at the onset agree no more than by chance (inter-trial coherence %.2f, p = %.2g)", d.locking.coherence, d.locking.p)
+	if said.FreeRunning != nil {
+		d.note(what + ", but its options say that the flicker is locked to it.")
+		return d, nil
+	}
+	if d.cfg.Folds == 0 {
+		d.note(what + ": the option free_running may read them better.")
+		return d, nil
+	}
+	cfg := d.cfg
+	cfg.FreeRunning = true
+	free, err := json.Marshal(cfg)
+	if err != nil {
+		return nil, fmt.Errorf("options: %w", err)
+	}
+	other, err := p.train(ctx, ds, free)
+	switch bad := (*decoders.TrialError)(nil); {
+	case errors.As(err, &bad): // a period more than the trials have
+		d.note(what + ", and they are too short to be brought into phase: a period more is needed after the window.")
+	case err != nil:
+		return nil, err
+	case other.leftOut > d.leftOut:
+		other.note(fmt.Sprintf("%s: they were brought into phase, and every phase is tried at decoding (%d instead of %d of %d trials left out are read).", what, other.leftOut, d.leftOut, len(ds.Trials)))
+		return other, nil
+	default:
+		d.note(fmt.Sprintf("%s, and bringing them into phase does not help (%d instead of %d of %d trials left out are read).", what, other.leftOut, d.leftOut, len(ds.Trials)))
+	}
+	return d, nil
+}
+
+// note keeps a sentence for the card.
+func (d *trained) note(text string) { d.notes = append(d.notes, text) }
+
+// Notes says what is known of the phases of the trials, where they are not locked.
+func (d *trained) Notes() []string { return slices.Clone(d.notes) }
+
+func (p calibrated) train(ctx context.Context, ds *decoders.Dataset, config json.RawMessage) (*trained, error) {
 	d, err := newTrained(p.name, p.name, "", ds.Classes, ds.Channels, ds.Rate, config)
 	if err != nil {
 		return nil, err
@@ -51,6 +107,7 @@ func (p calibrated) Train(ctx context.Context, ds *decoders.Dataset, config json
 		}
 		labels[i], all[i] = t.Label, i
 	}
+	d.locking = d.lockingOf(loaded, labels)
 	if d.method, err = p.fitTo(d, loaded, labels, all); err != nil {
 		return nil, err
 	}
@@ -221,6 +278,9 @@ func (p calibrated) calibrate(ctx context.Context, d *trained, ds *decoders.Data
 			}
 			d.scores(scores, m, sp)
 			all, truth = append(all, scores), append(truth, labels[i])
+			if floats.MaxIdx(scores) == labels[i] {
+				d.leftOut++
+			}
 			// What a decode would see: the best of all. And what it sees where nothing is looked at: the best of those
 			// that are not.
 			wrong := math.Inf(-1)

@@ -32,10 +32,11 @@ func Name(given string, known []string) string {
 	return best
 }
 
+// differently is what people write differently.
+var differently = strings.NewReplacer("-", "", "_", "", " ", "")
+
 // fold leaves out what people write differently.
-func fold(s string) []rune {
-	return []rune(strings.NewReplacer("-", "", "_", "", " ", "").Replace(strings.ToLower(s)))
-}
+func fold(s string) []rune { return []rune(differently.Replace(strings.ToLower(s))) }
 
 // edits is the number of characters to be put in, taken out, replaced or swapped with their neighbor that make one text
 // of the other (optimal string alignment: Damerau, "A technique for computer detection and correction of spelling

@@ -20,8 +20,8 @@ import (
 
 // Inspect looks into uploaded files with the decoders' readers, each in one of slots while it does not wait for the upload.
 func Inspect(slots *compute.Slots) sessions.Inspect {
-	return func(ctx context.Context, name string, file io.Reader) (found sessions.InspectedFile, err error) {
-		err = slots.Reading(ctx, file, func(file io.Reader) error {
+	return func(ctx context.Context, project, name string, file io.Reader) (found sessions.InspectedFile, err error) {
+		err = slots.Reading(ctx, project, file, func(file io.Reader) error {
 			found, err = inspect(name, file)
 			return err
 		})

@@ -51,8 +51,8 @@ func (s *Models) Models() []registry.GlobalModel { return s.list }
 func (s *Models) File(name, version string) ([]byte, error) { return s.cat.File(name, version) }
 
 // Read judges an uploaded model file: it must be whole, and its pipeline must restore it.
-func (s *Models) Read(ctx context.Context, file []byte) (info models.ModelInfo, err error) {
-	err = s.slots.Do(ctx, func() error {
+func (s *Models) Read(ctx context.Context, project string, file []byte) (info models.ModelInfo, err error) {
+	err = s.slots.Do(ctx, compute.Work{Project: project, Takes: compute.RestoreTakes(len(file))}, func() error {
 		info, err = s.read(file)
 		return err
 	})
@@ -102,7 +102,7 @@ func infoOf(e catalog.Entry) (models.ModelInfo, error) {
 var featureTypes = map[string]string{
 	"csp_lda": "csp", "csp_rxlda": "csp", "csp_rxgmm": "csp", "fbcsp": "csp", "ts_lr": "tangent_space", "xdawncov_ts_lr": "tangent_space",
 	"mdm": "covariance", "fgmdm": "covariance", "erp_lda": "erp", "xdawn_lda": "erp", "xdawn_rxlda": "erp", "xdawn_rxgmm": "erp",
-	"fbcca": "correlation", "cca": "correlation", "ecca": "correlation",
+	"fbcca": "correlation", "cca": "correlation", "ecca": "correlation", "rcca": "correlation", "cvep_template": "correlation",
 }
 
 func featureType(pipeline string) string {

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 
+	"gonum.org/v1/gonum/blas/blas64"
 	"gonum.org/v1/gonum/mat"
 
 	"github.com/neurod/neurod/decoders/internal/vector"
@@ -77,43 +78,91 @@ func (w *Workspace) estimate(dst *mat.SymDense, x *mat.Dense, kind Kind, centre 
 		}
 	}
 
-	trace, frobenius := 0.0, 0.0
-	for i := range p {
-		row := s.Data[i*s.Stride : i*s.Stride+p]
-		trace += row[i]
-		frobenius += row[i] * row[i]
-		for _, v := range row[i+1:] {
-			frobenius += 2 * v * v
-		}
-	}
+	trace, frobenius := moments(s)
 	if frobenius-frobenius != 0 {
 		return 0, fmt.Errorf("%w: the data hold NaN, infinite or absurdly large values", ErrData)
 	}
 	if kind == None || p == 1 {
 		return 0, nil
 	}
-	mu := trace / float64(p)
 	// ||S-μI||² = tr S² - tr²S/p.
 	spread := frobenius - trace*trace/float64(p)
-	amount := 1.0
+	var amount float64
 	switch kind {
 	case LedoitWolf:
 		amount = w.ledoitWolf(c, p, n, frobenius, spread)
 	case OAS:
-		if den := float64(n+1) * spread; den > 0 {
-			amount = min(1, (frobenius+trace*trace)/den)
-		}
+		amount = oracle(trace, frobenius, p, n)
 	default:
 		panic("shrinkage: unknown kind")
 	}
-	for i := range p {
-		row := s.Data[i*s.Stride : i*s.Stride+p]
-		for j := i; j < p; j++ {
+	shrink(s, amount, trace)
+	return amount, nil
+}
+
+// OASOf shrinks a covariance of n observations in place, as OAS does that finds it itself: the amount follows from the matrix
+// and n alone. It refuses a matrix that is not finite.
+func OASOf(c *mat.SymDense, n int) (float64, error) {
+	s := c.RawSymmetric()
+	trace, frobenius := moments(s)
+	switch {
+	case frobenius-frobenius != 0:
+		return 0, fmt.Errorf("%w: the matrix holds NaN, infinite or absurdly large values", ErrData)
+	case s.N == 1:
+		return 0, nil
+	}
+	amount := oracle(trace, frobenius, s.N, n)
+	shrink(s, amount, trace)
+	return amount, nil
+}
+
+// LedoitWolfOf shrinks a covariance of n observations in place, as Ledoit and Wolf's rule does that sees them: beside the matrix it takes the sum over the
+// observations of the fourth power of the length of each. It refuses a matrix that is not finite.
+func LedoitWolfOf(c *mat.SymDense, n int, fourth float64) (float64, error) {
+	s := c.RawSymmetric()
+	trace, frobenius := moments(s)
+	switch {
+	case frobenius-frobenius != 0 || fourth-fourth != 0:
+		return 0, fmt.Errorf("%w: the matrix holds NaN, infinite or absurdly large values", ErrData)
+	case s.N == 1:
+		return 0, nil
+	}
+	amount := amountOf(fourth, s.N, n, frobenius, frobenius-trace*trace/float64(s.N))
+	shrink(s, amount, trace)
+	return amount, nil
+}
+
+// moments returns tr S and tr S².
+func moments(s blas64.Symmetric) (trace, frobenius float64) {
+	for i := range s.N {
+		row := s.Data[i*s.Stride : i*s.Stride+s.N]
+		trace += row[i]
+		frobenius += row[i] * row[i]
+		for _, v := range row[i+1:] {
+			frobenius += 2 * v * v
+		}
+	}
+	return trace, frobenius
+}
+
+// oracle is the amount of OAS for a p × p covariance of n observations.
+func oracle(trace, frobenius float64, p, n int) float64 {
+	if den := float64(n+1) * (frobenius - trace*trace/float64(p)); den > 0 {
+		return min(1, (frobenius+trace*trace)/den)
+	}
+	return 1
+}
+
+// shrink writes (1-amount)·S + amount·μ·I over S.
+func shrink(s blas64.Symmetric, amount, trace float64) {
+	mu := trace / float64(s.N)
+	for i := range s.N {
+		row := s.Data[i*s.Stride : i*s.Stride+s.N]
+		for j := i; j < s.N; j++ {
 			row[j] *= 1 - amount
 		}
 		row[i] += amount * mu
 	}
-	return amount, nil
 }
 
 // ledoitWolf returns min(β,δ)/δ of the centred data c. β = Σ||xxᵀ-S||²/(n²p) needs only the energy of each
@@ -133,6 +182,11 @@ func (w *Workspace) ledoitWolf(c []float64, p, n int, frobenius, spread float64)
 	for _, v := range e {
 		fourth += v * v
 	}
+	return amountOf(fourth, p, n, frobenius, spread)
+}
+
+// amountOf is min(β,δ)/δ of n observations of p variables.
+func amountOf(fourth float64, p, n int, frobenius, spread float64) float64 {
 	beta := (fourth/float64(n) - frobenius) / (float64(n) * float64(p))
 	delta := spread / float64(p)
 	if beta = min(beta, delta); beta <= 0 {

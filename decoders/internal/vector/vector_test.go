@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/big"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"gonum.org/v1/gonum/floats"
@@ -51,6 +52,45 @@ func TestSums(t *testing.T) {
 		}
 	}()
 	vector.Dot(make([]float64, 32), make([]float64, 31, 32)[:31:31])
+}
+
+// TestExtremes holds Extremes to a plain search for every length up to 200, wherever the extremes lie, and finds a NaN and infinities at any place.
+func TestExtremes(t *testing.T) {
+	t.Parallel()
+	const seed = 13
+	rng := rand.New(rand.NewPCG(seed, 1))
+	for n := 1; n < 200; n++ {
+		x := make([]float64, n, n+1)
+		for i := range x {
+			x[i] = rng.NormFloat64()
+		}
+		check := func(what string) {
+			t.Helper()
+			lo, hi := vector.Extremes(x)
+			if wantLo, wantHi := slices.Min(x), slices.Max(x); lo != wantLo && wantLo == wantLo || hi != wantHi && wantHi == wantHi || (lo != lo) != (wantLo != wantLo) || (hi != hi) != (wantHi != wantHi) {
+				t.Errorf("seed %d: n = %d, %s: %v and %v, want %v and %v", seed, n, what, lo, hi, wantLo, wantHi)
+			}
+		}
+		check("noise")
+		for i := range x {
+			for _, v := range []float64{-100, 100, math.NaN(), math.Inf(1), math.Inf(-1)} {
+				was := x[i]
+				x[i] = v
+				check(fmt.Sprintf("%v at %d", v, i))
+				x[i] = was
+			}
+		}
+	}
+}
+
+func BenchmarkExtremes(b *testing.B) {
+	x := make([]float64, 1000)
+	for i := range x {
+		x[i] = math.Sin(float64(i))
+	}
+	for b.Loop() {
+		vector.Extremes(x)
+	}
 }
 
 func BenchmarkDot(b *testing.B) {

@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"compress/gzip"
 	"errors"
-	"github.com/neurod/neurod/decoders/recording"
 	"io"
 	"io/fs"
 	"path"
@@ -14,6 +13,8 @@ import (
 	"time"
 
 	"github.com/neurod/neurod/decoders"
+	"github.com/neurod/neurod/decoders/recording"
+	"github.com/neurod/neurod/decoders/recording/raw"
 )
 
 // Member is one recording of a ZIP archive. It is read when Open is called, so an archive of many needs the memory
@@ -89,6 +90,11 @@ func readZip(src *recording.Source, at io.ReaderAt, _ string) (*recording.Record
 			others = append(others, m.Name)
 		}
 	}
+	for _, m := range members {
+		if isBuffer(files, m.Name) {
+			headers = append(headers, m.Name)
+		}
+	}
 	found := headers
 	if len(found) == 0 {
 		found = others
@@ -132,6 +138,15 @@ func isRecording(name string, b []byte) bool {
 	format := Sniff(path.Base(name), b[:min(len(b), recording.HeadBytes)])
 	r, known := rowOf(format)
 	return known && r.Whole != nil && format != Gzip && len(b) > 0
+}
+
+// isBuffer reports whether a file of an archive is a buffer whose header is there, too.
+func isBuffer(files memFS, name string) bool {
+	if !slices.Contains(raw.Reader.Ambiguous, extension(name)) {
+		return false
+	}
+	_, ok := files[strings.TrimSuffix(name, path.Ext(name))+".json"]
+	return ok
 }
 
 // memFS are files in memory, by name.

@@ -51,13 +51,31 @@ func Read(b []byte, enc eeg.Encoding, layout eeg.Layout, channels int, scale flo
 		if layout == eeg.ChannelMajor {
 			at, step = c*samples*width, width
 		}
-		read := valueReader(enc)
+		fill(row, b, enc, at, step, scale)
+	}
+	return out, nil
+}
+
+// fill reads the values of a known encoding that lie step bytes apart from one on, multiplied by scale. A loop for each: a call for each value
+// takes longer than the value.
+func fill(row []float64, b []byte, enc eeg.Encoding, at, step int, scale float64) {
+	switch enc {
+	case eeg.Float64LE:
 		for i := range row {
-			row[i] = scale * read(b[at:])
+			row[i] = scale * math.Float64frombits(binary.LittleEndian.Uint64(b[at:]))
+			at += step
+		}
+	case eeg.Int16LE:
+		for i := range row {
+			row[i] = scale * float64(int16(binary.LittleEndian.Uint16(b[at:])))
+			at += step
+		}
+	default:
+		for i := range row {
+			row[i] = scale * float64(math.Float32frombits(binary.LittleEndian.Uint32(b[at:])))
 			at += step
 		}
 	}
-	return out, nil
 }
 
 // valueReader returns what reads one value of a known encoding.

@@ -220,6 +220,11 @@ func (o *Outcome) Kappa() float64 { return classify.Kappa(o.Predicted, o.Labels)
 // ECE is the expected calibration error over 10 bins.
 func (o *Outcome) ECE() float64 { return classify.ECE(o.Probabilities, o.Labels, 10) }
 
+// Reliability is what ECE is the mean of, by tenths of confidence.
+func (o *Outcome) Reliability() []classify.ReliabilityBin {
+	return classify.Reliability(o.Probabilities, o.Labels, 10)
+}
+
 // Brier is the Brier score, summed over classes.
 func (o *Outcome) Brier() float64 { return classify.Brier(o.Probabilities, o.Labels) }
 

@@ -22,6 +22,7 @@ type Task struct {
 	Runs     []int      // run numbers of EEGMMIDB; nil takes every run
 	Events   [][]string // labels or codes of each class
 	Classes  []string
+	Flashes  *Flashes // tells which flashes were targets in the place of Events; nil for cues
 }
 
 // The tasks of the EEG Motor Movement/Imagery Dataset by run number (Schalk et al. 2004).
@@ -116,7 +117,14 @@ func (t Task) Dataset(subject string, runs []Run, channels []string, before, aft
 			problems = append(problems, Problem{r.Name, errOtherMontage})
 			continue
 		}
-		ds.Trials = append(ds.Trials, epoch.Cut(sig, r.Recording.Events, t.Label, before, after, r.Name)...)
+		label := t.Label
+		if t.Flashes != nil {
+			if label, err = t.Flashes.labels(r); err != nil {
+				problems = append(problems, Problem{r.Name, err})
+				continue
+			}
+		}
+		ds.Trials = append(ds.Trials, epoch.Cut(sig, r.Recording.Events, label, before, after, r.Name)...)
 	}
 	if len(ds.Trials) == 0 {
 		return nil, problems

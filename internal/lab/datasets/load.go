@@ -78,6 +78,11 @@ func Load(ctx context.Context, q Query) (*decoders.Dataset, []Problem, error) {
 			}
 		}
 	}
+	if q.Task.Flashes != nil {
+		if names := q.Task.Flashes.unknown(runs); len(names) > 0 {
+			return nil, problems, fmt.Errorf("letters are given for %s, and no recording is called so", strings.Join(names, ", "))
+		}
+	}
 	slices.Sort(subjects)
 	var sets []*decoders.Dataset
 	for _, s := range subjects {
@@ -86,6 +91,11 @@ func Load(ctx context.Context, q Query) (*decoders.Dataset, []Problem, error) {
 		if ds != nil {
 			sets = append(sets, ds)
 		}
+	}
+	if len(sets) == 0 && q.Task.Flashes != nil {
+		return nil, problems, decoders.Errorf(decoders.CodeTooFewTrials, map[string]any{"files": len(files), "events_found": eventsOf(runs)},
+			"none of the %d files says of any flash with %g s of signal before and %g s after it whether it was a target: name the classes of its events, or what was spelled with which stimulus",
+			len(files), q.Before, q.After)
 	}
 	if len(sets) == 0 {
 		found := eventsOf(runs)

@@ -8,6 +8,7 @@
 //	p300/*/NAME.f32|.json|.events.csv target flags a flash; row/column codes where there are 7 or more codes
 //	p300/*/*.csv                      muse-lsl oddball, marker 1 non-target, 2 target
 //	ssvep/*/*.gdf                     OpenViBE codes 33024 rest, 33025.. stimuli, 32779 trial start
+//	cvep/*/*.npz                      NumPy arrays as PyntBCI ships them, trials that begin with their codes
 //	ssvep/*/*.csv                     muse-lsl, marker 1 = 30 Hz, 2 = 20 Hz, AUX electrode
 //	seizure/*/[ZONFS].zip             Bonn clips (Andrzejak 2001): S against the rest
 //	seizure/*/NAME.f32|...            continuous recordings with seizure_onset events, scored the SzCORE way

@@ -24,7 +24,7 @@ type Config struct {
 	Data string
 	// Version of the program, for the report.
 	Version string
-	// Only lists the families to run: motor_imagery, p300, ssvep, seizure, artifacts, fitness, synthetic, formats, recordings. Defaults to
+	// Only lists the families to run: motor_imagery, p300, ssvep, cvep, seizure, artifacts, fitness, synthetic, formats, recordings. Defaults to
 	// all.
 	Only []string
 	// Classes are what the events of recordings stand for that lie in no known layout, each "event=class"; an event is a label or a
@@ -58,6 +58,7 @@ var families = []family{
 	{"motor_imagery", (*evaluator).motorImagery},
 	{"p300", (*evaluator).p300},
 	{"ssvep", (*evaluator).ssvep},
+	{"cvep", (*evaluator).cvep},
 	{"seizure", (*evaluator).seizure},
 	{"artifacts", (*evaluator).artifacts},
 	{"fitness", (*evaluator).fitness},

@@ -10,7 +10,7 @@ import (
 
 // layouts are where the data sets of known layout lie below the data root. What lies elsewhere is taken by its events.
 var layouts = []string{
-	"motor_imagery/*/*.zip", "motor_imagery/*/*.gdf", "p300/*/*.f32", "p300/*/*.csv", "ssvep/*/*.gdf", "ssvep/*/*.csv",
+	"motor_imagery/*/*.zip", "motor_imagery/*/*.gdf", "p300/*/*.f32", "p300/*/*.csv", "ssvep/*/*.gdf", "ssvep/*/*.csv", "cvep/*/*.npz",
 	"seizure/*/*.zip", "seizure/*/*.f32", "artifacts/*/*", "headsets/*/*", "formats/*/*", "malformed/*",
 }
 

@@ -111,6 +111,9 @@ func (e *evaluator) motorImagery(ctx context.Context) error {
 			}
 		}
 		if task == datasets.LeftRightImagery.Name {
+			if err := e.skip(ctx, dataset, e.onTop(ctx, dataset, task, people[key])); err != nil {
+				return err
+			}
 			if err := e.skip(ctx, dataset, e.lostImagery(ctx, dataset, task, people[key])); err != nil {
 				return err
 			}

@@ -121,6 +121,9 @@ func (e *evaluator) p300(ctx context.Context) error {
 		if err := e.skip(ctx, key, e.letters(ctx, folder, session, spelling[key])); err != nil {
 			return err
 		}
+		if err := e.skip(ctx, key, e.uncalibrated(ctx, folder, session, spelling[key])); err != nil {
+			return err
+		}
 		for _, other := range sortedKeys(spelling) {
 			if place, _ := splitKey(other); other == key || place != folder {
 				continue
@@ -372,6 +375,74 @@ func (e *evaluator) spell(ctx context.Context, dataset, pipeline, trainedOn stri
 		MillisPerTrial: spent / float64(len(letters)*repetitions), Curve: right,
 		Note: fmt.Sprintf("%q for %q; letters right after 1..%d repetitions: %s; stopping early: %d right after %.1f on average", spelled, truth, repetitions,
 			strings.Trim(fmt.Sprint(right), "[]"), early, float64(used)/float64(len(letters)))})
+	return nil
+}
+
+// uncalibrated spells a session from its first letter on without any training: each letter alone, and by a decoder that grows with those before.
+func (e *evaluator) uncalibrated(ctx context.Context, dataset, session string, runs []flashes) error {
+	type place struct {
+		sig decoders.Signal
+		letter
+	}
+	var letters []place
+	repetitions := 0
+	for _, f := range runs {
+		for _, l := range spelledLetters(f) {
+			letters = append(letters, place{f.sig, l})
+			repetitions = max(repetitions, len(l.events)/spellerCodes)
+		}
+	}
+	if len(letters) < 2 {
+		return nil
+	}
+	decoder := p300.NewUMM()
+	for _, grows := range []bool{false, true} {
+		r := Row{Dataset: dataset, Subject: session, Task: "letters, from the first on", Pipeline: p300.UMMName, Protocol: "without calibration", N: len(letters)}
+		if grows {
+			r.Pipeline += ", growing"
+		}
+		answers, hits, sure, sureHits, confidence, spent := 0, 0, 0, 0, 0.0, 0.0
+		var spelled, truth string
+		for n := 1; n <= repetitions; n++ {
+			var earlier []decoders.Input
+			correct := 0
+			spelled, truth = "", ""
+			for _, l := range letters {
+				in := spellRequest(l.sig, l.events[:min(n*spellerCodes, len(l.events))])
+				if grows {
+					in.Earlier = earlier
+				}
+				begin := e.cfg.Now()
+				res, err := decoder.Decode(ctx, in)
+				spent += e.cfg.Now().Sub(begin).Seconds() * 1000
+				if err != nil {
+					return err
+				}
+				earlier = append(earlier, *in)
+				got, p := strings.TrimPrefix(res.Classes[0].Name, "letter_"), res.Classes[0].Probability
+				spelled, truth = spelled+got, truth+l.symbol
+				answers, confidence = answers+1, confidence+p
+				right := got == l.symbol
+				if right {
+					correct++
+					hits++
+				}
+				if p > 0.9 {
+					sure++
+					if right {
+						sureHits++
+					}
+				}
+			}
+			r.Curve = append(r.Curve, correct)
+		}
+		last := float64(r.Curve[len(r.Curve)-1])
+		r.Metrics = map[string]float64{"letters": last, "accuracy": last / float64(len(letters)), "confidence": confidence / float64(answers),
+			"right_all": float64(hits) / float64(answers), "above_90": float64(sure), "right_above_90": float64(sureHits)}
+		r.MillisPerTrial = spent / float64(answers)
+		r.Note = fmt.Sprintf("%q for %q; letters right after 1..%d repetitions: %s", spelled, truth, repetitions, strings.Trim(fmt.Sprint(r.Curve), "[]"))
+		e.add(r)
+	}
 	return nil
 }
 

@@ -327,6 +327,11 @@ func (e *evaluator) inventory() *Files {
 		all = nil
 	}
 	f := &Files{Left: []Problem{}}
+	for file := range e.used { // of a kind that nothing else reads
+		if !slices.ContainsFunc(all, func(name string) bool { return filepath.Clean(name) == file }) {
+			f.Found, f.Used = f.Found+1, f.Used+1
+		}
+	}
 	for _, file := range all {
 		name := e.relative(file)
 		i := slices.IndexFunc(e.report.Problems, func(p Problem) bool { return p.File == name || strings.HasPrefix(p.File, name+"/") })

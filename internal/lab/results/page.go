@@ -25,6 +25,7 @@ Seed %d; %d files of recordings, %.0f MB, digest %s; %s on %s, %s. A run on the 
 	r.imagery(b)
 	r.flashes(b)
 	r.flicker(b)
+	r.codes(b)
 	r.lost(b)
 	r.ictal(b)
 	r.artifacts(b)
@@ -272,7 +273,7 @@ func (r Results) flashes(b *bytes.Buffer) {
 		rows = [][]string{{"recordings", "run", "task", "pipeline", "AUC", "letters right", "of", "right, all repetitions", "mean confidence", "right of those above 0.9"}}
 		for _, w := range r.Rows {
 			if len(w.Curve) > 0 {
-				rows = append(rows, []string{w.Dataset, w.Subject, w.Task, w.Pipeline, figure(w.Metrics["auc"]), strings.Trim(fmt.Sprint(w.Curve), "[]"), fmt.Sprint(w.N),
+				rows = append(rows, []string{w.Dataset, w.Subject, w.Task, w.Pipeline, known(w, "auc"), strings.Trim(fmt.Sprint(w.Curve), "[]"), fmt.Sprint(w.N),
 					known(w, "right_all"), known(w, "confidence"), surest(w)})
 			}
 		}
@@ -320,6 +321,27 @@ func (r Results) flicker(b *bytes.Buffer) {
 			b.WriteString("Rest against a target, at the threshold that ships, over everybody. Few trials of rest are there, so that a share of them is known to a tenth at best.\n\n")
 			table(b, rows)
 		}
+	})
+}
+
+// codes are the rows of c-VEP.
+func (r Results) codes(b *bytes.Buffer) {
+	section(b, "c-VEP", func(b *bytes.Buffer) {
+		rows := [][]string{{"recordings", "subject", "task", "pipeline", "of", "accuracy", "95 %", "PyntBCI", "seconds", "bit/min", "note"}}
+		for _, w := range r.Rows {
+			if !strings.HasPrefix(w.Dataset, "cvep/") {
+				continue
+			}
+			interval, reference := "", ""
+			if w.AccuracyCI != nil {
+				interval = fmt.Sprintf("%.2f-%.2f", w.AccuracyCI.Low, w.AccuracyCI.High)
+			}
+			if w.Reference != nil {
+				reference = figure(w.Reference.Value)
+			}
+			rows = append(rows, []string{w.Dataset, w.Subject, w.Task, w.Pipeline, fmt.Sprint(w.N), figure(w.Metrics["accuracy"]), interval, reference, known(w, "itr_t_s"), known(w, "itr_bits_min"), w.Note})
+		}
+		table(b, rows)
 	})
 }
 

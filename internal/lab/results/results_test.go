@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"encoding/xml"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -229,5 +231,39 @@ func TestFolderTellsRecordingsApart(t *testing.T) {
 	write("p300/a/y.csv", "1")
 	if two := folder(); two.Digest == one.Digest || two.Files != 2 {
 		t.Errorf("%+v", two)
+	}
+}
+
+// TestWhichMethodHasItsFigures: the table of docs/25-which-method.md is that of the figures that are kept.
+func TestWhichMethodHasItsFigures(t *testing.T) {
+	t.Parallel()
+	docs := filepath.Join("..", "..", "..", "docs")
+	kept, err := results.Read(filepath.Join(docs, "results"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	page, err := os.ReadFile(filepath.Join(docs, "25-which-method.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	for _, n := range []int{0, 5, 10, 14} {
+		cells := []string{strconv.Itoa(n)}
+		for _, pipeline := range []string{evaluation.OnTopAlone, evaluation.OnTopStrangers, evaluation.OnTopOthers} {
+			cell := "–"
+			for _, r := range kept.Rows {
+				if r.Subject == "all (mean)" && r.Pipeline == pipeline && r.Protocol == evaluation.OnTopProtocol(n) {
+					cell = fmt.Sprintf("%.3f", r.Metrics["accuracy"])
+					found++
+				}
+			}
+			cells = append(cells, cell)
+		}
+		if line := "| " + strings.Join(cells, " | ") + " |"; !bytes.Contains(page, []byte(line+"\n")) {
+			t.Errorf("the page lacks the line %s", line)
+		}
+	}
+	if found != 10 {
+		t.Errorf("%d figures are kept, of 10", found)
 	}
 }

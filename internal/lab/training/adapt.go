@@ -55,8 +55,7 @@ func Adapt(ctx context.Context, d decoders.Adaptive, ds *decoders.Dataset, spec 
 	card.TrainedWith.From = spec.From
 	e := evaluation(protocol{name: onlineProtocol, units: make([]string, len(ds.Trials))}, all, len(distinct(datasets.Subjects(ds))))
 	card.Evaluations = append(slices.Clone(card.Evaluations), e)
-	brier := round(all.Brier())
-	card.Calibration = append(slices.Clone(card.Calibration), catalog.Calibration{Protocol: onlineProtocol, Method: spec.Calibration, ECE: round(all.ECE()), Brier: &brier})
+	card.Calibration = append(slices.Clone(card.Calibration), calibration(onlineProtocol, spec.Calibration, all))
 	card.Limits = append(slices.Clone(card.Limits),
 		fmt.Sprintf("Went on from version %s with %d more trials; the figures before those of %q are that version's.", spec.From, len(ds.Trials), onlineProtocol))
 	return &Model{Name: spec.Name, Decoder: d, Card: card, Outcomes: []*crossval.Outcome{all}}, nil

@@ -61,6 +61,7 @@ func TestAdaptLearnsAfterItHasDecoded(t *testing.T) {
 	if cmp.Equal(before.Arrays, got.Decoder.State().Arrays) || !cmp.Equal(before.Arrays, m.Decoder.State().Arrays) {
 		t.Error("nothing was learned, or the decoder that went on has changed")
 	}
+	holdsBins(t, got.Card.Calibration[len(got.Card.Calibration)-1], len(rest))
 	last := got.Card.Evaluations[len(got.Card.Evaluations)-1]
 	if want := float64(right) / float64(len(rest)); last.Trials != len(rest) || *last.Accuracy < want-1e-4 || *last.Accuracy > want+1e-4 {
 		t.Errorf("the card has %v of %d trials, want %v", *last.Accuracy, last.Trials, want)

@@ -50,6 +50,11 @@ func Builtin(ctx context.Context, cfg BuiltinConfig) ([]*Model, []datasets.Probl
 	}
 	var models []*Model
 	var problems []datasets.Problem
+	if len(cfg.Only) == 0 || slices.Contains(cfg.Only, string(eeg.MotorImagery)) {
+		if err := WritePeople(ctx, cfg); err != nil {
+			return nil, nil, fmt.Errorf("people: %w", err)
+		}
+	}
 	for _, f := range families {
 		if len(cfg.Only) > 0 && !slices.Contains(cfg.Only, string(f.name)) {
 			continue

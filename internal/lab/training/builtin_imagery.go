@@ -1,10 +1,13 @@
 package training
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -145,6 +148,11 @@ func imageryTrials(ctx context.Context, cfg BuiltinConfig, task datasets.Task) (
 			}
 		}
 	}
+	return imageryPeople(ctx, cfg, task, channels, 0)
+}
+
+// imageryPeople reads a task's trials of every person, over the given electrodes (nil for all), with lead s before the cue.
+func imageryPeople(ctx context.Context, cfg BuiltinConfig, task datasets.Task, channels []string, lead float64) (*decoders.Dataset, []datasets.Problem, error) {
 	var sets []*decoders.Dataset
 	var problems []datasets.Problem
 	for _, file := range datasets.Glob(cfg.Data, "motor_imagery/eegmmidb/*.zip") {
@@ -153,7 +161,7 @@ func imageryTrials(ctx context.Context, cfg BuiltinConfig, task datasets.Task) (
 		}
 		runs, p := datasets.Open(file, func(base string) bool { return task.Has(datasets.Stem(base)) })
 		problems = append(problems, p...)
-		ds, p := task.Dataset(datasets.Stem(file), runs, channels, 0, clipSeconds)
+		ds, p := task.Dataset(datasets.Stem(file), runs, channels, lead, clipSeconds)
 		problems = append(problems, p...)
 		if ds != nil {
 			sets = append(sets, ds)
@@ -161,6 +169,30 @@ func imageryTrials(ctx context.Context, cfg BuiltinConfig, task datasets.Task) (
 	}
 	all, p := datasets.Pool(sets)
 	return all, append(problems, p...), nil
+}
+
+// peopleFront is the window of the people that trainings start from: the whole 4 s of imagery, as of the models for strangers.
+var peopleFront = motorimagery.PeopleFront{Low: 8, High: 30, Order: 4, Start: 0, End: clipSeconds}
+
+// peopleLead is how much signal before the cue the windows are filtered along, in s: what a training has of a person's trials.
+const peopleLead = 0.5
+
+// WritePeople writes the statistics of the people of left against right imagery, over every electrode that they have in common.
+// Where there are no recordings it writes nothing. What cannot be read is for the models of the same recordings to tell.
+func WritePeople(ctx context.Context, cfg BuiltinConfig) error {
+	all, _, err := imageryPeople(ctx, cfg, datasets.LeftRightImagery, nil, peopleLead)
+	if err != nil || all == nil {
+		return err
+	}
+	people, err := motorimagery.NewPeople(all, peopleFront, true, motorimagery.PeopleSource(eegmmidb))
+	if err != nil {
+		return err
+	}
+	var b bytes.Buffer
+	if err := people.Write(&b); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(cfg.Out, catalog.PeopleFile), b.Bytes(), 0o644)
 }
 
 // prioritize puts models of one task in the order of what they reached, so that a request whose montage fits several

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -16,6 +18,7 @@ import (
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/catalog"
 	"github.com/neurod/neurod/decoders/decodertest"
+	"github.com/neurod/neurod/decoders/motorimagery"
 	"github.com/neurod/neurod/decoders/synthetic"
 	"github.com/neurod/neurod/eeg"
 	"github.com/neurod/neurod/internal/lab/crossval"
@@ -23,6 +26,7 @@ import (
 	"github.com/neurod/neurod/internal/lab/results"
 	"github.com/neurod/neurod/internal/lab/training"
 	"github.com/neurod/neurod/internal/testkit/eegdata"
+	"github.com/neurod/neurod/internal/testkit/race"
 )
 
 // builtinFolder is where the files lie that the program embeds.
@@ -149,13 +153,13 @@ func TestBuiltInCardsAreComplete(t *testing.T) {
 // the memory of the process, so nothing runs beside it.
 func TestBuiltInModelsKeepTheContract(t *testing.T) {
 	cat, models := builtin(t)
-	if slow {
+	if race.Enabled {
 		t.Log("the race detector is on: one model of each pipeline; run without -race for all")
 	}
 	done := map[string]bool{}
 	for _, name := range slices.Sorted(maps.Keys(models)) {
 		e := models[name]
-		if slow && done[e.Pipeline] {
+		if race.Enabled && done[e.Pipeline] {
 			continue
 		}
 		done[e.Pipeline] = true
@@ -328,5 +332,44 @@ func TestBuiltinModelAgain(t *testing.T) {
 		if !bytes.Equal(got, want) {
 			t.Errorf("%s is not what make models writes: run it again, with a new version once it was released", name)
 		}
+	}
+}
+
+// TestPeopleFileAgain makes the statistics of the people whom trainings start from, and compares them with those that ship.
+func TestPeopleFileAgain(t *testing.T) {
+	t.Parallel()
+	root := eegdata.Dir(t)
+	out := t.TempDir()
+	if err := training.WritePeople(t.Context(), training.BuiltinConfig{Data: root, Out: out}); err != nil {
+		t.Fatal(err)
+	}
+	got, err := os.ReadFile(filepath.Join(out, catalog.PeopleFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		t.Skip("NEUROD_EEG_DATA lacks the recordings of the people: NOT run")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	const made = "amd64 with AVX"
+	if p := results.Processor(); p != made {
+		t.Skipf("the people that ship were made on %s; %s rounds otherwise: NOT compared", made, p)
+	}
+	shipped, err := catalog.People()
+	if err != nil {
+		t.Fatal(err)
+	}
+	mine, err := motorimagery.ParsePeople(got)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if mine.Trials() != shipped.Trials() {
+		t.Skipf("the folder has %d trials and the people that ship %d: other recordings, NOT compared", mine.Trials(), shipped.Trials())
+	}
+	want, err := os.ReadFile(filepath.Join(builtinFolder, catalog.PeopleFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, want) {
+		t.Errorf("%s is not what make models writes", catalog.PeopleFile)
 	}
 }

@@ -3,6 +3,7 @@ package training
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -23,10 +24,18 @@ type FilesConfig struct {
 	Name, Version string
 	// Pipelines to compare, by name; the best is trained. Defaults to every pipeline of the paradigm.
 	Pipelines []string
+	// Base is what to start from: BaseNone, BaseBuiltin, or a model that Resolve finds. Only one pipeline starts from others, so Pipelines
+	// may name no other then. Defaults to BaseNone.
+	Base    string
+	Resolve func(ctx context.Context, name string) (*catalog.Choice, error)
 	// Paradigm of the recordings. Defaults to that of the first pipeline, or motor_imagery.
 	Paradigm eeg.Paradigm
-	// Classes maps events to classes, each "event=class": an event is a label or a code, several may mean one class.
+	// Classes maps events to classes, each "event=class": an event is a label or a code, several may mean one class. Of P300 they may be left
+	// out where recordings say which flashes were targets (the target column of a buffer's events) or Letters does.
 	Classes []string
+	// Letters are what was spelled in P300 recordings: "CAT", or "run=CAT" for each run. Stimulus says what the codes of their flashes lit up.
+	Letters  []string
+	Stimulus decoders.Stimulus
 	// Channels by name. Defaults to all EEG channels of the first recording.
 	Channels []string
 	// Before and After the event in s that a trial holds. Both 0 take what the paradigm usually needs.
@@ -57,6 +66,9 @@ func Window(p eeg.Paradigm) (before, after float64) {
 	if p == eeg.P300 {
 		return 1, 1.7
 	}
+	if p == eeg.CVEP { // two cycles of 63 bits, modulated, at 60 Hz
+		return 1, 4.2
+	}
 	return 0.5, 4
 }
 
@@ -68,11 +80,19 @@ func FromFiles(ctx context.Context, cfg FilesConfig) (*Model, []datasets.Problem
 		return nil, nil, err
 	}
 	paradigm := pipelines[0].Paradigm()
-	task, err := datasets.ParseClasses(cfg.Classes)
+	base, err := FindBase(ctx, cfg.Base, paradigm, cfg.Resolve)
 	if err != nil {
 		return nil, nil, err
 	}
-	task.Paradigm = paradigm
+	for _, name := range cfg.Pipelines {
+		if base != nil && name != base.Pipeline.Name() {
+			return nil, nil, fmt.Errorf("pipeline %q starts from nothing; with a base it is %s", name, base.Pipeline.Name())
+		}
+	}
+	task, err := cfg.task(paradigm)
+	if err != nil {
+		return nil, nil, err
+	}
 	if cfg.Before == 0 && cfg.After == 0 {
 		cfg.Before, cfg.After = Window(paradigm)
 	}
@@ -92,18 +112,40 @@ func FromFiles(ctx context.Context, cfg FilesConfig) (*Model, []datasets.Problem
 		}
 	}
 	for k, n := range perClass(ds) {
-		if n == 0 {
+		if n == 0 && paradigm != eeg.CVEP && task.Flashes == nil {
 			return nil, problems, decoders.Errorf(decoders.CodeTooFewTrials, map[string]any{"trials": len(ds.Trials), "classes": countsByName(ds)},
 				"no event of the class %q (%s) was found", ds.Classes[k], strings.Join(task.Events[k], ", "))
 		}
 	}
-	cfg.Card.Events = task.ByClass()
+	if task.Flashes == nil {
+		cfg.Card.Events = task.ByClass()
+	}
 	spec := Spec{Name: cfg.Name, Version: cfg.Version, Card: Describe(cfg.Card, ds, "recordings of whoever trained it"), Seed: cfg.Seed, Program: cfg.Program, Progress: cfg.Progress, Step: cfg.Step}
 	for _, p := range pipelines {
 		spec.Candidates = append(spec.Candidates, Candidate{p, cfg.Options})
 	}
+	if base != nil {
+		spec.Sizes = []int{5, 10, 20, 40}
+		spec.OnTop(base, cfg.Options)
+	}
 	m, err := Train(ctx, ds, spec)
 	return m, problems, err
+}
+
+// task is what the recordings are asked.
+func (cfg FilesConfig) task(paradigm eeg.Paradigm) (datasets.Task, error) {
+	switch {
+	case paradigm == eeg.P300 && len(cfg.Classes) == 0:
+		letters, err := datasets.ParseLetters(cfg.Letters)
+		return datasets.TargetFlashes(datasets.Flashes{Stimulus: cfg.Stimulus, Letters: letters}), err
+	case len(cfg.Letters) > 0:
+		return datasets.Task{}, errors.New("letters tell which flashes of p300 recordings were targets, in the place of classes")
+	case len(cfg.Classes) == 0:
+		return datasets.Task{}, errors.New("no classes: say which events stand for which, such as T1=left_hand and T2=right_hand")
+	}
+	task, err := datasets.ParseClasses(cfg.Classes)
+	task.Paradigm = paradigm
+	return task, err
 }
 
 // Describe fills in what a card lacks of what only people can write. data says what was trained on.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strings"
 
 	"gonum.org/v1/gonum/stat"
@@ -14,6 +15,7 @@ import (
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/catalog"
 	"github.com/neurod/neurod/decoders/classify"
+	"github.com/neurod/neurod/eeg"
 	"github.com/neurod/neurod/internal/lab/crossval"
 	"github.com/neurod/neurod/internal/lab/datasets"
 )
@@ -45,6 +47,10 @@ type Spec struct {
 	Seed uint64
 	// Program that trains, for the card. Defaults to "neurod".
 	Program string
+	// Base is what the candidates start from, with Alone, which is measured beside them on the learning curve. Set both with OnTop.
+	// Defaults to nothing.
+	Base  *Base
+	Alone *Candidate
 	// Recentred measures the candidates, which align, as they are used: moved to the clips of the person left out. Needs several
 	// people.
 	Recentred bool
@@ -205,7 +211,10 @@ func (c *comparison) train(ctx context.Context, best int, chosen string) (*Model
 		return nil, err
 	}
 	card := fillCard(spec, c.ds, d.State(), c.protocols, winner, chosen)
-	if card.LearningCurve, err = learningCurve(ctx, c.ds, spec, winner.Candidate, c.curve, c.cfg); err != nil {
+	if n, ok := d.(decoders.Noted); ok {
+		card.Limits = append(card.Limits, n.Notes()...)
+	}
+	if card.LearningCurve, err = learningCurve(ctx, c.ds, spec, winner.Candidate, c.protocols[0], c.curve, c.cfg); err != nil {
 		return nil, err
 	}
 	return &Model{
@@ -254,16 +263,22 @@ func protocolsFor(ds *decoders.Dataset, spec Spec) ([]protocol, error) {
 		if spec.Recentred {
 			return recentredProtocols(subjects, folds), nil
 		}
-		return []protocol{{"leave one subject out", subjects, folds, nil}}, nil
+		return onTop([]protocol{{"leave one subject out", subjects, folds, nil}}, spec), nil
 	}
+	least := spec.least(ds.Classes)
 	var out []protocol
 	runs := datasets.Groups(ds)
-	if folds, err := classify.GroupKFold(runs); err == nil && trainable(ds, folds) {
+	shared := ds.Paradigm == eeg.CVEP // the trials of one class teach the others
+	if folds, err := classify.GroupKFold(runs); err == nil && (shared || trainable(ds, folds, least)) {
 		out = append(out, protocol{"leave one run out", runs, folds, nil})
 	}
 	k := spec.Folds
-	for _, n := range perClass(ds) {
-		k = min(k, n)
+	if shared {
+		return inOrder(ds, min(k, len(ds.Trials)), out)
+	}
+	k, err := leftOut(ds, k, least)
+	if err != nil {
+		return nil, err
 	}
 	folds, err := classify.StratifiedKFold(datasets.Labels(ds), k, spec.Seed)
 	if err != nil {
@@ -274,14 +289,29 @@ func protocolsFor(ds *decoders.Dataset, spec Spec) ([]protocol, error) {
 	if spec.Subjects > 1 {
 		name = fmt.Sprintf("%d-fold", k)
 	}
-	return append(out, protocol{name, nil, folds, nil}), nil
+	return onTop(append(out, protocol{name, nil, folds, nil}), spec), nil
 }
 
-// trainable reports whether every fold trains on every class.
-func trainable(ds *decoders.Dataset, folds []classify.Fold) bool {
+// inOrder adds the protocol that holds back one of k parts of the trials in their order.
+func inOrder(ds *decoders.Dataset, k int, to []protocol) ([]protocol, error) {
+	tests := make([][]int, max(k, 1))
+	for i := range ds.Trials {
+		f := i * k / len(ds.Trials)
+		tests[f] = append(tests[f], i)
+	}
+	folds, err := classify.FoldsFromTests(len(ds.Trials), tests)
+	if err != nil || k < 2 {
+		return nil, decoders.Errorf(decoders.CodeTooFewTrials, map[string]any{"trials": len(ds.Trials), "classes": countsByName(ds), "needed": 2},
+			"there are too few trials to hold any back: %v", countsByName(ds))
+	}
+	return append(to, protocol{fmt.Sprintf("%d parts in order", k), nil, folds, nil}), nil
+}
+
+// trainable reports whether every fold trains on enough of every class.
+func trainable(ds *decoders.Dataset, folds []classify.Fold, least []int) bool {
 	for _, f := range folds {
-		for _, n := range perClass(datasets.Subset(ds, f.Train)) {
-			if n == 0 {
+		for k, n := range perClass(datasets.Subset(ds, f.Train)) {
+			if n < least[k] {
 				return false
 			}
 		}
@@ -338,14 +368,20 @@ func fillCard(spec Spec, ds *decoders.Dataset, st decoders.State, protocols []pr
 	}
 	card.Subjects, card.Trials = subjects, len(ds.Trials)
 	card.TrainedWith = catalog.TrainedWith{Pipeline: st.Pipeline, Config: st.Config, Seed: int64(spec.Seed), Program: spec.Program}
+	if spec.Base != nil {
+		card.TrainedWith.Base = spec.Base.Name
+		card.Data = append(slices.Clone(card.Data), spec.Base.Sources...)
+	}
 	card.Evaluations, card.Calibration = nil, nil
 	for i, p := range protocols {
 		o := winner.outcomes[i]
 		card.Evaluations = append(card.Evaluations, evaluation(p, o, subjects))
-		brier := round(o.Brier())
-		card.Calibration = append(card.Calibration, catalog.Calibration{Protocol: p.name, Method: spec.Calibration, ECE: round(o.ECE()), Brier: &brier})
+		card.Calibration = append(card.Calibration, calibration(p.name, spec.Calibration, o))
 	}
 	card.Limits = append([]string(nil), spec.Card.Limits...)
+	if spec.Base != nil {
+		card.Limits = append(card.Limits, spec.Base.About)
+	}
 	if subjects == 1 {
 		card.Limits = append(card.Limits, "Trained on one person: how it does on anybody else was not measured.")
 	}
@@ -356,6 +392,16 @@ func fillCard(spec Spec, ds *decoders.Dataset, st decoders.State, protocols []pr
 		card.Limits = append(card.Limits, chosen)
 	}
 	return card
+}
+
+// calibration says how far the probabilities of an outcome can be believed.
+func calibration(protocol, method string, o *crossval.Outcome) catalog.Calibration {
+	brier := round(o.Brier())
+	c := catalog.Calibration{Protocol: protocol, Method: method, ECE: round(o.ECE()), Brier: &brier}
+	for _, b := range o.Reliability() {
+		c.Bins = append(c.Bins, catalog.Bin{From: b.From, To: b.To, Count: b.Count, Confidence: round(b.Confidence), Accuracy: round(b.Accuracy)})
+	}
+	return c
 }
 
 // evaluation turns an outcome into a line of the card.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -122,11 +123,27 @@ func TestProtocolFollowsTheTrials(t *testing.T) {
 				if c := m.Card.Calibration[i]; c.Protocol != e.Protocol || c.Brier == nil || c.ECE > 0.3 {
 					t.Errorf("calibration %+v", c)
 				}
+				holdsBins(t, m.Card.Calibration[i], len(tc.ds.Trials))
 			}
 			if diff := cmp.Diff(tc.want, protocols); diff != "" {
 				t.Errorf("protocols (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// holdsBins holds the bins of a calibration to the trials that were held back and to its ECE.
+func holdsBins(t *testing.T, c catalog.Calibration, trials int) {
+	t.Helper()
+	count, gap := 0, 0.0
+	for _, b := range c.Bins {
+		if b.Count < 1 || b.Confidence < b.From-1e-4 || b.Confidence > b.To+1e-4 || b.Accuracy < 0 || b.Accuracy > 1 {
+			t.Errorf("%s: bin %+v", c.Protocol, b)
+		}
+		count, gap = count+b.Count, gap+float64(b.Count)*math.Abs(b.Confidence-b.Accuracy)
+	}
+	if count != trials || math.Abs(gap/float64(trials)-c.ECE) > 2e-4 { // both are rounded
+		t.Errorf("%s: %d trials in bins of %d, whose gap is %v: the ECE is %v", c.Protocol, count, trials, gap/float64(trials), c.ECE)
 	}
 }
 

@@ -1,5 +1,0 @@
-//go:build !race
-
-package contact_test
-
-const slow = false

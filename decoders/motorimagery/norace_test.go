@@ -1,5 +1,0 @@
-//go:build !race
-
-package motorimagery_test
-
-const slow = false

@@ -1,5 +1,0 @@
-//go:build !race
-
-package p300_test
-
-const slow = false

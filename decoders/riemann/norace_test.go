@@ -1,5 +1,0 @@
-//go:build !race
-
-package riemann_test
-
-const raceEnabled = false

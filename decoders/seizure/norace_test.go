@@ -1,5 +1,0 @@
-//go:build !race
-
-package seizure_test
-
-const slow = false
