@@ -5,7 +5,8 @@
 //	devices/synthetic  seeded EEG whose truth is known
 //	devices/playback   a recording at its own speed or any other
 //	devices/lsl        the Lab Streaming Layer: in and out
-//	devices/openbci    Cyton, and Cyton with Daisy, over their serial dongle
+//	devices/openbci    Cyton, Cyton with Daisy, and Ganglion, over their serial dongles
+//	devices/group      several people, each with a device, as one
 //	devices/check      whether a device is fit to record: contact, line noise, saturation, dead and bridged channels, rate, clock
 //	devices/spool      batches on the disk until a server has them
 //	devices/agent      runs a source beside the headset and brings what it gives into a session
@@ -461,4 +462,17 @@ func (w *Writer) Next() int64 {
 	w.s.mu.Lock()
 	defer w.s.mu.Unlock()
 	return w.s.next
+}
+
+// Contacts is a source that can measure the impedance of its electrodes.
+type Contacts interface {
+	// Impedance measures. No stream may be open: CodeBusy. Errors are *Error.
+	Impedance(ctx context.Context) ([]Impedance, error)
+}
+
+// Impedance is that of an electrode.
+type Impedance struct {
+	Channel string `json:"channel"`
+	// KOhm is null where it was not measured.
+	KOhm *float64 `json:"impedance_kohm"`
 }

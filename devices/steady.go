@@ -104,6 +104,11 @@ func (y steady) reopen(ctx context.Context, why *Error) (*Stream, error) {
 // relay hands on what a stream gives until it ends, and shows it to tap, where that is not nil. Its first sample is placed by time behind those of the
 // stream before.
 func relay(ctx context.Context, out *Writer, inner *Stream, tap func(Batch)) error {
+	return relayChosen(ctx, out, inner, tap, func(samples []float32) []float32 { return samples })
+}
+
+// relayChosen is relay of what choose makes of the samples: as many, of other channels.
+func relayChosen(ctx context.Context, out *Writer, inner *Stream, tap func(Batch), choose func([]float32) []float32) error {
 	placed := false
 	shift := int64(0)
 	for {
@@ -128,7 +133,7 @@ func relay(ctx context.Context, out *Writer, inner *Stream, tap func(Batch)) err
 			}
 			n := len(b.Samples) / len(inner.info.Channels)
 			last, _ := inner.track.At(b.First + int64(n) - 1)
-			out.Put(Block{Samples: b.Samples, Stamp: last})
+			out.Put(Block{Samples: choose(b.Samples), Stamp: last})
 		}
 		for _, m := range b.Markers {
 			out.MarkSample(m, m.Sample+float64(shift))

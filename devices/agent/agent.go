@@ -45,8 +45,12 @@ type Config struct {
 	Source devices.Source
 	// Dir is where sessions are kept until the server has them. Required.
 	Dir string
-	// ExternalUserID is the caller's name for the person. Required.
+	// ExternalUserID is the caller's name for the person. Required, but with SessionID.
 	ExternalUserID string
+	// SessionID is a session that the server has made. Defaults to one being made.
+	SessionID string
+	// First is where the first sample of the source lies in a session that goes on, where that is known. Defaults to where its time says.
+	First *int64
 	// DeviceType of the session. Defaults to the driver's name.
 	DeviceType string
 	// HopS between feature windows, s. Defaults to the server's.
@@ -79,6 +83,7 @@ type Status struct {
 	Missing   map[devices.Cause]int64 `json:"missing"` // samples, by cause
 	Dropped   int                     `json:"dropped_markers"`
 	Clock     clock.Report            `json:"clock"`
+	Away      string                  `json:"away,omitempty"` // why the device is away, "" where it is not
 }
 
 // Agent runs one source. Make it with New and call Run once.
@@ -99,7 +104,7 @@ func New(cfg Config) (*Agent, error) {
 		return nil, fmt.Errorf("the server %q is no URL that begins with http:// or https://", cfg.Server)
 	case cfg.Key == "":
 		return nil, errors.New("an API key with the scope sessions is needed")
-	case cfg.Source == nil, cfg.Dir == "", cfg.ExternalUserID == "":
+	case cfg.Source == nil, cfg.Dir == "", cfg.ExternalUserID == "" && cfg.SessionID == "":
 		return nil, errors.New("a source, a folder for what waits and the name of a user are needed")
 	}
 	if cfg.Batch <= 0 {
@@ -147,6 +152,12 @@ func (a *Agent) update(f func(s *Status)) {
 // ErrWaiting is the error of an agent that stopped before the server had everything. The next one in the same folder brings the rest.
 var ErrWaiting = errors.New("not everything could be sent: it is kept, and goes out with the next start")
 
+// ErrLeft is the cause of a context that ends a run and not its session: the next run goes on with it.
+var ErrLeft = errors.New("the agent stops, and its session goes on")
+
+// drainLeft is how long a run whose session goes on tries to send what is there.
+const drainLeft = 10 * time.Second
+
 // Run runs the source until it ends, the context does, or the configured seconds have been taken, and returns when the server has everything, or after
 // Drain with ErrWaiting. An agent that is killed instead, or whose device fails for good, leaves its session open: the next one goes on with it.
 func (a *Agent) Run(ctx context.Context) error {
@@ -159,6 +170,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	}
 	defer lock.Close()
 	stream, err := devices.Steady(a.cfg.Source, devices.SteadyConfig{GiveUp: a.cfg.GiveUp, Failed: func(err error, wait time.Duration) {
+		a.update(func(s *Status) { s.Away = err.Error() })
 		a.cfg.Log.Warn("the device is away", "error", err, "again_in", wait)
 	}}).Open(ctx)
 	if err != nil {
@@ -172,7 +184,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	if a.cfg.DeviceType == "" {
 		a.cfg.DeviceType = info.Driver
 	}
-	about := description{Server: a.cfg.Server, Project: a.cfg.Project, Info: info, ExternalUserID: a.cfg.ExternalUserID, DeviceType: a.cfg.DeviceType, HopS: a.cfg.HopS}
+	about := description{Server: a.cfg.Server, Project: a.cfg.Project, Info: info, ExternalUserID: a.cfg.ExternalUserID, DeviceType: a.cfg.DeviceType, HopS: a.cfg.HopS, SessionID: a.cfg.SessionID}
 	current, others, err := a.left(about)
 	if err != nil {
 		return err
@@ -220,11 +232,36 @@ func (a *Agent) Run(ctx context.Context) error {
 		cancel()
 		pumpErr = <-pumped
 	case pumpErr = <-pumped:
-		t := time.AfterFunc(a.cfg.Drain, func() { stop(ErrWaiting) })
+		drain := a.cfg.Drain
+		if errors.Is(context.Cause(ctx), ErrLeft) {
+			drain = min(drain, drainLeft)
+		}
+		t := time.AfterFunc(drain, func() { stop(ErrWaiting) })
 		sendErr = <-failed
 		t.Stop()
 	}
 	return errors.Join(pumpErr, sendErr)
+}
+
+// Finish brings to the server what earlier runs have left in the folder, and ends their sessions. It opens no device.
+func (a *Agent) Finish(ctx context.Context) error {
+	if err := os.MkdirAll(a.cfg.Dir, 0o700); err != nil {
+		return err
+	}
+	lock, err := durable.Lock(a.cfg.Dir, "agent.lock")
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
+	current, others, err := a.left(description{})
+	if err != nil || current != nil { // the zero description continues nothing
+		return err
+	}
+	group, sending := guarded.WithContext(ctx)
+	for _, f := range others {
+		group.Go(func() error { return a.send(sending, f, nil) })
+	}
+	return group.Wait()
 }
 
 // left opens what earlier runs have left: the session that this one goes on with, or nil, and those that are only to be sent.
@@ -290,7 +327,7 @@ func (p *pump) run(ctx context.Context) error {
 	}()
 	err := p.read(ctx)
 	p.flush()
-	if err == nil && p.folder != nil {
+	if err == nil && p.folder != nil && !errors.Is(context.Cause(ctx), ErrLeft) {
 		err = p.folder.endAt(p.end)
 	}
 	if p.folder != nil {
@@ -339,6 +376,9 @@ func (p *pump) take(b devices.Batch) (done bool, err error) {
 		b.Samples = b.Samples[:n*int64(channels)]
 	}
 	p.taken += n
+	if n > 0 {
+		p.agent.update(func(s *Status) { s.Away = "" })
+	}
 	r := &p.pending
 	if len(p.missing) > 0 && (r.Samples > 0 || len(r.Markers) > 0) {
 		p.flush()
@@ -386,6 +426,9 @@ func (p *pump) place(b devices.Batch) error {
 		}
 		p.end = end
 		at := int64(math.Round((float64(b.At.UnixNano())/1e6 - float64(p.folder.about().OriginMS)) * rate / 1000))
+		if f := p.agent.cfg.First; f != nil {
+			at = *f + b.First
+		}
 		p.shift = max(end, at-b.Missing()) + b.Missing() - b.First
 		if gone := b.First + p.shift - b.Missing() - end; gone > 0 {
 			p.lose(devices.Gap{Samples: gone, Cause: devices.AgentDown})

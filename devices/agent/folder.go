@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/neurod/neurod/devices"
 	"github.com/neurod/neurod/devices/spool"
@@ -43,6 +44,8 @@ const descriptionFile = "session.json"
 type folder struct {
 	dir   string
 	spool *spool.Spool
+	// clockDue is when the server is told of the clock again. It belongs to who sends.
+	clockDue time.Time
 
 	mu   sync.Mutex
 	desc description

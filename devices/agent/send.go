@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"os"
 	"time"
+
+	"github.com/neurod/neurod/devices/clock"
 )
 
 const (
@@ -29,6 +31,7 @@ type batch struct {
 	end      int64 // behind the last sample
 	values   []byte
 	events   []event
+	clock    *clock.Report // of the last of them that has one
 }
 
 // send brings a session's records to the server until all of them are there and nothing more comes; appended is nil or closed then. It returns
@@ -200,8 +203,12 @@ func (a *Agent) step(ctx context.Context, f *folder) (more bool, err error) {
 	}
 	name := fmt.Sprintf("agent-%s-%d-%d", about.ID, b.from, b.to)
 	if len(b.values) > 0 {
-		if err := a.server.ingest(ctx, about.SessionID, name, b.first.First, min(int64(math.Round(b.first.AtMS)), latest()), b.values); err != nil {
+		told := a.told(f, about, b)
+		if err := a.server.ingest(ctx, about.SessionID, name, b.first.First, min(int64(math.Round(b.first.AtMS)), latest()), b.values, told); err != nil {
 			return false, err
+		}
+		if told != nil {
+			f.clockDue = time.Now().Add(clockEvery)
 		}
 	}
 	if len(b.events) > 0 {
@@ -214,6 +221,21 @@ func (a *Agent) step(ctx context.Context, f *folder) (more bool, err error) {
 	}
 	a.update(func(s *Status) { s.Sent = b.end })
 	return true, nil
+}
+
+// clockEvery is how often the server is told what the clock does: it tells no more than the newest.
+const clockEvery = 5 * time.Second
+
+// told is what is told of the clock with a batch: of the session that runs, now and then, and of what is sent last.
+func (a *Agent) told(f *folder, about description, b *batch) *sourceClock {
+	if b.clock == nil || about.EndedAtMS == 0 && time.Now().Before(f.clockDue) {
+		return nil
+	}
+	s := a.Status()
+	if s.SessionID != about.SessionID {
+		s = Status{} // an earlier run's, whose losses only its session knows
+	}
+	return &sourceClock{about.Info.Driver, about.Info.Stamps, about.Info.Counter, *b.clock, s.Missing, s.Dropped}
 }
 
 // latest is how far ahead a time may be, Unix ms: what is played faster than it was recorded, or a clock that is wrong, must not be refused for that.
@@ -250,6 +272,9 @@ func nextBatch(f *folder) (*batch, error) {
 			b.values = append(b.values, r.values...)
 		}
 		b.end, b.to = max(b.end, r.end()), number
+		if r.Clock != nil {
+			b.clock = r.Clock
+		}
 		for _, m := range r.Markers {
 			b.events = append(b.events, eventOf(m, info.Rate))
 		}

@@ -16,6 +16,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/neurod/neurod/devices"
+	"github.com/neurod/neurod/devices/clock"
 )
 
 // server calls the API of a neurod.
@@ -124,9 +125,27 @@ func (s *server) create(ctx context.Context, d description) (id string, err erro
 }
 
 // ingest sends samples. The batch id makes sending them again harmless.
-func (s *server) ingest(ctx context.Context, session, batch string, first int64, atMS int64, values []byte) error {
+// What the clock of the source does goes with them, nil for nothing new.
+func (s *server) ingest(ctx context.Context, session, batch string, first int64, atMS int64, values []byte, told *sourceClock) error {
 	q := url.Values{"batch_id": {batch}, "t0_unix_ms": {strconv.FormatInt(atMS, 10)}, "first_sample": {strconv.FormatInt(first, 10)}}
+	if told != nil {
+		b, err := json.Marshal(told)
+		if err != nil {
+			return err
+		}
+		q.Set("clock", string(b))
+	}
 	return s.post(ctx, "/v1/sessions/"+session+"/ingest", q, "application/octet-stream", "", values, nil)
+}
+
+// sourceClock is what the clock of a source does, as the API takes it.
+type sourceClock struct {
+	Driver  string         `json:"driver"`
+	Stamps  devices.Stamps `json:"stamps"`
+	Counter bool           `json:"counter"`
+	clock.Report
+	Missing        map[devices.Cause]int64 `json:"missing,omitempty"`
+	DroppedMarkers int                     `json:"dropped_markers,omitempty"`
 }
 
 // event is a marker as the API takes it.

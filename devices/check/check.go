@@ -30,7 +30,9 @@ import (
 type Config struct {
 	// Seconds defaults to 12: the clock's drift is known from 10 s on.
 	Seconds float64
-	// Timeout of the whole. Defaults to three times Seconds and 30 s.
+	// Impedance has the impedance of the electrodes measured first, where the device can (devices.Contacts). It takes some seconds, 13 for 8 channels of a Cyton.
+	Impedance bool
+	// Timeout of the whole. Defaults to three times Seconds and 30 s; 90 s with Impedance.
 	Timeout time.Duration
 }
 
@@ -39,6 +41,7 @@ const (
 	loudLine     = 0.3  // share of the power line from which features call a contact worse
 	rateOff      = 0.01 // of the nominal rate
 	lostShare    = 0.01 // of the samples
+	openKOhm     = 1000 // from which an electrode, dry ones too, does not touch
 )
 
 // Channel is what was measured of one.
@@ -51,7 +54,7 @@ type Channel struct {
 	SDUV      float64  `json:"sd_uv"`      // median of windows of 2 s, detrended
 	LineShare float64  `json:"line_share"` // of its power at 50 or 60 Hz, the stronger; median
 	Quality   float64  `json:"quality"`    // 0..1, median
-	// ImpedanceKOhm is null: nothing here measures it.
+	// ImpedanceKOhm is null where it was not measured.
 	ImpedanceKOhm *float64 `json:"impedance_kohm"`
 	Good          bool     `json:"good"`
 }
@@ -75,9 +78,19 @@ func Run(ctx context.Context, src devices.Source, cfg Config) (Report, error) {
 	}
 	if cfg.Timeout <= 0 {
 		cfg.Timeout = time.Duration(3*cfg.Seconds+30) * time.Second
+		if cfg.Impedance {
+			cfg.Timeout += time.Minute
+		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, cfg.Timeout)
 	defer cancel()
+	var contacts []devices.Impedance
+	if c, can := src.(devices.Contacts); can && cfg.Impedance {
+		var err error
+		if contacts, err = c.Impedance(ctx); err != nil {
+			return Report{}, err
+		}
+	}
 	s, err := src.Open(ctx)
 	if err != nil {
 		return Report{}, err
@@ -112,6 +125,7 @@ func Run(ctx context.Context, src devices.Source, cfg Config) (Report, error) {
 	if err := r.channels(signal(longest, info)); err != nil {
 		return r, err
 	}
+	r.touch(contacts)
 	r.judge()
 	return r, nil
 }
@@ -172,6 +186,21 @@ func (r *Report) channels(sig decoders.Signal) error {
 		r.Channels = append(r.Channels, ch)
 	}
 	return nil
+}
+
+// touch takes the impedances that were measured. A reference is not among the channels.
+func (r *Report) touch(contacts []devices.Impedance) {
+	for _, z := range contacts {
+		for c := range r.Channels {
+			if ch := &r.Channels[c]; ch.Name == z.Channel {
+				ch.ImpedanceKOhm = z.KOhm
+				ch.Good = ch.Good && (z.KOhm == nil || *z.KOhm < openKOhm)
+			}
+		}
+		if z.KOhm != nil && *z.KOhm >= openKOhm {
+			r.Problems = append(r.Problems, fmt.Sprintf("%s has an impedance of %.0f kΩ: it does not touch", z.Channel, *z.KOhm))
+		}
+	}
 }
 
 // bridged returns for each channel the names of those that are one with it.

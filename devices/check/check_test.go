@@ -112,3 +112,45 @@ func TestTooLittle(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// touching is a device that measures its contacts.
+type touching struct {
+	devices.Source
+	kohm map[string]float64
+}
+
+func (d touching) Impedance(context.Context) ([]devices.Impedance, error) {
+	var out []devices.Impedance
+	for _, name := range append(append([]string(nil), electrodes...), "reference") {
+		z := devices.Impedance{Channel: name}
+		if v, measured := d.kohm[name]; measured {
+			z.KOhm = &v
+		}
+		out = append(out, z)
+	}
+	return out, nil
+}
+
+// TestImpedancesAreThoseMeasured: null where there is none, and an electrode that does not touch is a problem, also the reference.
+func TestImpedancesAreThoseMeasured(t *testing.T) {
+	t.Parallel()
+	src := touching{spoiled{seconds: 13}, map[string]float64{"Fp1": 5, "C3": 2500, "reference": 1200}}
+	r, err := check.Run(t.Context(), src, check.Config{Impedance: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range r.Channels {
+		if want, measured := src.kohm[c.Name]; measured != (c.ImpedanceKOhm != nil) || measured && *c.ImpedanceKOhm != want {
+			t.Errorf("%s: %v", c.Name, c.ImpedanceKOhm)
+		}
+		if c.Good != (c.Name != "C3") {
+			t.Errorf("%s is good: %v", c.Name, c.Good)
+		}
+	}
+	if len(r.Problems) != 2 || !strings.Contains(r.Problems[0], "C3 has an impedance of 2500 kΩ") || !strings.Contains(r.Problems[1], "reference") || r.Fit {
+		t.Errorf("%q", r.Problems)
+	}
+	if r, err := check.Run(t.Context(), src, check.Config{}); err != nil || r.Channels[0].ImpedanceKOhm != nil {
+		t.Errorf("%v, %v", r.Channels, err)
+	}
+}

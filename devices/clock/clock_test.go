@@ -72,7 +72,11 @@ func TestSamplesAtTheirTrueTime(t *testing.T) {
 				t.Fatalf("the drift is %.1f ppm within %.1f, and was %.1f", *r.DriftPPM, *r.DriftWithinPPM, d.drift*1e6)
 			}
 		}
-		if r.JitterMaxMS > 1e3*d.jitter*1.05+1 {
+		allowed := 1e3*d.jitter*1.05 + 1
+		if seconds < 2 { // the line may still be as steep as one may be, 10 ms in a second, by two early stamps
+			allowed += 10 * seconds
+		}
+		if r.JitterMaxMS > allowed {
 			t.Fatalf("the jitter is %.2f ms, and was %.2f", r.JitterMaxMS, 1e3*d.jitter)
 		}
 	})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"math"
@@ -21,9 +22,52 @@ import (
 	"github.com/neurod/neurod/devices"
 	"github.com/neurod/neurod/devices/devicetest"
 	"github.com/neurod/neurod/devices/lsl"
+	"github.com/neurod/neurod/internal/testkit/loopback"
+	"github.com/neurod/neurod/internal/testkit/python"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// TestMain runs the tests where only loopback is: the library of LSL listens on all addresses, whatever it is told.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	os.Exit(loopback.Main(func() error {
+		if testing.Short() {
+			return nil
+		}
+		_, err := python.Prepare(context.Background(), pinned, "numpy==2.4.6")
+		return err
+	}, func() int { return checked{m}.Run() }))
+}
+
+// checked are tests that leave no goroutine behind.
+type checked struct{ m *testing.M }
+
+func (c checked) Run() int {
+	code := c.m.Run()
+	if code == 0 {
+		if err := goleak.Find(); err != nil {
+			fmt.Fprintf(os.Stderr, "goleak: %v\n", err)
+			return 1
+		}
+	}
+	return code
+}
+
+// TestOnlyLoopbackIsThere where the machine lets tests have a network of their own.
+func TestOnlyLoopbackIsThere(t *testing.T) {
+	t.Parallel()
+	if !loopback.Alone(t) {
+		t.Skip("SKIPPED: this machine gives tests no network of their own, so that the library of LSL listens on all addresses")
+	}
+	all, err := net.Interfaces()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, i := range all {
+		if i.Flags&net.FlagLoopback == 0 && i.Flags&net.FlagUp != 0 {
+			t.Errorf("there is an interface %s", i.Name)
+		}
+	}
+}
 
 var laboratories atomic.Int64
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"strings"
 	"sync"
 	"time"
@@ -353,7 +354,7 @@ func (b *Board) run(ctx context.Context, out *devices.Writer, r *reader, port se
 				if !ok {
 					return
 				}
-				if lost = wraps.add(lost, c.at); lost > 0 {
+				if lost = wraps.add(lost, 1, c.at); lost > 0 {
 					out.Put(block)
 					block = devices.Block{Lost: lost, Stamp: c.at}
 				}
@@ -376,25 +377,46 @@ func (b *Board) run(ctx context.Context, out *devices.Writer, r *reader, port se
 	}
 }
 
-// wrapping tells how often a counter went round, by the time of arrival.
+// wrapping tells how often a counter went round, by the time of arrival. What comes may come late, when the radio repeats itself or the host is busy, and a whole
+// cycle of a counter is only about a second, so that time is measured from the line of what came least late, and a round is counted where nearly all of it has passed:
+// half of it would take every stall of half a second for a round that was lost.
 type wrapping struct {
-	rate  float64
-	cycle int64
-	begun bool
-	at    time.Time // of the sample before
+	rate   float64
+	cycle  int64
+	begun  bool
+	origin time.Time // when sample 0 came, by whatever came least late since
+	at     time.Time // of what came before
+	next   int64     // samples up to now, those that are missing counted
 }
 
-// add takes how many samples are missing by the counter, and returns how many are.
-func (w *wrapping) add(lost int64, at time.Time) int64 {
-	if w.begun {
-		// What came late in one go has hardly any time between; a whole cycle is more than a second.
-		passed := at.Sub(w.at).Seconds()*w.rate - float64(lost) - 1
-		if rounds := int64(passed/float64(w.cycle) + 0.5); rounds > 0 {
+// What a round takes.
+const (
+	wrapNearly = 0.15   // of a cycle may be missing to one: the line is early by as much as a latency has fallen
+	wrapDrift  = 500e-6 // of the time, by which the line may be late because the board is slow
+)
+
+// add takes how many samples are missing by the counter before so many that came, and returns how many are.
+func (w *wrapping) add(lost, came int64, at time.Time) int64 {
+	if !w.begun {
+		w.begun, w.origin = true, at.Add(-w.span(lost+came))
+	} else {
+		passed := at.Sub(w.origin).Seconds()*w.rate - float64(w.next+lost+came)
+		if rounds := int64(passed/float64(w.cycle) + wrapNearly); rounds > 0 {
 			lost += rounds * w.cycle
 		}
+		w.origin = w.origin.Add(time.Duration(float64(at.Sub(w.at)) * wrapDrift))
 	}
-	w.begun, w.at = true, at
+	w.next += lost + came
+	w.at = at
+	if origin := at.Add(-w.span(w.next)); origin.Before(w.origin) {
+		w.origin = origin
+	}
 	return lost
+}
+
+// span is how long the board takes for so many samples.
+func (w *wrapping) span(samples int64) time.Duration {
+	return time.Duration(float64(samples) / w.rate * float64(time.Second))
 }
 
 // Command sends characters to the board that streams, such as the settings of a channel. What it answers is among the samples and not looked at.
@@ -417,4 +439,91 @@ func (b *Board) LeadOff(channel int, on bool) error {
 		return devices.Errorf(devices.CodeInvalid, "openbci: %w", err)
 	}
 	return b.Command(command)
+}
+
+// How the impedance of an electrode is measured: by the voltage that a current of 6 nA at 31.25 Hz makes in it and in the resistor before the input
+// (OpenBCI's GUI; ADS1299 data sheet, lead-off at f/2¹⁶ of 2.048 MHz).
+const (
+	leadOffHz      = 31.25
+	leadOffAmpere  = 6e-9
+	seriesOhm      = 2200
+	leadOffSettles = 500 * time.Millisecond
+	leadOffCycles  = 32
+)
+
+var _ devices.Contacts = (*Board)(nil)
+
+// Impedance implements devices.Contacts: one electrode after the other, about 1.6 s each, with the board streaming for it. A channel whose input is saturated has none.
+func (b *Board) Impedance(ctx context.Context) ([]devices.Impedance, error) {
+	s, err := b.Open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer s.Close()
+	info := s.Info()
+	out := make([]devices.Impedance, len(info.Channels))
+	for c, name := range info.Channels {
+		if err := b.LeadOff(c+1, true); err != nil {
+			return nil, err
+		}
+		values, err := column(ctx, s, c, int(leadOffSettles.Seconds()*info.Rate), int(leadOffCycles*info.Rate/leadOffHz))
+		if err == nil {
+			err = b.LeadOff(c+1, false)
+		}
+		if err != nil {
+			return nil, err
+		}
+		out[c] = devices.Impedance{Channel: name, KOhm: contact(values, info.Rate, b.fullScale(c+1))}
+	}
+	return out, nil
+}
+
+// fullScale is the largest value of a channel, µV.
+func (b *Board) fullScale(channel int) float64 {
+	gain := float64(defaultGain)
+	for _, s := range b.cfg.Settings {
+		if s.Channel == channel && s.Gain != 0 {
+			gain = s.Gain
+		}
+	}
+	return reference / gain * 1e6
+}
+
+// column reads the values of a channel that come after those to skip, without a gap between them.
+func column(ctx context.Context, s *devices.Stream, channel, skip, n int) ([]float64, error) {
+	k := len(s.Info().Channels)
+	var values []float64
+	for {
+		b, err := s.Next(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if len(b.Gaps) > 0 {
+			values = values[:0]
+		}
+		for i := channel; i < len(b.Samples); i += k {
+			if skip > 0 {
+				skip--
+				continue
+			}
+			if values = append(values, float64(b.Samples[i])); len(values) == n {
+				return values, nil
+			}
+		}
+	}
+}
+
+// contact is the impedance that values (µV) of whole cycles of the current show, nil where the input is saturated.
+func contact(values []float64, rate, fullScale float64) *float64 {
+	re, im := 0.0, 0.0
+	for i, v := range values {
+		if math.Abs(v) > 0.99*fullScale {
+			return nil
+		}
+		sin, cos := math.Sincos(2 * math.Pi * leadOffHz * float64(i) / rate)
+		re, im = re+v*cos, im+v*sin
+	}
+	amplitude := 2 * math.Hypot(re, im) / float64(len(values)) * 1e-6 // V
+	k := max(0, amplitude/leadOffAmpere-seriesOhm) / 1000
+	return &k
 }

@@ -5,6 +5,7 @@ package openbci_test
 import (
 	"encoding/binary"
 	"fmt"
+	"math"
 	"os"
 	"strings"
 	"sync"
@@ -29,7 +30,10 @@ type emulator struct {
 	lose     int  // packets
 	n        int64
 	commands strings.Builder
-	raw      []byte // what is sent before the next packet
+	raw      []byte               // what is sent before the next packet
+	packets  func(n int64) []byte // what packet n of a stream is that begins at 1; nil for one that goes on
+	rest     bool                 // channels are 0 but for the current by which contacts are measured; contact c has 2·c kΩ
+	current  map[byte]bool
 	wg       sync.WaitGroup
 	stop     chan struct{}
 }
@@ -42,31 +46,38 @@ func newEmulator(t testing.TB, daisy bool) *emulator {
 	return e
 }
 
-// plug makes the port.
-func (e *emulator) plug() {
-	e.t.Helper()
+// terminal makes a pseudo-terminal whose other side is a port at a path.
+func terminal(t testing.TB, path string) *os.File {
+	t.Helper()
 	// One that does not block can be closed while it is read.
 	fd, err := unix.Open("/dev/ptmx", unix.O_RDWR|unix.O_NOCTTY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	if err != nil {
-		e.t.Fatal(err)
+		t.Fatal(err)
 	}
-	e.in = os.NewFile(uintptr(fd), "ptmx")
+	in := os.NewFile(uintptr(fd), "ptmx")
 	if err := unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0); err != nil {
-		e.t.Fatal(err)
+		t.Fatal(err)
 	}
 	n, err := unix.IoctlGetInt(fd, unix.TIOCGPTN)
 	if err != nil {
-		e.t.Fatal(err)
+		t.Fatal(err)
 	}
 	port := fmt.Sprintf("/dev/pts/%d", n)
+	_ = os.Remove(path)
+	if err := os.Symlink(port, path); err != nil {
+		t.Fatal(err)
+	}
+	return in
+}
+
+// plug makes the port.
+func (e *emulator) plug() {
+	e.t.Helper()
 	// The port keeps its name when it comes back, as one by its serial number does.
 	if e.path == "" {
 		e.path = e.t.TempDir() + "/dongle"
 	}
-	_ = os.Remove(e.path)
-	if err := os.Symlink(port, e.path); err != nil {
-		e.t.Fatal(err)
-	}
+	e.in = terminal(e.t, e.path)
 	e.streams = false // a pseudo-terminal that nobody reads would take only so much
 	e.stop = make(chan struct{})
 	e.wg.Go(e.listen)
@@ -118,6 +129,12 @@ func (e *emulator) listen() {
 			case long != "" || c == 'x' || c == 'z':
 				if long += string(c); c == 'X' || c == 'Z' {
 					answer = "Success: Channel set for " + long[1:2] + "$$$"
+					if c == 'Z' {
+						if e.current == nil {
+							e.current = map[byte]bool{}
+						}
+						e.current[long[1]] = long[3] == '1'
+					}
 					long = ""
 				}
 			case c == 'v':
@@ -132,6 +149,9 @@ func (e *emulator) listen() {
 				answer = "daisy removed$$$"
 			case c == 'b':
 				e.streams = true
+				if e.packets != nil {
+					e.n = 0
+				}
 			case c == 's':
 				e.streams = false
 			}
@@ -164,12 +184,48 @@ func (e *emulator) send() {
 				e.lose--
 				continue
 			}
-			b := append(e.raw, packetOf(e.n)...)
+			var p []byte
+			switch {
+			case e.rest:
+				p = e.resting(e.n)
+			case e.packets != nil:
+				p = e.packets(e.n)
+			default:
+				p = packetOf(e.n)
+			}
+			b := append(e.raw, p...)
 			e.raw = nil
 			_, _ = e.in.Write(b)
 		}
 		e.mu.Unlock()
 	}
+}
+
+// resting is packet n of electrodes at rest: a current of 6 nA at 31.25 Hz makes a voltage in a contact and in the 2.2 kΩ before the input. Channel 2 has a gain of 8.
+func (e *emulator) resting(n int64) []byte {
+	b := packetOf(n)
+	clear(b[2:32])
+	first, seconds := 0, float64(n)/250
+	if e.daisy {
+		first, seconds = 8*int(1-n%2), float64(n-n%2)/250
+	}
+	for c := range 8 {
+		k := first + c
+		if !e.current["12345678QWERTYUI"[k]] {
+			continue
+		}
+		uv := 6e-9 * (2000*float64(k) + 2200) * 1e6 * math.Sin(2*math.Pi*31.25*seconds)
+		gain := 24.0
+		switch k {
+		case 1:
+			gain = 8
+		case 3:
+			uv = 4.5e6 / gain
+		}
+		v := uint32(int32(math.Round(uv / 1e6 * gain / 4.5 * (1<<23 - 1))))
+		b[2+3*c], b[3+3*c], b[4+3*c] = byte(v>>16), byte(v>>8), byte(v)
+	}
+	return b
 }
 
 // packetOf is packet n.

@@ -4,6 +4,7 @@ package openbci_test
 
 import (
 	"errors"
+	"flag"
 	"math"
 	"testing"
 	"time"
@@ -15,7 +16,12 @@ import (
 	"github.com/neurod/neurod/devices/openbci"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	// The tests wait for emulators in real time and compute next to nothing.
+	flag.Parse()
+	_ = flag.Set("test.parallel", "24")
+	goleak.VerifyTestMain(m)
+}
 
 var (
 	eight   = []string{"Fp1", "Fp2", "C3", "C4", "P7", "P8", "O1", "O2"}
@@ -202,7 +208,7 @@ func TestWhatIsWrongIsSaid(t *testing.T) {
 	t.Run("off", func(t *testing.T) {
 		t.Parallel()
 		e := newEmulator(t, false)
-		e.failure = true
+		e.set(func() { e.failure = true })
 		_, err := board(t, openbci.Config{Port: e.path}).Open(t.Context())
 		failsWith(t, err, devices.CodeNotFound)
 	})

@@ -149,3 +149,71 @@ func TestRefusals(t *testing.T) {
 		}
 	}
 }
+
+// TestAnotherPlayerGoesOn: one that begins at a position gives what the one before would have given there, events and gaps too, also round the end.
+func TestAnotherPlayerGoesOn(t *testing.T) {
+	t.Parallel()
+	path, rec := file(t, true)
+	length := int64(len(rec.Channels[0].Samples)) + 256
+	type played struct {
+		values map[int64]float32
+		marks  map[float64]string
+	}
+	play := func(first, n int64) played {
+		src, err := playback.New(playback.Config{File: path, Speed: -1, Loop: true, First: first, Channels: []string{"C3"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := src.Open(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		out := played{map[int64]float32{}, map[float64]string{}}
+		for at := int64(0); at < n; {
+			b, err := s.Next(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i, v := range b.Samples {
+				if position := first + b.First + int64(i); position < first+n {
+					out.values[position] = v
+				}
+			}
+			for _, m := range b.Markers {
+				if position := float64(first) + m.Sample; position < float64(first+n) {
+					out.marks[position] = m.Label
+				}
+			}
+			at = b.First + int64(len(b.Samples))
+		}
+		return out
+	}
+	all := play(0, 3*length)
+	if len(all.values) != int(3*(length-256)) {
+		t.Fatalf("%d samples of %d", len(all.values), 3*(length-256))
+	}
+	for _, first := range []int64{1, 8 * 128, 8*128 + 100, 10 * 128, length - 1, length, length + 700} {
+		part := play(first, length)
+		marks := 0
+		for position := range all.marks {
+			if position >= float64(first) && position < float64(first+length) {
+				marks++
+			}
+		}
+		if len(part.marks) != marks || marks == 0 {
+			t.Errorf("from %d on: %d events of %d", first, len(part.marks), marks)
+		}
+		for position, label := range part.marks {
+			if all.marks[position] != label {
+				t.Errorf("from %d on: %s at %g", first, label, position)
+			}
+		}
+		for position := first; position < first+length; position++ {
+			want, there := all.values[position]
+			if got, is := part.values[position]; is != there || got != want {
+				t.Fatalf("from %d on: sample %d is %g %v, want %g %v", first, position, got, is, want, there)
+			}
+		}
+	}
+}

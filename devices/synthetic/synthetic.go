@@ -57,6 +57,8 @@ type Config struct {
 	FailAfter int64
 	// Samples is how many there are before the device ends. Defaults to no end.
 	Samples int64
+	// First is where in the signal the device begins, in samples: one that goes on where another was gives what that would have given.
+	First int64
 }
 
 const (
@@ -132,7 +134,7 @@ func (s source) run(ctx context.Context, out *devices.Writer) error {
 		if cfg.FailAfter > 0 && n >= cfg.FailAfter {
 			return devices.Errorf(devices.CodeLost, "the device was unplugged after %d samples", n)
 		}
-		samples, events, err := sig.read(n, int(size))
+		samples, events, err := sig.read(cfg.First+n, int(size))
 		if err != nil {
 			return err
 		}
@@ -146,7 +148,7 @@ func (s source) run(ctx context.Context, out *devices.Writer) error {
 			out.Put(devices.Block{Samples: samples, Stamp: at.Add(-time.Duration(1e9 / cfg.Rate))})
 		}
 		for _, e := range events {
-			out.MarkSample(devices.Marker{Code: e.Code, Label: e.Label}, math.Round(e.Onset*cfg.Rate))
+			out.MarkSample(devices.Marker{Code: e.Code, Label: e.Label}, math.Round(e.Onset*cfg.Rate)-float64(cfg.First))
 		}
 		n += size
 	}

@@ -82,6 +82,13 @@ def pull(name, count, seconds):
     return {"samples": samples, "stamps": stamps}
 
 
+def pull_features(name, count, seconds):
+    """JSON has no NaN."""
+    got = pull(name, count, seconds)
+    got["samples"] = [[None if v != v else v for v in sample] for sample in got["samples"]]
+    return got
+
+
 def correction(name):
     return inlets[name].time_correction(20)
 
