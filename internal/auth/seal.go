@@ -25,7 +25,7 @@ const sealPurpose = "neurod kept answer, AES-256-GCM"
 // The key is HKDF-SHA256 (RFC 5869) of the signing key with the SHA-256 of the caller's secret as salt; the cipher is
 // AES-256-GCM (NIST SP 800-38D) with a random nonce of 96 bits in front.
 func (t *Tokens) Seal(text []byte, secret string, names ...string) ([]byte, error) {
-	aead, err := t.sealer(secret, names)
+	aead, err := sealer(t.keys[0].secret, sealPurpose, secret, names)
 	if err != nil {
 		return nil, err
 	}
@@ -41,11 +41,8 @@ func seal(aead cipher.AEAD, text []byte) []byte {
 
 // Unseal returns a text that Seal has sealed with the same secret and names, or ErrSealed.
 func (t *Tokens) Unseal(sealed []byte, secret string, names ...string) ([]byte, error) {
-	aead, err := t.sealer(secret, names)
-	if err != nil {
-		return nil, err
-	}
-	return unseal(aead, sealed)
+	text, _, err := t.keys.unseal(sealed, sealPurpose, secret, names)
+	return text, err
 }
 
 func unseal(aead cipher.AEAD, sealed []byte) ([]byte, error) {
@@ -60,8 +57,18 @@ func unseal(aead cipher.AEAD, sealed []byte) ([]byte, error) {
 	return text, nil
 }
 
-func (t *Tokens) sealer(secret string, names []string) (cipher.AEAD, error) {
-	return sealer(t.cfg.Key, sealPurpose, secret, names)
+// unseal tries each key, and says which one it was.
+func (k keyring) unseal(sealed []byte, purpose, secret string, names []string) (text []byte, key int, err error) {
+	for i := range k {
+		aead, err := sealer(k[i].secret, purpose, secret, names)
+		if err != nil {
+			return nil, 0, err
+		}
+		if text, err := unseal(aead, sealed); err == nil {
+			return text, i, nil
+		}
+	}
+	return nil, 0, ErrSealed
 }
 
 func sealer(key []byte, purpose, secret string, names []string) (cipher.AEAD, error) {
@@ -87,22 +94,23 @@ func sealer(key []byte, purpose, secret string, names []string) (cipher.AEAD, er
 }
 
 // Vault seals what the server itself must read again, such as the secrets that it signs with: the database alone gives nothing away.
-type Vault struct{ key []byte }
+type Vault struct{ keys keyring }
 
 // vaultPurpose keeps the keys of vaults apart from whatever else is derived of the signing key.
 const vaultPurpose = "neurod secret at rest, AES-256-GCM"
 
-// NewVault returns the vault of a signing key. What one seals opens with the same signing key only.
-func NewVault(signingKey []byte) (*Vault, error) {
-	if len(signingKey) < SigningKeySize {
-		return nil, fmt.Errorf("auth: the signing key has %d bytes and needs at least %d", len(signingKey), SigningKeySize)
+// NewVault returns the vault of a signing key, which seals, and of previous ones, which open what they have sealed.
+func NewVault(signingKey []byte, previous ...[]byte) (*Vault, error) {
+	keys, err := newKeyring(signingKey, previous)
+	if err != nil {
+		return nil, err
 	}
-	return &Vault{signingKey}, nil
+	return &Vault{keys}, nil
 }
 
 // Seal encrypts and authenticates a text, base64. It opens under the same names only, which say what it is and whose.
 func (v *Vault) Seal(text []byte, names ...string) (string, error) {
-	aead, err := sealer(v.key, vaultPurpose, "", names)
+	aead, err := sealer(v.keys[0].secret, vaultPurpose, "", names)
 	if err != nil {
 		return "", err
 	}
@@ -111,13 +119,24 @@ func (v *Vault) Seal(text []byte, names ...string) (string, error) {
 
 // Unseal returns a text that Seal has sealed under the same names, or ErrSealed.
 func (v *Vault) Unseal(sealed string, names ...string) ([]byte, error) {
-	aead, err := sealer(v.key, vaultPurpose, "", names)
-	if err != nil {
-		return nil, err
-	}
+	text, _, err := v.unseal(sealed, names)
+	return text, err
+}
+
+func (v *Vault) unseal(sealed string, names []string) (text []byte, key int, err error) {
 	b, err := base64.StdEncoding.DecodeString(sealed)
 	if err != nil {
-		return nil, ErrSealed
+		return nil, 0, ErrSealed
 	}
-	return unseal(aead, b)
+	return v.keys.unseal(b, vaultPurpose, "", names)
+}
+
+// Reseal returns a sealed text as the first key seals it, and whether another had: it opens then when that one is gone. Error: ErrSealed.
+func (v *Vault) Reseal(sealed string, names ...string) (out string, changed bool, err error) {
+	text, key, err := v.unseal(sealed, names)
+	if err != nil || key == 0 {
+		return sealed, false, err
+	}
+	out, err = v.Seal(text, names...)
+	return out, err == nil, err
 }

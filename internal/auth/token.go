@@ -25,6 +25,9 @@ const accessType = "at+jwt"
 type TokenConfig struct {
 	// Key signs the tokens, HMAC-SHA256. Required, at least 32 bytes.
 	Key []byte
+	// Previous are keys that signed before, or will after the next change: what they sign is good, too, and nothing new is signed with them.
+	// Defaults to none.
+	Previous [][]byte
 	// Issuer of the tokens. Defaults to "neurod".
 	Issuer string
 	// Audience of the tokens. Defaults to "neurod-api".
@@ -40,13 +43,15 @@ type TokenConfig struct {
 // Tokens issues and verifies access tokens and grants. It is safe for concurrent use.
 type Tokens struct {
 	cfg     TokenConfig
+	keys    keyring
 	parsers map[string]*jwt.Parser // by audience
 }
 
 // NewTokens returns an issuer; a key shorter than 32 bytes is an error.
 func NewTokens(cfg TokenConfig) (*Tokens, error) {
-	if len(cfg.Key) < SigningKeySize {
-		return nil, fmt.Errorf("auth: the signing key has %d bytes; it needs at least %d", len(cfg.Key), SigningKeySize)
+	keys, err := newKeyring(cfg.Key, cfg.Previous)
+	if err != nil {
+		return nil, err
 	}
 	if cfg.Issuer == "" {
 		cfg.Issuer = "neurod"
@@ -63,7 +68,7 @@ func NewTokens(cfg TokenConfig) (*Tokens, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	t := &Tokens{cfg: cfg, parsers: map[string]*jwt.Parser{}}
+	t := &Tokens{cfg: cfg, keys: keys, parsers: map[string]*jwt.Parser{}}
 	for _, audience := range []string{cfg.Audience, streamUse.audience, downloadUse.audience} {
 		t.parsers[audience] = t.parser(audience)
 	}
@@ -95,13 +100,13 @@ func (t *Tokens) claims(subject, audience string, ttl time.Duration) jwt.Registe
 
 func (t *Tokens) sign(typ string, c jwt.Claims) (string, error) {
 	token := jwt.NewWithClaims(jwt.SigningMethodHS256, c)
-	token.Header["typ"] = typ
-	return token.SignedString(t.cfg.Key)
+	token.Header["typ"], token.Header["kid"] = typ, t.keys[0].id
+	return token.SignedString(t.keys[0].secret)
 }
 
 // parse reads a token of a type for an audience into c. Errors: ErrExpiredToken, ErrInvalidToken.
 func (t *Tokens) parse(audience, typ, raw string, c jwt.Claims) error {
-	token, err := t.parsers[audience].ParseWithClaims(raw, c, func(*jwt.Token) (any, error) { return t.cfg.Key, nil })
+	token, err := t.parsers[audience].ParseWithClaims(raw, c, t.keys.find)
 	switch {
 	case errors.Is(err, jwt.ErrTokenExpired) && !errors.Is(err, jwt.ErrTokenInvalidIssuer) && !errors.Is(err, jwt.ErrTokenInvalidAudience):
 		return ErrExpiredToken // the signature is checked before the claims

@@ -8,14 +8,19 @@
 package config
 
 import (
+	"cmp"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/netip"
 	"net/url"
+	"path"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -26,6 +31,7 @@ import (
 	"github.com/neurod/neurod/internal/auth"
 	"github.com/neurod/neurod/internal/limit"
 	"github.com/neurod/neurod/internal/store"
+	"github.com/neurod/neurod/internal/telemetry"
 	"github.com/neurod/neurod/models"
 )
 
@@ -34,9 +40,12 @@ type Config struct {
 	// DecodeEnabled accepts decode requests; false answers 403 neuro_decode_disabled. Defaults to true.
 	DecodeEnabled bool `env:"NEURO_DECODE_ENABLED" envDefault:"true"`
 
-	// DatabaseURL is postgres://… for production, or "sqlite:PATH". Defaults to SQLite in DataDir.
+	// DatabaseURL is postgres://… for production, or "sqlite:PATH". It may name several servers, as in
+	// postgres://neurod@a:5432,b:5432/neurod?target_session_attrs=read-write, and lead to PgBouncer with pool_mode=transaction or session.
+	// Defaults to SQLite in DataDir.
 	DatabaseURL Secret `env:"DATABASE_URL"`
-	// RedisURL is redis://…, rediss://…, or a Sentinel or Cluster URL. Defaults to a Redis inside the process.
+	// RedisURL is redis://… or rediss://…; for Sentinel redis-sentinel://HOST:PORT/0?master_name=NAME&addr=HOST:PORT&…, for a Cluster
+	// redis-cluster://HOST:PORT?addr=HOST:PORT&…, with rediss- for TLS. Defaults to a Redis inside the process.
 	RedisURL Secret `env:"REDIS_URL"`
 	// DatabaseConns limits the connections of one process to PostgreSQL. Defaults to 20.
 	DatabaseConns int `env:"NEUROD_DATABASE_CONNS" envDefault:"20"`
@@ -52,6 +61,12 @@ type Config struct {
 	Port int `env:"NEUROD_PORT"`
 	// WorkerAddr is the address on which a process of workers alone answers /healthz, /readyz and /metrics. Defaults to none.
 	WorkerAddr string `env:"NEUROD_WORKER_ADDR"`
+	// MetricsToken is the bearer token that /metrics and /metrics/scale ask for, at least 16 characters. Defaults to asking for none: a proxy keeps
+	// them from the world.
+	MetricsToken Secret `env:"NEUROD_METRICS_TOKEN"`
+	// InspectAddr is the address of the operator's port, without credentials: profiles of the running process at /debug/pprof/, its metrics at
+	// /metrics, and the level of its log at /log-level. Only on this machine: 127.0.0.1:6060, localhost:6060 or :6060. Defaults to none.
+	InspectAddr string `env:"NEUROD_INSPECT_ADDR"`
 	// TrustedProxies are the addresses or networks (CIDR) whose X-Forwarded-For, -Host and -Proto are believed, separated by
 	// commas. Defaults to none: the peer's address counts.
 	TrustedProxies []string `env:"NEUROD_TRUSTED_PROXIES"`
@@ -59,20 +74,54 @@ type Config struct {
 	// (ws_url, download_url). Defaults to what a trusted proxy says, or else to the address that a client asked for; a name
 	// in a Host header is not passed on.
 	PublicURL string `env:"NEUROD_PUBLIC_URL"`
+	// TLSCert and TLSKey are the files of a certificate (with those that lead to its root) and of its key, in PEM: the server then speaks
+	// TLS at Addr, and nothing else. Files that were replaced are taken up within a minute, without a restart. Default to none: who
+	// wants TLS has a proxy in front.
+	TLSCert string `env:"NEUROD_TLS_CERT"`
+	TLSKey  string `env:"NEUROD_TLS_KEY"`
+	// ACMEHosts are the names by which clients reach the server, separated by commas: it then speaks TLS at Addr with certificates that it gets, and
+	// renews, from an authority by ACME, whose terms are agreed to by setting it. The authority must reach the server at port 443 of each name, or
+	// at port 80 where NEUROD_ACME_HTTP_ADDR is set. Defaults to none.
+	ACMEHosts []string `env:"NEUROD_ACME_HOSTS"`
+	// ACMEEmail is the address that the authority may write to. Defaults to none.
+	ACMEEmail string `env:"NEUROD_ACME_EMAIL"`
+	// ACMEDirectory is the authority's address. Defaults to that of Let's Encrypt.
+	ACMEDirectory string `env:"NEUROD_ACME_DIRECTORY"`
+	// ACMECA is a file of certificates, in PEM, that the authority's own address is checked by. Defaults to those of the system.
+	ACMECA string `env:"NEUROD_ACME_CA"`
+	// ACMEKeyID and ACMEKey are what an authority that wants it gave out to bind accounts to (external account binding), the key in base64url. Default
+	// to none.
+	ACMEKeyID string `env:"NEUROD_ACME_KEY_ID"`
+	ACMEKey   Secret `env:"NEUROD_ACME_KEY"`
+	// ACMEDir is the folder that keeps certificates, their keys and the account's. Processes behind one address share it. Defaults to acme in DataDir.
+	ACMEDir string `env:"NEUROD_ACME_DIR"`
+	// ACMEHTTPAddr is the address on which the authority is answered without TLS, usually :80; whoever else comes there is sent to https. Defaults to
+	// none: the authority is answered at Addr.
+	ACMEHTTPAddr string `env:"NEUROD_ACME_HTTP_ADDR"`
 	// CORSOrigins are the origins whose pages browsers let use the API, separated by commas, as in https://app.example.org; a star
 	// may stand for the first part of a host, as in https://*.example.org, or for every origin. WebSockets are held to the same
 	// list. Defaults to none: no page of another origin reads an answer.
 	CORSOrigins []string `env:"NEUROD_CORS_ORIGINS"`
+	// GraphQLIntrospection lets clients of /graphql ask for its schema, which is also in api/schema.graphql. Defaults to true.
+	GraphQLIntrospection bool `env:"NEUROD_GRAPHQL_INTROSPECTION" envDefault:"true"`
 	// ShutdownTimeout is how long a stopping process may finish what it has begun. Defaults to 30 s.
 	ShutdownTimeout time.Duration `env:"NEUROD_SHUTDOWN_TIMEOUT" envDefault:"30s"`
 
 	// JWTSecret signs access tokens, at least 32 bytes. Required for the API in production. Defaults, embedded, to a
 	// random one kept in DataDir.
 	JWTSecret Secret `env:"NEUROD_JWT_SECRET"`
+	// JWTPrevious are secrets, separated by commas, that are still good beside NEUROD_JWT_SECRET, or good already, while it is changed: what they have
+	// signed or sealed is taken, and nothing new is made with them. Defaults to none.
+	JWTPrevious []Secret `env:"NEUROD_JWT_SECRETS_PREVIOUS"`
 	// AccessTTL is how long an access token is good. Defaults to 15 min.
 	AccessTTL time.Duration `env:"NEUROD_ACCESS_TTL" envDefault:"15m"`
 	// RefreshTTL is how long a refresh token is good. Defaults to 30 days.
 	RefreshTTL time.Duration `env:"NEUROD_REFRESH_TTL" envDefault:"720h"`
+	// Operator is the e-mail address of the first operator: where the server has none at its start, the account with this address becomes one,
+	// and is made with NEUROD_OPERATOR_PASSWORD where it is missing. Defaults to none; embedded, the demo account is an operator.
+	Operator string `env:"NEUROD_OPERATOR"`
+	// OperatorPassword is the password of the account that NEUROD_OPERATOR makes. Defaults to making none.
+	OperatorPassword Secret `env:"NEUROD_OPERATOR_PASSWORD"`
 	// SignupEnabled lets anyone make an account. Defaults to false; embedded, where only this machine can, to true. neurod
 	// users add makes accounts either way.
 	SignupEnabled *bool `env:"NEUROD_SIGNUP_ENABLED"`
@@ -102,6 +151,13 @@ type Config struct {
 	RateLimitRegistry int `env:"NEUROD_RATE_LIMIT_REGISTRY" envDefault:"60"`
 	// RateBurstRegistry is how many of them a key that has rested may make at once. Defaults to twice the rate.
 	RateBurstRegistry int `env:"NEUROD_RATE_BURST_REGISTRY"`
+	// RateLimitDevices is how many calls a minute a key may make to /v2. 0 means no limit, also for the tokens of users there, who have 1000 an hour
+	// otherwise, and on /graphql, which has 500 an hour weighted by complexity. Defaults to 600.
+	RateLimitDevices int `env:"NEUROD_RATE_LIMIT_DEVICES" envDefault:"600"`
+	// RateBurstDevices is how many of them a key that has rested may make at once. Defaults to twice the rate.
+	RateBurstDevices int `env:"NEUROD_RATE_BURST_DEVICES"`
+	// SocketsPerUser is how many WebSockets of /ws and /graphql a user may have open at once, in all processes together. 0 is no limit. Defaults to 10.
+	SocketsPerUser int `env:"NEUROD_SOCKETS_PER_USER" envDefault:"10"`
 	// RateLimitAddress is how many calls a minute an address may make to /v1/auth, and how many with a credential that is
 	// missing or not good to all else. 0 means no limit, also on /v1/ws, which has 600 a minute otherwise,
 	// /v1/auth/validate, which has 100, and /v1/auth/refresh and /v1/auth/revoke, which have 10. Defaults to 300.
@@ -143,6 +199,8 @@ type Config struct {
 	QuotaModels *int `env:"NEUROD_QUOTA_MODELS"`
 	// QuotaWebhooks is how many webhooks a project may have. 0 is no limit. Defaults to 20, embedded to none.
 	QuotaWebhooks *int `env:"NEUROD_QUOTA_WEBHOOKS"`
+	// QuotaDevices is how many devices a project may have. 0 is no limit. Defaults to 200, embedded to none.
+	QuotaDevices *int `env:"NEUROD_QUOTA_DEVICES"`
 	// AnalyticsQuota is how many analytics events a project may log in a calendar month (UTC). 0 takes none. Defaults to
 	// 50000.
 	AnalyticsQuota int `env:"NEUROD_ANALYTICS_QUOTA" envDefault:"50000"`
@@ -161,9 +219,38 @@ type Config struct {
 	// WebhookRetention is how long deliveries that have ended are kept. Defaults to 7 days.
 	WebhookRetention time.Duration `env:"NEUROD_WEBHOOK_RETENTION" envDefault:"168h"`
 
+	// DeviceDrivers are the drivers of devices that projects may run inside the API: synthetic, playback, lsl, openbci and ganglion, separated by commas. One may
+	// be bound to projects, as in lsl=PROJECT+PROJECT: what it reads hangs on the server's machine or network. Defaults to synthetic and playback,
+	// which read nothing but what is made or stored here.
+	DeviceDrivers []string `env:"NEUROD_DEVICE_DRIVERS" envDefault:"synthetic,playback"`
+	// DevicePorts are the serial ports that devices of projects may use, bound to projects as drivers are; a star stands for anything but a slash, as
+	// in /dev/ttyUSB*. Defaults to none.
+	DevicePorts []string `env:"NEUROD_DEVICE_PORTS"`
+	// DeviceFolder holds the recordings that every project may play. Defaults to none: projects play their own sessions.
+	DeviceFolder string `env:"NEUROD_DEVICE_FOLDER"`
+	// DeviceLSLPeers are the hosts that are asked for streams of the Lab Streaming Layer beside the multicast groups. Defaults to this machine.
+	DeviceLSLPeers []string `env:"NEUROD_DEVICE_LSL_PEERS"`
+	// DeviceLSLPort is the first of the Lab Streaming Layer's ports. Defaults to 16572.
+	DeviceLSLPort int `env:"NEUROD_DEVICE_LSL_PORT"`
+	// DeviceMemoryMB is how much of what devices give may wait in memory while the database is away, in MiB. Defaults to 256.
+	DeviceMemoryMB int `env:"NEUROD_DEVICE_MEMORY_MB" envDefault:"256"`
+
 	// WorkerConcurrency is how many jobs a worker runs at once. Defaults to 12 times the number of CPUs, at least 24: an
 	// attempt also waits for the database.
 	WorkerConcurrency int `env:"NEUROD_WORKER_CONCURRENCY"`
+	// WorkerReserved is how many of them are kept for the interactive queue: bulk jobs (imports, trainings, items of batches) never have more than the others.
+	// Defaults to a quarter.
+	WorkerReserved *int `env:"NEUROD_WORKER_RESERVED"`
+	// WorkersMin is how many worker processes neurod workers, and neurod serve with NEUROD_WORKERS_MAX, keep at least. Defaults to 1.
+	WorkersMin int `env:"NEUROD_WORKERS_MIN" envDefault:"1"`
+	// WorkersMax is how many worker processes they keep at most, as the load takes them. Needs PostgreSQL and Redis. Defaults to none, with which
+	// neurod serve runs jobs in its own process; neurod workers keeps at most one for each CPU then.
+	WorkersMax int `env:"NEUROD_WORKERS_MAX"`
+	// WorkersSpareMB is how much memory they leave to the rest of the machine or container, in MiB: no worker is started that would take of it.
+	// Defaults to a tenth, at least 256.
+	WorkersSpareMB int `env:"NEUROD_WORKERS_SPARE_MB"`
+	// WorkersGrace is how long a worker that is let go may go on with the jobs that it runs. Defaults to 12 h, longer than which no job runs.
+	WorkersGrace time.Duration `env:"NEUROD_WORKERS_GRACE" envDefault:"12h"`
 	// RedisOutageLimit is how long Redis may be away before new decodes are refused. Defaults to 30 s.
 	RedisOutageLimit time.Duration `env:"NEUROD_REDIS_OUTAGE_LIMIT" envDefault:"30s"`
 
@@ -183,6 +270,45 @@ type Config struct {
 	LogLevel slog.Level `env:"NEUROD_LOG_LEVEL" envDefault:"info"`
 	// LogFormat is json or text. Defaults to json.
 	LogFormat string `env:"NEUROD_LOG_FORMAT" envDefault:"json"`
+
+	// TracesExporter is otlp to send traces to a collector, or none. Defaults to otlp where one of the two endpoints below is set, and to none
+	// otherwise: then nothing of them is made. These are the variables of OpenTelemetry; what is not listed here, such as
+	// OTEL_EXPORTER_OTLP_HEADERS, OTEL_EXPORTER_OTLP_CERTIFICATE, OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES or OTEL_BSP_MAX_QUEUE_SIZE, counts as
+	// its specification has it.
+	TracesExporter string `env:"OTEL_TRACES_EXPORTER"`
+	// OTLPEndpoint is the collector, as in http://127.0.0.1:4318; traces go to /v1/traces below it. Defaults to the one on this machine.
+	OTLPEndpoint string `env:"OTEL_EXPORTER_OTLP_ENDPOINT"`
+	// OTLPTracesEndpoint is the URL that traces go to, as it is. Defaults to what OTEL_EXPORTER_OTLP_ENDPOINT says.
+	OTLPTracesEndpoint string `env:"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"`
+	// OTLPProtocol is http/protobuf or grpc. Defaults to http/protobuf.
+	OTLPProtocol string `env:"OTEL_EXPORTER_OTLP_PROTOCOL"`
+	// OTLPTracesProtocol is the protocol for traces. Defaults to OTEL_EXPORTER_OTLP_PROTOCOL.
+	OTLPTracesProtocol string `env:"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"`
+	// TracesSampler says which traces are made: always_on, always_off, traceidratio, or parentbased_ before one of these, which asks the
+	// caller's traceparent first. Defaults to parentbased_always_on: all but those that a caller does not want.
+	TracesSampler string `env:"OTEL_TRACES_SAMPLER" envDefault:"parentbased_always_on"`
+	// TracesRatio is the share of traces that the samplers with a ratio take, from 0 to 1. Defaults to 1.
+	TracesRatio float64 `env:"OTEL_TRACES_SAMPLER_ARG" envDefault:"1"`
+	// TracesDisabled makes no traces whatever else is set. Defaults to false.
+	TracesDisabled bool `env:"OTEL_SDK_DISABLED"`
+}
+
+// Traces reports whether traces are made.
+func (c Config) Traces() bool {
+	switch {
+	case c.TracesDisabled:
+		return false
+	case c.TracesExporter != "":
+		return c.TracesExporter == "otlp"
+	}
+	return c.OTLPEndpoint != "" || c.OTLPTracesEndpoint != ""
+}
+
+// TracesTo returns where traces are sent, "" for the collector on this machine, and by which protocol.
+func (c Config) TracesTo() (endpoint, protocol string) {
+	protocol = cmp.Or(c.OTLPTracesProtocol, c.OTLPProtocol, telemetry.OverHTTP)
+	endpoint, _ = telemetry.Endpoint(c.OTLPTracesEndpoint, c.OTLPEndpoint, protocol) // checked by finish
+	return endpoint, protocol
 }
 
 // Secret is a setting that must not be shown. Only Reveal gives its value.
@@ -217,12 +343,17 @@ func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
 // variable that is wrong.
 func Load(environ []string) (Config, error) {
 	var c Config
-	err := env.ParseWithOptions(&c, env.Options{Environment: env.ToMap(environ)})
+	values := env.ToMap(environ)
+	maps.DeleteFunc(values, func(name, value string) bool { return strings.HasPrefix(name, "OTEL_") && value == "" }) // OpenTelemetry: as if not set
+	err := env.ParseWithOptions(&c, env.Options{Environment: values})
 	if err != nil {
 		return Config{}, fmt.Errorf("config: %w", explain(err))
 	}
 	return c.finish()
 }
+
+// maxWorkers bounds the processes that one supervisor keeps.
+const maxWorkers = 1000
 
 // finish fills in what depends on other settings and checks the whole.
 //
@@ -263,6 +394,14 @@ func (c Config) finish() (Config, error) {
 	if c.WorkerAddr != "" {
 		split("NEUROD_WORKER_ADDR", c.WorkerAddr)
 	}
+	if c.InspectAddr != "" {
+		host := split("NEUROD_INSPECT_ADDR", c.InspectAddr)
+		if host == "" {
+			c.InspectAddr = "127.0.0.1" + c.InspectAddr
+		} else if !Loopback(host) {
+			wrong("NEUROD_INSPECT_ADDR", "must be on this machine, such as 127.0.0.1:6060: whoever reaches it needs no credential")
+		}
+	}
 	switch {
 	case c.Port < 0 || c.Port > 65535:
 		wrong("NEUROD_PORT", "must be from 1 to 65535")
@@ -274,6 +413,16 @@ func (c Config) finish() (Config, error) {
 		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
 			wrong("NEUROD_PUBLIC_URL", "must be an address such as https://eeg.example.org, without a query")
 		}
+	}
+	if (c.TLSCert == "") != (c.TLSKey == "") {
+		wrong("NEUROD_TLS_CERT", "and NEUROD_TLS_KEY go together: a certificate and its key")
+	}
+	c.checkACME(wrong)
+	if c.ACMEHTTPAddr != "" {
+		split("NEUROD_ACME_HTTP_ADDR", c.ACMEHTTPAddr)
+	}
+	if c.ACMEDir == "" {
+		c.ACMEDir = filepath.Join(c.DataDir, "acme")
 	}
 	for _, p := range c.TrustedProxies {
 		_, addrErr := netip.ParseAddr(p)
@@ -294,10 +443,25 @@ func (c Config) finish() (Config, error) {
 			wrong("NEUROD_JWT_SECRET", "%s; openssl rand -hex 32 makes a good one", why)
 		}
 	}
+	if c.MetricsToken != "" && len(c.MetricsToken.Reveal()) < 16 {
+		wrong("NEUROD_METRICS_TOKEN", "must have at least 16 characters; openssl rand -hex 32 makes a good one")
+	}
+	for _, s := range c.JWTPrevious {
+		if why := weak(s.Reveal()); why != "" {
+			wrong("NEUROD_JWT_SECRETS_PREVIOUS", "holds one that %s", why)
+		}
+	}
+	if c.OperatorPassword != "" && c.Operator == "" {
+		wrong("NEUROD_OPERATOR_PASSWORD", "is set, but NEUROD_OPERATOR is not: it is the password of that account")
+	}
 	if c.LogFormat != "json" && c.LogFormat != "text" {
 		wrong("NEUROD_LOG_FORMAT", "must be json or text")
 	}
+	if !c.TracesDisabled {
+		c.checkTraces(wrong)
+	}
 	for name, n := range map[string]int{
+		"NEUROD_DEVICE_MEMORY_MB": c.DeviceMemoryMB,
 		"NEUROD_MODEL_STORAGE_MB": c.ModelStorageMB, "NEUROD_MODEL_CACHE_MB": c.ModelCacheMB,
 		"NEUROD_DATABASE_CONNS": c.DatabaseConns, "NEUROD_SIGNUPS_PER_HOUR": c.SignupsPerHour, "NEUROD_LOGIN_FAILURES": c.LoginFailures,
 	} {
@@ -310,6 +474,7 @@ func (c Config) finish() (Config, error) {
 		"NEUROD_RATE_LIMIT_SESSIONS": c.RateLimitSessions, "NEUROD_RATE_BURST_SESSIONS": c.RateBurstSessions,
 		"NEUROD_RATE_LIMIT_ACCOUNTS": c.RateLimitAccounts, "NEUROD_RATE_BURST_ACCOUNTS": c.RateBurstAccounts,
 		"NEUROD_RATE_LIMIT_REGISTRY": c.RateLimitRegistry, "NEUROD_RATE_BURST_REGISTRY": c.RateBurstRegistry,
+		"NEUROD_RATE_LIMIT_DEVICES": c.RateLimitDevices, "NEUROD_RATE_BURST_DEVICES": c.RateBurstDevices,
 		"NEUROD_RATE_LIMIT_ADDRESS": c.RateLimitAddress, "NEUROD_RATE_BURST_ADDRESS": c.RateBurstAddress,
 	} {
 		if n < 0 || n > maxRate {
@@ -317,7 +482,7 @@ func (c Config) finish() (Config, error) {
 		}
 	}
 	for name, n := range map[string]int{"NEUROD_STREAMS_PER_KEY": c.StreamsPerKey, "NEUROD_STREAMS_PER_PROJECT": c.StreamsPerProject,
-		"NEUROD_CONNECTIONS_PER_ADDRESS": c.ConnectionsPerAddress} {
+		"NEUROD_CONNECTIONS_PER_ADDRESS": c.ConnectionsPerAddress, "NEUROD_SOCKETS_PER_USER": c.SocketsPerUser} {
 		if n < 0 {
 			wrong(name, "must not be negative; 0 is no limit")
 		}
@@ -340,13 +505,45 @@ func (c Config) finish() (Config, error) {
 			wrong(q.setting, "must not be negative; 0 is no limit")
 		}
 	}
+	for _, d := range c.DeviceDrivers {
+		if name, _, _ := strings.Cut(d, "="); !slices.Contains(drivers, name) {
+			wrong("NEUROD_DEVICE_DRIVERS", "holds %q; the drivers are %s", d, strings.Join(drivers, ", "))
+		}
+	}
+	for _, d := range c.DevicePorts {
+		if name, _, _ := strings.Cut(d, "="); name == "" {
+			wrong("NEUROD_DEVICE_PORTS", "holds %q, which names no port", d)
+		} else if _, err := path.Match(name, ""); err != nil {
+			wrong("NEUROD_DEVICE_PORTS", "holds %q, which is not a pattern as in /dev/ttyUSB*", d)
+		}
+	}
+	if c.DeviceLSLPort < 0 || c.DeviceLSLPort > 65535-32 {
+		wrong("NEUROD_DEVICE_LSL_PORT", "must be from 1 to %d", 65535-32)
+	}
 	if c.AnalyticsQuota < 0 {
 		wrong("NEUROD_ANALYTICS_QUOTA", "must not be negative")
 	}
 	if c.WorkerConcurrency < 0 {
 		wrong("NEUROD_WORKER_CONCURRENCY", "must not be negative")
 	}
+	if r := c.WorkerReserved; r != nil && (*r < 0 || c.WorkerConcurrency > 0 && *r >= c.WorkerConcurrency) {
+		wrong("NEUROD_WORKER_RESERVED", "must be from 0 to one less than NEUROD_WORKER_CONCURRENCY")
+	}
+	switch {
+	case c.WorkersMin < 0:
+		wrong("NEUROD_WORKERS_MIN", "must not be negative")
+	case c.WorkersMax < 0 || c.WorkersMax > maxWorkers:
+		wrong("NEUROD_WORKERS_MAX", "must be from 1 to %d", maxWorkers)
+	case c.WorkersMax > 0 && c.WorkersMin > c.WorkersMax:
+		wrong("NEUROD_WORKERS_MIN", "is %d, more than NEUROD_WORKERS_MAX, %d", c.WorkersMin, c.WorkersMax)
+	case c.WorkersMax > 0 && c.Embedded():
+		wrong("NEUROD_WORKERS_MAX", "needs PostgreSQL and Redis (DATABASE_URL, REDIS_URL): the embedded pair is one process; NEUROD_WORKER_CONCURRENCY is how many jobs that runs at once")
+	}
+	if c.WorkersSpareMB < 0 {
+		wrong("NEUROD_WORKERS_SPARE_MB", "must not be negative")
+	}
 	for name, d := range map[string]time.Duration{
+		"NEUROD_WORKERS_GRACE":    c.WorkersGrace,
 		"NEUROD_SHUTDOWN_TIMEOUT": c.ShutdownTimeout, "NEUROD_ACCESS_TTL": c.AccessTTL, "NEUROD_REFRESH_TTL": c.RefreshTTL,
 		"NEUROD_REDIS_OUTAGE_LIMIT": c.RedisOutageLimit, "NEUROD_PAYLOAD_RETENTION": c.PayloadRetention,
 		"NEUROD_RESULT_RETENTION": c.ResultRetention, "NEUROD_DEAD_LETTER_RETENTION": c.DeadLetterRetention,
@@ -383,6 +580,61 @@ func (c Config) finish() (Config, error) {
 	return Config{}, fmt.Errorf("config: %w", errors.Join(errs...))
 }
 
+// hostName is a name that an authority can make a certificate for: two parts at least, of letters, digits and hyphens (RFC 1123, 2.1). An address is none.
+var hostName = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?$`)
+
+// checkACME checks what is said of certificates by ACME.
+func (c Config) checkACME(wrong func(name, format string, args ...any)) {
+	for _, h := range c.ACMEHosts {
+		if len(h) > 253 || !hostName.MatchString(h) {
+			wrong("NEUROD_ACME_HOSTS", "holds %q, which is not a name such as eeg.example.org, in small letters, without a port or a star", h)
+		}
+	}
+	if len(c.ACMEHosts) > 0 && c.TLSCert != "" {
+		wrong("NEUROD_ACME_HOSTS", "and NEUROD_TLS_CERT are both set: certificates come by ACME or from files")
+	}
+	for name, set := range map[string]bool{"NEUROD_ACME_EMAIL": c.ACMEEmail != "", "NEUROD_ACME_DIRECTORY": c.ACMEDirectory != "", "NEUROD_ACME_CA": c.ACMECA != "",
+		"NEUROD_ACME_KEY_ID": c.ACMEKeyID != "", "NEUROD_ACME_HTTP_ADDR": c.ACMEHTTPAddr != ""} {
+		if set && len(c.ACMEHosts) == 0 {
+			wrong(name, "is set, but NEUROD_ACME_HOSTS is not: it names what certificates are for")
+		}
+	}
+	if u, err := url.Parse(c.ACMEDirectory); c.ACMEDirectory != "" && (err != nil || u.Scheme != "https" || u.Hostname() == "") {
+		wrong("NEUROD_ACME_DIRECTORY", "must be an https address, such as https://acme-v02.api.letsencrypt.org/directory")
+	}
+	if (c.ACMEKeyID == "") != (c.ACMEKey == "") {
+		wrong("NEUROD_ACME_KEY_ID", "and NEUROD_ACME_KEY go together")
+	}
+	if _, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(c.ACMEKey.Reveal(), "=")); err != nil {
+		wrong("NEUROD_ACME_KEY", "must be base64url")
+	}
+}
+
+// checkTraces checks what is said of traces.
+func (c Config) checkTraces(wrong func(name, format string, args ...any)) {
+	if !slices.Contains([]string{"", "otlp", "none"}, c.TracesExporter) {
+		wrong("OTEL_TRACES_EXPORTER", "must be otlp or none")
+	}
+	protocols := []string{"", telemetry.OverHTTP, telemetry.OverGRPC}
+	for _, p := range []struct{ name, value string }{{"OTEL_EXPORTER_OTLP_PROTOCOL", c.OTLPProtocol}, {"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", c.OTLPTracesProtocol}} {
+		if !slices.Contains(protocols, p.value) {
+			wrong(p.name, "must be %s or %s", telemetry.OverHTTP, telemetry.OverGRPC)
+		}
+	}
+	if _, err := telemetry.Endpoint("", c.OTLPEndpoint, telemetry.OverGRPC); err != nil {
+		wrong("OTEL_EXPORTER_OTLP_ENDPOINT", "%s", err)
+	}
+	if _, err := telemetry.Endpoint(c.OTLPTracesEndpoint, "", telemetry.OverHTTP); err != nil {
+		wrong("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "%s", err)
+	}
+	if !slices.Contains(telemetry.Samplers(), c.TracesSampler) {
+		wrong("OTEL_TRACES_SAMPLER", "must be one of %s", strings.Join(telemetry.Samplers(), ", "))
+	}
+	if !(c.TracesRatio >= 0 && c.TracesRatio <= 1) {
+		wrong("OTEL_TRACES_SAMPLER_ARG", "must be from 0 to 1")
+	}
+}
+
 // Signup reports whether anyone may make an account.
 func (c Config) Signup() bool {
 	if c.SignupEnabled == nil {
@@ -408,6 +660,21 @@ func (c Config) SigningKey() ([]byte, error) {
 	return auth.SigningKeyFile(filepath.Join(c.DataDir, "signing.key"))
 }
 
+// PreviousKeys returns the keys that are good beside SigningKey.
+func (c Config) PreviousKeys() [][]byte {
+	var out [][]byte
+	for _, s := range c.JWTPrevious {
+		out = append(out, []byte(s.Reveal()))
+	}
+	return out
+}
+
+// drivers are those of devices that run inside the API; a test holds them to package devices/holder.
+var drivers = []string{"synthetic", "playback", "lsl", "openbci", "ganglion"}
+
+// Drivers lists the drivers of devices that NEUROD_DEVICE_DRIVERS may name.
+func Drivers() []string { return slices.Clone(drivers) }
+
 // maxWebhookTimeout leaves room in the lease of an attempt (models.DeliveryLease) for the database.
 const maxWebhookTimeout = 30 * time.Second
 
@@ -427,6 +694,7 @@ func (c Config) RateLimits() map[models.LimitFamily]limit.Rate {
 		models.LimitSessions: rate(c.RateLimitSessions, c.RateBurstSessions),
 		models.LimitAccounts: rate(c.RateLimitAccounts, c.RateBurstAccounts),
 		models.LimitRegistry: rate(c.RateLimitRegistry, c.RateBurstRegistry),
+		models.LimitDevices:  rate(c.RateLimitDevices, c.RateBurstDevices),
 		models.LimitAddress:  rate(c.RateLimitAddress, c.RateBurstAddress),
 	}
 }
@@ -449,6 +717,7 @@ func (c *Config) quotas() []quotaSetting {
 		models.QuotaWindowsPerDay: {value: &c.QuotaWindowsPerDay, production: 10_000_000},
 		models.QuotaModels:        {value: &c.QuotaModels, production: 1000},
 		models.QuotaWebhooks:      {value: &c.QuotaWebhooks, production: 20},
+		models.QuotaDevices:       {value: &c.QuotaDevices, production: 200},
 	}
 	var out []quotaSetting
 	for _, q := range models.Quotas() {
@@ -475,6 +744,16 @@ func (c Config) Store() store.Config {
 	return store.Config{DatabaseURL: c.DatabaseURL.Reveal(), DataDir: c.DataDir, MaxConns: c.DatabaseConns}
 }
 
+// Names lists the variables that are settings.
+func Names() []string {
+	t := reflect.TypeFor[Config]()
+	out := make([]string, t.NumField())
+	for i := range out {
+		out[i] = t.Field(i).Tag.Get("env")
+	}
+	return out
+}
+
 // LogValue shows the settings by the names of their variables, without secrets.
 func (c Config) LogValue() slog.Value {
 	v := reflect.ValueOf(c)
@@ -483,6 +762,12 @@ func (c Config) LogValue() slog.Value {
 		attrs = append(attrs, slog.Any(v.Type().Field(i).Tag.Get("env"), v.Field(i).Interface()))
 	}
 	return slog.GroupValue(attrs...)
+}
+
+// Loopback reports whether a host is this machine alone, by its address or as localhost.
+func Loopback(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.IsLoopback()
 }
 
 // badOrigin says why a text is not an origin as browsers send them (RFC 6454, 7), "" when it is one.
@@ -559,6 +844,8 @@ func kind(t reflect.Type) string {
 		return "truth value"
 	case reflect.Int:
 		return "whole number"
+	case reflect.Float64:
+		return "number"
 	}
 	return t.String()
 }

@@ -53,13 +53,13 @@ func TestRateLimits(t *testing.T) {
 	}{
 		"defaults": {nil, map[models.LimitFamily]limit.Rate{
 			models.LimitDecode: rate(600, 1200), models.LimitSessions: rate(60, 120), models.LimitAccounts: rate(120, 240), models.LimitAddress: rate(300, 600),
-			models.LimitRegistry: rate(60, 120),
+			models.LimitRegistry: rate(60, 120), models.LimitDevices: rate(600, 1200),
 		}},
 		"set": {[]string{"NEUROD_RATE_LIMIT_DECODE=0", "NEUROD_RATE_LIMIT_SESSIONS=90", "NEUROD_RATE_BURST_ACCOUNTS=7", "NEUROD_RATE_LIMIT_ADDRESS=5", "NEUROD_RATE_BURST_ADDRESS=6",
 			"NEUROD_RATE_LIMIT_REGISTRY=0", "NEUROD_RATE_BURST_REGISTRY=9"},
 			map[models.LimitFamily]limit.Rate{
 				models.LimitDecode: rate(0, 0), models.LimitSessions: rate(90, 180), models.LimitAccounts: rate(120, 7), models.LimitAddress: rate(5, 6),
-				models.LimitRegistry: rate(0, 9),
+				models.LimitRegistry: rate(0, 9), models.LimitDevices: rate(600, 1200),
 			}},
 	} {
 		c, err := config.Load(tc.env)
@@ -155,6 +155,9 @@ func TestWrongSettingsAreNamed(t *testing.T) {
 		"redis with sqlite":      {[]string{"DATABASE_URL=sqlite:x.db", redisURL}, []string{"DATABASE_URL"}},
 		"redis no url":           {[]string{pgURL, "REDIS_URL=localhost"}, []string{"REDIS_URL"}},
 		"short secret":           {[]string{"NEUROD_JWT_SECRET=hunter2"}, []string{"NEUROD_JWT_SECRET", "7 bytes"}},
+		"short previous secret":  {[]string{"NEUROD_JWT_SECRETS_PREVIOUS=" + strings.TrimPrefix(secret, "NEUROD_JWT_SECRET=") + ",hunter2"}, []string{"NEUROD_JWT_SECRETS_PREVIOUS", "7 bytes"}},
+		"operator's port abroad": {[]string{"NEUROD_INSPECT_ADDR=0.0.0.0:6060"}, []string{"NEUROD_INSPECT_ADDR", "on this machine"}},
+		"operator's port":        {[]string{"NEUROD_INSPECT_ADDR=6060"}, []string{"NEUROD_INSPECT_ADDR"}},
 		"repeated secret":        {[]string{"NEUROD_JWT_SECRET=" + strings.Repeat("a", 64)}, []string{"NEUROD_JWT_SECRET"}},
 		"example secret":         {[]string{"NEUROD_JWT_SECRET=please-ChangeMe-before-production-0123456789"}, []string{"NEUROD_JWT_SECRET"}},
 		"address":                {[]string{"NEUROD_ADDR=localhost"}, []string{"NEUROD_ADDR"}},
@@ -178,6 +181,24 @@ func TestWrongSettingsAreNamed(t *testing.T) {
 		"origins":                {[]string{"NEUROD_CORS_ORIGINS=https://app.example.org,https://app.example.org/"}, []string{"NEUROD_CORS_ORIGINS", "no slash or path"}},
 		"origin without scheme":  {[]string{"NEUROD_CORS_ORIGINS=app.example.org"}, []string{"NEUROD_CORS_ORIGINS", "not an origin"}},
 		"star in a name":         {[]string{"NEUROD_CORS_ORIGINS=https://a*.example.org"}, []string{"NEUROD_CORS_ORIGINS", "star"}},
+		"traces to nowhere":      {[]string{"OTEL_EXPORTER_OTLP_ENDPOINT=collector:4317"}, []string{"OTEL_EXPORTER_OTLP_ENDPOINT", "URL of a collector"}},
+		"traces elsewhere":       {[]string{"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=ftp://x"}, []string{"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"}},
+		"exporter of traces":     {[]string{"OTEL_TRACES_EXPORTER=zipkin"}, []string{"OTEL_TRACES_EXPORTER", "otlp or none"}},
+		"protocol of traces":     {[]string{"OTEL_EXPORTER_OTLP_PROTOCOL=http/json"}, []string{"OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"}},
+		"sampler":                {[]string{"OTEL_TRACES_SAMPLER=jaeger_remote"}, []string{"OTEL_TRACES_SAMPLER", "traceidratio"}},
+		"share of traces":        {[]string{"OTEL_TRACES_SAMPLER_ARG=2"}, []string{"OTEL_TRACES_SAMPLER_ARG", "from 0 to 1"}},
+		"share that is none":     {[]string{"OTEL_TRACES_SAMPLER_ARG=half"}, []string{"OTEL_TRACES_SAMPLER_ARG", "number"}},
+		"no share":               {[]string{"OTEL_TRACES_SAMPLER_ARG=NaN"}, []string{"OTEL_TRACES_SAMPLER_ARG", "from 0 to 1"}},
+		"certificate twice":      {[]string{"NEUROD_ACME_HOSTS=eeg.example.org", "NEUROD_TLS_CERT=a", "NEUROD_TLS_KEY=b"}, []string{"NEUROD_ACME_HOSTS", "NEUROD_TLS_CERT"}},
+		"certificate of a star":  {[]string{"NEUROD_ACME_HOSTS=eeg.example.org,*.example.org"}, []string{"NEUROD_ACME_HOSTS", `"*.example.org"`}},
+		"certificate of a port":  {[]string{"NEUROD_ACME_HOSTS=eeg.example.org:443"}, []string{"NEUROD_ACME_HOSTS"}},
+		"of an address":          {[]string{"NEUROD_ACME_HOSTS=192.0.2.1"}, []string{"NEUROD_ACME_HOSTS"}},
+		"of a bare name":         {[]string{"NEUROD_ACME_HOSTS=localhost"}, []string{"NEUROD_ACME_HOSTS"}},
+		"authority for nothing":  {[]string{"NEUROD_ACME_EMAIL=a@example.org"}, []string{"NEUROD_ACME_EMAIL", "NEUROD_ACME_HOSTS is not"}},
+		"authority without TLS":  {[]string{"NEUROD_ACME_HOSTS=eeg.example.org", "NEUROD_ACME_DIRECTORY=http://ca.example.org"}, []string{"NEUROD_ACME_DIRECTORY", "https"}},
+		"half a binding":         {[]string{"NEUROD_ACME_HOSTS=eeg.example.org", "NEUROD_ACME_KEY_ID=a"}, []string{"NEUROD_ACME_KEY_ID", "go together"}},
+		"binding that is none":   {[]string{"NEUROD_ACME_HOSTS=eeg.example.org", "NEUROD_ACME_KEY_ID=a", "NEUROD_ACME_KEY=hunter!"}, []string{"NEUROD_ACME_KEY", "base64url"}},
+		"challenges nowhere":     {[]string{"NEUROD_ACME_HOSTS=eeg.example.org", "NEUROD_ACME_HTTP_ADDR=80"}, []string{"NEUROD_ACME_HTTP_ADDR"}},
 		"two faults":             {[]string{"NEUROD_DATABASE_CONNS=0", "NEUROD_LOGIN_FAILURES=-1"}, []string{"NEUROD_DATABASE_CONNS", "NEUROD_LOGIN_FAILURES"}},
 		"access outlives":        {[]string{"NEUROD_ACCESS_TTL=1000h"}, []string{"NEUROD_ACCESS_TTL"}},
 	} {
@@ -227,5 +248,36 @@ func TestSecretsAreNeverShown(t *testing.T) {
 	}
 	if c.DatabaseURL.Reveal() == "" || fmt.Sprint(config.Secret("")) != "" {
 		t.Error("Reveal hides, or an empty secret looks like one")
+	}
+}
+
+// TestTraces: they are made where somebody says where to, and by OpenTelemetry's own rules.
+func TestTraces(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		env      string
+		on       bool
+		to       string
+		protocol string
+	}{
+		{"", false, "", "http/protobuf"},
+		{"OTEL_EXPORTER_OTLP_ENDPOINT= OTEL_TRACES_SAMPLER= OTEL_TRACES_SAMPLER_ARG= OTEL_SDK_DISABLED=", false, "", "http/protobuf"},
+		{"OTEL_TRACES_EXPORTER=otlp", true, "", "http/protobuf"},
+		{"OTEL_EXPORTER_OTLP_ENDPOINT=http://c:4318/", true, "http://c:4318/v1/traces", "http/protobuf"},
+		{"OTEL_EXPORTER_OTLP_ENDPOINT=http://c:4318/base", true, "http://c:4318/base/v1/traces", "http/protobuf"},
+		{"OTEL_EXPORTER_OTLP_ENDPOINT=http://c:4317 OTEL_EXPORTER_OTLP_PROTOCOL=grpc", true, "http://c:4317", "grpc"},
+		{"OTEL_EXPORTER_OTLP_ENDPOINT=http://c:4317 OTEL_EXPORTER_OTLP_PROTOCOL=grpc OTEL_EXPORTER_OTLP_TRACES_PROTOCOL=http/protobuf", true, "http://c:4317/v1/traces", "http/protobuf"},
+		{"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=https://t/x OTEL_EXPORTER_OTLP_ENDPOINT=http://c:4318", true, "https://t/x", "http/protobuf"},
+		{"OTEL_EXPORTER_OTLP_ENDPOINT=http://c:4318 OTEL_TRACES_EXPORTER=none", false, "http://c:4318/v1/traces", "http/protobuf"},
+		{"OTEL_EXPORTER_OTLP_ENDPOINT=http://c:4318 OTEL_SDK_DISABLED=true", false, "http://c:4318/v1/traces", "http/protobuf"},
+	} {
+		c, err := config.Load(strings.Fields(tt.env))
+		if err != nil {
+			t.Errorf("%s: %v", tt.env, err)
+			continue
+		}
+		if to, protocol := c.TracesTo(); c.Traces() != tt.on || to != tt.to || protocol != tt.protocol || c.TracesSampler != "parentbased_always_on" || c.TracesRatio != 1 {
+			t.Errorf("%s: %v, %q by %s, %s %v", tt.env, c.Traces(), to, protocol, c.TracesSampler, c.TracesRatio)
+		}
 	}
 }

@@ -50,6 +50,11 @@ func (r Rate) interval() time.Duration {
 	return (r.Per + n - 1) / n * time.Microsecond
 }
 
+// cost is the time that refills n requests; of more than the burst, that of one more than the burst, which is never granted.
+func (r Rate) cost(n int) time.Duration {
+	return r.interval() * time.Duration(min(max(1, n), r.burst()+1))
+}
+
 // whole is the time that refills the burst. It stays below 290 years, so that no sum of times overflows.
 func (r Rate) whole() time.Duration {
 	i := r.interval()
@@ -89,9 +94,10 @@ func (r Rate) decide(wait, ahead time.Duration) Decision {
 // once.
 type Limiter struct {
 	cfg    Config
+	begun  time.Time // from which the local count counts, and all that follows here
 	local  local
 	shared shared
-	down   atomic.Int64 // Unix ns until which Redis is not asked
+	down   atomic.Int64 // ns since begun until which Redis is not asked
 }
 
 // Config sets where requests are counted.
@@ -134,24 +140,32 @@ func New(cfg Config) *Limiter {
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
 	}
-	l := &Limiter{cfg: cfg}
+	l := &Limiter{cfg: cfg, begun: cfg.Now()}
 	l.local.init(cfg.Keys)
 	return l
 }
 
+// now is how long ago the limiter was made: with time.Now, by a clock that nobody sets.
+func (l *Limiter) now() time.Duration { return l.cfg.Now().Sub(l.begun) }
+
 // Take counts a request under a key, unless the decision is to wait: then nothing is counted.
 func (l *Limiter) Take(ctx context.Context, key string, rate Rate) Decision {
+	return l.TakeN(ctx, key, rate, 1)
+}
+
+// TakeN is Take of a request that counts as n. One that counts as more than the burst is never granted.
+func (l *Limiter) TakeN(ctx context.Context, key string, rate Rate, n int) Decision {
 	if rate.Unlimited() {
 		return Decision{}
 	}
 	id := idOf(key)
-	wait, ahead := l.local.take(id, rate, l.cfg.Now())
+	wait, ahead := l.local.take(id, rate, n, l.now())
 	if wait > 0 {
 		return rate.decide(wait, ahead)
 	}
-	if r := l.ask(ctx, takeScript, id, rate); r.ok {
+	if r := l.ask(ctx, takeScript, id, rate, n); r.ok {
 		if r.wait > 0 {
-			l.local.refund(id, rate)
+			l.local.refund(id, rate, n)
 		}
 		wait, ahead = r.wait, r.ahead
 	}
@@ -164,8 +178,8 @@ func (l *Limiter) Refund(ctx context.Context, key string, rate Rate) {
 		return
 	}
 	id := idOf(key)
-	l.local.refund(id, rate)
-	l.ask(ctx, refundScript, id, rate)
+	l.local.refund(id, rate, 1)
+	l.ask(ctx, refundScript, id, rate, 1)
 }
 
 // id names a key. Keys hold e-mails and addresses: neither Redis nor this process's memory keeps more than a hash.

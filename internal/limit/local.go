@@ -7,12 +7,13 @@ import (
 )
 
 // local is this process's own count. It is exact for as many keys as it has room for; keys beyond those share
-// counters, so that its size is fixed and a flood of keys makes it stricter, never forgetful.
+// counters, so that its size is fixed and a flood of keys makes it stricter, never forgetful. Times are ns of a clock that is never
+// set: one that is set back would refuse everybody for as long as it was set back by.
 type local struct {
 	mu    sync.Mutex
 	room  int
-	exact map[id]int64 // TAT, Unix ns
-	swept int64        // Unix ns of the last sweep
+	exact map[id]int64 // TAT, ns
+	swept int64        // ns of the last sweep
 	more  *sketch      // made when there was no room
 }
 
@@ -21,9 +22,9 @@ const sweepPause = time.Second
 
 func (l *local) init(room int) { l.room, l.exact = room, map[id]int64{} }
 
-// take counts a request, unless it must wait. ahead is how far the key's TAT is ahead of now.
-func (l *local) take(key id, rate Rate, at time.Time) (wait, ahead time.Duration) {
-	now := at.UnixNano()
+// take counts n requests at once, unless they must wait. ahead is how far the key's TAT is ahead of now.
+func (l *local) take(key id, rate Rate, n int, at time.Duration) (wait, ahead time.Duration) {
+	now := int64(at)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	old, found := l.exact[key]
@@ -34,7 +35,7 @@ func (l *local) take(key id, rate Rate, at time.Time) (wait, ahead time.Duration
 		}
 	}
 	old = max(old, now)
-	tat := old + int64(rate.interval())
+	tat := old + int64(rate.cost(n))
 	if wait := time.Duration(tat - now - int64(rate.whole())); wait > 0 {
 		return wait, time.Duration(old - now)
 	}
@@ -68,13 +69,13 @@ func (l *local) makeRoom(now int64) bool {
 	return false
 }
 
-func (l *local) refund(key id, rate Rate) {
+func (l *local) refund(key id, rate Rate, n int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if tat, found := l.exact[key]; found {
-		l.exact[key] = tat - int64(rate.interval())
+		l.exact[key] = tat - int64(rate.cost(n))
 	} else if l.more != nil {
-		l.more.lower(key, int64(rate.interval()))
+		l.more.lower(key, int64(rate.cost(n)))
 	}
 }
 
@@ -86,7 +87,7 @@ const cells = 1 << 16
 type sketch struct {
 	rows [2]struct {
 		seed maphash.Seed
-		tat  [cells]int64 // Unix ns
+		tat  [cells]int64 // ns
 	}
 }
 

@@ -23,6 +23,7 @@ type ask struct {
 	script *redis.Script
 	key    string
 	rate   Rate
+	n      int        // what it counts as
 	answer chan reply // has room for one
 }
 
@@ -33,11 +34,11 @@ type reply struct {
 }
 
 // ask runs a script in Redis.
-func (l *Limiter) ask(ctx context.Context, script *redis.Script, key id, rate Rate) reply {
+func (l *Limiter) ask(ctx context.Context, script *redis.Script, key id, rate Rate, n int) reply {
 	if l.cfg.Redis == nil || l.isDown() {
 		return reply{}
 	}
-	a := &ask{script, l.cfg.Prefix + hex.EncodeToString(key[:]), rate, make(chan reply, 1)}
+	a := &ask{script, l.cfg.Prefix + hex.EncodeToString(key[:]), rate, n, make(chan reply, 1)}
 	s := &l.shared
 	s.mu.Lock()
 	s.queue = append(s.queue, a)
@@ -68,14 +69,14 @@ func (l *Limiter) send() {
 			return
 		}
 		if err := l.roundTrip(asks); err != nil {
-			l.down.Store(time.Now().Add(l.cfg.Pause).UnixNano())
+			l.down.Store(int64(l.now() + l.cfg.Pause))
 			l.cfg.Log.Warn("limits: Redis did not answer; this process counts alone", "error", err)
 		}
 	}
 }
 
 // isDown reports whether Redis failed a moment ago.
-func (l *Limiter) isDown() bool { return time.Now().UnixNano() < l.down.Load() }
+func (l *Limiter) isDown() bool { return int64(l.now()) < l.down.Load() }
 
 // roundTrip answers every ask. It returns what Redis failed with.
 func (l *Limiter) roundTrip(asks []*ask) error {
@@ -101,7 +102,7 @@ func (l *Limiter) run(ctx context.Context, asks []*ask,
 	pipe := l.cfg.Redis.Pipeline()
 	results := make([]*redis.Cmd, len(asks))
 	for i, a := range asks {
-		results[i] = eval(a.script, ctx, pipe, []string{a.key}, a.rate.interval().Microseconds(), a.rate.whole().Microseconds())
+		results[i] = eval(a.script, ctx, pipe, []string{a.key}, a.rate.cost(a.n).Microseconds(), a.rate.whole().Microseconds())
 	}
 	_, _ = pipe.Exec(ctx) // its error is that of the first result that has one
 	for i, a := range asks {
@@ -121,13 +122,14 @@ func (l *Limiter) run(ctx context.Context, asks []*ask,
 }
 
 // The scripts count in µs of Redis's own clock, so that processes with different clocks agree: Unix µs are exact in
-// Lua's doubles until the year 2255 (2^53 µs). ARGV: interval, whole. Both return how long to wait and how far the TAT
-// is ahead. The key lives until its TAT has passed.
+// Lua's doubles until the year 2255 (2^53 µs). ARGV: cost, whole. Both return how long to wait and how far the TAT
+// is ahead. The key lives until its TAT has passed. No TAT is further ahead than the whole burst: one that is was kept before
+// Redis's clock was set back, and counts as a burst that is used up.
 var (
 	takeScript = redis.NewScript(`
 local t = redis.call('TIME')
 local now = t[1] * 1000000 + t[2]
-local old = math.max(tonumber(redis.call('GET', KEYS[1]) or now), now)
+local old = math.min(math.max(tonumber(redis.call('GET', KEYS[1]) or now), now), now + ARGV[2])
 local tat = old + tonumber(ARGV[1])
 local wait = tat - now - tonumber(ARGV[2])
 if wait > 0 then return {wait, old - now} end
@@ -136,7 +138,7 @@ return {0, tat - now}`)
 	refundScript = redis.NewScript(`
 local t = redis.call('TIME')
 local now = t[1] * 1000000 + t[2]
-local tat = tonumber(redis.call('GET', KEYS[1]) or now) - tonumber(ARGV[1])
+local tat = math.min(tonumber(redis.call('GET', KEYS[1]) or now), now + ARGV[2]) - tonumber(ARGV[1])
 if tat <= now then
   redis.call('DEL', KEYS[1])
   return {0, 0}
