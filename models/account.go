@@ -67,6 +67,10 @@ const (
 	ScopeErase         Scope = "erase"          // erase a user's data
 	ScopeCatalogRead   Scope = "catalog:read"   // list and download catalog models
 	ScopeCatalogWrite  Scope = "catalog:write"  // train and calibrate
+	ScopeDevicesRead   Scope = "devices:read"   // devices and their streams
+	ScopeDevicesUse    Scope = "devices:use"    // start, stop, configure and check them
+	ScopeDevicesManage Scope = "devices:manage" // make and delete them
+	ScopeDevicesRun    Scope = "devices:run"    // be the agent that runs them
 	ScopeWebhooksRead  Scope = "webhooks:read"  // webhooks and their deliveries
 	ScopeWebhooksWrite Scope = "webhooks:write" // make, change and delete webhooks
 )
@@ -74,7 +78,7 @@ const (
 // Scopes lists every scope.
 func Scopes() []Scope {
 	return []Scope{ScopeDecode, ScopeJobsRead, ScopeJobsWrite, ScopeSessions, ScopeErase, ScopeCatalogRead, ScopeCatalogWrite,
-		ScopeWebhooksRead, ScopeWebhooksWrite}
+		ScopeDevicesRead, ScopeDevicesUse, ScopeDevicesManage, ScopeDevicesRun, ScopeWebhooksRead, ScopeWebhooksWrite}
 }
 
 // Valid reports whether s is a known scope.

@@ -94,21 +94,23 @@ type AuditAction string
 
 // The actions.
 const (
-	AuditAccountCreated  AuditAction = "account.created"
-	AuditLogin           AuditAction = "login.succeeded"
-	AuditLoginFailed     AuditAction = "login.failed" // a wrong password; unknown e-mails are not logged
-	AuditLogout          AuditAction = "login.ended"
-	AuditTokenReused     AuditAction = "login.token_reused" // a refresh token came twice: all of its login are revoked
-	AuditProjectCreated  AuditAction = "project.created"
-	AuditKeyCreated      AuditAction = "key.created"
-	AuditKeyRefreshed    AuditAction = "key.refreshed"
-	AuditKeyRevoked      AuditAction = "key.revoked"
-	AuditUserErasing     AuditAction = "user_data.erasing" // accepted: out of reach from now on
-	AuditUserErased      AuditAction = "user_data.erased"  // done
-	AuditPasswordChanged AuditAction = "password.changed"
-	AuditAccountDeleted  AuditAction = "account.deleted"
-	AuditProjectDeleting AuditAction = "project.deleting" // accepted: out of reach from now on
-	AuditProjectDeleted  AuditAction = "project.deleted"  // done
+	AuditAccountCreated   AuditAction = "account.created"
+	AuditLogin            AuditAction = "login.succeeded"
+	AuditLoginFailed      AuditAction = "login.failed" // a wrong password; unknown e-mails are not logged
+	AuditLogout           AuditAction = "login.ended"
+	AuditLogoutAll        AuditAction = "login.all_ended"
+	AuditTokenReused      AuditAction = "login.token_reused" // a refresh token came twice: all of its login are revoked
+	AuditProjectCreated   AuditAction = "project.created"
+	AuditKeyCreated       AuditAction = "key.created"
+	AuditKeyRefreshed     AuditAction = "key.refreshed"
+	AuditKeyRevoked       AuditAction = "key.revoked"
+	AuditUserErasing      AuditAction = "user_data.erasing" // accepted: out of reach from now on
+	AuditUserErased       AuditAction = "user_data.erased"  // done
+	AuditPasswordChanged  AuditAction = "password.changed"
+	AuditAccountDeleted   AuditAction = "account.deleted"
+	AuditRetentionChanged AuditAction = "project.retention_changed"
+	AuditProjectDeleting  AuditAction = "project.deleting" // accepted: out of reach from now on
+	AuditProjectDeleted   AuditAction = "project.deleted"  // done
 
 	AuditMemberInvited     AuditAction = "member.invited"
 	AuditInvitationRevoked AuditAction = "invitation.revoked"
@@ -119,11 +121,30 @@ const (
 	AuditOperatorOn        AuditAction = "operator.granted"
 	AuditOperatorOff       AuditAction = "operator.withdrawn"
 
+	// What operators do.
+	AuditQueuePaused    AuditAction = "queue.paused"
+	AuditQueueResumed   AuditAction = "queue.resumed"
+	AuditJobRetried     AuditAction = "job.retried"
+	AuditJobDiscarded   AuditAction = "job.discarded"
+	AuditJobCanceled    AuditAction = "job.canceled"
+	AuditActionStarted  AuditAction = "action.started" // on all jobs that meet a filter
+	AuditActionCanceled AuditAction = "action.canceled"
+	AuditActionDone     AuditAction = "action.completed"
+
+	AuditEventChanged AuditAction = "event.changed" // of a session
+	AuditEventDeleted AuditAction = "event.deleted"
+
 	AuditWebhookCreated  AuditAction = "webhook.created"
 	AuditWebhookChanged  AuditAction = "webhook.changed"
 	AuditWebhookDeleted  AuditAction = "webhook.deleted"
 	AuditWebhookRotated  AuditAction = "webhook.secret_rotated"
 	AuditWebhookDisabled AuditAction = "webhook.disabled" // by the server, after days of failure
+
+	AuditDeviceCreated    AuditAction = "device.created" // also by the agent that announces it
+	AuditDeviceDeleted    AuditAction = "device.deleted"
+	AuditDeviceConfigured AuditAction = "device.configured"
+	AuditStreamStarted    AuditAction = "device.stream_started"
+	AuditStreamStopped    AuditAction = "device.stream_stopped"
 )
 
 // AuditQuery selects events of the audit log, newest first.
@@ -131,7 +152,8 @@ type AuditQuery struct {
 	AccountID string // what this account may see: its own events, and those of the projects it owns; "" for all accounts
 	ProjectID string // "" for all
 	Action    AuditAction
-	BeforeID  string // continues a list that ended with this event
+	Actions   []AuditAction // any of these; none for all
+	BeforeID  string        // continues a list that ended with this event
 	Limit     int
 }
 
@@ -146,6 +168,25 @@ type Origin struct {
 
 type originKey struct{}
 
+// maxRequestID is the longest request id taken over from a client.
+const maxRequestID = 128
+
+// SaneRequestID reports whether a request id that a client gives can go into logs and headers as it is.
+func SaneRequestID(id string) bool {
+	if id == "" || len(id) > maxRequestID {
+		return false
+	}
+	for i := range len(id) {
+		switch b := id[i]; {
+		case 'a' <= b && b <= 'z', 'A' <= b && b <= 'Z', '0' <= b && b <= '9':
+		case b == '-' || b == '_' || b == '.' || b == ':' || b == '/' || b == '+' || b == '=':
+		default:
+			return false
+		}
+	}
+	return true
+}
+
 // WithOrigin returns a context that tells where a call came from.
 func WithOrigin(ctx context.Context, o Origin) context.Context {
 	return context.WithValue(ctx, originKey{}, o)
@@ -159,9 +200,16 @@ func OriginOf(ctx context.Context) Origin {
 
 // AuditActions lists every action.
 func AuditActions() []AuditAction {
-	return []AuditAction{AuditAccountCreated, AuditLogin, AuditLoginFailed, AuditLogout, AuditTokenReused, AuditProjectCreated, AuditKeyCreated,
+	return []AuditAction{AuditAccountCreated, AuditLogin, AuditLoginFailed, AuditLogout, AuditLogoutAll, AuditTokenReused, AuditProjectCreated, AuditKeyCreated,
 		AuditKeyRefreshed, AuditKeyRevoked, AuditUserErasing, AuditUserErased, AuditPasswordChanged, AuditAccountDeleted,
-		AuditProjectDeleting, AuditProjectDeleted, AuditMemberInvited, AuditInvitationRevoked, AuditMemberJoined, AuditRoleChanged,
+		AuditRetentionChanged, AuditProjectDeleting, AuditProjectDeleted, AuditMemberInvited, AuditInvitationRevoked, AuditMemberJoined, AuditRoleChanged,
 		AuditMemberRemoved, AuditMemberLeft, AuditOperatorOn, AuditOperatorOff, AuditWebhookCreated, AuditWebhookChanged, AuditWebhookDeleted,
-		AuditWebhookRotated, AuditWebhookDisabled}
+		AuditWebhookRotated, AuditWebhookDisabled, AuditEventChanged, AuditEventDeleted, AuditQueuePaused, AuditQueueResumed, AuditJobRetried, AuditJobDiscarded,
+		AuditJobCanceled, AuditActionStarted, AuditActionCanceled, AuditActionDone, AuditDeviceCreated, AuditDeviceDeleted, AuditDeviceConfigured, AuditStreamStarted, AuditStreamStopped}
+}
+
+// OperatorAuditActions lists the actions by which operators change something of the whole server, and who became one.
+func OperatorAuditActions() []AuditAction {
+	return []AuditAction{AuditOperatorOn, AuditOperatorOff, AuditQueuePaused, AuditQueueResumed, AuditJobRetried, AuditJobDiscarded, AuditJobCanceled,
+		AuditActionStarted, AuditActionCanceled, AuditActionDone}
 }

@@ -71,11 +71,23 @@ const (
 	SessionNotFound        Code = "session_not_found"
 	SessionClosed          Code = "session_ended"
 	NoFeaturesYet          Code = "no_features_yet"
+	QueryTooComplex        Code = "query_too_complex"
+	DeviceNotFound         Code = "device_not_found"
+	DeviceBusy             Code = "device_busy"
+	DeviceIDTaken          Code = "device_id_taken"
+	StreamUnavailable      Code = "stream_unavailable"
+	StreamNotStarted       Code = "stream_not_started"
+	InvalidConfiguration   Code = "invalid_configuration"
 	WebhookNotFound        Code = "webhook_not_found"
 	DeliveryNotFound       Code = "delivery_not_found"
 	WebhookDisabled        Code = "webhook_disabled"
 	InvalidSamples         Code = "invalid_samples"
 	TooManyEvents          Code = "too_many_events"
+	EventNotFound          Code = "event_not_found"
+	QueueNotFound          Code = "queue_not_found"
+	ActionNotFound         Code = "action_not_found"
+	JobNotRepeatable       Code = "job_not_repeatable"
+	JobStateConflict       Code = "job_state_conflict"
 	ModelNotFound          Code = "model_not_found"
 	ModelVersionTaken      Code = "model_version_taken"
 	ModelStorageFull       Code = "model_storage_full"
@@ -154,10 +166,22 @@ var ErrorTable = map[Code]Entry{
 	SessionNotFound:        {ClassNotFound, "There is no such session."},
 	SessionClosed:          {ClassConflict, "The session has ended and takes no more samples."},
 	NoFeaturesYet:          {ClassNotFound, "The session has no feature window yet."},
+	QueryTooComplex:        {ClassInvalid, "The operation asks for too much at once."},
+	DeviceNotFound:         {ClassNotFound, "There is no such device."},
+	DeviceBusy:             {ClassConflict, "The device is already in use."},
+	DeviceIDTaken:          {ClassConflict, "The project has a device of this id."},
+	StreamUnavailable:      {ClassConflict, "The device has no stream; start it first."},
+	StreamNotStarted:       {ClassUnavailable, "The device does not answer; try again."},
+	InvalidConfiguration:   {ClassUnprocessable, "The device cannot do what is asked of it."},
 	WebhookNotFound:        {ClassNotFound, "There is no such webhook."},
 	DeliveryNotFound:       {ClassNotFound, "There is no such delivery."},
 	WebhookDisabled:        {ClassConflict, "The webhook is disabled; enable it first."},
 	InvalidSamples:         {ClassUnprocessable, "The samples do not fit the session."},
+	QueueNotFound:          {ClassNotFound, "There is no such queue."},
+	ActionNotFound:         {ClassNotFound, "There is no such action."},
+	JobNotRepeatable:       {ClassConflict, "Jobs of this kind are not made again: they follow from other calls, or their work is settled."},
+	JobStateConflict:       {ClassConflict, "The state of the job does not allow this."},
+	EventNotFound:          {ClassNotFound, "There is no such event in this session."},
 	TooManyEvents:          {ClassConflict, "The session cannot hold any more events."},
 	UnsupportedFormat:      {ClassUnprocessable, "This file format is not supported."},
 	PayloadMalformed:       {ClassUnprocessable, "The file does not follow its own format."},
@@ -305,4 +329,9 @@ func AsError(err error) *Error {
 		return e
 	}
 	return &Error{Code: Internal, Cause: err}
+}
+
+// InvalidSetting returns an InvalidConfiguration error about one field.
+func InvalidSetting(path Path, code, format string, args ...any) *Error {
+	return &Error{Code: InvalidConfiguration, Fields: []FieldError{{path, code, fmt.Sprintf(format, args...)}}}
 }

@@ -2,6 +2,7 @@ package models
 
 import (
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 )
@@ -30,4 +31,18 @@ func ParseID(s string) (string, bool) {
 		return "", false
 	}
 	return id.String(), true
+}
+
+// TimeOfID returns when an id of NewID was made (RFC 9562, section 5.7: 48 bits of Unix milliseconds first), nil for what is none.
+func TimeOfID(id string) *time.Time {
+	u, err := uuid.Parse(id)
+	if err != nil || u.Version() != 7 {
+		return nil
+	}
+	var ms int64
+	for _, b := range u[:6] {
+		ms = ms<<8 | int64(b)
+	}
+	t := time.UnixMilli(ms).UTC()
+	return &t
 }

@@ -67,9 +67,21 @@ type SessionMark struct {
 	DurationMS float64 // 0 for a moment
 	Code       int     // 0 for none
 	Label      string  // "" for none
+	Channel    string  // that it is about; "" for all
+	Target     *bool   // whether the flash that it is was attended (P300); nil where that is not known
 	Source     EventSource
+	Revision   int  // of the session's events when it was changed last, 0 for never
+	Deleted    bool // its number is kept, and nothing of what it said
 	CreatedAt  time.Time
 }
 
 // TableName tells the store the table.
 func (SessionMark) TableName() string { return "session_events" }
+
+// Type is what an event is called where events have types: its label, or "marker" where it has none.
+func (m SessionMark) Type() string {
+	if m.Label == "" {
+		return "marker"
+	}
+	return m.Label
+}

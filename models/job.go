@@ -77,11 +77,15 @@ type Job struct {
 	Seq         int        // enqueues so far; the queue's task id is "<id>:<seq>"
 	NextCheck   time.Time  // when the reconciler looks at an unfinished job again
 	NotBefore   *time.Time // a worker that chooses among waiting jobs passes it over until then; not read back
+	ClaimedAt   *time.Time // when the last attempt began; read by operators alone, as the two below
+	History     *string    // how the attempts before it ended, a line each
+	RetriedAs   *string    // the job that an operator has made of this one
 	Attempts    int        // claims so far: the fence of the running attempt
 	LostWorkers int        // attempts that ended with an expired lease
 	Owner       *string    // worker that holds the lease
 	LeaseUntil  *time.Time // end of the lease while running
 	DeadLetter  bool       // failed for good through lost workers or exhausted retries: kept for the operator
+	Trace       *string    // the trace and span that accepted it, as a traceparent (W3C Trace Context); nil without one
 
 	ItemsTotal   int // batch: number of items
 	ItemsPending int // batch: items not yet in a final state

@@ -11,6 +11,7 @@ const (
 	LimitSessions LimitFamily = "sessions" // /v1/sessions, /v1/users, a key
 	LimitAccounts LimitFamily = "accounts" // /v1/projects, a user
 	LimitRegistry LimitFamily = "registry" // /v1/models, /v1/analytics, a key
+	LimitDevices  LimitFamily = "devices"  // /v2 and /graphql, a key or a user
 	LimitAddress  LimitFamily = "address"  // /v1/auth, and calls whose credential is not good, a client's address
 )
 

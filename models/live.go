@@ -15,7 +15,7 @@ type LiveDecode struct {
 	HopMS    int               `json:"hop_ms"`
 	Stimulus *eeg.Stimulus     `json:"stimulus,omitempty"`
 	Intents  map[string]string `json:"intents,omitempty"`
-	// Alignment is that of a decode request: auto (default), none.
+	// Alignment is that of a decode request: auto (default), none, balance.
 	Alignment string `json:"alignment,omitempty"`
 }
 
@@ -52,5 +52,5 @@ type SessionAlignment struct {
 	ProjectID string
 	Model     string // its id and checksum
 	Clips     int    // counted in
-	Mean      []byte // float64 little-endian, see motorimagery.Recentring
+	Mean      []byte // float64 little-endian, see motorimagery.Recentring; the odds of decode.Balance where that is what is moved
 }

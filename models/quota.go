@@ -32,6 +32,7 @@ const (
 	QuotaWindowsPerDay QuotaName = "windows_per_day"
 	QuotaModels        QuotaName = "models"
 	QuotaWebhooks      QuotaName = "webhooks"
+	QuotaDevices       QuotaName = "devices"
 )
 
 // QuotaRule is a row of the table of quotas.
@@ -54,6 +55,7 @@ func Quotas() []QuotaRule {
 		{QuotaWindowsPerDay, "NEUROD_QUOTA_WINDOWS_PER_DAY", 1, ProjectQuotaExceeded, "windows today", "wait for the next day, which begins at 00:00 UTC"},
 		{QuotaModels, "NEUROD_QUOTA_MODELS", 1, ProjectQuotaFull, "versions of models", "delete some"},
 		{QuotaWebhooks, "NEUROD_QUOTA_WEBHOOKS", 1, ProjectQuotaFull, "webhooks", "delete some"},
+		{QuotaDevices, "NEUROD_QUOTA_DEVICES", 1, ProjectQuotaFull, "devices", "delete some"},
 	}
 }
 

@@ -3,6 +3,8 @@ package models
 import (
 	"encoding/json"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/neurod/neurod/eeg"
@@ -131,4 +133,17 @@ type AnalyticsMonth struct {
 	ProjectID string
 	Month     string // "2026-01"
 	Used      int64
+}
+
+// MeasuredAccuracy is Accuracy as a share from 0 to 1, nil where none was measured.
+func (m ModelInfo) MeasuredAccuracy() *float64 {
+	text, percent := strings.CutSuffix(strings.TrimSpace(m.Accuracy), "%")
+	v, err := strconv.ParseFloat(strings.TrimSpace(text), 64)
+	if err != nil {
+		return nil
+	}
+	if percent {
+		v /= 100
+	}
+	return &v
 }

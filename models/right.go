@@ -19,8 +19,13 @@ const (
 	RightAnalytics     Right = "analytics"      // log events
 	RightWebhooksRead  Right = "webhooks:read"  // webhooks and how their deliveries went
 	RightWebhooksWrite Right = "webhooks:write" // make, change and delete webhooks, deliver again
+	RightDevicesRead   Right = "devices:read"   // devices, their streams and what they observe
+	RightDevicesUse    Right = "devices:use"    // start, stop, configure and check them
+	RightDevicesManage Right = "devices:manage" // make and delete them
+	RightDevicesRun    Right = "devices:run"    // be the agent that runs them
 	RightProjectRead   Right = "project:read"   // the project's name, and who its members are
 	RightUsage         Right = "usage"          // what the project uses of its quotas
+	RightRetention     Right = "retention"      // how long the project keeps what has ended
 	RightKeys          Right = "keys"           // list, make and revoke keys
 	RightMembers       Right = "members"        // invite and remove members, change roles
 	RightProjectDelete Right = "project:delete"
@@ -48,9 +53,10 @@ func (r Role) Valid() bool { return slices.Contains(Roles(), r) }
 
 // roleRights is what each role adds to the one before it.
 var roleRights = map[Role][]Right{
-	RoleViewer: {RightProjectRead, RightSessionsRead, RightJobsRead, RightCatalogRead},
-	RoleMember: {RightDecode, RightJobsWrite, RightSessionsWrite, RightCatalogWrite, RightAnalytics, RightWebhooksRead},
-	RoleOwner:  {RightWebhooksWrite, RightUsage, RightKeys, RightMembers, RightErase, RightProjectDelete, RightAudit},
+	RoleViewer: {RightProjectRead, RightSessionsRead, RightJobsRead, RightCatalogRead, RightDevicesRead},
+	RoleMember: {RightDecode, RightJobsWrite, RightSessionsWrite, RightCatalogWrite, RightAnalytics, RightWebhooksRead,
+		RightDevicesUse, RightDevicesManage, RightDevicesRun},
+	RoleOwner: {RightWebhooksWrite, RightUsage, RightRetention, RightKeys, RightMembers, RightErase, RightProjectDelete, RightAudit},
 }
 
 // scopeRights is what each scope of a key carries. No scope manages the project: that a key leaks must not be able to hand
@@ -63,6 +69,10 @@ var scopeRights = map[Scope][]Right{
 	ScopeErase:         {RightErase},
 	ScopeCatalogRead:   {RightCatalogRead},
 	ScopeCatalogWrite:  {RightCatalogWrite},
+	ScopeDevicesRead:   {RightDevicesRead},
+	ScopeDevicesUse:    {RightDevicesUse},
+	ScopeDevicesManage: {RightDevicesManage},
+	ScopeDevicesRun:    {RightDevicesRun},
 	ScopeWebhooksRead:  {RightWebhooksRead},
 	ScopeWebhooksWrite: {RightWebhooksWrite},
 }
@@ -101,6 +111,7 @@ type Principal struct {
 	ProjectID string // set for an API key, and for a user who acts in one of theirs
 	KeyID     string
 	Scopes    []Scope // of the key
+	DeviceID  string  // set for a device of the project that the service runs itself: it writes its session
 	// RateLimits are the key's own. Shared: not to be changed.
 	RateLimits RateLimits
 	// License is the tier of the models that it may use.
@@ -114,6 +125,8 @@ func (p Principal) May(right Right) bool {
 		return p.Operator && p.UserID != "" && p.KeyID == ""
 	case p.ProjectID == "":
 		return false
+	case p.DeviceID != "":
+		return right == RightSessionsRead || right == RightSessionsWrite
 	case p.KeyID != "":
 		return right == RightAnalytics || slices.Contains(p.Scopes, ScopeOf(right))
 	case p.UserID != "":

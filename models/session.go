@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 	"time"
+
+	"github.com/neurod/neurod/eeg"
 )
 
 // IngestionMode says how the samples of a session come in.
@@ -105,8 +107,18 @@ type Session struct {
 	Decode      *LiveDecode // how the session is decoded as it runs, nil for not at all; stored as JSON text
 	DecodeCount int         // decodes written
 
+	Features []eeg.Feature // that its windows carry beside those that every window has; stored as JSON text
+
 	JobID   *string // the latest job that writes the windows
 	JobOpen bool    // that job has not yet found its work done
+
+	// What its makers call it and say about it; "" for nothing.
+	Name      string
+	Tags      []string // stored as JSON text
+	Metadata  string   // a JSON object
+	Protocol  string   // of the experiment
+	DeviceID  string   // the device of the project that it is recorded from
+	PlannedMS *int64   // how long it is meant to last
 
 	CreatedAt time.Time
 	StartedAt time.Time
@@ -163,6 +175,46 @@ func (s Session) EndsBy(now time.Time) time.Time {
 		return last
 	}
 	return now
+}
+
+// Progress says in one word how far a session is, as clients see it that know nothing of modes.
+type Progress string
+
+// The words. Those of sessions that are over never change again.
+const (
+	ProgressPreparing Progress = "PREPARING" // no sample has come
+	ProgressRecording Progress = "RECORDING" // samples come, or what they make is still being written
+	ProgressPaused    Progress = "PAUSED"    // none has come for a while
+	ProgressCompleted Progress = "COMPLETED"
+	ProgressFailed    Progress = "FAILED"
+)
+
+// Progresses lists every word.
+func Progresses() []Progress {
+	return []Progress{ProgressPreparing, ProgressRecording, ProgressPaused, ProgressCompleted, ProgressFailed}
+}
+
+// PausedAfter is how long no batch may come until a session that takes samples is paused.
+const PausedAfter = 30 * time.Second
+
+// Progress returns how far the session is at a time. lastBatch is when its latest batch came, which matters only while it takes samples.
+func (s Session) Progress(lastBatch, now time.Time) Progress {
+	switch s.State {
+	case SessionEnded, SessionComplete:
+		return ProgressCompleted
+	case SessionFailed:
+		return ProgressFailed
+	case SessionProcessing:
+		return ProgressRecording
+	case SessionOpen, SessionUploading:
+	}
+	switch {
+	case s.BatchCount == 0:
+		return ProgressPreparing
+	case now.Sub(lastBatch) > PausedAfter:
+		return ProgressPaused
+	}
+	return ProgressRecording
 }
 
 // Pending returns how many batches wait for the job that writes the windows.

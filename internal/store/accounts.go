@@ -88,8 +88,8 @@ func createToken(tx *gorm.DB, t models.RefreshToken) error {
 // RotateRefreshToken uses up the token with the hash and adds next to its family; next's user and family are the old
 // token's. Of concurrent calls with one token, one wins. ErrNotFound for a token that is unknown, revoked or expired;
 // ErrTokenReused for one that was used before, and then its whole family is revoked: somebody has a copy
-// (RFC 9700, section 4.14.2).
-func (s *Store) RotateRefreshToken(ctx context.Context, hash string, next models.RefreshToken) (models.RefreshToken, error) {
+// (RFC 9700, section 4.14.2). For a time after its first use a token may be used again, as where it is shared: 0 for never.
+func (s *Store) RotateRefreshToken(ctx context.Context, hash string, next models.RefreshToken, again time.Duration) (models.RefreshToken, error) {
 	now := utc(next.CreatedAt)
 	reused := false
 	err := s.tx(ctx, func(tx *gorm.DB) error {
@@ -105,7 +105,7 @@ func (s *Store) RotateRefreshToken(ctx context.Context, hash string, next models
 		if err := tx.Where("hash = ?", hash).Take(&old).Error; err != nil {
 			return err
 		}
-		if res.RowsAffected == 1 {
+		if res.RowsAffected == 1 || old.UsedAt != nil && old.RevokedAt == nil && old.ExpiresAt.After(now) && now.Sub(*old.UsedAt) < again {
 			next.UserID, next.Family = old.UserID, old.Family
 			return createToken(tx, next)
 		}
@@ -142,6 +142,19 @@ func (s *Store) RevokeRefreshFamily(ctx context.Context, hash string, now time.T
 			return err
 		}
 		return appendAudit(tx, models.AuditEvent{AccountID: &t.UserID, ActorKind: models.ActorUser, Actor: t.UserID, Action: models.AuditLogout, Subject: t.Family}, nil)
+	})
+}
+
+// RevokeLogins revokes every refresh token of a user. ErrNotFound where there is no such user.
+func (s *Store) RevokeLogins(ctx context.Context, userID string, now time.Time) error {
+	return s.tx(ctx, func(tx *gorm.DB) error {
+		if err := lockUser(tx, userID); err != nil {
+			return err
+		}
+		if err := tx.Model(&models.RefreshToken{}).Where("user_id = ? AND revoked_at IS NULL", userID).Update("revoked_at", utc(now)).Error; err != nil {
+			return err
+		}
+		return appendAudit(tx, models.AuditEvent{AccountID: &userID, ActorKind: models.ActorUser, Actor: userID, Action: models.AuditLogoutAll, Subject: userID}, nil)
 	})
 }
 

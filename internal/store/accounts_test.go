@@ -240,7 +240,7 @@ func TestRefreshTokenHasOneWinner(t *testing.T) {
 		for i := range 8 {
 			wg.Go(func() {
 				next := models.RefreshToken{ID: models.NewID(), Hash: fmt.Sprint("next", i), CreatedAt: epoch, ExpiresAt: epoch.Add(time.Hour)}
-				_, err := s.RotateRefreshToken(ctx, "first", next)
+				_, err := s.RotateRefreshToken(ctx, "first", next, 0)
 				mu.Lock()
 				defer mu.Unlock()
 				switch {
@@ -315,7 +315,7 @@ func TestRefreshTokens(t *testing.T) {
 					hash := rapid.SampledFrom(hashes).Draw(rt, "token")
 					m := tokens[hash]
 					id := models.NewID()
-					next, err := s.RotateRefreshToken(ctx, hash, models.RefreshToken{ID: id, Hash: id, CreatedAt: now, ExpiresAt: now.Add(time.Hour)})
+					next, err := s.RotateRefreshToken(ctx, hash, models.RefreshToken{ID: id, Hash: id, CreatedAt: now, ExpiresAt: now.Add(time.Hour)}, 0)
 					switch {
 					case m.revoked || !m.used && !m.expires.After(now):
 						if !errors.Is(err, store.ErrNotFound) {
@@ -348,7 +348,7 @@ func TestRefreshTokens(t *testing.T) {
 					now = now.Add(time.Duration(rapid.IntRange(1, 45).Draw(rt, "minutes")) * time.Minute)
 				},
 				"unknown": func(rt *rapid.T) {
-					if _, err := s.RotateRefreshToken(ctx, "never seen", models.RefreshToken{ID: models.NewID(), Hash: models.NewID(), CreatedAt: now}); !errors.Is(err, store.ErrNotFound) {
+					if _, err := s.RotateRefreshToken(ctx, "never seen", models.RefreshToken{ID: models.NewID(), Hash: models.NewID(), CreatedAt: now}, 0); !errors.Is(err, store.ErrNotFound) {
 						rt.Fatal(err)
 					}
 					if err := s.RevokeRefreshFamily(ctx, "never seen", now); err != nil {

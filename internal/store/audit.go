@@ -72,6 +72,9 @@ func (s *Store) AuditEvents(ctx context.Context, q models.AuditQuery) ([]models.
 				db = db.Where(column+" = ?", value)
 			}
 		}
+		if len(q.Actions) > 0 {
+			db = db.Where("action IN ?", q.Actions)
+		}
 		if q.BeforeID != "" {
 			db = db.Where("id < ?", q.BeforeID)
 		}

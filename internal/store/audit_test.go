@@ -45,11 +45,11 @@ func TestAuditLogTellsOfAccountsAndKeys(t *testing.T) {
 		}
 		next := token
 		next.ID, next.Hash = models.NewID(), "h2"
-		if _, err := s.RotateRefreshToken(ctx, "h1", next); err != nil {
+		if _, err := s.RotateRefreshToken(ctx, "h1", next, 0); err != nil {
 			t.Fatal(err)
 		}
 		next.ID, next.Hash = models.NewID(), "h3"
-		if _, err := s.RotateRefreshToken(ctx, "h1", next); !errors.Is(err, store.ErrTokenReused) {
+		if _, err := s.RotateRefreshToken(ctx, "h1", next, 0); !errors.Is(err, store.ErrTokenReused) {
 			t.Fatal(err)
 		}
 		if err := s.RevokeRefreshFamily(ctx, "h2", time.Now()); err != nil {

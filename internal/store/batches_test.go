@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"maps"
 	"math"
 	"testing"
 
@@ -76,15 +77,40 @@ func TestBatchRanges(t *testing.T) {
 					first, any = min(first, max(b.StartSample, from)), true
 				}
 			}
-			err = s.EachBatchOver(ctx, r, from, to, func(b *models.SampleBatch) error {
-				if !want[b.Seq] || binary.LittleEndian.Uint32(b.Data) != uint32(b.Seq) || int(b.EndSample-b.StartSample)*4 != len(b.Data) {
-					t.Fatalf("batch %d over [%d, %d): [%d, %d) with %d bytes", b.Seq, from, to, b.StartSample, b.EndSample, len(b.Data))
+			// At once, and in pieces that wait for a processor.
+			piece := rapid.IntRange(1, 400).Draw(t, "piece")
+			computing, pieces := false, 0
+			inPieces := r
+			inPieces.Piece = piece
+			inPieces.Compute = func(_ context.Context, bytes int, f func() error) error {
+				computing = true
+				pieces++
+				left := piece
+				if bytes > left && bytes > 4*40 { // of one batch at most
+					t.Fatalf("%d bytes at once, where %d are allowed", bytes, left)
 				}
-				delete(want, b.Seq)
-				return nil
-			})
-			if err != nil || len(want) > 0 {
-				t.Fatalf("over [%d, %d): %v are missing, %v", from, to, want, err)
+				defer func() { computing = false }()
+				return f()
+			}
+			for _, q := range []store.BatchRange{r, inPieces} {
+				left, end := maps.Clone(want), int64(math.MinInt64)
+				err = s.EachBatchOver(ctx, q, from, to, func(b *models.SampleBatch) error {
+					if !left[b.Seq] || b.EndSample < end || binary.LittleEndian.Uint32(b.Data) != uint32(b.Seq) || int(b.EndSample-b.StartSample)*4 != len(b.Data) {
+						t.Fatalf("batch %d over [%d, %d): [%d, %d) with %d bytes", b.Seq, from, to, b.StartSample, b.EndSample, len(b.Data))
+					}
+					if computing != (q.Compute != nil) {
+						t.Fatalf("batch %d was unpacked without a processor", b.Seq)
+					}
+					delete(left, b.Seq)
+					end = b.EndSample
+					return nil
+				})
+				if err != nil || len(left) > 0 {
+					t.Fatalf("over [%d, %d): %v are missing, %v", from, to, left, err)
+				}
+			}
+			if (pieces > 0) != (len(want) > 0) {
+				t.Fatalf("%d pieces of %d batches", pieces, len(want))
 			}
 			got, ok, err := s.FirstSample(ctx, r, from)
 			if err != nil || ok != any || ok && got != first {

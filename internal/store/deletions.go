@@ -45,18 +45,20 @@ var projectTables = []projectTable{
 
 // keptTables are the tables with a project's id that a deletion does not empty by it, and why.
 var keptTables = map[string]string{
-	"api_keys":        "gone when the deletion was accepted",
-	"project_quotas":  "gone with the row of the project when the deletion was accepted",
-	"memberships":     "gone with the row of the project when the deletion was accepted",
-	"invitations":     "gone with the row of the project when the deletion was accepted",
-	"webhooks":        "gone with the row of the project when the deletion was accepted",
-	"sessions":        "gone when the deletion was accepted",
-	"jobs":            "deleted by eraseJobs",
-	"job_payloads":    "deleted by eraseJobs",
-	"erasures":        "go with the last of their sessions",
-	"erased_sessions": "go one by one",
-	"audit_records":   "only ever added",
-	"audit_events":    "only ever added, and pruned by their age",
+	"api_keys":          "gone when the deletion was accepted",
+	"project_quotas":    "gone with the row of the project when the deletion was accepted",
+	"project_retention": "gone with the row of the project when the deletion was accepted",
+	"memberships":       "gone with the row of the project when the deletion was accepted",
+	"invitations":       "gone with the row of the project when the deletion was accepted",
+	"devices":           "gone with the row of the project when the deletion was accepted",
+	"webhooks":          "gone with the row of the project when the deletion was accepted",
+	"sessions":          "gone when the deletion was accepted",
+	"jobs":              "deleted by eraseJobs",
+	"job_payloads":      "deleted by eraseJobs",
+	"erasures":          "go with the last of their sessions",
+	"erased_sessions":   "go one by one",
+	"audit_records":     "only ever added",
+	"audit_events":      "only ever added, and pruned by their age",
 }
 
 // NewDeletion says what is to be deleted.

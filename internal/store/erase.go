@@ -40,6 +40,8 @@ var sessionTables = []sessionTable{
 	{name: "session_decodes", session: "session_id"},
 	{name: "session_alignments", session: "session_id"},
 	{name: "session_stretches", session: "session_id"},
+	{name: "session_overviews", session: "session_id", blobs: true},
+	{name: "session_clocks", session: "session_id"},
 	{name: "session_events", session: "session_id"},
 	{name: "webhook_events", session: "session_id"}, // with their deliveries
 	{name: "session_imports", session: "session_id", job: "job_id"},
@@ -55,6 +57,7 @@ const blobShare = 8
 type NewErasure struct {
 	Erasure        models.Erasure // without JobID and counts
 	ExternalUserID string
+	SessionID      string            // instead of a user's: this one alone
 	ActorKind      models.AuditActor // whether Erasure.Actor is a key or a user
 	// Job makes the job that works on the erasure with the id given.
 	Job func(erasureID string) models.Job
@@ -118,6 +121,10 @@ func (s *Store) acceptErasure(ctx context.Context, n NewErasure) (out AcceptedEr
 			}
 		}
 		out.ID = e.ID
+		if n.SessionID != "" {
+			out.Sessions, err = eraseSessions(tx, e, "project_id = ? AND id = ?", e.ProjectID, n.SessionID)
+			return err
+		}
 		out.Sessions, err = eraseSessions(tx, e, "project_id = ? AND external_user_id = ?", e.ProjectID, n.ExternalUserID)
 		return err
 	})

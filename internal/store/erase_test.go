@@ -50,6 +50,7 @@ var keptAtErasure = map[string]string{
 	"erased_sessions.project_id":     "deleted with the last row of the session",
 	"erasures.project_id":            "deleted when the audit record is written",
 	"audit_records.project_id":       "what stays: it holds a hash of the user's id",
+	"devices.project_id":             "equipment of the project: of a session it has the random id alone, while it streams into it",
 	"audit_events.project_id":        "names the project, whose owner reads it; it holds no user of the project's",
 	"webhooks.project_id":            "where the project wants to be told",
 	"webhook_deliveries.project_id":  "go with the events of the session",
@@ -65,6 +66,7 @@ var keptAtErasure = map[string]string{
 	"project_model_names.project_id": "a name that the project chose",
 	"analytics_events.project_id":    "what clients report of their use of models; it names no user and is pruned by age",
 	"analytics_months.project_id":    "a count",
+	"project_retention.project_id":   "how long the project keeps things",
 }
 
 // TestEveryTableOfSessionsIsErased fails when a table is added that may hold something of a user and erasure was not told.
@@ -433,7 +435,7 @@ func TestErasure(t *testing.T) {
 						if len(final) > 0 {
 							a.erasure.alive, holder[a.erasure] = false, -1
 						}
-					} else if _, ok, err := jobs.Release(ctx, *a.Job.Owner, at, 0); err != nil {
+					} else if _, ok, err := jobs.Release(ctx, *a.Job.Owner, at, 0, ""); err != nil {
 						t.Fatalf("release: %v", err)
 					} else if ok {
 						holder[a.erasure] = -1

@@ -2,8 +2,6 @@ package store
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"time"
 
 	"gorm.io/gorm"
@@ -82,14 +80,12 @@ type ImportAcceptance struct {
 // AcceptImport stores a session that is made of an upload. It returns nil, or the answer that the key has already, in
 // which case nothing was stored. Errors: ErrNotFound when chunks are missing, ErrKeyInFlight.
 func (s *Store) AcceptImport(ctx context.Context, a ImportAcceptance) (replayed *models.IdempotencyRecord, err error) {
-	channels, err := json.Marshal(a.Session.Channels)
-	if err != nil {
-		return nil, fmt.Errorf("store: %w", err)
-	}
 	n := a.Session
-	row := dialect.SessionRow{ID: n.ID, ProjectID: n.ProjectID, ExternalUserID: n.ExternalUserID, DeviceType: n.DeviceType, SampleRateHz: n.SampleRateHz,
-		Channels: string(channels), IngestionMode: n.IngestionMode, State: n.State, HopMS: n.HopMS, JitterMS: n.JitterMS, OriginMS: n.OriginMS,
-		JobID: &a.Job.ID, JobOpen: true, CreatedAt: utc(n.CreatedAt), StartedAt: utc(n.StartedAt)}
+	row, err := dialect.NewSessionRow(n)
+	if err != nil {
+		return nil, err
+	}
+	row.JobID, row.JobOpen = &a.Job.ID, true
 	a.Import.CreatedAt = utc(a.Import.CreatedAt)
 	err = s.tx(ctx, func(tx *gorm.DB) error {
 		replayed = nil

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/neurod/neurod/internal/store/dialect"
+	"github.com/neurod/neurod/internal/telemetry"
 	"github.com/neurod/neurod/models"
 )
 
@@ -61,7 +62,9 @@ func (s *Store) IngestBatch(ctx context.Context, in Ingest) (Ingested, error) {
 		}
 		return out[0].out, out[0].err
 	}
+	ctx, span := telemetry.Start(ctx, "store ingest", telemetry.Client)
 	out, err := s.openLanes().ingests.Do(ctx, &in)
+	telemetry.End(span, err)
 	if err != nil {
 		return Ingested{}, translate(err)
 	}

@@ -313,7 +313,7 @@ func TestJobsFollowTheirStateMachine(t *testing.T) {
 				"release": func(r *rapid.T) {
 					m := pick()
 					owner, a := fence(m)
-					_, ok, err := j.Release(ctx, owner, a, 0)
+					_, ok, err := j.Release(ctx, owner, a, 0, "")
 					if err != nil {
 						r.Fatal(err)
 					}
@@ -367,7 +367,11 @@ func TestJobsFollowTheirStateMachine(t *testing.T) {
 					}
 				},
 				"expire": func(r *rapid.T) {
-					if _, _, err := j.ExpireLeases(ctx, maxLost, 100); err != nil {
+					now, err := j.Now(ctx)
+					if err != nil {
+						r.Fatal(err)
+					}
+					if _, _, err := j.ExpireLeases(ctx, now, maxLost, 100); err != nil {
 						r.Fatal(err)
 					}
 					for _, m := range all {

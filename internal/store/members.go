@@ -362,6 +362,13 @@ func accept(tx *gorm.DB, hash, userID string, at time.Time, maxOwned int) (OwnPr
 		Action: models.AuditMemberJoined, Subject: userID}, map[string]any{"role": i.Role, "invitation": i.ID, "invited_by": i.CreatedBy})
 }
 
+// HasOperator reports whether any user is an operator.
+func (s *Store) HasOperator(ctx context.Context) (bool, error) {
+	var ids []string
+	err := s.read(ctx).Model(&models.User{}).Where("operator").Limit(1).Pluck("id", &ids).Error
+	return len(ids) > 0, translate(err)
+}
+
 // SetOperator says whether a user is an operator. ErrNotFound.
 func (s *Store) SetOperator(ctx context.Context, userID string, on bool) error {
 	return s.tx(ctx, func(tx *gorm.DB) error {

@@ -56,9 +56,9 @@ func (s *Store) Migrate(ctx context.Context, direction string) ([]Migration, err
 	return out, nil
 }
 
-// CheckMigrated returns an ErrNotMigrated that names the missing migrations, or nil when the schema has all that
-// this program knows. It only reads. A schema that is newer than the program passes, so that old processes keep
-// running while a new version is rolled out.
+// CheckMigrated returns an ErrNotMigrated that names the missing migrations, an ErrTooOld where the schema has left this program behind, or nil when the
+// schema has all that this program knows. It only reads. A schema that is newer than the program passes as far as its floor says, so that
+// old processes keep running while a new version is rolled out.
 func (s *Store) CheckMigrated(ctx context.Context) error {
 	all, err := s.Migrate(ctx, "status")
 	if err != nil {
@@ -73,29 +73,15 @@ func (s *Store) CheckMigrated(ctx context.Context) error {
 	if len(missing) > 0 {
 		return fmt.Errorf("%w: missing %v; run neurod migrate up", ErrNotMigrated, missing)
 	}
-	return nil
+	return s.checkFloor(ctx)
 }
 
 // status reads which migrations are applied. goose's own Status would create its table, which a process that
 // only checks must not do and may not be allowed to.
 func (s *Store) status(ctx context.Context, p *goose.Provider) ([]Migration, error) {
-	const table = "goose_db_version"
-	applied := map[int64]time.Time{}
-	there, err := s.db.HasTable(ctx, table)
+	applied, err := s.applied(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("store: migration status: %w", err)
-	}
-	if there {
-		var rows []struct {
-			VersionID int64
-			Tstamp    time.Time
-		}
-		if err := s.write(ctx).Table(table).Where("is_applied").Order("id").Find(&rows).Error; err != nil {
-			return nil, fmt.Errorf("store: migration status: %w", err)
-		}
-		for _, r := range rows {
-			applied[r.VersionID] = r.Tstamp.UTC()
-		}
+		return nil, err
 	}
 	var out []Migration
 	for _, src := range p.ListSources() {

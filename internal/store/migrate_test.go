@@ -28,15 +28,16 @@ import (
 
 // entities names the table of every entity.
 var entities = map[string]any{
-	"users":          models.User{},
-	"refresh_tokens": models.RefreshToken{},
-	"projects":       models.Project{},
-	"memberships":    models.Membership{},
-	"invitations":    models.Invitation{},
-	"project_quotas": models.ProjectQuota{},
-	"project_usage":  models.ProjectUsage{},
-	"write_probes":   models.WriteProbe{},
-	"api_keys":       models.APIKey{},
+	"users":             models.User{},
+	"refresh_tokens":    models.RefreshToken{},
+	"projects":          models.Project{},
+	"memberships":       models.Membership{},
+	"invitations":       models.Invitation{},
+	"project_quotas":    models.ProjectQuota{},
+	"project_usage":     models.ProjectUsage{},
+	"project_retention": models.ProjectRetention{},
+	"write_probes":      models.WriteProbe{},
+	"api_keys":          models.APIKey{},
 
 	"jobs":                models.Job{},
 	"job_payloads":        models.Payload{},
@@ -49,6 +50,8 @@ var entities = map[string]any{
 	"audit_events":    models.AuditEvent{},
 
 	"session_stretches": models.SessionSegment{},
+	"session_overviews": models.SessionOverview{},
+	"session_clocks":    models.SessionClock{},
 	"session_decodes":   models.SessionDecode{},
 
 	"session_alignments": models.SessionAlignment{},
@@ -59,6 +62,14 @@ var entities = map[string]any{
 	"analytics_events":       models.AnalyticsEvent{},
 	"analytics_months":       models.AnalyticsMonth{},
 	"session_jobs":           models.SessionJob{},
+
+	"devices":          models.Device{},
+	"queue_pauses":     models.QueuePause{},
+	"scale_events":     models.ScaleEvent{},
+	"processes":        models.Process{},
+	"schema_floor":     models.SchemaFloor{},
+	"job_stats":        models.JobStat{},
+	"operator_actions": models.OperatorAction{},
 
 	"webhooks":           models.Webhook{},
 	"webhook_events":     models.WebhookEvent{},

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -42,20 +41,9 @@ func sessionEntities(rows []dialect.SessionRow) ([]models.Session, error) {
 
 // CreateSession adds a session.
 func (s *Store) CreateSession(ctx context.Context, n models.Session) error {
-	channels, err := json.Marshal(n.Channels)
+	row, err := dialect.NewSessionRow(n)
 	if err != nil {
-		return fmt.Errorf("store: %w", err)
-	}
-	row := dialect.SessionRow{ID: n.ID, ProjectID: n.ProjectID, ExternalUserID: n.ExternalUserID, DeviceType: n.DeviceType,
-		SampleRateHz: n.SampleRateHz, Channels: string(channels), IngestionMode: n.IngestionMode, State: n.State, HopMS: n.HopMS,
-		JitterMS: n.JitterMS, OriginMS: n.OriginMS, CreatedAt: utc(n.CreatedAt), StartedAt: utc(n.StartedAt)}
-	if n.Decode != nil {
-		decode, err := json.Marshal(n.Decode)
-		if err != nil {
-			return fmt.Errorf("store: %w", err)
-		}
-		text := string(decode)
-		row.Decode = &text
+		return err
 	}
 	return translate(s.write(ctx).Create(&row).Error)
 }
@@ -303,3 +291,40 @@ func (s *Store) SessionsByID(ctx context.Context, ids []string) (map[string]mode
 
 // idChunk is how many ids one statement takes.
 const idChunk = 500
+
+// SessionChange changes what is said about a session. What is nil stays.
+type SessionChange struct {
+	ProjectID, SessionID     string
+	Name, Protocol, Metadata *string
+	Tags                     *[]string
+	PlannedMS                *int64
+}
+
+// ChangeSession makes a change and returns the session as it is then. Error: ErrNotFound.
+func (s *Store) ChangeSession(ctx context.Context, c SessionChange) (ses models.Session, err error) {
+	set := map[string]any{}
+	for column, value := range map[string]*string{"name": c.Name, "protocol": c.Protocol, "metadata": c.Metadata} {
+		if value != nil {
+			set[column] = *value
+		}
+	}
+	if c.Tags != nil {
+		if set["tags"], err = dialect.TagsText(*c.Tags); err != nil {
+			return ses, err
+		}
+	}
+	if c.PlannedMS != nil {
+		set["planned_ms"] = *c.PlannedMS
+	}
+	err = s.tx(ctx, func(tx *gorm.DB) error {
+		if ses, err = dialect.FindSession(forUpdate(tx), c.ProjectID, c.SessionID); err != nil || len(set) == 0 {
+			return err
+		}
+		if err := one(tx.Model(&dialect.SessionRow{}).Where("id = ?", c.SessionID).Updates(set)); err != nil {
+			return err
+		}
+		ses, err = dialect.FindSession(tx, c.ProjectID, c.SessionID)
+		return err
+	})
+	return ses, err
+}

@@ -183,7 +183,7 @@ func TestSessionsHaveOneOpenJob(t *testing.T) {
 						if c.Job.ID != id {
 							continue
 						}
-						if _, ok, err := jobs.Release(ctx, *c.Job.Owner, store.Attempt{ID: id, Attempt: n}, 0); err != nil || !ok {
+						if _, ok, err := jobs.Release(ctx, *c.Job.Owner, store.Attempt{ID: id, Attempt: n}, 0, ""); err != nil || !ok {
 							t.Fatalf("release: %v, %v", ok, err)
 						}
 						open[id] = -1 // nobody's

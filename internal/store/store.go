@@ -65,6 +65,9 @@ type Config struct {
 	// ConnectTimeout limits how long opening one connection to PostgreSQL may take, where the URL does not say.
 	// Defaults to 5s.
 	ConnectTimeout time.Duration
+	// Trace is called with the text of every statement before the database gets it, by many goroutines at once: tests count by it what an
+	// operation costs. Transactions' own statements (BEGIN, COMMIT) may be among them. Defaults to nothing.
+	Trace func(statement string)
 }
 
 // Store is an open database. Its methods are safe for concurrent use.
@@ -73,6 +76,7 @@ type Store struct {
 	dialect Dialect
 
 	probe probe
+	clock clock
 
 	lanesOnce sync.Once
 	lanes     *lanes // nil until a session needs them
@@ -95,17 +99,17 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	s := &Store{dialect: DialectOf(cfg.DatabaseURL)}
 	switch s.dialect {
 	case PostgreSQL:
-		db, err := postgres.Open(ctx, postgres.Config{URL: cfg.DatabaseURL, MaxConns: cfg.MaxConns, ConnectTimeout: cfg.ConnectTimeout})
+		db, err := postgres.Open(ctx, postgres.Config{URL: cfg.DatabaseURL, MaxConns: cfg.MaxConns, ConnectTimeout: cfg.ConnectTimeout, Trace: cfg.Trace})
 		if err != nil {
 			return nil, err
 		}
 		s.db = db
 	case SQLite:
-		path, err := sqlitePath(cfg)
+		path, err := Path(cfg)
 		if err != nil {
 			return nil, err
 		}
-		db, err := sqlite.Open(ctx, sqlite.Config{Path: path, Readers: cfg.Readers})
+		db, err := sqlite.Open(ctx, sqlite.Config{Path: path, Readers: cfg.Readers, Trace: cfg.Trace})
 		if err != nil {
 			return nil, err
 		}
@@ -135,7 +139,17 @@ func (s *Store) Close() error {
 }
 
 // OpenJobs returns the jobs of the database. The store must stay open until it is closed.
-func (s *Store) OpenJobs(ctx context.Context) (Jobs, error) { return s.db.OpenJobs(ctx) }
+func (s *Store) OpenJobs(ctx context.Context) (Jobs, error) {
+	jobs, err := s.db.OpenJobs(ctx)
+	if err != nil {
+		return nil, err
+	}
+	system := "sqlite"
+	if s.dialect == PostgreSQL {
+		system = "postgresql"
+	}
+	return tracedJobs{jobs, system}, nil
+}
 
 // write returns the database for statements that may write; within Once, its transaction.
 func (s *Store) write(ctx context.Context) *gorm.DB {
@@ -176,8 +190,8 @@ func translate(err error) error {
 	return err
 }
 
-// sqlitePath returns the file that the configuration means.
-func sqlitePath(cfg Config) (string, error) {
+// Path returns the SQLite file that a configuration means. It need not be there.
+func Path(cfg Config) (string, error) {
 	path := cfg.DatabaseURL
 	switch {
 	case path == "":

@@ -55,7 +55,7 @@ func TestAJobStoresOneModel(t *testing.T) {
 		if err != nil || !fresh || m.JobID == nil || *m.JobID != job.ID {
 			t.Fatal(m, fresh, err)
 		}
-		if _, ok, err := db.Release(ctx, "w", first, 0); err != nil || !ok {
+		if _, ok, err := db.Release(ctx, "w", first, 0, ""); err != nil || !ok {
 			t.Fatal(ok, err)
 		}
 		second := claim(job)
@@ -68,7 +68,7 @@ func TestAJobStoresOneModel(t *testing.T) {
 		}
 		other := accept()
 		lost := claim(other)
-		if _, ok, err := db.Release(ctx, "w", lost, 0); err != nil || !ok {
+		if _, ok, err := db.Release(ctx, "w", lost, 0, ""); err != nil || !ok {
 			t.Fatal(ok, err)
 		}
 		claim(other)

@@ -73,7 +73,7 @@ func TestWaitingFindsTheOldestJobsOfEachProject(t *testing.T) {
 						}
 						if rapid.Bool().Draw(rt, "put back") {
 							pause := rapid.SampledFrom([]time.Duration{0, time.Hour}).Draw(rt, "pause")
-							if _, ok, err := j.Release(ctx, "w", store.Attempt{ID: job.ID, Attempt: 1}, pause); err != nil || !ok {
+							if _, ok, err := j.Release(ctx, "w", store.Attempt{ID: job.ID, Attempt: 1}, pause, ""); err != nil || !ok {
 								rt.Fatal(ok, err)
 							}
 							if pause == 0 {

@@ -60,6 +60,8 @@ func usageQuery(name models.QuotaName, projectID string, at time.Time, atMost in
 		return "SELECT count(*) FROM sessions WHERE project_id = ? AND state IN ('OPEN', 'UPLOADING')", []any{projectID}
 	case models.QuotaWebhooks:
 		return "SELECT count(*) FROM webhooks WHERE project_id = ?", []any{projectID}
+	case models.QuotaDevices:
+		return "SELECT count(*) FROM devices WHERE project_id = ?", []any{projectID}
 	case models.QuotaModels:
 		return "SELECT count(*) FROM project_models WHERE project_id = ?", []any{projectID}
 	}

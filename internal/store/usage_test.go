@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"sync"
 	"testing"
@@ -136,5 +137,41 @@ func TestModelsNeverPassTheirNumber(t *testing.T) {
 		if u, err := s.Usage(ctx, project, time.Now(), nil); err != nil || stored != 7 || u.Used[models.QuotaModels] != 7 {
 			t.Errorf("%d stored, %v counted, %v; want 7", stored, u.Used, err)
 		}
+	})
+}
+
+// TestOverviewsCountAsStored as they are made, made again, and deleted with their session.
+func TestOverviewsCountAsStored(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	rawStores(t, func(t *testing.T, s *store.Store, raw *sql.DB) {
+		ses := newSession(t, s, models.ModeStreaming)
+		put := func(seen int, sizes ...int) {
+			t.Helper()
+			var list []models.SessionOverview
+			for chunk, n := range sizes {
+				list = append(list, models.SessionOverview{Chunk: int64(chunk), Seen: seen, Coarse: make([]byte, n), Mid: make([]byte, 10*n), Fine: make([]byte, 100*n)})
+			}
+			if err := s.PutOverviews(ctx, ses.ProjectID, ses.ID, list); err != nil {
+				t.Fatal(err)
+			}
+		}
+		expect := func(step string, want int64) {
+			t.Helper()
+			u, err := s.Usage(ctx, ses.ProjectID, time.Now(), nil)
+			if err != nil || u.Used[models.QuotaStoredBytes] != want {
+				t.Errorf("%s: %d bytes, %v; want %d", step, u.Used[models.QuotaStoredBytes], err, want)
+			}
+		}
+		put(5, 2, 3)
+		expect("two chunks", 111*5)
+		put(7, 4)
+		expect("one was made again", 111*7)
+		put(6, 100)
+		expect("one of fewer batches came late", 111*7)
+		if _, err := raw.Exec("DELETE FROM session_overviews WHERE session_id = '" + ses.ID + "'"); err != nil {
+			t.Fatal(err)
+		}
+		expect("the session is erased", 0)
 	})
 }

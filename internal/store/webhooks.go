@@ -132,6 +132,35 @@ func (s *Store) ChangeWebhook(ctx context.Context, projectID, id string, event m
 	return out, err
 }
 
+// ResealWebhooks has reseal look at every webhook, and keeps those whose sealed secrets it has changed. It returns how many. reseal may see a webhook
+// twice.
+func (s *Store) ResealWebhooks(ctx context.Context, reseal func(*models.Webhook) (changed bool)) (n int, err error) {
+	after := ""
+	for {
+		var rows []webhookRow
+		if err := s.read(ctx).Where("id > ?", after).Order("id").Limit(500).Find(&rows).Error; err != nil || len(rows) == 0 {
+			return n, translate(err)
+		}
+		for _, row := range rows {
+			after = row.ID
+			w, err := row.entity()
+			if err != nil {
+				return n, err
+			}
+			if !reseal(&w) {
+				continue
+			}
+			// A rotation in between has sealed its own.
+			res := s.write(ctx).Model(&webhookRow{}).Where("id = ? AND secret = ? AND old_secret = ?", row.ID, row.Secret, row.OldSecret).
+				Updates(map[string]any{"secret": w.Secret, "old_secret": w.OldSecret})
+			if res.Error != nil {
+				return n, translate(res.Error)
+			}
+			n += int(res.RowsAffected)
+		}
+	}
+}
+
 // DeleteWebhook deletes a webhook with its deliveries. Error: ErrNotFound.
 func (s *Store) DeleteWebhook(ctx context.Context, projectID, id string, event models.AuditEvent) error {
 	return s.tx(ctx, func(tx *gorm.DB) error {

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/neurod/neurod/internal/store/dialect"
+	"github.com/neurod/neurod/internal/telemetry"
 	"github.com/neurod/neurod/models"
 )
 
@@ -65,7 +66,9 @@ type commitOutcome struct {
 func (s *Store) CommitWindows(ctx context.Context, c WindowCommit) (Committed, error) {
 	slices.SortFunc(c.Windows, func(a, b models.FeatureWindow) int { return cmp.Compare(a.WindowIndex, b.WindowIndex) })
 	slices.SortFunc(c.Decodes, func(a, b models.SessionDecode) int { return cmp.Compare(a.DecodeIndex, b.DecodeIndex) })
+	ctx, span := telemetry.Start(ctx, "store windows", telemetry.Client)
 	out, err := s.openLanes().commits.Do(ctx, &c)
+	telemetry.End(span, err)
 	if err != nil {
 		return Committed{}, translate(err)
 	}
@@ -150,13 +153,15 @@ func decideCommit(f *dialect.FlowFound, calls []*WindowCommit) (*dialect.FlowWri
 	return w, out
 }
 
-// News is what was written in a session after a message.
-type News = dialect.News
+// NewsQuery asks for what was written in a session after a reader's place, and News is that.
+type (
+	NewsQuery = dialect.NewsQuery
+	News      = dialect.News
+)
 
-// News returns windows and decodes with higher numbers than after, in the order of writing, at most limit of each. Error:
-// ErrNotFound.
-func (s *Store) News(ctx context.Context, projectID, sessionID string, after, limit int) (News, error) {
-	n, err := s.db.News(ctx, projectID, sessionID, after, limit)
+// News returns what was written in a session after a reader's place. Error: ErrNotFound.
+func (s *Store) News(ctx context.Context, q NewsQuery) (News, error) {
+	n, err := s.db.News(ctx, q)
 	return n, translate(err)
 }
 

@@ -27,6 +27,20 @@ func (s Secrets) Seal(w models.Webhook, secret string) (string, error) {
 	return s.vault.Seal([]byte(secret), secretName, w.ProjectID, w.ID)
 }
 
+// Reseal seals the secrets of a webhook with the server's first signing key where another had, and reports whether it had. What cannot be opened
+// stays.
+func (s Secrets) Reseal(w *models.Webhook) (changed bool) {
+	for _, sealed := range []*string{&w.Secret, &w.OldSecret} {
+		if *sealed == "" {
+			continue
+		}
+		if again, other, err := s.vault.Reseal(*sealed, secretName, w.ProjectID, w.ID); err == nil && other {
+			*sealed, changed = again, true
+		}
+	}
+	return changed
+}
+
 // open opens a sealed secret of a webhook. Error: auth.ErrSealed.
 func (s Secrets) open(w models.Webhook, sealed string) (string, error) {
 	b, err := s.vault.Unseal(sealed, secretName, w.ProjectID, w.ID)

@@ -16,7 +16,7 @@ var errClosed = errors.New("store: closed")
 // it is free, so an idle system pays no delay and a busy one shares round trips and fsyncs ("group commit").
 //
 // Light calls and heavy ones never share a statement, and take turns where both wait: what is small waits for one statement of what
-// is large at most, and is not done with it.
+// is large at most, and is not done with it. Where they have lanes apart it does not wait for any.
 type Coalescer[Q, R any] struct {
 	cfg   Config[Q, R]
 	calls chan *coalesced[Q, R]
@@ -29,8 +29,10 @@ type Coalescer[Q, R any] struct {
 // Config says how calls are put together.
 type Config[Q, R any] struct {
 	Lanes     int           // statements in flight at once
+	Apart     bool          // Lanes are for light calls, and one more is for heavy ones
 	MaxCalls  int           // calls in one statement
 	Weigh     func(Q) int   // bytes of a call; nil where all are light
+	Heavy     func(Q) bool  // calls that are heavy whatever they weigh; nil for none
 	MaxWeight int           // bytes of one statement
 	MaxHeavy  int           // bytes of one statement of heavy calls. Defaults to MaxWeight
 	Timeout   time.Duration // limit of one statement
@@ -58,7 +60,14 @@ func New[Q, R any](cfg Config[Q, R]) *Coalescer[Q, R] {
 	}
 	c := &Coalescer[Q, R]{cfg: cfg, calls: make(chan *coalesced[Q, R], cfg.MaxCalls), heavy: make(chan *coalesced[Q, R], cfg.MaxCalls), stop: make(chan struct{})}
 	for range cfg.Lanes {
-		c.lanes.Go(c.lane)
+		if cfg.Apart {
+			c.lanes.Go(func() { c.lane(c.calls, nil) })
+		} else {
+			c.lanes.Go(func() { c.lane(c.calls, c.heavy) })
+		}
+	}
+	if cfg.Apart {
+		c.lanes.Go(func() { c.lane(nil, c.heavy) })
 	}
 	return c
 }
@@ -67,9 +76,10 @@ func New[Q, R any](cfg Config[Q, R]) *Coalescer[Q, R] {
 func (c *Coalescer[Q, R]) Do(ctx context.Context, q Q) (R, error) {
 	call, to := &coalesced[Q, R]{q: q, done: make(chan struct{})}, c.calls
 	if c.cfg.Weigh != nil {
-		if call.weight = c.cfg.Weigh(q); call.weight >= heavyFrom {
-			to = c.heavy
-		}
+		call.weight = c.cfg.Weigh(q)
+	}
+	if call.weight >= heavyFrom || c.cfg.Heavy != nil && c.cfg.Heavy(q) {
+		to = c.heavy
 	}
 	var zero R
 	select {
@@ -122,8 +132,9 @@ func (q *queue[Q, R]) take() (call *coalesced[Q, R]) {
 	return call
 }
 
-func (c *Coalescer[Q, R]) lane() {
-	light, heavy := &queue[Q, R]{calls: c.calls, most: c.cfg.MaxWeight}, &queue[Q, R]{calls: c.heavy, most: c.cfg.MaxHeavy}
+// lane does the calls that come in, of a kind that it has nothing to do with none (nil).
+func (c *Coalescer[Q, R]) lane(lightCalls, heavyCalls <-chan *coalesced[Q, R]) {
+	light, heavy := &queue[Q, R]{calls: lightCalls, most: c.cfg.MaxWeight}, &queue[Q, R]{calls: heavyCalls, most: c.cfg.MaxHeavy}
 	next, other := light, heavy
 	var batch []*coalesced[Q, R]
 	for {

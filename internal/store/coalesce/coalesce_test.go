@@ -110,3 +110,109 @@ func TestACallThatDoesNotFitComesNext(t *testing.T) {
 		}
 	})
 }
+
+// TestCallsThatAreHeavyByNature are not done together with light ones, though they weigh nothing.
+func TestCallsThatAreHeavyByNature(t *testing.T) {
+	t.Parallel()
+	var batches [][]int
+	begun, hold := make(chan struct{}, 1), make(chan struct{})
+	c := New(Config[int, struct{}]{Lanes: 1, MaxCalls: 10, Timeout: time.Minute, Heavy: func(n int) bool { return n%2 == 1 },
+		Run: func(_ context.Context, calls []int) ([]struct{}, error) {
+			if len(batches) == 0 {
+				begun <- struct{}{}
+				<-hold
+			}
+			batches = append(batches, slices.Clone(calls)) // of one lane
+			return make([]struct{}, len(calls)), nil
+		}})
+	var all sync.WaitGroup
+	call := func(n int) {
+		all.Go(func() {
+			if _, err := c.Do(t.Context(), n); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	call(0)
+	<-begun
+	for n := 1; n <= 6; n++ {
+		call(n)
+	}
+	close(hold)
+	all.Wait()
+	c.Close()
+	total := 0
+	for _, b := range batches {
+		total += len(b)
+		for _, n := range b {
+			if n%2 != b[0]%2 {
+				t.Errorf("light and heavy calls in one statement: %v", batches)
+			}
+		}
+	}
+	if total != 7 {
+		t.Errorf("%v", batches)
+	}
+}
+
+// TestLanesApart: where heavy calls have a lane of their own no light one waits for them, and the light ones that come while a statement
+// runs share the next.
+func TestLanesApart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const heavyWeight = 200 << 10
+		var mu sync.Mutex
+		var statements [][]int
+		c := New(Config[int, int]{
+			Lanes: 1, Apart: true, MaxCalls: 100, Weigh: func(n int) int { return n }, MaxWeight: 8 << 20, Timeout: time.Hour,
+			Isolate: func(error) bool { return false },
+			Run: func(_ context.Context, calls []int) ([]int, error) {
+				mu.Lock()
+				statements = append(statements, slices.Clone(calls))
+				mu.Unlock()
+				if calls[0] >= heavyFrom {
+					time.Sleep(time.Second)
+				} else {
+					time.Sleep(time.Millisecond)
+				}
+				return calls, nil
+			},
+		})
+		defer c.Close()
+		var all sync.WaitGroup
+		do := func(n int) time.Duration {
+			start := time.Now()
+			if got, err := c.Do(t.Context(), n); got != n || err != nil {
+				t.Error(got, err)
+			}
+			return time.Since(start)
+		}
+		for range 20 {
+			all.Go(func() { do(heavyWeight) })
+		}
+		for range 8 {
+			all.Go(func() {
+				for range 50 {
+					if took := do(1000); took > 2*time.Millisecond {
+						t.Errorf("a light call took %v", took)
+					}
+				}
+			})
+		}
+		all.Wait()
+		light, most := 0, 0
+		for _, calls := range statements {
+			for _, n := range calls {
+				if (n >= heavyFrom) != (calls[0] >= heavyFrom) {
+					t.Errorf("light and heavy calls in one statement: %v", calls)
+				}
+			}
+			if calls[0] < heavyFrom {
+				light++
+				most = max(most, len(calls))
+			}
+		}
+		if light > 2*50+2 || most < 4 {
+			t.Errorf("400 light calls of 8 callers took %d statements, of %d calls at most", light, most)
+		}
+	})
+}

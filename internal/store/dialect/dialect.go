@@ -22,6 +22,7 @@ var (
 	ErrNotFound      = errors.New("store: not found")
 	ErrFenced        = errors.New("store: the attempt no longer holds its job")
 	ErrKeyInFlight   = errors.New("store: idempotency key in flight")
+	ErrNoSnapshot    = errors.New("store: the database is PostgreSQL: pg_dump and pg_basebackup copy it")
 	ErrTooManyEvents = errors.New("store: the session has too many events")
 )
 
@@ -32,8 +33,16 @@ type Database interface {
 	Reader() *gorm.DB
 	// Ping reports whether the database answers.
 	Ping(ctx context.Context) error
+	// Now returns the time by the database's clock; of SQLite, which has none, that of this process.
+	Now(ctx context.Context) (time.Time, error)
 	// Close ends all connections.
 	Close() error
+
+	// Snapshot writes the database as it is at one moment into a new file, while others read and write it, and returns when the file is on
+	// the disk. ErrNoSnapshot where the database has tools of its own for that.
+	Snapshot(ctx context.Context, path string) error
+	// Check reads all that is stored and says what is damaged, where the database has no tool of its own for that.
+	Check(ctx context.Context) error
 
 	// Migrations binds numbered SQL to the database. The provider must not be closed: that would close the connections.
 	Migrations(files fs.FS) (*goose.Provider, error)
@@ -48,6 +57,10 @@ type Database interface {
 	// SomeRows returns a condition on rows of a table that picks rows with a condition on it, at most as many as its last
 	// parameter says. It needs no key of the table: both databases number their rows.
 	SomeRows(table, condition string) string
+	// Indexed returns the SQL of a table that is to be read by an index of it, where the database would choose another.
+	Indexed(table, index string) string
+	// JSONNumber returns the SQL of a number in a column of JSON: the member that the names lead to, NULL where there is none.
+	JSONNumber(column string, names ...string) string
 
 	// OpenJobs returns the jobs of the database, which must stay open until they are closed.
 	OpenJobs(ctx context.Context) (Jobs, error)
@@ -62,9 +75,8 @@ type Sessions interface {
 	Flow(ctx context.Context, r *FlowRead, d Decision) error
 	// Work returns what waits in a session. Error: ErrNotFound.
 	Work(ctx context.Context, q WorkQuery) (Work, error)
-	// News returns windows and decodes with higher numbers than after, in the order of writing, at most limit of each. Error:
-	// ErrNotFound.
-	News(ctx context.Context, projectID, sessionID string, after, limit int) (News, error)
+	// News returns what was written after a reader's place. Error: ErrNotFound.
+	News(ctx context.Context, q NewsQuery) (News, error)
 	// AddChunk stores a piece of an upload. It is durable when the acceptance of the upload is, which is committed later.
 	AddChunk(ctx context.Context, c models.UploadChunk) error
 	// CommitImport writes a round of an import. Errors: ErrNotFound, ErrFenced.
@@ -83,6 +95,7 @@ func GormConfig() *gorm.Config {
 		TranslateError:       true,
 		DisableAutomaticPing: true, // Open pings with the caller's context
 		NowFunc:              func() time.Time { return UTC(time.Now()) },
+		Plugins:              map[string]gorm.Plugin{traced{}.Name(): traced{}},
 		// Errors are returned, and gorm's log would show values such as hashes.
 		Logger: logger.Discard,
 	}

@@ -20,6 +20,9 @@ const (
 	MaxRecheck = 10 * time.Minute
 )
 
+// MaxAhead is further ahead than any pause before a job is looked at.
+const MaxAhead = MaxRecheck + time.Minute
+
 // Jobs keeps jobs, their payloads and idempotency records. Every method is one transaction.
 //
 // Invariants, the same on both databases:
@@ -32,8 +35,10 @@ const (
 //   - What is lost with a crash of the database are at most claims, leases and rechecks, which heal by themselves:
 //     they do not wait for the disk. Accepting, finishing, releasing and canceling do.
 //
-// On PostgreSQL the database's clock rules; the store's own on SQLite, where there is one process.
+// On PostgreSQL the database's clock rules; the store's own on SQLite, where there is one process, which is never set (Steady).
 type Jobs interface {
+	// Now returns the time by the clock that leases and pauses go by.
+	Now(ctx context.Context) (time.Time, error)
 	// Accept stores a job with everything that belongs to it. It returns nil, or the live record that already has
 	// the acceptance's idempotency key, in which case nothing was stored. ErrKeyInFlight when it cannot say yet.
 	Accept(ctx context.Context, a *Acceptance) (*models.IdempotencyRecord, error)
@@ -47,16 +52,19 @@ type Jobs interface {
 	// Finish moves a running attempt to its final state. It reports which jobs became final: the job itself and
 	// perhaps its batch; none when the fence held.
 	Finish(ctx context.Context, f *Finish) ([]Change, error)
-	// Release puts a running attempt back to the queue, to be looked at after the pause. It returns the new seq, and
+	// Release puts a running attempt back to the queue, to be looked at after the pause, and notes why. It returns the new seq, and
 	// false when the fence held.
-	Release(ctx context.Context, owner string, a Attempt, pause time.Duration) (seq int, ok bool, err error)
+	Release(ctx context.Context, owner string, a Attempt, pause time.Duration, why string) (seq int, ok bool, err error)
 	// Cancel cancels a job, with its items when it is a batch, and returns it as it is then and what became final.
 	// A job in a final state is returned unchanged. ErrNotFound when the project has no such job.
 	Cancel(ctx context.Context, projectID, id string) (models.Job, []Change, error)
 
-	// ExpireLeases takes jobs from workers whose lease ended: back to the queue, due now, or failed with worker_lost
+	// ExpireLeases takes jobs from workers whose lease ended before a time of Now: back to the queue, due now, or failed with worker_lost
 	// when that was the job's maxLost-th lost worker. It reports the ids requeued and the jobs that became final.
-	ExpireLeases(ctx context.Context, maxLost, limit int) (requeued []string, final []Change, err error)
+	ExpireLeases(ctx context.Context, before time.Time, maxLost, limit int) (requeued []string, final []Change, err error)
+	// Rewind brings what lies further ahead than it can be back to where it may lie: leases longer than one from now on, and pauses
+	// longer than any. A clock that was set back has left them. It returns how many jobs that was.
+	Rewind(ctx context.Context, lease time.Duration) (int, error)
 	// Due returns queued jobs whose next_check has passed, oldest id first, and puts their next_check ahead: each is
 	// returned to one caller.
 	Due(ctx context.Context, class Class, limit int) ([]Due, error)
@@ -173,14 +181,14 @@ type Depth struct {
 // JobColumns are the columns of jobs in the order of JobTargets.
 const JobColumns = `id, project_id, kind, state, parent_id, item_index, request, output, diagnostics, error_code, error_message,
 	error_details, seq, next_check, attempts, lost_workers, owner, lease_until, dead_letter, items_total, items_pending,
-	created_at, started_at, finished_at`
+	created_at, started_at, finished_at, trace`
 
 // JobTargets returns where to scan JobColumns to. The wrappers say how the dialect reads times.
 func JobTargets(j *models.Job, at func(*time.Time) any, optional func(**time.Time) any) []any {
 	return []any{&j.ID, &j.ProjectID, (*string)(&j.Kind), (*string)(&j.State), &j.ParentID, &j.ItemIndex,
 		(*[]byte)(&j.Request), (*[]byte)(&j.Output), (*[]byte)(&j.Diagnostics), &j.ErrorCode, &j.ErrorMessage,
 		(*[]byte)(&j.ErrorDetails), &j.Seq, at(&j.NextCheck), &j.Attempts, &j.LostWorkers, &j.Owner, optional(&j.LeaseUntil),
-		&j.DeadLetter, &j.ItemsTotal, &j.ItemsPending, at(&j.CreatedAt), optional(&j.StartedAt), optional(&j.FinishedAt)}
+		&j.DeadLetter, &j.ItemsTotal, &j.ItemsPending, at(&j.CreatedAt), optional(&j.StartedAt), optional(&j.FinishedAt), &j.Trace}
 }
 
 // BatchOutput is the output of a finished batch.

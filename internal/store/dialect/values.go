@@ -20,6 +20,12 @@ func OptionalUTC(t *time.Time) *time.Time {
 // Now is the time of this process.
 func Now() time.Time { return UTC(time.Now()) }
 
+var begun = time.Now()
+
+// Steady is the time of this process by a clock that nobody sets: what Now was when it began and the time since. What must neither end early nor
+// last longer when the machine's clock jumps (leases, pauses) goes by it on SQLite, where there is one process.
+func Steady() time.Time { return UTC(begun.Add(time.Since(begun))) }
+
 // Text returns JSON or a message as both databases take it: valid UTF-8 without NUL, nil for none.
 func Text(b []byte) *string {
 	if b == nil {

@@ -7,28 +7,37 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/neurod/neurod/internal/store/dialect"
 	"github.com/neurod/neurod/models"
 )
 
-// The parts of an accepting statement: parameters 1-15 are the jobs' columns, 16-21 the payloads'.
+// The parts of an accepting statement: parameters 1-16 are the jobs' columns, 17-22 the payloads'.
 const (
-	newJobs = `SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::int[], $7::text[], $8::text[],
-		$9::text[], $10::text[], $11::timestamptz[], $12::int[], $13::int[], $14::timestamptz[], $15::timestamptz[])`
+	// A job is not looked at later than it would be by the database's clock: that of the process which made it may be ahead.
+	newJobs = `SELECT id, project_id, kind, state, parent_id, item_index, request, error_code, error_message, error_details,
+		CASE WHEN items_total = 0 THEN least(next_check, now() + (next_check - created_at)) ELSE next_check END, items_total, items_pending, created_at, finished_at, trace
+		FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::int[], $7::text[], $8::text[],
+		$9::text[], $10::text[], $11::timestamptz[], $12::int[], $13::int[], $14::timestamptz[], $15::timestamptz[], $16::text[])
+		AS n` + newJobColumns
 	newJobColumns = `(id, project_id, kind, state, parent_id, item_index, request, error_code,
-		error_message, error_details, next_check, items_total, items_pending, created_at, finished_at)`
-	newPayloads       = `SELECT * FROM unnest($16::text[], $17::text[], $18::text[], $19::int[], $20::bytea[], $21::timestamptz[])`
+		error_message, error_details, next_check, items_total, items_pending, created_at, finished_at, trace)`
+	newPayloads       = `SELECT * FROM unnest($17::text[], $18::text[], $19::text[], $20::int[], $21::bytea[], $22::timestamptz[])`
 	newPayloadColumns = `(job_id, project_id, codec, size, data, created_at)`
 
 	insertAccepted = `WITH p AS (INSERT INTO job_payloads ` + newPayloadColumns + ` ` + newPayloads + `)
 		INSERT INTO jobs ` + newJobColumns + ` ` + newJobs
+	// What is inserted early can be claimed at once, and is on the disk after flush: a commit that waits for the disk takes along all that was
+	// committed before it. It needs something to commit.
+	insertEarly = insertAccepted + ` WHERE ` + noFlush
+	flush       = `SELECT pg_logical_emit_message(true, 'neurod', '')`
 
 	// With a record all depends on getting its key: the lock tells a request in flight from an answered one.
-	insertRecorded = `WITH lock AS MATERIALIZED (SELECT pg_try_advisory_xact_lock($22) AS ok),
+	insertRecorded = `WITH lock AS MATERIALIZED (SELECT pg_try_advisory_xact_lock($23) AS ok),
 		record AS (
 			INSERT INTO idempotency_records AS r (` + dialect.RecordColumns + `)
-			SELECT $23, $24, $25, $26, $27, $28, $29, $30, $31, $32 FROM lock WHERE ok
+			SELECT $24, $25, $26, $27, $28, $29, $30, $31, $32, $33 FROM lock WHERE ok
 			ON CONFLICT (project_id, operation, key) DO UPDATE SET ` + dialect.RecordUpdates + `
 			WHERE r.expires_at <= now()
 			RETURNING 1),
@@ -37,7 +46,7 @@ const (
 		SELECT (SELECT ok FROM lock), EXISTS (SELECT FROM record)`
 )
 
-// acceptArgs returns parameters 1-21 for the jobs and payloads of acceptances.
+// acceptArgs returns parameters 1-22 for the jobs and payloads of acceptances.
 func acceptArgs(as []*dialect.Acceptance) []any {
 	var n, np int
 	for _, a := range as {
@@ -53,6 +62,7 @@ func acceptArgs(as []*dialect.Acceptance) []any {
 		total, pending           = make([]int, 0, n), make([]int, 0, n)
 		created                  = make([]time.Time, 0, n)
 		finished                 = make([]*time.Time, 0, n)
+		trace                    = make([]*string, 0, n)
 		pid, pproject, pcodec    = make([]string, 0, np), make([]string, 0, np), make([]string, 0, np)
 		psize                    = make([]int, 0, np)
 		pdata                    = make([][]byte, 0, np)
@@ -68,7 +78,7 @@ func acceptArgs(as []*dialect.Acceptance) []any {
 			code, message, details = append(code, dialect.OptionalText(j.ErrorCode)), append(message, dialect.OptionalText(j.ErrorMessage)), append(details, dialect.Text(j.ErrorDetails))
 			check = append(check, j.NextCheck)
 			total, pending = append(total, j.ItemsTotal), append(pending, j.ItemsPending)
-			created, finished = append(created, j.CreatedAt), append(finished, j.FinishedAt)
+			created, finished, trace = append(created, j.CreatedAt), append(finished, j.FinishedAt), append(trace, j.Trace)
 		}
 		for i := range a.Payloads {
 			p := &a.Payloads[i]
@@ -76,11 +86,15 @@ func acceptArgs(as []*dialect.Acceptance) []any {
 			psize, pdata, pcreated = append(psize, p.Size), append(pdata, p.Data), append(pcreated, p.CreatedAt)
 		}
 	}
-	return []any{id, project, kind, state, parent, item, request, code, message, details, check, total, pending, created, finished,
+	return []any{id, project, kind, state, parent, item, request, code, message, details, check, total, pending, created, finished, trace,
 		pid, pproject, pcodec, psize, pdata, pcreated}
 }
 
 func (j *jobStore) Accept(ctx context.Context, a *dialect.Acceptance) (*models.IdempotencyRecord, error) {
+	if a.Record == nil && len(a.Jobs) <= maxCalls && a.Size() <= heavyBytes && len(a.Sessions) == 0 {
+		_, err := j.accepts.Do(ctx, a)
+		return nil, err
+	}
 	existing, err := j.accept(ctx, a)
 	if err == nil && existing == nil && a.Stored != nil {
 		a.Stored()
@@ -90,10 +104,6 @@ func (j *jobStore) Accept(ctx context.Context, a *dialect.Acceptance) (*models.I
 
 func (j *jobStore) accept(ctx context.Context, a *dialect.Acceptance) (*models.IdempotencyRecord, error) {
 	if a.Record == nil {
-		if len(a.Jobs) <= maxCalls && a.Size() <= maxBytes && len(a.Sessions) == 0 {
-			_, err := j.accepts.Do(ctx, a)
-			return nil, err
-		}
 		return nil, j.transact(ctx, func(tx pgx.Tx) error {
 			if err := linkSessions(ctx, tx, a); err != nil {
 				return err
@@ -189,7 +199,8 @@ func (j *jobStore) acceptRecorded(ctx context.Context, a *dialect.Acceptance) (s
 	return stored, err
 }
 
-// partsOf cuts an acceptance into ones of moderate size; only the first keeps the record.
+// partsOf cuts an acceptance into ones of moderate size; only the first keeps the record. A process of PostgreSQL that inserts megabytes
+// in one statement keeps a processor for as long, and those of others wait for theirs.
 func partsOf(a *dialect.Acceptance) []*dialect.Acceptance {
 	payloads := make(map[string]models.Payload, len(a.Payloads))
 	for _, p := range a.Payloads {
@@ -200,7 +211,7 @@ func partsOf(a *dialect.Acceptance) []*dialect.Acceptance {
 	for _, job := range a.Jobs {
 		p, has := payloads[job.ID]
 		part := parts[len(parts)-1]
-		if n := len(p.Data) + len(job.Request); len(part.Jobs) >= 1000 || (len(part.Jobs) > 0 && size+n > maxBytes) {
+		if n := len(p.Data) + len(job.Request); len(part.Jobs) >= 1000 || (len(part.Jobs) > 0 && size+n > partBytes) {
 			part, size = &dialect.Acceptance{}, 0
 			parts = append(parts, part)
 		}
@@ -219,7 +230,20 @@ func scanRecord(row pgx.CollectableRow) (models.IdempotencyRecord, error) {
 	return r.Entity(), err
 }
 
+// acceptMany stores acceptances, tells that they can be claimed, and returns once they are on the disk: workers begin while it writes. Of a
+// database that crashes meanwhile they are gone, and nobody was told that they are kept.
 func (j *jobStore) acceptMany(ctx context.Context, as []*dialect.Acceptance) ([]struct{}, error) {
-	_, err := j.pool.Exec(ctx, insertAccepted, acceptArgs(as)...)
+	err := j.pool.AcquireFunc(ctx, func(conn *pgxpool.Conn) error {
+		if _, err := conn.Exec(ctx, insertEarly, acceptArgs(as)...); err != nil {
+			return err
+		}
+		for _, a := range as {
+			if a.Stored != nil {
+				a.Stored()
+			}
+		}
+		_, err := conn.Exec(ctx, flush)
+		return err
+	})
 	return make([]struct{}, len(as)), err
 }

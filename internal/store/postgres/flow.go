@@ -85,13 +85,13 @@ func (t flowTx) send(ctx context.Context, b *pgx.Batch) error {
 // sessionColumns are the columns of dialect.SessionRow in the order of sessionTargets.
 const sessionColumns = `id, project_id, external_user_id, device_type, sample_rate_hz, channels, ingestion_mode, state, hop_ms, jitter_ms,
 	origin_ms, sample_count, overlap_count, batch_count, seen_count, longest_batch, window_count, last_seq, tail_start, tail_end, decode, decode_count,
-	job_id, job_open, created_at, started_at, ended_at`
+	job_id, job_open, created_at, started_at, ended_at, name, tags, metadata, protocol, device_id, planned_ms, features`
 
 // sessionTargets returns where to scan sessionColumns to.
 func sessionTargets(r *dialect.SessionRow) []any {
 	return []any{&r.ID, &r.ProjectID, &r.ExternalUserID, &r.DeviceType, &r.SampleRateHz, &r.Channels, &r.IngestionMode, &r.State, &r.HopMS, &r.JitterMS,
 		&r.OriginMS, &r.SampleCount, &r.OverlapCount, &r.BatchCount, &r.SeenCount, &r.LongestBatch, &r.WindowCount, &r.LastSeq, &r.TailStart, &r.TailEnd, &r.Decode, &r.DecodeCount,
-		&r.JobID, &r.JobOpen, &r.CreatedAt, &r.StartedAt, &r.EndedAt}
+		&r.JobID, &r.JobOpen, &r.CreatedAt, &r.StartedAt, &r.EndedAt, &r.Name, &r.Tags, &r.Metadata, &r.Protocol, &r.DeviceID, &r.PlannedMS, &r.Features}
 }
 
 func scanSession(row pgx.CollectableRow) (models.Session, error) {
@@ -253,14 +253,16 @@ func queueJobs(b *pgx.Batch, jobs []models.Job) {
 	output := make([]*string, n)
 	check, created := make([]time.Time, n), make([]time.Time, n)
 	started, finished := make([]*time.Time, n), make([]*time.Time, n)
+	trace := make([]*string, n)
 	for i, j := range jobs {
 		id[i], project[i], kind[i], state[i], request[i] = j.ID, j.ProjectID, string(j.Kind), string(j.State), string(j.Request)
 		check[i], created[i], output[i], started[i], finished[i] = dialect.UTC(j.NextCheck), dialect.UTC(j.CreatedAt), dialect.Text(j.Output), dialect.OptionalUTC(j.StartedAt), dialect.OptionalUTC(j.FinishedAt)
+		trace[i] = j.Trace
 	}
-	b.Queue(`INSERT INTO jobs (id, project_id, kind, state, request, next_check, created_at, output, started_at, finished_at)
+	b.Queue(`INSERT INTO jobs (id, project_id, kind, state, request, next_check, created_at, output, started_at, finished_at, trace)
 		SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::timestamptz[], $8::text[],
-			$9::timestamptz[], $10::timestamptz[])`,
-		id, project, kind, state, request, check, created, output, started, finished)
+			$9::timestamptz[], $10::timestamptz[], $11::text[])`,
+		id, project, kind, state, request, check, created, output, started, finished, trace)
 }
 
 func queueBatches(b *pgx.Batch, list []models.SampleBatch) {
@@ -373,10 +375,10 @@ func (d *Database) Work(ctx context.Context, q dialect.WorkQuery) (w dialect.Wor
 	}, "SELECT "+sessionColumns+" FROM sessions WHERE id = $1 AND project_id = $2", q.SessionID, q.ProjectID)
 	each(b, func(row pgx.CollectableRow) error {
 		p := models.SampleBatch{SessionID: q.SessionID}
-		err := row.Scan(&p.Seq, &p.StartSample, &p.EndSample)
+		err := row.Scan(&p.Seq, &p.StartSample, &p.EndSample, &p.CreatedAt)
 		w.Pending = append(w.Pending, p)
 		return err
-	}, `SELECT seq, start_sample, end_sample FROM sample_batches
+	}, `SELECT seq, start_sample, end_sample, created_at FROM sample_batches
 		WHERE session_id = $1 AND seq >= (SELECT seen_count FROM sessions WHERE id = $1) ORDER BY seq LIMIT $2`, q.SessionID, q.Batches)
 	// What the windows over a few live batches reach (models.Grid.Over) comes along. The steps are held apart, so that the order
 	// is the same when the planner meets the tables while they are empty.
@@ -410,7 +412,7 @@ func (d *Database) Work(ctx context.Context, q dialect.WorkQuery) (w dialect.Wor
 }
 
 // News implements [dialect.Sessions], in one round trip.
-func (d *Database) News(ctx context.Context, projectID, sessionID string, after, limit int) (n dialect.News, err error) {
+func (d *Database) News(ctx context.Context, q dialect.NewsQuery) (n dialect.News, err error) {
 	found := false
 	b := &pgx.Batch{}
 	b.Queue(planOnce)
@@ -419,21 +421,48 @@ func (d *Database) News(ctx context.Context, projectID, sessionID string, after,
 		found = true
 		n.Session, err = scanSession(row)
 		return err
-	}, "SELECT "+sessionColumns+" FROM sessions WHERE id = $1 AND project_id = $2", sessionID, projectID)
-	each(b, func(row pgx.CollectableRow) error {
-		w := models.FeatureWindow{SessionID: sessionID, ProjectID: projectID}
-		err := row.Scan(&w.WindowIndex, &w.Seq, &w.StartMS, &w.EndMS, &w.Passed, &w.Data, &w.CreatedAt)
-		n.Windows = append(n.Windows, w)
-		return err
-	}, `SELECT window_index, seq, start_ms, end_ms, passed, data, created_at FROM feature_windows
-		WHERE session_id = $1 AND project_id = $2 AND seq > $3 ORDER BY seq LIMIT $4`, sessionID, projectID, after, limit)
-	each(b, func(row pgx.CollectableRow) error {
-		d := models.SessionDecode{SessionID: sessionID, ProjectID: projectID}
-		err := row.Scan(&d.DecodeIndex, &d.Seq, &d.StartMS, &d.EndMS, &d.Data, &d.CreatedAt)
-		n.Decodes = append(n.Decodes, d)
-		return err
-	}, `SELECT decode_index, seq, start_ms, end_ms, data, created_at FROM session_decodes
-		WHERE session_id = $1 AND project_id = $2 AND seq > $3 ORDER BY seq LIMIT $4`, sessionID, projectID, after, limit)
+	}, "SELECT "+sessionColumns+" FROM sessions WHERE id = $1 AND project_id = $2", q.SessionID, q.ProjectID)
+	if q.Results > 0 {
+		each(b, func(row pgx.CollectableRow) error {
+			w := models.FeatureWindow{SessionID: q.SessionID, ProjectID: q.ProjectID}
+			err := row.Scan(&w.WindowIndex, &w.Seq, &w.StartMS, &w.EndMS, &w.Passed, &w.Data, &w.CreatedAt)
+			n.Windows = append(n.Windows, w)
+			return err
+		}, `SELECT window_index, seq, start_ms, end_ms, passed, data, created_at FROM feature_windows
+			WHERE session_id = $1 AND project_id = $2 AND seq > $3 ORDER BY seq LIMIT $4`, q.SessionID, q.ProjectID, q.AfterSeq, q.Results)
+		each(b, func(row pgx.CollectableRow) error {
+			d := models.SessionDecode{SessionID: q.SessionID, ProjectID: q.ProjectID}
+			err := row.Scan(&d.DecodeIndex, &d.Seq, &d.StartMS, &d.EndMS, &d.Data, &d.CreatedAt)
+			n.Decodes = append(n.Decodes, d)
+			return err
+		}, `SELECT decode_index, seq, start_ms, end_ms, data, created_at FROM session_decodes
+			WHERE session_id = $1 AND project_id = $2 AND seq > $3 ORDER BY seq LIMIT $4`, q.SessionID, q.ProjectID, q.AfterSeq, q.Results)
+	}
+	if q.Batches > 0 {
+		each(b, func(row pgx.CollectableRow) error {
+			p := models.SampleBatch{SessionID: q.SessionID, ProjectID: q.ProjectID}
+			err := row.Scan(&p.BatchID, &p.Seq, &p.StartMS, &p.StartSample, &p.EndSample, &p.Codec, &p.Size, &p.Data, &p.CreatedAt)
+			if err == nil && len(p.Data) > 0 {
+				p.Data, err = dialect.Unpack(p.Codec, p.Size, p.Data)
+			}
+			n.Batches = append(n.Batches, p)
+			return err
+		}, `SELECT batch_id, seq, start_ms, start_sample, end_sample, codec, size, CASE WHEN size <= $4 THEN data END, created_at FROM sample_batches
+			WHERE session_id = $1 AND project_id = $2 AND seq >= $3 ORDER BY seq LIMIT $5`, q.SessionID, q.ProjectID, q.FromBatch, q.BatchBytes, q.Batches)
+	}
+	if q.Events > 0 {
+		each(b, func(row pgx.CollectableRow) error {
+			e := models.SessionMark{SessionID: q.SessionID, ProjectID: q.ProjectID}
+			err := row.Scan(&e.Seq, &e.AtMS, &e.DurationMS, &e.Code, &e.Label, &e.Channel, &e.Target, &e.Source, &e.CreatedAt)
+			n.Events = append(n.Events, e)
+			return err
+		}, `SELECT seq, at_ms, duration_ms, code, label, channel, target, source, created_at FROM session_events
+			WHERE session_id = $1 AND project_id = $2 AND seq > $3 AND NOT deleted ORDER BY seq LIMIT $4`, q.SessionID, q.ProjectID, q.AfterEvent, q.Events)
+	}
+	if q.Revision {
+		each(b, func(row pgx.CollectableRow) error { return row.Scan(&n.Revision) }, `SELECT COALESCE(max(revision), 0) FROM session_events
+			WHERE session_id = $1 AND project_id = $2 AND revision > 0`, q.SessionID, q.ProjectID)
+	}
 	err = d.conn(ctx, func(c *pgx.Conn) error { return c.SendBatch(ctx, b).Close() })
 	if err == nil && !found {
 		err = dialect.ErrNotFound

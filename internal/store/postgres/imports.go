@@ -71,8 +71,8 @@ func (d *Database) CommitImport(ctx context.Context, r dialect.ImportRound) erro
 			at := dialect.UTC(time.Now())
 			for i := range r.Marks {
 				x := &r.Marks[i]
-				w.Queue(`INSERT INTO session_events (session_id, seq, project_id, at_ms, duration_ms, code, label, source, created_at)
-					VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`, x.SessionID, last+1+i, x.ProjectID, x.AtMS, x.DurationMS, x.Code, x.Label, string(x.Source), at)
+				w.Queue(`INSERT INTO session_events (session_id, seq, project_id, at_ms, duration_ms, code, label, target, source, created_at)
+					VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`, x.SessionID, last+1+i, x.ProjectID, x.AtMS, x.DurationMS, x.Code, x.Label, x.Target, string(x.Source), at)
 			}
 		}
 		w.Queue(`UPDATE sessions SET sample_count = $2, batch_count = $3, seen_count = $4, longest_batch = $5, window_count = $6, last_seq = $7,

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -15,7 +16,6 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
-	"github.com/pressly/goose/v3/lock"
 	"gorm.io/driver/postgres"
 	"gorm.io/gorm"
 
@@ -28,12 +28,15 @@ type Config struct {
 	URL            string        // postgres://… or postgresql://…
 	MaxConns       int           // the most connections
 	ConnectTimeout time.Duration // limit of opening one, where the URL does not say
+	Trace          func(string)  // takes the text of every statement; nil for nothing
 }
 
 // Database is an open database.
 type Database struct {
-	pool *sql.DB
-	gorm *gorm.DB
+	pool   *sql.DB
+	gorm   *gorm.DB
+	config *pgx.ConnConfig // of its connections
+	pooled bool            // behind a pooler, where sessions are shared
 }
 
 var _ dialect.Database = (*Database)(nil)
@@ -52,12 +55,19 @@ func Open(ctx context.Context, cfg Config) (*Database, error) {
 		pc.RuntimeParams["application_name"] = "neurod"
 	}
 	pc.RuntimeParams["timezone"] = "UTC"
+	if cfg.Trace != nil {
+		pc.Tracer = tracer{cfg.Trace}
+	}
+	pooled, err := setUp(ctx, pc, cfg.URL)
+	if err != nil {
+		return nil, err
+	}
 	pool := stdlib.OpenDB(*pc, stdlib.OptionAfterConnect(timesInUTC))
 	pool.SetMaxOpenConns(cfg.MaxConns)
 	pool.SetMaxIdleConns(cfg.MaxConns)
 	pool.SetConnMaxIdleTime(5 * time.Minute)
 	pool.SetConnMaxLifetime(time.Hour) // spreads the load again after a failover
-	d := &Database{pool: pool}
+	d := &Database{pool: pool, config: pc, pooled: pooled}
 	if err := d.Ping(ctx); err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
@@ -66,6 +76,37 @@ func Open(ctx context.Context, cfg Config) (*Database, error) {
 	}
 	return d, nil
 }
+
+// tracer tells the statements of a connection, those of a batch one by one.
+type tracer struct{ tell func(string) }
+
+var (
+	_ pgx.QueryTracer = tracer{}
+	_ pgx.BatchTracer = tracer{}
+)
+
+// TraceQueryStart implements [pgx.QueryTracer].
+func (t tracer) TraceQueryStart(ctx context.Context, _ *pgx.Conn, q pgx.TraceQueryStartData) context.Context {
+	t.tell(q.SQL)
+	return ctx
+}
+
+// TraceQueryEnd implements [pgx.QueryTracer].
+func (tracer) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
+
+// TraceBatchStart implements [pgx.BatchTracer].
+func (t tracer) TraceBatchStart(ctx context.Context, _ *pgx.Conn, b pgx.TraceBatchStartData) context.Context {
+	for _, q := range b.Batch.QueuedQueries {
+		t.tell(q.SQL)
+	}
+	return ctx
+}
+
+// TraceBatchQuery implements [pgx.BatchTracer].
+func (tracer) TraceBatchQuery(context.Context, *pgx.Conn, pgx.TraceBatchQueryData) {}
+
+// TraceBatchEnd implements [pgx.BatchTracer].
+func (tracer) TraceBatchEnd(context.Context, *pgx.Conn, pgx.TraceBatchEndData) {}
 
 // timesInUTC has a connection read times in UTC.
 func timesInUTC(_ context.Context, conn *pgx.Conn) error {
@@ -90,17 +131,27 @@ func (d *Database) Ping(ctx context.Context) error {
 	return nil
 }
 
+// Now implements [dialect.Database].
+func (d *Database) Now(ctx context.Context) (t time.Time, err error) {
+	if err = d.pool.QueryRowContext(ctx, "SELECT clock_timestamp()").Scan(&t); err != nil {
+		err = fmt.Errorf("store: %w", err)
+	}
+	return t, err
+}
+
 // Close implements [dialect.Database].
 func (d *Database) Close() error { return d.pool.Close() }
 
-// Migrations implements [dialect.Database]. Processes that migrate at once take turns by a session lock.
+// Snapshot implements [dialect.Database].
+func (d *Database) Snapshot(context.Context, string) error { return dialect.ErrNoSnapshot }
+
+// Check implements [dialect.Database].
+func (d *Database) Check(context.Context) error { return nil }
+
+// Migrations implements [dialect.Database]. Processes that migrate at once take turns.
 func (d *Database) Migrations(files fs.FS) (*goose.Provider, error) {
-	// They try once a second for five minutes.
-	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 300))
-	if err != nil {
-		return nil, err
-	}
-	return goose.NewProvider(goose.DialectPostgres, d.pool, files, goose.WithDisableGlobalRegistry(true), goose.WithSessionLocker(locker))
+	return goose.NewProvider(goose.DialectPostgres, d.pool, files, goose.WithDisableGlobalRegistry(true),
+		goose.WithSessionLocker(&migrationLock{config: d.config.Copy()}))
 }
 
 // HasTable implements [dialect.Database].
@@ -132,8 +183,19 @@ func (d *Database) SomeRows(table, condition string) string {
 	return "ctid = ANY(ARRAY(SELECT ctid FROM " + table + " WHERE " + condition + " LIMIT ?))"
 }
 
+// Indexed implements [dialect.Database]: PostgreSQL knows how much there is of everything, and chooses by it.
+func (d *Database) Indexed(table, _ string) string { return table }
+
+// JSONNumber implements [dialect.Database].
+func (d *Database) JSONNumber(column string, names ...string) string {
+	return "(" + column + "::json #>> '{" + strings.Join(names, ",") + "}')::float8"
+}
+
+// flowLanes is how many flows run at once: one waits for the locks of its sessions, and the other goes on meanwhile.
+const flowLanes = 2
+
 // Lanes implements [dialect.Sessions].
-func (d *Database) Lanes() (n int, isolate func(error) bool) { return lanes, isDataError }
+func (d *Database) Lanes() (n int, isolate func(error) bool) { return flowLanes, isDataError }
 
 // diskFull is class 53 of PostgreSQL's error codes.
 const diskFull = "53100"

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -11,19 +12,37 @@ import (
 	"github.com/neurod/neurod/models"
 )
 
-func (j *jobStore) ExpireLeases(ctx context.Context, maxLost, limit int) (requeued []string, final []dialect.Change, err error) {
+func (j *jobStore) Now(ctx context.Context) (t time.Time, err error) {
+	err = j.pool.QueryRow(ctx, "SELECT clock_timestamp()").Scan(&t)
+	return dialect.UTC(t), err
+}
+
+func (j *jobStore) Rewind(ctx context.Context, lease time.Duration) (n int, err error) {
+	err = j.pool.QueryRow(ctx, `WITH held AS (
+			SELECT id FROM jobs WHERE state = 'running' AND lease_until > now() + ($1 + 1) * interval '1 second' AND `+noFlush+` ORDER BY id FOR UPDATE SKIP LOCKED),
+		shortened AS (UPDATE jobs SET lease_until = now() + $1 * interval '1 second' WHERE id IN (SELECT id FROM held) RETURNING 1),
+		asleep AS (
+			SELECT id FROM jobs WHERE state = 'queued' AND items_total = 0 AND next_check < 'infinity' AND next_check > now() + $2 * interval '1 second'
+				AND next_check < $3 ORDER BY id FOR UPDATE SKIP LOCKED),
+		woken AS (UPDATE jobs SET next_check = now(), not_before = NULL WHERE id IN (SELECT id FROM asleep) RETURNING 1)
+		SELECT (SELECT count(*) FROM shortened) + (SELECT count(*) FROM woken)`, lease.Seconds(), dialect.MaxAhead.Seconds(), dialect.Never).Scan(&n)
+	return n, err
+}
+
+func (j *jobStore) ExpireLeases(ctx context.Context, before time.Time, maxLost, limit int) (requeued []string, final []dialect.Change, err error) {
 	err = j.transact(ctx, func(tx pgx.Tx) error {
 		requeued, final = nil, nil
 		touched, err := collect(ctx, tx, scanSettled, `WITH lost AS (
-				SELECT id FROM jobs WHERE state = 'running' AND lease_until < now() ORDER BY lease_until LIMIT $2 FOR UPDATE SKIP LOCKED)
-			UPDATE jobs SET lost_workers = lost_workers + 1, owner = NULL, lease_until = NULL, next_check = now(),
+				SELECT id FROM jobs WHERE state = 'running' AND lease_until < $6 ORDER BY lease_until LIMIT $2 FOR UPDATE SKIP LOCKED)
+			UPDATE jobs SET history = coalesce(history, '') || attempts::text || chr(9) || coalesce(owner, '') || chr(9) || coalesce(claimed_at::text, '') || chr(9) || now()::text || $5::text,
+				lost_workers = lost_workers + 1, owner = NULL, lease_until = NULL, next_check = now(),
 				state = CASE WHEN lost_workers + 1 >= $1 THEN 'failed' ELSE 'queued' END,
 				finished_at = CASE WHEN lost_workers + 1 >= $1 THEN now() END,
 				dead_letter = lost_workers + 1 >= $1,
 				error_code = CASE WHEN lost_workers + 1 >= $1 THEN $3 END,
 				error_message = CASE WHEN lost_workers + 1 >= $1 THEN $4 END
 			WHERE id IN (SELECT id FROM lost) RETURNING id, kind, state, parent_id`,
-			maxLost, limit, string(models.WorkerLost), models.ErrorTable[models.WorkerLost].Message)
+			maxLost, limit, string(models.WorkerLost), models.ErrorTable[models.WorkerLost].Message, dialect.PastLost, before)
 		if err != nil {
 			return err
 		}

@@ -98,11 +98,15 @@ func (j *jobStore) accept(ctx context.Context, a *dialect.Acceptance) (existing 
 		}
 		for i := range a.Jobs {
 			job := &a.Jobs[i]
+			check := job.NextCheck
+			if latest := dialect.Steady().Add(check.Sub(job.CreatedAt)); job.ItemsTotal == 0 && latest.Before(check) { // the clock was set ahead
+				check = latest
+			}
 			if _, err := tx.exec(`INSERT INTO jobs (id, project_id, kind, state, parent_id, item_index, request, error_code, error_message,
-					error_details, next_check, items_total, items_pending, created_at, finished_at) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`,
+					error_details, next_check, items_total, items_pending, created_at, finished_at, trace) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`,
 				job.ID, job.ProjectID, string(job.Kind), string(job.State), job.ParentID, job.ItemIndex, dialect.CleanText(string(job.Request)),
-				dialect.OptionalText(job.ErrorCode), dialect.OptionalText(job.ErrorMessage), dialect.Text(job.ErrorDetails), job.NextCheck, job.ItemsTotal, job.ItemsPending,
-				job.CreatedAt, job.FinishedAt); err != nil {
+				dialect.OptionalText(job.ErrorCode), dialect.OptionalText(job.ErrorMessage), dialect.Text(job.ErrorDetails), check, job.ItemsTotal, job.ItemsPending,
+				job.CreatedAt, job.FinishedAt, job.Trace); err != nil {
 				return err
 			}
 		}

@@ -13,8 +13,8 @@ func (j *jobStore) Claim(ctx context.Context, id, owner string, lease time.Durat
 		claimed = nil
 		at := dialect.Now()
 		found, err := inTx(tx, scanJob, `UPDATE jobs SET state = 'running', owner = ?, lease_until = ?, attempts = attempts + 1,
-				started_at = coalesce(started_at, ?)
-			WHERE id = ? AND state = 'queued' AND items_total = 0 RETURNING `+dialect.JobColumns, owner, at.Add(lease), at, id)
+				started_at = coalesce(started_at, ?), claimed_at = ?
+			WHERE id = ? AND state = 'queued' AND items_total = 0 RETURNING `+dialect.JobColumns, owner, dialect.Steady().Add(lease), at, at, id)
 		if err != nil || len(found) == 0 {
 			return err
 		}
@@ -61,7 +61,7 @@ func (j *jobStore) Claim(ctx context.Context, id, owner string, lease time.Durat
 func (j *jobStore) Extend(ctx context.Context, owner string, held []dialect.Attempt, lease time.Duration) (kept []string, err error) {
 	err = j.writeRelaxed(ctx, func(tx writeTx) error {
 		kept = nil
-		until := dialect.Now().Add(lease)
+		until := dialect.Steady().Add(lease)
 		for _, a := range held {
 			n, err := tx.exec("UPDATE jobs SET lease_until = ? WHERE id = ? AND owner = ? AND attempts = ? AND state = 'running'", until, a.ID, owner, a.Attempt)
 			if err != nil {
@@ -77,12 +77,14 @@ func (j *jobStore) Extend(ctx context.Context, owner string, held []dialect.Atte
 	return kept, err
 }
 
-func (j *jobStore) Release(ctx context.Context, owner string, a dialect.Attempt, pause time.Duration) (seq int, ok bool, err error) {
+func (j *jobStore) Release(ctx context.Context, owner string, a dialect.Attempt, pause time.Duration, why string) (seq int, ok bool, err error) {
 	err = j.write(ctx, 0, func(tx writeTx) error {
 		seq, ok = 0, false
 		seqs, err := inTx(tx, func(r rows) (n int, err error) { return n, r.Scan(&n) },
-			`UPDATE jobs SET state = 'queued', owner = NULL, lease_until = NULL, seq = seq + 1, next_check = ?, not_before = ?
-			WHERE id = ? AND owner = ? AND attempts = ? AND state = 'running' RETURNING seq`, dialect.Now().Add(pause), notBefore(pause), a.ID, owner, a.Attempt)
+			`UPDATE jobs SET state = 'queued', owner = NULL, lease_until = NULL, seq = seq + 1, next_check = ?, not_before = ?,
+				history = coalesce(history, '') || ? || coalesce(claimed_at, '') || char(9) || ? || ?
+			WHERE id = ? AND owner = ? AND attempts = ? AND state = 'running' RETURNING seq`, dialect.Steady().Add(pause), notBefore(pause),
+			dialect.PastBegins(a.Attempt, owner), dialect.Now().Format(timeFormat), dialect.PastEnds(pause, why), a.ID, owner, a.Attempt)
 		if err == nil && len(seqs) > 0 {
 			seq, ok = seqs[0], true
 		}
@@ -96,6 +98,6 @@ func notBefore(pause time.Duration) *time.Time {
 	if pause <= 0 {
 		return nil
 	}
-	at := dialect.Now().Add(pause)
+	at := dialect.Steady().Add(pause)
 	return &at
 }

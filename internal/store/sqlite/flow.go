@@ -186,22 +186,56 @@ func (d *Database) Work(ctx context.Context, q dialect.WorkQuery) (w dialect.Wor
 	if w.Session, err = dialect.FindSession(db, q.ProjectID, q.SessionID); err != nil {
 		return w, err
 	}
-	err = db.Select("session_id", "seq", "start_sample", "end_sample").
+	err = db.Select("session_id", "seq", "start_sample", "end_sample", "created_at").
 		Where("session_id = ? AND seq >= ?", q.SessionID, w.Session.SeenCount).Order("seq").Limit(q.Batches).Find(&w.Pending).Error
 	return w, err
 }
 
 // News implements [dialect.Sessions].
-func (d *Database) News(ctx context.Context, projectID, sessionID string, after, limit int) (n dialect.News, err error) {
+func (d *Database) News(ctx context.Context, q dialect.NewsQuery) (n dialect.News, err error) {
 	db := d.reader.WithContext(ctx)
-	if n.Session, err = dialect.FindSession(db, projectID, sessionID); err != nil {
+	if n.Session, err = dialect.FindSession(db, q.ProjectID, q.SessionID); err != nil {
 		return n, err
 	}
-	query := func(into any) error {
-		return db.Where("session_id = ? AND project_id = ? AND seq > ?", sessionID, projectID, after).Order("seq").Limit(limit).Find(into).Error
+	after := func(limit, after int, into any) error {
+		return db.Where("session_id = ? AND project_id = ? AND seq > ?", q.SessionID, q.ProjectID, after).Order("seq").Limit(limit).Find(into).Error
 	}
-	if err = query(&n.Windows); err != nil || n.Session.Decode == nil {
+	if q.Results > 0 {
+		if err = after(q.Results, q.AfterSeq, &n.Windows); err != nil {
+			return n, err
+		}
+		if n.Session.Decode != nil {
+			if err = after(q.Results, q.AfterSeq, &n.Decodes); err != nil {
+				return n, err
+			}
+		}
+	}
+	if q.Events > 0 {
+		err = db.Where("session_id = ? AND project_id = ? AND seq > ? AND NOT deleted", q.SessionID, q.ProjectID, q.AfterEvent).Order("seq").Limit(q.Events).Find(&n.Events).Error
+		if err != nil {
+			return n, err
+		}
+	}
+	if q.Revision {
+		err = db.Model(&models.SessionMark{}).Select("COALESCE(max(revision), 0)").Where("session_id = ? AND project_id = ? AND revision > 0", q.SessionID, q.ProjectID).Scan(&n.Revision).Error
+		if err != nil {
+			return n, err
+		}
+	}
+	if q.Batches == 0 {
+		return n, nil
+	}
+	err = db.Select("session_id, project_id, batch_id, seq, start_ms, start_sample, end_sample, codec, size, CASE WHEN size <= ? THEN data END AS data, created_at", q.BatchBytes).
+		Where("session_id = ? AND project_id = ? AND seq >= ?", q.SessionID, q.ProjectID, q.FromBatch).Order("seq").Limit(q.Batches).Find(&n.Batches).Error
+	if err != nil {
 		return n, err
 	}
-	return n, query(&n.Decodes)
+	for i := range n.Batches {
+		if b := &n.Batches[i]; len(b.Data) > 0 {
+			if b.Data, err = dialect.Unpack(b.Codec, b.Size, b.Data); err != nil {
+				return n, err
+			}
+		}
+	}
+	return n, nil
 }

@@ -13,24 +13,54 @@ func scanDue(r rows) (d dialect.Due, err error) {
 	return d, err
 }
 
-func (j *jobStore) ExpireLeases(ctx context.Context, maxLost, limit int) (requeued []string, final []dialect.Change, err error) {
+func (j *jobStore) Now(context.Context) (time.Time, error) { return dialect.Steady(), nil }
+
+func (j *jobStore) Rewind(ctx context.Context, lease time.Duration) (n int, err error) {
+	const held, asleep = "state = 'running' AND lease_until > ?", "state = 'queued' AND items_total = 0 AND next_check > ? AND next_check < ?"
+	// Most of the time there is nothing, and a look does not need the writer.
+	bounds := func() (at, lastLease, lastCheck time.Time) {
+		at = dialect.Steady()
+		return at, at.Add(lease + time.Second), at.Add(dialect.MaxAhead)
+	}
+	_, lastLease, lastCheck := bounds()
+	some, err := collect(j.reader, ctx, scanString, "SELECT * FROM (SELECT id FROM jobs WHERE "+held+" LIMIT 1) UNION ALL SELECT * FROM (SELECT id FROM jobs WHERE "+asleep+" LIMIT 1)",
+		lastLease, lastCheck, dialect.Never)
+	if err != nil || len(some) == 0 {
+		return 0, err
+	}
+	err = j.writeRelaxed(ctx, func(tx writeTx) error {
+		at, lastLease, lastCheck := bounds()
+		shortened, err := tx.exec("UPDATE jobs SET lease_until = ? WHERE "+held, at.Add(lease), lastLease)
+		if err != nil {
+			return err
+		}
+		woken, err := tx.exec("UPDATE jobs SET next_check = ?, not_before = NULL WHERE "+asleep, at, lastCheck, dialect.Never)
+		n = shortened + woken
+		return err
+	})
+	return n, err
+}
+
+func (j *jobStore) ExpireLeases(ctx context.Context, before time.Time, maxLost, limit int) (requeued []string, final []dialect.Change, err error) {
 	err = j.write(ctx, 0, func(tx writeTx) error {
 		requeued, final = nil, nil
-		at := dialect.Now()
-		failed, err := inTx(tx, scanSettled, `UPDATE jobs SET lost_workers = lost_workers + 1, owner = NULL, lease_until = NULL,
+		at := dialect.Now() // for people to read
+		failed, err := inTx(tx, scanSettled, `UPDATE jobs SET history = coalesce(history, '') || attempts || char(9) || coalesce(owner, '') || char(9) || coalesce(claimed_at, '') || char(9) || ? || ?,
+				lost_workers = lost_workers + 1, owner = NULL, lease_until = NULL,
 				state = 'failed', finished_at = ?, dead_letter = true, error_code = ?, error_message = ?
 			WHERE id IN (SELECT id FROM jobs WHERE state = 'running' AND lease_until < ? AND lost_workers + 1 >= ? LIMIT ?)
 			RETURNING id, kind, state, parent_id`,
-			at, string(models.WorkerLost), models.ErrorTable[models.WorkerLost].Message, at, maxLost, limit)
+			at.Format(timeFormat), dialect.PastLost, at, string(models.WorkerLost), models.ErrorTable[models.WorkerLost].Message, before, maxLost, limit)
 		if err != nil {
 			return err
 		}
 		if final, err = tx.settle(failed); err != nil {
 			return err
 		}
-		requeued, err = inTx(tx, scanString, `UPDATE jobs SET lost_workers = lost_workers + 1, owner = NULL, lease_until = NULL,
+		requeued, err = inTx(tx, scanString, `UPDATE jobs SET history = coalesce(history, '') || attempts || char(9) || coalesce(owner, '') || char(9) || coalesce(claimed_at, '') || char(9) || ? || ?,
+				lost_workers = lost_workers + 1, owner = NULL, lease_until = NULL,
 				state = 'queued', next_check = ?
-			WHERE id IN (SELECT id FROM jobs WHERE state = 'running' AND lease_until < ? ORDER BY lease_until LIMIT ?) RETURNING id`, at, at, limit)
+			WHERE id IN (SELECT id FROM jobs WHERE state = 'running' AND lease_until < ? ORDER BY lease_until LIMIT ?) RETURNING id`, at.Format(timeFormat), dialect.PastLost, dialect.Steady(), before, limit)
 		return err
 	})
 	return requeued, final, err
@@ -40,12 +70,12 @@ func (j *jobStore) Due(ctx context.Context, class dialect.Class, limit int) (due
 	// Most of the time nothing is due, and a look does not need the writer.
 	const isDue = ` FROM jobs WHERE state = 'queued' AND next_check <= ?
 		AND (parent_id IS NOT NULL OR kind IN (SELECT value FROM json_each(?))) = ?`
-	some, err := collect(j.reader, ctx, scanString, "SELECT id"+isDue+" LIMIT 1", dialect.Now(), jsonList(class.BulkKinds), class.Bulk)
+	some, err := collect(j.reader, ctx, scanString, "SELECT id"+isDue+" LIMIT 1", dialect.Steady(), jsonList(class.BulkKinds), class.Bulk)
 	if err != nil || len(some) == 0 {
 		return nil, err
 	}
 	err = j.writeRelaxed(ctx, func(tx writeTx) error {
-		at := dialect.Now()
+		at := dialect.Steady()
 		type dueAge struct {
 			dialect.Due
 			created time.Time
@@ -94,7 +124,7 @@ func (j *jobStore) Bump(ctx context.Context, jobs []dialect.Due) (bumped []diale
 
 func (j *jobStore) MakeDue(ctx context.Context, ids []string) (n int, err error) {
 	err = j.writeRelaxed(ctx, func(tx writeTx) (err error) {
-		at := dialect.Now()
+		at := dialect.Steady()
 		query, args := "UPDATE jobs SET next_check = ? WHERE state = 'queued' AND items_total = 0 AND next_check > ?", []any{at, at}
 		if ids != nil {
 			query, args = query+" AND id IN (SELECT value FROM json_each(?))", append(args, jsonList(ids))
@@ -107,7 +137,7 @@ func (j *jobStore) MakeDue(ctx context.Context, ids []string) (n int, err error)
 
 func (j *jobStore) Orphan(ctx context.Context) (n int, err error) {
 	err = j.writeRelaxed(ctx, func(tx writeTx) (err error) {
-		at := dialect.Now()
+		at := dialect.Steady()
 		n, err = tx.exec("UPDATE jobs SET lease_until = ? WHERE state = 'running' AND lease_until > ?", at.Add(-time.Second), at)
 		return err
 	})

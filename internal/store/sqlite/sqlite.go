@@ -15,6 +15,8 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
+	"time"
 
 	"github.com/pressly/goose/v3"
 	"gorm.io/gorm"
@@ -26,8 +28,9 @@ import (
 
 // Config says which database to open and how.
 type Config struct {
-	Path    string // of the file, which is made when missing, readable by its owner only
-	Readers int    // how many connections read
+	Path    string       // of the file, which is made when missing, readable by its owner only
+	Readers int          // how many connections read
+	Trace   func(string) // takes the text of every statement; nil for nothing
 }
 
 // Database is an open database.
@@ -48,13 +51,13 @@ func Open(ctx context.Context, cfg Config) (*Database, error) {
 	// The writer comes first: it puts the file into WAL mode, which the readers then find.
 	// Another process may hold the lock for a moment. For synchronous see relaxed.
 	var err error
-	if d.writing, d.writer, err = open(ctx, cfg.Path, 1, url.Values{
+	if d.writing, d.writer, err = open(ctx, cfg, 1, url.Values{
 		"_pragma": {"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)"},
 		"_txlock": {"immediate"}, // a transaction takes the lock when it starts, not in its middle
 	}); err != nil {
 		return nil, err
 	}
-	if d.reading, d.reader, err = open(ctx, cfg.Path, cfg.Readers, url.Values{
+	if d.reading, d.reader, err = open(ctx, cfg, cfg.Readers, url.Values{
 		"_pragma": {"busy_timeout(10000)", "query_only(1)"},
 	}); err != nil {
 		return nil, errors.Join(err, d.writing.Close())
@@ -84,15 +87,15 @@ func create(path string) error {
 }
 
 // open opens so many connections to the file.
-func open(ctx context.Context, path string, conns int, params url.Values) (*sql.DB, *gorm.DB, error) {
-	pool, err := openPool(path, params)
+func open(ctx context.Context, cfg Config, conns int, params url.Values) (*sql.DB, *gorm.DB, error) {
+	pool, err := openPool(cfg.Path, params, cfg.Trace)
 	if err != nil {
 		return nil, nil, err
 	}
 	pool.SetMaxOpenConns(conns)
 	pool.SetMaxIdleConns(conns)
 	if err := pool.PingContext(ctx); err != nil {
-		return nil, nil, errors.Join(fmt.Errorf("store: open %s: %w", path, err), pool.Close())
+		return nil, nil, errors.Join(fmt.Errorf("store: open %s: %w", cfg.Path, err), pool.Close())
 	}
 	db, err := gorm.Open(gormDialect{pool}, dialect.GormConfig())
 	if err != nil {
@@ -116,6 +119,9 @@ func (d *Database) Ping(ctx context.Context) error {
 	}
 	return nil
 }
+
+// Now implements [dialect.Database].
+func (d *Database) Now(context.Context) (time.Time, error) { return dialect.Now(), nil }
 
 // Close implements [dialect.Database].
 func (d *Database) Close() error { return errors.Join(d.writing.Close(), d.reading.Close()) }
@@ -141,6 +147,14 @@ func (d *Database) LockModels(*gorm.DB, string) error { return nil }
 // SomeRows implements [dialect.Database].
 func (d *Database) SomeRows(table, condition string) string {
 	return "rowid IN (SELECT rowid FROM " + table + " WHERE " + condition + " LIMIT ?)"
+}
+
+// Indexed implements [dialect.Database].
+func (d *Database) Indexed(table, index string) string { return table + " INDEXED BY " + index }
+
+// JSONNumber implements [dialect.Database].
+func (d *Database) JSONNumber(column string, names ...string) string {
+	return "json_extract(" + column + ", '$." + strings.Join(names, ".") + "')"
 }
 
 // Lanes implements [dialect.Sessions]: there is one writer.

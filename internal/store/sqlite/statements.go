@@ -15,17 +15,20 @@ import (
 
 // openPool opens connections to an SQLite database that keep their statements compiled: compiling takes longer than what most
 // of ours do. database/sql's own prepared statements would have to be made before a transaction has the only writing connection.
-func openPool(path string, params url.Values) (*sql.DB, error) {
+func openPool(path string, params url.Values, trace func(string)) (*sql.DB, error) {
 	params.Set("_time_format", "sqlite") // see timeFormat
 	params.Set("_timezone", "UTC")
 	c, err := sqlite.NewConnector(path + "?" + params.Encode())
 	if err != nil {
 		return nil, fmt.Errorf("store: %w", err)
 	}
-	return sql.OpenDB(connector{c}), nil
+	return sql.OpenDB(connector{c, trace}), nil
 }
 
-type connector struct{ driver.Connector }
+type connector struct {
+	driver.Connector
+	trace func(string) // nil for nothing
+}
 
 func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
 	conn, err := c.Connector.Connect(ctx)
@@ -36,7 +39,7 @@ func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
 	if !ok {
 		return nil, errors.Join(fmt.Errorf("store: the driver's connection is a %T", conn), conn.Close())
 	}
-	return &keepingConn{bareConn: bare, kept: map[string]*keptStmt{}}, nil
+	return &keepingConn{bareConn: bare, trace: c.trace, kept: map[string]*keptStmt{}}, nil
 }
 
 // bareConn is a connection of the driver.
@@ -61,6 +64,7 @@ const (
 // keepingConn is a connection that keeps its statements. database/sql lets one goroutine at a time use it.
 type keepingConn struct {
 	bareConn
+	trace func(string) // nil for nothing
 	kept  map[string]*keptStmt
 	clock int
 }
@@ -72,8 +76,11 @@ type keptStmt struct {
 	busy  bool // its rows are being read
 }
 
-// statement returns a compiled statement, nil for one that is not kept or that an outer query reads from.
+// statement returns the compiled statement of a text that is to be run, nil for one that is not kept or that an outer query reads from.
 func (c *keepingConn) statement(ctx context.Context, query string) (*keptStmt, error) {
+	if c.trace != nil {
+		c.trace(query)
+	}
 	if s := c.kept[query]; s != nil {
 		if s.busy {
 			return nil, nil

@@ -13,7 +13,7 @@ import (
 // testPool opens a database with one table and one connection.
 func testPool(t *testing.T) *sql.DB {
 	t.Helper()
-	pool, err := openPool(filepath.Join(t.TempDir(), "t.db"), url.Values{})
+	pool, err := openPool(filepath.Join(t.TempDir(), "t.db"), url.Values{}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

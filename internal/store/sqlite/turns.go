@@ -17,7 +17,7 @@ func (j *jobStore) Waiting(ctx context.Context, class dialect.Class, after strin
 		}
 		oldest := strings.NewReplacer("$queue", queue, "$kind", kind, "$project", "?1", "$now", "?2", "$3", "?3").Replace(dialect.OldestOf)
 		for _, p := range projects {
-			ids, err := collect(j.reader, ctx, scanString, oldest, p.Project, dialect.Now(), each, jsonList(class.BulkKinds))
+			ids, err := collect(j.reader, ctx, scanString, oldest, p.Project, dialect.Steady(), each, jsonList(class.BulkKinds))
 			if err != nil {
 				return nil, err
 			}
