@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/neurod/neurod/internal/store"
+	"github.com/neurod/neurod/internal/telemetry"
 )
 
 // The methods below are the workers' side of the engine.
@@ -19,7 +20,10 @@ func (e *Engine) Claim(ctx context.Context, id, owner string) (*store.Claimed, e
 	if c != nil {
 		e.metrics.claimed.WithLabelValues(string(c.Job.Kind)).Inc()
 		if c.Job.Attempts == 1 {
-			e.metrics.queued.WithLabelValues(e.queueOf(c.Job.Kind, c.Job.ParentID != nil)).Observe(time.Since(c.Job.CreatedAt).Seconds())
+			if c.Job.Trace != nil {
+				ctx = telemetry.Carry(ctx, *c.Job.Trace)
+			}
+			telemetry.Observe(ctx, e.metrics.queued.WithLabelValues(e.queueOf(c.Job.Kind, c.Job.ParentID != nil)), time.Since(c.Job.CreatedAt).Seconds())
 		}
 	}
 	return c, err
@@ -42,10 +46,10 @@ func (e *Engine) Finish(ctx context.Context, f *store.Finish) (bool, error) {
 }
 
 // Retry puts a running attempt back into the queue after a temporary fault, to be tried again after a pause that grows
-// with the attempts. It returns false when the attempt no longer held its job.
-func (e *Engine) Retry(ctx context.Context, owner string, c *store.Claimed) (bool, error) {
+// with the attempts; why is for operators. It returns false when the attempt no longer held its job.
+func (e *Engine) Retry(ctx context.Context, owner string, c *store.Claimed, why string) (bool, error) {
 	pause := backoff(e.KindOf(c.Job.Kind).Backoff, c.Job.Attempts)
-	_, ok, err := e.store.Release(ctx, owner, store.Attempt{ID: c.Job.ID, Attempt: c.Job.Attempts}, pause)
+	_, ok, err := e.store.Release(ctx, owner, store.Attempt{ID: c.Job.ID, Attempt: c.Job.Attempts}, pause, why)
 	if ok {
 		e.metrics.retried.WithLabelValues(string(c.Job.Kind)).Inc()
 	}
@@ -54,7 +58,7 @@ func (e *Engine) Retry(ctx context.Context, owner string, c *store.Claimed) (boo
 
 // HandBack puts a running attempt back into the queue for another worker at once: this one stops.
 func (e *Engine) HandBack(ctx context.Context, owner string, c *store.Claimed) (bool, error) {
-	seq, ok, err := e.store.Release(ctx, owner, store.Attempt{ID: c.Job.ID, Attempt: c.Job.Attempts}, 0)
+	seq, ok, err := e.store.Release(ctx, owner, store.Attempt{ID: c.Job.ID, Attempt: c.Job.Attempts}, 0, "")
 	if ok {
 		e.enqueue(ctx, store.Due{ID: c.Job.ID, Kind: c.Job.Kind, Item: c.Job.ParentID != nil, Seq: seq})
 	}

@@ -50,7 +50,7 @@ type Config struct {
 	DeadLetterRetention time.Duration
 	// RetentionTick is the pause between two rounds of pruning. Defaults to 1 min.
 	RetentionTick time.Duration
-	// Prunes delete what else need not be kept, once a round. Defaults to none.
+	// Prunes delete what else need not be kept, each round. Defaults to none.
 	Prunes []Prune
 	// Logger gets what an operator should know. Defaults to slog.Default().
 	Logger *slog.Logger
@@ -59,7 +59,9 @@ type Config struct {
 // Prune deletes a part of what need not be kept any more, and returns how many rows that were.
 type Prune struct {
 	What string // such as "upload chunks"
-	Do   func(ctx context.Context) (int, error)
+	// Batch is from how many rows of one call on there may be more: then it is called again in the same round. Defaults to once a round.
+	Batch int
+	Do    func(ctx context.Context, now time.Time) (int, error)
 }
 
 func (c Config) withDefaults() Config {
@@ -103,16 +105,20 @@ type Engine struct {
 	metrics  *metrics
 	keys     keyLock
 
-	enqueues chan store.Due
+	enqueues chan handing
 	signals  *signals
 	topics   *topics
 	stop     chan struct{} // closed by Close
 	once     sync.Once
 	group    sync.WaitGroup
 
-	downSince atomic.Int64 // Unix nanoseconds of the first failure since Redis last answered; 0 while it answers
+	begun     time.Time
+	downSince atomic.Int64 // nanoseconds since begun of the first failure since Redis last answered, by a clock that nobody sets; 0 while it answers
 	overflow  map[string]*atomic.Bool
 	turns     map[string]*turns // by queue
+
+	pausedQueues atomic.Pointer[map[string]bool] // nil before the first look
+	pauseLock    sync.Mutex
 }
 
 // New returns an engine, ready to accept. Until Run runs, nothing is looked after and nothing is heard from other
@@ -122,8 +128,8 @@ func New(cfg Config) (*Engine, error) {
 		return nil, errors.New("jobs: Config.Store is missing")
 	}
 	cfg = cfg.withDefaults()
-	e := &Engine{cfg: cfg, log: cfg.Logger.With("component", "jobs"), hub: newHub(), topics: newTopics(), metrics: newMetrics(),
-		enqueues: make(chan store.Due, 4096), stop: make(chan struct{}), overflow: map[string]*atomic.Bool{}}
+	e := &Engine{cfg: cfg, log: cfg.Logger.With("component", "jobs"), begun: time.Now(), hub: newHub(), topics: newTopics(), metrics: newMetrics(),
+		enqueues: make(chan handing, 4096), stop: make(chan struct{}), overflow: map[string]*atomic.Bool{}}
 	for q := range Queues() {
 		e.overflow[q] = new(atomic.Bool)
 	}
@@ -133,6 +139,7 @@ func New(cfg Config) (*Engine, error) {
 			return nil, err
 		}
 		e.redis = e.embedded.client()
+		e.Shorten(e.redis)
 	} else if e.redis, err = ownClient(cfg.Redis); err != nil {
 		return nil, err
 	}
@@ -142,6 +149,9 @@ func New(cfg Config) (*Engine, error) {
 	e.turns = map[string]*turns{}
 	for q := range Queues() {
 		e.turns[q] = newTurns(e.store, store.Class{Bulk: q == BulkQueue, BulkKinds: e.bulkKinds()})
+	}
+	if err := e.readPauses(context.Background()); err != nil { // before a worker takes anything
+		e.log.Warn("read which queues are paused", "error", err)
 	}
 	e.queue = asynq.NewClientFromRedisClient(e.redis)
 	e.signals = newSignals()
@@ -188,6 +198,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	var group sync.WaitGroup
 	group.Go(func() { e.reconcileLoop(ctx) })
 	group.Go(func() { e.retentionLoop(ctx) })
+	group.Go(func() { e.pauseLoop(ctx) })
 	if e.embedded == nil {
 		group.Go(func() { e.listenLoop(ctx) })
 	}
@@ -201,7 +212,7 @@ func (e *Engine) RedisDownFor() time.Duration {
 	if since == 0 {
 		return 0
 	}
-	return time.Since(time.Unix(0, since))
+	return time.Since(e.begun) - time.Duration(since)
 }
 
 // redisAnswered keeps track of Redis being there.
@@ -211,11 +222,11 @@ func (e *Engine) redisAnswered(err error) {
 	}
 	if err == nil {
 		if since := e.downSince.Load(); since != 0 && e.downSince.CompareAndSwap(since, 0) {
-			e.log.Info("redis answers again", "away", time.Since(time.Unix(0, since)).Round(time.Millisecond))
+			e.log.Info("redis answers again", "away", (time.Since(e.begun) - time.Duration(since)).Round(time.Millisecond))
 		}
 		return
 	}
-	if e.downSince.CompareAndSwap(0, time.Now().UnixNano()) {
+	if e.downSince.CompareAndSwap(0, int64(time.Since(e.begun))) {
 		e.log.Warn("redis does not answer; jobs are accepted and wait in the database", "error", err)
 	}
 }
@@ -248,6 +259,14 @@ func (e *Engine) NewRedisClient() (redis.UniversalClient, error) {
 		return e.embedded.client(), nil
 	}
 	return ownClient(e.cfg.Redis)
+}
+
+// Shorten has a client of NewRedisClient hand tasks over without scripts, where Redis runs inside this process. It comes after the hooks that want
+// to see what the client does.
+func (e *Engine) Shorten(c redis.UniversalClient) {
+	if e.embedded != nil {
+		c.AddHook(&direct{redis: e.embedded})
+	}
 }
 
 // Embedded reports whether Redis runs inside this process.

@@ -8,8 +8,10 @@ import (
 	"time"
 
 	"github.com/hibiken/asynq"
+	"go.opentelemetry.io/otel/attribute"
 
 	"github.com/neurod/neurod/internal/store"
+	"github.com/neurod/neurod/internal/telemetry"
 )
 
 // TaskType is the type of every queue task.
@@ -33,8 +35,14 @@ func ParseTask(payload []byte) (id string, ok bool) {
 	return id, ok
 }
 
+// handing is a job that is to be handed to the queue.
+type handing struct {
+	store.Due
+	by telemetry.Span // that accepted it
+}
+
 // enqueueSoon hands a job to the queue without waiting for it.
-func (e *Engine) enqueueSoon(d store.Due) {
+func (e *Engine) enqueueSoon(d handing) {
 	if e.RedisDownFor() > 0 {
 		return // the reconciler notices when Redis is back
 	}
@@ -49,13 +57,13 @@ func (e *Engine) enqueueLoop() {
 	for {
 		select {
 		case d := <-e.enqueues:
-			e.enqueue(context.Background(), d)
+			e.enqueue(telemetry.Below(context.Background(), d.by), d.Due)
 			continue
 		default:
 		}
 		select {
 		case d := <-e.enqueues:
-			e.enqueue(context.Background(), d)
+			e.enqueue(telemetry.Below(context.Background(), d.by), d.Due)
 		case <-e.stop:
 			return
 		}
@@ -67,6 +75,19 @@ func (e *Engine) enqueue(ctx context.Context, d store.Due) bool {
 	if e.RedisDownFor() > 0 {
 		return false
 	}
+	ctx, span := telemetry.Start(ctx, "enqueue job", telemetry.Producer)
+	done := e.put(ctx, d)
+	if span.IsRecording() {
+		span.SetAttributes(attribute.String("neurod.job.id", d.ID), attribute.String("messaging.destination.name", e.queueOf(d.Kind, d.Item)))
+		if !done {
+			telemetry.Fail(span, "redis")
+		}
+	}
+	span.End()
+	return done
+}
+
+func (e *Engine) put(ctx context.Context, d store.Due) bool {
 	ctx, cancel := context.WithTimeout(ctx, redisTimeout)
 	defer cancel()
 	id := taskID(d)

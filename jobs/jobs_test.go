@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -703,4 +704,68 @@ func TestNewRefuses(t *testing.T) {
 	if _, err := jobs.New(jobs.Config{}); err == nil {
 		t.Error("an engine without a store")
 	}
+}
+
+// counted counts how often jobs are read.
+type counted struct {
+	store.Jobs
+	reads atomic.Int64
+}
+
+func (c *counted) OpenJobs(context.Context) (store.Jobs, error) { return c, nil }
+
+func (c *counted) Get(ctx context.Context, projectID, id string) (models.Job, error) {
+	c.reads.Add(1)
+	return c.Jobs.Get(ctx, projectID, id)
+}
+
+// TestAJobJustAcceptedIsReadOnce: who waits for a job that this process has just accepted looks at it when its end is announced, or its time
+// is over; and one that ended before, or that is another's, at once.
+func TestAJobJustAcceptedIsReadOnce(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	testkit.Backends(t, func(t *testing.T, b testkit.Backend) {
+		c := &counted{}
+		p := start(t, b, func(cfg *jobs.Config) {
+			inner, err := cfg.Store.OpenJobs(ctx)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.Jobs, cfg.Store = inner, c
+			cfg.WaitPoll = time.Minute
+		})
+		project := models.NewID()
+		reads := func() int64 { return c.reads.Swap(0) }
+
+		id := submit(t, p, submission(project)).JobID
+		reads()
+		var waits sync.WaitGroup
+		waits.Go(func() {
+			if job, err := p.Wait(ctx, project, id, patience); err != nil || job.State != models.JobCompleted {
+				t.Errorf("%+v, %v", job, err)
+			}
+		})
+		finish(t, p, id)
+		waits.Wait()
+		if n := reads(); n != 1 {
+			t.Errorf("a job that ended meanwhile was read %d times", n)
+		}
+		if job, err := p.Wait(ctx, project, id, patience); err != nil || job.State != models.JobCompleted || reads() != 1 {
+			t.Errorf("one that had ended: %+v, %v", job, err)
+		}
+
+		id = submit(t, p, submission(project)).JobID
+		if job, err := p.Wait(ctx, project, id, time.Millisecond); err != nil || job.State != models.JobQueued || reads() != 1 {
+			t.Errorf("one that is not run: %+v, %v", job, err)
+		}
+		if _, err := p.Wait(ctx, models.NewID(), id, patience); models.AsError(err).Code != models.JobNotFound {
+			t.Errorf("one of another project: %v", err)
+		}
+		if job, err := p.Cancel(ctx, project, id); err != nil || job.State != models.JobCanceled {
+			t.Fatal(job, err)
+		}
+		if job, err := p.Wait(ctx, project, id, patience); err != nil || job.State != models.JobCanceled {
+			t.Errorf("one that was canceled: %+v, %v", job, err)
+		}
+	})
 }

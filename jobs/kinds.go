@@ -93,6 +93,18 @@ func ListedKinds() []models.JobKind {
 	return names
 }
 
+// BulkKinds returns the names of the kinds of the registry whose single jobs go to BulkQueue.
+func BulkKinds() []string {
+	var names []string
+	for _, k := range kinds {
+		if k.withDefaults().Queue == BulkQueue {
+			names = append(names, string(k.Name))
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
 func (k Kind) withDefaults() Kind {
 	if k.Queue == "" {
 		k.Queue = InteractiveQueue
@@ -124,6 +136,14 @@ func (e *Engine) queueOf(kind models.JobKind, item bool) string {
 	}
 	return e.KindOf(kind).Queue
 }
+
+// Bulk reports whether a job is one of BulkQueue, for which nobody waits.
+func (e *Engine) Bulk(job models.Job) bool {
+	return e.queueOf(job.Kind, job.ParentID != nil) == BulkQueue
+}
+
+// BulkKinds are the kinds whose single jobs go to BulkQueue.
+func (e *Engine) BulkKinds() []string { return e.bulkKinds() }
 
 // bulkKinds are the kinds whose single jobs go to BulkQueue.
 func (e *Engine) bulkKinds() []string {

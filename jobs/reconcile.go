@@ -56,6 +56,32 @@ return 0`)
 type reconciler struct {
 	*Engine
 	epoch string
+	clock clockWatch
+}
+
+// clockWatch notices when the clock that leases go by is set ahead, by comparing it with this process's own, which never is. To a
+// reconciler all leases would seem to have ended at once. Their holders renew them by the new time soon, and those of lost workers
+// still end: a lease later.
+type clockWatch struct {
+	leases time.Time // the leases' clock when it was last looked at
+	own    time.Time // before that look
+	until  time.Time // no lease is ended before, by this process's clock
+}
+
+// jumpFrom is how far apart two clocks must go between two looks for one of them to have been set.
+const jumpFrom = time.Second
+
+// see takes a look at the leases' clock that was begun and ended at times of this process's. It returns by how much it was set ahead, 0
+// where it was not, and from then on for a grace no lease is to be ended.
+func (c *clockWatch) see(leases, begun, ended time.Time, grace time.Duration) (ahead time.Duration) {
+	if !c.leases.IsZero() {
+		// Certainly more than passed meanwhile, however long the looks took.
+		if d := leases.Sub(c.leases) - ended.Sub(c.own); d > jumpFrom {
+			ahead, c.until = d, ended.Add(grace)
+		}
+	}
+	c.leases, c.own = leases, begun
+	return ahead
 }
 
 func (e *Engine) reconcileLoop(ctx context.Context) {
@@ -87,13 +113,32 @@ func (e *Engine) reconcileLoop(ctx context.Context) {
 func (r *reconciler) round(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
-	return errors.Join(r.expire(ctx), r.refill(ctx))
+	return errors.Join(r.readPauses(ctx), r.expire(ctx), r.refill(ctx))
 }
 
-// expire takes jobs from lost workers.
+// expire takes jobs from lost workers, however the clock that their leases go by was set.
 func (r *reconciler) expire(ctx context.Context) error {
+	begun := time.Now()
+	now, err := r.store.Now(ctx)
+	if err != nil {
+		return fmt.Errorf("ask the time: %w", err)
+	}
+	ended := time.Now()
+	if ahead := r.clock.see(now, begun, ended, r.cfg.Lease); ahead > 0 {
+		r.log.Warn("the database's clock was set ahead; leases are left for as long as one lasts", "by", ahead.Round(time.Millisecond).String())
+	}
+	n, err := r.store.Rewind(ctx, r.cfg.Lease)
+	if err != nil {
+		return fmt.Errorf("rewind: %w", err)
+	}
+	if n > 0 {
+		r.log.Warn("a clock was set back; what it had put off is looked at now", "jobs", n)
+	}
+	if ended.Before(r.clock.until) {
+		return nil
+	}
 	for {
-		requeued, final, err := r.store.ExpireLeases(ctx, r.cfg.MaxLostWorkers, expireBatch)
+		requeued, final, err := r.store.ExpireLeases(ctx, now, r.cfg.MaxLostWorkers, expireBatch)
 		if err != nil {
 			return fmt.Errorf("expire leases: %w", err)
 		}
@@ -143,6 +188,10 @@ func (r *reconciler) refill(ctx context.Context) error {
 	var errs []error
 	idle := true
 	for q := range Queues() {
+		if r.paused(q) {
+			idle = false
+			continue
+		}
 		full, err := r.feed(ctx, q, l.pending[q])
 		errs = append(errs, err)
 		if err == nil {

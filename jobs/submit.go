@@ -10,7 +10,10 @@ import (
 	"sync"
 	"time"
 
+	"go.opentelemetry.io/otel/attribute"
+
 	"github.com/neurod/neurod/internal/store"
+	"github.com/neurod/neurod/internal/telemetry"
 	"github.com/neurod/neurod/jobs/failpoint"
 	"github.com/neurod/neurod/models"
 )
@@ -66,10 +69,21 @@ const (
 // Submit stores a job, hands it to the queue and answers once it is durable. Errors: IdempotencyKeyReused,
 // IdempotencyKeyInFlight, StorageFull, JobTriggerFailed (Redis away for longer than OutageLimit, nothing stored), SessionNotFound (NewJob.SessionID), JobCreateFailed.
 func (e *Engine) Submit(ctx context.Context, s Submission) (Accepted, error) {
+	ctx, span := telemetry.Start(ctx, "accept job", telemetry.Producer)
+	a, err := e.submit(ctx, s)
+	if span.IsRecording() {
+		span.SetAttributes(attribute.String("neurod.job.id", a.JobID), attribute.String("neurod.job.kind", string(s.Job.Kind)),
+			attribute.Int("neurod.job.items", len(s.Items)), attribute.Bool("neurod.job.replayed", a.Replayed))
+	}
+	telemetry.End(span, err)
+	return a, err
+}
+
+func (e *Engine) submit(ctx context.Context, s Submission) (Accepted, error) {
 	if d := e.RedisDownFor(); d > e.cfg.OutageLimit {
 		return Accepted{}, models.NewError(models.JobTriggerFailed).Wrap(fmt.Errorf("redis has not answered for %v", d.Round(time.Second)))
 	}
-	acceptance, due := e.acceptance(s)
+	acceptance, due := e.acceptance(s, traceOf(ctx))
 	job, items := acceptance.Jobs[0], acceptance.Jobs[1:]
 	if len(items) == 0 {
 		items = nil
@@ -87,13 +101,18 @@ func (e *Engine) Submit(ctx context.Context, s Submission) (Accepted, error) {
 			Answer: answer, CreatedAt: job.CreatedAt, ExpiresAt: job.CreatedAt.Add(e.cfg.IdempotencyRetention),
 		}
 	}
+	span := telemetry.Current(ctx)
 	acceptance.Stored = func() {
 		failpoint.Hit(failpoint.AfterCommit)
 		for _, d := range due {
-			e.enqueueSoon(d)
+			e.enqueueSoon(handing{d, span})
 		}
 	}
+	e.hub.accepting(job.ID, job.ProjectID, e.cfg.WaitPoll)
 	existing, err := e.store.Accept(ctx, acceptance)
+	if err != nil || existing != nil || job.State.Final() {
+		e.hub.refused(job.ID)
+	}
 	switch {
 	case errors.Is(err, store.ErrKeyInFlight):
 		return Accepted{}, inFlight(err)
@@ -125,14 +144,14 @@ func inFlight(cause error) error {
 	return err
 }
 
-// acceptance returns the rows of a submission, and which of them go to the queue.
-func (e *Engine) acceptance(s Submission) (*store.Acceptance, []store.Due) {
+// acceptance returns the rows of a submission, made in a trace, and which of them go to the queue.
+func (e *Engine) acceptance(s Submission, trace *string) (*store.Acceptance, []store.Due) {
 	now := time.Now().UTC().Truncate(time.Microsecond)
 	a := &store.Acceptance{}
 	var due []store.Due
 	add := func(n NewJob, parent *models.Job, index int) {
 		job := models.Job{ID: models.NewID(), ProjectID: s.ProjectID, Kind: n.Kind, State: models.JobQueued, Request: n.Request,
-			CreatedAt: now, NextCheck: now.Add(firstCheck)}
+			CreatedAt: now, NextCheck: now.Add(firstCheck), Trace: trace}
 		if len(job.Request) == 0 {
 			job.Request = json.RawMessage("{}")
 		}

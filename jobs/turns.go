@@ -162,6 +162,9 @@ const turnTries = 8
 // ClaimTurn takes a job for owner in the turn of a task of a queue, which names one: that job or, where several projects wait,
 // another. It returns nil when there is none.
 func (e *Engine) ClaimTurn(ctx context.Context, queue, id, owner string) (*store.Claimed, error) {
+	if e.paused(queue) {
+		return nil, nil // its row stays queued; when the queue goes on, all are looked at
+	}
 	t := e.turns[queue]
 	if t == nil {
 		return e.Claim(ctx, id, owner)

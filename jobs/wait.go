@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/neurod/neurod/internal/store"
+	"github.com/neurod/neurod/internal/telemetry"
 	"github.com/neurod/neurod/models"
 )
 
@@ -31,11 +32,13 @@ func (e *Engine) Wait(ctx context.Context, projectID, id string, d time.Duration
 	if d <= 0 {
 		return e.Get(ctx, projectID, id)
 	}
+	ctx, span := telemetry.Start(ctx, "wait for job", telemetry.Internal)
+	defer span.End()
 	start := time.Now()
 	e.metrics.waiting.Inc()
 	defer func() {
 		e.metrics.waiting.Dec()
-		e.metrics.waited.Observe(time.Since(start).Seconds())
+		telemetry.Observe(ctx, e.metrics.waited, time.Since(start).Seconds())
 	}()
 	// Watch before reading: what becomes final after the read is announced to the watch.
 	final, end := e.hub.watch(id)
@@ -45,29 +48,36 @@ func (e *Engine) Wait(ctx context.Context, projectID, id string, d time.Duration
 	poll := time.NewTicker(e.cfg.WaitPoll)
 	defer poll.Stop()
 	var job models.Job
-	for {
-		now, err := e.Get(ctx, projectID, id)
-		switch {
-		case err == nil:
-			job = now
-		case job.ID == "" || ctx.Err() != nil || models.AsError(err).Code == models.JobNotFound:
-			return models.Job{}, err
-		default: // the database is away for a moment, and the client has time
-			e.log.Warn("could not look at a job that is waited for", "job", id, "error", err)
-		}
-		if job.State.Final() {
-			return job, nil
+	// What this process has just accepted and nobody has announced is not final yet, or will be found so by the first poll.
+	for look := e.RedisDownFor() > 0 || !e.hub.unheard(id, projectID); ; look = true {
+		if look {
+			now, err := e.Get(ctx, projectID, id)
+			switch {
+			case err == nil:
+				job = now
+			case job.ID == "" || ctx.Err() != nil || models.AsError(err).Code == models.JobNotFound:
+				return models.Job{}, err
+			default: // the database is away for a moment, and the client has time
+				e.log.Warn("could not look at a job that is waited for", "job", id, "error", err)
+			}
+			if job.State.Final() {
+				return job, nil
+			}
 		}
 		select {
 		case <-final:
+			continue
 		case <-poll.C:
+			continue
 		case <-deadline.C:
-			return job, nil
 		case <-e.hub.drained:
-			return job, nil
 		case <-ctx.Done():
 			return models.Job{}, ctx.Err()
 		}
+		if !look {
+			return e.Get(ctx, projectID, id)
+		}
+		return job, nil
 	}
 }
 
@@ -78,13 +88,17 @@ func (e *Engine) Drain() { e.hub.drain() }
 // Query selects jobs of a project.
 type Query struct {
 	ProjectID string
-	States    []models.JobState // none for all
-	Kinds     []models.JobKind  // none for all
+	// IDs selects these jobs, items of batches or not: all of them are one page, whatever Limit says. Defaults to all that are not items.
+	IDs    []string
+	States []models.JobState // none for all
+	Kinds  []models.JobKind  // none for all
 	// ParentID selects the items of a batch, in their order. Without it jobs that are not items are listed, newest
 	// first.
 	ParentID string
-	Limit    int    // Defaults to 20, at most 100
-	Cursor   string // Page.Next of the page before, "" for the first
+	// Before and After are when the jobs were made, nil for any time.
+	Before, After *time.Time
+	Limit         int    // Defaults to 20, at most 100
+	Cursor        string // Page.Next of the page before, "" for the first
 }
 
 // Page is a part of a list.
@@ -105,7 +119,10 @@ func (e *Engine) List(ctx context.Context, q Query) (Page, error) {
 		q.Limit = defaultPage
 	}
 	q.Limit = min(q.Limit, maxPage)
-	l := store.Listing{ProjectID: q.ProjectID, States: q.States, Kinds: q.Kinds, ParentID: q.ParentID, Limit: q.Limit + 1}
+	if len(q.IDs) > 0 {
+		q.Limit = len(q.IDs)
+	}
+	l := store.Listing{ProjectID: q.ProjectID, IDs: q.IDs, States: q.States, Kinds: q.Kinds, ParentID: q.ParentID, Before: q.Before, After: q.After, Limit: q.Limit + 1}
 	if q.Cursor != "" {
 		at, ok := parseCursor(q.Cursor)
 		switch {
@@ -137,6 +154,9 @@ func (e *Engine) List(ctx context.Context, q Query) (Page, error) {
 }
 
 // cursor hides where a page ended, so that callers do not build on its form.
+// Cursor names the place behind a job in a list of jobs that are not items.
+func Cursor(jobID string) string { return cursor(jobID) }
+
 func cursor(at string) string { return base64.RawURLEncoding.EncodeToString([]byte(at)) }
 
 func parseCursor(s string) (string, bool) {

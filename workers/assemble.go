@@ -18,6 +18,7 @@ import (
 	"github.com/neurod/neurod/decoders/epoch"
 	"github.com/neurod/neurod/decoders/features"
 	"github.com/neurod/neurod/decoders/recording"
+	"github.com/neurod/neurod/eeg"
 	"github.com/neurod/neurod/internal/compute"
 	"github.com/neurod/neurod/internal/guarded"
 	"github.com/neurod/neurod/internal/store"
@@ -62,6 +63,17 @@ type importWindower struct {
 	x         *mat.Dense
 }
 
+// compute returns the window that begins at a sample of the rows, as JSON.
+func (w *importWindower) compute(rows [][]float64, at int64) ([]byte, error) {
+	for ch, row := range rows {
+		copy(w.x.RawRowView(ch), row[at:])
+	}
+	if err := w.extractor.Compute(&w.window, w.x); err != nil {
+		return nil, err
+	}
+	return json.Marshal(&w.window)
+}
+
 func newAssembler(ses models.Session, plan ImportPlan, passed int) (*assembler, error) {
 	if len(plan.Picked) != len(ses.Channels) || plan.BatchSamples < 1 || plan.RoundBatches < 1 || ses.OriginMS == nil {
 		return nil, fmt.Errorf("workers: the plan of session %s does not fit it", ses.ID)
@@ -71,7 +83,7 @@ func newAssembler(ses models.Session, plan ImportPlan, passed int) (*assembler, 
 		a.plan.RoundBatches = max(1, min(plan.RoundBatches, w/max(1, int(a.grid.In(int64(plan.BatchSamples))))))
 	}
 	for range compute.Processors() {
-		e, err := features.New(features.Config{Rate: ses.SampleRateHz, Channels: ses.Channels, Seconds: models.WindowMS / 1000.})
+		e, err := features.New(features.Config{Rate: ses.SampleRateHz, Channels: ses.Channels, Seconds: models.WindowMS / 1000., Features: ses.Features})
 		if err != nil {
 			return nil, models.Errorf(models.InvalidRequestBody, "no windows can be computed for this session: %v", err)
 		}
@@ -81,30 +93,26 @@ func newAssembler(ses models.Session, plan ImportPlan, passed int) (*assembler, 
 	return a, nil
 }
 
-// run reads the file to its end and sends the rounds that are not yet written. What computes for long goes through compute.
-func (a *assembler) run(stream *recording.Stream, send func(store.ImportRound) error, compute func(func() error) error) error {
-	a.stream, a.send, a.compute = stream, send, compute
-	var b recording.Block
-	for {
-		err := a.compute(func() error { return stream.Next(&b) })
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return err
-		}
-		if b.Gap > 0 {
-			a.missing += b.Gap
-			if err := a.jump(); err != nil {
-				return err
+// run reads the file to its end and sends the rounds that are not yet written. What computes for long goes through slot.
+func (a *assembler) run(stream *recording.Stream, send func(store.ImportRound) error, slot func(func() error) error) error {
+	a.stream, a.send, a.compute = stream, send, slot
+	// As many blocks as are read in a turn; a large one is alone in its turn.
+	var blocks [8]recording.Block
+	for over := false; !over; {
+		n := 0
+		err := a.compute(func() error {
+			for begun := time.Now(); n < len(blocks) && time.Since(begun) < compute.Turn; n++ {
+				if err := stream.Next(&blocks[n]); err != nil {
+					return err
+				}
 			}
-		}
-		if err := a.add(&b); err != nil {
+			return nil
+		})
+		if over = errors.Is(err, io.EOF); err != nil && !over {
 			return err
 		}
-		a.mark(&b)
-		if len(a.round.Marks) >= roundMarks {
-			if err := a.close(false); err != nil {
+		for i := range n {
+			if err := a.block(&blocks[i]); err != nil {
 				return err
 			}
 		}
@@ -121,6 +129,24 @@ func (a *assembler) run(stream *recording.Stream, send func(store.ImportRound) e
 		a.out.Warnings = append(a.out.Warnings, fmt.Sprintf("%d samples were left out: a channel is not finite or beyond any amplifier's range", a.out.LeftOut))
 	}
 	return a.close(true)
+}
+
+// block takes a block of the file.
+func (a *assembler) block(b *recording.Block) error {
+	if b.Gap > 0 {
+		a.missing += b.Gap
+		if err := a.jump(); err != nil {
+			return err
+		}
+	}
+	if err := a.add(b); err != nil {
+		return err
+	}
+	a.mark(b)
+	if len(a.round.Marks) >= roundMarks {
+		return a.close(false)
+	}
+	return nil
 }
 
 // begin starts a contiguous segment at a sample of the session.
@@ -256,6 +282,9 @@ func (a *assembler) batch(to int64) error {
 		return decoders.Errorf(string(models.PayloadTooLarge), map[string]any{"limit_windows": most, "file_bytes": a.plan.File.Bytes, "hop_s": float64(a.ses.HopMS) / 1000},
 			"the file of %d bytes makes more than %d windows at a hop of %g s; take a longer hop", a.plan.File.Bytes, most, float64(a.ses.HopMS)/1000)
 	}
+	if err := a.affordable(); err != nil {
+		return err
+	}
 	if a.rounds >= a.passed {
 		windows, err := a.windows(first, a.window)
 		if err != nil {
@@ -282,6 +311,24 @@ func (a *assembler) batch(to int64) error {
 	return nil
 }
 
+// What the features on request may cost in an import, in samples of all channels: so much, and so much for each byte of the file. The
+// shortest windows that are worth it, of one channel of 64 Hz with 16 bits, cost 32 a byte.
+const (
+	importFeatureWork     = 64 << 20
+	importFeatureByteWork = 64
+)
+
+// affordable holds the features on request to what the file may cost.
+func (a *assembler) affordable() error {
+	work := int64(a.out.Windows) * eeg.FeatureWork(a.ses.Features) * int64(len(a.plan.Picked))
+	limit := importFeatureWork + importFeatureByteWork*a.plan.File.Bytes
+	if work <= limit {
+		return nil
+	}
+	return decoders.Errorf(string(models.PayloadTooLarge), map[string]any{"work": work, "limit_work": limit, "file_bytes": a.plan.File.Bytes, "hop_s": float64(a.ses.HopMS) / 1000},
+		"the features asked for cost too much at a hop of %g s for a file of %d bytes; take a longer hop or fewer features", float64(a.ses.HopMS)/1000, a.plan.File.Bytes)
+}
+
 // pack returns samples as they are stored: float32 little-endian, sample-major.
 func (a *assembler) pack(from, to int64) (codec string, data []byte, size int) {
 	channels := len(a.rows)
@@ -306,25 +353,23 @@ func (a *assembler) windows(first, end int64) ([]models.FeatureWindow, error) {
 	var group guarded.Group
 	for i, w := range a.windowers {
 		group.Go(func() error {
-			for k := first + int64(i); k < end; k += int64(len(a.windowers)) {
-				var data []byte
-				err := a.compute(func() (err error) {
-					at := a.grid.Start(k) - a.start
-					for ch, row := range a.rows {
-						copy(w.x.RawRowView(ch), row[at:])
+			step := int64(len(a.windowers))
+			for k := first + int64(i); k < end; {
+				err := a.compute(func() error {
+					for begun := time.Now(); k < end && time.Since(begun) < compute.Turn; k += step {
+						data, err := w.compute(a.rows, a.grid.Start(k)-a.start)
+						if err != nil {
+							return err
+						}
+						startMS := *a.ses.OriginMS + k*int64(a.ses.HopMS)
+						out[k-first] = models.FeatureWindow{SessionID: a.ses.ID, WindowIndex: k, ProjectID: a.ses.ProjectID, StartMS: startMS,
+							EndMS: startMS + models.WindowMS, Passed: w.window.Gate.Passed, Data: string(data), CreatedAt: time.Now()}
 					}
-					if err := w.extractor.Compute(&w.window, w.x); err != nil {
-						return err
-					}
-					data, err = json.Marshal(&w.window)
-					return err
+					return nil
 				})
 				if err != nil {
 					return err
 				}
-				startMS := *a.ses.OriginMS + k*int64(a.ses.HopMS)
-				out[k-first] = models.FeatureWindow{SessionID: a.ses.ID, WindowIndex: k, ProjectID: a.ses.ProjectID, StartMS: startMS,
-					EndMS: startMS + models.WindowMS, Passed: w.window.Gate.Passed, Data: string(data), CreatedAt: time.Now()}
 			}
 			return nil
 		})
@@ -340,7 +385,7 @@ const maxEventLabel = 1000
 
 // mark takes the events of a block.
 func (a *assembler) mark(b *recording.Block) {
-	add := func(elapsed, duration float64, code int, label string) {
+	add := func(elapsed, duration float64, code int, label string, target *bool) {
 		a.out.Events++
 		if a.rounds < a.passed {
 			a.round.Marks = append(a.round.Marks, models.SessionMark{}) // they count
@@ -351,17 +396,22 @@ func (a *assembler) mark(b *recording.Block) {
 			at = float64(*a.ses.OriginMS)
 		}
 		a.round.Marks = append(a.round.Marks, models.SessionMark{SessionID: a.ses.ID, ProjectID: a.ses.ProjectID, AtMS: at,
-			DurationMS: min(duration*1000, 1e15), Code: code, Label: cleanLabel(label), Source: models.EventFromFile})
+			DurationMS: min(duration*1000, 1e15), Code: code, Label: cleanLabel(label), Target: target, Source: models.EventFromFile})
 	}
 	for i, e := range b.Events {
 		duration := 0.0
 		if b.Durations != nil {
 			duration = b.Durations[i]
 		}
-		add(e.Onset+a.missing, duration, e.Code, e.Label)
+		var target *bool
+		if len(b.Targets) == len(b.Events) {
+			attended := b.Targets[i] // the block is filled again
+			target = &attended
+		}
+		add(e.Onset+a.missing, duration, e.Code, e.Label, target)
 	}
 	for _, n := range b.Annotations {
-		add(n.Onset, n.Duration, n.Code(), n.Label)
+		add(n.Onset, n.Duration, n.Code(), n.Label, nil)
 	}
 }
 

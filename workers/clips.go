@@ -1,9 +1,11 @@
 package workers
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"math"
+	"slices"
 
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/catalog"
@@ -33,22 +35,29 @@ var _ decode.Clips = sessionClips{}
 const maxClipBytes = 64 << 20
 
 func (s sessionClips) Recentring(ctx context.Context, choice *catalog.Choice, in *decoders.Input) (*motorimagery.Recentring, error) {
-	return decode.Recentre(ctx, choice, func(r *motorimagery.Recentring) ([]*decoders.Input, error) {
-		own, first := decode.Cut(in, r)
-		if len(own) == 0 || len(own) >= decode.MostClips {
-			return own, nil
-		}
-		earlier, err := s.earlier(ctx, choice.Entry.Channels, own[0], s.place.Start+int64(first), r)
-		if err != nil {
-			return nil, err
-		}
-		return append(earlier[max(0, len(earlier)+len(own)-decode.MostClips):], own...), nil
-	})
+	return decode.Recentre(ctx, choice, func(r *motorimagery.Recentring) ([]*decoders.Input, error) { return s.clips(ctx, choice, in, r) })
+}
+
+func (s sessionClips) Balance(ctx context.Context, choice *catalog.Choice, in *decoders.Input) (*decode.Balance, error) {
+	return decode.BalanceOver(ctx, choice, func(w decoders.Windowed) ([]*decoders.Input, error) { return s.clips(ctx, choice, in, w) })
+}
+
+// clips are those of the segment and those before it, oldest first.
+func (s sessionClips) clips(ctx context.Context, choice *catalog.Choice, in *decoders.Input, w decoders.Windowed) ([]*decoders.Input, error) {
+	own, first := decode.Cut(in, w)
+	if len(own) == 0 || len(own) >= decode.MostClips {
+		return own, nil
+	}
+	earlier, err := s.earlier(ctx, choice.Entry.Channels, own[0], s.place.Start+int64(first), w)
+	if err != nil {
+		return nil, err
+	}
+	return append(earlier[max(0, len(earlier)+len(own)-decode.MostClips):], own...), nil
 }
 
 // earlier returns the clips before the first one of the segment, which begins at a sample of the session, oldest first and
 // with the channels given.
-func (s sessionClips) earlier(ctx context.Context, channels []string, first *decoders.Input, at int64, r *motorimagery.Recentring) ([]*decoders.Input, error) {
+func (s sessionClips) earlier(ctx context.Context, channels []string, first *decoders.Input, at int64, w decoders.Windowed) ([]*decoders.Input, error) {
 	ses, err := s.db.Session(ctx, s.project, s.session)
 	if errors.Is(err, store.ErrNotFound) { // erased meanwhile
 		return nil, nil
@@ -61,7 +70,16 @@ func (s sessionClips) earlier(ctx context.Context, channels []string, first *dec
 		return nil, err
 	}
 	length := int64(first.Samples())
-	places := s.places(first, at, r)
+	places := s.places(first, at, w)
+	if len(places) == 0 {
+		return nil, nil
+	}
+	// A clip of which samples are missing is none: those before the first sample of all need not be looked for.
+	there, any, err := s.db.FirstSample(ctx, store.BatchRange{ProjectID: s.project, SessionID: s.session, Before: cmp.Or(s.place.Batches, math.MaxInt32), Longest: ses.LongestBatch}, places[0])
+	if err != nil || !any {
+		return nil, err
+	}
+	places = slices.DeleteFunc(places, func(from int64) bool { return from < there })
 	places = places[max(0, len(places)-int(maxClipBytes/(8*length*int64(len(rows))))):]
 	c := cutter{db: s.db, ses: ses, segment: segment.New(len(ses.Channels)), batches: s.place.Batches}
 	var out []*decoders.Input
@@ -78,7 +96,7 @@ func (s sessionClips) earlier(ctx context.Context, channels []string, first *dec
 }
 
 // places returns the first samples of the clips before the first one of the segment, in order.
-func (s sessionClips) places(first *decoders.Input, at int64, r *motorimagery.Recentring) []int64 {
+func (s sessionClips) places(first *decoders.Input, at int64, w decoders.Windowed) []int64 {
 	var out []int64
 	if len(first.Events) == 0 {
 		for k := decode.MostClips - 1; k > 0; k-- {
@@ -86,7 +104,7 @@ func (s sessionClips) places(first *decoders.Input, at int64, r *motorimagery.Re
 		}
 		return out
 	}
-	start, end, _ := r.Window()
+	start, end, _ := w.Window()
 	after := func(cue int64, s float64) int64 { return cue + int64(math.Round(s*first.Rate)) }
 	lead := after(0, first.Events[0].Onset)
 	free := int64(math.MinInt64)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 	"slices"
 	"testing"
 
@@ -26,6 +27,40 @@ func (m *memory) Session(context.Context, string, string) (models.Session, error
 
 func (m *memory) EachSessionEvent(context.Context, string, string, func(models.SessionMark) error) error {
 	return nil
+}
+
+func (m *memory) FirstSample(_ context.Context, r store.BatchRange, from int64) (int64, bool, error) {
+	first, any := int64(math.MaxInt64), false
+	for _, b := range m.batches {
+		if b.Seq < r.Before && b.EndSample > from {
+			first, any = min(first, max(from, b.StartSample)), true
+		}
+	}
+	return first, any, nil
+}
+
+// TestNoClipsAreLookedForWhereNothingIs: decoding a segment near the beginning of a session does not read fifty times what is not there.
+func TestNoClipsAreLookedForWhereNothingIs(t *testing.T) {
+	t.Parallel()
+	cat, err := alignedCatalog()
+	if err != nil {
+		t.Fatal(err)
+	}
+	clip := brains(78)(0, 4)
+	m := newMemory(models.LiveDecode{})
+	m.accept(models.SampleBatch{StartSample: 0, EndSample: 400, Data: float32s(clip, 0, 400)})
+	in := eeg.Input{Type: "eeg", Paradigm: "motor_imagery", Model: "moved", SessionID: "s", SampleRate: liveRate, Channels: &eeg.Channels{Count: 3, Names: liveChannels}}
+	request, err := json.Marshal(models.AcceptedDecode{Request: eeg.Request{Input: in}, Place: &models.SessionPlace{Start: 200, Batches: 1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	handler := workers.Decode(workers.NewModels(cat, nil, 0, nil), m)
+	if _, err := handler(t.Context(), &workers.Task{Job: models.Job{ID: "j", ProjectID: "p", Request: request}, Payload: float32s(clip, 200, 400)}); err != nil {
+		t.Fatal(err)
+	}
+	if m.reads != 1 { // the one clip before it
+		t.Errorf("%d reads of batches for one clip", m.reads)
+	}
 }
 
 // TestClipsOfASession decodes the last 2 s of a session of 2-s trials and counts the clips that the model was moved to.

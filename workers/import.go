@@ -10,6 +10,7 @@ import (
 	"github.com/neurod/neurod/decoders/recording"
 	"github.com/neurod/neurod/decoders/recording/formats"
 	"github.com/neurod/neurod/internal/guarded"
+	"github.com/neurod/neurod/internal/overviews"
 	"github.com/neurod/neurod/internal/store"
 	"github.com/neurod/neurod/jobs/failpoint"
 	"github.com/neurod/neurod/models"
@@ -67,13 +68,13 @@ type importOutput struct {
 }
 
 // SessionImport returns the handler of the jobs that read uploaded files into their sessions. notify is called after each
-// commit.
+// commit, and count told how many values it kept for the project.
 //
 // Chunks are fetched ahead, parsed and windowed, and written, all three at once; each part holds about a round, so memory
 // does not grow with the file. A round is a fixed number of batches with the windows that end in them and the events
 // found on the way. It is written in one transaction that counts it, so an attempt that takes over reads the file again
 // from its beginning, passes over the rounds that are written, and goes on.
-func SessionImport(db ImportStore, notify func(sessionID string)) Handler {
+func SessionImport(db ImportStore, notify func(sessionID string), count func(projectID string, what models.Activity, n int64)) Handler {
 	return func(ctx context.Context, task *Task) (Result, error) {
 		var req struct {
 			SessionID string `json:"session_id"`
@@ -81,7 +82,10 @@ func SessionImport(db ImportStore, notify func(sessionID string)) Handler {
 		if err := json.Unmarshal(task.Job.Request, &req); err != nil {
 			return Result{}, models.Errorf(models.InvalidRequestBody, "the job names no session").Wrap(err)
 		}
-		out, err := importFile(ctx, db, task, req.SessionID, notify)
+		out, err := importFile(ctx, db, task, req.SessionID, func(id string, values int64) {
+			notify(id)
+			count(task.Job.ProjectID, models.ActivitySamples, values)
+		})
 		if err != nil {
 			return Result{}, err
 		}
@@ -92,7 +96,7 @@ func SessionImport(db ImportStore, notify func(sessionID string)) Handler {
 	}
 }
 
-func importFile(ctx context.Context, db ImportStore, task *Task, id string, notify func(string)) (importOutput, error) {
+func importFile(ctx context.Context, db ImportStore, task *Task, id string, kept func(id string, values int64)) (importOutput, error) {
 	out := importOutput{SessionID: id}
 	ses, err := db.Session(ctx, task.Job.ProjectID, id)
 	if errors.Is(err, store.ErrNotFound) { // erased meanwhile
@@ -140,7 +144,7 @@ func importFile(ctx context.Context, db ImportStore, task *Task, id string, noti
 				return ctx.Err()
 			}
 		}
-		return ended(ctx, a.run(stream, send, func(f func() error) error { return task.compute(ctx, f) }))
+		return ended(ctx, a.run(stream, send, func(f func() error) error { return task.compute(ctx, 0, f) }))
 	})
 	group.Go(func() error {
 		for r := range rounds {
@@ -149,7 +153,11 @@ func importFile(ctx context.Context, db ImportStore, task *Task, id string, noti
 				return err
 			}
 			failpoint.Hit(failpoint.AfterRound)
-			notify(id)
+			values := 0
+			for _, b := range r.Batches {
+				values += b.Size / 4
+			}
+			kept(id, int64(values))
 		}
 		return nil
 	})
@@ -158,6 +166,11 @@ func importFile(ctx context.Context, db ImportStore, task *Task, id string, noti
 		return out, nil
 	}
 	a.out.SessionID = id
+	if over, ok := db.(overviews.Store); ok && err == nil {
+		if ses, err := db.Session(ctx, task.Job.ProjectID, id); err == nil {
+			buildOverviews(ctx, task, over, ses)
+		}
+	}
 	return a.out, err
 }
 

@@ -159,7 +159,7 @@ func TestImportGoesOnAfterALostWorker(t *testing.T) {
 			if err != nil || c == nil {
 				t.Fatalf("claim: %v %v", c, err)
 			}
-			r, err := workers.SessionImport(db, func(string) {})(ctx, &workers.Task{Job: c.Job})
+			r, err := workers.SessionImport(db, func(string) {}, func(string, models.Activity, int64) {})(ctx, &workers.Task{Job: c.Job})
 			return r, c.Job, err
 		}
 		plain, job := accept(t, s, file)
@@ -185,7 +185,7 @@ func TestImportGoesOnAfterALostWorker(t *testing.T) {
 			if !errors.Is(err, errLost) {
 				t.Fatalf("lost after %d: %v", lost, err)
 			}
-			if _, ok, err := jobs.Release(ctx, "owner", store.Attempt{ID: job.ID, Attempt: first.Attempts}, 0); err != nil || !ok {
+			if _, ok, err := jobs.Release(ctx, "owner", store.Attempt{ID: job.ID, Attempt: first.Attempts}, 0, ""); err != nil || !ok {
 				t.Fatalf("release: %v %v", ok, err)
 			}
 			out, second, err := attempt(s, job)
@@ -245,7 +245,7 @@ func TestImportLeavesOutUnusableSamples(t *testing.T) {
 		if err != nil || c == nil {
 			t.Fatal(err)
 		}
-		if _, err := workers.SessionImport(s, func(string) {})(ctx, &workers.Task{Job: c.Job}); err != nil {
+		if _, err := workers.SessionImport(s, func(string) {}, func(string, models.Activity, int64) {})(ctx, &workers.Task{Job: c.Job}); err != nil {
 			t.Fatal(err)
 		}
 		got := readResult(t, s, ses)

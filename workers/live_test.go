@@ -53,6 +53,15 @@ func brains(seed uint64) func(class int, seconds float64) *mat.Dense {
 
 // alignedCatalog has one model, which was trained with alignment, and went through a model file.
 var alignedCatalog = sync.OnceValues(func() (*catalog.Catalog, error) {
+	return liveCatalog(motorimagery.MDM(), `{"start":0,"end":2,"align":true,"center":"riemann"}`)
+})
+
+// plainCatalog has one that was not.
+var plainCatalog = sync.OnceValues(func() (*catalog.Catalog, error) {
+	return liveCatalog(motorimagery.CSPLDA(), `{"start":0,"end":2,"normalize":true}`)
+})
+
+func liveCatalog(pipeline decoders.Pipeline, options string) (*catalog.Catalog, error) {
 	ds := &decoders.Dataset{Paradigm: eeg.MotorImagery, Channels: liveChannels, Rate: liveRate, Classes: []string{"left", "right"}}
 	for p := range 3 {
 		brain := brains(uint64(p) + 1)
@@ -60,7 +69,7 @@ var alignedCatalog = sync.OnceValues(func() (*catalog.Catalog, error) {
 			ds.Trials = append(ds.Trials, decoders.Trial{Data: brain(i%2, 2), Label: i % 2, Group: fmt.Sprintf("p%d/r", p)})
 		}
 	}
-	d, err := motorimagery.MDM().Train(context.Background(), ds, json.RawMessage(`{"start":0,"end":2,"align":true,"center":"riemann"}`))
+	d, err := pipeline.Train(context.Background(), ds, json.RawMessage(options))
 	if err != nil {
 		return nil, err
 	}
@@ -77,7 +86,7 @@ var alignedCatalog = sync.OnceValues(func() (*catalog.Catalog, error) {
 		return nil, err
 	}
 	return cat, cat.AddModel(file, eeg.SourceAdded)
-})
+}
 
 // memory is the part of the database that a session's job needs, for one session.
 type memory struct {
@@ -91,6 +100,7 @@ type memory struct {
 
 	most  func() int // batches a round
 	fault func() int // 0 none, 1 before the commit, 2 after it
+	reads int        // calls of BatchesOver
 }
 
 var _ workers.SessionStore = (*memory)(nil)
@@ -124,6 +134,7 @@ func (m *memory) Work(_ context.Context, q store.WorkQuery) (store.Work, error) 
 }
 
 func (m *memory) BatchesOver(_ context.Context, _ string, start, end, _ int64) ([]models.SampleBatch, error) {
+	m.reads++
 	var out []models.SampleBatch
 	for _, b := range m.batches {
 		if b.StartSample < end && b.EndSample > start {
@@ -196,12 +207,17 @@ func float32s(x *mat.Dense, from, to int) []byte {
 // not at all.
 func TestLiveAlignmentIsOneWhoeverComputes(t *testing.T) {
 	t.Parallel()
-	cat, err := alignedCatalog()
+	aligned, err := alignedCatalog()
 	if err != nil {
 		t.Fatal(err)
 	}
-	found := workers.NewModels(cat, nil, 0, nil)
+	plain, err := plainCatalog()
+	if err != nil {
+		t.Fatal(err)
+	}
 	rapid.Check(t, func(t *rapid.T) {
+		how := rapid.SampledFrom([]string{"", eeg.AlignmentBalance}).Draw(t, "alignment")
+		found := workers.NewModels(map[string]*catalog.Catalog{"": aligned, eeg.AlignmentBalance: plain}[how], nil, 0, nil)
 		brain := brains(rapid.Uint64().Draw(t, "person"))
 		const seconds = 24
 		x := mat.NewDense(3, seconds*liveRate, nil)
@@ -211,7 +227,7 @@ func TestLiveAlignmentIsOneWhoeverComputes(t *testing.T) {
 				copy(x.RawRowView(ch)[2*s*liveRate:], clip.RawRowView(ch))
 			}
 		}
-		decode := models.LiveDecode{Paradigm: "motor_imagery", WindowMS: 2000, HopMS: rapid.SampledFrom([]int{500, 1000, 2000, 3000}).Draw(t, "hop")}
+		decode := models.LiveDecode{Paradigm: "motor_imagery", WindowMS: 2000, HopMS: rapid.SampledFrom([]int{500, 1000, 2000, 3000}).Draw(t, "hop"), Alignment: how}
 		var batches []models.SampleBatch
 		for from := 0; from < seconds*liveRate; {
 			to := min(seconds*liveRate, from+rapid.IntRange(20, 400).Draw(t, "batch"))
@@ -311,5 +327,49 @@ func TestLiveAlignmentHelpsAStranger(t *testing.T) {
 	t.Logf("of 160 windows right: %d moved to the clips before, %d as they are", right[""], right["none"])
 	if right[""] < right["none"]+16 {
 		t.Errorf("of 160 windows right: %d moved to the clips before, %d as they are", right[""], right["none"])
+	}
+}
+
+// TestLiveBalanceHelpsAStranger decodes people for whom a model ranks clips well, and has its even odds elsewhere: by the odds of the windows before each
+// more are right, and the answers say of how many. Of one window alone nothing is known, and "auto" leaves the model as it is.
+func TestLiveBalanceHelpsAStranger(t *testing.T) {
+	t.Parallel()
+	cat, err := plainCatalog()
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := workers.NewModels(cat, nil, 0, nil)
+	right := map[string]int{}
+	for _, alignment := range []string{"", eeg.AlignmentBalance} {
+		for person := range 4 {
+			brain := brains(uint64(person) + 100)
+			m := newMemory(models.LiveDecode{Paradigm: "motor_imagery", WindowMS: 2000, HopMS: 2000, Alignment: alignment})
+			const clips = 40
+			for k := range clips {
+				m.accept(models.SampleBatch{StartSample: int64(200 * k), EndSample: int64(200 * (k + 1)), Data: float32s(brain(k%2, 2), 0, 200)})
+			}
+			m.work(t, found)
+			for k := range clips {
+				var out struct {
+					Intent    string `json:"decoded_class"`
+					Alignment eeg.Alignment
+				}
+				if err := json.Unmarshal([]byte(m.decodes[int64(k)]), &out); err != nil {
+					t.Fatal(err)
+				}
+				if out.Intent == []string{"left", "right"}[k%2] {
+					right[alignment]++
+				}
+				// Windows of which the model says nothing do not count.
+				a := out.Alignment
+				if fits := alignment != "" && a.Clips <= k && a.Clips >= k/2; !fits && a.Clips > 0 || (a.Kind == eeg.Balanced) != (a.Clips > 0) || alignment != "" && k > 4 && a.Clips == 0 {
+					t.Errorf("%q, window %d: %+v", alignment, k, a)
+				}
+			}
+		}
+	}
+	t.Logf("of 160 windows right: %d balanced, %d as they are", right[eeg.AlignmentBalance], right[""])
+	if right[eeg.AlignmentBalance] < right[""]+16 {
+		t.Errorf("of 160 windows right: %d balanced, %d as they are", right[eeg.AlignmentBalance], right[""])
 	}
 }

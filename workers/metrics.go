@@ -1,12 +1,14 @@
 package workers
 
 import (
+	"context"
 	"errors"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/neurod/neurod/decoders"
+	"github.com/neurod/neurod/internal/telemetry"
 	"github.com/neurod/neurod/models"
 )
 
@@ -26,7 +28,7 @@ func newMetrics() *metrics {
 }
 
 // observe counts an attempt.
-func (m *metrics) observe(kind models.JobKind, d time.Duration, err error) {
+func (m *metrics) observe(ctx context.Context, kind models.JobKind, d time.Duration, err error) {
 	outcome := "fault"
 	switch {
 	case err == nil:
@@ -36,7 +38,7 @@ func (m *metrics) observe(kind models.JobKind, d time.Duration, err error) {
 	case errors.As(err, new(panicked)):
 		outcome = "panic"
 	}
-	m.seconds.WithLabelValues(string(kind), outcome).Observe(d.Seconds())
+	telemetry.Observe(ctx, m.seconds.WithLabelValues(string(kind), outcome), d.Seconds())
 }
 
 // Describe implements prometheus.Collector.

@@ -98,7 +98,7 @@ func (m *Models) load(ctx context.Context, own models.ProjectModel) (*catalog.Lo
 			return nil, err
 		}
 		var l *catalog.Loaded
-		err = m.slots.Do(ctx, func() error {
+		err = m.slots.Do(ctx, compute.Work{Project: own.ProjectID, Takes: compute.RestoreTakes(len(b))}, func() error {
 			file, err := catalog.Parse(b)
 			if err != nil {
 				return err

@@ -24,6 +24,9 @@ func LiveMontage(found *Models) func(ctx context.Context, ses models.Session) er
 		q := catalog.Query{Model: ses.Decode.Model, Paradigm: ses.Decode.Paradigm, Channels: ses.Channels, Rate: ses.SampleRateHz}
 		if q.Model == "" && q.Paradigm == eeg.Auto {
 			q.Paradigm = eeg.SSVEP // the targets are declared
+			if st := ses.Decode.Stimulus; st != nil && st.Codes != nil {
+				q.Paradigm = eeg.CVEP
+			}
 		}
 		var fault *decoders.Error
 		if _, err := cat.Resolve(q); errors.As(err, &fault) && fault.Code == decoders.CodeMontageMismatch {

@@ -9,9 +9,12 @@ import (
 	"runtime/debug"
 	"time"
 
+	"go.opentelemetry.io/otel/attribute"
+
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/internal/guarded"
 	"github.com/neurod/neurod/internal/store"
+	"github.com/neurod/neurod/internal/telemetry"
 	"github.com/neurod/neurod/jobs/failpoint"
 	"github.com/neurod/neurod/models"
 )
@@ -51,7 +54,12 @@ func (s *Server) perform(queue, named string) error {
 	log := s.log.With("job", id, "attempt", c.Job.Attempts, "kind", string(c.Job.Kind))
 	kind := s.engine.KindOf(c.Job.Kind)
 
-	ctx, cancel := context.WithCancelCause(context.Background())
+	ctx, span := s.resume(c, queue, before)
+	defer span.End()
+	if trace := telemetry.TraceID(ctx); trace != "" {
+		log = log.With("trace_id", trace)
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	release := s.leases.hold(store.Attempt{ID: id, Attempt: c.Job.Attempts}, before, cancel)
 	defer release()
@@ -87,9 +95,25 @@ func (s *Server) perform(queue, named string) error {
 	if !settled {
 		s.settle(ctx, c, out, log)
 	}
-	s.metrics.observe(c.Job.Kind, time.Since(start), out.err)
+	s.metrics.observe(ctx, c.Job.Kind, time.Since(start), out.err)
 	failpoint.Hit(failpoint.AfterFinish)
 	return nil
+}
+
+// resume begins the span of an attempt that was claimed from a time on, in the trace that accepted the job.
+func (s *Server) resume(c *store.Claimed, queue string, claimed time.Time) (context.Context, telemetry.Span) {
+	accepted := ""
+	if c.Job.Trace != nil {
+		accepted = *c.Job.Trace
+	}
+	ctx, span := telemetry.Resume(context.Background(), s.cfg.Tracer, accepted, "run job", claimed)
+	if span.IsRecording() {
+		span.SetAttributes(attribute.String("neurod.job.id", c.Job.ID), attribute.String("neurod.job.kind", string(c.Job.Kind)), attribute.Int("neurod.job.attempt", c.Job.Attempts),
+			attribute.String("neurod.project.id", c.Job.ProjectID), attribute.String("messaging.destination.name", queue),
+			attribute.Float64("neurod.job.age_seconds", claimed.Sub(c.Job.CreatedAt).Seconds()))
+		telemetry.Past(ctx, "claim job", telemetry.Client, claimed, time.Now())
+	}
+	return ctx, span
 }
 
 // claim takes the job. While the database does not answer it keeps trying: nothing else could be done either. It also
@@ -133,7 +157,7 @@ func (s *Server) call(ctx context.Context, c *store.Claimed) (out outcome) {
 		// Perhaps a worker of a newer version has one.
 		return outcome{err: fmt.Errorf("no handler for jobs of kind %q", c.Job.Kind)}
 	}
-	result, err := h(ctx, &Task{Job: c.Job, Payload: c.Payload, slots: s.cfg.Compute})
+	result, err := h(ctx, &Task{Job: c.Job, Payload: c.Payload, slots: s.cfg.Compute, bulk: s.engine.Bulk(c.Job)})
 	var deep *guarded.Panic
 	if errors.As(err, &deep) {
 		s.log.Error("handler panicked", "job", c.Job.ID, "panic", fmt.Sprint(deep.Value), "stack", string(deep.Stack))
@@ -155,9 +179,17 @@ func (s *Server) settle(ctx context.Context, c *store.Claimed, out outcome, log 
 	var deep *guarded.Panic // in a goroutine of the handler
 	var known *models.Error
 	cause := context.Cause(ctx)
+	stored := context.WithoutCancel(ctx) // it is written also when the handler had to end
+	span := telemetry.Current(ctx)
+	defer func() {
+		if f.ErrorCode != nil {
+			telemetry.Fail(span, *f.ErrorCode)
+		}
+	}()
 	switch {
 	case errors.Is(cause, ErrCanceled) || errors.Is(cause, ErrLeaseLost):
 		log.Info("the job was taken away", "cause", cause)
+		telemetry.Fail(span, "taken_away")
 		return true
 	case out.err == nil:
 		f.State, f.Output, f.Diagnostics = models.JobCompleted, out.result.Output, out.result.Diagnostics
@@ -174,17 +206,19 @@ func (s *Server) settle(ctx context.Context, c *store.Claimed, out outcome, log 
 		f.ErrorDetails = details(map[string]any{"deadline_seconds": s.engine.KindOf(c.Job.Kind).Deadline.Seconds()})
 		log.Warn("the job ran longer than it is allowed to")
 	case errors.Is(cause, ErrStopping):
-		return s.store(ctx, log, "hand back", func() (bool, error) { return s.engine.HandBack(context.Background(), s.owner, c) })
+		telemetry.Fail(span, "handed_back")
+		return s.store(ctx, log, "hand back", func() (bool, error) { return s.engine.HandBack(stored, s.owner, c) })
 	case c.Job.Attempts < s.engine.KindOf(c.Job.Kind).MaxAttempts:
 		log.Warn("a temporary fault; the job will run again", "error", out.err)
-		return s.store(ctx, log, "retry", func() (bool, error) { return s.engine.Retry(context.Background(), s.owner, c) })
+		telemetry.Fail(span, "retry")
+		return s.store(ctx, log, "retry", func() (bool, error) { return s.engine.Retry(stored, s.owner, c, out.err.Error()) })
 	default:
 		log.Error("retries are exhausted", "error", out.err)
 		fail(models.RetriesExhausted, "")
 		f.DeadLetter = true
 		f.ErrorDetails = details(map[string]any{"attempts": c.Job.Attempts})
 	}
-	return s.store(ctx, log, "finish", func() (bool, error) { return s.engine.Finish(context.Background(), f) })
+	return s.store(ctx, log, "finish", func() (bool, error) { return s.engine.Finish(stored, f) })
 }
 
 // store writes the end of an attempt, again while the database does not answer and the lease may still hold. Writing

@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/hibiken/asynq"
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/neurod/neurod/internal/compute"
 	"github.com/neurod/neurod/jobs"
@@ -31,13 +32,32 @@ type Task struct {
 	Payload []byte // as it was submitted; nil when the job has none
 
 	slots *compute.Slots // Config.Compute
+	bulk  bool           // nobody waits for the job
 }
 
-// compute runs f, which computes for long, when there is a slot for it.
-func (t *Task) compute(ctx context.Context, f func() error) error { return t.slots.Do(ctx, f) }
+// compute runs f, which computes for about so long, when there is a slot for it.
+func (t *Task) compute(ctx context.Context, takes time.Duration, f func() error) error {
+	return t.slots.Do(ctx, compute.Work{Project: t.Job.ProjectID, Takes: takes, Unwatched: t.bulk}, f)
+}
+
+// unpackFrom is from how many bytes of samples unpacking them is a computation, and unpackByte about what a byte takes.
+const (
+	unpackFrom = 64 << 10
+	unpackByte = 2 * time.Nanosecond
+)
+
+// unpack runs f, which unpacks so many bytes of samples (store.BatchRange.Compute).
+func (t *Task) unpack(ctx context.Context, bytes int, f func() error) error {
+	if bytes < unpackFrom {
+		return f()
+	}
+	return t.compute(ctx, time.Duration(bytes)*unpackByte, f)
+}
 
 // computeLong is compute for what takes longer than a decode.
-func (t *Task) computeLong(ctx context.Context, f func() error) error { return t.slots.Long(ctx, f) }
+func (t *Task) computeLong(ctx context.Context, f func() error) error {
+	return t.slots.Long(ctx, t.Job.ProjectID, f)
+}
 
 // Result is what a handler found. Both are JSON or nil.
 type Result struct {
@@ -60,6 +80,9 @@ type Config struct {
 	// Concurrency is how many jobs run at once. More than there are CPUs, because an attempt also waits for the
 	// database. Defaults to 12 times the number of CPUs, at least 24.
 	Concurrency int
+	// Reserved is how many of them bulk jobs never take, so that what someone waits for finds a slot whatever is imported or trained; one is left to
+	// them in any case. Defaults to none.
+	Reserved int
 	// Heartbeat is the pause between two renewals of the leases. Defaults to a third of the engine's lease.
 	Heartbeat time.Duration
 	// DrainTimeout is how long handlers may go on when the server stops; then their contexts end and their jobs go
@@ -67,9 +90,14 @@ type Config struct {
 	DrainTimeout time.Duration
 	// Compute is how many computations run at once, beside which jobs wait for the database. Defaults to no limit.
 	Compute *compute.Slots
+	// Tracer makes spans of attempts, each in the trace that accepted its job. Defaults to none.
+	Tracer trace.Tracer
 	// Logger gets what an operator should know. Defaults to the engine's.
 	Logger *slog.Logger
 }
+
+// DefaultConcurrency is how many jobs a worker on so many processors runs at once where nothing else is said.
+func DefaultConcurrency(processors int) int { return max(24, 12*processors) }
 
 // checkInterval is asynq's pause between two looks at its queues: none, because the wake hook holds the fetcher while
 // there is nothing to do. (A short sleep of an idle Go process takes at least a millisecond: the network poller, which
@@ -89,6 +117,9 @@ type Server struct {
 	leases   *leases
 	metrics  *metrics
 
+	reserve  *reserve
+	hurry    chan struct{} // closed when what runs is to be handed back
+	hurried  sync.Once
 	running  sync.WaitGroup
 	gate     sync.Mutex    // orders the last task to begin before the wait for all of them
 	closed   bool          // no task begins any more
@@ -101,7 +132,7 @@ func New(cfg Config) (*Server, error) {
 		return nil, errors.New("workers: Config.Engine is missing")
 	}
 	if cfg.Concurrency <= 0 {
-		cfg.Concurrency = max(24, 12*compute.Processors())
+		cfg.Concurrency = DefaultConcurrency(compute.Processors())
 	}
 	if cfg.Heartbeat <= 0 {
 		cfg.Heartbeat = cfg.Engine.Lease() / 3
@@ -119,11 +150,20 @@ func New(cfg Config) (*Server, error) {
 	owner := fmt.Sprintf("%s:%d:%s", host, os.Getpid(), uuid.NewString())
 	s := &Server{
 		cfg: cfg, log: cfg.Logger.With("component", "worker"), engine: cfg.Engine, owner: owner,
-		handlers: map[models.JobKind]Handler{}, metrics: newMetrics(), stopping: make(chan struct{}),
+		handlers: map[models.JobKind]Handler{}, metrics: newMetrics(), stopping: make(chan struct{}), hurry: make(chan struct{}),
 	}
 	s.leases = newLeases(cfg.Engine.Extend, owner, cfg.Engine.Lease(), s.log)
 	return s, nil
 }
+
+// Owner names the server in the leases of its jobs; no other ever has the name.
+func (s *Server) Owner() string { return s.owner }
+
+// Slots is how many jobs the server runs at once.
+func (s *Server) Slots() int { return s.cfg.Concurrency }
+
+// Hurry has a server that stops hand back what it runs, rather than wait for its end as long as it might.
+func (s *Server) Hurry() { s.hurried.Do(func() { close(s.hurry) }) }
 
 // Register sets the handler of a kind. Call it before Run.
 func (s *Server) Register(kind models.JobKind, h Handler) { s.handlers[kind] = h }
@@ -140,7 +180,10 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	queues := jobs.Queues()
 	hook := newWake(len(queues), maxIdle)
+	hook.reserve = &reserve{most: max(1, s.cfg.Concurrency-max(s.cfg.Reserved, 0)), free: hook.now}
+	s.reserve = hook.reserve
 	client.AddHook(hook)
+	s.engine.Shorten(client)
 	endWake := s.engine.OnWake(hook.now)
 	defer endWake()
 
@@ -182,15 +225,19 @@ func (s *Server) drain() {
 		s.running.Wait()
 		close(done)
 	}()
+	hurry := s.hurry
 	for _, step := range []time.Duration{s.cfg.DrainTimeout, stopGrace} {
 		t := time.NewTimer(step)
 		select {
 		case <-done:
 			t.Stop()
 			return
+		case <-hurry:
+			t.Stop()
+			hurry = nil
 		case <-t.C:
-			s.leases.endAll(ErrStopping)
 		}
+		s.leases.endAll(ErrStopping)
 	}
 	s.log.Error("handlers ignore that they should stop; their jobs come back when the leases end")
 }
@@ -207,6 +254,9 @@ func (s *Server) process(ctx context.Context, t *asynq.Task) error {
 	}
 	defer s.running.Done()
 	queue, _ := asynq.GetQueueName(ctx)
+	if queue == jobs.BulkQueue {
+		defer s.reserve.begin()()
+	}
 	return s.perform(queue, id)
 }
 

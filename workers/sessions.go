@@ -4,9 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"math"
 	"time"
 
+	"github.com/neurod/neurod/eeg"
+	"github.com/neurod/neurod/internal/compute"
+	"github.com/neurod/neurod/internal/overviews"
 	"github.com/neurod/neurod/internal/segment"
 	"github.com/neurod/neurod/internal/store"
 	"github.com/neurod/neurod/models"
@@ -90,8 +94,21 @@ func SessionWindows(db SessionStore, found *Models, notify func(sessionID string
 				return Result{}, err
 			}
 			out.Batches += commit.SeenCount - work.Session.SeenCount
+			if over, ok := db.(overviews.Store); ok && overviews.Due(work.Session, work.Pending) {
+				buildOverviews(ctx, task, over, work.Session)
+			}
 		}
 		return Result{Output: out.JSON()}, nil
+	}
+}
+
+// buildOverviews makes what the session lacks of overviews. That it fails is no reason to fail the job: they come with its next chunk, and
+// who looks at the session reads samples until then.
+func buildOverviews(ctx context.Context, task *Task, db overviews.Store, ses models.Session) {
+	const takes = 10 * time.Millisecond // a chunk
+	err := overviews.Build(ctx, db, ses, func(f func() error) error { return task.compute(ctx, takes, f) })
+	if err != nil && ctx.Err() == nil && !errors.Is(err, store.ErrNotFound) {
+		slog.WarnContext(ctx, "overviews of a session were not made", "session_id", ses.ID, "error", err)
 	}
 }
 
@@ -132,43 +149,47 @@ func (p *windowers) round(ctx context.Context, task *Task, db SessionStore, work
 	for _, r := range merge(append(rangesOf(grid, windows), rangesOf(decodes, wanted)...)) {
 		t := w.segment
 		if work.Around != nil && r.Start >= work.From && r.End <= work.To {
-			err = t.Load(r.Start, r.End, work.Around)
+			err = task.unpack(ctx, bytesOf(work.Around), func() error { return t.Load(r.Start, r.End, work.Around) })
 		} else {
-			err = loadSegment(ctx, db, ses, t, r.Start, r.End, 0)
+			err = loadSegment(ctx, db, ses, t, r.Start, r.End, 0, task.unpack)
 		}
 		if err != nil {
 			return c, err
 		}
-		bytes := 0
-		err = complete(grid, windows, t, func(k, at int64) error {
-			if last := t.Last(at, at+grid.Samples()); last < ses.SeenCount || last >= c.SeenCount {
-				return nil // written already, or due with a batch that comes later
-			}
+		ready, err := dueWindows(grid, windows, t, ses.SeenCount, c.SeenCount)
+		if err != nil {
+			return c, err
+		}
+		takes := windowTakes(int64(len(ready)) * (grid.Samples() + eeg.FeatureWork(ses.Features)) * int64(len(ses.Channels)))
+		for bytes := 0; len(ready) > 0; {
 			if len(c.Windows) >= commitWindows || bytes >= commitBytes {
 				part := c
 				part.SeenCount = ses.SeenCount
 				if err := write(part); err != nil {
-					return err
+					return c, err
 				}
 				c.Windows, bytes = nil, 0
 			}
-			var data string
-			var passed bool
-			err := task.compute(ctx, func() (err error) {
-				data, passed, err = w.features(t, at)
-				return err
+			err := task.compute(ctx, takes, func() error {
+				for begun := time.Now(); len(ready) > 0 && len(c.Windows) < commitWindows && bytes < commitBytes && time.Since(begun) < compute.Turn; ready = ready[1:] {
+					d := ready[0]
+					data, passed, err := w.features(t, d.at)
+					if err != nil {
+						return err
+					}
+					bytes += len(data)
+					startMS := *ses.OriginMS + d.k*int64(ses.HopMS)
+					c.Windows = append(c.Windows, models.FeatureWindow{SessionID: ses.ID, WindowIndex: d.k, ProjectID: ses.ProjectID,
+						StartMS: startMS, EndMS: startMS + models.WindowMS, Passed: passed, Data: data, CreatedAt: time.Now()})
+				}
+				return nil
 			})
-			if err != nil {
-				return err
+			if err == nil {
+				err = ctx.Err()
 			}
-			bytes += len(data)
-			startMS := *ses.OriginMS + k*int64(ses.HopMS)
-			c.Windows = append(c.Windows, models.FeatureWindow{SessionID: ses.ID, WindowIndex: k, ProjectID: ses.ProjectID,
-				StartMS: startMS, EndMS: startMS + models.WindowMS, Passed: passed, Data: data, CreatedAt: time.Now()})
-			return ctx.Err()
-		})
-		if err != nil {
-			return c, err
+			if err != nil {
+				return c, err
+			}
 		}
 		list, err := dueDecodes(decodes, wanted, t, ses.SeenCount, c.SeenCount)
 		if err != nil {
@@ -179,9 +200,14 @@ func (p *windowers) round(ctx context.Context, task *Task, db SessionStore, work
 			if err != nil {
 				return c, err
 			}
+			begun, err := codesBegun(ctx, db, ses, pending, d, decodes.Samples())
+			if err != nil {
+				return c, err
+			}
 			var data string
-			err = task.compute(ctx, func() (err error) {
-				data, err = w.decode(ctx, ses, cat, t, d.at, d.at+decodes.Samples(), clips)
+			takes := decodeTakes(int64(len(list)) * liveWork(ses, decodes.Samples())) // they follow one another
+			err = task.compute(ctx, takes, func() (err error) {
+				data, err = w.decode(ctx, ses, cat, t, d.at, d.at+decodes.Samples(), clips, begun)
 				return err
 			})
 			if err != nil {
@@ -202,9 +228,18 @@ func (p *windowers) round(ctx context.Context, task *Task, db SessionStore, work
 	return c, nil
 }
 
+// bytesOf is how long the samples of batches are.
+func bytesOf(batches []models.SampleBatch) (n int) {
+	for i := range batches {
+		n += len(batches[i].Data)
+	}
+	return n
+}
+
 // loadSegment moves a segment to the samples [start, end) of a session and merges the batches with a lower number than before into it; 0
-// for all. Where the database can, one batch is in memory at a time: batches that overlap may be any number.
-func loadSegment(ctx context.Context, db batchLister, ses models.Session, t *segment.Segment, start, end int64, before int) error {
+// for all. Where the database can, one batch is in memory at a time: batches that overlap may be any number. unpack is
+// store.BatchRange.Compute: nil for who computes already.
+func loadSegment(ctx context.Context, db batchLister, ses models.Session, t *segment.Segment, start, end int64, before int, unpack unpack) error {
 	t.Reset(start, end)
 	add := func(b *models.SampleBatch) error {
 		if before > 0 && b.Seq >= before {
@@ -213,7 +248,7 @@ func loadSegment(ctx context.Context, db batchLister, ses models.Session, t *seg
 		return t.Add(b)
 	}
 	if one, ok := db.(batchReader); ok {
-		return one.EachBatchOver(ctx, store.BatchRange{ProjectID: ses.ProjectID, SessionID: ses.ID, Before: math.MaxInt32, Longest: ses.LongestBatch}, start, end, add)
+		return one.EachBatchOver(ctx, store.BatchRange{ProjectID: ses.ProjectID, SessionID: ses.ID, Before: math.MaxInt32, Longest: ses.LongestBatch, Compute: unpack}, start, end, add)
 	}
 	batches, err := db.BatchesOver(ctx, ses.ID, start, end, ses.LongestBatch)
 	for i := range batches {

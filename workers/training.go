@@ -11,6 +11,7 @@ import (
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/catalog"
 	"github.com/neurod/neurod/eeg"
+	"github.com/neurod/neurod/internal/compute"
 	"github.com/neurod/neurod/internal/lab/training"
 	"github.com/neurod/neurod/internal/service/registry"
 	"github.com/neurod/neurod/internal/store"
@@ -32,6 +33,8 @@ type TrainingConfig struct {
 	Store TrainingStore
 	// Catalog has the pipelines. Required.
 	Catalog *catalog.Catalog
+	// Models finds those that trainings start from. Defaults to the catalog's.
+	Models *Models
 	// Publish stores a version; registry.Service.Publish. Required.
 	Publish func(ctx context.Context, projectID, name string, build func(version string) (registry.NewVersion, error)) (models.ProjectModel, error)
 	// Program is named on the cards. Defaults to "neurod".
@@ -53,6 +56,9 @@ type Trainer struct {
 func NewTrainer(cfg TrainingConfig) *Trainer {
 	if cfg.Program == "" {
 		cfg.Program = "neurod"
+	}
+	if cfg.Models == nil {
+		cfg.Models = NewModels(cfg.Catalog, nil, 0, nil)
 	}
 	if cfg.MaxBytes <= 0 {
 		cfg.MaxBytes = maxTrialBytes
@@ -148,7 +154,7 @@ const progressEvery = 200 * time.Millisecond
 
 func newTrainingRun(ctx context.Context, cfg TrainingConfig, task *Task) *trainingRun {
 	attempt := attemptOf(task)
-	return &trainingRun{cfg: cfg, task: task, steps: newStopwatch(), note: func(b json.RawMessage) {
+	return &trainingRun{cfg: cfg, task: task, steps: newStopwatch(ctx), note: func(b json.RawMessage) {
 		// Who has lost the job learns it by its context; and the work is worth more than the note.
 		_ = cfg.Store.NoteProgress(ctx, attempt, b)
 	}}
@@ -202,11 +208,16 @@ func (w *trainingRun) train(ctx context.Context, req models.TrainRequest) (*trai
 	if !ok || pipeline.Paradigm() != req.Paradigm { // accepted by another version of the program
 		return nil, decoders.Errorf(decoders.CodeModelIncompatible, map[string]any{"pipeline": req.Pipeline}, "there is no pipeline %q for %s", req.Pipeline, req.Paradigm)
 	}
-	ds, report, err := w.gather(ctx, req.LabelledTrials, pipeline.Paradigm(), req.Channels, sortedClasses(req.Classes))
+	ds, report, err := w.gather(ctx, req.LabelledTrials, pipeline.Paradigm(), req.Channels, classesOf(req.LabelledTrials))
 	if err != nil {
 		return nil, err
 	}
-	if err := report.enough(); err != nil {
+	base, parent, err := w.startsFrom(ctx, req, ds)
+	if err != nil {
+		return nil, err
+	}
+	report.needed = needs(pipeline, ds.Classes, base)
+	if err := report.enough(req.Paradigm); err != nil {
 		return nil, err
 	}
 	w.phase("training")
@@ -218,6 +229,7 @@ func (w *trainingRun) train(ctx context.Context, req models.TrainRequest) (*trai
 		Parallel: 1, // it shares the processor with jobs that somebody waits for
 		Progress: w.what, Step: w.step,
 	}
+	spec.OnTop(base, req.Options)
 	var m *training.Model
 	err = w.task.computeLong(ctx, func() (err error) {
 		m, err = training.Train(ctx, ds, spec)
@@ -233,7 +245,7 @@ func (w *trainingRun) train(ctx context.Context, req models.TrainRequest) (*trai
 	w.phase("storing")
 	stored, err := w.publish(ctx, req.Name, func(version string) (registry.NewVersion, error) {
 		m.Version = version
-		return w.version(m, req.LabelledTrials, "")
+		return w.version(m, req.LabelledTrials, parent)
 	})
 	if err != nil {
 		return nil, err
@@ -247,6 +259,28 @@ func (w *trainingRun) train(ctx context.Context, req models.TrainRequest) (*trai
 	return out, err
 }
 
+// startsFrom returns what a training starts from, nil for nothing, and the id of the project's own model that it is.
+func (w *trainingRun) startsFrom(ctx context.Context, req models.TrainRequest, ds *decoders.Dataset) (base *training.Base, parent string, err error) {
+	base, err = training.FindBase(ctx, req.Base, req.Paradigm, func(ctx context.Context, name string) (*catalog.Choice, error) {
+		found, err := w.cfg.Models.For(ctx, w.task.Job.ProjectID, name)
+		if err != nil {
+			return nil, err
+		}
+		choice, err := found.Resolve(catalog.Query{Model: name, Paradigm: req.Paradigm, Channels: ds.Channels, Rate: ds.Rate})
+		if err != nil || choice.Entry.Source != eeg.SourceProject {
+			return choice, err
+		}
+		// What is erased with its users takes along what was made from it.
+		own, err := w.cfg.Store.ProjectModel(ctx, w.task.Job.ProjectID, choice.Entry.Name, choice.Entry.Version)
+		if errors.Is(err, store.ErrNotFound) {
+			return nil, models.NewError(models.ModelNotFound)
+		}
+		parent = own.ID
+		return choice, err
+	})
+	return base, parent, err
+}
+
 func (w *trainingRun) calibrate(ctx context.Context, req models.CalibrateRequest) (*trainingOutput, error) {
 	base, first, err := w.base(ctx, req.Name, req.Version)
 	if err != nil {
@@ -255,7 +289,7 @@ func (w *trainingRun) calibrate(ctx context.Context, req models.CalibrateRequest
 	info := base.Info
 	classes := info.Classes
 	if len(classes) == 0 || info.Paradigm == eeg.P300 {
-		classes = sortedClasses(req.Classes)
+		classes = classesOf(req.LabelledTrials)
 	}
 	ds, report, err := w.gather(ctx, req.LabelledTrials, first.Info().Paradigm, info.Channels, classes)
 	if err != nil {
@@ -319,7 +353,7 @@ func (w *trainingRun) base(ctx context.Context, name, version string) (models.Pr
 		return own, nil, err
 	}
 	var d decoders.Trained
-	err = w.task.compute(ctx, func() (err error) {
+	err = w.task.compute(ctx, compute.RestoreTakes(len(file)), func() (err error) {
 		d, err = w.cfg.Catalog.Restore(parsed)
 		return err
 	})
@@ -342,7 +376,7 @@ func (w *trainingRun) gather(ctx context.Context, l models.LabelledTrials, parad
 	}
 	ds, report, err := gather(ctx, w.cfg.Store, trialQuery{project: w.task.Job.ProjectID, LabelledTrials: l, paradigm: paradigm, channels: channels,
 		classes: classes, before: before, after: after, maxBytes: w.cfg.MaxBytes,
-		compute: func(f func() error) error { return w.task.computeLong(ctx, f) }})
+		compute: func(f func() error) error { return w.task.computeLong(ctx, f) }, unpack: w.task.unpack})
 	w.steps.end("read")
 	return ds, report, err
 }

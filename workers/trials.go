@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"math"
 	"slices"
@@ -14,9 +13,13 @@ import (
 
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/contact"
+	"github.com/neurod/neurod/decoders/cue"
+	"github.com/neurod/neurod/decoders/decode"
 	"github.com/neurod/neurod/decoders/epoch"
+	"github.com/neurod/neurod/decoders/p300"
 	"github.com/neurod/neurod/decoders/quality"
 	"github.com/neurod/neurod/eeg"
+	"github.com/neurod/neurod/internal/lab/training"
 	"github.com/neurod/neurod/internal/segment"
 	"github.com/neurod/neurod/internal/store"
 	"github.com/neurod/neurod/models"
@@ -27,6 +30,7 @@ type TrialStore interface {
 	Session(ctx context.Context, projectID, id string) (models.Session, error)
 	EachSessionEvent(ctx context.Context, projectID, sessionID string, each func(models.SessionMark) error) error
 	BatchesOver(ctx context.Context, sessionID string, start, end, longest int64) ([]models.SampleBatch, error)
+	FirstSample(ctx context.Context, r store.BatchRange, from int64) (int64, bool, error)
 }
 
 var _ TrialStore = (*store.Store)(nil)
@@ -47,6 +51,7 @@ type trialReport struct {
 	// the session, in a gap, or not recorded yet.
 	SamplesMissing int             `json:"samples_missing"`
 	Quality        *quality.Report `json:"quality,omitempty"` // nil where trials were not gated
+	needed         map[string]int  // trials of each class, see needs
 	// Contact says which channels held no EEG in trials that were left out for it; nil where trials were not gated.
 	Contact *contact.Gated `json:"contact,omitempty"`
 }
@@ -61,6 +66,7 @@ type trialQuery struct {
 	before, after float64  // s
 	maxBytes      int64
 	compute       func(func() error) error // runs what computes for long
+	unpack        unpack
 }
 
 // gather cuts the labelled trials of sessions, one session after the other, and leaves out those of low quality, and those in which a channel holds
@@ -104,7 +110,7 @@ func gather(ctx context.Context, db TrialStore, q trialQuery) (*decoders.Dataset
 			return nil, report, err
 		}
 		report.Found += len(events)
-		c := cutter{db: db, ses: ses, segment: segment.New(len(ses.Channels))}
+		c := cutter{db: db, ses: ses, segment: segment.New(len(ses.Channels)), unpack: q.unpack}
 		lead, length := int64(math.Round(q.before*ds.Rate)), int64(math.Round((q.before+q.after)*ds.Rate))
 		for _, e := range events {
 			if bytes += length * int64(len(rows)) * 8; bytes > q.maxBytes {
@@ -163,12 +169,23 @@ func (q trialQuery) labelled(ctx context.Context, db TrialStore, ses models.Sess
 		return nil, nil
 	}
 	var out []labelledEvent
+	var flashes []models.SessionMark // of which letters tell whether they were attended
 	err := db.EachSessionEvent(ctx, ses.ProjectID, ses.ID, func(m models.SessionMark) error {
+		if part.StartMS != nil && m.AtMS < float64(*part.StartMS) || part.EndMS != nil && m.AtMS >= float64(*part.EndMS) {
+			return nil
+		}
 		class, ok := q.Classes[m.Label]
 		if !ok {
 			class, ok = q.Classes[strconv.Itoa(m.Code)]
 		}
-		if ok && (part.StartMS == nil || m.AtMS >= float64(*part.StartMS)) && (part.EndMS == nil || m.AtMS < float64(*part.EndMS)) {
+		switch {
+		case part.Letters != "":
+			flashes = append(flashes, m)
+			return nil
+		case len(q.Classes) == 0 && m.Target != nil:
+			class, ok = map[bool]string{true: p300.Target, false: p300.NonTarget}[*m.Target], true
+		}
+		if ok {
 			out = append(out, labelledEvent{ses.Nearest(m.AtMS), slices.Index(q.classes, class)})
 		}
 		return nil
@@ -176,7 +193,47 @@ func (q trialQuery) labelled(ctx context.Context, db TrialStore, ses models.Sess
 	if err != nil {
 		return nil, err
 	}
+	if part.Letters != "" {
+		if out, err = q.spelled(ses, part.Letters, flashes); err != nil {
+			return nil, err
+		}
+	}
 	slices.SortStableFunc(out, func(a, b labelledEvent) int { return cmp.Compare(a.sample, b.sample) })
+	return out, nil
+}
+
+// spelled returns the flashes of a session by what was spelled. Errors: invalid_stimulus, with the session.
+func (q trialQuery) spelled(ses models.Session, text string, flashes []models.SessionMark) ([]labelledEvent, error) {
+	slices.SortStableFunc(flashes, func(a, b models.SessionMark) int { return cmp.Compare(a.AtMS, b.AtMS) })
+	events := make([]eeg.Event, len(flashes))
+	for i, m := range flashes {
+		events[i] = eeg.Event{Onset: (m.AtMS - flashes[0].AtMS) / 1000, Code: m.Code, Label: m.Label}
+	}
+	if q.Stimulus == nil { // accepted by another version of the program
+		q.Stimulus = &models.Speller{}
+	}
+	st, err := decode.Stimulus(&eeg.Stimulus{Matrix: q.Stimulus.Matrix, Flashes: q.Stimulus.Flashes})
+	var attended, letters []string
+	if err == nil {
+		letters, err = cue.Letters(st, text)
+	}
+	if err == nil {
+		attended, err = cue.Attended(st, letters, events)
+	}
+	if fault := (*decoders.Error)(nil); errors.As(err, &fault) {
+		details := maps.Clone(fault.Details)
+		details["session_id"] = ses.ID
+		return nil, decoders.Errorf(fault.Code, details, "session %s: %s", ses.ID, fault.Message)
+	}
+	if err != nil {
+		return nil, err
+	}
+	var out []labelledEvent
+	for i, class := range attended {
+		if class != "" {
+			out = append(out, labelledEvent{ses.Nearest(flashes[i].AtMS), slices.Index(q.classes, class)})
+		}
+	}
 	return out, nil
 }
 
@@ -185,8 +242,12 @@ type cutter struct {
 	db      TrialStore
 	ses     models.Session
 	segment *segment.Segment
-	batches int // only those with a lower number count; 0 for all
+	batches int    // only those with a lower number count; 0 for all
+	unpack  unpack // nil for who computes already
 }
+
+// unpack is store.BatchRange.Compute.
+type unpack func(ctx context.Context, bytes int, f func() error) error
 
 // cut returns length samples from a sample on of the given channels; nil where one is missing.
 func (c *cutter) cut(ctx context.Context, from, length int64, rows []int) (*mat.Dense, error) {
@@ -197,7 +258,7 @@ func (c *cutter) cut(ctx context.Context, from, length int64, rows []int) (*mat.
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		if err := loadSegment(ctx, c.db, c.ses, s, from, from+max(length, trialSegment), c.batches); err != nil {
+		if err := loadSegment(ctx, c.db, c.ses, s, from, from+max(length, trialSegment), c.batches, c.unpack); err != nil {
 			return nil, err
 		}
 	}
@@ -212,13 +273,19 @@ func (c *cutter) cut(ctx context.Context, from, length int64, rows []int) (*mat.
 	return x, nil
 }
 
-// sortedClasses returns the classes of a map in the order that a model has them in.
-func sortedClasses(classes map[string]string) []string {
-	return slices.Compact(slices.Sorted(maps.Values(classes)))
+// classesOf returns the classes of trials in the order that a model has them in. Where none is given they are those of flashes.
+func classesOf(l models.LabelledTrials) []string {
+	if len(l.Classes) == 0 {
+		return []string{p300.NonTarget, p300.Target}
+	}
+	return slices.Compact(slices.Sorted(maps.Values(l.Classes)))
 }
 
 // withEvents adds the events that stand for classes to what a card lists of them; the newer word on an event counts.
 func withEvents(known map[string][]string, classes map[string]string) map[string][]string {
+	if len(classes) == 0 {
+		return known
+	}
 	out := make(map[string][]string, len(known))
 	for class, events := range known {
 		out[class] = slices.DeleteFunc(slices.Clone(events), func(event string) bool { return classes[event] != "" })
@@ -240,27 +307,56 @@ func (r trialReport) limits() []string {
 // minTrialsPerClass is the fewest trials a class that a model is made of: fewer cannot be held back in five folds.
 const minTrialsPerClass = 5
 
-// enough refuses trials of which some class has too few.
-func (r trialReport) enough() error {
-	for _, c := range slices.Sorted(maps.Keys(r.ByClass)) {
-		if n := r.ByClass[c]; n < minTrialsPerClass {
-			return r.tooFew(fmt.Sprintf("there are %d usable trials of the class %q; at least %d of each class are needed", n, c, minTrialsPerClass), nil)
-		}
+// needs is how many trials of each class a training takes: what the pipeline asks for, or five, or with others to start from two.
+func needs(p decoders.Pipeline, classes []string, base *training.Base) map[string]int {
+	if own := training.Needs(p, classes); own != nil {
+		return own
+	}
+	least := minTrialsPerClass
+	if base != nil {
+		least = training.LeastOnTop
+	}
+	out := map[string]int{}
+	for _, c := range classes {
+		out[c] = least
+	}
+	return out
+}
+
+// enough refuses trials of which some class has too few. The trials of any target teach what others evoke where codes are decoded: how
+// many those need together, the pipeline says.
+func (r trialReport) enough(p eeg.Paradigm) error {
+	if p == eeg.CVEP {
+		return nil
+	}
+	if missing := training.Missing(r.ByClass, r.needed); missing != nil {
+		return r.tooFew(missing.Message, nil)
 	}
 	return nil
 }
 
 // tooFew is the too_few_trials error with everything that is known of the trials.
 func (r trialReport) tooFew(why string, fold map[string]any) error {
-	details := map[string]any{"trials": r.Used, "classes": r.ByClass, "needed_per_class": minTrialsPerClass, "found": r.Found,
-		"samples_missing": r.SamplesMissing}
+	details := map[string]any{"trials": r.Used, "classes": r.ByClass, "found": r.Found, "samples_missing": r.SamplesMissing}
+	if len(r.needed) > 0 {
+		details["needed"] = r.needed
+		if alike := slices.Collect(maps.Values(r.needed)); slices.Min(alike) == slices.Max(alike) {
+			details["needed_per_class"] = alike[0]
+		}
+	}
 	if r.Quality != nil {
 		details["rejected"] = r.Quality.Rejected
 	}
 	if r.Contact != nil {
 		details["without_eeg"], details["channels_without_eeg"] = r.Contact.Rejected, r.Contact.Channels
 	}
-	if fold != nil {
+	if missing := training.Missing(r.ByClass, r.needed); missing != nil {
+		details["missing"] = missing.Details["missing"]
+	}
+	switch {
+	case fold["missing"] != nil: // the whole set was judged
+		details["needed"], details["missing"] = fold["needed"], fold["missing"]
+	case fold != nil:
 		details["fold"] = fold
 	}
 	return decoders.Errorf(decoders.CodeTooFewTrials, details, "%s", why)

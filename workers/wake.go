@@ -20,6 +20,7 @@ type wake struct {
 	maxWait time.Duration
 	signal  chan struct{}
 	stop    chan struct{}
+	reserve *reserve // nil where bulk jobs may have every slot
 
 	// Only the fetcher's goroutine touches what follows.
 	empty map[string]struct{}
@@ -57,8 +58,12 @@ func (w *wake) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Process
 // ProcessHook implements redis.Hook.
 func (w *wake) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	return func(ctx context.Context, cmd redis.Cmder) error {
-		err := next(ctx, cmd)
 		keys := scriptKeys(cmd)
+		do := next
+		if w.reserve != nil && isDequeue(keys) && isBulk(keys[0]) {
+			do = w.reserved(next)
+		}
+		err := do(ctx, cmd)
 		switch {
 		case isDequeue(keys):
 			w.looked(keys[0], err)
@@ -69,6 +74,21 @@ func (w *wake) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 					w.now()
 				}
 			}
+		}
+		return err
+	}
+}
+
+// reserved looks for a bulk job only while one more may run.
+func (w *wake) reserved(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		if !w.reserve.may() {
+			cmd.SetErr(redis.Nil)
+			return redis.Nil
+		}
+		err := next(ctx, cmd)
+		if err == nil {
+			w.reserve.fetch()
 		}
 		return err
 	}

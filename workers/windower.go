@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
 	"strconv"
 	"strings"
@@ -49,7 +50,7 @@ func newWindowers(found *Models) *windowers {
 
 // get returns a windower for a session; give it back with put.
 func (p *windowers) get(ses models.Session) (*windower, error) {
-	key := strconv.FormatFloat(ses.SampleRateHz, 'g', -1, 64) + "\x00" + strings.Join(ses.Channels, "\x00")
+	key := strconv.FormatFloat(ses.SampleRateHz, 'g', -1, 64) + "\x00" + strings.Join(ses.Channels, "\x00") + featureKey(ses.Features)
 	p.mu.Lock()
 	if list := p.idle[key]; len(list) > 0 {
 		w := list[len(list)-1]
@@ -59,12 +60,20 @@ func (p *windowers) get(ses models.Session) (*windower, error) {
 		return w, nil
 	}
 	p.mu.Unlock()
-	e, err := features.New(features.Config{Rate: ses.SampleRateHz, Channels: ses.Channels, Seconds: models.WindowMS / 1000.})
+	e, err := features.New(features.Config{Rate: ses.SampleRateHz, Channels: ses.Channels, Seconds: models.WindowMS / 1000., Features: ses.Features})
 	if err != nil {
 		return nil, models.Errorf(models.InvalidRequestBody, "no windows can be computed for this session: %v", err)
 	}
 	return &windower{key: key, found: p.found, extractor: e, x: mat.NewDense(len(ses.Channels), e.Samples(), nil),
 		segment: segment.New(len(ses.Channels))}, nil
+}
+
+// featureKey tells montages of the same channels apart whose windows carry different features.
+func featureKey(asked []eeg.Feature) string {
+	if len(asked) == 0 {
+		return ""
+	}
+	return fmt.Sprint("\x00\x00", asked)
 }
 
 func (p *windowers) put(w *windower) {
@@ -91,15 +100,17 @@ func (w *windower) features(t *segment.Segment, at int64) (data string, passed b
 }
 
 // decode returns what the samples [from, to) decode to, as JSON. What cannot be decoded is an answer too: readers learn
-// why from its error. cat has the session's model, clips are its so far.
-func (w *windower) decode(ctx context.Context, ses models.Session, cat catalog.Resolver, t *segment.Segment, from, to int64, clips decode.Clips) (string, error) {
+// why from its error. cat has the session's model, clips are its so far, events are counted from the first sample.
+func (w *windower) decode(ctx context.Context, ses models.Session, cat catalog.Resolver, t *segment.Segment, from, to int64, clips decode.Clips, events []eeg.Event) (string, error) {
 	w.payload = w.payload[:0]
 	for i := from - t.Start; i < to-t.Start; i++ {
 		for _, row := range t.Rows {
 			w.payload = binary.LittleEndian.AppendUint32(w.payload, math.Float32bits(float32(row[i])))
 		}
 	}
-	out, _, err := decode.Run(ctx, liveRequest(ses), w.payload, cat, decode.Options{Clips: clips})
+	req := liveRequest(ses)
+	req.Input.Events = events
+	out, _, err := decode.Run(ctx, req, w.payload, cat, decode.Options{Clips: clips, Latest: true})
 	var bad *decoders.Error
 	switch {
 	case errors.As(err, &bad):
@@ -110,6 +121,11 @@ func (w *windower) decode(ctx context.Context, ses models.Session, cat catalog.R
 	}
 	b, err := json.Marshal(out)
 	return string(b), err
+}
+
+// liveWork is what decoding a window of so many samples of a session is estimated to cost.
+func liveWork(ses models.Session, samples int64) int64 {
+	return liveRequest(ses).Input.Work(int(4 * samples * int64(len(ses.Channels))))
 }
 
 // liveRequest is the decode request of a session's windows.
