@@ -80,12 +80,12 @@ func TestEnumerationsAreTheVocabulary(t *testing.T) {
 		"paradigms": {
 			eeg.Names(eeg.Paradigms()), eeg.Names(eeg.DecodedParadigms()), eeg.Names(eeg.LiveParadigms()),
 			append(eeg.Names(eeg.DecodedParadigms()), string(eeg.Undetermined)),
-			{"motor_imagery", "p300", "ssvep"}, // those that pipelines train, and those that auto tries
+			{"motor_imagery", "p300", "ssvep", "cvep"}, // those that pipelines train, and those that auto tries
 		},
 		"encodings":  {eeg.Names(eeg.Encodings()), eeg.Names(eeg.FloatEncodings()), {"json", "csv", "edf", "bdf"}}, // and the formats of exports
 		"layouts":    {eeg.Names(eeg.Layouts())},
 		"units":      {eeg.Units()},
-		"alignments": {eeg.Alignments(), {"none", "recentred"}}, // and what was done
+		"alignments": {eeg.Alignments(), {"none", "recentred", "balanced"}}, // and what was done
 		"trials":     {eeg.TrialChoices()},
 	}
 	seen := map[string]int{}
@@ -112,7 +112,7 @@ func TestDecodeRequestIsTheVocabulary(t *testing.T) {
 	schemas := at(document(t), "components", "schemas")
 	for name, of := range map[string]reflect.Type{
 		"DecodeRequest": reflect.TypeFor[eeg.Request](), "DecodeInput": reflect.TypeFor[eeg.Input](), "DecodeEvent": reflect.TypeFor[eeg.Event](),
-		"DecodeStimulus": reflect.TypeFor[eeg.Stimulus](), "DecodeContext": reflect.TypeFor[eeg.Context](), "DecodeOutput": reflect.TypeFor[eeg.OutputOptions](),
+		"DecodeStimulus": reflect.TypeFor[eeg.Stimulus](), "CodeBook": reflect.TypeFor[eeg.CodeBook](), "DecodeContext": reflect.TypeFor[eeg.Context](), "DecodeOutput": reflect.TypeFor[eeg.OutputOptions](),
 	} {
 		var fields []string
 		for i := range of.NumField() {
@@ -146,6 +146,13 @@ func TestDecodeRequestIsTheVocabulary(t *testing.T) {
 		"DecodeStimulus/properties/targets/maxItems":                         eeg.MaxTargets,
 		"DecodeStimulus/properties/targets/items/properties/label/maxLength": eeg.MaxNameLength,
 		"DecodeStimulus/properties/matrix/maxItems":                          eeg.MaxMatrixSide,
+		"CodeBook/properties/kind/enum":                                      eeg.CodeKinds(),
+		"CodeBook/properties/rate_hz/maximum":                                eeg.MaxCodeRate,
+		"CodeBook/properties/degree/minimum":                                 eeg.MinCodeDegree,
+		"CodeBook/properties/degree/maximum":                                 eeg.MaxCodeDegree,
+		"CodeBook/properties/targets/maximum":                                eeg.MaxTargets,
+		"CodeBook/properties/bits/maxItems":                                  eeg.MaxTargets,
+		"CodeBook/properties/labels/items/maxLength":                         eeg.MaxNameLength,
 		"DecodeStimulus/properties/matrix/items/maxItems":                    eeg.MaxMatrixSide,
 		"DecodeStimulus/properties/flashes/maxProperties":                    eeg.MaxFlashCodes,
 		"DecodeStimulus/properties/presence/properties/false_accept/minimum": eeg.MinFalseAccept,

@@ -11,25 +11,6 @@ import (
 
 // Operators of the server read here how it does. They see counts and names, and nothing that is recorded in projects.
 
-// adminQueues is GET /api/v1/admin/queues.
-func (a *API) adminQueues(c *gin.Context) {
-	depths, err := a.cfg.Jobs.Queues(c.Request.Context(), principal(c))
-	if err != nil {
-		fail(c, err)
-		return
-	}
-	type queueDocument struct {
-		Queue   string `json:"queue"`
-		Queued  int    `json:"queued"`
-		Running int    `json:"running"`
-	}
-	out := make([]queueDocument, len(depths))
-	for i, d := range depths {
-		out[i] = queueDocument(d)
-	}
-	c.PureJSON(http.StatusOK, gin.H{"object": "list", "data": out})
-}
-
 // adminProjects is GET /api/v1/admin/projects.
 func (a *API) adminProjects(c *gin.Context) {
 	q := query{c: c}

@@ -3,6 +3,7 @@ package handlers
 import (
 	"bytes"
 	"container/list"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"math"
@@ -190,9 +191,17 @@ func (c *clientConn) Close() error {
 	return c.TCPConn.Close()
 }
 
+// plain returns the connection that TLS is spoken over, or the one given.
+func plain(conn net.Conn) net.Conn {
+	if t, ok := conn.(*tls.Conn); ok {
+		return t.NetConn()
+	}
+	return conn
+}
+
 // State is the server's hook (http.Server.ConnState): it learns which connections are idle.
 func (b *Connections) State(conn net.Conn, state http.ConnState) {
-	c, ok := conn.(*clientConn)
+	c, ok := plain(conn).(*clientConn)
 	if !ok {
 		return
 	}

@@ -44,7 +44,7 @@ func TestContractNamesEveryRoute(t *testing.T) {
 		}
 		want := map[middleware.Auth][]string{middleware.AuthJWT: {"UserToken"}, middleware.AuthMember: {"UserToken"}, middleware.AuthOperator: {"UserToken"},
 			middleware.AuthProject:  {"ApiKey", "UserToken"},
-			middleware.AuthQueryKey: {"ApiKey", "UserToken", "QueryKey"}, middleware.AuthBodyKey: {"ApiKey", "UserToken"}}[r.Auth]
+			middleware.AuthQueryKey: {"ApiKey", "UserToken", "QueryKey"}, middleware.AuthBodyKey: {"ApiKey", "UserToken"}, middleware.AuthUpgrade: {"ApiKey", "UserToken"}}[r.Auth]
 		var got []string
 		if op.Security != nil {
 			for _, s := range *op.Security {
@@ -182,12 +182,15 @@ func TestEveryRepetitionIsSettled(t *testing.T) {
 
 // unlimited are the routes without a limit.
 var unlimited = map[string]string{
-	"/healthz":      "asked by machines every few seconds",
-	"/readyz":       "asked by machines every few seconds",
-	"/api/health":   "unlimited by its document",
-	"/metrics":      "asked by machines every few seconds",
-	"/openapi.yaml": "a file",
-	"/openapi.json": "a file",
+	"/healthz":       "asked by machines every few seconds",
+	"/readyz":        "asked by machines every few seconds",
+	"/api/health":    "unlimited by its document",
+	"/metrics":       "asked by machines every few seconds",
+	"/metrics/scale": "asked by machines every few seconds, and read once a second for all",
+	"/openapi.yaml":  "a file",
+	"/openapi.json":  "a file",
+	"/asyncapi.yaml": "a file",
+	"/graphql":       "each operation counts by its complexity, once that is known (LimitQueries)",
 }
 
 // TestEveryRouteHasALimit or says why it has none.
@@ -199,8 +202,8 @@ func TestEveryRouteHasALimit(t *testing.T) {
 			t.Errorf("%s %s: limited %v, %q", r.Method, r.Path, limited, why)
 		}
 		byUser := r.Auth == middleware.AuthJWT || r.Auth == middleware.AuthMember || r.Auth == middleware.AuthOperator
-		byKey := rule.Family == models.LimitDecode || rule.Family == models.LimitSessions || rule.Family == models.LimitRegistry
-		if byKey != (strings.HasSuffix(string(r.Auth), "key") || r.Auth == "project") || (rule.Family == models.LimitAccounts) != byUser {
+		byKey := rule.Family == models.LimitDecode || rule.Family == models.LimitSessions || rule.Family == models.LimitRegistry || rule.Family == models.LimitDevices
+		if limited && (byKey != (strings.HasSuffix(string(r.Auth), "key") || r.Auth == "project") || (rule.Family == models.LimitAccounts) != byUser) {
 			t.Errorf("%s %s takes %s and counts as %q", r.Method, r.Path, r.Auth, rule.Family)
 		}
 	}

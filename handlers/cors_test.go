@@ -99,16 +99,18 @@ func TestSocketsOfOtherOrigins(t *testing.T) {
 		{[]string{app}, "", "null", true},
 		{[]string{"*"}, "", "https://anywhere.example", false},
 	} {
-		h, err := handlers.NewRouter(handlers.Config{Origins: tt.origins, PublicURL: tt.public, Sessions: b.api.Sessions})
+		h, err := handlers.NewRouter(handlers.Config{Origins: tt.origins, PublicURL: tt.public, Sessions: b.api.Sessions, Live: b.api.Live})
 		if err != nil {
 			t.Fatal(err)
 		}
-		req := httptest.NewRequestWithContext(t.Context(), "GET", "/v1/ws?session_id=x&ws_token=y", nil)
-		req.Header.Set("Origin", tt.origin)
-		w := httptest.NewRecorder()
-		h.ServeHTTP(w, req)
-		if refused := w.Code == 403 && strings.Contains(w.Body.String(), "origin_not_allowed"); refused != tt.refused || !refused && w.Code != 401 {
-			t.Errorf("%v, %q: %d %s", tt.origins, tt.origin, w.Code, w.Body)
+		for path, next := range map[string]int{"/v1/ws?session_id=x&ws_token=y": 401, "/ws": 426} { // what is asked for after the origin
+			req := httptest.NewRequestWithContext(t.Context(), "GET", path, nil)
+			req.Header.Set("Origin", tt.origin)
+			w := httptest.NewRecorder()
+			h.ServeHTTP(w, req)
+			if refused := w.Code == 403 && strings.Contains(strings.ToLower(w.Body.String()), "origin_not_allowed"); refused != tt.refused || !refused && w.Code != next {
+				t.Errorf("%s from %q of %v: %d %s", path, tt.origin, tt.origins, w.Code, w.Body)
+			}
 		}
 	}
 }

@@ -2,10 +2,12 @@ package handlers
 
 import (
 	"strings"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
 	"github.com/neurod/neurod/eeg"
+	"github.com/neurod/neurod/handlers/middleware"
 	"github.com/neurod/neurod/internal/compute"
 	"github.com/neurod/neurod/internal/service/sessions"
 	"github.com/neurod/neurod/internal/strictjson"
@@ -60,8 +62,9 @@ const (
 
 // The costs of routes.
 var (
-	bareCost  = Cost{Query: queryLimit}
-	smallCost = Cost{Body: SmallBodyLimit, JSON: strictjson.Budget{Values: 20_000, Members: 1000}, Query: queryLimit}
+	bareCost    = Cost{Query: queryLimit}
+	graphqlCost = Cost{Body: 1 << 20, JSON: strictjson.Budget{Values: 100_000, Members: 10_000}, Query: queryLimit}
+	smallCost   = Cost{Body: SmallBodyLimit, JSON: strictjson.Budget{Values: 20_000, Members: 1000}, Query: queryLimit}
 	// An event has four values at most; a P300 matrix 400, and each of its 1000 codes may light them all.
 	decodeCost = Cost{Body: DecodeBodyLimit, JSON: strictjson.Budget{Values: 4*eeg.MaxEvents + 50_000, Members: 4000}, Beside: besideLimit, Query: queryLimit}
 	batchCost  = Cost{Body: BatchBodyLimit, JSON: decodeCost.JSON, Beside: besideLimit, Query: queryLimit}
@@ -94,6 +97,9 @@ const slotsKey = "neurod.compute"
 // computeFrom is the size of a body from which reading it is a computation: 64 KiB of JSON take about a millisecond.
 const computeFrom = 64 << 10
 
+// computeByte is about what a byte of JSON takes.
+const computeByte = 15 * time.Nanosecond
+
 // computing runs f, which works through so many bytes of a body, when there is a slot for it.
 func computing(c *gin.Context, size int, f func() error) error {
 	v, _ := c.Get(slotsKey)
@@ -101,7 +107,8 @@ func computing(c *gin.Context, size int, f func() error) error {
 	if size < computeFrom {
 		slots = nil
 	}
-	err := slots.Do(c.Request.Context(), f)
+	p, _ := middleware.Principal(c)
+	err := slots.Do(c.Request.Context(), compute.Work{Project: p.ProjectID, Takes: time.Duration(size) * computeByte}, f)
 	if err != nil && c.Request.Context().Err() != nil { // the client has gone
 		err = models.NewError(models.Unavailable).Wrap(err)
 	}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/neurod/neurod/eeg"
 	"github.com/neurod/neurod/internal/service/sessions"
 	"github.com/neurod/neurod/models"
 )
@@ -89,8 +90,13 @@ func (a *API) export(c *gin.Context) {
 		fail(c, err)
 		return
 	}
+	a.writeExport(c, c.Param("id"), format, page, raw)
+}
+
+// writeExport answers with a session in a format.
+func (a *API) writeExport(c *gin.Context, id string, format exportFormat, page sessions.ExportPage, raw bool) {
 	ctx := c.Request.Context()
-	e, err := a.cfg.Sessions.Export(ctx, principal(c), c.Param("id"), page)
+	e, err := a.cfg.Sessions.Export(ctx, principal(c), id, page)
 	if err != nil {
 		fail(c, err)
 		return
@@ -112,6 +118,11 @@ func (a *API) export(c *gin.Context) {
 	if err == nil {
 		err = w.Flush()
 	}
+	a.endExport(c, out, e.Session.ID, err)
+}
+
+// endExport ends an answer that is written as it is read.
+func (a *API) endExport(c *gin.Context, out *exportWriter, id string, err error) {
 	if err == nil {
 		return
 	}
@@ -119,8 +130,8 @@ func (a *API) export(c *gin.Context) {
 		fail(c, err)
 		return
 	}
-	if ctx.Err() == nil {
-		a.cfg.Log.ErrorContext(ctx, "an export broke off", "session_id", e.Session.ID, "format", format.name, "error", err.Error())
+	if c.Request.Context().Err() == nil {
+		a.cfg.Log.ErrorContext(c.Request.Context(), "an export broke off", "session_id", id, "format", out.format.name, "error", err.Error())
 	}
 	panic(http.ErrAbortHandler)
 }
@@ -130,7 +141,7 @@ type exportWriter struct {
 	c       *gin.Context
 	control *http.ResponseController
 	format  exportFormat
-	name    string // of the file: letters, digits and hyphens, so it needs no escaping
+	name    string // of the file: letters, digits and hyphens, so it needs no escaping; "" for an answer that is no file
 	size    int64  // 0 where it is not known beforehand
 	begun   bool
 	limit   time.Time
@@ -147,8 +158,10 @@ func (w *exportWriter) begin() {
 	}
 	h := w.c.Writer.Header()
 	h.Set("Content-Type", media)
-	h.Set("Content-Disposition", `attachment; filename="`+w.name+`"`)
-	h.Set("Vary", "Accept")
+	if w.name != "" {
+		h.Set("Content-Disposition", `attachment; filename="`+w.name+`"`)
+		h.Set("Vary", "Accept")
+	}
 	if w.size > 0 {
 		h.Set("Content-Length", strconv.FormatInt(w.size, 10))
 	}
@@ -191,7 +204,8 @@ func exportJSON(ctx context.Context, w *bufio.Writer, e *sessions.Export, raw bo
 		ProcessingState *models.SessionState `json:"processing_state"`
 		StartedAt       string               `json:"started_at"`
 		EndedAt         *string              `json:"ended_at"`
-	}{s.ID, s.ExternalUserID, s.DeviceType, s.SampleRateHz, s.Channels, s.IngestionMode, s.ProcessingState(), instant(s.Began()), instantp(s.Ended())})
+		aboutFields
+	}{s.ID, s.ExternalUserID, s.DeviceType, s.SampleRateHz, s.Channels, s.IngestionMode, s.ProcessingState(), instant(s.Began()), instantp(s.Ended()), aboutOf(s)})
 	if err != nil {
 		return err
 	}
@@ -294,7 +308,8 @@ func writeBatch(w io.Writer, b []byte, channels []string, batch sessions.RawBatc
 	return append(b, "}}"...), nil
 }
 
-// windowColumns are the columns of the CSV export; a column for the quality of each channel follows.
+// windowColumns are the columns of the CSV export; a column for the quality of each channel follows, and then those of the features that
+// the session's windows carry on request: of all channels together, and of each.
 var windowColumns = []string{
 	"index", "seq", "window_start_ms", "window_end_ms",
 	"delta", "theta", "alpha", "beta", "gamma", "alpha_beta", "theta_beta", "spectral_entropy",
@@ -302,13 +317,69 @@ var windowColumns = []string{
 	"quality", "confidence", "passed", "reasons", "clipped", "created_at",
 }
 
+// csvBands are the powers or shares of the five bands.
+type csvBands struct{ Delta, Theta, Alpha, Beta, Gamma json.Number }
+
+// csvAsked is what of the features on request goes into cells.
+type csvAsked struct {
+	Bandpower csvBands `json:"bandpower"`
+	Relative  csvBands `json:"relative_power"`
+	Aperiodic struct {
+		Exponent, Offset json.Number
+	} `json:"aperiodic"`
+	AlphaPeak struct {
+		Frequency json.Number `json:"frequency_hz"`
+		Power     json.Number `json:"power"`
+		Width     json.Number `json:"width_hz"`
+	} `json:"alpha_peak"`
+}
+
+func (b *csvBands) cells() []string {
+	return []string{string(b.Delta), string(b.Theta), string(b.Alpha), string(b.Beta), string(b.Gamma)}
+}
+
+// askedColumns names the columns of a feature. The band powers of all channels together are among windowColumns.
+func askedColumns(f eeg.Feature, whole bool) []string {
+	switch f {
+	case eeg.FeatureBandPower:
+		if whole {
+			return nil
+		}
+		return []string{"delta", "theta", "alpha", "beta", "gamma"}
+	case eeg.FeatureRelativePower:
+		return []string{"relative_delta", "relative_theta", "relative_alpha", "relative_beta", "relative_gamma"}
+	case eeg.FeatureAperiodic:
+		return []string{"aperiodic_exponent", "aperiodic_offset"}
+	case eeg.FeatureAlphaPeak:
+		return []string{"alpha_peak_hz", "alpha_peak_power", "alpha_peak_width_hz"}
+	}
+	return nil
+}
+
+// cells are what stands in the columns of a feature.
+func (a *csvAsked) cells(f eeg.Feature, whole bool) []string {
+	switch f {
+	case eeg.FeatureBandPower:
+		if whole {
+			return nil
+		}
+		return a.Bandpower.cells()
+	case eeg.FeatureRelativePower:
+		return a.Relative.cells()
+	case eeg.FeatureAperiodic:
+		return []string{string(a.Aperiodic.Exponent), string(a.Aperiodic.Offset)}
+	case eeg.FeatureAlphaPeak:
+		return []string{string(a.AlphaPeak.Frequency), string(a.AlphaPeak.Power), string(a.AlphaPeak.Width)}
+	}
+	return nil
+}
+
 // csvWindow is what of a window goes into cells. Numbers stay as they are written; null is an empty cell.
 type csvWindow struct {
 	Features struct {
-		Bandpower struct {
-			Delta, Theta, Alpha, Beta, Gamma json.Number
-		} `json:"bandpower"`
-		Ratios struct {
+		csvAsked
+		PerChannel map[string]csvAsked `json:"per_channel"`
+		Ratios     struct {
 			AlphaBeta json.Number `json:"alpha_beta"`
 			ThetaBeta json.Number `json:"theta_beta"`
 		} `json:"ratios"`
@@ -342,6 +413,17 @@ func exportCSV(ctx context.Context, w io.Writer, e *sessions.Export) error {
 	for _, ch := range e.Session.Channels {
 		row = append(row, csvText("quality_"+csvText(ch)))
 	}
+	asked := e.Session.Features
+	for _, f := range asked {
+		row = append(row, askedColumns(f, true)...)
+	}
+	for _, ch := range e.Session.Channels {
+		for _, f := range asked {
+			for _, name := range askedColumns(f, false) {
+				row = append(row, csvText(name+"_"+csvText(ch)))
+			}
+		}
+	}
 	if err := out.Write(row); err != nil {
 		return err
 	}
@@ -357,6 +439,15 @@ func exportCSV(ctx context.Context, w io.Writer, e *sessions.Export) error {
 			string(v.Quality.Overall), string(v.Confidence.Overall), strconv.FormatBool(v.Gate.Passed), csvList(v.Gate.Reasons), csvList(v.Clipped), rfc3339(win.CreatedAt))
 		for _, ch := range e.Session.Channels {
 			row = append(row, string(v.Quality.PerChannel[ch]))
+		}
+		for _, name := range asked {
+			row = append(row, f.cells(name, true)...)
+		}
+		for _, ch := range e.Session.Channels {
+			of := f.PerChannel[ch]
+			for _, name := range asked {
+				row = append(row, of.cells(name, false)...)
+			}
 		}
 		return out.Write(row)
 	})

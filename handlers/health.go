@@ -67,6 +67,11 @@ func (a *API) openAPIJSON(c *gin.Context) {
 	c.Data(http.StatusOK, jsonType, b)
 }
 
+// asyncAPI is GET /asyncapi.yaml: the contract of the WebSockets.
+func (a *API) asyncAPI(c *gin.Context) {
+	c.Data(http.StatusOK, "application/yaml; charset=utf-8", api.AsyncAPI)
+}
+
 // openAPI is GET /openapi.yaml: the contract that the tests hold this server to.
 func (a *API) openAPI(c *gin.Context) {
 	c.Data(http.StatusOK, "application/yaml; charset=utf-8", api.OpenAPI)

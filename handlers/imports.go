@@ -16,6 +16,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/neurod/neurod/eeg"
 	"github.com/neurod/neurod/handlers/middleware"
 	"github.com/neurod/neurod/handlers/render"
 	"github.com/neurod/neurod/internal/service/sessions"
@@ -121,7 +122,7 @@ type importForm struct {
 const maxFormField = 64 << 10
 
 // importNames are the fields of an import; channels may be there several times.
-var importNames = []string{"name", "external_user_id", "device_type", "sample_rate_hz", "hop_s", "started_at_unix_ms", "channels"}
+var importNames = []string{"name", "external_user_id", "device_type", "sample_rate_hz", "hop_s", "started_at_unix_ms", "channels", "features"}
 
 // set takes the values of a field. One that contradicts what was said before, in the query or in the form, is refused.
 func (f *importForm) set(name string, values ...string) error {
@@ -251,6 +252,13 @@ func (f *importForm) fields() (sessions.ImportFields, error) {
 			}
 		}
 	}
+	for _, text := range f.values["features"] {
+		for name := range strings.SplitSeq(text, ",") {
+			if name = strings.TrimSpace(name); name != "" {
+				out.Features = append(out.Features, eeg.Feature(name))
+			}
+		}
+	}
 	if len(wrong) > 0 {
 		return out, &models.Error{Code: models.InvalidRequestBody, Fields: wrong}
 	}
@@ -297,6 +305,8 @@ type eventFields struct {
 	DurationMS float64            `json:"duration_ms"`
 	Code       int                `json:"code"`
 	Label      string             `json:"label"`
+	Channel    string             `json:"channel"`
+	Target     *bool              `json:"target,omitempty"` // left out where it is not known
 	Source     models.EventSource `json:"source"`
 	CreatedAt  string             `json:"created_at"`
 }
@@ -304,7 +314,7 @@ type eventFields struct {
 func eventsOfModel(s models.Session, marks []models.SessionMark) []eventFields {
 	out := make([]eventFields, len(marks))
 	for i, m := range marks {
-		out[i] = eventFields{Seq: m.Seq, AtMS: m.AtMS, DurationMS: m.DurationMS, Code: m.Code, Label: m.Label, Source: m.Source, CreatedAt: rfc3339(m.CreatedAt)}
+		out[i] = eventFields{Seq: m.Seq, AtMS: m.AtMS, DurationMS: m.DurationMS, Code: m.Code, Label: m.Label, Channel: m.Channel, Target: m.Target, Source: m.Source, CreatedAt: rfc3339(m.CreatedAt)}
 		if s.OriginMS != nil {
 			onset := m.AtMS - float64(*s.OriginMS)
 			sample := int64(math.Round(onset * s.SampleRateHz / 1000))

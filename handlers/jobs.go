@@ -2,6 +2,9 @@ package handlers
 
 import (
 	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"net/http"
 	"reflect"
@@ -264,6 +267,7 @@ func (a *API) listJobs(c *gin.Context) {
 	}
 	f.Limit = q.integer("limit", decoding.DefaultLimit, 1, decoding.MaxLimit)
 	f.Cursor = c.Query("cursor")
+	f.Before, f.After = q.instant("created_before"), q.instant("created_after")
 	if parent := c.Query("parent_id"); parent != "" {
 		id, ok := models.ParseJobID(parent)
 		if !ok {
@@ -303,6 +307,71 @@ func (a *API) cancelJob(c *gin.Context) {
 		return
 	}
 	c.PureJSON(http.StatusOK, documentOf(view, false))
+}
+
+// workerName is what callers are told of a worker: enough to know it again, and nothing of its host.
+func workerName(owner string) string {
+	sum := sha256.Sum256([]byte(owner))
+	return "worker-" + hex.EncodeToString(sum[:4])
+}
+
+// jobAttempts is GET /api/v1/jobs/:id/attempts. Of what went wrong in an attempt that did not end the job, callers are told the kind: the rest is
+// about the server.
+func (a *API) jobAttempts(c *gin.Context) {
+	id, ok := jobID(c)
+	if !ok {
+		return
+	}
+	d, err := a.cfg.Jobs.Attempts(c.Request.Context(), principal(c), id)
+	if err != nil {
+		fail(c, err)
+		return
+	}
+	type attempt struct {
+		Attempt   int     `json:"attempt"`
+		Worker    *string `json:"worker"`
+		StartedAt *string `json:"started_at"`
+		EndedAt   *string `json:"ended_at"`
+		Outcome   string  `json:"outcome"`
+		ErrorCode *string `json:"error_code"`
+	}
+	runs := attemptsOf(d.Job, d.Begun, d.Past)
+	out := make([]attempt, len(runs))
+	for i, r := range runs {
+		out[i] = attempt{Attempt: r.Attempt, StartedAt: r.StartedAt, EndedAt: r.EndedAt, Outcome: r.Outcome}
+		if r.Worker != "" {
+			name := workerName(r.Worker)
+			out[i].Worker = &name
+		}
+		code := r.Error
+		switch r.Outcome {
+		case "lost":
+			code = string(models.WorkerLost)
+		case "retried":
+			code = string(models.Internal)
+		}
+		if code != "" {
+			out[i].ErrorCode = &code
+		}
+	}
+	writeList(c, out, "")
+}
+
+// runAgain is POST /api/v1/jobs/:id/run-again.
+func (a *API) runAgain(c *gin.Context) {
+	id, ok := jobID(c)
+	if !ok {
+		return
+	}
+	idem, ok := keyedWithoutBody(c)
+	if !ok {
+		return
+	}
+	who := principal(c)
+	a.once(c, who.ProjectID, idem, []string{id}, nil, nil, func(ctx context.Context) (int, any, string, error) {
+		job, err := a.cfg.Jobs.RunAgain(ctx, who, id)
+		return http.StatusAccepted, documentOf(decoding.JobView{Job: job}, false), job.ID, err
+	})
 }
 
 // names returns the names of states or kinds.

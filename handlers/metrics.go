@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"context"
 	"errors"
 	"strconv"
 	"time"
@@ -8,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/neurod/neurod/handlers/middleware"
+	"github.com/neurod/neurod/internal/telemetry"
 	"github.com/neurod/neurod/models"
 )
 
@@ -22,12 +24,12 @@ func observer(reg *prometheus.Registry) middleware.Observe {
 		Help:    "Time from the request's headers to the end of its answer, in seconds, by route.",
 		Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60},
 	}, []string{"route"}))
-	return func(method, route string, status int, d time.Duration) {
+	return func(ctx context.Context, method, route string, status int, d time.Duration) {
 		if route == "" {
 			route, method = "unknown", "ANY"
 		}
 		requests.WithLabelValues(method, route, strconv.Itoa(status)).Inc()
-		seconds.WithLabelValues(route).Observe(d.Seconds())
+		telemetry.Observe(ctx, seconds.WithLabelValues(route), d.Seconds())
 	}
 }
 
@@ -35,6 +37,7 @@ func observer(reg *prometheus.Registry) middleware.Observe {
 const (
 	overWebSocket = "websocket"
 	overEvents    = "sse"
+	overTopics    = "topics" // the WebSocket on which many sessions are followed
 )
 
 // streamMetrics count live streams by the transport that they take.
@@ -73,6 +76,31 @@ func (m streamMetrics) opened(transport string, err error) (ended func(error)) {
 	return func(err error) {
 		m.open.WithLabelValues(transport).Dec()
 		m.ended.WithLabelValues(transport, endOf(err)).Inc()
+	}
+}
+
+// topicMetrics count what is sent to those who subscribe.
+type topicMetrics struct {
+	sent    *prometheus.CounterVec
+	dropped prometheus.Counter
+	delay   prometheus.Histogram
+}
+
+func newTopicMetrics(reg *prometheus.Registry) topicMetrics {
+	return topicMetrics{
+		sent: register(reg, prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "neurod_topic_messages_total",
+			Help: "Messages with data sent to subscriptions, by topic.",
+		}, []string{"topic"})),
+		dropped: register(reg, prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "neurod_topic_dropped_samples_total",
+			Help: "Samples, a channel, that were left out because a subscriber was too slow.",
+		})),
+		delay: register(reg, prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name:    "neurod_topic_delay_seconds",
+			Help:    "Time from the taking in of samples to their being sent to a subscriber.",
+			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
+		})),
 	}
 }
 

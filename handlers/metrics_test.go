@@ -12,7 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/neurod/neurod/internal/service/sessions"
+	"github.com/neurod/neurod/internal/service/live"
 	"github.com/neurod/neurod/models"
 )
 
@@ -44,13 +44,13 @@ func TestRequestsAreCounted(t *testing.T) {
 	t.Parallel()
 	reg := prometheus.NewRegistry()
 	observe := observer(reg)
-	observe("GET", "/v1/sessions/:id", 200, 3*time.Millisecond)
-	observe("GET", "/v1/sessions/:id", 200, 3*time.Second)
+	observe(t.Context(), "GET", "/v1/sessions/:id", 200, 3*time.Millisecond)
+	observe(t.Context(), "GET", "/v1/sessions/:id", 200, 3*time.Second)
 	for i := range 100 {
-		observe(fmt.Sprintf("METHOD%d", i), "", 404, time.Millisecond)
+		observe(t.Context(), fmt.Sprintf("METHOD%d", i), "", 404, time.Millisecond)
 	}
 	again := observer(reg) // a second API over the same registry counts on
-	again("GET", "/v1/sessions/:id", 404, time.Millisecond)
+	again(t.Context(), "GET", "/v1/sessions/:id", 404, time.Millisecond)
 	want := map[string]float64{"ANY unknown 404": 100, "GET /v1/sessions/:id 200": 2, "GET /v1/sessions/:id 404": 1}
 	if d := cmp.Diff(want, seriesOf(t, reg, "neurod_http_requests_total")); d != "" {
 		t.Errorf("requests (-want +got):\n%s", d)
@@ -70,7 +70,7 @@ func TestStreamsAreCounted(t *testing.T) {
 	m.opened(overEvents, models.NewError(models.SessionNotFound))(nil)
 	for why, err := range map[string]error{
 		"over":    nil,
-		"restart": sessions.ErrDraining,
+		"restart": live.ErrDraining,
 		"flood":   fmt.Errorf("pings: %w", errFlood),
 		"slow":    fmt.Errorf("write: %w", os.ErrDeadlineExceeded),
 		"refused": models.NewError(models.InvalidAPIKey),

@@ -176,7 +176,7 @@ func (a *API) logEvent(c *gin.Context) {
 		unreadable = decodeJSON(b, &body)
 	}
 	count := a.count(*routeOf(c))
-	if !middleware.AuthenticateBody(c, a.cfg.Accounts, body.APIKey, unreadable, count) {
+	if !middleware.AuthenticateBody(c, a.cfg.Accounts, body.APIKey, unreadable, count, a.cfg.Tally) {
 		return
 	}
 	idem, err := idempotency(c, b)

@@ -10,6 +10,7 @@ package handlers
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -21,14 +22,20 @@ import (
 
 	"github.com/gin-gonic/gin"
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/neurod/neurod/handlers/middleware"
 	"github.com/neurod/neurod/handlers/render"
 	"github.com/neurod/neurod/internal/clients"
 	"github.com/neurod/neurod/internal/compute"
+	"github.com/neurod/neurod/internal/console"
 	"github.com/neurod/neurod/internal/service"
 	"github.com/neurod/neurod/internal/service/accounts"
+	"github.com/neurod/neurod/internal/service/analysis"
 	"github.com/neurod/neurod/internal/service/decoding"
+	"github.com/neurod/neurod/internal/service/devices"
+	"github.com/neurod/neurod/internal/service/live"
+	"github.com/neurod/neurod/internal/service/operations"
 	"github.com/neurod/neurod/internal/service/registry"
 	"github.com/neurod/neurod/internal/service/sessions"
 	"github.com/neurod/neurod/internal/service/training"
@@ -43,7 +50,13 @@ type Config struct {
 	Decode   *decoding.Service
 	Jobs     *decoding.Jobs
 	Sessions *sessions.Service
-	Health   service.Health
+	// Live is the use case of following sessions. Required.
+	Live *live.Service
+	// Analysis is the use cases of what decodes of sessions found. Required.
+	Analysis *analysis.Service
+	// GraphQL answers at /graphql. Required.
+	GraphQL GraphQL
+	Health  service.Health
 	// Registry and Analytics are the use cases of models. Required.
 	Registry *registry.Service
 	// Training is the use cases of making models. Required.
@@ -51,16 +64,28 @@ type Config struct {
 	Analytics *registry.Analytics
 	// Webhooks is the use cases of telling others. Required.
 	Webhooks *webhooks.Service
+	// Devices is the use cases of devices. Required.
+	Devices *devices.Service
+	// Operations is the use cases of operators. Required.
+	Operations *operations.Service
+	// Scale tells how many workers the jobs take. Required.
+	Scale func(context.Context) (models.Scale, error)
 	// Once answers repeated calls. Required.
 	Once *service.Once
 	// Limits holds callers to rates. Defaults to none.
 	Limits *service.Limits
 	// Quotas tells what projects use. Defaults to none.
 	Quotas *service.Quotas
+	// Tally counts what projects do. Defaults to none.
+	Tally *service.Tally
 	// Log takes the access log. Defaults to slog.Default().
 	Log *slog.Logger
+	// Tracer makes spans of requests. Defaults to none.
+	Tracer trace.Tracer
 	// Metrics takes the HTTP metrics and is what /metrics shows. Defaults to a registry of its own.
 	Metrics *prometheus.Registry
+	// MetricsToken is what /metrics and /metrics/scale ask for. Defaults to asking for nothing.
+	MetricsToken string
 	// Draining reports that the process has begun to stop: /readyz then answers 503. Defaults to never.
 	Draining func() bool
 	// BodyMemory bounds the memory that large request bodies take together, in bytes; small ones (1 MiB) are not
@@ -76,6 +101,10 @@ type Config struct {
 	PublicURL string
 	// Clients are the files at /clients/. Defaults to those that the program carries.
 	Clients []clients.File
+	// Demo tells that the demo account exists. Defaults to false.
+	Demo bool
+	// Console is the web application at /. Defaults to the one that the program carries.
+	Console console.Files
 	// Origins are the origins whose pages browsers let use the API; see middleware.NewOrigins. Defaults to none, and to WebSockets from
 	// everywhere.
 	Origins []string
@@ -87,10 +116,13 @@ type API struct {
 	room *room // Config.BodyMemory
 
 	streams streamMetrics
+	topics  topicMetrics
 
 	origins *middleware.Origins // Config.Origins
 	public  *url.URL            // Config.PublicURL, nil for none
 	proxies []netip.Prefix      // Config.TrustedProxies
+
+	segments map[string]bool // first parts of the API's paths
 }
 
 // New returns the API; NewRouter mounts it.
@@ -110,7 +142,8 @@ func New(cfg Config) *API {
 	// A single body must always fit.
 	const largest = ModelBodyLimit + bodyStep
 	size := max(cfg.BodyMemory, largest)
-	a := &API{cfg: cfg, room: newRoom(size, max(size/3, largest)), streams: newStreamMetrics(cfg.Metrics), proxies: networks(cfg.TrustedProxies), origins: middleware.NewOrigins(cfg.Origins)}
+	a := &API{cfg: cfg, room: newRoom(size, max(size/3, largest)), streams: newStreamMetrics(cfg.Metrics), topics: newTopicMetrics(cfg.Metrics), proxies: networks(cfg.TrustedProxies), origins: middleware.NewOrigins(cfg.Origins)}
+	a.segments = segments(a.Routes())
 	if cfg.PublicURL != "" {
 		if u, err := url.Parse(strings.TrimRight(cfg.PublicURL, "/")); err == nil {
 			a.public = u
@@ -120,9 +153,10 @@ func New(cfg Config) *API {
 }
 
 // Engine mounts the route table. The error is about Config.TrustedProxies.
-func (a *API) Engine() (*gin.Engine, error) { return a.mount(a.Routes()) }
+func (a *API) Engine() (*gin.Engine, error) { return a.mount(a.Routes(), true) }
 
-func (a *API) mount(routes []Route) (*gin.Engine, error) {
+// mount mounts routes, and the console beside them.
+func (a *API) mount(routes []Route, pages bool) (*gin.Engine, error) {
 	gin.SetMode(gin.ReleaseMode)
 	e := gin.New()
 	e.HandleMethodNotAllowed = true
@@ -132,8 +166,11 @@ func (a *API) mount(routes []Route) (*gin.Engine, error) {
 	if err := e.SetTrustedProxies(a.cfg.TrustedProxies); err != nil {
 		return nil, fmt.Errorf("handlers: trusted proxies: %w", err)
 	}
+	e.Use(middleware.Know(a.facts()))
+	if a.cfg.Tracer != nil {
+		e.Use(middleware.Trace(a.cfg.Tracer))
+	}
 	e.Use(
-		middleware.Know(a.facts()),
 		middleware.RequestID(),
 		middleware.AccessLog(a.cfg.Log, observer(a.cfg.Metrics)),
 		middleware.Recover(a.cfg.Log),
@@ -144,19 +181,22 @@ func (a *API) mount(routes []Route) (*gin.Engine, error) {
 		if !r.complete() {
 			return nil, fmt.Errorf("handlers: %s %s does not say what a repetition with the same Idempotency-Key does", r.Method, r.Path)
 		}
-		chain := append(make([]gin.HandlerFunc, 0, 4), func(c *gin.Context) {
+		chain := append(make([]gin.HandlerFunc, 0, 5), func(c *gin.Context) {
 			c.Set(routeKey, &r)
 			c.Set(slotsKey, a.cfg.Compute)
 		}, door(r.Cost))
 		switch count := a.count(r); {
-		case r.Auth == middleware.AuthBodyKey: // the handler authenticates and counts
+		case r.Auth == middleware.AuthBodyKey, r.Auth == middleware.AuthUpgrade: // the handler authenticates and counts
 		case r.Auth != middleware.AuthNone:
-			chain = append(chain, middleware.Authenticate(a.cfg.Accounts, r.Auth, r.Right, service.Authorize, count))
+			chain = append(chain, middleware.Authenticate(a.cfg.Accounts, r.Auth, r.Right, service.Authorize, count, a.cfg.Tally))
 		case count != nil:
 			chain = append(chain, middleware.Limit(count))
 		}
 		if known, checked := r.Parameters(); checked {
 			chain = append(chain, checkParameters(known))
+		}
+		if r.OwnPage {
+			chain = append(chain, a.ownPage())
 		}
 		if r.Cost.Body > 0 {
 			chain = append(chain, middleware.Prepare(middleware.BodyConfig{Limit: r.Cost.Body, Media: r.Media, Unpaced: r.Cost.Unpaced}))
@@ -166,7 +206,11 @@ func (a *API) mount(routes []Route) (*gin.Engine, error) {
 		}
 		e.Handle(r.Method, r.Path, append(chain, r.Handle)...)
 	}
-	e.NoRoute(func(c *gin.Context) { fail(c, nothingAt(routes, c.Request.URL.Path)) })
+	e.NoRoute(func(c *gin.Context) {
+		if !pages || !a.page(c) {
+			fail(c, nothingAt(routes, c.Request.URL.Path))
+		}
+	})
 	e.NoMethod(func(c *gin.Context) { fail(c, models.NewError(render.MethodNotAllowed)) })
 	return e, nil
 }
@@ -238,7 +282,7 @@ func NewRouter(cfg Config) (http.Handler, error) {
 // needs Health.
 func NewProbes(cfg Config) (http.Handler, error) {
 	a := New(cfg)
-	engine, err := a.mount(a.probes())
+	engine, err := a.mount(a.probes(), false)
 	if err != nil {
 		return nil, err
 	}
@@ -281,7 +325,23 @@ type ServerConfig struct {
 	MaxHeaderBytes int
 	// Connections bounds the connections of a client. Its listener is Connections.Bound. Defaults to no limit.
 	Connections *Connections
+	// Certificate is the one that TLS shows a client. Defaults to no TLS.
+	Certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)
+	// Challenges is what an authority names in its handshakes (ALPN) to see whether the server is the one that it makes certificates for. Defaults to none.
+	Challenges []string
 }
+
+// Limits of a connection of HTTP/2, which carries many calls.
+const (
+	// h2Streams is how many calls of a connection may be under way at once; who has more waits, as HTTP/2 has it.
+	h2Streams = 250
+	// h2Ping is after how long a silence a client is asked whether it is there, and h2Pong how long it has to answer: a stream may have
+	// nothing to say for hours, and a client that was cut off says no word of it.
+	h2Ping = 30 * time.Second
+	h2Pong = 15 * time.Second
+	// h2Write closes a connection to which not a byte could be written for so long.
+	h2Write = 30 * time.Second
+)
 
 // NewServer returns an HTTP server with every timeout set.
 func NewServer(cfg ServerConfig, h http.Handler, log *slog.Logger) *http.Server {
@@ -306,6 +366,15 @@ func NewServer(cfg ServerConfig, h http.Handler, log *slog.Logger) *http.Server 
 		MaxHeaderBytes:    cfg.MaxHeaderBytes,
 		ConnContext:       keepConn,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+		Protocols:         new(http.Protocols),
+		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: h2Streams, SendPingTimeout: h2Ping, PingTimeout: h2Pong, WriteByteTimeout: h2Write},
+	}
+	server.Protocols.SetHTTP1(true)
+	if certificate := cfg.Certificate; certificate != nil {
+		server.Protocols.SetHTTP2(true)
+		server.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: certificate, NextProtos: cfg.Challenges}
+	} else {
+		server.Protocols.SetUnencryptedHTTP2(true) // gRPC without TLS, as behind a proxy: clients that speak HTTP/2 from their first byte on
 	}
 	if cfg.Connections != nil {
 		server.ConnState = cfg.Connections.State

@@ -13,13 +13,19 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/neurod/neurod/eeg"
+	"github.com/neurod/neurod/graphqlapi"
 	"github.com/neurod/neurod/handlers"
 	"github.com/neurod/neurod/internal/auth"
 	"github.com/neurod/neurod/internal/limit"
 	"github.com/neurod/neurod/internal/science"
 	"github.com/neurod/neurod/internal/service"
 	"github.com/neurod/neurod/internal/service/accounts"
+	"github.com/neurod/neurod/internal/service/analysis"
 	"github.com/neurod/neurod/internal/service/decoding"
+	"github.com/neurod/neurod/internal/service/devices"
+	"github.com/neurod/neurod/internal/service/live"
+	"github.com/neurod/neurod/internal/service/operations"
 	"github.com/neurod/neurod/internal/service/sessions"
 	"github.com/neurod/neurod/internal/service/training"
 	"github.com/neurod/neurod/internal/store"
@@ -59,20 +65,34 @@ func newBench(t *testing.T) *bench {
 		}
 	})
 	ok := func(context.Context) error { return nil }
-	sessions := sessions.New(sessions.Config{Store: db, Jobs: engine, Tokens: tokens, Inspect: science.Inspect(nil)})
+	sessions := sessions.New(sessions.Config{Store: db, Jobs: engine, Inspect: science.Inspect(nil), Files: science.NewSignalFile})
+	decode := decoding.New(decoding.Config{Jobs: engine, Sessions: sessions})
+	analyses := analysis.New(analysis.Config{Store: db, Jobs: engine, Submit: func(ctx context.Context, p models.Principal, req eeg.Request, ask models.Room, idem service.Idempotency, respond service.Respond) (service.Accepted, error) {
+		return decode.Submit(ctx, p, decoding.Recording{Request: req, Room: ask, Operation: analysis.Operation}, idem, respond)
+	}})
+	followed := live.New(live.Config{Store: db, Topics: engine, Tokens: tokens, NewFilter: science.NewFilter})
+	boards := devices.New(devices.Config{Store: db, Signals: engine})
+	trained := training.New(training.Config{Store: db, Jobs: engine, Pipelines: science.Pipelines()})
+	once := service.NewOnce(service.OnceConfig{Store: db, Tokens: tokens})
 	b := &bench{store: db, engine: engine, metrics: prometheus.NewRegistry()}
 	b.people = accounts.Config{Store: db, Jobs: engine, Tokens: tokens, Throttle: limit.New(limit.Config{}),
 		Passwords: auth.NewPasswords(auth.PasswordConfig{Cost: auth.Argon2{Memory: 64, Passes: 1, Threads: 1}})}
 	b.api = handlers.Config{
-		Decode:   decoding.New(decoding.Config{Jobs: engine, Sessions: sessions}),
-		Jobs:     decoding.NewJobs(engine),
-		Sessions: sessions,
-		Training: training.New(training.Config{Store: db, Jobs: engine, Pipelines: science.Pipelines()}),
-		Once:     service.NewOnce(service.OnceConfig{Store: db, Tokens: tokens}),
-		Quotas:   service.NewQuotas(service.QuotasConfig{Store: db, Log: log}),
-		Health:   service.Health{Database: ok, Queue: ok},
-		Log:      log,
-		Metrics:  b.metrics,
+		Decode:     decode,
+		Analysis:   analyses,
+		Jobs:       decoding.NewJobs(engine, db),
+		Sessions:   sessions,
+		Live:       followed,
+		Devices:    boards,
+		Training:   trained,
+		GraphQL:    graphqlapi.New(graphqlapi.Config{Sessions: sessions, Devices: boards, Analyses: analyses, Decode: decode, Training: trained, Jobs: decoding.NewJobs(engine, db), Live: followed, Once: once, Log: log}),
+		Operations: operations.New(operations.Config{Store: db, Engine: engine, Log: log, Database: "sqlite"}),
+		Once:       once,
+		Quotas:     service.NewQuotas(service.QuotasConfig{Store: db, Log: log}),
+		Tally:      service.NewTally(service.TallyConfig{Store: db, Log: log}),
+		Health:     service.Health{Database: ok, Queue: ok},
+		Log:        log,
+		Metrics:    b.metrics,
 	}
 	b.Handler = b.process(t, func(*accounts.Config) {})
 	b.token = b.made(t, "/v1/auth/signup", "", `{"email":"a@example.com","password":"correct horse"}`).text(t, "access_token")

@@ -27,7 +27,23 @@ type sessionBody struct {
 	JitterMS       *int     `json:"jitter_ms"`
 	StartedAtMS    *int64   `json:"started_at_unix_ms"`
 
-	Decode *sessions.NewLiveDecode `json:"decode"`
+	Decode   *sessions.NewLiveDecode `json:"decode"`
+	Features []eeg.Feature           `json:"features"`
+
+	aboutBody
+}
+
+// aboutBody is what may be said about a session.
+type aboutBody struct {
+	Name     *string         `json:"name"`
+	Tags     *[]string       `json:"tags"`
+	Metadata json.RawMessage `json:"metadata"`
+	Protocol *string         `json:"protocol"`
+	DeviceID *string         `json:"device_id"`
+}
+
+func (b aboutBody) about() sessions.About {
+	return sessions.About{Name: b.Name, Tags: b.Tags, Metadata: b.Metadata, Protocol: b.Protocol, DeviceID: b.DeviceID}
 }
 
 // sessionFields is what callers see of a session.
@@ -45,8 +61,27 @@ type sessionFields struct {
 	HopS            float64                 `json:"hop_s"`
 	JitterMS        int                     `json:"jitter_ms"`
 	Decode          *liveFields             `json:"decode,omitempty"`
+	WindowFeatures  []eeg.Feature           `json:"window_features,omitempty"`  // where the session was made with any
 	SkippedChannels []models.SkippedChannel `json:"skipped_channels,omitempty"` // of the file that the session was made of
-	WSURL           string                  `json:"ws_url,omitempty"`
+	aboutFields
+	WSURL string `json:"ws_url,omitempty"`
+}
+
+// aboutFields is what was said about a session; what was not is left out.
+type aboutFields struct {
+	Name     string          `json:"name,omitempty"`
+	Tags     []string        `json:"tags,omitempty"`
+	Metadata json.RawMessage `json:"metadata,omitempty"`
+	Protocol string          `json:"protocol,omitempty"`
+	DeviceID string          `json:"device_id,omitempty"`
+}
+
+func aboutOf(s models.Session) aboutFields {
+	out := aboutFields{Name: s.Name, Tags: s.Tags, Protocol: s.Protocol, DeviceID: s.DeviceID}
+	if s.Metadata != "" && s.Metadata != "{}" {
+		out.Metadata = json.RawMessage(s.Metadata)
+	}
+	return out
 }
 
 // liveFields is what callers see of how a session is decoded as it runs.
@@ -64,7 +99,8 @@ type liveFields struct {
 func sessionOfModel(s models.Session) sessionFields {
 	out := sessionFields{SessionID: s.ID, ProjectID: s.ProjectID, ExternalUserID: s.ExternalUserID, DeviceType: s.DeviceType,
 		SampleRateHz: s.SampleRateHz, Channels: s.Channels, StartedAt: instant(s.Began()), EndedAt: instantp(s.Ended()),
-		IngestionMode: s.IngestionMode, ProcessingState: s.ProcessingState(), HopS: float64(s.HopMS) / 1000, JitterMS: s.JitterMS}
+		IngestionMode: s.IngestionMode, ProcessingState: s.ProcessingState(), HopS: float64(s.HopMS) / 1000, JitterMS: s.JitterMS,
+		WindowFeatures: s.Features, aboutFields: aboutOf(s)}
 	if d := s.Decode; d != nil {
 		out.Decode = &liveFields{d.Paradigm, d.Model, float64(d.WindowMS) / 1000, float64(d.HopMS) / 1000, d.Stimulus, d.Intents, d.Alignment}
 	}
@@ -85,6 +121,7 @@ func (a *API) createSession(c *gin.Context) {
 		s, err = a.cfg.Sessions.Check(c.Request.Context(), who, sessions.NewSession{
 			ExternalUserID: body.ExternalUserID, DeviceType: body.DeviceType, SampleRateHz: body.SampleRateHz, Channels: body.Channels,
 			IngestionMode: body.IngestionMode, HopS: body.HopS, JitterMS: body.JitterMS, StartedAtMS: body.StartedAtMS, Decode: body.Decode,
+			Features: body.Features, About: body.about(),
 		})
 		return err
 	}
@@ -92,7 +129,7 @@ func (a *API) createSession(c *gin.Context) {
 		if err := a.cfg.Sessions.Create(ctx, who, s); err != nil {
 			return 0, nil, "", err
 		}
-		token, _, err := a.cfg.Sessions.StreamToken(ctx, who, s.ID)
+		token, _, err := a.cfg.Live.Token(ctx, who, s.ID)
 		out := sessionOfModel(s)
 		out.WSURL = a.wsURL(c, s.ID, token)
 		return http.StatusCreated, out, s.ID, err
@@ -195,8 +232,22 @@ func (a *API) sessionStatus(c *gin.Context) {
 		Warnings        []string             `json:"warnings"`
 		JobID           *string              `json:"job_id"`
 		Import          *importFields        `json:"import,omitempty"`
+		Clock           *clockFields         `json:"clock"`
 	}{s.ID, s.IngestionMode, s.ProcessingState(), instantp(s.Ended()), s.WindowCount, s.DecodeCount, s.SampleCount, s.OverlapCount, s.BatchCount, s.Pending(),
-		gaps, st.MoreGaps, append(append([]string{}, st.Warnings...), warnings...), s.JobID, importOfModel(imp)})
+		gaps, st.MoreGaps, append(append([]string{}, st.Warnings...), warnings...), s.JobID, importOfModel(imp), clockOf(st.Clock)})
+}
+
+// clockFields is what the clock of a session's source does.
+type clockFields struct {
+	models.SourceClock
+	ReportedAt string `json:"reported_at"`
+}
+
+func clockOf(c *sessions.Clock) *clockFields {
+	if c == nil {
+		return nil
+	}
+	return &clockFields{c.SourceClock, instant(c.At)}
 }
 
 // octets is the media type of float32 little-endian samples.
@@ -293,7 +344,22 @@ func binaryBatch(c *gin.Context, body []byte) (sessions.Batch, error) {
 		}
 		b.First = &first
 	}
+	if text := c.Query("clock"); text != "" {
+		b.Clock = new(models.SourceClock)
+		if err := decodeJSON([]byte(text), b.Clock); err != nil {
+			return b, under("clock", err)
+		}
+	}
 	return b, nil
+}
+
+// under puts the fields that an error names below another.
+func under(name string, err error) error {
+	e := models.AsError(err)
+	for i := range e.Fields {
+		e.Fields[i].Path = models.At(name).Join(e.Fields[i].Path)
+	}
+	return e
 }
 
 // endSession is POST /v1/sessions/:id/end. The body may be missing.

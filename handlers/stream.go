@@ -16,7 +16,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/neurod/neurod/handlers/render"
-	"github.com/neurod/neurod/internal/service/sessions"
+	"github.com/neurod/neurod/internal/service/live"
 	"github.com/neurod/neurod/models"
 )
 
@@ -52,7 +52,8 @@ func keepConn(ctx context.Context, c net.Conn) context.Context {
 
 // boundBuffer holds what the kernel keeps for the client of a stream to streamBuffer.
 func boundBuffer(ctx context.Context) {
-	if c, ok := ctx.Value(connKey{}).(interface{ SetWriteBuffer(int) error }); ok {
+	conn, _ := ctx.Value(connKey{}).(net.Conn)
+	if c, ok := plain(conn).(interface{ SetWriteBuffer(int) error }); ok {
 		_ = c.SetWriteBuffer(streamBuffer) // else it is as large as it is
 	}
 }
@@ -109,7 +110,7 @@ func (a *API) wsURL(c *gin.Context, sessionID, token string) string {
 
 // wsToken is POST /v1/sessions/:id/ws-token.
 func (a *API) wsToken(c *gin.Context) {
-	token, good, err := a.cfg.Sessions.StreamToken(c.Request.Context(), principal(c), c.Param("id"))
+	token, good, err := a.cfg.Live.Token(c.Request.Context(), principal(c), c.Param("id"))
 	if err != nil {
 		fail(c, err)
 		return
@@ -153,7 +154,7 @@ func (a *API) ws(c *gin.Context) {
 		fail(c, err)
 		return
 	}
-	stream, err := a.cfg.Sessions.OpenStream(c.Request.Context(), token, c.Query("session_id"), after)
+	stream, err := a.cfg.Live.FollowToken(c.Request.Context(), token, live.Request{SessionID: c.Query("session_id"), Kinds: live.Windows | live.Decodes, AfterResult: after})
 	ended := a.streams.opened(overWebSocket, err)
 	if err != nil {
 		fail(c, err)
@@ -202,20 +203,15 @@ func (a *API) ws(c *gin.Context) {
 		_ = conn.CloseNow() // does nothing after Close
 		<-reading
 	}()
-	pinged := time.Now()
-	err = stream.Run(ctx, func(e sessions.StreamEvent) error {
-		b := streamMessage(e)
+	within := func(do func(context.Context) error) error {
 		writing, cancel := context.WithTimeout(ctx, streamWrite)
 		defer cancel()
-		if b != nil {
-			return conn.Write(writing, websocket.MessageText, b)
-		}
-		if time.Since(pinged) < streamPing {
-			return nil
-		}
-		pinged = time.Now()
-		return conn.Ping(writing)
-	})
+		return do(writing)
+	}
+	err = stream.Each(ctx, streamPing, func(i live.Item) error {
+		b := streamMessage(i)
+		return within(func(ctx context.Context) error { return conn.Write(ctx, websocket.MessageText, b) })
+	}, func() error { return within(conn.Ping) })
 	leave := streamWrite
 	if cause := context.Cause(ctx); errors.Is(cause, errFlood) || errors.Is(cause, errData) {
 		err, leave = cause, streamLeave
@@ -230,7 +226,7 @@ func endOf(err error) string {
 	switch {
 	case err == nil:
 		return "over"
-	case errors.Is(err, sessions.ErrDraining):
+	case errors.Is(err, live.ErrDraining):
 		return "restart"
 	case errors.Is(err, errFlood), errors.Is(err, errData):
 		return "flood"
@@ -250,7 +246,7 @@ func closeCode(err error) (websocket.StatusCode, string) {
 	switch {
 	case err == nil:
 		return websocket.StatusNormalClosure, "session_ended"
-	case errors.Is(err, sessions.ErrDraining):
+	case errors.Is(err, live.ErrDraining):
 		return websocket.StatusGoingAway, "restarting: connect again with after_seq"
 	case errors.Is(err, errData):
 		return websocket.StatusPolicyViolation, "unexpected data message"
@@ -266,8 +262,8 @@ func closeCode(err error) (websocket.StatusCode, string) {
 	return websocket.StatusInternalError, string(models.Internal)
 }
 
-// streamMessage is an event as the document shows it, nil for none.
-func streamMessage(e sessions.StreamEvent) []byte {
+// streamMessage is a window, a decode or the end of a session as the document shows it.
+func streamMessage(e live.Item) []byte {
 	switch {
 	case e.Window != nil:
 		b := append([]byte(`{"type":"features","seq":`), strconv.Itoa(e.Window.Seq)...)
@@ -275,10 +271,9 @@ func streamMessage(e sessions.StreamEvent) []byte {
 	case e.Decode != nil:
 		b := append([]byte(`{"type":"decode","seq":`), strconv.Itoa(e.Decode.Seq)...)
 		return append(appendDecode(append(b, `,"data":`...), e.Decode), '}')
-	case e.Ended != nil:
+	default:
 		return append(append([]byte(`{"type":"session_ended","data":`), endedData(e.Ended)...), '}')
 	}
-	return nil
 }
 
 func endedData(s *models.Session) []byte {
@@ -287,6 +282,25 @@ func endedData(s *models.Session) []byte {
 		at = `"` + instant(*ended) + `"`
 	}
 	return []byte(`{"ended_at":` + at + `}`)
+}
+
+// eventStream begins an answer of server-sent events, and returns what sends some of its text at once.
+func eventStream(c *gin.Context) (write func(text string) error) {
+	boundBuffer(c.Request.Context())
+	c.Header("Content-Type", "text/event-stream")
+	c.Header("X-Accel-Buffering", "no") // proxies pass each event on at once
+	c.Status(http.StatusOK)
+	out := http.NewResponseController(c.Writer)
+	return func(text string) error {
+		// The server's own limit is for answers that end.
+		if err := out.SetWriteDeadline(time.Now().Add(streamWrite)); err != nil {
+			return err
+		}
+		if _, err := c.Writer.WriteString(text); err != nil {
+			return err
+		}
+		return out.Flush()
+	}
 }
 
 // featureStream is GET /v1/sessions/:id/features/stream: the same as server-sent events (WHATWG HTML, section 9.2), whose
@@ -301,7 +315,7 @@ func (a *API) featureStream(c *gin.Context) {
 		fail(c, err)
 		return
 	}
-	stream, err := a.cfg.Sessions.OpenOwnStream(c.Request.Context(), principal(c), c.Param("id"), after)
+	stream, err := a.cfg.Live.Follow(c.Request.Context(), principal(c), live.Request{SessionID: c.Param("id"), Kinds: live.Windows | live.Decodes, AfterResult: after})
 	ended := a.streams.opened(overEvents, err)
 	if err != nil {
 		fail(c, err)
@@ -311,38 +325,20 @@ func (a *API) featureStream(c *gin.Context) {
 		stream.Close()
 		ended(err)
 	}()
-	boundBuffer(c.Request.Context())
-	c.Header("Content-Type", "text/event-stream")
-	c.Header("X-Accel-Buffering", "no") // proxies pass each event on at once
-	c.Status(http.StatusOK)
-	out := http.NewResponseController(c.Writer)
-	write := func(text string) error {
-		// The server's own limit is for answers that end.
-		if err := out.SetWriteDeadline(time.Now().Add(streamWrite)); err != nil {
-			return err
-		}
-		if _, err := c.Writer.WriteString(text); err != nil {
-			return err
-		}
-		return out.Flush()
-	}
+	write := eventStream(c)
 	if err = write(": stream of " + c.Param("id") + "\n\n"); err != nil {
 		return
 	}
-	spoke := time.Now()
-	err = stream.Run(c.Request.Context(), func(e sessions.StreamEvent) error { // the answer has begun: the end says all there is
-		text := ": alive\n\n"
+	err = stream.Each(c.Request.Context(), streamPing, func(e live.Item) error { // the answer has begun: the end says all there is
+		var text string
 		switch {
 		case e.Window != nil:
 			text = "id: " + strconv.Itoa(e.Window.Seq) + "\nevent: features\ndata: " + string(appendWindow(nil, e.Window)) + "\n\n"
 		case e.Decode != nil:
 			text = "id: " + strconv.Itoa(e.Decode.Seq) + "\nevent: decode\ndata: " + string(appendDecode(nil, e.Decode)) + "\n\n"
-		case e.Ended != nil:
+		default:
 			text = "event: session_ended\ndata: " + string(endedData(e.Ended)) + "\n\n"
-		case time.Since(spoke) < streamPing:
-			return nil
 		}
-		spoke = time.Now()
 		return write(text)
-	})
+	}, func() error { return write(": alive\n\n") })
 }

@@ -14,7 +14,7 @@ type usedDocument struct {
 	Used  int64  `json:"used"`
 }
 
-// projectUsage is GET /v1/projects/:id/usage: what the project may use and uses, by quota.
+// projectUsage is GET /v1/projects/:id/usage: what the project may use and uses, by quota, and what it did, by day.
 func (a *API) projectUsage(c *gin.Context) {
 	p := principal(c)
 	list, err := a.cfg.Quotas.Usage(c.Request.Context(), p)
@@ -22,7 +22,19 @@ func (a *API) projectUsage(c *gin.Context) {
 		fail(c, err)
 		return
 	}
-	c.PureJSON(http.StatusOK, gin.H{"project_id": p.ProjectID, "quotas": quotasOf(list)})
+	days, err := a.cfg.Tally.Days(c.Request.Context(), p)
+	if err != nil {
+		fail(c, err)
+		return
+	}
+	out := make([]gin.H, len(days))
+	for i, d := range days {
+		out[i] = gin.H{"date": d.Day}
+		for _, what := range models.Activities() {
+			out[i][string(what)] = d.Counts[what]
+		}
+	}
+	c.PureJSON(http.StatusOK, gin.H{"project_id": p.ProjectID, "quotas": quotasOf(list), "days": out})
 }
 
 func quotasOf(list []models.Used) map[models.QuotaName]usedDocument {

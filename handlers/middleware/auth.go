@@ -2,11 +2,11 @@ package middleware
 
 import (
 	"context"
-	"strings"
 
 	"github.com/gin-gonic/gin"
 
 	"github.com/neurod/neurod/handlers/render"
+	"github.com/neurod/neurod/internal/service"
 	"github.com/neurod/neurod/models"
 )
 
@@ -20,6 +20,8 @@ type Authenticator interface {
 	// EnterProject returns the principal of a user within a project: ProjectRequired for none, ProjectNotFound for one that
 	// is absent or another's.
 	EnterProject(ctx context.Context, p models.Principal, projectID string) (models.Principal, error)
+	// EnterSoleProject is EnterProject of the one that a user is in: ProjectRequired where there are more or none.
+	EnterSoleProject(ctx context.Context, p models.Principal) (models.Principal, error)
 	// EnterServer returns the principal of a user who would read how the server does, operator or not.
 	EnterServer(ctx context.Context, p models.Principal) (models.Principal, error)
 	// LooksLikeToken reports whether a credential has the form of an access token, good or not.
@@ -43,6 +45,7 @@ const (
 	AuthOperator Auth = "operator" // a user's access token, of an operator: the server
 	AuthProject  Auth = "project"  // an API key, or a user's access token with the project it is for: data
 	AuthQueryKey Auth = "querykey" // as AuthProject, the key also as the parameter api_key; or the token of a download link as the parameter token
+	AuthUpgrade  Auth = "upgrade"  // as AuthProject; of a WebSocket, with its first message: the handler asks for it with Enter
 	AuthBodyKey  Auth = "bodykey"  // as AuthProject, the key also as api_key of the body: the handler asks for it with AuthenticateBody
 )
 
@@ -66,6 +69,14 @@ func (count Count) take(c *gin.Context, p models.Principal) error {
 	return err
 }
 
+// Meter counts what projects ask for; *service.Tally is one.
+type Meter interface {
+	// Entered counts a request that was let into the project of its principal, which it named so: "" where it named none.
+	Entered(p models.Principal, named string)
+	// Refused counts one of a user that Count has refused.
+	Refused(p models.Principal, named string)
+}
+
 // Limit counts a request on a route that takes no credential. A nil count limits nothing.
 func Limit(count Count) gin.HandlerFunc {
 	return func(c *gin.Context) {
@@ -86,21 +97,22 @@ const (
 
 // Authenticate establishes the principal of a request, or ends it with 401 or 403; and it counts the request for the
 // principal, or for nobody before it answers 401, and ends it with 429 where that is too much. A nil count limits
-// nothing. A user is led into the project, or to the server, that the request is about.
+// nothing. A user is led into the project, or to the server, that the request is about, and the request counted for the project by the meter,
+// nil for none.
 //
 // Of authorization it does only what saves reading a body in vain, and what must be known before a kept answer is given again:
 // authorize is the service layer's own rule for rights, and the service asks it again.
-func Authenticate(a Authenticator, kind Auth, right models.Right, authorize func(models.Principal, models.Right) error, count Count) gin.HandlerFunc {
+func Authenticate(a Authenticator, kind Auth, right models.Right, authorize func(models.Principal, models.Right) error, count Count, meter Meter) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		p, err := authenticate(c, a, kind)
 		if err != nil {
 			failUnauthenticated(c, err, count)
 			return
 		}
-		if !admit(c, p, count) {
+		if !admit(c, p, kind, count, meter) {
 			return
 		}
-		if p, err = enter(c, a, p, kind); err == nil && kind != AuthJWT {
+		if p, err = enter(c, a, p, kind, meter); err == nil && kind != AuthJWT && right != "" {
 			err = authorize(p, right)
 		}
 		if err != nil {
@@ -123,35 +135,90 @@ func failUnauthenticated(c *gin.Context, err error, count Count) {
 }
 
 // admit counts a request for its principal. It returns false where the request has been ended.
-func admit(c *gin.Context, p models.Principal, count Count) bool {
+func admit(c *gin.Context, p models.Principal, kind Auth, count Count, meter Meter) bool {
 	c.Set(principalKey, p)
 	if err := count.take(c, p); err != nil {
+		if meter != nil && p.ProjectID == "" { // of those with a project it is known where they are refused
+			if named, err := named(c, kind); err == nil {
+				meter.Refused(p, named)
+			}
+		}
 		Fail(c, err)
 		return false
 	}
 	return true
 }
 
-// enter leads a user to what the request is about, and holds a key to the project that it names.
-func enter(c *gin.Context, a Authenticator, p models.Principal, kind Auth) (models.Principal, error) {
+// enter leads a user to what the request is about, and holds a key to the project that it names. A request that is in a project then is counted
+// for it.
+func enter(c *gin.Context, a Authenticator, p models.Principal, kind Auth, meter Meter) (models.Principal, error) {
 	switch kind {
 	case AuthNone, AuthJWT:
 		return p, nil
-	case AuthMember:
-		return a.EnterProject(c.Request.Context(), p, c.Param("id"))
 	case AuthOperator:
 		return a.EnterServer(c.Request.Context(), p)
 	}
-	named, err := namedProject(c)
-	switch {
-	case err != nil:
+	named, err := named(c, kind)
+	if err != nil {
 		return p, err
+	}
+	if p, err = enterProject(c, a, p, kind, named); err == nil && meter != nil {
+		meter.Entered(p, named)
+	}
+	return p, err
+}
+
+func enterProject(c *gin.Context, a Authenticator, p models.Principal, kind Auth, named string) (models.Principal, error) {
+	switch {
+	case kind == AuthMember:
+		return a.EnterProject(c.Request.Context(), p, named)
+	case p.ProjectID == "" && named == "" && (factsOf(c).Family == render.Devices || factsOf(c).Family == render.GraphQL):
+		return a.EnterSoleProject(c.Request.Context(), p) // clients of the devices' document name none
 	case p.ProjectID == "":
 		return a.EnterProject(c.Request.Context(), p, named)
 	case named != "" && named != p.ProjectID:
 		return p, models.NewError(models.ProjectMismatch)
 	}
 	return p, nil
+}
+
+// named returns the project that a request is for by what it says, "" for none. Error: InvalidParameter.
+func named(c *gin.Context, kind Auth) (string, error) {
+	switch kind {
+	case AuthNone, AuthJWT, AuthOperator:
+		return "", nil
+	case AuthMember:
+		return c.Param("id"), nil
+	}
+	return namedProject(c)
+}
+
+// Enter establishes who a connection acts for whose credential comes with its first message: as AuthProject, by what the Authorization header
+// would hold and the project that X-Project-Id would name. raw is the credential.
+func Enter(ctx context.Context, a Authenticator, authorization, project string) (p models.Principal, raw string, err error) {
+	var values []string
+	if authorization != "" {
+		values = []string{authorization}
+	}
+	if raw, err = bearer(values); err != nil {
+		return p, "", err
+	}
+	p, err = service.Authenticate(ctx, a, raw)
+	switch {
+	case err != nil:
+	case p.ProjectID == "" && project == "":
+		p, err = a.EnterSoleProject(ctx, p)
+	case p.ProjectID == "":
+		p, err = a.EnterProject(ctx, p, project)
+	default:
+		if id, ok := models.ParseID(project); ok {
+			project = id
+		}
+		if project != "" && project != p.ProjectID {
+			err = models.NewError(models.ProjectMismatch)
+		}
+	}
+	return p, raw, err
 }
 
 // namedProject returns the project that a request names, in its header or its query, "" for none. Error: InvalidParameter where it
@@ -185,7 +252,7 @@ func namedProject(c *gin.Context) (string, error) {
 // AuthenticateBody establishes the principal of a route that takes AuthBodyKey, once the handler has read the body: by the
 // key that the body had, or else by the Authorization header, which may also be a user's. unreadable is what was wrong with the body, nil for nothing. It
 // returns false where the request has been ended.
-func AuthenticateBody(c *gin.Context, a Authenticator, bodyKey string, unreadable error, count Count) bool {
+func AuthenticateBody(c *gin.Context, a Authenticator, bodyKey string, unreadable error, count Count, meter Meter) bool {
 	raw, err := PresentedKey(c, bodyKey)
 	var p models.Principal
 	if err == nil && raw == "" && unreadable != nil {
@@ -202,10 +269,10 @@ func AuthenticateBody(c *gin.Context, a Authenticator, bodyKey string, unreadabl
 		failUnauthenticated(c, err, count)
 		return false
 	}
-	if !admit(c, p, count) {
+	if !admit(c, p, AuthBodyKey, count, meter) {
 		return false
 	}
-	if p, err = enter(c, a, p, AuthBodyKey); err != nil {
+	if p, err = enter(c, a, p, AuthBodyKey, meter); err != nil {
 		Fail(c, err)
 		return false
 	}
@@ -256,27 +323,14 @@ func authenticate(c *gin.Context, a Authenticator, kind Auth) (models.Principal,
 	if err != nil {
 		return models.Principal{}, err
 	}
-	if kind == AuthProject && !a.LooksLikeToken(token) {
-		return a.AuthenticateKey(c.Request.Context(), token)
+	if kind == AuthProject {
+		return service.Authenticate(c.Request.Context(), a, token)
 	}
 	return a.AuthenticateToken(c.Request.Context(), token)
 }
 
-// bearer returns the token of the one Authorization header that a request must have (RFC 6750, 2.1).
-func bearer(values []string) (string, error) {
-	if len(values) == 0 {
-		return "", models.NewError(models.MissingCredentials)
-	}
-	if len(values) > 1 {
-		return "", models.Errorf(models.MissingCredentials, "There is more than one Authorization header.")
-	}
-	scheme, token, found := strings.Cut(values[0], " ")
-	token = strings.TrimLeft(token, " ")
-	if !found || token == "" || !strings.EqualFold(scheme, "Bearer") || strings.ContainsAny(token, " \t,") {
-		return "", models.Errorf(models.MissingCredentials, `The Authorization header must read "Bearer", a space and the credential.`)
-	}
-	return token, nil
-}
+// bearer returns the credential of the one Authorization header that a request must have.
+func bearer(values []string) (string, error) { return service.Bearer(values, "Authorization header") }
 
 // Principal returns who the request acts for; false on routes without authentication.
 func Principal(c *gin.Context) (models.Principal, bool) {

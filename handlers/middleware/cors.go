@@ -7,6 +7,8 @@ import (
 
 	"github.com/gin-gonic/gin"
 	"github.com/rs/cors"
+
+	"github.com/neurod/neurod/handlers/render"
 )
 
 // Origins are the origins whose pages browsers may let use the API (CORS, https://fetch.spec.whatwg.org/#http-cors-protocol). A nil
@@ -26,10 +28,13 @@ func NewOrigins(list []string) *Origins {
 		AllowedOrigins: list,
 		AllowedMethods: []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPatch, http.MethodDelete},
 		AllowedHeaders: []string{"Authorization", "Accept", "Cache-Control", "Content-Encoding", "Content-Type", "Idempotency-Key", "If-None-Match", "Last-Event-ID",
-			"Range", ProjectHeader, RequestIDHeader},
+			"Range", ProjectHeader, RequestIDHeader, render.TraceParentHeader, "Tracestate",
+			// Of gRPC-Web and the Connect protocol.
+			"Connect-Protocol-Version", "Connect-Timeout-Ms", "Grpc-Timeout", "X-Grpc-Web", "X-User-Agent"},
 		ExposedHeaders: []string{RequestIDHeader, "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Burst", "X-RateLimit-Burst-Remaining",
 			"X-RateLimit-Reset", "Retry-After", "Idempotent-Replayed", "X-Quota-Name", "X-Quota-Limit", "X-Quota-Used", "X-Has-More", "Link", "Location", "ETag",
-			"Content-Disposition", "Content-Range", "X-Checksum-Sha256", "Repr-Digest", "WWW-Authenticate"},
+			"Content-Disposition", "Content-Range", "X-Checksum-Sha256", "Repr-Digest", "WWW-Authenticate", render.TraceParentHeader, render.TraceResponseHeader,
+			"Grpc-Status", "Grpc-Message", "Grpc-Status-Details-Bin"}, // in the headers of an answer that is an error alone
 		MaxAge:               preflightSeconds,
 		OptionsSuccessStatus: http.StatusNoContent,
 		// Credentials stand in the Authorization header, which a page sets itself. There are no cookies for a browser to add.
@@ -37,18 +42,23 @@ func NewOrigins(list []string) *Origins {
 	})}
 }
 
-// CORS tells browsers which pages may read an answer, and answers preflights, which carry no credential, before anybody asks
-// for one.
+// CORS is Answer in front of routes.
 func (o *Origins) CORS() gin.HandlerFunc {
 	return func(c *gin.Context) {
-		if o == nil {
-			return
-		}
-		o.rules.HandlerFunc(c.Writer, c.Request)
-		if c.Request.Method == http.MethodOptions && c.GetHeader("Access-Control-Request-Method") != "" {
+		if o.Answer(c.Writer, c.Request) {
 			c.Abort()
 		}
 	}
+}
+
+// Answer tells browsers which pages may read an answer, and answers preflights, which carry no credential, before anybody asks
+// for one. It reports whether the request was one.
+func (o *Origins) Answer(w http.ResponseWriter, r *http.Request) (preflight bool) {
+	if o == nil {
+		return false
+	}
+	o.rules.HandlerFunc(w, r)
+	return r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != ""
 }
 
 // Allow reports whether a page may open a WebSocket, for which browsers ask no preflight: one of this server's own, one of the list, and

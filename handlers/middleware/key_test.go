@@ -51,13 +51,13 @@ func TestKeysInOtherPlaces(t *testing.T) {
 			t.Parallel()
 			var inQuery, inBody counted
 			reached := func(c *gin.Context) { c.Status(204) }
-			query := serve(t, middleware.Authenticate(who, middleware.AuthQueryKey, models.RightCatalogRead, allow, inQuery.count), reached)
+			query := serve(t, middleware.Authenticate(who, middleware.AuthQueryKey, models.RightCatalogRead, allow, inQuery.count, nil), reached)
 			body := serve(t, func(c *gin.Context) {
 				var broken error
 				if tt.broken {
 					broken = models.NewError(models.InvalidRequestBody)
 				}
-				if middleware.AuthenticateBody(c, who, tt.body, broken, inBody.count) {
+				if middleware.AuthenticateBody(c, who, tt.body, broken, inBody.count, nil) {
 					reached(c)
 				}
 			})

@@ -6,6 +6,7 @@
 package middleware
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -53,15 +54,12 @@ func factsOf(c *gin.Context) Facts {
 // RequestIDHeader carries the request id in both directions.
 const RequestIDHeader = "X-Request-Id"
 
-// maxRequestID is the longest request id taken over from a client.
-const maxRequestID = 128
-
 // RequestID takes over the client's X-Request-Id when it is sane, makes one otherwise, and echoes it. The context of the
 // request carries it on, with the client's address, for the audit log.
 func RequestID() gin.HandlerFunc {
 	return func(c *gin.Context) {
 		id := c.GetHeader(RequestIDHeader)
-		if !saneID(id) {
+		if !models.SaneRequestID(id) {
 			id = "req_" + models.NewID()
 		}
 		c.Set(requestIDKey, id)
@@ -69,22 +67,6 @@ func RequestID() gin.HandlerFunc {
 		c.Request = c.Request.WithContext(models.WithOrigin(c.Request.Context(), models.Origin{Remote: c.ClientIP(), RequestID: id}))
 		c.Next()
 	}
-}
-
-// saneID reports whether a client's id can go into logs and headers as it is.
-func saneID(id string) bool {
-	if id == "" || len(id) > maxRequestID {
-		return false
-	}
-	for i := range len(id) {
-		switch b := id[i]; {
-		case 'a' <= b && b <= 'z', 'A' <= b && b <= 'Z', '0' <= b && b <= '9':
-		case b == '-' || b == '_' || b == '.' || b == ':' || b == '/' || b == '+' || b == '=':
-		default:
-			return false
-		}
-	}
-	return true
 }
 
 // ID returns the request's id.
@@ -110,7 +92,7 @@ func failure(c *gin.Context) *models.Error {
 }
 
 // Observe is told about every finished request. route is the pattern that matched, "" for none.
-type Observe func(method, route string, status int, d time.Duration)
+type Observe func(ctx context.Context, method, route string, status int, d time.Duration)
 
 // loggedPath is the path of a request. One that names a person is logged as its pattern: a log outlives an erasure.
 func loggedPath(c *gin.Context) string {
@@ -138,7 +120,7 @@ func AccessLog(log *slog.Logger, observe Observe) gin.HandlerFunc {
 		d := time.Since(start)
 		status := c.Writer.Status()
 		if observe != nil {
-			observe(c.Request.Method, c.FullPath(), status, d)
+			observe(c.Request.Context(), c.Request.Method, c.FullPath(), status, d)
 		}
 
 		level := slog.LevelInfo

@@ -186,9 +186,9 @@ func TestAuthenticate(t *testing.T) {
 		p, ok := middleware.Principal(c)
 		c.String(200, fmt.Sprint(ok, " ", p.ProjectID, p.UserID))
 	}
-	key := serve(t, middleware.Authenticate(who, middleware.AuthProject, models.RightDecode, deny, nil), reached)
-	write := serve(t, middleware.Authenticate(who, middleware.AuthProject, models.RightJobsWrite, deny, nil), reached)
-	jwt := serve(t, middleware.Authenticate(who, middleware.AuthJWT, "", deny, nil), reached)
+	key := serve(t, middleware.Authenticate(who, middleware.AuthProject, models.RightDecode, deny, nil, nil), reached)
+	write := serve(t, middleware.Authenticate(who, middleware.AuthProject, models.RightJobsWrite, deny, nil, nil), reached)
+	jwt := serve(t, middleware.Authenticate(who, middleware.AuthJWT, "", deny, nil, nil), reached)
 	tests := []struct {
 		name    string
 		at      *bundle
@@ -260,6 +260,10 @@ func (f fixed) EnterProject(_ context.Context, p models.Principal, projectID str
 	return models.Principal{}, models.NewError(models.ProjectNotFound)
 }
 
+func (f fixed) EnterSoleProject(context.Context, models.Principal) (models.Principal, error) {
+	return models.Principal{}, models.NewError(models.ProjectRequired)
+}
+
 func (f fixed) EnterServer(context.Context, models.Principal) (models.Principal, error) {
 	return models.Principal{}, models.NewError(models.InsufficientRole)
 }
@@ -278,6 +282,10 @@ func (away) AuthenticateToken(context.Context, string) (models.Principal, error)
 }
 
 func (away) EnterProject(context.Context, models.Principal, string) (models.Principal, error) {
+	return models.Principal{}, models.NewError(models.Unavailable)
+}
+
+func (away) EnterSoleProject(context.Context, models.Principal) (models.Principal, error) {
 	return models.Principal{}, models.NewError(models.Unavailable)
 }
 
@@ -345,7 +353,7 @@ func TestCount(t *testing.T) {
 			}
 			first := middleware.Limit(count)
 			if tt.kind != middleware.AuthNone {
-				first = middleware.Authenticate(tt.who, tt.kind, "", tt.authorize, count)
+				first = middleware.Authenticate(tt.who, tt.kind, models.RightDecode, tt.authorize, count, nil)
 			}
 			b := serve(t, first, middleware.Body(10), func(c *gin.Context) { c.String(200, "ok") })
 			var body io.Reader
@@ -476,7 +484,7 @@ func TestAccessLogKeepsSecrets(t *testing.T) {
 	e := gin.New()
 	e.Use(middleware.RequestID(), middleware.AccessLog(log, nil))
 	who := fixed{key: models.Principal{ProjectID: "p1", KeyID: "k1"}}
-	e.POST("/v1/x", middleware.Authenticate(who, middleware.AuthProject, "", func(models.Principal, models.Right) error { return nil }, nil),
+	e.POST("/v1/x", middleware.Authenticate(who, middleware.AuthProject, "", func(models.Principal, models.Right) error { return nil }, nil, nil),
 		func(c *gin.Context) {
 			middleware.Fail(c, models.NewError(models.JobCreateFailed).Wrap(io.ErrUnexpectedEOF))
 		})

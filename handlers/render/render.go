@@ -7,6 +7,7 @@
 //     {"error":{"code","message","details","request_id","timestamp"}}
 //   - Problem (/v1): application/problem+json of RFC 9457, with code, errors and request_id as extensions
 //   - Devices (/v2): the envelope, with codes in capitals
+//   - GraphQL (/graphql): {"errors":[{"message","extensions":{"code","details","request_id","timestamp"}}]}, with the codes of Devices
 //   - Registry (/v1/models, /v1/analytics/log, /v1/auth/validate|refresh|revoke, /api/health): {"error","code"}
 //
 // Invariants: an error that is not a *models.Error becomes internal_error and its text never leaves the process;
@@ -33,6 +34,7 @@ const (
 	Devices  Family = "devices"
 	Problem  Family = "problem"
 	Registry Family = "registry"
+	GraphQL  Family = "graphql"
 )
 
 // FamilyOf returns the family of a URL path that is not a route's. A route says its own.
@@ -42,6 +44,8 @@ func FamilyOf(path string) Family {
 		return Registry
 	case path == "/v1" || strings.HasPrefix(path, "/v1/"):
 		return Problem
+	case path == "/graphql":
+		return GraphQL
 	case path == "/v2" || strings.HasPrefix(path, "/v2/"):
 		return Devices
 	default:
@@ -90,12 +94,25 @@ type registryError struct {
 	Code  string `json:"code"`
 }
 
-// deviceCodes are the names that the devices' document gives to codes of the table; others are upper-cased.
+// deviceCodes are the names that the devices' document gives to codes of the table; others are upper-cased. Its INVALID_TOKEN is every credential that is
+// missing or not good, its INSUFFICIENT_PERMISSIONS every right that is missing. STREAM_UNAVAILABLE has two statuses: 409 where there is no stream, which
+// only its caller can change by starting one, and 503 with Retry-After where one was asked for and the device does not come.
 var deviceCodes = map[models.Code]string{
-	models.ExpiredToken:      "INVALID_TOKEN",
-	models.InsufficientScope: "INSUFFICIENT_PERMISSIONS",
-	models.RateLimited:       "RATE_LIMIT_EXCEEDED",
+	models.MissingCredentials: "INVALID_TOKEN",
+	models.InvalidToken:       "INVALID_TOKEN",
+	models.ExpiredToken:       "INVALID_TOKEN",
+	models.InvalidAPIKey:      "INVALID_TOKEN",
+	models.ExpiredAPIKey:      "INVALID_TOKEN",
+	models.InsufficientScope:  "INSUFFICIENT_PERMISSIONS",
+	models.InsufficientRole:   "INSUFFICIENT_PERMISSIONS",
+	models.ProjectMismatch:    "INSUFFICIENT_PERMISSIONS",
+	models.RateLimited:        "RATE_LIMIT_EXCEEDED",
+	models.TooManyStreams:     "RATE_LIMIT_EXCEEDED",
+	models.StreamNotStarted:   "STREAM_UNAVAILABLE",
 }
+
+// DeviceCode is the name of a code in the devices' document and what goes with it: for every way in of that family.
+func DeviceCode(code models.Code) string { return capitals(code, deviceCodes) }
 
 // registryCodes are the names that the registry's document gives to codes of the table; others are upper-cased.
 var registryCodes = map[models.Code]string{
@@ -111,6 +128,27 @@ func capitals(code models.Code, named map[models.Code]string) string {
 		return name
 	}
 	return strings.ToUpper(string(code))
+}
+
+// Told is an error as ways in tell of it that write no body of a family: its code in the family's spelling, its message, and its details with the
+// wrong fields among them.
+func Told(f Family, err *models.Error) (code, message string, details map[string]any) {
+	fields := fieldErrors(err)
+	details = make(map[string]any, len(err.Details)+1)
+	for k, d := range err.Details {
+		details[k] = d
+	}
+	if err.At != nil {
+		details["pointer"] = pointer(err.Code, err.At)
+	}
+	if len(fields) > 0 {
+		details["fields"] = fields
+	}
+	code = string(err.Code)
+	if f == Devices || f == GraphQL {
+		code = capitals(err.Code, deviceCodes)
+	}
+	return code, summary(err, fields), details
 }
 
 // Body returns the status, media type and body of an error for a family.
@@ -138,6 +176,11 @@ func Body(f Family, err *models.Error, requestID string, now time.Time) (status 
 			Details:   details,
 			RequestID: requestID,
 		}
+	case GraphQL:
+		contentType = "application/json; charset=utf-8"
+		code, message, told := Told(f, err)
+		v = map[string]any{"errors": []any{map[string]any{"message": message,
+			"extensions": map[string]any{"code": code, "details": told, "request_id": requestID, "timestamp": Timestamp(now)}}}}
 	case Registry:
 		contentType = "application/json; charset=utf-8"
 		v = registryError{Error: summary(err, fields), Code: capitals(err.Code, registryCodes)}
@@ -148,7 +191,7 @@ func Body(f Family, err *models.Error, requestID string, now time.Time) (status 
 		}
 		code := string(err.Code)
 		if f == Devices {
-			code = capitals(err.Code, deviceCodes)
+			code = DeviceCode(err.Code)
 		}
 		v = envelope{envelopeError{
 			Code: code, Message: summary(err, fields), Details: details,
@@ -184,6 +227,9 @@ func summary(err *models.Error, fields []fieldError) string {
 	}
 	return text
 }
+
+// Summary is the message of an error as bodies have it.
+func Summary(err *models.Error) string { return summary(err, fieldErrors(err)) }
 
 // Error answers a request with an error in a family and returns the error that was rendered.
 // Headers that belong to the status (Retry-After, WWW-Authenticate, X-RateLimit-…, X-Quota-…) are set here, so that no caller forgets them.

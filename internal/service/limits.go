@@ -18,6 +18,8 @@ type LimitRule struct {
 	Name string
 	// Rate is that of the Name. A family without a limit switches it off as well.
 	Rate limit.Rate
+	// Users is the rate of calls with the token of a user, counted apart. Defaults to that of everybody. A family without a limit switches it off as well.
+	Users limit.Rate
 }
 
 // Limits reports whether there is anything to count against.
@@ -25,23 +27,39 @@ func (r LimitRule) Limits() bool { return r.Family != "" }
 
 // The limits that calls name.
 var (
-	LimitDecode   = LimitRule{Family: models.LimitDecode}
-	LimitSessions = LimitRule{Family: models.LimitSessions}
+	LimitDecode = LimitRule{Family: models.LimitDecode}
+	// A page of a session makes several calls: people have more of them than programs, whose rate a document states.
+	LimitSessions = LimitRule{Family: models.LimitSessions, Users: perMinute(600)}
 	LimitAccounts = LimitRule{Family: models.LimitAccounts}
 	LimitRegistry = LimitRule{Family: models.LimitRegistry}
 	LimitAddress  = LimitRule{Family: models.LimitAddress}
 
 	// LimitStreams: a stream token is asked for once and opens many streams.
-	LimitStreams = LimitRule{models.LimitAddress, "streams", perMinute(600)}
+	LimitStreams = LimitRule{Family: models.LimitAddress, Name: "streams", Rate: perMinute(600)}
+
+	// LimitSamples: who looks through a recording asks for a part of it many times a second.
+	LimitSamples = LimitRule{Family: models.LimitSessions, Name: "samples", Rate: perMinute(1200)}
+
+	// LimitAdmin: a page of an operator asks for several things, again and again.
+	LimitAdmin = LimitRule{Family: models.LimitAccounts, Name: "admin", Rate: perMinute(1200)}
+
+	// LimitBrowser: every page that is opened asks for a token.
+	LimitBrowser = LimitRule{Family: models.LimitAddress, Name: "browser", Rate: perMinute(600)}
+
+	// The devices' document: 1,000 calls of REST an hour, and 500 queries of GraphQL weighted by complexity (TakeN), a user's token.
+	LimitDevices = LimitRule{Family: models.LimitDevices, Users: perHour(1000)}
+	LimitQueries = LimitRule{Family: models.LimitDevices, Name: "graphql", Rate: perHour(500)}
 
 	// Those with a rate of their own are stated by the registry's document.
-	LimitRegistryList  = LimitRule{models.LimitRegistry, "registry_list", perMinute(60)}
-	LimitAnalyticsLog  = LimitRule{models.LimitRegistry, "analytics_log", perMinute(1000)}
-	LimitKeyValidation = LimitRule{models.LimitAddress, "key_validation", perMinute(100)}
-	LimitRefresh       = LimitRule{models.LimitAddress, "refresh", perMinute(10)}
-	LimitKeyRevocation = LimitRule{models.LimitAddress, "key_revocation", perMinute(10)}
-	LimitInstaller     = LimitRule{models.LimitAddress, "installer", perMinute(20)}
+	LimitRegistryList  = LimitRule{Family: models.LimitRegistry, Name: "registry_list", Rate: perMinute(60)}
+	LimitAnalyticsLog  = LimitRule{Family: models.LimitRegistry, Name: "analytics_log", Rate: perMinute(1000)}
+	LimitKeyValidation = LimitRule{Family: models.LimitAddress, Name: "key_validation", Rate: perMinute(100)}
+	LimitRefresh       = LimitRule{Family: models.LimitAddress, Name: "refresh", Rate: perMinute(10)}
+	LimitKeyRevocation = LimitRule{Family: models.LimitAddress, Name: "key_revocation", Rate: perMinute(10)}
+	LimitInstaller     = LimitRule{Family: models.LimitAddress, Name: "installer", Rate: perMinute(20)}
 )
+
+func perHour(n int) limit.Rate { return limit.Rate{Requests: n, Per: time.Hour} }
 
 func perMinute(n int) limit.Rate { return limit.Rate{Requests: n, Per: time.Minute} }
 
@@ -53,6 +71,11 @@ type LimitsConfig struct {
 	Addresses *limit.Limiter
 	// Rates are those of the families. A family without one has no limit.
 	Rates map[models.LimitFamily]limit.Rate
+	// Sockets counts the connections that users have open, of which each may have SocketsPerUser. Defaults to no limit.
+	Sockets        *limit.Slots
+	SocketsPerUser int
+	// Tally counts the calls of projects that had to wait. Defaults to none.
+	Tally *Tally
 	// Now is the clock. Defaults to time.Now.
 	Now func() time.Time
 }
@@ -71,6 +94,11 @@ func NewLimits(cfg LimitsConfig) *Limits {
 // Take counts a call under a rule that limits, and returns what it leaves to its caller. Error: RateLimited, and then the call
 // must not go on. Calls with a principal count for its key or its user, others for the address.
 func (l *Limits) Take(ctx context.Context, rule LimitRule, p models.Principal, remote string) (models.Quota, error) {
+	return l.TakeN(ctx, rule, p, remote, 1)
+}
+
+// TakeN is Take of a call that counts as n, such as a query by its complexity. One that counts as more than the burst is never let in.
+func (l *Limits) TakeN(ctx context.Context, rule LimitRule, p models.Principal, remote string, n int) (models.Quota, error) {
 	if l == nil {
 		return models.Quota{}, nil
 	}
@@ -78,10 +106,29 @@ func (l *Limits) Take(ctx context.Context, rule LimitRule, p models.Principal, r
 	if own, ok := p.RateLimits[rule.Family]; ok {
 		rate = limit.Rate{Requests: own.PerMinute, Per: time.Minute, Burst: own.Burst}
 	}
-	if !rate.Unlimited() && !rule.Rate.Unlimited() {
+	switch {
+	case rate.Unlimited():
+	case !rule.Users.Unlimited() && p.KeyID == "" && p.UserID != "":
+		rate, what = rule.Users, what+" hourly"
+	case !rule.Rate.Unlimited():
 		rate, what = rule.Rate, rule.Name
 	}
-	return l.take(ctx, what, rate, p, remote)
+	return l.take(ctx, what, rate, p, remote, n)
+}
+
+// HoldSocket counts a connection that a user opens, until release is called. Keys are held to the live streams they may have instead. Error: TooManyStreams.
+func (l *Limits) HoldSocket(ctx context.Context, p models.Principal) (release func(), err error) {
+	nothing := func() {}
+	if l == nil || l.cfg.Sockets == nil || l.cfg.SocketsPerUser <= 0 || p.UserID == "" || p.KeyID != "" {
+		return nothing, nil
+	}
+	release, ok := l.cfg.Sockets.Hold(ctx, "socket user "+p.UserID, l.cfg.SocketsPerUser)
+	if !ok {
+		e := models.Errorf(models.TooManyStreams, "You have %d connections open, which is the most; close some.", l.cfg.SocketsPerUser)
+		e.RetryAfter = time.Second
+		return nothing, e
+	}
+	return release, nil
 }
 
 // TakeRefused counts a call whose credential is missing or not good, whatever it was for, so that guessing is not free.
@@ -92,10 +139,10 @@ func (l *Limits) TakeRefused(ctx context.Context, remote string) (models.Quota, 
 	if l == nil {
 		return models.Quota{}, nil
 	}
-	return l.take(ctx, "refused", l.cfg.Rates[models.LimitAddress], models.Principal{}, remote)
+	return l.take(ctx, "refused", l.cfg.Rates[models.LimitAddress], models.Principal{}, remote, 1)
 }
 
-func (l *Limits) take(ctx context.Context, what string, rate limit.Rate, p models.Principal, remote string) (models.Quota, error) {
+func (l *Limits) take(ctx context.Context, what string, rate limit.Rate, p models.Principal, remote string, n int) (models.Quota, error) {
 	if rate.Unlimited() {
 		return models.Quota{}, nil
 	}
@@ -109,8 +156,11 @@ func (l *Limits) take(ctx context.Context, what string, rate limit.Rate, p model
 		counter = l.cfg.Addresses
 		what += " ip " + Network(remote)
 	}
-	d := counter.Take(ctx, what, rate)
+	d := counter.TakeN(ctx, what, rate, n)
 	if d.Wait > 0 {
+		if p.ProjectID != "" { // that of a user who is not in one yet the caller knows, who read its name
+			l.cfg.Tally.Refused(p, "")
+		}
 		return models.Quota{}, Limited(d, l.cfg.Now())
 	}
 	return quota(d, l.cfg.Now()), nil

@@ -114,3 +114,64 @@ func TestLimitsTellCallersApart(t *testing.T) {
 		t.Errorf("no limits at all: %+v, %v", q, err)
 	}
 }
+
+// TestDevicesHaveTheirOwnLimits: 1,000 calls an hour a user's token, as the devices' document states, a rate a minute for keys, and 500 queries an hour that
+// count by their complexity, for both.
+func TestDevicesHaveTheirOwnLimits(t *testing.T) {
+	t.Parallel()
+	l := newLimits(map[models.LimitFamily]limit.Rate{models.LimitDevices: {Requests: 600, Per: time.Minute, Burst: 1200}})
+	key, user := models.Principal{ProjectID: "p", KeyID: "k"}, models.Principal{UserID: "u", ProjectID: "p"}
+	for _, tt := range []struct {
+		rule         service.LimitRule
+		p            models.Principal
+		n            int
+		window, left int
+	}{
+		{service.LimitDevices, user, 1, 1000, 999},
+		{service.LimitDevices, key, 1, 600, 1199},
+		{service.LimitQueries, user, 40, 500, 460},
+		{service.LimitQueries, key, 499, 500, 1},
+		{service.LimitDevices, user, 1, 1000, 998},
+	} {
+		q, err := l.TakeN(t.Context(), tt.rule, tt.p, "192.0.2.1", tt.n)
+		if err != nil || q.Window != tt.window || q.Remaining != tt.left {
+			t.Errorf("%+v: %+v, %v", tt, q, err)
+		}
+	}
+	if _, err := l.TakeN(t.Context(), service.LimitQueries, key, "192.0.2.1", 2); models.CodeOf(err) != models.RateLimited {
+		t.Errorf("2 of the last 1: %v", err)
+	}
+	off := newLimits(map[models.LimitFamily]limit.Rate{models.LimitDevices: {}})
+	for range 2000 {
+		if _, err := off.Take(t.Context(), service.LimitDevices, user, "192.0.2.1"); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestUsersHoldSoManySockets, keys as many as their streams allow.
+func TestUsersHoldSoManySockets(t *testing.T) {
+	t.Parallel()
+	l := service.NewLimits(service.LimitsConfig{Sockets: limit.NewSlots(limit.SlotsConfig{}), SocketsPerUser: 2})
+	user := models.Principal{UserID: "u"}
+	var last func()
+	for range 2 {
+		release, err := l.HoldSocket(t.Context(), user)
+		if err != nil {
+			t.Fatal(err)
+		}
+		last = release
+	}
+	if _, err := l.HoldSocket(t.Context(), user); models.CodeOf(err) != models.TooManyStreams {
+		t.Errorf("a third of 2: %v", err)
+	}
+	for range 5 {
+		if _, err := l.HoldSocket(t.Context(), models.Principal{KeyID: "k", ProjectID: "p"}); err != nil {
+			t.Error(err)
+		}
+	}
+	last()
+	if _, err := l.HoldSocket(t.Context(), user); err != nil {
+		t.Error(err)
+	}
+}

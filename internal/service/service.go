@@ -1,7 +1,8 @@
 // Package service has what all use cases share; the use cases themselves are in the folders below, a package each.
 //
 //	accounts  sign-up, logins, projects, members, API keys, the audit log
-//	sessions  recordings that are made, imported, followed, exported and erased
+//	sessions  recordings that are made, imported, exported and erased
+//	live      sessions that are followed as they are recorded: samples, windows, decodes, events
 //	decoding  decode requests and batches, and the jobs that come of them
 //	training  models made of labelled sessions
 //	registry  models and their versions, analytics

@@ -23,10 +23,12 @@ func AdmitJob(p models.Principal, kind models.JobKind, idem Idempotency) error {
 	return CheckKey(idem)
 }
 
-// Submit has a submission accepted as far as its project may use so much, under the operation of its job's kind. A repeated call is
+// Submit has a submission accepted as far as its project may use so much, under the operation of its job's kind unless it names another. A repeated call is
 // answered as the first was, however little is left. Errors: ProjectQuotaExceeded, ProjectQuotaFull and those of the engine.
 func Submit(ctx context.Context, to Submitter, quotas *Quotas, w Wants, s jobs.Submission) (Accepted, error) {
-	s.Operation = jobs.KindOf(s.Job.Kind).Operation
+	if s.Operation == "" {
+		s.Operation = jobs.KindOf(s.Job.Kind).Operation
+	}
 	done, err := quotas.Take(ctx, s.ProjectID, w, quotas.Kept(ctx, s.ProjectID, s.Operation, s.Idempotency))
 	if err != nil {
 		return Accepted{}, err

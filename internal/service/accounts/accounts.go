@@ -91,6 +91,8 @@ type Config struct {
 	Now func() time.Time
 	// Log takes what callers are not told. Defaults to slog.Default().
 	Log *slog.Logger
+	// PayloadRetention and JobRetention are how long the server keeps recordings of jobs and jobs: projects keep them no longer. Default to no bound.
+	PayloadRetention, JobRetention time.Duration
 }
 
 // Service is who may use the service: users, their projects, and the keys by which programs act for a project.
@@ -144,6 +146,7 @@ type Login struct {
 	AccessToken  string
 	ExpiresIn    time.Duration // of the access token
 	RefreshToken string
+	RefreshFor   time.Duration // how long that is good
 }
 
 // Signup makes an account and logs it in. With the token of an invitation it also accepts it, and that is possible
@@ -360,17 +363,31 @@ func (a *Service) login(userID, refresh string) (Login, error) {
 	if err != nil {
 		return Login{}, fmt.Errorf("issue a token: %w", err)
 	}
-	return Login{UserID: userID, AccessToken: access, ExpiresIn: a.cfg.Tokens.TTL(), RefreshToken: refresh}, nil
+	return Login{UserID: userID, AccessToken: access, ExpiresIn: a.cfg.Tokens.TTL(), RefreshToken: refresh, RefreshFor: a.cfg.RefreshTTL}, nil
 }
 
 // Refresh exchanges a refresh token for a new access token and the next refresh token. A token works once: the second use
 // revokes every token that came from the same login, because one of the two users has a copy. Error: InvalidToken.
 func (a *Service) Refresh(ctx context.Context, refreshToken string) (Login, error) {
+	return a.refresh(ctx, refreshToken, 0)
+}
+
+// sharedUse is how long after its first use a token that several pages of a browser share may be used again: two that are opened at once
+// send the same, and one whose answer was lost sends it again (RFC 9700, section 4.14.2, leaves room for that).
+const sharedUse = 30 * time.Second
+
+// RefreshShared is Refresh of a token in a browser's cookie, which all its pages share: it may come again within sharedUse, and then each
+// use has a token of its own. No script can read the cookie, so that a copy is harder to get than of other clients' tokens.
+func (a *Service) RefreshShared(ctx context.Context, refreshToken string) (Login, error) {
+	return a.refresh(ctx, refreshToken, sharedUse)
+}
+
+func (a *Service) refresh(ctx context.Context, refreshToken string, again time.Duration) (Login, error) {
 	if !auth.WellFormedRefreshToken(refreshToken) {
 		return Login{}, models.Errorf(models.InvalidToken, "The refresh token is not valid.")
 	}
 	raw, next := a.refreshToken()
-	got, err := a.cfg.Store.RotateRefreshToken(ctx, auth.HashSecret(refreshToken), next)
+	got, err := a.cfg.Store.RotateRefreshToken(ctx, auth.HashSecret(refreshToken), next, again)
 	switch {
 	case errors.Is(err, store.ErrTokenReused):
 		a.cfg.Log.WarnContext(ctx, "refresh token used twice; its family is revoked")
@@ -395,6 +412,34 @@ func (a *Service) Logout(ctx context.Context, refreshToken string) error {
 	return nil
 }
 
+// LogoutEverywhere ends every login of a user. Access tokens live on until they expire.
+func (a *Service) LogoutEverywhere(ctx context.Context, p models.Principal) error {
+	id, err := user(p)
+	if err != nil {
+		return err
+	}
+	if err := a.cfg.Store.RevokeLogins(ctx, id, a.cfg.Now()); err != nil {
+		return service.Absent(err, models.InvalidToken)
+	}
+	return nil
+}
+
+// Account returns the user who has logged in. Error: InvalidToken where the account is gone and its token not yet expired.
+func (a *Service) Account(ctx context.Context, p models.Principal) (models.User, error) {
+	id, err := user(p)
+	if err != nil {
+		return models.User{}, err
+	}
+	u, err := a.cfg.Store.UserByID(ctx, id)
+	if err != nil {
+		return models.User{}, service.Absent(err, models.InvalidToken)
+	}
+	return u, nil
+}
+
+// SignupOpen reports whether anybody may make an account.
+func (a *Service) SignupOpen() bool { return !a.cfg.SignupDisabled }
+
 // EnterProject returns a user's principal within a project of which they are a member. The database is asked every time: who is
 // removed is out with the next call. Errors: ProjectRequired for no project; ProjectNotFound for one that is absent, or of which
 // the user is not a member.
@@ -415,6 +460,21 @@ func (a *Service) EnterProject(ctx context.Context, p models.Principal, projectI
 		return models.Principal{}, service.Absent(err, models.ProjectNotFound)
 	}
 	return models.Principal{UserID: userID, ProjectID: id, Role: m.Role, License: a.cfg.MaxLicense}, nil
+}
+
+// EnterSoleProject returns a user's principal within the only project that they are in, for ways in whose clients name none. Errors: ProjectRequired where
+// there are more or none.
+func (a *Service) EnterSoleProject(ctx context.Context, p models.Principal) (models.Principal, error) {
+	found, err := a.ListProjects(ctx, p)
+	if err != nil {
+		return models.Principal{}, err
+	}
+	if len(found) == 1 {
+		return a.EnterProject(ctx, p, found[0].ID)
+	}
+	e := models.NewError(models.ProjectRequired)
+	e.Details = map[string]any{"projects": len(found)}
+	return models.Principal{}, e
 }
 
 // within returns a user's principal in a project where they have a right. Errors are those of EnterProject, and
@@ -759,11 +819,37 @@ func (a *Service) SeedDemo(ctx context.Context) error {
 	case !errors.Is(err, store.ErrNotFound):
 		return err
 	}
-	_, err := a.createUser(models.WithOrigin(ctx, models.Origin{Actor: models.ActorSystem}), DemoEmail, DemoPassword)
+	ctx = models.WithOrigin(ctx, models.Origin{Actor: models.ActorSystem})
+	u, err := a.createUser(ctx, DemoEmail, DemoPassword)
 	if errors.Is(err, store.ErrDuplicate) {
 		return nil
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return a.cfg.Store.SetOperator(ctx, u.ID, true) // of a server that this machine alone can reach
+}
+
+// FirstOperator makes the account with an e-mail an operator where the server has none, and makes the account where it is missing and a
+// password is given. It returns the operator, nil where it changed nothing. Errors: ErrNoUser, InvalidRequestBody.
+func (a *Service) FirstOperator(ctx context.Context, email, password string) (*models.User, error) {
+	some, err := a.cfg.Store.HasOperator(ctx)
+	if err != nil || some {
+		return nil, err
+	}
+	ctx = models.WithOrigin(ctx, models.Origin{Actor: models.ActorSystem})
+	u, err := a.byEmail(ctx, email)
+	if errors.Is(err, ErrNoUser) && password != "" {
+		u, err = a.AddUser(ctx, email, password)
+		if err != nil && models.AsError(err).Code == models.EmailTaken { // another process was faster
+			u, err = a.byEmail(ctx, email)
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	u.Operator = true
+	return &u, a.cfg.Store.SetOperator(ctx, u.ID, true)
 }
 
 // ErrDemoAccount says that a production database holds the demo account.

@@ -149,7 +149,7 @@ func (a *Service) deleteAccount(ctx context.Context, userID string) ([]DeletedPr
 func (a *Service) delete(ctx context.Context, userID, projectID string) ([]store.Deletion, error) {
 	gone, err := a.cfg.Store.Delete(ctx, store.NewDeletion{UserID: userID, ProjectID: projectID, At: a.cfg.Now(),
 		Job: func(projectID, erasureID string) models.Job {
-			return jobs.Prepare(projectID, models.KindProjectDelete, json.RawMessage(`{"erasure_id":"`+erasureID+`"}`))
+			return jobs.Prepare(ctx, projectID, models.KindProjectDelete, json.RawMessage(`{"erasure_id":"`+erasureID+`"}`))
 		}})
 	if err != nil {
 		return nil, err

@@ -25,6 +25,7 @@ var _ Store = (*store.Store)(nil)
 type PeopleStore interface {
 	CreateUser(ctx context.Context, u models.User) error
 	CreateInvitedUser(ctx context.Context, u models.User, hash string) (store.OwnProject, error)
+	HasOperator(ctx context.Context) (bool, error)
 	SetOperator(ctx context.Context, userID string, on bool) error
 	UserByEmail(ctx context.Context, email string) (models.User, error)
 	UserByID(ctx context.Context, id string) (models.User, error)
@@ -37,6 +38,8 @@ type ProjectStore interface {
 	CreateProject(ctx context.Context, p models.Project, ownerID string, limit int) error
 	Project(ctx context.Context, userID, id string) (store.OwnProject, error)
 	Projects(ctx context.Context, userID string) ([]store.OwnProject, error)
+	Retention(ctx context.Context, projectID string) (models.ProjectRetention, error)
+	ChangeRetention(ctx context.Context, projectID, by string, change func(*models.ProjectRetention) error) (models.ProjectRetention, error)
 }
 
 // MemberStore keeps who is in projects, and who is invited.
@@ -66,7 +69,8 @@ type KeyStore interface {
 // LoginStore keeps the refresh tokens of logins.
 type LoginStore interface {
 	CreateRefreshToken(ctx context.Context, t models.RefreshToken) error
-	RotateRefreshToken(ctx context.Context, hash string, next models.RefreshToken) (models.RefreshToken, error)
+	RotateRefreshToken(ctx context.Context, hash string, next models.RefreshToken, again time.Duration) (models.RefreshToken, error)
+	RevokeLogins(ctx context.Context, userID string, now time.Time) error
 	RevokeRefreshFamily(ctx context.Context, hash string, now time.Time) error
 }
 

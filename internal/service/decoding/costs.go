@@ -28,12 +28,12 @@ func (d *decodes) room(size int64) error {
 }
 
 // add counts a recording that was read.
-func (d *decodes) add(in *eeg.Input, size int) {
-	if in.SessionID == "" {
+func (d *decodes) add(req *eeg.Request, size int) {
+	if req.Input.SessionID == "" {
 		d.sent += int64(size)
 		d.bytes += int64(size)
 	}
-	d.work += in.Work(size)
+	d.work += req.Work(size)
 }
 
 // admit refuses a call whose decodes would cost too much.

@@ -49,7 +49,7 @@ func TestDecodesCostWhatTheyMay(t *testing.T) {
 	} {
 		var all decodes
 		for range tt.items {
-			all.add(&tt.in, tt.size)
+			all.add(&eeg.Request{Input: tt.in}, tt.size)
 		}
 		err := all.admit(models.At("items"))
 		if (err == nil) != tt.fine {

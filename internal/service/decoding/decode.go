@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/neurod/neurod/eeg"
 	"github.com/neurod/neurod/internal/service"
@@ -48,6 +49,10 @@ type Config struct {
 	CheckModel func(ctx context.Context, p models.Principal, ref string) error
 	// Quotas holds projects to what they may use. Defaults to none.
 	Quotas *service.Quotas
+	// Tally counts the decodes that are accepted. Defaults to none.
+	Tally *service.Tally
+	// Compute runs what takes long. Defaults to at once.
+	Compute service.Compute
 }
 
 // Service is the use case of submitting recordings.
@@ -59,15 +64,18 @@ type Service struct {
 func New(cfg Config) *Service { return &Service{cfg: cfg} }
 
 // Recording is one decode request. Data is the base64 text of input.data where the adapter has taken it out of
-// Request; it is read before Submit returns and not kept.
+// Request, and Raw the recording itself where the protocol has bytes; they are read before Submit returns and not kept.
 type Recording struct {
 	Request eeg.Request
 	Data    []byte
+	Raw     []byte
 	// Err is the fault of a batch item that could not even be read.
 	Err error
 	// Room is asked for the memory of a recording that did not come with the call: a segment of a session. Defaults to all
 	// that there is.
 	Room models.Room
+	// Operation is the scope of the call's Idempotency-Key. Defaults to OperationDecode.
+	Operation string
 }
 
 // Admit tells before a body is read whether the principal may decode at all: InsufficientScope, NeuroDecodeDisabled.
@@ -105,8 +113,7 @@ func (d *Service) Submit(ctx context.Context, p models.Principal, rec Recording,
 		return service.Accepted{}, err
 	}
 	wants := service.Wants{models.QuotaWaitingJobs: 1, models.QuotaStoredBytes: int64(len(job.Payload))}
-	return service.Submit(ctx, d.cfg.Jobs, d.cfg.Quotas, wants,
-		jobs.Submission{ProjectID: p.ProjectID, Idempotency: idem, Job: job, Respond: respond})
+	return d.accept(ctx, wants, jobs.Submission{ProjectID: p.ProjectID, Operation: rec.Operation, Idempotency: idem, Job: job, Respond: respond})
 }
 
 // SubmitBatch accepts many recordings as one parent job. An item that does not pass the rules is stored as a failed
@@ -158,8 +165,17 @@ func (d *Service) SubmitBatch(ctx context.Context, p models.Principal, recs []Re
 		stored += int64(len(items[i].Payload))
 	}
 	wants := service.Wants{models.QuotaWaitingJobs: int64(good), models.QuotaStoredBytes: stored}
-	return service.Submit(ctx, d.cfg.Jobs, d.cfg.Quotas, wants, jobs.Submission{ProjectID: p.ProjectID, Idempotency: idem,
+	return d.accept(ctx, wants, jobs.Submission{ProjectID: p.ProjectID, Idempotency: idem,
 		Job: jobs.NewJob{Kind: models.KindDecodeBatch, Request: request}, Items: items, Respond: respond})
+}
+
+// accept has decodes accepted, and counts those that were not before.
+func (d *Service) accept(ctx context.Context, wants service.Wants, s jobs.Submission) (service.Accepted, error) {
+	out, err := service.Submit(ctx, d.cfg.Jobs, d.cfg.Quotas, wants, s)
+	if err == nil && !out.Replayed {
+		d.cfg.Tally.Add(s.ProjectID, models.ActivityDecodes, wants[models.QuotaWaitingJobs])
+	}
+	return out, err
 }
 
 // prepare applies every rule to a recording and makes the job of it, which counts for all of the call.
@@ -173,7 +189,7 @@ func (d *Service) prepare(ctx context.Context, p models.Principal, rec *Recordin
 		text = []byte(req.Input.Data)
 	}
 	req.Input.Data = ""
-	if len(text) == 0 && isBlank(&req.Input) {
+	if len(text) == 0 && len(rec.Raw) == 0 && isBlank(&req.Input) {
 		return jobs.NewJob{}, models.InvalidField(models.At("input"), "required", "is required: the recording and what is known about it")
 	}
 	wrong := validate.Decode(req)
@@ -183,7 +199,7 @@ func (d *Service) prepare(ctx context.Context, p models.Principal, rec *Recordin
 		}
 		return rec.Room(size)
 	}
-	payload, place, err := d.payload(ctx, p, req, text, ask, &wrong)
+	payload, place, err := d.payload(ctx, p, req, text, rec.Raw, ask, &wrong)
 	if err != nil {
 		return jobs.NewJob{}, err
 	}
@@ -195,7 +211,7 @@ func (d *Service) prepare(ctx context.Context, p models.Principal, rec *Recordin
 			return jobs.NewJob{}, err
 		}
 	}
-	all.add(&req.Input, len(payload))
+	all.add(req, len(payload))
 	request, err := json.Marshal(models.AcceptedDecode{Request: *req, Place: place})
 	if err != nil {
 		return jobs.NewJob{}, fmt.Errorf("service: serialize an accepted request: %w", err)
@@ -210,12 +226,14 @@ func isBlank(in *eeg.Input) bool {
 		in.Model == "" && in.Alignment == "" && in.SessionID == "" && in.StartMS == nil && in.EndMS == nil
 }
 
-// payload returns the recording's bytes, from input.data or from a session, and then where they lie in it. What is wrong with the field goes to
+// payload returns the recording's bytes, from input.data, as they came, or from a session, and then where they lie in it. What is wrong with the field goes to
 // wrong; errors are for what ends the request at once.
-func (d *Service) payload(ctx context.Context, p models.Principal, req *eeg.Request, text []byte, ask models.Room, wrong *validate.Fields) ([]byte, *models.SessionPlace, error) {
+//
+//nolint:gocyclo // one exit for each way in which a recording comes, or does not
+func (d *Service) payload(ctx context.Context, p models.Principal, req *eeg.Request, text, raw []byte, ask models.Room, wrong *validate.Fields) ([]byte, *models.SessionPlace, error) {
 	in := &req.Input
 	switch {
-	case in.SessionID != "" && len(text) > 0:
+	case in.SessionID != "" && len(text)+len(raw) > 0:
 		wrong.Add(models.At("input", "session_id"), "conflict", "replaces data; give one of the two")
 		return nil, nil, nil
 	case in.SessionID != "" && d.cfg.Sessions == nil:
@@ -246,13 +264,25 @@ func (d *Service) payload(ctx context.Context, p models.Principal, req *eeg.Requ
 			in.Events = s.Events
 		}
 		return s.Data, &s.Place, nil
+	case len(raw) > eeg.MaxPayloadBytes:
+		return nil, nil, validate.TooLarge(len(raw))
+	case len(raw) > 0:
+		return raw, nil, nil
 	case len(text) == 0:
 		wrong.Add(models.At("input", "data"), "required", "is required: the recording in base64")
 		return nil, nil, nil
 	case len(text)/4*3 > eeg.MaxPayloadBytes+3: // before anything of that size is allocated
 		return nil, nil, validate.TooLarge(len(text) / 4 * 3)
 	}
-	payload, bad := decodeBase64(text)
+	var payload []byte
+	var bad *badBase64
+	err := d.cfg.Compute.Run(ctx, p.ProjectID, time.Duration(len(text))*base64Byte, func() error {
+		payload, bad = decodeBase64(text)
+		return nil
+	})
+	if err != nil {
+		return nil, nil, err
+	}
 	switch {
 	case bad != nil && bad.position < 0:
 		wrong.Add(models.At("input", "data"), "not_base64", "is not base64: %d characters are %s", len(text), bad.reason)
@@ -266,6 +296,9 @@ func (d *Service) payload(ctx context.Context, p models.Principal, req *eeg.Requ
 	}
 	return payload, nil, nil
 }
+
+// base64Byte is about how long a character of base64 takes.
+const base64Byte = 2 * time.Nanosecond
 
 // runeAt returns the character that begins at a byte.
 func runeAt(b []byte, i int) rune {

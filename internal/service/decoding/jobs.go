@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/neurod/neurod/internal/service"
+	"github.com/neurod/neurod/internal/store"
 	"github.com/neurod/neurod/jobs"
 	"github.com/neurod/neurod/models"
 )
@@ -16,6 +17,7 @@ type JobReader interface {
 	List(ctx context.Context, q jobs.Query) (jobs.Page, error)
 	Cancel(ctx context.Context, projectID, id string) (models.Job, error)
 	Depths(ctx context.Context) ([]jobs.QueueDepth, error)
+	HandOver(job models.Job)
 }
 
 var _ JobReader = (*jobs.Engine)(nil)
@@ -25,6 +27,9 @@ const (
 	DefaultLimit = 20
 	MaxLimit     = 100
 )
+
+// JobCursor is the cursor behind a job of a list that is no batch's.
+func JobCursor(id string) string { return jobs.Cursor(id) }
 
 // JobKinds lists the kinds of jobs that callers may ask for.
 func JobKinds() []models.JobKind { return jobs.ListedKinds() }
@@ -40,8 +45,10 @@ type JobFilter struct {
 	States []models.JobState
 	Kinds  []models.JobKind
 	Parent string // UUID of a batch: its items
-	Limit  int    // 0 takes DefaultLimit
-	Cursor string // Next of the page before
+	// Before and After are when they were made; nil for any time.
+	Before, After *time.Time
+	Limit         int    // 0 takes DefaultLimit
+	Cursor        string // Next of the page before
 }
 
 // JobPage is one page of jobs, newest first.
@@ -52,11 +59,12 @@ type JobPage struct {
 
 // Jobs is the use case of following jobs.
 type Jobs struct {
-	jobs JobReader
+	jobs  JobReader
+	store JobStore
 }
 
 // NewJobs returns the use case.
-func NewJobs(r JobReader) *Jobs { return &Jobs{jobs: r} }
+func NewJobs(r JobReader, s JobStore) *Jobs { return &Jobs{r, s} }
 
 // Get returns a job of the principal's project. Errors: InsufficientScope, JobNotFound.
 func (j *Jobs) Get(ctx context.Context, p models.Principal, id string) (JobView, error) {
@@ -95,6 +103,8 @@ func (j *Jobs) List(ctx context.Context, p models.Principal, f JobFilter) (JobPa
 		States:    f.States,
 		Kinds:     f.Kinds,
 		ParentID:  f.Parent,
+		Before:    f.Before,
+		After:     f.After,
 		Limit:     min(f.Limit, MaxLimit),
 		Cursor:    f.Cursor,
 	})
@@ -127,6 +137,74 @@ func (j *Jobs) Cancel(ctx context.Context, p models.Principal, id string) (JobVi
 		v.withhold()
 	}
 	return v, err
+}
+
+// OperationRunAgain is the scope of Idempotency-Keys of calls that make a job again.
+const OperationRunAgain = "job_run_again"
+
+// JobStore makes jobs again, and knows how their attempts went.
+type JobStore interface {
+	RunAgain(ctx context.Context, projectID, id string, now time.Time) (fresh models.Job, skip string, err error)
+	Attempts(ctx context.Context, projectID, id string) (begun *time.Time, past []models.Past, err error)
+}
+
+var _ JobStore = (*store.Store)(nil)
+
+// RunAgain makes another job with the request and the recording of one that has ended, which stays as it is. It takes the right to submit
+// such a job. Errors: JobNotFound; JobStateConflict for one that has not ended; JobNotRepeatable, whose details say why.
+func (j *Jobs) RunAgain(ctx context.Context, p models.Principal, id string) (models.Job, error) {
+	if err := service.Authorize(p, models.RightJobsRead); err != nil {
+		return models.Job{}, err
+	}
+	old, err := j.jobs.Get(ctx, p.ProjectID, id)
+	if err != nil {
+		return models.Job{}, service.Unanswered(err)
+	}
+	if err := service.AuthorizeJob(p, old.Kind); err != nil {
+		return models.Job{}, err
+	}
+	fresh, skip, err := j.store.RunAgain(ctx, p.ProjectID, id, time.Now())
+	switch {
+	case err != nil:
+		return fresh, service.Absent(err, models.JobNotFound)
+	case skip == store.SkipState:
+		return fresh, models.Errorf(models.JobStateConflict, "The job has not ended yet.")
+	case skip != "":
+		e := models.NewError(models.JobNotRepeatable)
+		if skip == store.SkipPayloadGone {
+			e.Message = "The recording of the job has been deleted by retention: send it again."
+		}
+		e.Details = map[string]any{"reason": skip}
+		return fresh, e
+	}
+	j.jobs.HandOver(fresh)
+	return fresh, nil
+}
+
+// JobAttempts is a job with how its attempts went.
+type JobAttempts struct {
+	Job   models.Job
+	Begun *time.Time    // the last attempt; nil where there is none
+	Past  []models.Past // those that did not end the job. What went wrong in one is for operators, and is not among it.
+}
+
+// Attempts returns how the attempts of a job of the principal's project went. Errors: InsufficientScope, JobNotFound.
+func (j *Jobs) Attempts(ctx context.Context, p models.Principal, id string) (JobAttempts, error) {
+	if err := service.Authorize(p, models.RightJobsRead); err != nil {
+		return JobAttempts{}, err
+	}
+	job, err := j.jobs.Get(ctx, p.ProjectID, id)
+	if err != nil {
+		return JobAttempts{}, service.Unanswered(err)
+	}
+	out := JobAttempts{Job: job}
+	if out.Begun, out.Past, err = j.store.Attempts(ctx, p.ProjectID, id); err != nil {
+		return JobAttempts{}, service.Absent(err, models.JobNotFound)
+	}
+	for i := range out.Past {
+		out.Past[i].Error = ""
+	}
+	return out, nil
 }
 
 // withhold takes out what a job was asked and what it found.

@@ -68,7 +68,7 @@ type Config struct {
 	// Catalog gives those of nobody. Required.
 	Catalog Catalog
 	// Read judges a model file and says what is in it. Errors are *models.Error. Required.
-	Read func(ctx context.Context, file []byte) (models.ModelInfo, error)
+	Read func(ctx context.Context, projectID string, file []byte) (models.ModelInfo, error)
 	// Tokens signs download links. Required.
 	Tokens *auth.Tokens
 	// MaxBytes limits the models of a project together. Defaults to 1 GiB.
@@ -271,7 +271,7 @@ func (r *Service) Check(ctx context.Context, p models.Principal, file []byte) (C
 	if err := service.Authorize(p, models.RightCatalogWrite); err != nil {
 		return CheckedModel{}, err
 	}
-	return r.check(ctx, file)
+	return r.check(ctx, p.ProjectID, file)
 }
 
 // Upload stores a model file. created is false where the very same file is there already. Errors: ModelVersionTaken,
@@ -321,13 +321,13 @@ func nextVersion(last string) string {
 }
 
 // check judges a model file.
-func (r *Service) check(ctx context.Context, file []byte) (CheckedModel, error) {
+func (r *Service) check(ctx context.Context, projectID string, file []byte) (CheckedModel, error) {
 	if len(file) > MaxModelBytes {
 		e := models.Errorf(models.PayloadTooLarge, "The model has %d bytes; at most %d are allowed.", len(file), MaxModelBytes)
 		e.Details = map[string]any{"payload_bytes": len(file), "limit_bytes": MaxModelBytes}
 		return CheckedModel{}, e
 	}
-	info, err := r.cfg.Read(ctx, file)
+	info, err := r.cfg.Read(ctx, projectID, file)
 	if err != nil {
 		return CheckedModel{}, err
 	}
@@ -337,7 +337,7 @@ func (r *Service) check(ctx context.Context, file []byte) (CheckedModel, error) 
 
 // put judges and stores a version.
 func (r *Service) put(ctx context.Context, projectID string, n NewVersion) (models.ProjectModel, bool, error) {
-	checked, err := r.check(ctx, n.File)
+	checked, err := r.check(ctx, projectID, n.File)
 	if err != nil {
 		return models.ProjectModel{}, false, err
 	}
@@ -454,4 +454,44 @@ func (r *Service) Delete(ctx context.Context, p models.Principal, ref string) er
 		return service.Absent(err, models.ModelNotFound)
 	}
 	return nil
+}
+
+// Deployment is a version of a model that its bare name means.
+type Deployment struct {
+	ID      string // the same for the same version
+	ModelID string // name@version
+	Version string
+	Own     bool
+}
+
+// Deploy makes a version of a model the one that its bare name means in the project. One of the project's own is activated: version "" takes
+// the latest. One of nobody is served as it is, in the one version that there is. Error: ModelNotFound.
+func (r *Service) Deploy(ctx context.Context, p models.Principal, name, version string) (Deployment, error) {
+	if err := service.Authorize(p, models.RightCatalogWrite); err != nil {
+		return Deployment{}, err
+	}
+	own, err := r.cfg.Store.ProjectModels(ctx, p.ProjectID, name)
+	if err != nil {
+		return Deployment{}, service.Unavailable(err)
+	}
+	if name != "" && len(own) > 0 {
+		if version == "" {
+			version = own[0].Version
+		}
+		m, err := r.Activate(ctx, p, name, version)
+		if err != nil {
+			return Deployment{}, err
+		}
+		return Deployment{ID: "dep_" + m.ID, ModelID: m.Ref(), Version: m.Version, Own: true}, nil
+	}
+	for _, m := range r.cfg.Catalog.Models() {
+		if m.Name == name && (version == "" || m.Version == version) {
+			if !p.License.Covers(m.License) {
+				return Deployment{}, licenseRequired(name, m.License, p.License)
+			}
+			ref := m.Name + "@" + m.Version
+			return Deployment{ID: "dep_" + ref, ModelID: ref, Version: m.Version}, nil
+		}
+	}
+	return Deployment{}, models.NewError(models.ModelNotFound)
 }

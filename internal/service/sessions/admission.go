@@ -30,6 +30,11 @@ func decodeWeight(d *models.LiveDecode) int64 {
 	return eeg.WorkWeight(d.Paradigm, targets)
 }
 
+// windowWork is what the feature windows of a session cost each, in samples of all channels.
+func windowWork(ses models.Session) int64 {
+	return (ses.WindowGrid().Samples() + eeg.FeatureWork(ses.Features)) * int64(len(ses.Channels))
+}
+
 // admitGrid holds a session to windows that can be computed.
 func admitGrid(ses models.Session, wrong *validate.Fields) {
 	channels := int64(len(ses.Channels))
@@ -61,7 +66,7 @@ func admitBatch(ses models.Session, samples int64, wrong *validate.Fields) {
 			float64(samples)/ses.SampleRateHz, n, float64(ses.HopMS)/1000, MaxBatchWindows)
 		return
 	}
-	work := n * windows.Samples() * channels
+	work := n * windowWork(ses)
 	if decodes, decoded := ses.DecodeGrid(); decoded {
 		work += decodes.In(samples) * decodes.Samples() * channels * decodeWeight(ses.Decode)
 	}

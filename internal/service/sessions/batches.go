@@ -43,6 +43,8 @@ type Batch struct {
 	Encoding string
 	// Unit of the samples, one of eeg.Units. They are kept in µV. Defaults to uV.
 	Unit string
+	// Clock is what the clock of the source was found to do by now; nil for nothing new.
+	Clock *models.SourceClock
 }
 
 // Ingested is what became of a batch.
@@ -71,18 +73,16 @@ func (s *Service) Ingest(ctx context.Context, p models.Principal, id string, b B
 		return service.Accepted{}, service.Absent(err, models.SessionNotFound)
 	}
 	now := s.cfg.Now()
-	data, err := b.check(ses, now)
+	var in store.Ingest
+	err = s.cfg.Compute.Run(ctx, p.ProjectID, time.Duration(b.size())*packByte, func() (err error) {
+		in, err = b.pack(ses, now)
+		return err
+	})
 	if err != nil {
 		return service.Accepted{}, err
 	}
-	samples := len(data) / 4 / len(ses.Channels)
-	codec, packed := store.PackSamples(data)
-	job := s.job(ses)
-	in := store.Ingest{
-		Batch: models.SampleBatch{SessionID: ses.ID, BatchID: b.BatchID, ProjectID: p.ProjectID, StartMS: *b.StartMS,
-			Digest: digest(*b.StartMS, b.First, data), Codec: codec, Size: len(data), Data: packed, CreatedAt: now},
-		Samples: int64(samples), First: b.First, Job: job,
-	}
+	job, samples, packed := s.job(ctx, ses), int(in.Samples), in.Batch.Data
+	in.Job = job
 	answer := func(out store.Ingested) Ingested {
 		i := Ingested{Duplicate: out.Duplicate, Differs: out.Differs, JobID: out.JobID}
 		if !out.Duplicate {
@@ -126,6 +126,14 @@ func (s *Service) Ingest(ctx context.Context, p models.Principal, id string, b B
 	case out.Replayed != nil:
 		return service.Replay(out.Replayed, idem)
 	}
+	if !out.Duplicate {
+		s.cfg.Tally.Add(p.ProjectID, models.ActivitySamples, (in.Samples-out.Overlap)*int64(len(ses.Channels)))
+		s.cfg.Jobs.Notify(service.SampleTopic(ses.ID))
+	}
+	if b.Clock != nil {
+		// The samples are there, whatever becomes of it; the next batch has another.
+		_ = s.putClock(ctx, p.ProjectID, ses.ID, *b.Clock)
+	}
 	switch {
 	case out.Idle:
 		s.cfg.Jobs.Settled(job)
@@ -133,6 +141,32 @@ func (s *Service) Ingest(ctx context.Context, p models.Principal, id string, b B
 		s.cfg.Jobs.HandOver(job)
 	}
 	return service.Accepted{Answer: respond(answer(out)), JobID: out.JobID}, nil
+}
+
+// packByte is about how long it takes to check, compress and name a byte of samples.
+const packByte = 10 * time.Nanosecond
+
+// size is about how many bytes of samples a batch has.
+func (b *Batch) size() int {
+	n := len(b.Raw)
+	for _, row := range b.Named {
+		n += 4 * len(row.Values)
+	}
+	return n
+}
+
+// pack checks a batch and returns it as it is stored, without its job.
+func (b *Batch) pack(ses models.Session, now time.Time) (store.Ingest, error) {
+	data, err := b.check(ses, now)
+	if err != nil {
+		return store.Ingest{}, err
+	}
+	codec, packed := store.PackSamples(data)
+	return store.Ingest{
+		Batch: models.SampleBatch{SessionID: ses.ID, BatchID: b.BatchID, ProjectID: ses.ProjectID, StartMS: *b.StartMS,
+			Digest: digest(*b.StartMS, b.First, data), Codec: codec, Size: len(data), Data: packed, CreatedAt: now},
+		Samples: int64(len(data) / 4 / len(ses.Channels)), First: b.First,
+	}, nil
 }
 
 // windowsOf is how many windows so many samples of a session can begin at most.
@@ -186,6 +220,9 @@ func (b *Batch) check(ses models.Session, now time.Time) ([]byte, error) {
 	}
 	if b.Raw != nil {
 		wrong.OneOf(models.At("encoding"), b.Encoding, eeg.Names(eeg.FloatEncodings()))
+	}
+	if b.Clock != nil {
+		checkClock(b.Clock, ses.SampleRateHz, &wrong)
 	}
 	if len(wrong) > 0 {
 		return nil, &models.Error{Code: models.InvalidRequestBody, Fields: wrong}

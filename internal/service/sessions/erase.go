@@ -32,20 +32,22 @@ func (s *Service) EraseUser(ctx context.Context, p models.Principal, externalUse
 	if validate.NameFault(externalUserID, validate.MaxName) != "" {
 		return Erased{}, models.NewError(models.NotFound)
 	}
-	subject := sha256.Sum256([]byte(p.ProjectID + "\x00" + externalUserID))
+	return s.erase(ctx, p, externalUserID, store.NewErasure{ExternalUserID: externalUserID})
+}
+
+// erase accepts an erasure of a subject, and waits for its job.
+func (s *Service) erase(ctx context.Context, p models.Principal, of string, n store.NewErasure) (Erased, error) {
+	subject := sha256.Sum256([]byte(p.ProjectID + "\x00" + of))
 	actor, kind := p.KeyID, models.ActorKey
 	if actor == "" {
 		actor, kind = p.UserID, models.ActorUser
 	}
-	accepted, err := s.cfg.Store.AcceptErasure(ctx, store.NewErasure{
-		Erasure: models.Erasure{ID: models.NewID(), ProjectID: p.ProjectID, SubjectHash: hex.EncodeToString(subject[:]),
-			Actor: actor, CreatedAt: s.cfg.Now()},
-		ActorKind:      kind,
-		ExternalUserID: externalUserID,
-		Job: func(erasureID string) models.Job {
-			return s.cfg.Jobs.Prepare(p.ProjectID, models.KindUserErase, json.RawMessage(`{"erasure_id":"`+erasureID+`"}`))
-		},
-	})
+	n.Erasure = models.Erasure{ID: models.NewID(), ProjectID: p.ProjectID, SubjectHash: hex.EncodeToString(subject[:]), Actor: actor, CreatedAt: s.cfg.Now()}
+	n.ActorKind = kind
+	n.Job = func(erasureID string) models.Job {
+		return s.cfg.Jobs.Prepare(ctx, p.ProjectID, models.KindUserErase, json.RawMessage(`{"erasure_id":"`+erasureID+`"}`))
+	}
+	accepted, err := s.cfg.Store.AcceptErasure(ctx, n)
 	if err != nil {
 		return Erased{}, service.Unavailable(err)
 	}

@@ -193,12 +193,17 @@ func (e *Export) Batches(ctx context.Context, each func(RawBatch) error) error {
 // segments gives the samples of the session, segment by segment, in order: where batches overlap, those of the one that was
 // accepted first. The rows are valid until the next.
 func (e *Export) segments(ctx context.Context, fault *error) iter.Seq2[int64, [][]float64] {
+	return e.segmentsFrom(ctx, math.MinInt64, fault)
+}
+
+// segmentsFrom is segments from about a sample on.
+func (e *Export) segmentsFrom(ctx context.Context, from int64, fault *error) iter.Seq2[int64, [][]float64] {
 	return func(yield func(int64, [][]float64) bool) {
-		*fault = e.walk(ctx, yield)
+		*fault = e.walk(ctx, from, yield)
 	}
 }
 
-func (e *Export) walk(ctx context.Context, yield func(int64, [][]float64) bool) error {
+func (e *Export) walk(ctx context.Context, from int64, yield func(int64, [][]float64) bool) error {
 	db, batches := e.sessions.cfg.Store, e.batches()
 	channels := len(e.Session.Channels)
 	values := int64(exportBytes / 8 / channels)
@@ -206,7 +211,7 @@ func (e *Export) walk(ctx context.Context, yield func(int64, [][]float64) bool) 
 	step := max(values, min(batches.Longest, 8*values), 1)
 	part := segment.New(channels)
 	rows := make([][]float64, channels)
-	at, adjoins := int64(math.MinInt64), false
+	at, adjoins := from, false
 	for {
 		if !adjoins {
 			first, ok, err := db.FirstSample(ctx, batches, at)

@@ -10,11 +10,13 @@ import (
 	"errors"
 	"io"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/klauspost/compress/gzip"
 
+	"github.com/neurod/neurod/eeg"
 	"github.com/neurod/neurod/internal/guarded"
 	"github.com/neurod/neurod/internal/service"
 	"github.com/neurod/neurod/internal/service/validate"
@@ -37,7 +39,7 @@ const AbandonedUpload = time.Hour
 
 // Inspect reads an uploaded file to its end, keeping none of it, and tells what it holds. name is the file's, which may be
 // empty. A file that it refuses gives a *models.Error, as early as the refusal is certain.
-type Inspect func(ctx context.Context, name string, file io.Reader) (InspectedFile, error)
+type Inspect func(ctx context.Context, projectID, name string, file io.Reader) (InspectedFile, error)
 
 // InspectedFile is a file that was looked into.
 type InspectedFile interface {
@@ -65,6 +67,8 @@ type ImportFields struct {
 	HopS           *float64
 	Channels       []string // defaults to all EEG channels of the rate that most have
 	StartedAtMS    *int64   // defaults to what the file says, else to now
+	// Features of the windows. Left out of the fingerprint where there are none, so that a call is the same as it always was.
+	Features []eeg.Feature `json:",omitempty"`
 }
 
 // Import makes a RECORDED session of a file, which is read as it comes in: it is stored in pieces, looked into and hashed
@@ -147,7 +151,7 @@ func (s *Service) importAs(ctx context.Context, p models.Principal, id, name str
 		f.StartedAtMS = &at
 	}
 	ses, wrong := NewSession{ExternalUserID: f.ExternalUserID, DeviceType: f.DeviceType, SampleRateHz: got.RateHz, Channels: got.Channels,
-		IngestionMode: string(models.ModeRecorded), HopS: f.HopS, StartedAtMS: f.StartedAtMS}.check(now)
+		IngestionMode: string(models.ModeRecorded), HopS: f.HopS, StartedAtMS: f.StartedAtMS, Features: f.Features}.check(now)
 	if len(wrong) > 0 {
 		return service.Accepted{}, &models.Error{Code: models.InvalidRequestBody, Fields: wrong}
 	}
@@ -160,7 +164,7 @@ func (s *Service) importAs(ctx context.Context, p models.Principal, id, name str
 	if err != nil {
 		return service.Accepted{}, err
 	}
-	job := s.cfg.Jobs.Prepare(p.ProjectID, models.KindSessionImport, json.RawMessage(`{"session_id":"`+id+`"}`))
+	job := s.cfg.Jobs.Prepare(ctx, p.ProjectID, models.KindSessionImport, json.RawMessage(`{"session_id":"`+id+`"}`))
 	ses.JobID, ses.JobOpen = &job.ID, true
 	imp := models.SessionImport{SessionID: id, ProjectID: p.ProjectID, JobID: job.ID, Format: got.Format, Plan: string(got.Plan),
 		SkippedChannels: string(skipped), TotalBytes: got.Bytes, CreatedAt: now}
@@ -229,13 +233,17 @@ func (u *upload) receive(ctx context.Context, cfg Config, name string, file io.R
 	var inspected InspectedFile
 	group.Go(func() error {
 		var err error
-		inspected, err = cfg.Inspect(ctx, name, pr)
+		seen := &failing{r: pr}
+		if inspected, err = cfg.Inspect(ctx, u.project, name, seen); seen.err != nil {
+			err = seen.err // what broke off the file counts, whatever was made of the bytes before
+		}
 		if err == nil {
 			return nil
 		}
 		pr.CloseWithError(err) // whoever writes learns at once that the file is refused
 		return err
 	})
+	var cut error // why the file could not be read to its end
 	// Two buffers take turns: one is filled while the other is stored.
 	free, full := make(chan []byte, 2), make(chan []byte, 1)
 	free <- make([]byte, importChunk)
@@ -253,6 +261,7 @@ func (u *upload) receive(ctx context.Context, cfg Config, name string, file io.R
 			n, err := fill(plain, buf)
 			end := errors.Is(err, io.EOF)
 			if err != nil && !end {
+				cut = err
 				pw.CloseWithError(err)
 				return err
 			}
@@ -289,10 +298,28 @@ func (u *upload) receive(ctx context.Context, cfg Config, name string, file io.R
 		}
 		return nil
 	})
-	if err := group.Wait(); err != nil {
+	switch err := group.Wait(); {
+	case err == nil:
+		return inspected, nil
+	case errors.Is(err, io.ErrClosedPipe) && cut != nil:
+		return nil, cut // a connection that breaks ends the request, too, which whoever looks into the file may notice first
+	default:
 		return nil, err
 	}
-	return inspected, nil
+}
+
+// failing keeps the error that a file could not be read for.
+type failing struct {
+	r   io.Reader
+	err error
+}
+
+func (f *failing) Read(p []byte) (int, error) {
+	n, err := f.r.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		f.err = err
+	}
+	return n, err
 }
 
 // fill reads until the buffer is full or the file at its end, which is io.EOF itself: the error of a body that was cut off
@@ -448,6 +475,8 @@ type NewEvent struct {
 	DurationMS float64  `json:"duration_ms"` // 0 for a moment
 	Code       int      `json:"code"`
 	Label      string   `json:"label"`
+	Channel    string   `json:"channel"` // that it is about; "" for all
+	Target     *bool    `json:"target"`  // whether the flash that it is was attended; nil where that is not known
 }
 
 // Events returns events of a session in the order in which they were added, after the one with the number given. Error:
@@ -504,6 +533,7 @@ func (s *Service) AddEvents(ctx context.Context, p models.Principal, id string, 
 	case replayed != nil:
 		return service.Replay(replayed, idem)
 	}
+	s.cfg.Jobs.Notify(id)
 	return service.Accepted{Answer: respond(session, added)}, nil
 }
 
@@ -523,7 +553,7 @@ func placeEvents(ses models.Session, events []NewEvent, now time.Time) ([]models
 	out := make([]models.SessionMark, len(events))
 	for i, e := range events {
 		path := models.At("events").Index(i)
-		m := models.SessionMark{SessionID: ses.ID, ProjectID: ses.ProjectID, DurationMS: e.DurationMS, Code: e.Code, Label: e.Label, Source: models.EventFromAPI}
+		m := models.SessionMark{SessionID: ses.ID, ProjectID: ses.ProjectID, DurationMS: e.DurationMS, Code: e.Code, Label: e.Label, Channel: e.Channel, Target: e.Target, Source: models.EventFromAPI}
 		given, relative := 0, 0.0
 		if e.AtMS != nil {
 			given++
@@ -562,6 +592,9 @@ func placeEvents(ses models.Session, events []NewEvent, now time.Time) ([]models
 			if fault := validate.NameFault(e.Label, validate.MaxEventLabel); fault != "" {
 				wrong.Add(path.Name("label"), fault, "must have at most %d characters and no control characters", validate.MaxEventLabel)
 			}
+		}
+		if e.Channel != "" && !slices.Contains(ses.Channels, e.Channel) {
+			wrong.Add(path.Name("channel"), "unknown", "must be a channel of the session")
 		}
 		if e.Label == "" && e.Code == 0 {
 			wrong.Add(path, "required", "must have a code or a label")

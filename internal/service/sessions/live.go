@@ -23,7 +23,7 @@ type NewLiveDecode struct {
 	Alignment string `json:"alignment"`
 }
 
-// liveParadigms can be decoded from a window that begins anywhere. P300 cannot: it needs its flashes.
+// liveParadigms can be decoded from a window that begins anywhere, c-VEP with the event at which the codes began. P300 cannot: it needs all flashes of a choice.
 var liveParadigms = eeg.Names(eeg.LiveParadigms())
 
 // check returns the description as it is kept; its errors go under /decode.
@@ -34,8 +34,8 @@ func (n *NewLiveDecode) check(rateHz float64, wrong *validate.Fields) *models.Li
 		wrong.Add(models.At("decode", "paradigm"), "required", "is required: one of %s", strings.Join(liveParadigms, ", "))
 	case n.Paradigm == eeg.P300:
 		wrong.Add(models.At("decode", "paradigm"), "not_allowed", "p300 needs the times of its flashes: decode a segment of the session with its events instead")
-	case n.Paradigm == eeg.Auto && n.Model == "" && (n.Stimulus == nil || len(n.Stimulus.Targets) == 0):
-		wrong.Add(models.At("decode", "paradigm"), "not_applicable", "is auto, but nothing shows the paradigm, as a window has no cues; name the paradigm, a model or stimulus.targets")
+	case n.Paradigm == eeg.Auto && n.Model == "" && (n.Stimulus == nil || len(n.Stimulus.Targets) == 0 && n.Stimulus.Codes == nil):
+		wrong.Add(models.At("decode", "paradigm"), "not_applicable", "is auto, but nothing shows the paradigm, as a window has no cues; name the paradigm, a model, stimulus.targets or stimulus.codes")
 	default:
 		wrong.OneOf(models.At("decode", "paradigm"), string(n.Paradigm), liveParadigms)
 	}

@@ -17,7 +17,7 @@ type montages struct {
 	byID map[string]models.Session
 }
 
-// montage returns what of a session never changes: its id, project, channels, rate and grids; the other fields are empty. Error:
+// montage returns what of a session never changes: its id, project, channels, rate, grids and features; the other fields are empty. Error:
 // store.ErrNotFound.
 func (s *Service) montage(ctx context.Context, projectID, id string) (models.Session, error) {
 	m := &s.montages
@@ -31,7 +31,7 @@ func (s *Service) montage(ctx context.Context, projectID, id string) (models.Ses
 	if err != nil {
 		return models.Session{}, err
 	}
-	ses = models.Session{ID: ses.ID, ProjectID: ses.ProjectID, Channels: ses.Channels, SampleRateHz: ses.SampleRateHz, HopMS: ses.HopMS, Decode: ses.Decode}
+	ses = models.Session{ID: ses.ID, ProjectID: ses.ProjectID, Channels: ses.Channels, SampleRateHz: ses.SampleRateHz, HopMS: ses.HopMS, Decode: ses.Decode, Features: ses.Features}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.byID == nil || len(m.byID) >= maxMontages {

@@ -1,5 +1,5 @@
 // Package sessions holds the use cases of recorded and live sessions: they are created, take batches, events and imported files, are
-// followed by streams, exported, ended and erased.
+// exported, ended and erased. Package live follows them.
 package sessions
 
 import (
@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/neurod/neurod/eeg"
-	"github.com/neurod/neurod/internal/auth"
 	"github.com/neurod/neurod/internal/service"
 	"github.com/neurod/neurod/internal/service/validate"
 	"github.com/neurod/neurod/internal/store"
@@ -46,13 +45,11 @@ const (
 
 // Jobs is what sessions need of the engine.
 type Jobs interface {
-	Prepare(projectID string, kind models.JobKind, request json.RawMessage) models.Job
+	Prepare(ctx context.Context, projectID string, kind models.JobKind, request json.RawMessage) models.Job
 	HandOver(job models.Job)
 	Settled(job models.Job)
 	Wait(ctx context.Context, projectID, id string, d time.Duration) (models.Job, error)
 	Notify(topic string)
-	Subscribe(topic string) (<-chan struct{}, func())
-	Drained() <-chan struct{}
 	IdempotencyRetention() time.Duration
 }
 
@@ -64,19 +61,21 @@ type Config struct {
 	Store Store
 	// Jobs runs what is to be done with the samples. Required.
 	Jobs Jobs
-	// Tokens signs and verifies the tokens of live streams. Required.
-	Tokens *auth.Tokens
 	// CheckModel reports whether the caller may use the model that a live decode names; registry.Service.CheckModel. Defaults to all.
 	CheckModel func(ctx context.Context, p models.Principal, ref string) error
 	// CheckMontage reports whether a session's channels are those that its live decode can use. Defaults to all.
 	CheckMontage func(ctx context.Context, ses models.Session) error
+	// Device returns what a device of the caller's project records, which a session takes that does not say otherwise. Defaults to
+	// nothing, for any name.
+	Device func(ctx context.Context, p models.Principal, id string) (Recorder, error)
 	// Files makes the files in which raw samples are exported. Defaults to none: the formats EDF and BDF are refused.
 	Files SignalFiles
 	// Quotas holds projects to what they may use. Defaults to none.
 	Quotas *service.Quotas
-	// StreamsPerKey and StreamsPerProject are how many live streams this process keeps open for a key or a user, and for a
-	// project. Default to no limit.
-	StreamsPerKey, StreamsPerProject int
+	// Tally counts what is kept. Defaults to none.
+	Tally *service.Tally
+	// Compute runs what takes long. Defaults to at once.
+	Compute service.Compute
 	// Inspect looks into uploaded files. Required for imports.
 	Inspect Inspect
 	// Now is the clock. Defaults to time.Now.
@@ -86,8 +85,6 @@ type Config struct {
 // Service is the use case of live and recorded sessions. It is safe for concurrent use.
 type Service struct {
 	cfg      Config
-	watch    watch
-	streams  streams
 	montages montages
 }
 
@@ -96,7 +93,22 @@ func New(cfg Config) *Service {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	return &Service{cfg: cfg, streams: streams{perKey: cfg.StreamsPerKey, perProject: cfg.StreamsPerProject}}
+	if cfg.Compute != nil {
+		cfg.Store = unpackingStore{cfg.Store, cfg.Compute}
+	}
+	return &Service{cfg: cfg}
+}
+
+// unpackingStore unpacks samples when there is a processor for it. Nobody here computes while it reads.
+type unpackingStore struct {
+	Store
+	compute service.Compute
+}
+
+// EachBatchOver implements [Store].
+func (s unpackingStore) EachBatchOver(ctx context.Context, r store.BatchRange, start, end int64, each func(*models.SampleBatch) error) error {
+	r.Compute = s.compute.Unpacking(r.ProjectID)
+	return s.Store.EachBatchOver(ctx, r, start, end, each)
 }
 
 // NewSession describes a session to be made.
@@ -110,13 +122,42 @@ type NewSession struct {
 	JitterMS       *int     // ms by which a batch's time may be off its neighbor and still continue it; defaults to 40 live and 1 recorded
 	StartedAtMS    *int64   // Unix ms of the window grid's origin; defaults to the time of the first batch
 	Decode         *NewLiveDecode
+	Features       []eeg.Feature // that windows carry beside those that every window has; defaults to none
+	About
+}
+
+// Recorder is what a device records; what is not known is empty.
+type Recorder struct {
+	DeviceType string
+	RateHz     float64
+	Channels   []string
+}
+
+// recordedBy takes what is not said from the device that records.
+func (n *NewSession) recordedBy(of Recorder) {
+	if n.DeviceType == "" {
+		n.DeviceType = of.DeviceType
+	}
+	if n.SampleRateHz == 0 {
+		n.SampleRateHz = of.RateHz
+	}
+	if len(n.Channels) == 0 {
+		n.Channels = of.Channels
+	}
 }
 
 // Check judges what a session is to be and returns it as Create stores it. Errors: InvalidRequestBody naming each wrong field,
-// those of Config.CheckModel, MontageMismatch.
+// those of Config.CheckModel and Config.Device, MontageMismatch.
 func (s *Service) Check(ctx context.Context, p models.Principal, n NewSession) (models.Session, error) {
 	if err := service.Authorize(p, models.RightSessionsWrite); err != nil {
 		return models.Session{}, err
+	}
+	if id := n.DeviceID; id != nil && *id != "" && s.cfg.Device != nil {
+		of, err := s.cfg.Device(ctx, p, *id)
+		if err != nil {
+			return models.Session{}, err
+		}
+		n.recordedBy(of)
 	}
 	now := s.cfg.Now()
 	ses, wrong := n.check(now)
@@ -202,6 +243,8 @@ func (n NewSession) check(now time.Time) (models.Session, validate.Fields) {
 			wrong.Add(models.At("jitter_ms"), "out_of_range", "must be a whole number of milliseconds from 0 to %d", maxJitterMS)
 		}
 	}
+	n.About.apply(&ses, &wrong)
+	ses.Features = validate.Features(models.At("features"), n.Features, &wrong)
 	if n.Decode != nil {
 		ses.Decode = n.Decode.check(n.SampleRateHz, &wrong)
 	}
@@ -260,6 +303,7 @@ type Status struct {
 	Gaps     []Gap // in order, the first 100
 	MoreGaps bool
 	Warnings []string // what is strange about the times of its batches
+	Clock    *Clock   // of its source, nil where nobody has said
 }
 
 // Status returns a session as it is now, with its gaps. Error: SessionNotFound.
@@ -273,6 +317,9 @@ func (s *Service) Status(ctx context.Context, p models.Principal, id string) (St
 		return Status{}, service.Unavailable(err)
 	}
 	out := Status{Session: ses, Warnings: warningsOf(ses)}
+	if out.Clock, err = s.clockOf(ctx, ses); err != nil {
+		return Status{}, err
+	}
 	for i := 1; i < len(found); i++ {
 		if len(out.Gaps) == maxGaps {
 			out.MoreGaps = true
@@ -325,8 +372,8 @@ func (s *Service) List(ctx context.Context, p models.Principal, f Filter) (Page,
 }
 
 // job returns the job that would write the windows of a session.
-func (s *Service) job(ses models.Session) models.Job {
-	return s.cfg.Jobs.Prepare(ses.ProjectID, models.KindSessionWindows, json.RawMessage(`{"session_id":"`+ses.ID+`"}`))
+func (s *Service) job(ctx context.Context, ses models.Session) models.Job {
+	return s.cfg.Jobs.Prepare(ctx, ses.ProjectID, models.KindSessionWindows, json.RawMessage(`{"session_id":"`+ses.ID+`"}`))
 }
 
 // record is what an Idempotency-Key is stored with, without the answer.
@@ -359,7 +406,7 @@ func (s *Service) End(ctx context.Context, p models.Principal, id string, endedA
 	if err != nil {
 		return service.Accepted{}, err
 	}
-	job := s.job(ses)
+	job := s.job(ctx, ses)
 	end := store.SessionEnd{ProjectID: p.ProjectID, SessionID: ses.ID, At: now, Job: job}
 	if endedAtMS != nil {
 		if end.At, err = endGiven(ses, *endedAtMS); err != nil {

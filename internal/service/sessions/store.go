@@ -2,8 +2,8 @@ package sessions
 
 import (
 	"context"
-	"time"
 
+	"github.com/neurod/neurod/internal/overviews"
 	"github.com/neurod/neurod/internal/store"
 	"github.com/neurod/neurod/models"
 )
@@ -15,9 +15,11 @@ type Store interface {
 	ImportStore
 	ResultStore
 	SampleStore
-	StreamStore
+	RecordingStore
 	ErasureStore
+	ClockStore
 	CreateSession(ctx context.Context, n models.Session) error
+	ChangeSession(ctx context.Context, c store.SessionChange) (ses models.Session, err error)
 	Sessions(ctx context.Context, l store.SessionListing) ([]models.Session, error)
 	EndSession(ctx context.Context, end store.SessionEnd) (out store.SessionEnded, err error)
 	FailSession(ctx context.Context, projectID, id string) (ses models.Session, err error)
@@ -45,6 +47,8 @@ type ImportStore interface {
 	AcceptImport(ctx context.Context, a store.ImportAcceptance) (replayed *models.IdempotencyRecord, err error)
 	Imports(ctx context.Context, projectID string, sessionIDs ...string) (map[string]models.SessionImport, error)
 	AddEvents(ctx context.Context, a store.EventsAddition) (added []models.SessionMark, replayed *models.IdempotencyRecord, err error)
+	ChangeEvent(ctx context.Context, c store.EventChange) (ses models.Session, out models.SessionMark, err error)
+	ChangedEvents(ctx context.Context, projectID, sessionID string, after, limit int) ([]models.SessionMark, error)
 	SessionEvents(ctx context.Context, projectID, sessionID string, after, limit int) ([]models.SessionMark, error)
 	EachSessionEvent(ctx context.Context, projectID, sessionID string, each func(models.SessionMark) error) error
 }
@@ -60,14 +64,7 @@ type SampleStore interface {
 	BatchesByEnd(ctx context.Context, r store.BatchRange, afterEnd int64, afterSeq, limit int) ([]models.SampleBatch, error)
 	EachBatchOver(ctx context.Context, r store.BatchRange, start, end int64, each func(*models.SampleBatch) error) (err error)
 	FirstSample(ctx context.Context, r store.BatchRange, from int64) (int64, bool, error)
-}
-
-// StreamStore tells streams what is new, and whether they may go on.
-type StreamStore interface {
-	News(ctx context.Context, projectID, sessionID string, after, limit int) (store.News, error)
-	MembershipsIn(ctx context.Context, projects, users []string) (map[[2]string]models.Role, error)
-	ActiveKeys(ctx context.Context, ids []string, at time.Time) (map[string]string, error)
-	SessionsByID(ctx context.Context, ids []string) (map[string]models.Session, error)
+	overviews.Store
 }
 
 // ErasureStore takes away for good what was recorded of somebody.

@@ -37,6 +37,7 @@ const (
 	maxTrainingChannels = eeg.MaxChannels
 	maxCardText         = 1000
 	maxOptionsBytes     = 16 << 10
+	maxLetters          = 1000 // of a session
 )
 
 // modelNameForm is what names of models look like, as their files have it.
@@ -48,6 +49,7 @@ type PipelineInfo struct {
 	Paradigm eeg.Paradigm
 	Usual    bool // taken where a request names none
 	Adaptive bool // its models keep learning
+	OnTop    bool // a training may start from others, see models.TrainRequest.Base
 }
 
 // Store finds what a training begins with.
@@ -89,7 +91,8 @@ func (t *Service) Train(ctx context.Context, p models.Principal, req models.Trai
 		wrong.Add(models.At("name"), "invalid", "must have 1 to %d of a-z, 0-9, _, . and -, and begin with a letter or digit", maxModelName)
 	}
 	t.checkPipeline(&req, &wrong)
-	checkTrials(req.LabelledTrials, &wrong)
+	t.checkBase(req, &wrong)
+	checkTrials(req.LabelledTrials, req.Paradigm == eeg.P300, &wrong)
 	if classes := classNames(req.Classes); len(req.Classes) > 0 && len(classes) < 2 {
 		wrong.Add(models.At("classes"), "too_few", "has %d class, %q; a model needs at least 2", len(classes), validate.Short(classes[0]))
 	} else if req.Paradigm == eeg.P300 && len(classes) > 0 && !slices.Equal(classes, []string{"non_target", "target"}) {
@@ -134,12 +137,12 @@ func (t *Service) Calibrate(ctx context.Context, p models.Principal, req models.
 	if err := service.AdmitJob(p, models.KindModelCalibrate, idem); err != nil {
 		return service.Accepted{}, err
 	}
+	own, err := t.cfg.Store.ProjectModel(ctx, p.ProjectID, req.Name, req.Version)
 	var wrong validate.Fields
-	checkTrials(req.LabelledTrials, &wrong)
+	checkTrials(req.LabelledTrials, err == nil && own.Paradigm == eeg.P300, &wrong)
 	if len(wrong) > 0 {
 		return service.Accepted{}, &models.Error{Code: models.InvalidRequestBody, Fields: wrong}
 	}
-	own, err := t.cfg.Store.ProjectModel(ctx, p.ProjectID, req.Name, req.Version)
 	if err != nil {
 		return service.Accepted{}, service.Absent(err, models.ModelNotFound)
 	}
@@ -208,6 +211,24 @@ func (t *Service) checkPipeline(req *models.TrainRequest, wrong *validate.Fields
 	}
 }
 
+// modelRefForm is how a request names a model.
+var modelRefForm = regexp.MustCompile(`^[a-z0-9][a-z0-9_.-]*(@[0-9]+(\.[0-9]+){0,3})?$`)
+
+// checkBase judges what a training starts from, once its pipeline is known.
+func (t *Service) checkBase(req models.TrainRequest, wrong *validate.Fields) {
+	if req.Base == "" || req.Base == "none" {
+		return
+	}
+	if len(req.Base) > maxModelName || !modelRefForm.MatchString(req.Base) {
+		wrong.Add(models.At("base"), "invalid", "must be none, builtin, or a model as name or name@version")
+		return
+	}
+	able := t.names(func(i PipelineInfo) bool { return i.OnTop })
+	if slices.Contains(t.names(func(i PipelineInfo) bool { return i.Paradigm == req.Paradigm }), req.Pipeline) && !slices.Contains(able, req.Pipeline) {
+		wrong.Add(models.At("base"), "not_allowed", "%s starts from nothing; only %s starts from others", req.Pipeline, strings.Join(able, ", "))
+	}
+}
+
 func (t *Service) names(keep func(PipelineInfo) bool) []string {
 	var out []string
 	for _, i := range t.cfg.Pipelines {
@@ -223,10 +244,10 @@ func classNames(classes map[string]string) []string {
 	return slices.Compact(slices.Sorted(maps.Values(classes)))
 }
 
-// checkTrials judges what needs no database.
+// checkTrials judges what needs no database; flashes says whether the trials are those of P300.
 //
 //nolint:gocyclo // one guard for each field
-func checkTrials(l models.LabelledTrials, wrong *validate.Fields) {
+func checkTrials(l models.LabelledTrials, flashes bool, wrong *validate.Fields) {
 	switch n := len(l.Sessions); {
 	case n == 0:
 		wrong.Add(models.At("sessions"), "required", "is required: 1 to %d sessions with events", MaxSessions)
@@ -251,8 +272,11 @@ func checkTrials(l models.LabelledTrials, wrong *validate.Fields) {
 			}
 		}
 	}
+	checkSpelling(l, flashes, wrong)
 	if n := len(l.Classes); n == 0 {
-		wrong.Add(models.At("classes"), "required", "is required: an object that gives event labels or codes their class, such as {\"T1\": \"left_hand\"}")
+		if !flashes { // which letters tell apart, or the events themselves
+			wrong.Add(models.At("classes"), "required", "is required: an object that gives event labels or codes their class, such as {\"T1\": \"left_hand\"}")
+		}
 	} else if n > maxTrainingEvents {
 		wrong.Add(models.At("classes"), "too_many", "has %d events; at most %d are allowed", n, maxTrainingEvents)
 	} else {
@@ -275,6 +299,42 @@ func checkTrials(l models.LabelledTrials, wrong *validate.Fields) {
 		if !(w.ToS > 0 && w.ToS <= maxTrialSeconds) || math.IsInf(w.ToS, 0) {
 			wrong.Add(models.At("window", "to_s"), "out_of_range", "must be a number of s above 0, at most %d", maxTrialSeconds)
 		}
+	}
+}
+
+// checkSpelling judges what was spelled, which tells the targets among flashes.
+func checkSpelling(l models.LabelledTrials, flashes bool, wrong *validate.Fields) {
+	spelled := false
+	for i, s := range l.Sessions {
+		if s.Letters == "" {
+			continue
+		}
+		path := models.At("sessions").Index(i).Name("letters")
+		switch spelled = true; {
+		case !flashes:
+			wrong.Add(path, "not_allowed", "tell the targets among the flashes of p300; other paradigms have classes")
+		case len(l.Classes) > 0:
+			wrong.Add(path, "conflict", "tell the targets in the place of classes: leave one of them out")
+		case l.Stimulus == nil:
+			wrong.Add(models.At("stimulus"), "required", "is required with letters: the matrix that they were spelled with")
+		}
+		wrong.Text(path, s.Letters, maxLetters)
+	}
+	if l.Stimulus == nil {
+		return
+	}
+	if !spelled {
+		wrong.Add(models.At("stimulus"), "not_applicable", "says what letters were spelled with, and no session has letters")
+	}
+	if l.Stimulus.Matrix == nil {
+		wrong.Add(models.At("stimulus", "matrix"), "required", "is required")
+		return
+	}
+	// The rules are those of a decode request, whose stimulus stands in its input.
+	var inner validate.Fields
+	validate.Stimulus(&eeg.Stimulus{Matrix: l.Stimulus.Matrix, Flashes: l.Stimulus.Flashes}, 0, &inner)
+	for _, e := range inner {
+		wrong.Add(e.Path[1:], e.Code, "%s", e.Message)
 	}
 }
 

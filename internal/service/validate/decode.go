@@ -43,6 +43,7 @@ func Decode(req *eeg.Request) Fields {
 	Context(req.Context, &f)
 	if req.Output != nil {
 		f.OneOf(models.At("output", "format"), req.Output.Format, []string{"json"})
+		Features(models.At("output", "features"), req.Output.Features, &f)
 	}
 	return f
 }
@@ -240,6 +241,7 @@ func Stimulus(st *eeg.Stimulus, rate float64, f *Fields) {
 	if st.Targets != nil {
 		checkTargets(st.Targets, rate, f)
 	}
+	checkCodes(st.Codes, f)
 	if p := st.Presence; p != nil && p.FalseAccept != nil && !(*p.FalseAccept >= eeg.MinFalseAccept && *p.FalseAccept <= 1) {
 		f.Add(models.At("input", "stimulus", "presence", "false_accept"), "out_of_range", "is %v; must be from %v to 1", *p.FalseAccept, eeg.MinFalseAccept)
 	}
@@ -321,6 +323,97 @@ func checkTargets(targets []eeg.Target, rate float64, f *Fields) {
 	}
 }
 
+// checkCodes judges the form of a code book; whether its taps make a sequence of full length is the decoder's to say.
+func checkCodes(c *eeg.CodeBook, f *Fields) {
+	if c == nil {
+		return
+	}
+	base := models.At("input", "stimulus", "codes")
+	if c.Kind == "" {
+		f.Add(base.Name("kind"), "required", "is required: one of %s", strings.Join(eeg.CodeKinds(), ", "))
+	} else {
+		f.OneOf(base.Name("kind"), c.Kind, eeg.CodeKinds())
+	}
+	if !(c.RateHz > 0 && c.RateHz <= eeg.MaxCodeRate) {
+		f.Add(base.Name("rate_hz"), "out_of_range", "is %v; must be greater than 0 and at most %d bits a second", c.RateHz, eeg.MaxCodeRate)
+	}
+	listed := c.Kind == eeg.CodeBits
+	register := []struct {
+		name  string
+		given bool
+		kinds bool
+	}{
+		{"degree", c.Degree != 0, !listed}, {"taps", c.Taps != nil, !listed}, {"second_taps", c.SecondTaps != nil, c.Kind == eeg.CodeGold},
+		{"lag", c.Lag != 0, c.Kind == eeg.CodeMSequence}, {"bits", c.Bits != nil, listed},
+	}
+	for _, r := range register {
+		if r.given && !r.kinds {
+			f.Add(base.Name(r.name), "not_applicable", "is not allowed with kind %s", Short(c.Kind))
+		}
+	}
+	if !listed && (c.Degree < eeg.MinCodeDegree || c.Degree > eeg.MaxCodeDegree) {
+		f.Add(base.Name("degree"), "out_of_range", "is %d; must be from %d to %d", c.Degree, eeg.MinCodeDegree, eeg.MaxCodeDegree)
+	}
+	checkTaps(base.Name("taps"), c.Taps, f)
+	checkTaps(base.Name("second_taps"), c.SecondTaps, f)
+	if c.Targets < 0 || c.Targets == 1 || c.Targets > eeg.MaxTargets {
+		f.Add(base.Name("targets"), "out_of_range", "is %d; must be from 2 to %d", c.Targets, eeg.MaxTargets)
+	}
+	if c.Lag < 0 {
+		f.Add(base.Name("lag"), "out_of_range", "is %d; must not be negative", c.Lag)
+	}
+	checkBits(c, f)
+	if len(c.Labels) > eeg.MaxTargets {
+		f.Add(base.Name("labels"), "too_many", "has %d labels; at most %d are allowed", len(c.Labels), eeg.MaxTargets)
+		return
+	}
+	first := make(map[string]int, len(c.Labels))
+	for i, label := range c.Labels {
+		p := base.Name("labels").Index(i)
+		j, seen := first[label]
+		switch {
+		case strings.TrimSpace(label) == "":
+			f.Add(p, "required", "is empty; every target needs a label")
+		case seen:
+			f.Add(p, "duplicate", "%q is the label of target %d already", Short(label), j)
+		default:
+			f.Text(p, label, eeg.MaxNameLength)
+		}
+		first[label] = i
+	}
+}
+
+func checkTaps(p models.Path, taps []int, f *Fields) {
+	if len(taps) > eeg.MaxCodeDegree {
+		f.Add(p, "too_many", "has %d stages; at most %d are allowed", len(taps), eeg.MaxCodeDegree)
+	}
+}
+
+// checkBits judges listed codes.
+func checkBits(c *eeg.CodeBook, f *Fields) {
+	if c.Kind != eeg.CodeBits {
+		return
+	}
+	base := models.At("input", "stimulus", "codes", "bits")
+	if n := len(c.Bits); n < 2 || n > eeg.MaxTargets {
+		f.Add(base, "out_of_range", "has %d codes; must have 2 to %d", n, eeg.MaxTargets)
+		return
+	}
+	for i, bits := range c.Bits {
+		switch n := len(bits); {
+		case n < 2 || n > eeg.MaxCodeBits:
+			f.Add(base.Index(i), "out_of_range", "has %d bits; must have 2 to %d", n, eeg.MaxCodeBits)
+		case n != len(c.Bits[0]):
+			f.Add(base.Index(i), "not_rectangular", "has %d bits where the first code has %d", n, len(c.Bits[0]))
+		case strings.Trim(bits, "01") != "":
+			f.Add(base.Index(i), "invalid", "must be a text of 0 and 1")
+		}
+		if f.Full() {
+			return
+		}
+	}
+}
+
 // checkMatrix returns the set of the matrix's symbols.
 func checkMatrix(matrix [][]string, f *Fields) map[string]bool {
 	base := models.At("input", "stimulus", "matrix")
@@ -366,8 +459,10 @@ func Context(c *eeg.Context, f *Fields) {
 	if c.UIMode != "" && !uiModeName.MatchString(string(c.UIMode)) {
 		f.Add(models.At("context", "ui_mode"), "invalid", "is %q; must be 1 to 64 letters, digits, _ or -, and begin with a letter", Short(string(c.UIMode)))
 	}
-	if near := nearest.Name(string(c.UIMode), uiModes); near != "" && string(c.UIMode) != near {
-		f.Add(models.At("context", "ui_mode"), "not_allowed", "is %q; did you mean %q? A mode of your own must differ more from %s", Short(string(c.UIMode)), near, strings.Join(uiModes, ", "))
+	if mode := string(c.UIMode); !slices.Contains(uiModes, mode) { // to find the nearest takes as long as to check all else
+		if near := nearest.Name(mode, uiModes); near != "" {
+			f.Add(models.At("context", "ui_mode"), "not_allowed", "is %q; did you mean %q? A mode of your own must differ more from %s", Short(mode), near, strings.Join(uiModes, ", "))
+		}
 	}
 	for _, class := range slices.Sorted(maps.Keys(c.Intents)) {
 		if strings.TrimSpace(c.Intents[class]) == "" {

@@ -10,6 +10,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/neurod/neurod/eeg"
 	"github.com/neurod/neurod/internal/nearest"
 	"github.com/neurod/neurod/models"
 )
@@ -46,6 +47,24 @@ func (f *Fields) OneOf(path models.Path, value string, allowed []string) {
 		}
 		f.Add(path, "not_allowed", "is %q; must be one of %s", Short(value), strings.Join(allowed, ", "))
 	}
+}
+
+// Features holds the features that are asked for to those that there are, and returns them.
+func Features(path models.Path, asked []eeg.Feature, wrong *Fields) []eeg.Feature {
+	allowed := eeg.Names(eeg.Features)
+	for i, name := range asked {
+		switch {
+		case wrong.Full():
+			return nil
+		case name == "":
+			wrong.Add(path.Index(i), "not_allowed", "is empty; must be one of %s", strings.Join(allowed, ", "))
+		case !name.Known():
+			wrong.OneOf(path.Index(i), string(name), allowed)
+		case slices.Contains(asked[:i], name):
+			wrong.Add(path.Index(i), "duplicate", "%s is named twice", name)
+		}
+	}
+	return asked
 }
 
 // Text holds an optional string to a number of characters.
