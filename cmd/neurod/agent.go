@@ -17,6 +17,7 @@ import (
 	"github.com/neurod/neurod/devices/agent"
 	"github.com/neurod/neurod/devices/check"
 	"github.com/neurod/neurod/devices/clock"
+	"github.com/neurod/neurod/devices/group"
 	"github.com/neurod/neurod/devices/lsl"
 	"github.com/neurod/neurod/devices/openbci"
 	"github.com/neurod/neurod/devices/playback"
@@ -25,7 +26,7 @@ import (
 
 // sourceFlags choose a device and say how it is set.
 type sourceFlags struct {
-	Source string `required:"" enum:"synthetic,playback,lsl,openbci" help:"What gives the samples: synthetic, playback, lsl or openbci."`
+	Source string `required:"" enum:"synthetic,playback,lsl,openbci,ganglion,group" help:"What gives the samples: synthetic, playback, lsl, openbci (a Cyton), ganglion, or group (several people)."`
 
 	Channels []string `help:"Channels: electrodes of a synthetic device, those of a recording or a stream to take. All by default."`
 	Rate     float64  `help:"Sampling rate of a synthetic device, or of a file that does not tell its own, in Hz."`
@@ -40,7 +41,11 @@ type sourceFlags struct {
 	File string `placeholder:"FILE" help:"Playback: the recording, of any format neurod reads."`
 	Loop bool   `help:"Playback: begin again at the end."`
 
-	Port string `placeholder:"PORT" help:"OpenBCI: port of the dongle, such as /dev/ttyUSB0 or COM3."`
+	Port          string `placeholder:"PORT" help:"OpenBCI: port of the dongle, such as /dev/ttyUSB0, /dev/ttyACM0 or COM3."`
+	Board         string `placeholder:"NAME" help:"Ganglion: name or address of the board. The only one in reach by default."`
+	Accelerometer bool   `help:"Ganglion: read the accelerometer; samples have 18 bits then instead of 19."`
+
+	Member []string `sep:"none" placeholder:"NAME=SOURCE[:WHAT]" help:"Group: a person and their device, such as \"anna=lsl:name='anna'\" or bob=openbci:/dev/ttyUSB0: WHAT is the query, port, file or pattern. Twice or more."`
 
 	Query   string   `placeholder:"QUERY" help:"LSL: which stream, such as \"name='BioSemi'\". type='EEG' by default."`
 	Markers []string `sep:";" placeholder:"QUERY" help:"LSL: streams of markers, such as \"type='Markers'\"; several with semicolons between."`
@@ -71,10 +76,43 @@ func (f sourceFlags) network() lsl.Network {
 	return n
 }
 
+// members is a group of people with a device each. What is not of one of them, such as a rate, is of all.
+func (f sourceFlags) members() (devices.Source, error) {
+	var cfg group.Config
+	for _, text := range f.Member {
+		name, spec, _ := strings.Cut(text, "=")
+		source, what, _ := strings.Cut(spec, ":")
+		one := f
+		one.Source = source
+		switch source {
+		case "lsl":
+			one.Query = what
+		case "openbci", "ganglion":
+			one.Port = what
+		case "playback":
+			one.File = what
+		case "synthetic":
+			one.Pattern = what
+		default:
+			return nil, fmt.Errorf("--member %s: the source %q is none of synthetic, playback, lsl, openbci and ganglion", text, source)
+		}
+		src, err := one.device()
+		if err != nil {
+			return nil, fmt.Errorf("--member %s: %w", text, err)
+		}
+		cfg.Members = append(cfg.Members, group.Member{Name: name, Source: src})
+	}
+	return group.New(cfg)
+}
+
 func (f sourceFlags) device() (devices.Source, error) {
 	switch f.Source {
+	case "group":
+		return f.members()
 	case "openbci":
 		return openbci.New(openbci.Config{Port: f.Port, Channels: f.Channels})
+	case "ganglion":
+		return openbci.NewGanglion(openbci.GanglionConfig{Port: f.Port, Board: f.Board, Channels: f.Channels, Accelerometer: f.Accelerometer})
 	case "lsl":
 		return lsl.New(lsl.Config{Query: f.Query, Markers: f.Markers, Channels: f.Channels, Unit: f.Unit, Network: f.network()})
 	case "playback":
@@ -90,14 +128,16 @@ func (f sourceFlags) device() (devices.Source, error) {
 
 type agentCmd struct {
 	Run   agentRunCmd   `cmd:"" default:"withargs" help:"Bring what a device gives into a session of a server, and lose nothing on the way."`
+	Serve agentServeCmd `cmd:"" help:"Run devices for a server that starts and stops them (/v2/devices)."`
 	Check agentCheckCmd `cmd:"" help:"Measure contact, line noise, dead and bridged channels, rate and clock of a device, without a server."`
 }
 
 type agentCheckCmd struct {
 	Source sourceFlags `embed:""`
 
-	Seconds float64 `default:"12" help:"How long to look. The drift of the clock is known from 10 s on."`
-	JSON    bool    `name:"json" help:"Print the report as JSON."`
+	Seconds   float64 `default:"12" help:"How long to look. The drift of the clock is known from 10 s on."`
+	Impedance bool    `negatable:"" default:"true" help:"Measure the impedance of the electrodes, where the device can."`
+	JSON      bool    `name:"json" help:"Print the report as JSON."`
 }
 
 // Run measures the source and prints what it found. A device that is not fit is an error.
@@ -106,7 +146,7 @@ func (c agentCheckCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r, err := check.Run(ctx, src, check.Config{Seconds: c.Seconds})
+	r, err := check.Run(ctx, src, check.Config{Seconds: c.Seconds, Impedance: c.Impedance})
 	if err != nil {
 		return err
 	}
@@ -133,7 +173,11 @@ func printCheck(w io.Writer, r check.Report) error {
 		if len(c.BridgedTo) > 0 {
 			fault = "bridged to " + strings.Join(c.BridgedTo, ", ")
 		}
-		fmt.Fprintf(t, "%s\t%v\t%.1f\t%.0f %%\t%.2f\tnot measured\t%s\n", c.Name, c.Good, c.SDUV, 100*c.LineShare, c.Quality, fault)
+		impedance := "not measured"
+		if c.ImpedanceKOhm != nil {
+			impedance = fmt.Sprintf("%.1f kΩ", *c.ImpedanceKOhm)
+		}
+		fmt.Fprintf(t, "%s\t%v\t%.1f\t%.0f %%\t%.2f\t%s\t%s\n", c.Name, c.Good, c.SDUV, 100*c.LineShare, c.Quality, impedance, fault)
 	}
 	if err := t.Flush(); err != nil {
 		return err
@@ -163,6 +207,8 @@ type agentRunCmd struct {
 	Drain   time.Duration `default:"30s" help:"How long to try to bring the rest to the server after the end."`
 	GiveUp  time.Duration `placeholder:"DURATION" help:"How long the device may be away. For ever by default."`
 
+	LSLResults string `name:"lsl-results" placeholder:"NAME" help:"Give the windows and decodes that the server makes of the session as LSL streams, under this name."`
+
 	Spool     string        `type:"path" placeholder:"DIR" env:"NEUROD_SPOOL_DIR" help:"Folder of what waits for the server. ~/.neurod/spool by default."`
 	SpoolMost int64         `name:"spool-max" default:"1024" placeholder:"MIB" help:"Most MiB that may wait."`
 	SpoolSync time.Duration `name:"spool-sync" default:"1s" help:"Longest time that a power cut may lose; negative for none. The end of the agent loses nothing either way."`
@@ -187,9 +233,47 @@ func (c agentRunCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	following, stop := context.WithCancel(ctx)
+	followed := make(chan struct{})
+	go func() {
+		defer close(followed)
+		if c.LSLResults != "" {
+			c.follow(following, a)
+		}
+	}()
 	err = a.Run(ctx)
+	if err != nil {
+		stop() // its session goes on with the next agent
+	}
+	// An agent that has brought everything has ended its session, and the last windows come soon.
+	t := time.AfterFunc(c.Drain, stop)
+	<-followed
+	t.Stop()
+	stop()
 	printStatus(os.Stdout, a.Status())
 	return err
+}
+
+// follow gives what the server makes of the agent's session as LSL streams. The agent does not depend on it.
+func (c agentRunCmd) follow(ctx context.Context, a *agent.Agent) {
+	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
+	for a.Status().SessionID == "" {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+	all := 0
+	f, err := lsl.Follow(lsl.FollowConfig{Server: c.Server, Key: c.Key, Project: c.Project, Session: a.Status().SessionID, Name: c.LSLResults, After: &all, Network: c.Source.network(), Log: log})
+	if err == nil {
+		err = errors.Join(f.Run(ctx), f.Close())
+	}
+	if err != nil && ctx.Err() == nil {
+		log.Error("no LSL streams of windows and decodes", "error", err)
+	}
 }
 
 // printStatus says how an agent stood at its end.

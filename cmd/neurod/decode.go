@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -27,7 +28,7 @@ type decodeCmd struct {
 	Paths  []string `arg:"" name:"file|dir" help:"Recordings in any format neurod reads, ZIP archives of them, or folders."`
 	Member string   `help:"Recording inside the archives. All by default."`
 
-	Paradigm string   `default:"auto" help:"motor_imagery, p300, ssvep, seizure or auto."`
+	Paradigm string   `default:"auto" help:"motor_imagery, p300, ssvep, cvep, seizure or auto."`
 	Model    string   `help:"Catalog model, name or name@version. The best that fits by default."`
 	Models   string   `env:"NEUROD_MODELS_DIR" help:"Folder of catalog models beside those in the program."`
 	Device   string   `help:"Headset, such as 'OpenBCI Cyton': names the channels of files that do not."`
@@ -44,6 +45,7 @@ type decodeCmd struct {
 	NoEvent   bool              `help:"Leave the file's events out."`
 	Target    []string          `placeholder:"HZ[:LABEL]" help:"SSVEP targets."`
 	Accept    float64           `name:"false-accept" placeholder:"SHARE" help:"Share of recordings without an SSVEP target that may be answered with one, 0.001 to 1. 0.05 by default; 1 always names a target."`
+	Codes     string            `placeholder:"JSON" help:"Code book of a c-VEP screen, as in a request. The model's own by default."`
 	Matrix    string            `help:"P300 matrix, rows separated by spaces, such as 'ABCDEF GHIJKL'."`
 	Locale    string            `help:"Language of the predicted text, such as en."`
 	UIMode    string            `name:"ui-mode" help:"wheelchair_nav, cursor, speller or smart_home."`
@@ -303,7 +305,7 @@ func (c decodeCmd) request() (*eeg.Request, error) {
 		}
 		req.Input.Events = append(req.Input.Events, event)
 	}
-	if len(c.Target) == 0 && c.Matrix == "" && c.Accept == 0 {
+	if len(c.Target) == 0 && c.Matrix == "" && c.Accept == 0 && c.Codes == "" {
 		return req, nil
 	}
 	req.Input.Stimulus = &eeg.Stimulus{}
@@ -318,10 +320,24 @@ func (c decodeCmd) request() (*eeg.Request, error) {
 		}
 		req.Input.Stimulus.Targets = append(req.Input.Stimulus.Targets, eeg.Target{Label: label, Frequency: f})
 	}
-	for _, row := range strings.Fields(c.Matrix) {
-		req.Input.Stimulus.Matrix = append(req.Input.Stimulus.Matrix, strings.Split(row, ""))
+	if c.Codes != "" {
+		d := json.NewDecoder(strings.NewReader(c.Codes))
+		d.DisallowUnknownFields()
+		if err := d.Decode(&req.Input.Stimulus.Codes); err != nil {
+			return nil, fmt.Errorf("--codes: %w", err)
+		}
 	}
+	req.Input.Stimulus.Matrix = matrixOf(c.Matrix)
 	return req, nil
+}
+
+// matrixOf reads the matrix of a speller, rows separated by spaces; nil for none.
+func matrixOf(text string) [][]string {
+	var out [][]string
+	for _, row := range strings.Fields(text) {
+		out = append(out, strings.Split(row, ""))
+	}
+	return out
 }
 
 // openCatalog returns the built-in models and those of a folder.

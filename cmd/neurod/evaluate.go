@@ -13,7 +13,7 @@ import (
 type evaluateCmd struct {
 	Data    string   `required:"" type:"existingdir" env:"NEUROD_EEG_DATA" help:"Folder of recordings."`
 	JSON    bool     `name:"json" help:"Print JSON instead of tables."`
-	Only    []string `help:"Families to measure: motor_imagery, p300, ssvep, seizure, artifacts, fitness, synthetic, formats, recordings. All by default."`
+	Only    []string `help:"Families to measure: motor_imagery, p300, ssvep, cvep, seizure, artifacts, fitness, synthetic, formats, recordings. All by default."`
 	Classes []string `placeholder:"EVENT=CLASS" help:"What events (labels or codes) of recordings in no known layout stand for, such as 7=left_hand,8=right_hand."`
 	Seed    uint64   `default:"42" help:"Seed of the folds."`
 

@@ -1,6 +1,10 @@
 package main
 
 import (
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
@@ -23,7 +27,7 @@ func TestScripts(t *testing.T) {
 	t.Parallel()
 	testscript.Run(t, testscript.Params{
 		Dir:  "testdata/script",
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"imagery": imagery, "occupy": occupy},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"imagery": imagery, "speller": speller, "occupy": occupy},
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("NEUROD_DATA_DIR", filepath.Join(e.WorkDir, "data"))
 			return nil
@@ -68,4 +72,39 @@ func imagery(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	ts.Check(edf.Write(f, rec))
 	ts.Check(f.Close())
+}
+
+// speller STEM SEED TEXT [targets] writes a session of a synthetic speller as STEM.f32 with its header and its events; with targets those tell which
+// flashes were attended.
+func speller(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 && (len(args) != 4 || args[3] != "targets") {
+		ts.Fatalf("usage: speller STEM SEED TEXT [targets]")
+	}
+	seed, err := strconv.ParseUint(args[1], 10, 64)
+	ts.Check(err)
+	s, err := synthetic.Speller(synthetic.Config{Channels: []string{"Fz", "Cz", "Pz", "Oz"}, Rate: 128, Seed: seed}, synthetic.SpellerConfig{Text: args[2], Repetitions: 5, P300UV: 20})
+	ts.Check(err)
+	rows, n := s.Data.Dims()
+	var data, events bytes.Buffer
+	for i := range n {
+		for c := range rows {
+			ts.Check(binary.Write(&data, binary.LittleEndian, float32(s.Data.At(c, i))))
+		}
+	}
+	events.WriteString("onset_s,code,label")
+	if len(args) == 4 {
+		events.WriteString(",target")
+	}
+	for i, e := range s.Events {
+		fmt.Fprintf(&events, "\n%g,%d,", e.Onset, e.Code)
+		if len(args) == 4 {
+			fmt.Fprintf(&events, ",%d", map[bool]int{true: 1}[s.Targets[i]])
+		}
+	}
+	events.WriteString("\n")
+	head, err := json.Marshal(map[string]any{"sample_rate": s.Rate, "channels": s.Channels, "unit": "uV"})
+	ts.Check(err)
+	for ext, b := range map[string][]byte{".f32": data.Bytes(), ".json": head, ".events.csv": events.Bytes()} {
+		ts.Check(os.WriteFile(ts.MkAbs(args[0]+ext), b, 0o600))
+	}
 }

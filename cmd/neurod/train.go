@@ -4,13 +4,17 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 
+	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/catalog"
+	"github.com/neurod/neurod/decoders/decode"
 	"github.com/neurod/neurod/eeg"
 	"github.com/neurod/neurod/internal/lab/datasets"
 	"github.com/neurod/neurod/internal/lab/training"
@@ -29,12 +33,16 @@ type trainFilesCmd struct {
 	Out     string `help:"Model file to write. NAME.nrdm by default."`
 	Force   bool   `help:"Overwrite the model file."`
 
-	Classes  []string `required:"" placeholder:"EVENT=CLASS" help:"Events (labels or codes) and their classes, such as T1=left_hand,T2=right_hand."`
+	Classes  []string `placeholder:"EVENT=CLASS" help:"Events (labels or codes) and their classes, such as T1=left_hand,T2=right_hand. Of p300 they may be left out where recordings have a target column, or with --letters."`
+	Letters  []string `placeholder:"[RUN=]TEXT" help:"What was spelled in p300 recordings, such as CAT, or R01=CAT,R02=DOG by the names of the files; with --matrix or --flashes."`
+	Matrix   string   `help:"P300 matrix, rows separated by spaces, such as 'ABCDEF GHIJKL'."`
+	Flashes  string   `placeholder:"JSON" help:"Which symbols each code lights up, as in a request. Columns 1.. and rows behind them by default."`
 	Channels []string `help:"Channels to use. All EEG channels of the first recording by default."`
 	KeepAll  bool     `help:"Learn from trials in which a channel holds no EEG (flat, clipped, hum, noise), too."`
 	Pipeline []string `help:"Pipelines to compare; the best is trained. All of the paradigm by default."`
-	Paradigm string   `help:"motor_imagery or p300. The pipeline's by default, else motor_imagery."`
-	Options  string   `help:"Options of the pipeline as JSON."`
+	Paradigm string   `help:"motor_imagery, p300, ssvep or cvep. The pipeline's by default, else motor_imagery."`
+	Options  string   `help:"Options of the pipeline as JSON; those of cvep hold its codes."`
+	Base     string   `default:"none" help:"What to start from: none, builtin (the people whom the built-in models know), or a model by its name, name@version or file."`
 	Before   float64  `help:"Seconds before the event that a trial holds."`
 	After    float64  `help:"Seconds after the event that a trial holds."`
 	Rate     float64  `help:"Sampling rate in Hz of recordings that do not state one."`
@@ -53,7 +61,11 @@ func (c trainFilesCmd) Run(ctx context.Context) error {
 		Paths: c.Paths, Name: c.Name, Version: c.Version, Pipelines: c.Pipeline, Paradigm: eeg.Paradigm(c.Paradigm), Classes: c.Classes,
 		Channels: c.Channels, Before: c.Before, After: c.After, Rate: c.Rate, Seed: c.Seed, KeepAll: c.KeepAll,
 		Card:    catalog.ModelCard{Summary: c.Summary, IntendedUse: c.IntendedUse},
-		Program: "neurod " + version(),
+		Program: "neurod " + version(), Base: c.Base, Resolve: baseModel,
+	}
+	var err error
+	if cfg.Letters, cfg.Stimulus, err = c.spelled(); err != nil {
+		return err
 	}
 	bar := newBar("reading")
 	cfg.Progress, cfg.Step = bar.say, bar.step
@@ -93,6 +105,49 @@ func (c trainFilesCmd) Run(ctx context.Context) error {
 	training.WriteSummary(os.Stdout, m)
 	fmt.Println("wrote", out)
 	return nil
+}
+
+// spelled is what was spelled with which stimulus.
+func (c trainFilesCmd) spelled() ([]string, decoders.Stimulus, error) {
+	given := eeg.Stimulus{Matrix: matrixOf(c.Matrix)}
+	if c.Flashes != "" {
+		if err := json.Unmarshal([]byte(c.Flashes), &given.Flashes); err != nil {
+			return nil, decoders.Stimulus{}, fmt.Errorf("--flashes: not an object of codes and the symbols that each lights up: %w", err)
+		}
+	}
+	if len(c.Letters) == 0 && (c.Matrix != "" || c.Flashes != "") {
+		return nil, decoders.Stimulus{}, errors.New("--matrix and --flashes say what was spelled together with --letters")
+	}
+	st, err := decode.Stimulus(&given)
+	return c.Letters, st, err
+}
+
+// baseModel finds a model that a training starts from: a file, or one of the program's.
+func baseModel(_ context.Context, name string) (*catalog.Choice, error) {
+	cat, err := catalog.Default()
+	if err != nil {
+		return nil, err
+	}
+	if strings.HasSuffix(name, catalog.Extension) {
+		b, err := os.ReadFile(filepath.Clean(name))
+		if err != nil {
+			return nil, err
+		}
+		m, err := catalog.Parse(b)
+		if err != nil {
+			return nil, err
+		}
+		if err := cat.AddModel(m, eeg.SourceAdded); err != nil {
+			return nil, err
+		}
+		name = m.ID()
+	}
+	for _, e := range cat.List() { // newest version first
+		if e.Name == name || e.ID() == name {
+			return cat.Resolve(catalog.Query{Model: e.ID(), Channels: e.Channels, Rate: e.Rate})
+		}
+	}
+	return nil, fmt.Errorf("--base: there is no model %q; neurod models lists those that there are", name)
 }
 
 type trainBuiltinCmd struct {

@@ -233,20 +233,9 @@ type usersOperatorCmd struct {
 	State string `arg:"" enum:"on,off" help:"on or off."`
 }
 
-// Run makes an account an operator's, or takes that back.
+// Run is operators add and remove.
 func (c usersOperatorCmd) Run(ctx context.Context) error {
-	return asOperator(ctx, func(ctx context.Context, a *accounts.Service, _ *store.Store) error {
-		u, err := a.SetOperator(ctx, c.Email, c.State == "on")
-		if err != nil {
-			return err
-		}
-		if u.Operator {
-			fmt.Printf("%s is an operator of this server\n", u.Email)
-		} else {
-			fmt.Printf("%s is not an operator of this server\n", u.Email)
-		}
-		return nil
-	})
+	return setOperator(ctx, c.Email, c.State == "on")
 }
 
 type usersRoleCmd struct {

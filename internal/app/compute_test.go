@@ -127,20 +127,21 @@ func holdAll(t *testing.T, slots *compute.Slots) (release func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	n := max(1, compute.Processors()-1)
-	held := make(chan struct{}, 2*n)
-	ended := make(chan error, 2*n)
+	held := make(chan struct{}, 2*n+1)
+	ended := make(chan error, 2*n+1)
 	hold := func() error {
 		held <- struct{}{}
 		<-ctx.Done()
 		return nil
 	}
-	for range n {
-		go func() { ended <- slots.Do(context.Background(), hold) }()
+	for range n { // as many of either as may run, so that nothing of either has its first
+		go func() { ended <- slots.Do(context.Background(), compute.Work{Takes: time.Hour}, hold) }()
 	}
+	go func() { ended <- slots.Do(context.Background(), compute.Work{}, hold) }()
 	for range max(1, n/2) {
-		go func() { ended <- slots.Long(context.Background(), hold) }()
+		go func() { ended <- slots.Long(context.Background(), "", hold) }()
 	}
-	all := n + max(1, n/2)
+	all := n + 1 + max(1, n/2)
 	for range all {
 		<-held
 	}

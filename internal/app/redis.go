@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/maintnotifications"
@@ -45,6 +46,7 @@ func openRedis(raw string, log *slog.Logger) (redis.UniversalClient, error) {
 		}
 		o.ContextTimeoutEnabled = true
 		o.MaintNotificationsConfig = noMaintenance()
+		o.ClusterStateReloadInterval = clusterReload
 		return redis.NewClusterClient(o), nil
 	case "":
 		o, err := redis.ParseURL(u.String())
@@ -57,6 +59,10 @@ func openRedis(raw string, log *slog.Logger) (redis.UniversalClient, error) {
 	}
 	return nil, fmt.Errorf("app: REDIS_URL: unknown scheme %s-%s", scheme, kind)
 }
+
+// clusterReload is how soon a client of a Cluster learns that a replica has taken the place of a node that is gone: nobody is left there who
+// would say so, and go-redis goes on dialing it until it asks anew which node serves what, once a minute by default.
+const clusterReload = time.Second
 
 // redisFault keeps go-redis's reason, which names schemes, parameters and database numbers, but no passwords.
 func redisFault(err error) error {

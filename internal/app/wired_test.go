@@ -75,9 +75,15 @@ type wired struct {
 func boot(t testing.TB, b testkit.Backend) *wired {
 	t.Helper()
 	w := &wired{App: start(t, settings(t, b))}
+	w.signUp(t)
+	return w
+}
+
+// signUp makes the account.
+func (w *wired) signUp(t testing.TB) {
+	t.Helper()
 	a := neurodtest.SignUp(t, w.json, "owner@example.com")
 	w.token, w.project, w.key = a.Token, a.Project, a.Key
-	return w
 }
 
 // answer is what came back.
