@@ -1,11 +1,20 @@
-import { NeurodError } from "./errors.js";
-import { path, type APIPromise, type RequestOptions, type Tokens, type Transport } from "./http.js";
+import { AuthenticationError, NeurodError } from "./errors.js";
+import { fromPage, path, type APIPromise, type RequestOptions, type Tokens, type Transport } from "./http.js";
 import { byHeader, list, type List } from "./paging.js";
 import { Job } from "./jobs.js";
 import type {
   Account, AnalyticsEvent, AuditAction, AuditEvent, CreatedInvitation, CreatedKey, DeletedProject, HeldKey, Invitation, Key, Member, NewKey, Project,
   ProjectUsage, RefreshedKey, Role,
 } from "./types.js";
+
+/** A user as they see themselves. */
+export interface OwnAccount {
+  id: string;
+  email: string;
+  /** May use what is under /api/v1/admin. */
+  operator: boolean;
+  created_at: string;
+}
 
 class Resource {
   protected readonly http: Transport;
@@ -38,6 +47,49 @@ export class Auth extends Resource {
       this.http.adopt(json);
       return json;
     });
+  }
+
+  /** Logs in from a page of the server itself, made with `browserLogin`; the browser keeps the login. */
+  browserLogin(credentials: { email: string; password: string }, options: RequestOptions = {}): Promise<OwnAccount> {
+    return this.#browser("login", credentials, options);
+  }
+
+  /** Makes an account from a page of the server itself, as `browserLogin` logs in. */
+  browserSignup(account: { email: string; password: string; invitation?: string }, options: RequestOptions = {}): Promise<OwnAccount> {
+    return this.#browser("signup", account, options);
+  }
+
+  /** Goes on with the login that the browser keeps; undefined where there is none. */
+  async restore(options: RequestOptions = {}): Promise<OwnAccount | undefined> {
+    try {
+      return await this.#browser("refresh", undefined, options);
+    } catch (error) {
+      if (error instanceof AuthenticationError) return undefined;
+      throw error;
+    }
+  }
+
+  /** Ends the login that the browser keeps. */
+  browserLogout(options: RequestOptions = {}): APIPromise<void> {
+    return this.http.call({ method: "POST", path: "/v1/auth/browser/logout", headers: fromPage, open: true }, options, () => undefined);
+  }
+
+  #browser(what: "login" | "signup" | "refresh", json: unknown, options: RequestOptions): Promise<OwnAccount> {
+    return this.http.call({ method: "POST", path: `/v1/auth/browser/${what}`, json, headers: fromPage, open: true, once: what !== "refresh" }, options,
+      ({ account, ...tokens }: Tokens & { account: OwnAccount }) => {
+        this.http.adopt(tokens);
+        return account;
+      });
+  }
+
+  /** The user that is logged in. */
+  account(options: RequestOptions = {}): APIPromise<OwnAccount> {
+    return this.http.call({ method: "GET", path: "/v1/account" }, options);
+  }
+
+  /** Ends every login of the user, this one as well. */
+  logoutEverywhere(options: RequestOptions = {}): APIPromise<void> {
+    return this.http.call({ method: "POST", path: "/v1/account/logout" }, options, () => undefined);
   }
 
   /** Renews the login now. */

@@ -1,3 +1,4 @@
+import { Admin } from "./admin.js";
 import { Analytics, Audit, Auth, Keys, Members, Projects, Users } from "./accounts.js";
 import {
   decodeBatch, submit, submitBatch, type BatchAnswer, type BatchDefaults, type BatchItem, type DecodeParameters, type Recording,
@@ -5,6 +6,7 @@ import {
 import { Transport, type APIPromise, type Call, type ClientOptions, type Query, type RequestOptions } from "./http.js";
 import { Jobs, type DecodeJob, type Job, type WaitOptions } from "./jobs.js";
 import { Models } from "./models.js";
+import { Devices } from "./devices.js";
 import { Webhooks } from "./webhooks.js";
 import { Session, Sessions, type SampleBatch } from "./sessions.js";
 import type { DecodeResult, EndedSession, FeatureWindow, Ingested, NewSession } from "./types.js";
@@ -26,7 +28,9 @@ export class VoxelClient {
   readonly users: Users;
   readonly analytics: Analytics;
   readonly audit: Audit;
+  readonly devices: Devices;
   readonly webhooks: Webhooks;
+  readonly admin: Admin;
   /** The sessions that were met last, so that what their channels are is asked for once. */
   readonly #met = new Map<string, Session>();
 
@@ -42,7 +46,9 @@ export class VoxelClient {
     this.users = new Users(http);
     this.analytics = new Analytics(http);
     this.audit = new Audit(http);
+    this.devices = new Devices(http);
     this.webhooks = new Webhooks(http);
+    this.admin = new Admin(http);
   }
 
   /** Where the server is. */
@@ -121,6 +127,11 @@ export class VoxelClient {
   /** Whether the server answers, and its version. */
   health(options: RequestOptions = {}): APIPromise<{ status: "ok"; version: string; commit: string }> {
     return this.#http.call({ method: "GET", path: "/healthz", open: true }, options);
+  }
+
+  /** What anybody may know of a server: whether people may sign up, and whether it has the demo account. */
+  server(options: RequestOptions = {}): APIPromise<{ object: "server"; version: string; signup: boolean; demo: boolean }> {
+    return this.#http.call({ method: "GET", path: "/api/v1/server", open: true }, options);
   }
 
   /** Any call of the API, with credentials, retries and errors as every other. A POST has an `Idempotency-Key`; one that must not be repeated is called with `once`. */

@@ -3,13 +3,15 @@ import { NeurodError, type JobFailed } from "./errors.js";
 import type { APIPromise, RequestOptions, Transport } from "./http.js";
 import { failure, Job, type DecodeJob, type WaitOptions } from "./jobs.js";
 import { checked, encodingOf, held, interleave, isFlat, littleEndian, refused, sniff, whole, type Channel, type Samples } from "./samples.js";
-import type { Batch, DecodeContext, DecodeInput, DecodeResult, JobData } from "./types.js";
+import type { Batch, DecodeContext, DecodeInput, DecodeResult, FeatureName, JobData } from "./types.js";
 
 /** How a recording is decoded: the fields of `input`, and beside them those of `context` and `output`. */
 export interface DecodeParameters extends Partial<Omit<DecodeInput, "type" | "data">> {
   context?: DecodeContext | undefined;
   /** Adds routing and milliseconds a step to the job. */
   include_diagnostics?: boolean | undefined;
+  /** Of the recording, in the answer. */
+  features?: FeatureName[] | undefined;
 }
 
 /**
@@ -24,7 +26,7 @@ export type Recording = Samples | Int16Array | Uint8Array | ArrayBuffer | null;
  * @param defaults what the batch has for a recording that says no more
  */
 export function decodeRequest(recording: Recording, parameters: DecodeParameters, defaults?: BatchDefaults | undefined): Record<string, unknown> {
-  const { context, include_diagnostics, ...given } = parameters;
+  const { context, include_diagnostics, features, ...given } = parameters;
   const input: Record<string, unknown> = { type: "eeg", ...given };
   const channels = given.channels ?? defaults?.input?.channels;
   if (typeof channels === "string") throw new NeurodError(`channels is the string ${channels}: a list of names or a number is meant`);
@@ -61,7 +63,7 @@ export function decodeRequest(recording: Recording, parameters: DecodeParameters
   }
   const body: Record<string, unknown> = { input };
   if (context) body.context = context;
-  if (include_diagnostics) body.output = { include_diagnostics };
+  if (include_diagnostics || features) body.output = { ...(include_diagnostics && { include_diagnostics }), ...(features && { features }) };
   return body;
 }
 

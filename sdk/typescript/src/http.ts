@@ -45,6 +45,9 @@ export interface WebSocketLike {
   onerror: ((event: any) => void) | null;
   onclose: ((event: any) => void) | null;
   close(code?: number, reason?: string): void;
+  /** Of streams of samples. */
+  send?(data: string): void;
+  binaryType?: string;
 }
 
 /** Tokens of a login. */
@@ -63,6 +66,11 @@ export interface ClientOptions {
   projectId?: string | undefined;
   /** Tokens of a login, instead of a key. The access token is renewed before it ends. */
   tokens?: Tokens | undefined;
+  /**
+   * For pages that the server itself serves: the browser keeps the login. The refresh token is a cookie that no script can read, and the login is
+   * renewed by it; see `auth.browserLogin`.
+   */
+  browserLogin?: boolean | undefined;
   /** Is told the new tokens when they were renewed, to be kept: a refresh token is good once. */
   onTokens?: ((tokens: Tokens) => void) | undefined;
   /** Where the server is. Defaults to `VOXEL_BASE_URL`, else `http://localhost:8000`. */
@@ -188,6 +196,10 @@ export class Transport {
     return this.#tokens;
   }
 
+  get #renewable(): boolean {
+    return Boolean(this.#tokens && (this.#tokens.refresh_token || this.#options.browserLogin));
+  }
+
   #take(tokens: Tokens): void {
     this.#tokens = tokens;
     this.#expires = tokens.expires_in ? Date.now() + tokens.expires_in * 1000 : Infinity;
@@ -202,8 +214,11 @@ export class Transport {
   /** Exchanges the refresh token. Calls that come meanwhile wait for the same exchange: the token is good once. */
   renew(options: RequestOptions = {}): Promise<void> {
     const token = this.#tokens?.refresh_token;
-    if (!token) return Promise.reject(new NeurodError("there is no refresh token to renew the login with"));
-    this.#renewing ??= this.call<Tokens>({ method: "POST", path: "/v1/auth/refresh", json: { refresh_token: token }, open: true, once: true }, options)
+    if (!token && !this.#options.browserLogin) return Promise.reject(new NeurodError("there is no refresh token to renew the login with"));
+    const call: Call = this.#options.browserLogin
+      ? { method: "POST", path: "/v1/auth/browser/refresh", headers: fromPage, open: true }
+      : { method: "POST", path: "/v1/auth/refresh", json: { refresh_token: token }, open: true, once: true };
+    this.#renewing ??= this.call<Tokens>(call, options)
       .then((tokens) => this.adopt(tokens))
       .finally(() => (this.#renewing = undefined));
     return this.#renewing;
@@ -212,8 +227,15 @@ export class Transport {
   async #authorization(call: Call, options: RequestOptions): Promise<string | undefined> {
     if (call.open) return undefined;
     if (!this.#tokens) return this.#apiKey;
-    if (this.#renewing || (this.#tokens.refresh_token && Date.now() > this.#expires - 30_000)) await this.renew({ signal: options.signal });
+    if (this.#renewing || (this.#renewable && Date.now() > this.#expires - 30_000)) await this.renew({ signal: options.signal });
     return this.#tokens.access_token;
+  }
+
+  /** The key, or the access token of a login that is good for now. */
+  async token(options: RequestOptions = {}): Promise<string> {
+    const token = await this.#authorization({ method: "GET", path: "" }, options);
+    if (!token) throw new NeurodError("there is no key and no login");
+    return token;
   }
 
   /** The content of an answer, read by `map` where it is not the JSON itself. */
@@ -308,7 +330,7 @@ export class Transport {
         if (call.gone && unsure && response.status === 404) return { response, attempts };
         const refusal = apiError(response, text);
         error = refusal;
-        if (response.status === 401 && !call.open && !renewed && this.#tokens?.refresh_token) {
+        if (response.status === 401 && !call.open && !renewed && this.#tokens && this.#renewable) {
           renewed = true;
           if (this.#tokens.access_token === token) await this.renew({ signal }); // else another call has renewed it meanwhile
           if (replayable) {
@@ -347,6 +369,9 @@ export class Transport {
     return body.length <= 4 << 20 || body.length <= 5 * packed.length ? packed : undefined;
   }
 }
+
+/** What only a page of the server itself can send along, and what calls must have whose credential is a cookie. */
+export const fromPage = { "X-Neurod-Console": "1" };
 
 /** Longer than that nobody waits for a call without having said so: the error tells how long it would be. */
 const longestWait = 120_000;

@@ -1,7 +1,7 @@
 import { DecodeFailed, JobCanceled, JobFailed, WaitTimeout } from "./errors.js";
 import { path, type APIPromise, type RequestOptions, type Transport } from "./http.js";
 import { byBody, list, type List } from "./paging.js";
-import type { DecodeResult, JobData, JobKind, JobState, TrainingResult } from "./types.js";
+import type { DecodeResult, JobAttempt, JobData, JobKind, JobState, TrainingResult } from "./types.js";
 
 const over = (s: JobState): boolean => s === "completed" || s === "failed" || s === "canceled";
 
@@ -83,7 +83,15 @@ export class Job<T = unknown> {
   cancel(options: RequestOptions = {}): APIPromise<this> {
     return this.#http.call({ method: "POST", path: path`/api/v1/jobs/${this.id}/cancel` }, options, (json, response) => this.#take(json, response));
   }
+
+  /** Makes another job like it; see `jobs.runAgain`. */
+  runAgain(options: RequestOptions = {}): APIPromise<Job<T>> {
+    return again(this.#http, this.id, options);
+  }
 }
+
+const again = <T>(http: Transport, id: string, options: RequestOptions): APIPromise<Job<T>> =>
+  http.call({ method: "POST", path: path`/api/v1/jobs/${id}/run-again`, keyed: true }, options, (json, response) => new Job<T>(http, json, response));
 
 /** The error of a job that failed. */
 export function failure(job: { id: string; kind: JobKind; error?: Fault | undefined }, answer: Response | undefined): JobFailed {
@@ -128,9 +136,19 @@ export class Jobs {
       options, (json, response) => new Job<T>(this.#http, json, response));
   }
 
+  /** How the attempts of a job went, in order. */
+  attempts(id: string, options: RequestOptions = {}): APIPromise<JobAttempt[]> {
+    return this.#http.call({ method: "GET", path: path`/api/v1/jobs/${id}/attempts` }, options, (json) => (json as { data: JobAttempt[] }).data);
+  }
+
   /** Cancels a job. */
   cancel(id: string, options: RequestOptions = {}): APIPromise<Job> {
     return this.#http.call({ method: "POST", path: path`/api/v1/jobs/${id}/cancel` }, options, (json, response) => new Job(this.#http, json, response));
+  }
+
+  /** Makes another job with the request and the recording of a decode or training that has ended; that one stays as it is. */
+  runAgain<T = unknown>(id: string, options: RequestOptions = {}): APIPromise<Job<T>> {
+    return again(this.#http, id, options);
   }
 }
 

@@ -105,6 +105,48 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/jobs/{id}/attempts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How the attempts of a job went
+         * @description Scope `jobs:read` or role `viewer`. Every attempt in order, the last one as it stands. `worker` names the process that ran it: the same name is the same process, and says nothing else of it.
+         */
+        get: operations["jobAttempts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/{id}/run-again": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make another job like one that has ended
+         * @description Scopes `decode` and `jobs:read`, or role `member`; of a job that makes a model, scope `catalog:write` as well. The request and the recording are those of the first,
+         *     which stays as it is. 409 `job_state_conflict` where it has not ended, `job_not_repeatable` where retention has deleted the recording or
+         *     jobs of its kind follow from other calls.
+         */
+        post: operations["runAgain"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/auth/signup": {
         parameters: {
             query?: never;
@@ -325,6 +367,140 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/auth/browser/signup": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make an account and log in a browser
+         * @description As `/v1/auth/signup`, for a page of this server; see `/v1/auth/browser/login`.
+         */
+        post: operations["browserSignup"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/auth/browser/login": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Log in a browser
+         * @description For the pages that this server serves. The refresh token is a cookie that no script reads (`HttpOnly`, `SameSite=Strict`, `Secure` behind
+         *     TLS); the answer has the access token alone, which a page keeps in its memory. A call of another origin's page is refused with 403
+         *     `origin_not_allowed`, whatever origins the server lets use the rest of the API. A login that the browser had before ends.
+         */
+        post: operations["browserLogin"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/auth/browser/refresh": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * A new access token by the browser's cookie
+         * @description The cookie is exchanged as well. Pages of one browser share it: the same may come again within 30 s, later it ends the login, as a refresh
+         *     token does that is used twice.
+         */
+        post: operations["browserRefresh"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/auth/browser/logout": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** End the login of the browser */
+        post: operations["browserLogout"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/account": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who is logged in */
+        get: operations["account"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/account/logout": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * End every login of the user
+         * @description No refresh token of the user works any more, in no client and no browser. Access tokens live on until they expire.
+         */
+        post: operations["logoutEverywhere"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/server": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What a page needs to know before anybody logs in */
+        get: operations["server"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/projects": {
         parameters: {
             query?: never;
@@ -421,7 +597,7 @@ export interface paths {
         };
         /**
          * What the project may use, and uses
-         * @description Role `owner`. A call that would pass one of these limits is refused with `X-Quota-Name`, `X-Quota-Limit` and `X-Quota-Used` and the same in `details`
+         * @description Role `owner`. `days` are counted in memory and written every 10 s: what other processes have counted since is missing. A call that would pass one of these limits is refused with `X-Quota-Name`, `X-Quota-Limit` and `X-Quota-Used` and the same in `details`
          *     (`quota`, `limit`, `used`): 429 `project_quota_exceeded` with `Retry-After` where waiting helps (`waiting_jobs`, `windows_per_day`), 403
          *     `project_quota_full` where something must be ended or deleted first (`stored_bytes`, `open_sessions`, `models`).
          */
@@ -432,6 +608,33 @@ export interface paths {
         options?: never;
         head?: never;
         patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{id}/retention": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["PathProject"];
+            };
+            cookie?: never;
+        };
+        /**
+         * How long the project keeps what has ended
+         * @description Role `owner`.
+         */
+        get: operations["projectRetention"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Change how long the project keeps what has ended
+         * @description Role `owner`. What is not given stays as it is; 0 is what the server does: its settings for jobs and their recordings, and no end for sessions and windows. What is older then goes within
+         *     minutes, for good: sessions with everything of them, as `DELETE /v1/sessions/{id}` does it.
+         */
+        patch: operations["changeRetention"];
         trace?: never;
     };
     "/v1/projects/{id}/keys": {
@@ -774,6 +977,50 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/sessions/{id}/events/{seq}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Delete an event of a session
+         * @description Scope `sessions` or role `member`. No other event ever gets its number.
+         */
+        delete: operations["deleteEvent"];
+        options?: never;
+        head?: never;
+        /**
+         * Change an event of a session
+         * @description Scope `sessions` or role `member`. What is left out stays as it is.
+         */
+        patch: operations["changeEvent"];
+        trace?: never;
+    };
+    "/v1/sessions/{id}/event-changes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Which events were changed or deleted since
+         * @description Scope `sessions` or role `viewer`. Ask again with the `revision` of the answer. Events that were added are in the list of events, behind the last `seq`.
+         */
+        get: operations["eventChanges"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/sessions/{id}/features": {
         parameters: {
             query?: never;
@@ -894,6 +1141,53 @@ export interface paths {
          *     more is refused with 429 `too_many_streams`.
          */
         get: operations["followSession"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/ws": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Follow sessions and devices, and control devices, over WebSocket
+         * @description The first message is `{"type":"auth","token":"<access token or API key>"}`, within 10 s; the others, with every field, are described in
+         *     `/asyncapi.yaml`. A user may have 10 connections open.
+         */
+        get: operations["followAll"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sessions/{id}/samples": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What a range of a session looks like
+         * @description Scope `sessions` or role `viewer`. In at most `points` + 1 points: the samples themselves (`kind` is `samples`) where there are no more
+         *     of them, else the least and the greatest of blocks of `samples_per_point` samples (`envelope`), which lie at multiples of that number, so
+         *     that the same blocks come again when the range moves. No more is read than lies in the range, so that hours are drawn as soon as seconds.
+         *
+         *     With `format=binary` the answer is the length of its head (uint32), the head (JSON, without `data`), and the values as float32, all
+         *     little-endian: for each channel its samples, or the least of all its blocks and then the greatest. NaN, and null in JSON, stands where
+         *     there are no samples.
+         */
+        get: operations["viewSamples"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1273,10 +1567,357 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * How many jobs of all projects are not finished
-         * @description For operators of the server (`neurod users operator EMAIL on`); 403 `insufficient_role` for others. Batches themselves are not counted.
+         * How many jobs wait and why, by queue
+         * @description For operators of the server.
          */
         get: operations["adminQueues"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/queues/{queue}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Have no worker take jobs of a queue
+         * @description For operators of the server. Every process obeys within two seconds, also one that is started later. Jobs are accepted and wait; those that run go on.
+         */
+        post: operations["pauseQueue"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/queues/{queue}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Have workers take jobs of a queue again
+         * @description For operators of the server.
+         */
+        post: operations["resumeQueue"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/stats": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How many jobs ended, and how long they waited and ran
+         * @description For operators of the server. Counted in the database, so that every process says the same, whenever it was started.
+         */
+        get: operations["adminStats"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/workers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The processes of the last day and what each runs
+         * @description For operators of the server. One that was not heard of for 20 s is `lost`.
+         */
+        get: operations["adminWorkers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/scale": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How many workers there should be, and what supervisors did about it
+         * @description For operators of the server. `scale` is what `/metrics/scale` says; the events are those of the supervisors (`neurod workers`, `neurod serve --max`),
+         *     newest first, and are kept for 30 days.
+         */
+        get: operations["adminScale"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/jobs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Jobs of all projects, newest first
+         * @description For operators of the server. Items of batches are listed, too.
+         */
+        get: operations["adminJobs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/jobs/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A job with its attempts
+         * @description For operators of the server. Of what it was given and found, sizes and a checksum alone.
+         */
+        get: operations["adminJob"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/jobs/{id}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make a failed job anew
+         * @description For operators of the server. A final state never changes: the answer is another job like it, and the old one names it in `retried_as`, once.
+         *     409 `job_not_repeatable` or `job_state_conflict` where that cannot be; `details.reason` says why.
+         */
+        post: operations["adminRetryJob"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/jobs/{id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Cancel a job of any project
+         * @description For operators of the server.
+         */
+        post: operations["adminCancelJob"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/jobs/{id}/discard": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take a job off the dead letters
+         * @description For operators of the server.
+         */
+        post: operations["adminDiscardJob"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/dead-letters": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Jobs that were given up, by kind and reason
+         * @description For operators of the server.
+         */
+        get: operations["adminDeadLetters"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/actions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Actions on many jobs, newest first
+         * @description For operators of the server.
+         */
+        get: operations["listActions"];
+        put?: never;
+        /**
+         * Retry, cancel or discard all jobs that meet a filter
+         * @description For operators of the server. With `dry_run` the answer is 200 with how many jobs that would be. Without, jobs that were made before the call are gone
+         *     through in batches, none twice, whatever process is killed meanwhile; the action says how far it is.
+         */
+        post: operations["startAction"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/actions/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How far an action is
+         * @description For operators of the server.
+         */
+        get: operations["getAction"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/actions/{id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * End an action where it stands
+         * @description For operators of the server.
+         */
+        post: operations["cancelAction"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/load": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Projects whose jobs wait or run, those with the most first
+         * @description For operators of the server.
+         */
+        get: operations["adminLoad"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/system": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Database, Redis, disk and retention
+         * @description For operators of the server.
+         */
+        get: operations["adminSystem"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What operators have done, newest first
+         * @description For operators of the server.
+         */
+        get: operations["adminAudit"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1366,8 +2007,33 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Prometheus metrics */
+        /**
+         * Prometheus metrics
+         * @description Where `NEUROD_METRICS_TOKEN` is set, that is the bearer token of the call.
+         */
         get: operations["metrics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/metrics/scale": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How many workers the waiting jobs take
+         * @description For whatever starts workers, such as the metrics-api scaler of KEDA with `valueLocation: wanted`. It is read from the database, at most once a
+         *     second for all who ask, and is true without a worker and without Redis. Where `NEUROD_METRICS_TOKEN` is set, that is the bearer token of the
+         *     call, as for `/metrics`.
+         */
+        get: operations["metricsScale"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1416,6 +2082,63 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/docs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * This document as a page, to read and to try
+         * @description The page and all that it needs come from this server, under a Content-Security-Policy that lets nothing else in.
+         */
+        get: operations["docs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/docs/{file}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Fetch what the page is made of */
+        get: operations["docsFile"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/proto/{package}/{version}/{file}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Fetch a protobuf file of the gRPC API
+         * @description Such as `/proto/neurascale/v1/neural_service.proto`; `/docs` lists them. Files import each other by the path behind `/proto/`.
+         */
+        get: operations["protoFile"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/openapi.yaml": {
         parameters: {
             query?: never;
@@ -1425,6 +2148,23 @@ export interface paths {
         };
         /** This document */
         get: operations["openapi"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/asyncapi.yaml": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The document of the WebSockets */
+        get: operations["asyncapi"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1450,10 +2190,1068 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v2/auth/login": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Log in, with errors as the devices document has them
+         * @description Wrong passwords are throttled. The access token is that of `/v1/auth/login`.
+         */
+        post: operations["loginDevices"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v2/auth/refresh": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Exchange a refresh token, once
+         * @description A refresh token that is used twice revokes its whole login.
+         */
+        post: operations["refreshDevices"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v2/auth/logout": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Revoke the refresh tokens of one login */
+        post: operations["logoutDevices"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v2/devices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List devices
+         * @description Scope `devices:read` or role `viewer`. By id. Where an access token names no project, its user acts in their only one.
+         */
+        get: operations["listDevices"];
+        put?: never;
+        /**
+         * Register a device that the server runs
+         * @description Scope `devices:manage` or role `member`. Which drivers, ports and recordings a project may use is the operator's to say. Devices of an agent announce themselves.
+         */
+        post: operations["createDevice"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v2/devices/discover": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Look for devices that are there
+         * @description Scope `devices:use` or role `member`. Of the drivers that the project may use on this server; `POST /v2/devices` makes one of what is found.
+         */
+        get: operations["discoverDevices"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v2/devices/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read a device
+         * @description Scope `devices:read` or role `viewer`. 404 `DEVICE_NOT_FOUND` names the devices that there are.
+         */
+        get: operations["getDevice"];
+        put?: never;
+        post?: never;
+        /**
+         * Forget a device
+         * @description Scope `devices:manage` or role `member`. Its sessions stay. 409 `DEVICE_BUSY` while it streams.
+         */
+        delete: operations["deleteDevice"];
+        options?: never;
+        head?: never;
+        /**
+         * Change what is said of a device
+         * @description Scope `devices:manage` or role `member`. What is left out stays.
+         */
+        patch: operations["changeDevice"];
+        trace?: never;
+    };
+    "/v2/devices/{id}/config": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Change how a device streams
+         * @description Scope `devices:use` or role `member`. What is left out stays; empty `filters` take them away. Of a device that streams the filters alone can change, from then on. 422 `INVALID_CONFIGURATION` names what is wrong and what the device can.
+         */
+        patch: operations["configureDevice"];
+        trace?: never;
+    };
+    "/v2/devices/{id}/stream/start": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Start streaming
+         * @description Scope `devices:use` or role `member`. Makes a session, has whoever runs the device stream into it, and answers when the first samples are there. What is left out is as the device is configured. 409 `DEVICE_BUSY` where it streams already, 422 `INVALID_CONFIGURATION`, 503 `STREAM_UNAVAILABLE` with `Retry-After` where nobody runs the device or it does not answer in time: then there is no stream. The Idempotency-Key of a start is good as long as its stream lives.
+         */
+        post: operations["startStream"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v2/devices/{id}/stream/stop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Stop streaming
+         * @description Scope `devices:use` or role `member`. What was read is brought to the session, which ends then: `status` is `stopped`, or `stopping` where that takes longer. 409 `STREAM_UNAVAILABLE` where there is no stream.
+         */
+        post: operations["stopStream"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v2/devices/{id}/impedance": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Measure the impedance of the electrodes
+         * @description Scope `devices:use` or role `member`. Null where it was not measured, and everywhere for a device that measures none.
+         */
+        get: operations["deviceImpedance"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v2/devices/{id}/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Measure whether a device is fit to record
+         * @description Scope `devices:use` or role `member`. Contact, line noise, saturation, dead and bridged channels, rate and clock, also while it streams. What was not measured is null.
+         */
+        post: operations["checkDevice"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v2/agents/{name}/sync": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Exchange states with an agent that runs devices
+         * @description Scope `devices:run` or role `member`. The agent says which devices it has and how they stand, which renews its leases for `lease_s`, and is told what is wanted of them; the answer waits up to `wait_s` for something new. Devices that are new are registered, with the driver `remote`. See the chapter on devices.
+         */
+        post: operations["syncAgent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/graphql": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Run a GraphQL query, or connect
+         * @description A key, or role `viewer`. As POST, queries alone. With `Upgrade: websocket` it is a connection for all operations, subscriptions among them, by `graphql-transport-ws` or the older `graphql-ws`: the credential stands in `connectionParams.Authorization` of its first message, and the project of a user in `connectionParams["X-Project-Id"]`. A user may have 10 open at once.
+         */
+        get: operations["graphqlQuery"];
+        put?: never;
+        /**
+         * Run a GraphQL operation
+         * @description A key, or role `viewer`. Each field asks for the right of the call of the REST API that does the same; what a credential may not do is an error at the field. One operation a request, at most 1 MiB; its schema is `api/schema.graphql`. With `Accept: application/graphql-response+json` an operation that is not run is 400, else 200, with `errors` and no `data`. An hour has 500 queries, weighted by complexity.
+         */
+        post: operations["graphql"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v2/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List sessions, as the devices document has it
+         * @description Scope `sessions` or role `viewer`. Newest first; the next page is named in `Link`.
+         */
+        get: operations["listRecordedSessions"];
+        put?: never;
+        /**
+         * Make a session, as the devices document has it
+         * @description Scope `sessions` or role `member`. The session is the same as at `/v1/sessions`, by other names: `patient_id` is its `external_user_id`, by which the person is erased. What is not said of rate, channels and type is that of the device.
+         */
+        post: operations["createRecordedSession"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v2/sessions/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read a session, as the devices document has it
+         * @description Scope `sessions` or role `viewer`.
+         */
+        get: operations["getRecordedSession"];
+        put?: never;
+        post?: never;
+        /**
+         * Erase a session
+         * @description Scope `erase` or role `owner`. As the erasure of a user, of this session alone: it is out of reach at once, and a job deletes what it leaves.
+         */
+        delete: operations["deleteRecordedSession"];
+        options?: never;
+        head?: never;
+        /**
+         * Change what is said about a session, or end it
+         * @description Scope `sessions` or role `member`. What is left out stays; `status` COMPLETED ends the session as `/v1/sessions/{id}/end` does.
+         */
+        patch: operations["changeRecordedSession"];
+        trace?: never;
+    };
+    "/v2/sessions/{id}/recordings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the contiguous parts of a session
+         * @description Scope `sessions` or role `viewer`. In order; between two of them samples are missing. Quality and artifacts are those of its feature windows.
+         */
+        get: operations["listRecordings"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v2/data/timeseries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read samples
+         * @description Scope `sessions` or role `viewer`. In order, in µV; `next_start` is where the next page begins. Between two samples that do not follow one another nothing was recorded.
+         */
+        get: operations["timeseries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v2/data/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Export a session as a file
+         * @description Scope `sessions` or role `viewer`. The answer is the file, as `/v1/sessions/{id}/export` gives it.
+         */
+        post: operations["exportRecordedSession"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v2/data/stream/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Follow the samples of a stream
+         * @description Scope `sessions` or role `viewer`. The id is that of a device's stream, for which a key needs `devices:read`, too, or of a session. Server-sent events as the samples are stored: `neural_data` with a run of samples of each channel and what the clock of the source does, where somebody has said (as in the messages of `/ws`), `session_event`, `dropped` where a slow client was not shown some, `session_ended`. `Last-Event-ID` resumes behind a batch.
+         */
+        get: operations["dataStream"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v2/analysis/sessions/{id}/analyze": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Decode a session
+         * @description Scope `decode` or role `member`; it reads what the scope `sessions` protects. The analysis is a job. Every trial of the session is decoded where it has events, else its last contiguous part gives one answer.
+         */
+        post: operations["analyzeSession"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v2/analysis/results/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read an analysis
+         * @description Scope `jobs:read` or role `viewer`, and the scope `sessions`. Of a session that is decoded as it runs, `live_` and its id is one.
+         */
+        get: operations["analysisResult"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v2/analysis/models": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List models that sessions can be analyzed with
+         * @description Scope `catalog:read` or role `viewer`. The accuracy is that of the model card, and null where none was measured.
+         */
+        get: operations["analysisModels"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v2/analysis/models/deploy": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Deploy a version of a model
+         * @description Scope `catalog:write` or role `member`. From then on the bare name means this version in the project. The models of the server are deployed as they are.
+         */
+        post: operations["deployModel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        GraphQLAnswer: {
+            data?: Record<string, unknown> | null;
+            errors?: {
+                message: string;
+                path?: (string | number)[];
+                locations?: Record<string, unknown>[];
+                extensions?: {
+                    code?: string;
+                    details?: Record<string, unknown>;
+                    request_id?: string;
+                    /** Format: date-time */
+                    timestamp?: string;
+                };
+            }[];
+        };
+        /**
+         * @description PREPARING: no sample has come. RECORDING: samples come, or what they make is being written. PAUSED: none has come for 30 s. The others are final.
+         * @enum {string}
+         */
+        RecordingStatus: "PREPARING" | "RECORDING" | "PAUSED" | "COMPLETED" | "FAILED";
+        /** @enum {string} */
+        DeviceType: "EEG" | "EMG" | "ECG" | "fNIRS" | "TMS" | "tDCS" | "HYBRID";
+        /** @enum {string} */
+        DeviceStatus: "ONLINE" | "OFFLINE" | "MAINTENANCE" | "ERROR";
+        /** @description What the delivered samples go through, causally; the raw ones are what is stored. In Hz, under half the sample rate. */
+        DeviceFilters: {
+            notch?: number | null;
+            highpass?: number | null;
+            lowpass?: number | null;
+            /** @description `highpass` and `lowpass` by another name. */
+            bandpass?: number[] | null;
+        };
+        DeviceConfig: {
+            sample_rate?: number | null;
+            /** @description Numbers from 1 on, or names; none for all. */
+            channels?: (number | string)[] | null;
+            filters?: components["schemas"]["DeviceFilters"] | null;
+        };
+        StreamConfig: {
+            sample_rate?: number;
+            channels?: string[];
+            filters?: {
+                notch?: number;
+                highpass?: number;
+                lowpass?: number;
+            };
+        };
+        StreamStart: {
+            sample_rate?: number | null;
+            /** @description Numbers from 1 on, or names; none for all. */
+            channels?: (number | string)[] | null;
+            filters?: components["schemas"]["DeviceFilters"] | null;
+            /** @description Your name for the person. The device's id by default. */
+            external_user_id?: string;
+            /** @description The same by the name of `/v2/sessions`. */
+            patient_id?: string;
+            /** @description Of the session. */
+            name?: string;
+            tags?: components["schemas"]["SessionTags"];
+            hop_s?: number | null;
+            features?: components["schemas"]["WindowFeatures"];
+            decode?: components["schemas"]["LiveDecode"];
+        };
+        StreamStop: {
+            /**
+             * @description End the session at once where nobody holds the device. What an agent that is away has not sent is lost then.
+             * @default false
+             */
+            force?: boolean;
+        };
+        DeviceStream: {
+            stream_id: components["schemas"]["UUID"];
+            session_id: components["schemas"]["UUID"];
+            device_id: string;
+            /** @enum {string} */
+            status: "starting" | "streaming" | "away" | "stopping" | "stopped";
+            config: components["schemas"]["StreamConfig"];
+            /** Format: date-time */
+            started_at: string;
+        };
+        DeviceCapabilities: {
+            /** @description Absent where the device tells them only when it is open. */
+            channels?: string[];
+            sample_rates?: number[];
+            min_sample_rate?: number;
+            max_sample_rate?: number;
+            /** @description The one of a stream that asks for none. */
+            sample_rate?: number;
+            impedance: boolean;
+            /** @description It numbers its samples, so that losses are exact. */
+            counter: boolean;
+        };
+        DeviceFault: {
+            /** @description `device_not_found`, `device_busy`, `device_protocol`, `device_lost`, `invalid_configuration`, `device_unsupported`, or a code of this API. */
+            code: string;
+            message: string;
+        };
+        NewDevice: {
+            /** @description The driver and a number by default, such as `synthetic_001`. */
+            id?: string;
+            name?: string;
+            type?: components["schemas"]["DeviceType"];
+            /** @description `synthetic`, `playback`, `lsl`, `openbci` or `ganglion`. */
+            driver: string;
+            serial_number?: string;
+            firmware_version?: string;
+            /** @description Of the driver. */
+            settings?: Record<string, unknown> | null;
+            metadata?: Record<string, unknown> | null;
+            config?: components["schemas"]["DeviceConfig"];
+        };
+        DeviceChange: {
+            name?: string | null;
+            serial_number?: string | null;
+            firmware_version?: string | null;
+            metadata?: Record<string, unknown> | null;
+            /**
+             * @description `MAINTENANCE` takes the device out of use, `ONLINE` ends that.
+             * @enum {string|null}
+             */
+            status?: "MAINTENANCE" | "ONLINE" | null;
+        };
+        Device: {
+            id: string;
+            name: string;
+            type: components["schemas"]["DeviceType"];
+            status: components["schemas"]["DeviceStatus"];
+            driver: string;
+            /** @description The agent that runs it, null where the server does. */
+            agent: string | null;
+            serial_number: string;
+            firmware_version: string;
+            /** Format: date-time */
+            last_seen: string | null;
+            calibration: null;
+            settings: Record<string, unknown>;
+            metadata: Record<string, unknown>;
+            capabilities: components["schemas"]["DeviceCapabilities"];
+            config: components["schemas"]["StreamConfig"];
+            stream: components["schemas"]["DeviceStream"] | null;
+            observed: components["schemas"]["DeviceObserved"] | null;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            updated_at: string;
+            _links: {
+                [key: string]: Record<string, unknown>;
+            };
+        };
+        /** @description What the one who runs the device observed last. */
+        DeviceObserved: {
+            /** @description That it is about. */
+            stream_id: string;
+            /** @description The number behind the last sample of the session that was read. */
+            samples: number;
+            /** @description Samples that were not, by cause. */
+            missing: {
+                [key: string]: number;
+            };
+            waiting_bytes: number;
+            dropped_markers: number;
+            /** @description Drift, jitter, jumps and losses of the source's clock. */
+            clock: Record<string, unknown> | null;
+            readings: {
+                [key: string]: Record<string, unknown>;
+            };
+            fault: components["schemas"]["DeviceFault"] | null;
+        };
+        Devices: {
+            items: components["schemas"]["Device"][];
+            total: number;
+            page: number;
+            size: number;
+            pages: number;
+            has_next: boolean;
+            has_prev: boolean;
+            _links: {
+                [key: string]: Record<string, unknown>;
+            };
+        };
+        DiscoveredDevices: {
+            devices: {
+                driver: string;
+                name: string;
+                settings: Record<string, unknown>;
+                capabilities: components["schemas"]["DeviceCapabilities"];
+            }[];
+        };
+        Impedances: {
+            device_id: string;
+            measured: boolean;
+            /** @description Why nothing was measured. */
+            reason: string | null;
+            /** Format: date-time */
+            measured_at: string | null;
+            channels: {
+                number: number;
+                name: string;
+                impedance_kohm: number | null;
+            }[];
+        };
+        DeviceCheck: {
+            /** @default 12 */
+            seconds?: number;
+        };
+        DeviceCheckReport: {
+            device: Record<string, unknown>;
+            seconds: number;
+            channels: Record<string, unknown>[];
+            missing: Record<string, unknown>;
+            clock: Record<string, unknown>;
+            problems: string[];
+            fit: boolean;
+        };
+        AgentSync: {
+            /** @description Of the agent, kept over its restarts: another one of the same name holds nothing that this one does. */
+            instance: string;
+            /** @default 5 */
+            wait_s?: number | null;
+            devices: components["schemas"]["AgentDevice"][];
+        };
+        AgentDevice: {
+            id: string;
+            /** @description Of a device that is new. The project may call it otherwise later. */
+            name?: string;
+            type?: components["schemas"]["DeviceType"];
+            serial_number?: string;
+            firmware_version?: string;
+            /** @description Of a device that is new. */
+            metadata?: Record<string, unknown> | null;
+            /** @description `sample_rates`, or all between `min_sample_rate` and `max_sample_rate`. */
+            capabilities: {
+                channels: string[];
+                sample_rates?: number[];
+                min_sample_rate?: number;
+                max_sample_rate?: number;
+                sample_rate?: number;
+                impedance?: boolean;
+                counter?: boolean;
+            };
+            /** @description The last that the agent has seen, 0 for none. The answer waits only where it is the newest. */
+            revision?: number;
+            report?: components["schemas"]["AgentReport"];
+            /** @description The stream of which everything that was read is in its session: the session ends, and the device is free. */
+            ended?: string;
+            /** @description Why the stream in `ended` failed; null where it was stopped or its source came to its end. */
+            fault?: components["schemas"]["DeviceFault"] | null;
+        };
+        AgentReport: {
+            /** @description That it is about. */
+            stream_id?: string;
+            /** @enum {string} */
+            state?: "" | "starting" | "streaming" | "away" | "stopping";
+            /** @description The number behind the last sample of the session that was read. */
+            samples?: number;
+            missing?: {
+                [key: string]: number;
+            } | null;
+            waiting_bytes?: number;
+            dropped_markers?: number;
+            clock?: Record<string, unknown> | null;
+            readings?: {
+                [key: string]: Record<string, unknown>;
+            } | null;
+            /** @description Why the device is away. */
+            fault?: components["schemas"]["DeviceFault"] | null;
+            /** @description The command that was carried out last. */
+            done?: string;
+            /** @description What it gave. */
+            result?: unknown;
+            /** @description Why it gave nothing. */
+            failed?: components["schemas"]["DeviceFault"] | null;
+        };
+        AgentWanted: {
+            /** @description How long the leases last from the moment in which the exchange came. */
+            lease_s: number;
+            devices: {
+                id: string;
+                /** @description The agent holds the device. Where it does not, it must not stream. */
+                held: boolean;
+                revision: number;
+                stream: components["schemas"]["AgentStream"] | null;
+                command: components["schemas"]["AgentCommand"] | null;
+                /** @description Why the device is not held, as the error object of this API; null for nothing. */
+                error: Record<string, unknown> | null;
+            }[];
+        };
+        AgentStream: {
+            stream_id: components["schemas"]["UUID"];
+            session_id: components["schemas"]["UUID"];
+            /** @description Read no more, bring the rest, and say `ended`. */
+            stopping: boolean;
+            config: components["schemas"]["StreamConfig"];
+            /** Format: date-time */
+            started_at: string;
+        };
+        AgentCommand: {
+            id: components["schemas"]["UUID"];
+            /** @enum {string} */
+            kind: "check" | "impedance";
+            seconds?: number;
+            /**
+             * Format: date-time
+             * @description Nobody waits for it any more then.
+             */
+            until: string;
+        };
+        NewRecordedSession: {
+            name?: string | null;
+            /** @description Your name for the person: the `external_user_id` of the session. */
+            patient_id: string;
+            device_ids?: string[];
+            device_id?: string;
+            device_type?: string;
+            /** @description How long it is meant to last. It does not end by itself. */
+            duration_minutes?: number | null;
+            protocol?: string | null;
+            metadata?: components["schemas"]["SessionMetadata"];
+            tags?: components["schemas"]["SessionTags"];
+            sample_rate?: number;
+            channels?: string[];
+            ingestion_mode?: components["schemas"]["IngestionMode"];
+            decode?: components["schemas"]["LiveDecode"];
+            features?: components["schemas"]["WindowFeatures"];
+        };
+        RecordedSession: {
+            id: components["schemas"]["UUID"];
+            session_id: components["schemas"]["UUID"];
+            name: string;
+            status: components["schemas"]["RecordingStatus"];
+            patient_id: string;
+            device_id: string | null;
+            device_ids: string[];
+            device_type: string;
+            protocol: string | null;
+            tags: string[];
+            metadata: Record<string, unknown>;
+            /** @description As planned. */
+            duration_minutes: number | null;
+            /** Format: date-time */
+            start_time: string;
+            /** Format: date-time */
+            end_time: string | null;
+            /** Format: date-time */
+            created_at: string;
+            sample_rate: number;
+            channel_count: number;
+            channels: string[];
+            /**
+             * Format: int64
+             * @description A channel.
+             */
+            sample_count: number;
+            ingestion_mode: components["schemas"]["IngestionMode"];
+            processing_state: components["schemas"]["ProcessingState"];
+            _links: {
+                [key: string]: Record<string, unknown>;
+            };
+        };
+        RecordedSessions: {
+            sessions: components["schemas"]["RecordedSession"][];
+            /** Format: int64 */
+            total: number;
+            limit: number;
+            offset: number;
+            has_more: boolean;
+        };
+        RecordedSessionChange: {
+            name?: string | null;
+            tags?: components["schemas"]["SessionTags"];
+            metadata?: components["schemas"]["SessionMetadata"];
+            protocol?: string | null;
+            duration_minutes?: number | null;
+            /** @enum {string} */
+            status?: "COMPLETED";
+        };
+        DeletedSession: {
+            id: string;
+            /** @enum {string} */
+            status: "deleted" | "deleting";
+            job_id?: string;
+            /** Format: int64 */
+            samples_deleted?: number;
+            /** Format: int64 */
+            features_deleted?: number;
+            audit_id?: string;
+        };
+        Recordings: {
+            recordings: components["schemas"]["Recording"][];
+            limit: number;
+            offset: number;
+            has_more: boolean;
+        };
+        Recording: {
+            /** @description It stays the same while samples follow. */
+            id: string;
+            session_id: components["schemas"]["UUID"];
+            device_id: string | null;
+            /** Format: date-time */
+            start_time: string;
+            /** Format: date-time */
+            end_time: string;
+            /** @description Seconds. */
+            duration: number;
+            /**
+             * Format: int64
+             * @description A channel.
+             */
+            sample_count: number;
+            channel_count: number;
+            sample_rate: number;
+            /**
+             * Format: int64
+             * @description From 0 at the session's origin.
+             */
+            first_sample: number;
+            /** @description Mean of its feature windows; null where it has none. */
+            quality: number | null;
+            /** @description Of its feature windows, that passed the quality gate. */
+            passed_share: number | null;
+            /** @description Intervals of windows whose artifact score is at least a half. */
+            artifacts: {
+                /** @enum {string} */
+                type: "bad_contact" | "blink" | "emg" | "motion";
+                /** Format: date-time */
+                start_time: string;
+                /** Format: date-time */
+                end_time: string;
+                score: number;
+                windows: number;
+            }[];
+        };
+        Timeseries: {
+            session_id: components["schemas"]["UUID"];
+            device_id: string | null;
+            sample_rate: number;
+            /** @constant */
+            unit: "uV";
+            channels: {
+                number: number;
+                name: string;
+            }[];
+            samples: {
+                /**
+                 * Format: int64
+                 * @description From 0 at the session's origin.
+                 */
+                sample: number;
+                /** @description Unix ms. */
+                timestamp: number;
+                /** @description In the order of channels. */
+                values: number[];
+            }[];
+            sample_count: number;
+            /** @description Unix ms; null at the end. */
+            next_start: number | null;
+        };
+        RecordedExport: {
+            session_id: string;
+            /**
+             * @description MAT and FIF are not written.
+             * @default edf
+             * @enum {string}
+             */
+            format?: "json" | "csv" | "edf" | "bdf";
+            /** @description Of JSON. */
+            include_raw?: boolean;
+            /** @description Of JSON and CSV. */
+            only_passed?: boolean;
+        };
+        NewAnalysis: {
+            /** @description A paradigm, or the name of a model, with `@` and its version or without. Defaults to auto. */
+            model_type?: string;
+            parameters?: {
+                /** @enum {string} */
+                paradigm?: "motor_imagery" | "p300" | "ssvep" | "cvep" | "seizure" | "auto";
+                model?: string;
+                /**
+                 * Format: int64
+                 * @description Unix ms. Defaults to the beginning of the last contiguous part.
+                 */
+                start_ms?: number;
+                /** Format: int64 */
+                end_ms?: number;
+                /**
+                 * @description Defaults to all where the session has events.
+                 * @enum {string}
+                 */
+                trials?: "first" | "all";
+                stimulus?: components["schemas"]["DecodeStimulus"];
+                /** @description As in a decode request: a list, or `all`. */
+                events?: unknown;
+                event_classes?: {
+                    [key: string]: string;
+                };
+                /** @enum {string} */
+                alignment?: "auto" | "none" | "balance";
+                intents?: {
+                    [key: string]: string;
+                };
+            };
+        };
+        AcceptedAnalysis: {
+            analysis_id: components["schemas"]["UUID"];
+            session_id: string;
+            status: components["schemas"]["JobState"];
+        };
+        Analysis: {
+            analysis_id: string;
+            session_id: components["schemas"]["UUID"];
+            status: components["schemas"]["JobState"];
+            model_type: string;
+            model: string | null;
+            metrics: {
+                /** @description Of the answers that the session's events could be held against; null where there are none. */
+                accuracy: number | null;
+                chance: number | null;
+                answered: number | null;
+                labelled: number | null;
+            };
+            predictions: {
+                /** @description Unix ms of the beginning of what was decoded. */
+                timestamp: number;
+                end: number;
+                label: string;
+                intent: string;
+                confidence: number;
+                truth: string | null;
+                error?: string;
+            }[];
+            error?: components["schemas"]["JobError"];
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            finished_at: string | null;
+        };
+        AnalysisModels: {
+            models: {
+                id: string;
+                name: string;
+                version: string;
+                model_type: string;
+                pipeline: string;
+                classes: string[];
+                /** @description None for any montage. */
+                channels: string[];
+                sample_rate: number | null;
+                accuracy: number | null;
+                /** @description How the accuracy was measured. */
+                protocol: string;
+                own: boolean;
+                /** @constant */
+                status: "ACTIVE";
+            }[];
+            total: number;
+        };
+        NewDeployment: {
+            /** @description Its name, with `@` and a version or without. */
+            model_id: string;
+            /** @description Defaults to the latest. */
+            version?: string;
+        };
+        DeployedModel: {
+            deployment: {
+                id: string;
+                model_id: string;
+                version: string;
+                /** @constant */
+                status: "ACTIVE";
+                /** @description Where decodes are submitted. */
+                endpoint: string;
+            };
+        };
         QuotaUsage: {
             /** @description null where there is none. */
             limit: number | null;
@@ -1463,6 +3261,52 @@ export interface components {
             /** Format: uuid */
             project_id: string;
             quotas: components["schemas"]["QuotaUsages"];
+            /** @description The days (UTC) of the last 30 on which the project did something, oldest first. */
+            days: components["schemas"]["ActiveDay"][];
+        };
+        ProjectRetention: {
+            /** @description Recordings of jobs, after the job has ended. null: as long as the server keeps them. */
+            payload_hours: number | null;
+            /** @description Jobs that have ended, but for those in the dead letter list. null: as long as the server keeps them. */
+            job_hours: number | null;
+            /** @description Sessions after their end, with their samples and everything else of them. null: until they are deleted. */
+            session_hours: number | null;
+            /** @description Feature windows, after their session has ended. null: as long as their session. */
+            window_hours: number | null;
+            /** Format: date-time */
+            updated_at: string | null;
+        };
+        RetentionChange: {
+            /** @description At most what the server keeps. */
+            payload_hours?: number;
+            /** @description At most what the server keeps. */
+            job_hours?: number;
+            session_hours?: number;
+            window_hours?: number;
+        };
+        ActiveDay: {
+            /** Format: date */
+            date: string;
+            /**
+             * Format: int64
+             * @description Calls with the project's keys and by its members that were let in, of HTTP and gRPC; a WebSocket is one.
+             */
+            requests: number;
+            /**
+             * Format: int64
+             * @description Calls that had to wait: 429 `rate_limited`.
+             */
+            rate_limited: number;
+            /**
+             * Format: int64
+             * @description Recordings accepted to be decoded, items of batches one by one.
+             */
+            decodes: number;
+            /**
+             * Format: int64
+             * @description Values kept of sessions: samples × channels.
+             */
+            samples: number;
         };
         QuotaUsages: {
             stored_bytes: components["schemas"]["QuotaUsage"];
@@ -1471,6 +3315,7 @@ export interface components {
             windows_per_day: components["schemas"]["QuotaUsage"];
             models: components["schemas"]["QuotaUsage"];
             webhooks: components["schemas"]["QuotaUsage"];
+            devices: components["schemas"]["QuotaUsage"];
         };
         DecodeRequest: {
             input: components["schemas"]["DecodeInput"];
@@ -1505,7 +3350,7 @@ export interface components {
              * @default auto
              * @enum {string}
              */
-            paradigm?: "motor_imagery" | "p300" | "ssvep" | "seizure" | "auto";
+            paradigm?: "motor_imagery" | "p300" | "ssvep" | "cvep" | "seizure" | "auto";
             /** @example OpenBCI Cyton */
             device?: string;
             /** @description A count, or the names. A count takes the device's usual montage. */
@@ -1532,11 +3377,11 @@ export interface components {
             /** @description A catalog model, optionally `name@version`. Without it the best fitting one is taken. */
             model?: string;
             /**
-             * @description `auto` moves a motor imagery model that was trained with alignment to the clips of the person, without labels, where there are several: those around the events, and with `session_id` those that came before in the session. `none` takes every model as it is.
+             * @description `auto` moves a motor imagery model that was trained with alignment to the clips of the person, without labels, where there are several: those around the events, and with `session_id` those that came before in the session. `none` takes every model as it is. `balance` is `auto`, and moves the even odds of a motor imagery model of two classes that was not trained with alignment to the median of its log odds over those clips: for classes that are about as frequent.
              * @default auto
              * @enum {string}
              */
-            alignment?: "auto" | "none";
+            alignment?: "auto" | "none" | "balance";
             session_id?: string;
             start_ms?: number;
             end_ms?: number;
@@ -1564,12 +3409,42 @@ export interface components {
                 /** @description rad */
                 phase?: number;
             }[];
+            codes?: components["schemas"]["CodeBook"];
             /** @description P300 symbols, row by row; every row of the same length, every symbol once. */
             matrix?: string[][];
             /** @description Event code to the symbols it lights. Without it codes 1…C are columns and C+1…C+R are rows. */
             flashes?: {
                 [key: string]: string[];
             };
+        };
+        /** @description Which bits each target of a c-VEP screen shows: 1 is bright, 0 dark; after its last bit a code begins again. In a decode it replaces the codes that the model was trained with, in the options of a training it is required. */
+        CodeBook: {
+            /**
+             * @description One maximum-length sequence, shifted from target to target; the Gold codes of two such sequences; or as listed in `bits`.
+             * @enum {string}
+             */
+            kind: "m_sequence" | "gold" | "bits";
+            /** @description Bits shown a second: the rate of the screen where each frame shows one. */
+            rate_hz: number;
+            /** @description Stages of the shift register (m_sequence, gold): a code has 2^degree − 1 bits. */
+            degree?: number;
+            /** @description Stages whose sum modulo 2 is fed back. Defaults to a primitive polynomial. */
+            taps?: number[];
+            /** @description Those of the second register (gold). Defaults to the other of a preferred pair. */
+            second_taps?: number[];
+            /**
+             * @description A clock of twice the rate is shown along: each bit b becomes b, not b.
+             * @default false
+             */
+            modulated?: boolean;
+            /** @description How many codes are on the screen (m_sequence, gold). Defaults to the number of labels. */
+            targets?: number;
+            /** @description By how many bits the code of a target comes after that of the one before it (m_sequence). Defaults to the length divided by the targets. */
+            lag?: number;
+            /** @description The codes of kind bits, all of one length. */
+            bits?: string[];
+            /** @description Names of the targets. Defaults to code_1, code_2, ... */
+            labels?: string[];
         };
         /** @description At most 16,000 characters serialized. Free keys are kept with the job. */
         DecodeContext: {
@@ -1595,6 +3470,8 @@ export interface components {
             format?: "json";
             /** @default false */
             include_diagnostics?: boolean;
+            /** @description Of the recording, in the answer. Defaults to none. */
+            features?: components["schemas"]["FeatureName"][];
         };
         BatchRequest: {
             /** @description Decode requests. Each is judged on its own. */
@@ -1691,7 +3568,7 @@ export interface components {
             /** @description With those of `alternatives` it adds up to 1; 0 where the intent is undetermined, which has no alternatives. */
             confidence: number;
             /** @enum {string} */
-            paradigm_detected: "motor_imagery" | "p300" | "ssvep" | "seizure" | "undetermined";
+            paradigm_detected: "motor_imagery" | "p300" | "ssvep" | "cvep" | "seizure" | "undetermined";
             predicted_text?: string;
             alternatives: {
                 intent: string;
@@ -1703,6 +3580,7 @@ export interface components {
             red_flags: string[];
             disclaimer: string;
             alignment?: components["schemas"]["Alignment"];
+            features?: components["schemas"]["ClipFeatures"];
             /** @description Of the recording; null where it is too short to judge. */
             quality?: {
                 overall?: number;
@@ -1725,7 +3603,7 @@ export interface components {
                 reason: string;
                 tried: {
                     /** @enum {string} */
-                    from: "motor_imagery" | "p300" | "ssvep";
+                    from: "motor_imagery" | "p300" | "ssvep" | "cvep";
                     why: string;
                 }[];
                 /** @description The numbers that were looked at. */
@@ -1799,7 +3677,7 @@ export interface components {
         /** @description What the model was moved to before it decoded. */
         Alignment: {
             /** @enum {string} */
-            kind: "none" | "recentred";
+            kind: "none" | "recentred" | "balanced";
             /** @description Clips of the person, around whose mean the model was moved; 0 with `none`. */
             clips: number;
         };
@@ -1886,6 +3764,350 @@ export interface components {
             expires_in: number;
             refresh_token: string;
         };
+        AdminQueues: {
+            /** @constant */
+            object: "list";
+            data: components["schemas"]["AdminQueue"][];
+        };
+        AdminQueue: {
+            queue: string;
+            /** @description pending and scheduled */
+            queued: number;
+            running: number;
+            /** @description due */
+            pending: number;
+            /** @description wait for a time to come */
+            scheduled: number;
+            /** @description of those that wait, tried before */
+            retrying: number;
+            dead: number;
+            /** @description age of the oldest that is due */
+            latency_seconds: number;
+            /** Format: date-time */
+            oldest_waiting_at: string | null;
+            paused: null | {
+                /** @description Id of the operator. */
+                by: string;
+                /** Format: date-time */
+                at: string;
+            };
+        };
+        AdminJob: {
+            id: components["schemas"]["UUID"];
+            project_id: string;
+            project_name: string;
+            kind: components["schemas"]["JobKind"];
+            queue: string;
+            state: components["schemas"]["JobState"];
+            parent_id: string | null;
+            attempts: number;
+            lost_workers: number;
+            worker: string | null;
+            dead_letter: boolean;
+            retried_as: string | null;
+            error_code: string | null;
+            error_message: string | null;
+            request_bytes: number;
+            output_bytes: number;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            not_before: string | null;
+            /** Format: date-time */
+            started_at: string | null;
+            /** Format: date-time */
+            claimed_at: string | null;
+            /** Format: date-time */
+            finished_at: string | null;
+            /** Format: date-time */
+            lease_until: string | null;
+            items_total: number;
+            items_pending: number;
+        };
+        AdminJobDetail: components["schemas"]["AdminJob"] & {
+            payload: null | {
+                bytes: number;
+                sha256: string;
+            };
+            attempt_list: {
+                attempt: number;
+                worker: string;
+                /** Format: date-time */
+                started_at: string | null;
+                /** Format: date-time */
+                ended_at: string | null;
+                /** @enum {string} */
+                outcome: "running" | "completed" | "failed" | "canceled" | "queued" | "retried" | "handed_back" | "lost";
+                error: string;
+            }[];
+        };
+        JobAttemptList: {
+            /** @constant */
+            object: "list";
+            data: components["schemas"]["JobAttempt"][];
+            /** @constant */
+            has_more: false;
+            next_cursor: null;
+        };
+        JobAttempt: {
+            attempt: number;
+            worker: string | null;
+            /** Format: date-time */
+            started_at: string | null;
+            /**
+             * Format: date-time
+             * @description null while it runs.
+             */
+            ended_at: string | null;
+            /**
+             * @description `retried` after an error of the server, `handed_back` by a worker that was stopped, `lost` with its worker; `queued` while the job waits for the next attempt, otherwise how the job ended.
+             * @enum {string}
+             */
+            outcome: "running" | "completed" | "failed" | "canceled" | "queued" | "retried" | "handed_back" | "lost";
+            /** @description Why it did not complete: `worker_lost`, `internal_error` where it was tried again, otherwise the job's. */
+            error_code: string | null;
+        };
+        AdminDeadLetters: {
+            kind: components["schemas"]["JobKind"];
+            error_code: string;
+            message: string;
+            jobs: number;
+            /** Format: date-time */
+            oldest_at: string;
+            /** Format: date-time */
+            newest_at: string;
+        };
+        AdminLoad: {
+            project_id: string;
+            project_name: string;
+            queued: number;
+            running: number;
+            /** Format: date-time */
+            oldest_waiting_at: string | null;
+        };
+        AdminProcess: {
+            id: string;
+            role: string;
+            host: string;
+            pid: number;
+            version: string;
+            /** @enum {string} */
+            state: "alive" | "lost" | "ended";
+            slots: number;
+            running: number;
+            memory_bytes: number;
+            /** Format: date-time */
+            started_at: string;
+            /** Format: date-time */
+            seen_at: string;
+            /** Format: date-time */
+            ended_at: string | null;
+            jobs: components["schemas"]["AdminJob"][];
+        };
+        Scale: {
+            /** Format: date-time */
+            as_of: string;
+            /** @description Workers that what waits and runs takes now. */
+            need: number;
+            /** @description Workers that there should be: as needed at once upwards, gently downwards. It has no upper bound; whoever starts workers has one. */
+            wanted: number;
+            /** @description What decided. */
+            reason: string;
+            /** @description Workers that take jobs. */
+            workers: number;
+            /** @description Workers that end what they have begun. */
+            draining: number;
+            /** @description Jobs that a worker runs at once. */
+            slots_per_worker: number;
+            /** @description Jobs of all queues that are due and that nothing keeps from being taken. */
+            backlog: number;
+            /** @description For how long the oldest of them has waited. */
+            oldest_age_seconds: number;
+            /** @description By the name of the queue. */
+            queues: {
+                [key: string]: {
+                    backlog: number;
+                    oldest_age_seconds: number;
+                    running: number;
+                    /** @description Jobs that ran at once in the last seconds, on average. */
+                    busy_slots: number;
+                    ended_per_second: number;
+                    /** @description Median of how long they ran; 0 where none ended. */
+                    service_p50_ms: number;
+                    /** @description No worker takes jobs of the queue. */
+                    paused: boolean;
+                };
+            };
+        };
+        ScaleEvent: {
+            id: string;
+            /** Format: date-time */
+            at: string;
+            /** @enum {string} */
+            kind: "up" | "down" | "death" | "crash_loop" | "recovered" | "blocked";
+            host: string;
+            /** @description Id of the process. */
+            supervisor: string;
+            workers_from: number;
+            workers_to: number;
+            need: number;
+            reason: string;
+        };
+        Percentiles: {
+            p50: number;
+            p95: number;
+            p99: number;
+        };
+        AdminKindStats: {
+            queue: string;
+            kind: components["schemas"]["JobKind"];
+            completed: number;
+            failed: number;
+            canceled: number;
+            waiting_seconds: components["schemas"]["Percentiles"];
+            running_seconds: components["schemas"]["Percentiles"];
+        };
+        AdminStatsPoint: {
+            /** Format: date-time */
+            at: string;
+            completed: number;
+            failed: number;
+            canceled: number;
+            waiting_seconds: components["schemas"]["Percentiles"];
+            running_seconds: components["schemas"]["Percentiles"];
+        };
+        AdminStats: {
+            /** @constant */
+            object: "stats";
+            period: string;
+            /** Format: date-time */
+            from: string;
+            /** Format: date-time */
+            to: string;
+            step_seconds: number;
+            kinds: components["schemas"]["AdminKindStats"][];
+            series: components["schemas"]["AdminStatsPoint"][];
+        };
+        AdminAction: {
+            id: components["schemas"]["UUID"];
+            /** @constant */
+            object: "action";
+            /** @enum {string} */
+            action: "retry" | "cancel" | "discard";
+            filter: components["schemas"]["AdminJobFilter"];
+            /** @enum {string} */
+            state: "running" | "completed" | "canceled";
+            requested_by: string;
+            limit: number;
+            /** @description Jobs that met the filter when it was asked for. */
+            total: number;
+            done: number;
+            skipped: number;
+            skipped_by_reason: {
+                [key: string]: number;
+            };
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            finished_at: string | null;
+        };
+        AdminActionPreview: {
+            /** @constant */
+            object: "action_preview";
+            /** @enum {string} */
+            action: "retry" | "cancel" | "discard";
+            filter: components["schemas"]["AdminJobFilter"];
+            total: number;
+            dry_run: boolean;
+        };
+        AdminJobFilter: {
+            state?: components["schemas"]["JobState"][];
+            kind?: components["schemas"]["JobKind"][];
+            /** @enum {string} */
+            queue?: "interactive" | "bulk";
+            project_id?: string;
+            error_code?: string;
+            worker?: string;
+            dead?: boolean;
+            attempts?: number;
+            /** Format: date-time */
+            created_before?: string;
+            /** Format: date-time */
+            created_after?: string;
+        };
+        NewAction: {
+            /** @enum {string} */
+            action: "retry" | "cancel" | "discard";
+            filter?: components["schemas"]["AdminJobFilter"];
+            /**
+             * @description Jobs that are looked at, at most.
+             * @default 100000
+             */
+            limit?: number;
+            /** @default false */
+            dry_run?: boolean;
+        };
+        AdminSystem: {
+            /** @constant */
+            object: "system";
+            embedded: boolean;
+            database: {
+                kind: string;
+                bytes: number;
+                ping_seconds: number;
+            };
+            redis: {
+                embedded: boolean;
+                ping_seconds: number;
+                down_seconds: number;
+            };
+            disk: {
+                /** @description 0 where it is not known */
+                free_bytes: number;
+                total_bytes: number;
+            };
+            retention: {
+                seconds: {
+                    [key: string]: number;
+                };
+                /** Format: date-time */
+                oldest_job_at: string | null;
+            };
+            process: {
+                id: string;
+                host: string;
+                pid: number;
+                version: string;
+                /** Format: date-time */
+                started_at: string;
+                memory_bytes: number;
+            };
+        };
+        OwnAccount: {
+            id: components["schemas"]["UUID"];
+            email: string;
+            /** @description The user runs this server. */
+            operator: boolean;
+            /** Format: date-time */
+            created_at: string;
+        };
+        BrowserLogin: {
+            access_token: string;
+            /** @constant */
+            token_type: "Bearer";
+            /** @description Seconds that the access token is good. */
+            expires_in: number;
+            account: components["schemas"]["OwnAccount"];
+        };
+        Server: {
+            /** @constant */
+            object: "server";
+            version: string;
+            /** @description Anybody may make an account. */
+            signup: boolean;
+            /** @description The demo account exists. */
+            demo: boolean;
+        };
         Account: components["schemas"]["Tokens"] & {
             id: components["schemas"]["UUID"];
             email: string;
@@ -1945,7 +4167,7 @@ export interface components {
             audit_id?: string;
         };
         /** @enum {string} */
-        Scope: "decode" | "jobs:read" | "jobs:write" | "sessions" | "erase" | "catalog:read" | "catalog:write" | "webhooks:read" | "webhooks:write";
+        Scope: "decode" | "jobs:read" | "jobs:write" | "sessions" | "erase" | "catalog:read" | "catalog:write" | "devices:read" | "devices:use" | "devices:manage" | "devices:run" | "webhooks:read" | "webhooks:write";
         NewKey: {
             name: string;
             /** @description Without it the key has every scope. */
@@ -2000,7 +4222,7 @@ export interface components {
             last_used_at: string | null;
         };
         /** @enum {string} */
-        AuditAction: "account.created" | "login.succeeded" | "login.failed" | "login.ended" | "login.token_reused" | "project.created" | "key.created" | "key.refreshed" | "key.revoked" | "user_data.erasing" | "user_data.erased" | "password.changed" | "account.deleted" | "project.deleting" | "project.deleted" | "member.invited" | "invitation.revoked" | "member.joined" | "member.role_changed" | "member.removed" | "member.left" | "operator.granted" | "operator.withdrawn" | "webhook.created" | "webhook.changed" | "webhook.deleted" | "webhook.secret_rotated" | "webhook.disabled";
+        AuditAction: "account.created" | "login.succeeded" | "login.failed" | "login.ended" | "login.all_ended" | "login.token_reused" | "project.created" | "key.created" | "key.refreshed" | "key.revoked" | "user_data.erasing" | "user_data.erased" | "password.changed" | "account.deleted" | "project.retention_changed" | "project.deleting" | "project.deleted" | "member.invited" | "invitation.revoked" | "member.joined" | "member.role_changed" | "member.removed" | "member.left" | "operator.granted" | "operator.withdrawn" | "webhook.created" | "webhook.changed" | "webhook.deleted" | "webhook.secret_rotated" | "webhook.disabled" | "event.changed" | "event.deleted" | "queue.paused" | "queue.resumed" | "job.retried" | "job.discarded" | "job.canceled" | "action.started" | "action.canceled" | "action.completed";
         AuditEvent: {
             id: components["schemas"]["UUID"];
             /** Format: date-time */
@@ -2193,7 +4415,7 @@ export interface components {
             /** @description RxLDA, RxGMM, or the name of the pipeline. */
             type: string;
             /** @enum {string} */
-            paradigm: "motor_imagery" | "p300" | "ssvep" | "seizure";
+            paradigm: "motor_imagery" | "p300" | "ssvep" | "cvep" | "seizure";
             /** @description Channels that the model looks at; 0 for any montage. */
             n_features: number;
             /** @description 0 where the request names them. */
@@ -2240,7 +4462,7 @@ export interface components {
             state: "active" | "retired";
             type: string;
             /** @enum {string} */
-            paradigm: "motor_imagery" | "p300" | "ssvep" | "seizure";
+            paradigm: "motor_imagery" | "p300" | "ssvep" | "cvep" | "seizure";
             pipeline: string;
             classes: string[];
             channels: string[];
@@ -2251,7 +4473,10 @@ export interface components {
             requires_license: components["schemas"]["License"];
             /** Format: date-time */
             created_at: string | null;
-            /** @description The model card as it is in the file. */
+            /**
+             * @description The model card as it is in the file. `calibration` has a line for each protocol, with the expected calibration error `ece` and, on cards made since they are kept, the `bins` that it is the mean of, for a
+             *     reliability diagram: `from` and `to` of the confidence, `count` of trials held back, their mean `confidence` and their `accuracy`. Tenths without trials are left out.
+             */
             card: Record<string, unknown>;
         };
         /** @description Each once, all of one sampling rate. Events from `start_ms` on and before `end_ms` count (Unix ms); left out, all. */
@@ -2259,8 +4484,18 @@ export interface components {
             session_id: components["schemas"]["UUID"];
             start_ms?: number | null;
             end_ms?: number | null;
+            /** @description Of p300, in the place of `classes`: what was spelled, with symbols of `stimulus`, one for each train of flashes (a pause of 2 s or more ends one). */
+            letters?: string;
         }[];
-        /** @description The class of each event, by its label or, where no label fits, its code. Several may mean one class. Those of p300 are `target` and `non_target`. */
+        /** @description What the `letters` of the sessions were spelled with. Required with them. */
+        TrainingStimulus: {
+            matrix: string[][];
+            /** @description The symbols that the flash of each code lights up. By default columns have the codes from 1 on, and rows those behind them. */
+            flashes?: {
+                [key: string]: string[];
+            };
+        };
+        /** @description The class of each event, by its label or, where no label fits, its code. Several may mean one class. Those of p300 are `target` and `non_target`, and may be left out where `letters` tell them, or the events themselves (`target`). */
         TrainingClasses: {
             [key: string]: string;
         };
@@ -2272,11 +4507,19 @@ export interface components {
         TrainRequest: {
             name: string;
             /** @enum {string} */
-            paradigm: "motor_imagery" | "p300" | "ssvep";
-            /** @description One of the paradigm. By default `ts_lr`, `xdawn_lda`, `ecca`. */
+            paradigm: "motor_imagery" | "p300" | "ssvep" | "cvep";
+            /** @description One of the paradigm. By default `ts_lr`, `xdawn_lda`, `ecca`, `rcca`. */
             pipeline?: string;
+            /**
+             * @description What the training starts from; only `ts_lr` does. `builtin`: the people whom the built-in models of left and right hand know, re-centred, to whom the
+             *     person's own trials are added; two trials of each class are enough. Or a model of `ts_lr` that was trained with alignment, as `name` or `name@version`,
+             *     to whose weights the trials are fitted. `none`: the trials alone.
+             * @default none
+             */
+            base?: string;
             sessions: components["schemas"]["TrainingSessions"];
-            classes: components["schemas"]["TrainingClasses"];
+            classes?: components["schemas"]["TrainingClasses"];
+            stimulus?: components["schemas"]["TrainingStimulus"];
             window?: components["schemas"]["TrialWindow"];
             /** @description By default those of the first session. Every session must have them. */
             channels?: string[] | null;
@@ -2293,7 +4536,8 @@ export interface components {
             /** @description That goes on learning. By default the one that is active when the job runs: of two calibrations at once, one goes on from the other. */
             version?: string;
             sessions: components["schemas"]["TrainingSessions"];
-            classes: components["schemas"]["TrainingClasses"];
+            classes?: components["schemas"]["TrainingClasses"];
+            stimulus?: components["schemas"]["TrainingStimulus"];
             window?: components["schemas"]["TrialWindow"];
             /** @default true */
             reject_low_quality?: boolean | null;
@@ -2306,7 +4550,7 @@ export interface components {
             /** @description Of a calibration, the version that went on learning. */
             from?: string;
             /** @enum {string} */
-            paradigm: "motor_imagery" | "p300" | "ssvep";
+            paradigm: "motor_imagery" | "p300" | "ssvep" | "cvep";
             pipeline: string;
             classes: string[] | null;
             channels: string[] | null;
@@ -2352,7 +4596,7 @@ export interface components {
             };
             /** @description Whether the first figure of the card is better than guessing with 95 % confidence. */
             beats_chance?: boolean;
-            /** @description The model card, with `evaluations`, `calibration` and `learning_curve`. */
+            /** @description The model card, with `evaluations`, `calibration` (and its `bins`) and `learning_curve`. */
             card: Record<string, unknown>;
             sha256: string;
             size_bytes: number;
@@ -2397,14 +4641,33 @@ export interface components {
              */
             started_at_unix_ms?: number;
             decode?: components["schemas"]["LiveDecode"];
+            features?: components["schemas"]["WindowFeatures"];
+            /** @description What you call the session. */
+            name?: string | null;
+            tags?: components["schemas"]["SessionTags"];
+            metadata?: components["schemas"]["SessionMetadata"];
+            /** @description Of the experiment. */
+            protocol?: string | null;
+            /** @description The device of the project that it is recorded from. */
+            device_id?: string | null;
         };
+        /** @description What the windows carry beside what every window has. Defaults to nothing. */
+        WindowFeatures: components["schemas"]["FeatureName"][] | null;
+        /**
+         * @description `band_power`: the power in each band of each channel. `relative_power`: the share of each band. `aperiodic`: exponent and offset of the 1/f part of the spectrum from 2 to 40 Hz. `alpha_peak`: the individual alpha peak.
+         * @enum {string}
+         */
+        FeatureName: "band_power" | "relative_power" | "aperiodic" | "alpha_peak";
+        SessionTags: string[] | null;
+        /** @description What else you keep with the session: any JSON object of at most 16,000 bytes. */
+        SessionMetadata: Record<string, unknown> | null;
         /** @description How the session is decoded as it runs. */
         LiveDecode: {
             /**
-             * @description `auto` needs `model` or `stimulus.targets`: a window has no cues that show it.
+             * @description `auto` needs `model`, `stimulus.targets` or `stimulus.codes`: a window has no cues that show it. `cvep` needs an event of the session that says when the codes began, added before the samples after it.
              * @enum {string}
              */
-            paradigm: "motor_imagery" | "ssvep" | "seizure" | "auto";
+            paradigm: "motor_imagery" | "ssvep" | "cvep" | "seizure" | "auto";
             /** @description Catalog name, optionally name@version. Defaults to the one that fits. */
             model?: string;
             /**
@@ -2423,11 +4686,11 @@ export interface components {
                 [key: string]: string;
             };
             /**
-             * @description `auto` moves a motor imagery model that was trained with alignment to the mean of the clips before each; `none` takes it as it is.
+             * @description `auto` moves a motor imagery model that was trained with alignment to the mean of the clips before each; `none` takes it as it is; `balance` also moves the even odds of a model of two classes that was not, by the windows before each.
              * @default auto
              * @enum {string}
              */
-            alignment?: "auto" | "none";
+            alignment?: "auto" | "none" | "balance";
         };
         Session: {
             session_id: components["schemas"]["UUID"];
@@ -2451,8 +4714,16 @@ export interface components {
             hop_s?: number;
             jitter_ms?: number;
             decode?: components["schemas"]["LiveDecode"];
+            /** @description As the session was made with in `features`; left out where with none. */
+            window_features?: components["schemas"]["FeatureName"][];
             /** @description Channels of the uploaded file that the session leaves out, and why. */
             skipped_channels?: components["schemas"]["SkippedChannel"][];
+            /** @description As the session was made or changed with; so the following. What was not said is left out. */
+            name?: string;
+            tags?: components["schemas"]["SessionTags"];
+            metadata?: components["schemas"]["SessionMetadata"];
+            protocol?: string;
+            device_id?: string;
             ws_url?: string;
         };
         SkippedChannel: {
@@ -2490,10 +4761,33 @@ export interface components {
             /** @description 0 for none. */
             code: number;
             label: string;
+            /** @description The channel that it is about; empty for all. */
+            channel: string;
+            /** @description Whether the flash that it is was attended (P300); left out where that is not known. */
+            target?: boolean;
             /** @enum {string} */
             source: "file" | "api";
             /** Format: date-time */
             created_at: string;
+        };
+        EventChange: {
+            t_unix_ms?: number;
+            /** @description After the session's origin. */
+            onset_ms?: number;
+            /** Format: int64 */
+            sample?: number;
+            duration_ms?: number;
+            code?: number;
+            label?: string;
+            channel?: string;
+            target?: boolean;
+        };
+        EventChanges: {
+            /** @description To be asked for next time. */
+            revision: number;
+            changed: components["schemas"]["SessionEvent"][];
+            /** @description Numbers of events. */
+            deleted: number[];
         };
         EndedSession: components["schemas"]["Session"] & {
             /** @enum {string} */
@@ -2568,6 +4862,63 @@ export interface components {
             /** @description The latest job that writes windows. */
             job_id?: string | null;
             import?: components["schemas"]["ImportProgress"];
+            /** @description What the time of the session's source was last found to do; null where nobody who reads it has said. */
+            clock?: components["schemas"]["SourceClock"] | null;
+        };
+        /** @description The clock of a device against that of the machine that reads it: drift, jitter, jumps and losses, as agents and devices of the service measure them. Times in ms, drifts in parts per million. */
+        SourceClock: {
+            driver?: string;
+            /**
+             * @description What the time of samples is taken from: when they came, the device's clock, or the machine that made them.
+             * @enum {string}
+             */
+            stamps?: "" | "arrival" | "device" | "exact";
+            /** @description The device numbers its samples, so that losses are exact. */
+            counter?: boolean;
+            /** @description That of the session. */
+            nominal_hz: number;
+            /** @description By the clock of the machine; null before 10 s have been seen. */
+            rate_hz?: number | null;
+            /** @description By how much the rate is above the nominal one. */
+            drift_ppm?: number | null;
+            /** @description How far the drift may be off. */
+            drift_within_ppm?: number | null;
+            /** @description 95th percentile of how late samples come. */
+            jitter_ms?: number;
+            /** @description The most of the last minute. */
+            jitter_max_ms?: number;
+            /** @description How far the newest sample is from where the nominal rate puts it. */
+            offset_ms?: number;
+            /** @description How far that may be off. */
+            within_ms?: number;
+            /** @description Lasting steps of the device's stamps. */
+            jumps?: number;
+            /** @description Steps of the machine's clock, which move no sample. */
+            host_steps?: number;
+            /**
+             * Format: int64
+             * @description That were made.
+             */
+            samples?: number;
+            /**
+             * Format: int64
+             * @description Of them, those that never came.
+             */
+            lost?: number;
+            /** @description The device's own clock, where it has one that is compared. */
+            device?: {
+                /** @description What is added to its time. */
+                offset_ms: number;
+                /** @description Half of the round trip that it was measured by. */
+                within_ms: number;
+            };
+            /** @description Samples that the session has not, by cause. */
+            missing?: {
+                [key: string]: number;
+            };
+            dropped_markers?: number;
+            /** Format: date-time */
+            reported_at?: string;
         };
         /** @description What one window of a live session decodes to, with every field of a decode's output, or why it cannot be decoded. */
         SessionDecode: {
@@ -2597,6 +4948,82 @@ export interface components {
             /** @description Number among the session's windows and decodes in the order of writing. */
             seq: number;
         };
+        SampleView: {
+            session_id: components["schemas"]["UUID"];
+            sample_rate_hz: number;
+            /** @constant */
+            unit: "uV";
+            /** @enum {string} */
+            kind: "samples" | "envelope";
+            samples_per_point: number;
+            /** @description Number of the first sample of the first point, counted from the session's origin. */
+            first_sample: number;
+            /** @description Time of that sample; null where the session has none. */
+            start_unix_ms: number | null;
+            points: number;
+            channels: string[];
+            /** @description One for each channel, in their order. */
+            data: {
+                /** @description The samples; with `samples` alone. */
+                values?: (number | null)[];
+                min?: (number | null)[];
+                max?: (number | null)[];
+            }[];
+        };
+        /** @description On request. The share of each band in what the bands hold together, averaged over the channels where it stands for all; null where a band cannot be known, and for a flat channel. */
+        RelativePower: {
+            delta: number | null;
+            theta: number | null;
+            alpha: number | null;
+            beta: number | null;
+            gamma: number | null;
+        };
+        /** @description On request. The 1/f part of the spectrum, log10 P(f) = offset - exponent·log10 f with P in µV²/Hz, from 2 to 40 Hz without the peaks. Where it stands for all channels it is that of the mean of the log spectra of the good ones. Null for a flat channel, and at rates below 45 Hz. */
+        Aperiodic: {
+            exponent: number | null;
+            offset: number | null;
+        };
+        /** @description On request. The highest peak that stands out of the 1/f part at 7 to 13 Hz; null where there is none. */
+        AlphaPeak: {
+            frequency_hz: number;
+            /** @description log10 of the density at the peak over that of the 1/f part. */
+            power: number;
+            /** @description Two standard deviations. */
+            width_hz: number;
+        } | null;
+        /** @description On request, by the name of the channel. */
+        ChannelFeatures: {
+            [key: string]: {
+                /** @description µV²; null above the Nyquist frequency. */
+                bandpower?: {
+                    delta: number | null;
+                    theta: number | null;
+                    alpha: number | null;
+                    beta: number | null;
+                    gamma: number | null;
+                };
+                relative_power?: components["schemas"]["RelativePower"];
+                aperiodic?: components["schemas"]["Aperiodic"];
+                alpha_peak?: components["schemas"]["AlphaPeak"];
+            };
+        };
+        /** @description The features that `output.features` asked for, of the mean spectra of the recording's 2-s windows that passed the gate, of all where none did. */
+        ClipFeatures: {
+            /** @description µV², averaged over the channels; null above the Nyquist frequency. */
+            bandpower: {
+                delta: number | null;
+                theta: number | null;
+                alpha: number | null;
+                beta: number | null;
+                gamma: number | null;
+            };
+            relative_power?: components["schemas"]["RelativePower"];
+            aperiodic?: components["schemas"]["Aperiodic"];
+            alpha_peak?: components["schemas"]["AlphaPeak"];
+            per_channel?: components["schemas"]["ChannelFeatures"];
+            /** @description That the spectra are the mean of. */
+            windows: number;
+        };
         FeatureWindow: {
             id: string;
             session_id: components["schemas"]["UUID"];
@@ -2613,6 +5040,10 @@ export interface components {
                     beta: number | null;
                     gamma: number | null;
                 };
+                relative_power?: components["schemas"]["RelativePower"];
+                aperiodic?: components["schemas"]["Aperiodic"];
+                alpha_peak?: components["schemas"]["AlphaPeak"];
+                per_channel?: components["schemas"]["ChannelFeatures"];
                 ratios: {
                     alpha_beta: number | null;
                     theta_beta: number | null;
@@ -2703,6 +5134,51 @@ export interface components {
         };
     };
     responses: {
+        /** @description What was asked for, and what went wrong. */
+        GraphQLAnswer: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["GraphQLAnswer"];
+                "application/graphql-response+json": components["schemas"]["GraphQLAnswer"];
+            };
+        };
+        /** @description The operation was not run: `errors[].extensions.code` says why, as the devices document has codes, or `GRAPHQL_PARSE_FAILED`, `GRAPHQL_VALIDATION_FAILED`, `QUERY_TOO_COMPLEX`. */
+        GraphQLRefused: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["GraphQLAnswer"];
+                "application/graphql-response+json": components["schemas"]["GraphQLAnswer"];
+            };
+        };
+        /** @description What went wrong, by `code`, in capitals as the devices document has them. */
+        DevicesError: {
+            headers: {
+                "X-RateLimit-Limit": components["headers"]["RateLimitLimit"];
+                "X-RateLimit-Remaining": components["headers"]["RateLimitRemaining"];
+                "X-RateLimit-Reset": components["headers"]["RateLimitReset"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /** @description `RATE_LIMIT_EXCEEDED`: too many calls, or `PROJECT_QUOTA_EXCEEDED`: a quota of the project; `Retry-After` says how long to wait. */
+        DevicesTooMany: {
+            headers: {
+                "X-RateLimit-Limit": components["headers"]["RateLimitLimit"];
+                "X-RateLimit-Remaining": components["headers"]["RateLimitRemaining"];
+                "X-RateLimit-Reset": components["headers"]["RateLimitReset"];
+                "Retry-After": components["headers"]["RetryAfter"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"];
+            };
+        };
         /** @description Accepted, and kept. */
         Accepted: {
             headers: {
@@ -2854,6 +5330,15 @@ export interface components {
                 "application/json": components["schemas"]["Error"];
             };
         };
+        /** @description What is asked for cannot be done in this state; `code` and `details` say why. */
+        Conflict: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"];
+            };
+        };
         /** @description `job_not_cancelable`: an erasure cannot be stopped. */
         NotCancelable: {
             headers: {
@@ -2965,15 +5450,18 @@ export interface components {
         ProjectId: string;
         /** @description The same as `X-Project-Id`, for those who cannot set headers. */
         ProjectQuery: string;
+        DeviceId: string;
         /**
          * @description Makes a retry safe for 24 h. Its scope is the project (of `project_create` and `invitation_accept` the user) and the operation:
-         *     `neuro_decode`, `neuro_decode_batch`, `session_create`, `session_import`, `session_ingest`, `session_end`, `session_events`,
+         *     `neuro_decode`, `neuro_decode_batch`, `session_analyze`, `session_create`, `session_create_v2`, `session_import`, `session_ingest`, `session_end`, `session_events`,
          *     `project_create`, `key_create`, `key_refresh`, `key_refresh_unversioned`, `invitation_create`, `invitation_accept`, `analytics_log`, `model_upload`, `model_rollback`, `model_train`, `model_calibrate`,
-         *     `webhook_create`, `webhook_rotate`, `webhook_test`, `webhook_redeliver`.
+         *     `webhook_create`, `job_run_again`, `webhook_rotate`, `webhook_test`, `webhook_redeliver`, `device_create`, `device_stream_start`.
          *     The same key and body get the stored answer byte for byte with `Idempotent-Replayed: true`, another body 422
          *     `idempotency_key_reused`; 409 `idempotency_key_in_flight` with `Retry-After` while the first call is being answered.
          */
         IdempotencyKey: string;
+        /** @description Any value, such as `1`. Pages of other origins cannot send it, which is what it is for. */
+        Console: string;
         /** @description Taken over into logs and the answer when it is 1-128 letters, digits or `-_.:/+=`; made otherwise. */
         RequestId: string;
     };
@@ -3015,9 +5503,9 @@ export interface operations {
                 "X-Project-Id"?: components["parameters"]["ProjectId"];
                 /**
                  * @description Makes a retry safe for 24 h. Its scope is the project (of `project_create` and `invitation_accept` the user) and the operation:
-                 *     `neuro_decode`, `neuro_decode_batch`, `session_create`, `session_import`, `session_ingest`, `session_end`, `session_events`,
+                 *     `neuro_decode`, `neuro_decode_batch`, `session_analyze`, `session_create`, `session_create_v2`, `session_import`, `session_ingest`, `session_end`, `session_events`,
                  *     `project_create`, `key_create`, `key_refresh`, `key_refresh_unversioned`, `invitation_create`, `invitation_accept`, `analytics_log`, `model_upload`, `model_rollback`, `model_train`, `model_calibrate`,
-                 *     `webhook_create`, `webhook_rotate`, `webhook_test`, `webhook_redeliver`.
+                 *     `webhook_create`, `job_run_again`, `webhook_rotate`, `webhook_test`, `webhook_redeliver`, `device_create`, `device_stream_start`.
                  *     The same key and body get the stored answer byte for byte with `Idempotent-Replayed: true`, another body 422
                  *     `idempotency_key_reused`; 409 `idempotency_key_in_flight` with `Retry-After` while the first call is being answered.
                  */
@@ -3066,9 +5554,9 @@ export interface operations {
                 "X-Project-Id"?: components["parameters"]["ProjectId"];
                 /**
                  * @description Makes a retry safe for 24 h. Its scope is the project (of `project_create` and `invitation_accept` the user) and the operation:
-                 *     `neuro_decode`, `neuro_decode_batch`, `session_create`, `session_import`, `session_ingest`, `session_end`, `session_events`,
+                 *     `neuro_decode`, `neuro_decode_batch`, `session_analyze`, `session_create`, `session_create_v2`, `session_import`, `session_ingest`, `session_end`, `session_events`,
                  *     `project_create`, `key_create`, `key_refresh`, `key_refresh_unversioned`, `invitation_create`, `invitation_accept`, `analytics_log`, `model_upload`, `model_rollback`, `model_train`, `model_calibrate`,
-                 *     `webhook_create`, `webhook_rotate`, `webhook_test`, `webhook_redeliver`.
+                 *     `webhook_create`, `job_run_again`, `webhook_rotate`, `webhook_test`, `webhook_redeliver`, `device_create`, `device_stream_start`.
                  *     The same key and body get the stored answer byte for byte with `Idempotent-Replayed: true`, another body 422
                  *     `idempotency_key_reused`; 409 `idempotency_key_in_flight` with `Retry-After` while the first call is being answered.
                  */
@@ -3120,6 +5608,8 @@ export interface operations {
                 project_id?: components["parameters"]["ProjectQuery"];
                 /** @description Only jobs in these states; repeated or with commas between. */
                 state?: components["schemas"]["JobState"][];
+                created_before?: string;
+                created_after?: string;
                 /** @description Only jobs of these kinds; repeated or with commas between. */
                 kind?: components["schemas"]["JobKind"][];
                 /** @description Only the items of this batch. */
@@ -3255,6 +5745,103 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    jobAttempts: {
+        parameters: {
+            query?: {
+                /** @description The same as `X-Project-Id`, for those who cannot set headers. */
+                project_id?: components["parameters"]["ProjectQuery"];
+            };
+            header?: {
+                /**
+                 * @description The project that the access token of a login is for: 400 `project_required` without, 404 `project_not_found` where the user is not a member of it, 403
+                 *     `insufficient_role` where their role does not allow the call; 400 `invalid_parameter` where header and query name different projects. With an
+                 *     API key checked against the project of the key when present, 403 `project_mismatch` otherwise.
+                 */
+                "X-Project-Id"?: components["parameters"]["ProjectId"];
+            };
+            path: {
+                /** @description With or without the `req_pi_` prefix. */
+                id: components["parameters"]["JobId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The attempts. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobAttemptList"];
+                };
+            };
+            400: components["responses"]["InvalidBody"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooMany"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    runAgain: {
+        parameters: {
+            query?: {
+                /** @description The same as `X-Project-Id`, for those who cannot set headers. */
+                project_id?: components["parameters"]["ProjectQuery"];
+            };
+            header?: {
+                /**
+                 * @description The project that the access token of a login is for: 400 `project_required` without, 404 `project_not_found` where the user is not a member of it, 403
+                 *     `insufficient_role` where their role does not allow the call; 400 `invalid_parameter` where header and query name different projects. With an
+                 *     API key checked against the project of the key when present, 403 `project_mismatch` otherwise.
+                 */
+                "X-Project-Id"?: components["parameters"]["ProjectId"];
+                /**
+                 * @description Makes a retry safe for 24 h. Its scope is the project (of `project_create` and `invitation_accept` the user) and the operation:
+                 *     `neuro_decode`, `neuro_decode_batch`, `session_analyze`, `session_create`, `session_create_v2`, `session_import`, `session_ingest`, `session_end`, `session_events`,
+                 *     `project_create`, `key_create`, `key_refresh`, `key_refresh_unversioned`, `invitation_create`, `invitation_accept`, `analytics_log`, `model_upload`, `model_rollback`, `model_train`, `model_calibrate`,
+                 *     `webhook_create`, `job_run_again`, `webhook_rotate`, `webhook_test`, `webhook_redeliver`, `device_create`, `device_stream_start`.
+                 *     The same key and body get the stored answer byte for byte with `Idempotent-Replayed: true`, another body 422
+                 *     `idempotency_key_reused`; 409 `idempotency_key_in_flight` with `Retry-After` while the first call is being answered.
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                /** @description With or without the `req_pi_` prefix. */
+                id: components["parameters"]["JobId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": Record<string, unknown>;
+            };
+        };
+        responses: {
+            /** @description Accepted, and kept. */
+            202: {
+                headers: {
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            400: components["responses"]["InvalidBody"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["MediaType"];
+            422: components["responses"]["KeyReused"];
+            429: components["responses"]["TooMany"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     signup: {
         parameters: {
             query?: never;
@@ -3325,9 +5912,9 @@ export interface operations {
             header?: {
                 /**
                  * @description Makes a retry safe for 24 h. Its scope is the project (of `project_create` and `invitation_accept` the user) and the operation:
-                 *     `neuro_decode`, `neuro_decode_batch`, `session_create`, `session_import`, `session_ingest`, `session_end`, `session_events`,
+                 *     `neuro_decode`, `neuro_decode_batch`, `session_analyze`, `session_create`, `session_create_v2`, `session_import`, `session_ingest`, `session_end`, `session_events`,
                  *     `project_create`, `key_create`, `key_refresh`, `key_refresh_unversioned`, `invitation_create`, `invitation_accept`, `analytics_log`, `model_upload`, `model_rollback`, `model_train`, `model_calibrate`,
-                 *     `webhook_create`, `webhook_rotate`, `webhook_test`, `webhook_redeliver`.
+                 *     `webhook_create`, `job_run_again`, `webhook_rotate`, `webhook_test`, `webhook_redeliver`, `device_create`, `device_stream_start`.
                  *     The same key and body get the stored answer byte for byte with `Idempotent-Replayed: true`, another body 422
                  *     `idempotency_key_reused`; 409 `idempotency_key_in_flight` with `Retry-After` while the first call is being answered.
                  */
@@ -3547,9 +6134,9 @@ export interface operations {
             header?: {
                 /**
                  * @description Makes a retry safe for 24 h. Its scope is the project (of `project_create` and `invitation_accept` the user) and the operation:
-                 *     `neuro_decode`, `neuro_decode_batch`, `session_create`, `session_import`, `session_ingest`, `session_end`, `session_events`,
+                 *     `neuro_decode`, `neuro_decode_batch`, `session_analyze`, `session_create`, `session_create_v2`, `session_import`, `session_ingest`, `session_end`, `session_events`,
                  *     `project_create`, `key_create`, `key_refresh`, `key_refresh_unversioned`, `invitation_create`, `invitation_accept`, `analytics_log`, `model_upload`, `model_rollback`, `model_train`, `model_calibrate`,
-                 *     `webhook_create`, `webhook_rotate`, `webhook_test`, `webhook_redeliver`.
+                 *     `webhook_create`, `job_run_again`, `webhook_rotate`, `webhook_test`, `webhook_redeliver`, `device_create`, `device_stream_start`.
                  *     The same key and body get the stored answer byte for byte with `Idempotent-Replayed: true`, another body 422
                  *     `idempotency_key_reused`; 409 `idempotency_key_in_flight` with `Retry-After` while the first call is being answered.
                  */
@@ -3713,6 +6300,198 @@ export interface operations {
             503: components["responses"]["Problem"];
         };
     };
+    browserSignup: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Any value, such as `1`. Pages of other origins cannot send it, which is what it is for. */
+                "X-Neurod-Console": components["parameters"]["Console"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Signup"];
+            };
+        };
+        responses: {
+            /** @description Made, and logged in. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BrowserLogin"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            408: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            415: components["responses"]["Problem"];
+            429: components["responses"]["ProblemTooMany"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    browserLogin: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Any value, such as `1`. Pages of other origins cannot send it, which is what it is for. */
+                "X-Neurod-Console": components["parameters"]["Console"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Credentials"];
+            };
+        };
+        responses: {
+            /** @description Logged in. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BrowserLogin"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            408: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            415: components["responses"]["Problem"];
+            429: components["responses"]["ProblemTooMany"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    browserRefresh: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Any value, such as `1`. Pages of other origins cannot send it, which is what it is for. */
+                "X-Neurod-Console": components["parameters"]["Console"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Still logged in. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BrowserLogin"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            429: components["responses"]["ProblemTooMany"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    browserLogout: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Any value, such as `1`. Pages of other origins cannot send it, which is what it is for. */
+                "X-Neurod-Console": components["parameters"]["Console"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Logged out, or was already. The cookie is gone. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            429: components["responses"]["ProblemTooMany"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    account: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The user of the token. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OwnAccount"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            429: components["responses"]["ProblemTooMany"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    logoutEverywhere: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Logged out everywhere. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            429: components["responses"]["ProblemTooMany"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    server: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The server. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Server"];
+                };
+            };
+            400: components["responses"]["InvalidParameter"];
+            429: components["responses"]["TooMany"];
+        };
+    };
     listProjects: {
         parameters: {
             query?: never;
@@ -3743,9 +6522,9 @@ export interface operations {
             header?: {
                 /**
                  * @description Makes a retry safe for 24 h. Its scope is the project (of `project_create` and `invitation_accept` the user) and the operation:
-                 *     `neuro_decode`, `neuro_decode_batch`, `session_create`, `session_import`, `session_ingest`, `session_end`, `session_events`,
+                 *     `neuro_decode`, `neuro_decode_batch`, `session_analyze`, `session_create`, `session_create_v2`, `session_import`, `session_ingest`, `session_end`, `session_events`,
                  *     `project_create`, `key_create`, `key_refresh`, `key_refresh_unversioned`, `invitation_create`, `invitation_accept`, `analytics_log`, `model_upload`, `model_rollback`, `model_train`, `model_calibrate`,
-                 *     `webhook_create`, `webhook_rotate`, `webhook_test`, `webhook_redeliver`.
+                 *     `webhook_create`, `job_run_again`, `webhook_rotate`, `webhook_test`, `webhook_redeliver`, `device_create`, `device_stream_start`.
                  *     The same key and body get the stored answer byte for byte with `Idempotent-Replayed: true`, another body 422
                  *     `idempotency_key_reused`; 409 `idempotency_key_in_flight` with `Retry-After` while the first call is being answered.
                  */
@@ -3943,6 +6722,75 @@ export interface operations {
             503: components["responses"]["Problem"];
         };
     };
+    projectRetention: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["PathProject"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description In hours. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProjectRetention"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            429: components["responses"]["ProblemTooMany"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    changeRetention: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["PathProject"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "payload_hours": 1,
+                 *       "session_hours": 8760
+                 *     }
+                 */
+                "application/json": components["schemas"]["RetentionChange"];
+            };
+        };
+        responses: {
+            /** @description As it is now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProjectRetention"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            408: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            415: components["responses"]["Problem"];
+            429: components["responses"]["ProblemTooMany"];
+            503: components["responses"]["Problem"];
+        };
+    };
     listKeys: {
         parameters: {
             query?: never;
@@ -3977,9 +6825,9 @@ export interface operations {
             header?: {
                 /**
                  * @description Makes a retry safe for 24 h. Its scope is the project (of `project_create` and `invitation_accept` the user) and the operation:
-                 *     `neuro_decode`, `neuro_decode_batch`, `session_create`, `session_import`, `session_ingest`, `session_end`, `session_events`,
+                 *     `neuro_decode`, `neuro_decode_batch`, `session_analyze`, `session_create`, `session_create_v2`, `session_import`, `session_ingest`, `session_end`, `session_events`,
                  *     `project_create`, `key_create`, `key_refresh`, `key_refresh_unversioned`, `invitation_create`, `invitation_accept`, `analytics_log`, `model_upload`, `model_rollback`, `model_train`, `model_calibrate`,
-                 *     `webhook_create`, `webhook_rotate`, `webhook_test`, `webhook_redeliver`.
+                 *     `webhook_create`, `job_run_again`, `webhook_rotate`, `webhook_test`, `webhook_redeliver`, `device_create`, `device_stream_start`.
                  *     The same key and body get the stored answer byte for byte with `Idempotent-Replayed: true`, another body 422
                  *     `idempotency_key_reused`; 409 `idempotency_key_in_flight` with `Retry-After` while the first call is being answered.
                  */
@@ -4193,9 +7041,9 @@ export interface operations {
             header?: {
                 /**
                  * @description Makes a retry safe for 24 h. Its scope is the project (of `project_create` and `invitation_accept` the user) and the operation:
-                 *     `neuro_decode`, `neuro_decode_batch`, `session_create`, `session_import`, `session_ingest`, `session_end`, `session_events`,
+                 *     `neuro_decode`, `neuro_decode_batch`, `session_analyze`, `session_create`, `session_create_v2`, `session_import`, `session_ingest`, `session_end`, `session_events`,
                  *     `project_create`, `key_create`, `key_refresh`, `key_refresh_unversioned`, `invitation_create`, `invitation_accept`, `analytics_log`, `model_upload`, `model_rollback`, `model_train`, `model_calibrate`,
-                 *     `webhook_create`, `webhook_rotate`, `webhook_test`, `webhook_redeliver`.
+                 *     `webhook_create`, `job_run_again`, `webhook_rotate`, `webhook_test`, `webhook_redeliver`, `device_create`, `device_stream_start`.
                  *     The same key and body get the stored answer byte for byte with `Idempotent-Replayed: true`, another body 422
                  *     `idempotency_key_reused`; 409 `idempotency_key_in_flight` with `Retry-After` while the first call is being answered.
                  */
@@ -4289,9 +7137,9 @@ export interface operations {
             header?: {
                 /**
                  * @description Makes a retry safe for 24 h. Its scope is the project (of `project_create` and `invitation_accept` the user) and the operation:
-                 *     `neuro_decode`, `neuro_decode_batch`, `session_create`, `session_import`, `session_ingest`, `session_end`, `session_events`,
+                 *     `neuro_decode`, `neuro_decode_batch`, `session_analyze`, `session_create`, `session_create_v2`, `session_import`, `session_ingest`, `session_end`, `session_events`,
                  *     `project_create`, `key_create`, `key_refresh`, `key_refresh_unversioned`, `invitation_create`, `invitation_accept`, `analytics_log`, `model_upload`, `model_rollback`, `model_train`, `model_calibrate`,
-                 *     `webhook_create`, `webhook_rotate`, `webhook_test`, `webhook_redeliver`.
+                 *     `webhook_create`, `job_run_again`, `webhook_rotate`, `webhook_test`, `webhook_redeliver`, `device_create`, `device_stream_start`.
                  *     The same key and body get the stored answer byte for byte with `Idempotent-Replayed: true`, another body 422
                  *     `idempotency_key_reused`; 409 `idempotency_key_in_flight` with `Retry-After` while the first call is being answered.
                  */
@@ -4429,9 +7277,9 @@ export interface operations {
                 "X-Project-Id"?: components["parameters"]["ProjectId"];
                 /**
                  * @description Makes a retry safe for 24 h. Its scope is the project (of `project_create` and `invitation_accept` the user) and the operation:
-                 *     `neuro_decode`, `neuro_decode_batch`, `session_create`, `session_import`, `session_ingest`, `session_end`, `session_events`,
+                 *     `neuro_decode`, `neuro_decode_batch`, `session_analyze`, `session_create`, `session_create_v2`, `session_import`, `session_ingest`, `session_end`, `session_events`,
                  *     `project_create`, `key_create`, `key_refresh`, `key_refresh_unversioned`, `invitation_create`, `invitation_accept`, `analytics_log`, `model_upload`, `model_rollback`, `model_train`, `model_calibrate`,
-                 *     `webhook_create`, `webhook_rotate`, `webhook_test`, `webhook_redeliver`.
+                 *     `webhook_create`, `job_run_again`, `webhook_rotate`, `webhook_test`, `webhook_redeliver`, `device_create`, `device_stream_start`.
                  *     The same key and body get the stored answer byte for byte with `Idempotent-Replayed: true`, another body 422
                  *     `idempotency_key_reused`; 409 `idempotency_key_in_flight` with `Retry-After` while the first call is being answered.
                  */
@@ -4488,6 +7336,8 @@ export interface operations {
                 channels?: string;
                 /** @description Time of the first sample. Default: what the file says, taken for UTC, else now. */
                 started_at_unix_ms?: number;
+                /** @description What the windows carry beside what every window has: band_power, relative_power, aperiodic, alpha_peak, with commas between. Default: nothing. */
+                features?: string;
             };
             header?: {
                 /**
@@ -4498,9 +7348,9 @@ export interface operations {
                 "X-Project-Id"?: components["parameters"]["ProjectId"];
                 /**
                  * @description Makes a retry safe for 24 h. Its scope is the project (of `project_create` and `invitation_accept` the user) and the operation:
-                 *     `neuro_decode`, `neuro_decode_batch`, `session_create`, `session_import`, `session_ingest`, `session_end`, `session_events`,
+                 *     `neuro_decode`, `neuro_decode_batch`, `session_analyze`, `session_create`, `session_create_v2`, `session_import`, `session_ingest`, `session_end`, `session_events`,
                  *     `project_create`, `key_create`, `key_refresh`, `key_refresh_unversioned`, `invitation_create`, `invitation_accept`, `analytics_log`, `model_upload`, `model_rollback`, `model_train`, `model_calibrate`,
-                 *     `webhook_create`, `webhook_rotate`, `webhook_test`, `webhook_redeliver`.
+                 *     `webhook_create`, `job_run_again`, `webhook_rotate`, `webhook_test`, `webhook_redeliver`, `device_create`, `device_stream_start`.
                  *     The same key and body get the stored answer byte for byte with `Idempotent-Replayed: true`, another body 422
                  *     `idempotency_key_reused`; 409 `idempotency_key_in_flight` with `Retry-After` while the first call is being answered.
                  */
@@ -4523,6 +7373,7 @@ export interface operations {
                     channels?: string;
                     /** Format: int64 */
                     started_at_unix_ms?: number;
+                    features?: string;
                 };
                 "application/octet-stream": string;
                 "application/gzip": string;
@@ -4606,6 +7457,8 @@ export interface operations {
                 t0_unix_ms?: number;
                 /** @description With `application/octet-stream`, the number of the first sample, counted from the session's origin, where a device numbers its samples. */
                 first_sample?: number;
+                /** @description With `application/octet-stream`, what the clock of the source was found to do by now, a `SourceClock` as JSON. The status of the session tells it. */
+                clock?: string;
                 /** @description With `application/octet-stream`, what the samples are in; they are kept in µV. */
                 unit?: "V" | "mV" | "uV" | "µV" | "nV";
                 /** @description With `application/octet-stream`. */
@@ -4620,9 +7473,9 @@ export interface operations {
                 "X-Project-Id"?: components["parameters"]["ProjectId"];
                 /**
                  * @description Makes a retry safe for 24 h. Its scope is the project (of `project_create` and `invitation_accept` the user) and the operation:
-                 *     `neuro_decode`, `neuro_decode_batch`, `session_create`, `session_import`, `session_ingest`, `session_end`, `session_events`,
+                 *     `neuro_decode`, `neuro_decode_batch`, `session_analyze`, `session_create`, `session_create_v2`, `session_import`, `session_ingest`, `session_end`, `session_events`,
                  *     `project_create`, `key_create`, `key_refresh`, `key_refresh_unversioned`, `invitation_create`, `invitation_accept`, `analytics_log`, `model_upload`, `model_rollback`, `model_train`, `model_calibrate`,
-                 *     `webhook_create`, `webhook_rotate`, `webhook_test`, `webhook_redeliver`.
+                 *     `webhook_create`, `job_run_again`, `webhook_rotate`, `webhook_test`, `webhook_redeliver`, `device_create`, `device_stream_start`.
                  *     The same key and body get the stored answer byte for byte with `Idempotent-Replayed: true`, another body 422
                  *     `idempotency_key_reused`; 409 `idempotency_key_in_flight` with `Retry-After` while the first call is being answered.
                  */
@@ -4693,9 +7546,9 @@ export interface operations {
                 "X-Project-Id"?: components["parameters"]["ProjectId"];
                 /**
                  * @description Makes a retry safe for 24 h. Its scope is the project (of `project_create` and `invitation_accept` the user) and the operation:
-                 *     `neuro_decode`, `neuro_decode_batch`, `session_create`, `session_import`, `session_ingest`, `session_end`, `session_events`,
+                 *     `neuro_decode`, `neuro_decode_batch`, `session_analyze`, `session_create`, `session_create_v2`, `session_import`, `session_ingest`, `session_end`, `session_events`,
                  *     `project_create`, `key_create`, `key_refresh`, `key_refresh_unversioned`, `invitation_create`, `invitation_accept`, `analytics_log`, `model_upload`, `model_rollback`, `model_train`, `model_calibrate`,
-                 *     `webhook_create`, `webhook_rotate`, `webhook_test`, `webhook_redeliver`.
+                 *     `webhook_create`, `job_run_again`, `webhook_rotate`, `webhook_test`, `webhook_redeliver`, `device_create`, `device_stream_start`.
                  *     The same key and body get the stored answer byte for byte with `Idempotent-Replayed: true`, another body 422
                  *     `idempotency_key_reused`; 409 `idempotency_key_in_flight` with `Retry-After` while the first call is being answered.
                  */
@@ -4840,9 +7693,9 @@ export interface operations {
                 "X-Project-Id"?: components["parameters"]["ProjectId"];
                 /**
                  * @description Makes a retry safe for 24 h. Its scope is the project (of `project_create` and `invitation_accept` the user) and the operation:
-                 *     `neuro_decode`, `neuro_decode_batch`, `session_create`, `session_import`, `session_ingest`, `session_end`, `session_events`,
+                 *     `neuro_decode`, `neuro_decode_batch`, `session_analyze`, `session_create`, `session_create_v2`, `session_import`, `session_ingest`, `session_end`, `session_events`,
                  *     `project_create`, `key_create`, `key_refresh`, `key_refresh_unversioned`, `invitation_create`, `invitation_accept`, `analytics_log`, `model_upload`, `model_rollback`, `model_train`, `model_calibrate`,
-                 *     `webhook_create`, `webhook_rotate`, `webhook_test`, `webhook_redeliver`.
+                 *     `webhook_create`, `job_run_again`, `webhook_rotate`, `webhook_test`, `webhook_redeliver`, `device_create`, `device_stream_start`.
                  *     The same key and body get the stored answer byte for byte with `Idempotent-Replayed: true`, another body 422
                  *     `idempotency_key_reused`; 409 `idempotency_key_in_flight` with `Retry-After` while the first call is being answered.
                  */
@@ -4867,6 +7720,10 @@ export interface operations {
                         /** @default 0 */
                         code?: number;
                         label?: string;
+                        /** @description A channel of the session that it is about; empty for all. */
+                        channel?: string;
+                        /** @description Whether the flash that it is was attended (P300). */
+                        target?: boolean;
                     }[];
                 };
             };
@@ -4890,6 +7747,130 @@ export interface operations {
             413: components["responses"]["Problem"];
             415: components["responses"]["Problem"];
             422: components["responses"]["Problem"];
+            429: components["responses"]["ProblemTooMany"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    deleteEvent: {
+        parameters: {
+            query?: {
+                /** @description The same as `X-Project-Id`, for those who cannot set headers. */
+                project_id?: components["parameters"]["ProjectQuery"];
+            };
+            header?: {
+                /**
+                 * @description The project that the access token of a login is for: 400 `project_required` without, 404 `project_not_found` where the user is not a member of it, 403
+                 *     `insufficient_role` where their role does not allow the call; 400 `invalid_parameter` where header and query name different projects. With an
+                 *     API key checked against the project of the key when present, 403 `project_mismatch` otherwise.
+                 */
+                "X-Project-Id"?: components["parameters"]["ProjectId"];
+            };
+            path: {
+                id: components["parameters"]["SessionId"];
+                seq: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Deleted. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            429: components["responses"]["ProblemTooMany"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    changeEvent: {
+        parameters: {
+            query?: {
+                /** @description The same as `X-Project-Id`, for those who cannot set headers. */
+                project_id?: components["parameters"]["ProjectQuery"];
+            };
+            header?: {
+                /**
+                 * @description The project that the access token of a login is for: 400 `project_required` without, 404 `project_not_found` where the user is not a member of it, 403
+                 *     `insufficient_role` where their role does not allow the call; 400 `invalid_parameter` where header and query name different projects. With an
+                 *     API key checked against the project of the key when present, 403 `project_mismatch` otherwise.
+                 */
+                "X-Project-Id"?: components["parameters"]["ProjectId"];
+            };
+            path: {
+                id: components["parameters"]["SessionId"];
+                seq: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EventChange"];
+            };
+        };
+        responses: {
+            /** @description The event as it is now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionEvent"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            408: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            415: components["responses"]["Problem"];
+            429: components["responses"]["ProblemTooMany"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    eventChanges: {
+        parameters: {
+            query?: {
+                /** @description The same as `X-Project-Id`, for those who cannot set headers. */
+                project_id?: components["parameters"]["ProjectQuery"];
+                /** @description Only what has changed behind this revision. */
+                after?: number;
+                limit?: number;
+            };
+            header?: {
+                /**
+                 * @description The project that the access token of a login is for: 400 `project_required` without, 404 `project_not_found` where the user is not a member of it, 403
+                 *     `insufficient_role` where their role does not allow the call; 400 `invalid_parameter` where header and query name different projects. With an
+                 *     API key checked against the project of the key when present, 403 `project_mismatch` otherwise.
+                 */
+                "X-Project-Id"?: components["parameters"]["ProjectId"];
+            };
+            path: {
+                id: components["parameters"]["SessionId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The changes. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EventChanges"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
             429: components["responses"]["ProblemTooMany"];
             503: components["responses"]["Problem"];
         };
@@ -5144,6 +8125,83 @@ export interface operations {
             503: components["responses"]["Problem"];
         };
     };
+    followAll: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The connection. */
+            101: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["DevicesError"];
+            /** @description `ORIGIN_NOT_ALLOWED`: the server lists the origins whose pages may use it (`NEUROD_CORS_ORIGINS`), and this is none of them. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            426: components["responses"]["DevicesError"];
+            429: components["responses"]["DevicesTooMany"];
+        };
+    };
+    viewSamples: {
+        parameters: {
+            query?: {
+                /** @description The same as `X-Project-Id`, for those who cannot set headers. */
+                project_id?: components["parameters"]["ProjectQuery"];
+                /** @description Unix ms; left out: where the session begins. */
+                start?: number;
+                /** @description Unix ms; left out: where it ends. */
+                end?: number;
+                /** @description Only these channels; repeated or with commas between. */
+                channels?: string[];
+                points?: number;
+                format?: "json" | "binary";
+            };
+            header?: {
+                /**
+                 * @description The project that the access token of a login is for: 400 `project_required` without, 404 `project_not_found` where the user is not a member of it, 403
+                 *     `insufficient_role` where their role does not allow the call; 400 `invalid_parameter` where header and query name different projects. With an
+                 *     API key checked against the project of the key when present, 403 `project_mismatch` otherwise.
+                 */
+                "X-Project-Id"?: components["parameters"]["ProjectId"];
+            };
+            path: {
+                id: components["parameters"]["SessionId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The view. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SampleView"];
+                    "application/octet-stream": string;
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            429: components["responses"]["ProblemTooMany"];
+            503: components["responses"]["Problem"];
+        };
+    };
     export: {
         parameters: {
             query?: {
@@ -5256,7 +8314,7 @@ export interface operations {
                 /** @description The same as `X-Project-Id`, for those who cannot set headers. */
                 project_id?: components["parameters"]["ProjectQuery"];
                 api_key?: string;
-                paradigm?: "motor_imagery" | "p300" | "ssvep" | "seizure";
+                paradigm?: "motor_imagery" | "p300" | "ssvep" | "cvep" | "seizure";
                 /** @description RxLDA, RxGMM, or the name of a pipeline. */
                 type?: string;
             };
@@ -5395,9 +8453,9 @@ export interface operations {
                 "X-Project-Id"?: components["parameters"]["ProjectId"];
                 /**
                  * @description Makes a retry safe for 24 h. Its scope is the project (of `project_create` and `invitation_accept` the user) and the operation:
-                 *     `neuro_decode`, `neuro_decode_batch`, `session_create`, `session_import`, `session_ingest`, `session_end`, `session_events`,
+                 *     `neuro_decode`, `neuro_decode_batch`, `session_analyze`, `session_create`, `session_create_v2`, `session_import`, `session_ingest`, `session_end`, `session_events`,
                  *     `project_create`, `key_create`, `key_refresh`, `key_refresh_unversioned`, `invitation_create`, `invitation_accept`, `analytics_log`, `model_upload`, `model_rollback`, `model_train`, `model_calibrate`,
-                 *     `webhook_create`, `webhook_rotate`, `webhook_test`, `webhook_redeliver`.
+                 *     `webhook_create`, `job_run_again`, `webhook_rotate`, `webhook_test`, `webhook_redeliver`, `device_create`, `device_stream_start`.
                  *     The same key and body get the stored answer byte for byte with `Idempotent-Replayed: true`, another body 422
                  *     `idempotency_key_reused`; 409 `idempotency_key_in_flight` with `Retry-After` while the first call is being answered.
                  */
@@ -5497,9 +8555,9 @@ export interface operations {
                 "X-Project-Id"?: components["parameters"]["ProjectId"];
                 /**
                  * @description Makes a retry safe for 24 h. Its scope is the project (of `project_create` and `invitation_accept` the user) and the operation:
-                 *     `neuro_decode`, `neuro_decode_batch`, `session_create`, `session_import`, `session_ingest`, `session_end`, `session_events`,
+                 *     `neuro_decode`, `neuro_decode_batch`, `session_analyze`, `session_create`, `session_create_v2`, `session_import`, `session_ingest`, `session_end`, `session_events`,
                  *     `project_create`, `key_create`, `key_refresh`, `key_refresh_unversioned`, `invitation_create`, `invitation_accept`, `analytics_log`, `model_upload`, `model_rollback`, `model_train`, `model_calibrate`,
-                 *     `webhook_create`, `webhook_rotate`, `webhook_test`, `webhook_redeliver`.
+                 *     `webhook_create`, `job_run_again`, `webhook_rotate`, `webhook_test`, `webhook_redeliver`, `device_create`, `device_stream_start`.
                  *     The same key and body get the stored answer byte for byte with `Idempotent-Replayed: true`, another body 422
                  *     `idempotency_key_reused`; 409 `idempotency_key_in_flight` with `Retry-After` while the first call is being answered.
                  */
@@ -5654,9 +8712,9 @@ export interface operations {
                 "X-Project-Id"?: components["parameters"]["ProjectId"];
                 /**
                  * @description Makes a retry safe for 24 h. Its scope is the project (of `project_create` and `invitation_accept` the user) and the operation:
-                 *     `neuro_decode`, `neuro_decode_batch`, `session_create`, `session_import`, `session_ingest`, `session_end`, `session_events`,
+                 *     `neuro_decode`, `neuro_decode_batch`, `session_analyze`, `session_create`, `session_create_v2`, `session_import`, `session_ingest`, `session_end`, `session_events`,
                  *     `project_create`, `key_create`, `key_refresh`, `key_refresh_unversioned`, `invitation_create`, `invitation_accept`, `analytics_log`, `model_upload`, `model_rollback`, `model_train`, `model_calibrate`,
-                 *     `webhook_create`, `webhook_rotate`, `webhook_test`, `webhook_redeliver`.
+                 *     `webhook_create`, `job_run_again`, `webhook_rotate`, `webhook_test`, `webhook_redeliver`, `device_create`, `device_stream_start`.
                  *     The same key and body get the stored answer byte for byte with `Idempotent-Replayed: true`, another body 422
                  *     `idempotency_key_reused`; 409 `idempotency_key_in_flight` with `Retry-After` while the first call is being answered.
                  */
@@ -5715,9 +8773,9 @@ export interface operations {
                 "X-Project-Id"?: components["parameters"]["ProjectId"];
                 /**
                  * @description Makes a retry safe for 24 h. Its scope is the project (of `project_create` and `invitation_accept` the user) and the operation:
-                 *     `neuro_decode`, `neuro_decode_batch`, `session_create`, `session_import`, `session_ingest`, `session_end`, `session_events`,
+                 *     `neuro_decode`, `neuro_decode_batch`, `session_analyze`, `session_create`, `session_create_v2`, `session_import`, `session_ingest`, `session_end`, `session_events`,
                  *     `project_create`, `key_create`, `key_refresh`, `key_refresh_unversioned`, `invitation_create`, `invitation_accept`, `analytics_log`, `model_upload`, `model_rollback`, `model_train`, `model_calibrate`,
-                 *     `webhook_create`, `webhook_rotate`, `webhook_test`, `webhook_redeliver`.
+                 *     `webhook_create`, `job_run_again`, `webhook_rotate`, `webhook_test`, `webhook_redeliver`, `device_create`, `device_stream_start`.
                  *     The same key and body get the stored answer byte for byte with `Idempotent-Replayed: true`, another body 422
                  *     `idempotency_key_reused`; 409 `idempotency_key_in_flight` with `Retry-After` while the first call is being answered.
                  */
@@ -5766,9 +8824,9 @@ export interface operations {
                 "X-Project-Id"?: components["parameters"]["ProjectId"];
                 /**
                  * @description Makes a retry safe for 24 h. Its scope is the project (of `project_create` and `invitation_accept` the user) and the operation:
-                 *     `neuro_decode`, `neuro_decode_batch`, `session_create`, `session_import`, `session_ingest`, `session_end`, `session_events`,
+                 *     `neuro_decode`, `neuro_decode_batch`, `session_analyze`, `session_create`, `session_create_v2`, `session_import`, `session_ingest`, `session_end`, `session_events`,
                  *     `project_create`, `key_create`, `key_refresh`, `key_refresh_unversioned`, `invitation_create`, `invitation_accept`, `analytics_log`, `model_upload`, `model_rollback`, `model_train`, `model_calibrate`,
-                 *     `webhook_create`, `webhook_rotate`, `webhook_test`, `webhook_redeliver`.
+                 *     `webhook_create`, `job_run_again`, `webhook_rotate`, `webhook_test`, `webhook_redeliver`, `device_create`, `device_stream_start`.
                  *     The same key and body get the stored answer byte for byte with `Idempotent-Replayed: true`, another body 422
                  *     `idempotency_key_reused`; 409 `idempotency_key_in_flight` with `Retry-After` while the first call is being answered.
                  */
@@ -5863,9 +8921,9 @@ export interface operations {
                 "X-Project-Id"?: components["parameters"]["ProjectId"];
                 /**
                  * @description Makes a retry safe for 24 h. Its scope is the project (of `project_create` and `invitation_accept` the user) and the operation:
-                 *     `neuro_decode`, `neuro_decode_batch`, `session_create`, `session_import`, `session_ingest`, `session_end`, `session_events`,
+                 *     `neuro_decode`, `neuro_decode_batch`, `session_analyze`, `session_create`, `session_create_v2`, `session_import`, `session_ingest`, `session_end`, `session_events`,
                  *     `project_create`, `key_create`, `key_refresh`, `key_refresh_unversioned`, `invitation_create`, `invitation_accept`, `analytics_log`, `model_upload`, `model_rollback`, `model_train`, `model_calibrate`,
-                 *     `webhook_create`, `webhook_rotate`, `webhook_test`, `webhook_redeliver`.
+                 *     `webhook_create`, `job_run_again`, `webhook_rotate`, `webhook_test`, `webhook_redeliver`, `device_create`, `device_stream_start`.
                  *     The same key and body get the stored answer byte for byte with `Idempotent-Replayed: true`, another body 422
                  *     `idempotency_key_reused`; 409 `idempotency_key_in_flight` with `Retry-After` while the first call is being answered.
                  */
@@ -6038,9 +9096,9 @@ export interface operations {
                 "X-Project-Id"?: components["parameters"]["ProjectId"];
                 /**
                  * @description Makes a retry safe for 24 h. Its scope is the project (of `project_create` and `invitation_accept` the user) and the operation:
-                 *     `neuro_decode`, `neuro_decode_batch`, `session_create`, `session_import`, `session_ingest`, `session_end`, `session_events`,
+                 *     `neuro_decode`, `neuro_decode_batch`, `session_analyze`, `session_create`, `session_create_v2`, `session_import`, `session_ingest`, `session_end`, `session_events`,
                  *     `project_create`, `key_create`, `key_refresh`, `key_refresh_unversioned`, `invitation_create`, `invitation_accept`, `analytics_log`, `model_upload`, `model_rollback`, `model_train`, `model_calibrate`,
-                 *     `webhook_create`, `webhook_rotate`, `webhook_test`, `webhook_redeliver`.
+                 *     `webhook_create`, `job_run_again`, `webhook_rotate`, `webhook_test`, `webhook_redeliver`, `device_create`, `device_stream_start`.
                  *     The same key and body get the stored answer byte for byte with `Idempotent-Replayed: true`, another body 422
                  *     `idempotency_key_reused`; 409 `idempotency_key_in_flight` with `Retry-After` while the first call is being answered.
                  */
@@ -6096,9 +9154,9 @@ export interface operations {
                 "X-Project-Id"?: components["parameters"]["ProjectId"];
                 /**
                  * @description Makes a retry safe for 24 h. Its scope is the project (of `project_create` and `invitation_accept` the user) and the operation:
-                 *     `neuro_decode`, `neuro_decode_batch`, `session_create`, `session_import`, `session_ingest`, `session_end`, `session_events`,
+                 *     `neuro_decode`, `neuro_decode_batch`, `session_analyze`, `session_create`, `session_create_v2`, `session_import`, `session_ingest`, `session_end`, `session_events`,
                  *     `project_create`, `key_create`, `key_refresh`, `key_refresh_unversioned`, `invitation_create`, `invitation_accept`, `analytics_log`, `model_upload`, `model_rollback`, `model_train`, `model_calibrate`,
-                 *     `webhook_create`, `webhook_rotate`, `webhook_test`, `webhook_redeliver`.
+                 *     `webhook_create`, `job_run_again`, `webhook_rotate`, `webhook_test`, `webhook_redeliver`, `device_create`, `device_stream_start`.
                  *     The same key and body get the stored answer byte for byte with `Idempotent-Replayed: true`, another body 422
                  *     `idempotency_key_reused`; 409 `idempotency_key_in_flight` with `Retry-After` while the first call is being answered.
                  */
@@ -6196,9 +9254,9 @@ export interface operations {
                 "X-Project-Id"?: components["parameters"]["ProjectId"];
                 /**
                  * @description Makes a retry safe for 24 h. Its scope is the project (of `project_create` and `invitation_accept` the user) and the operation:
-                 *     `neuro_decode`, `neuro_decode_batch`, `session_create`, `session_import`, `session_ingest`, `session_end`, `session_events`,
+                 *     `neuro_decode`, `neuro_decode_batch`, `session_analyze`, `session_create`, `session_create_v2`, `session_import`, `session_ingest`, `session_end`, `session_events`,
                  *     `project_create`, `key_create`, `key_refresh`, `key_refresh_unversioned`, `invitation_create`, `invitation_accept`, `analytics_log`, `model_upload`, `model_rollback`, `model_train`, `model_calibrate`,
-                 *     `webhook_create`, `webhook_rotate`, `webhook_test`, `webhook_redeliver`.
+                 *     `webhook_create`, `job_run_again`, `webhook_rotate`, `webhook_test`, `webhook_redeliver`, `device_create`, `device_stream_start`.
                  *     The same key and body get the stored answer byte for byte with `Idempotent-Replayed: true`, another body 422
                  *     `idempotency_key_reused`; 409 `idempotency_key_in_flight` with `Retry-After` while the first call is being answered.
                  */
@@ -6249,37 +9307,590 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Each queue. */
+            /** @description How many jobs wait and why, by queue. */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "object": "list",
-                     *       "data": [
-                     *         {
-                     *           "queue": "bulk",
-                     *           "queued": 0,
-                     *           "running": 1
-                     *         },
-                     *         {
-                     *           "queue": "interactive",
-                     *           "queued": 12,
-                     *           "running": 4
-                     *         }
-                     *       ]
-                     *     }
-                     */
+                    "application/json": components["schemas"]["AdminQueues"];
+                };
+            };
+            400: components["responses"]["InvalidParameter"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooMany"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    pauseQueue: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                queue: "interactive" | "bulk";
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Have no worker take jobs of a queue. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdminQueues"];
+                };
+            };
+            400: components["responses"]["InvalidParameter"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooMany"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    resumeQueue: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                queue: "interactive" | "bulk";
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Have workers take jobs of a queue again. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdminQueues"];
+                };
+            };
+            400: components["responses"]["InvalidParameter"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooMany"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    adminStats: {
+        parameters: {
+            query?: {
+                period?: "1h" | "24h" | "7d";
+                queue?: "interactive" | "bulk";
+                kind?: components["schemas"]["JobKind"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description How many jobs ended, and how long they waited and ran. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdminStats"];
+                };
+            };
+            400: components["responses"]["InvalidParameter"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooMany"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    adminWorkers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The processes of the last day and what each runs. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
                     "application/json": {
                         /** @constant */
                         object: "list";
-                        data: {
-                            queue: string;
-                            queued: number;
-                            running: number;
-                        }[];
+                        data: components["schemas"]["AdminProcess"][];
+                        has_more: boolean;
+                        next_cursor: string | null;
+                    };
+                };
+            };
+            400: components["responses"]["InvalidParameter"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooMany"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    adminScale: {
+        parameters: {
+            query?: {
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description How many workers there should be, and the events. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        object: "list";
+                        scale: components["schemas"]["Scale"];
+                        data: components["schemas"]["ScaleEvent"][];
+                        has_more: boolean;
+                        next_cursor: string | null;
+                    };
+                };
+            };
+            400: components["responses"]["InvalidParameter"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooMany"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    adminJobs: {
+        parameters: {
+            query?: {
+                /** @description The job with this id alone, or none. */
+                id?: string;
+                state?: components["schemas"]["JobState"][];
+                kind?: components["schemas"]["JobKind"][];
+                queue?: "interactive" | "bulk";
+                /** @description Of this project alone. */
+                job_project_id?: string;
+                error_code?: string;
+                /** @description Held last by this worker. */
+                worker?: string;
+                /** @description Dead letters alone, or none of them. */
+                dead?: boolean;
+                /** @description At least so many. */
+                attempts?: number;
+                created_before?: string;
+                created_after?: string;
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Jobs of all projects, newest first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        object: "list";
+                        data: components["schemas"]["AdminJob"][];
+                        has_more: boolean;
+                        next_cursor: string | null;
+                    };
+                };
+            };
+            400: components["responses"]["InvalidParameter"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooMany"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    adminJob: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description With or without the `req_pi_` prefix. */
+                id: components["parameters"]["JobId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A job with its attempts. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdminJobDetail"];
+                };
+            };
+            400: components["responses"]["InvalidParameter"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooMany"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    adminRetryJob: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description With or without the `req_pi_` prefix. */
+                id: components["parameters"]["JobId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Make a failed job anew. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdminJob"];
+                };
+            };
+            400: components["responses"]["InvalidParameter"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            429: components["responses"]["TooMany"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    adminCancelJob: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description With or without the `req_pi_` prefix. */
+                id: components["parameters"]["JobId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Cancel a job of any project. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdminJob"];
+                };
+            };
+            400: components["responses"]["InvalidParameter"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            429: components["responses"]["TooMany"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    adminDiscardJob: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description With or without the `req_pi_` prefix. */
+                id: components["parameters"]["JobId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Take a job off the dead letters. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdminJob"];
+                };
+            };
+            400: components["responses"]["InvalidParameter"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            429: components["responses"]["TooMany"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    adminDeadLetters: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Jobs that were given up, by kind and reason. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        object: "list";
+                        data: components["schemas"]["AdminDeadLetters"][];
+                        has_more: boolean;
+                        next_cursor: string | null;
+                    };
+                };
+            };
+            400: components["responses"]["InvalidParameter"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooMany"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    listActions: {
+        parameters: {
+            query?: {
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Actions on many jobs, newest first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        object: "list";
+                        data: components["schemas"]["AdminAction"][];
+                        has_more: boolean;
+                        next_cursor: string | null;
+                    };
+                };
+            };
+            400: components["responses"]["InvalidParameter"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooMany"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    startAction: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewAction"];
+            };
+        };
+        responses: {
+            /** @description What the action would look at. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdminActionPreview"];
+                };
+            };
+            /** @description Retry, cancel or discard all jobs that meet a filter. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdminAction"];
+                };
+            };
+            400: components["responses"]["InvalidBody"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            408: components["responses"]["TooSlow"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["MediaType"];
+            429: components["responses"]["TooMany"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getAction: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description How far an action is. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdminAction"];
+                };
+            };
+            400: components["responses"]["InvalidParameter"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooMany"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    cancelAction: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description End an action where it stands. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdminAction"];
+                };
+            };
+            400: components["responses"]["InvalidParameter"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooMany"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    adminLoad: {
+        parameters: {
+            query?: {
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Projects whose jobs wait or run, those with the most first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        object: "list";
+                        data: components["schemas"]["AdminLoad"][];
+                        has_more: boolean;
+                        next_cursor: string | null;
+                    };
+                };
+            };
+            400: components["responses"]["InvalidParameter"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooMany"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    adminSystem: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Database, Redis, disk and retention. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdminSystem"];
+                };
+            };
+            400: components["responses"]["InvalidParameter"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooMany"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    adminAudit: {
+        parameters: {
+            query?: {
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What operators have done, newest first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        object: "list";
+                        data: components["schemas"]["AuditEvent"][];
+                        has_more: boolean;
+                        next_cursor: string | null;
                     };
                 };
             };
@@ -6426,15 +10037,39 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Metrics in the exposition format. */
+            /** @description Metrics in the exposition format; in that of OpenMetrics, with traces as exemplars, for callers that accept it. */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
                     "text/plain": string;
+                    "application/openmetrics-text": string;
                 };
             };
+            401: components["responses"]["Unauthorized"];
+        };
+    };
+    metricsScale: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What waits and runs, and how many workers that takes. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Scale"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            503: components["responses"]["Unavailable"];
         };
     };
     listClients: {
@@ -6529,6 +10164,78 @@ export interface operations {
             429: components["responses"]["TooMany"];
         };
     };
+    docs: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The page. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            429: components["responses"]["TooMany"];
+        };
+    };
+    docsFile: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                file: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/javascript": string;
+                    "text/css": string;
+                };
+            };
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooMany"];
+        };
+    };
+    protoFile: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                package: string;
+                version: string;
+                file: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooMany"];
+        };
+    };
     openapi: {
         parameters: {
             query?: never;
@@ -6539,6 +10246,26 @@ export interface operations {
         requestBody?: never;
         responses: {
             /** @description OpenAPI 3.1. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/yaml": unknown;
+                };
+            };
+        };
+    };
+    asyncapi: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description AsyncAPI 3. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -6567,6 +10294,1282 @@ export interface operations {
                     "application/json": unknown;
                 };
             };
+        };
+    };
+    loginDevices: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Credentials"];
+            };
+        };
+        responses: {
+            /** @description Logged in. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Tokens"];
+                };
+            };
+            400: components["responses"]["DevicesError"];
+            401: components["responses"]["DevicesError"];
+            408: components["responses"]["DevicesError"];
+            413: components["responses"]["DevicesError"];
+            415: components["responses"]["DevicesError"];
+            429: components["responses"]["DevicesTooMany"];
+            503: components["responses"]["DevicesError"];
+        };
+    };
+    refreshDevices: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RefreshRequest"];
+            };
+        };
+        responses: {
+            /** @description New tokens of the same login. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Tokens"];
+                };
+            };
+            400: components["responses"]["DevicesError"];
+            401: components["responses"]["DevicesError"];
+            408: components["responses"]["DevicesError"];
+            413: components["responses"]["DevicesError"];
+            415: components["responses"]["DevicesError"];
+            429: components["responses"]["DevicesTooMany"];
+            503: components["responses"]["DevicesError"];
+        };
+    };
+    logoutDevices: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RefreshRequest"];
+            };
+        };
+        responses: {
+            /** @description Logged out, or was already. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["DevicesError"];
+            408: components["responses"]["DevicesError"];
+            413: components["responses"]["DevicesError"];
+            415: components["responses"]["DevicesError"];
+            429: components["responses"]["DevicesTooMany"];
+            503: components["responses"]["DevicesError"];
+        };
+    };
+    listDevices: {
+        parameters: {
+            query?: {
+                /** @description The same as `X-Project-Id`, for those who cannot set headers. */
+                project_id?: components["parameters"]["ProjectQuery"];
+                /** @description In capitals or not. */
+                status?: string;
+                /** @description In capitals or not. */
+                type?: string;
+                /** @description Part of the id, the name or the serial number. */
+                search?: string;
+                page?: number;
+                size?: number;
+            };
+            header?: {
+                /**
+                 * @description The project that the access token of a login is for: 400 `project_required` without, 404 `project_not_found` where the user is not a member of it, 403
+                 *     `insufficient_role` where their role does not allow the call; 400 `invalid_parameter` where header and query name different projects. With an
+                 *     API key checked against the project of the key when present, 403 `project_mismatch` otherwise.
+                 */
+                "X-Project-Id"?: components["parameters"]["ProjectId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Devices"];
+                };
+            };
+            400: components["responses"]["DevicesError"];
+            401: components["responses"]["DevicesError"];
+            403: components["responses"]["DevicesError"];
+            404: components["responses"]["DevicesError"];
+            429: components["responses"]["DevicesTooMany"];
+            503: components["responses"]["DevicesError"];
+        };
+    };
+    createDevice: {
+        parameters: {
+            query?: {
+                /** @description The same as `X-Project-Id`, for those who cannot set headers. */
+                project_id?: components["parameters"]["ProjectQuery"];
+            };
+            header?: {
+                /**
+                 * @description The project that the access token of a login is for: 400 `project_required` without, 404 `project_not_found` where the user is not a member of it, 403
+                 *     `insufficient_role` where their role does not allow the call; 400 `invalid_parameter` where header and query name different projects. With an
+                 *     API key checked against the project of the key when present, 403 `project_mismatch` otherwise.
+                 */
+                "X-Project-Id"?: components["parameters"]["ProjectId"];
+                /**
+                 * @description Makes a retry safe for 24 h. Its scope is the project (of `project_create` and `invitation_accept` the user) and the operation:
+                 *     `neuro_decode`, `neuro_decode_batch`, `session_analyze`, `session_create`, `session_create_v2`, `session_import`, `session_ingest`, `session_end`, `session_events`,
+                 *     `project_create`, `key_create`, `key_refresh`, `key_refresh_unversioned`, `invitation_create`, `invitation_accept`, `analytics_log`, `model_upload`, `model_rollback`, `model_train`, `model_calibrate`,
+                 *     `webhook_create`, `job_run_again`, `webhook_rotate`, `webhook_test`, `webhook_redeliver`, `device_create`, `device_stream_start`.
+                 *     The same key and body get the stored answer byte for byte with `Idempotent-Replayed: true`, another body 422
+                 *     `idempotency_key_reused`; 409 `idempotency_key_in_flight` with `Retry-After` while the first call is being answered.
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewDevice"];
+            };
+        };
+        responses: {
+            /** @description The device. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Device"];
+                };
+            };
+            400: components["responses"]["DevicesError"];
+            401: components["responses"]["DevicesError"];
+            403: components["responses"]["DevicesError"];
+            404: components["responses"]["DevicesError"];
+            409: components["responses"]["DevicesError"];
+            413: components["responses"]["DevicesError"];
+            415: components["responses"]["DevicesError"];
+            422: components["responses"]["DevicesError"];
+            429: components["responses"]["DevicesTooMany"];
+            503: components["responses"]["DevicesError"];
+        };
+    };
+    discoverDevices: {
+        parameters: {
+            query?: {
+                /** @description The same as `X-Project-Id`, for those who cannot set headers. */
+                project_id?: components["parameters"]["ProjectQuery"];
+            };
+            header?: {
+                /**
+                 * @description The project that the access token of a login is for: 400 `project_required` without, 404 `project_not_found` where the user is not a member of it, 403
+                 *     `insufficient_role` where their role does not allow the call; 400 `invalid_parameter` where header and query name different projects. With an
+                 *     API key checked against the project of the key when present, 403 `project_mismatch` otherwise.
+                 */
+                "X-Project-Id"?: components["parameters"]["ProjectId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What was found. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DiscoveredDevices"];
+                };
+            };
+            400: components["responses"]["DevicesError"];
+            401: components["responses"]["DevicesError"];
+            403: components["responses"]["DevicesError"];
+            404: components["responses"]["DevicesError"];
+            429: components["responses"]["DevicesTooMany"];
+            503: components["responses"]["DevicesError"];
+        };
+    };
+    getDevice: {
+        parameters: {
+            query?: {
+                /** @description The same as `X-Project-Id`, for those who cannot set headers. */
+                project_id?: components["parameters"]["ProjectQuery"];
+            };
+            header?: {
+                /**
+                 * @description The project that the access token of a login is for: 400 `project_required` without, 404 `project_not_found` where the user is not a member of it, 403
+                 *     `insufficient_role` where their role does not allow the call; 400 `invalid_parameter` where header and query name different projects. With an
+                 *     API key checked against the project of the key when present, 403 `project_mismatch` otherwise.
+                 */
+                "X-Project-Id"?: components["parameters"]["ProjectId"];
+            };
+            path: {
+                id: components["parameters"]["DeviceId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The device. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Device"];
+                };
+            };
+            400: components["responses"]["DevicesError"];
+            401: components["responses"]["DevicesError"];
+            403: components["responses"]["DevicesError"];
+            404: components["responses"]["DevicesError"];
+            429: components["responses"]["DevicesTooMany"];
+            503: components["responses"]["DevicesError"];
+        };
+    };
+    deleteDevice: {
+        parameters: {
+            query?: {
+                /** @description The same as `X-Project-Id`, for those who cannot set headers. */
+                project_id?: components["parameters"]["ProjectQuery"];
+            };
+            header?: {
+                /**
+                 * @description The project that the access token of a login is for: 400 `project_required` without, 404 `project_not_found` where the user is not a member of it, 403
+                 *     `insufficient_role` where their role does not allow the call; 400 `invalid_parameter` where header and query name different projects. With an
+                 *     API key checked against the project of the key when present, 403 `project_mismatch` otherwise.
+                 */
+                "X-Project-Id"?: components["parameters"]["ProjectId"];
+            };
+            path: {
+                id: components["parameters"]["DeviceId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Gone. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["DevicesError"];
+            401: components["responses"]["DevicesError"];
+            403: components["responses"]["DevicesError"];
+            404: components["responses"]["DevicesError"];
+            409: components["responses"]["DevicesError"];
+            429: components["responses"]["DevicesTooMany"];
+            503: components["responses"]["DevicesError"];
+        };
+    };
+    changeDevice: {
+        parameters: {
+            query?: {
+                /** @description The same as `X-Project-Id`, for those who cannot set headers. */
+                project_id?: components["parameters"]["ProjectQuery"];
+            };
+            header?: {
+                /**
+                 * @description The project that the access token of a login is for: 400 `project_required` without, 404 `project_not_found` where the user is not a member of it, 403
+                 *     `insufficient_role` where their role does not allow the call; 400 `invalid_parameter` where header and query name different projects. With an
+                 *     API key checked against the project of the key when present, 403 `project_mismatch` otherwise.
+                 */
+                "X-Project-Id"?: components["parameters"]["ProjectId"];
+            };
+            path: {
+                id: components["parameters"]["DeviceId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DeviceChange"];
+            };
+        };
+        responses: {
+            /** @description The device. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Device"];
+                };
+            };
+            400: components["responses"]["DevicesError"];
+            401: components["responses"]["DevicesError"];
+            403: components["responses"]["DevicesError"];
+            404: components["responses"]["DevicesError"];
+            413: components["responses"]["DevicesError"];
+            415: components["responses"]["DevicesError"];
+            429: components["responses"]["DevicesTooMany"];
+            503: components["responses"]["DevicesError"];
+        };
+    };
+    configureDevice: {
+        parameters: {
+            query?: {
+                /** @description The same as `X-Project-Id`, for those who cannot set headers. */
+                project_id?: components["parameters"]["ProjectQuery"];
+            };
+            header?: {
+                /**
+                 * @description The project that the access token of a login is for: 400 `project_required` without, 404 `project_not_found` where the user is not a member of it, 403
+                 *     `insufficient_role` where their role does not allow the call; 400 `invalid_parameter` where header and query name different projects. With an
+                 *     API key checked against the project of the key when present, 403 `project_mismatch` otherwise.
+                 */
+                "X-Project-Id"?: components["parameters"]["ProjectId"];
+            };
+            path: {
+                id: components["parameters"]["DeviceId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DeviceConfig"];
+            };
+        };
+        responses: {
+            /** @description The device. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Device"];
+                };
+            };
+            400: components["responses"]["DevicesError"];
+            401: components["responses"]["DevicesError"];
+            403: components["responses"]["DevicesError"];
+            404: components["responses"]["DevicesError"];
+            409: components["responses"]["DevicesError"];
+            413: components["responses"]["DevicesError"];
+            415: components["responses"]["DevicesError"];
+            422: components["responses"]["DevicesError"];
+            429: components["responses"]["DevicesTooMany"];
+            503: components["responses"]["DevicesError"];
+        };
+    };
+    startStream: {
+        parameters: {
+            query?: {
+                /** @description The same as `X-Project-Id`, for those who cannot set headers. */
+                project_id?: components["parameters"]["ProjectQuery"];
+            };
+            header?: {
+                /**
+                 * @description The project that the access token of a login is for: 400 `project_required` without, 404 `project_not_found` where the user is not a member of it, 403
+                 *     `insufficient_role` where their role does not allow the call; 400 `invalid_parameter` where header and query name different projects. With an
+                 *     API key checked against the project of the key when present, 403 `project_mismatch` otherwise.
+                 */
+                "X-Project-Id"?: components["parameters"]["ProjectId"];
+                /**
+                 * @description Makes a retry safe for 24 h. Its scope is the project (of `project_create` and `invitation_accept` the user) and the operation:
+                 *     `neuro_decode`, `neuro_decode_batch`, `session_analyze`, `session_create`, `session_create_v2`, `session_import`, `session_ingest`, `session_end`, `session_events`,
+                 *     `project_create`, `key_create`, `key_refresh`, `key_refresh_unversioned`, `invitation_create`, `invitation_accept`, `analytics_log`, `model_upload`, `model_rollback`, `model_train`, `model_calibrate`,
+                 *     `webhook_create`, `job_run_again`, `webhook_rotate`, `webhook_test`, `webhook_redeliver`, `device_create`, `device_stream_start`.
+                 *     The same key and body get the stored answer byte for byte with `Idempotent-Replayed: true`, another body 422
+                 *     `idempotency_key_reused`; 409 `idempotency_key_in_flight` with `Retry-After` while the first call is being answered.
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                id: components["parameters"]["DeviceId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["StreamStart"];
+            };
+        };
+        responses: {
+            /** @description It streams. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeviceStream"];
+                };
+            };
+            400: components["responses"]["DevicesError"];
+            401: components["responses"]["DevicesError"];
+            403: components["responses"]["DevicesError"];
+            404: components["responses"]["DevicesError"];
+            409: components["responses"]["DevicesError"];
+            413: components["responses"]["DevicesError"];
+            415: components["responses"]["DevicesError"];
+            422: components["responses"]["DevicesError"];
+            429: components["responses"]["DevicesTooMany"];
+            503: components["responses"]["DevicesError"];
+        };
+    };
+    stopStream: {
+        parameters: {
+            query?: {
+                /** @description The same as `X-Project-Id`, for those who cannot set headers. */
+                project_id?: components["parameters"]["ProjectQuery"];
+            };
+            header?: {
+                /**
+                 * @description The project that the access token of a login is for: 400 `project_required` without, 404 `project_not_found` where the user is not a member of it, 403
+                 *     `insufficient_role` where their role does not allow the call; 400 `invalid_parameter` where header and query name different projects. With an
+                 *     API key checked against the project of the key when present, 403 `project_mismatch` otherwise.
+                 */
+                "X-Project-Id"?: components["parameters"]["ProjectId"];
+            };
+            path: {
+                id: components["parameters"]["DeviceId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["StreamStop"];
+            };
+        };
+        responses: {
+            /** @description The stream. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeviceStream"];
+                };
+            };
+            400: components["responses"]["DevicesError"];
+            401: components["responses"]["DevicesError"];
+            403: components["responses"]["DevicesError"];
+            404: components["responses"]["DevicesError"];
+            409: components["responses"]["DevicesError"];
+            413: components["responses"]["DevicesError"];
+            415: components["responses"]["DevicesError"];
+            429: components["responses"]["DevicesTooMany"];
+            503: components["responses"]["DevicesError"];
+        };
+    };
+    deviceImpedance: {
+        parameters: {
+            query?: {
+                /** @description The same as `X-Project-Id`, for those who cannot set headers. */
+                project_id?: components["parameters"]["ProjectQuery"];
+            };
+            header?: {
+                /**
+                 * @description The project that the access token of a login is for: 400 `project_required` without, 404 `project_not_found` where the user is not a member of it, 403
+                 *     `insufficient_role` where their role does not allow the call; 400 `invalid_parameter` where header and query name different projects. With an
+                 *     API key checked against the project of the key when present, 403 `project_mismatch` otherwise.
+                 */
+                "X-Project-Id"?: components["parameters"]["ProjectId"];
+            };
+            path: {
+                id: components["parameters"]["DeviceId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What was measured. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Impedances"];
+                };
+            };
+            400: components["responses"]["DevicesError"];
+            401: components["responses"]["DevicesError"];
+            403: components["responses"]["DevicesError"];
+            404: components["responses"]["DevicesError"];
+            409: components["responses"]["DevicesError"];
+            429: components["responses"]["DevicesTooMany"];
+            503: components["responses"]["DevicesError"];
+        };
+    };
+    checkDevice: {
+        parameters: {
+            query?: {
+                /** @description The same as `X-Project-Id`, for those who cannot set headers. */
+                project_id?: components["parameters"]["ProjectQuery"];
+            };
+            header?: {
+                /**
+                 * @description The project that the access token of a login is for: 400 `project_required` without, 404 `project_not_found` where the user is not a member of it, 403
+                 *     `insufficient_role` where their role does not allow the call; 400 `invalid_parameter` where header and query name different projects. With an
+                 *     API key checked against the project of the key when present, 403 `project_mismatch` otherwise.
+                 */
+                "X-Project-Id"?: components["parameters"]["ProjectId"];
+            };
+            path: {
+                id: components["parameters"]["DeviceId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["DeviceCheck"];
+            };
+        };
+        responses: {
+            /** @description What was measured. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeviceCheckReport"];
+                };
+            };
+            400: components["responses"]["DevicesError"];
+            401: components["responses"]["DevicesError"];
+            403: components["responses"]["DevicesError"];
+            404: components["responses"]["DevicesError"];
+            409: components["responses"]["DevicesError"];
+            413: components["responses"]["DevicesError"];
+            415: components["responses"]["DevicesError"];
+            422: components["responses"]["DevicesError"];
+            429: components["responses"]["DevicesTooMany"];
+            503: components["responses"]["DevicesError"];
+        };
+    };
+    syncAgent: {
+        parameters: {
+            query?: {
+                /** @description The same as `X-Project-Id`, for those who cannot set headers. */
+                project_id?: components["parameters"]["ProjectQuery"];
+            };
+            header?: {
+                /**
+                 * @description The project that the access token of a login is for: 400 `project_required` without, 404 `project_not_found` where the user is not a member of it, 403
+                 *     `insufficient_role` where their role does not allow the call; 400 `invalid_parameter` where header and query name different projects. With an
+                 *     API key checked against the project of the key when present, 403 `project_mismatch` otherwise.
+                 */
+                "X-Project-Id"?: components["parameters"]["ProjectId"];
+            };
+            path: {
+                /** @description Of the agent, unique in the project. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AgentSync"];
+            };
+        };
+        responses: {
+            /** @description What is wanted. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AgentWanted"];
+                };
+            };
+            400: components["responses"]["DevicesError"];
+            401: components["responses"]["DevicesError"];
+            403: components["responses"]["DevicesError"];
+            404: components["responses"]["DevicesError"];
+            413: components["responses"]["DevicesError"];
+            415: components["responses"]["DevicesError"];
+            429: components["responses"]["DevicesTooMany"];
+            503: components["responses"]["DevicesError"];
+        };
+    };
+    graphqlQuery: {
+        parameters: {
+            query?: {
+                /** @description The same as `X-Project-Id`, for those who cannot set headers. */
+                project_id?: components["parameters"]["ProjectQuery"];
+                query?: string;
+                operationName?: string;
+                /** @description A JSON object. */
+                variables?: string;
+                /** @description A JSON object. */
+                extensions?: string;
+            };
+            header?: {
+                /**
+                 * @description The project that the access token of a login is for: 400 `project_required` without, 404 `project_not_found` where the user is not a member of it, 403
+                 *     `insufficient_role` where their role does not allow the call; 400 `invalid_parameter` where header and query name different projects. With an
+                 *     API key checked against the project of the key when present, 403 `project_mismatch` otherwise.
+                 */
+                "X-Project-Id"?: components["parameters"]["ProjectId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Connected. */
+            101: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            200: components["responses"]["GraphQLAnswer"];
+            400: components["responses"]["GraphQLRefused"];
+            401: components["responses"]["GraphQLRefused"];
+            403: components["responses"]["GraphQLRefused"];
+            404: components["responses"]["GraphQLRefused"];
+            405: components["responses"]["GraphQLRefused"];
+            429: components["responses"]["GraphQLRefused"];
+            503: components["responses"]["GraphQLRefused"];
+        };
+    };
+    graphql: {
+        parameters: {
+            query?: {
+                /** @description The same as `X-Project-Id`, for those who cannot set headers. */
+                project_id?: components["parameters"]["ProjectQuery"];
+            };
+            header?: {
+                /**
+                 * @description The project that the access token of a login is for: 400 `project_required` without, 404 `project_not_found` where the user is not a member of it, 403
+                 *     `insufficient_role` where their role does not allow the call; 400 `invalid_parameter` where header and query name different projects. With an
+                 *     API key checked against the project of the key when present, 403 `project_mismatch` otherwise.
+                 */
+                "X-Project-Id"?: components["parameters"]["ProjectId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description The operation. It may be left out where `extensions.persistedQuery` names one that is known (Apollo's automatic persisted queries). */
+                    query: string;
+                    operationName?: string | null;
+                    variables?: Record<string, unknown> | null;
+                    extensions?: Record<string, unknown> | null;
+                };
+            };
+        };
+        responses: {
+            200: components["responses"]["GraphQLAnswer"];
+            400: components["responses"]["GraphQLRefused"];
+            401: components["responses"]["GraphQLRefused"];
+            403: components["responses"]["GraphQLRefused"];
+            404: components["responses"]["GraphQLRefused"];
+            413: components["responses"]["GraphQLRefused"];
+            415: components["responses"]["GraphQLRefused"];
+            429: components["responses"]["GraphQLRefused"];
+            503: components["responses"]["GraphQLRefused"];
+        };
+    };
+    listRecordedSessions: {
+        parameters: {
+            query?: {
+                /** @description The same as `X-Project-Id`, for those who cannot set headers. */
+                project_id?: components["parameters"]["ProjectQuery"];
+                limit?: number;
+                offset?: number;
+                status?: components["schemas"]["RecordingStatus"];
+                patient_id?: string;
+                device_id?: string;
+                /** @description Sessions that have all of them. */
+                tag?: string[];
+                /** @description Part of the name, in capitals or not. */
+                search?: string;
+                protocol?: string;
+            };
+            header?: {
+                /**
+                 * @description The project that the access token of a login is for: 400 `project_required` without, 404 `project_not_found` where the user is not a member of it, 403
+                 *     `insufficient_role` where their role does not allow the call; 400 `invalid_parameter` where header and query name different projects. With an
+                 *     API key checked against the project of the key when present, 403 `project_mismatch` otherwise.
+                 */
+                "X-Project-Id"?: components["parameters"]["ProjectId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecordedSessions"];
+                };
+            };
+            400: components["responses"]["DevicesError"];
+            401: components["responses"]["DevicesError"];
+            403: components["responses"]["DevicesError"];
+            404: components["responses"]["DevicesError"];
+            429: components["responses"]["DevicesTooMany"];
+            503: components["responses"]["DevicesError"];
+        };
+    };
+    createRecordedSession: {
+        parameters: {
+            query?: {
+                /** @description The same as `X-Project-Id`, for those who cannot set headers. */
+                project_id?: components["parameters"]["ProjectQuery"];
+            };
+            header?: {
+                /**
+                 * @description The project that the access token of a login is for: 400 `project_required` without, 404 `project_not_found` where the user is not a member of it, 403
+                 *     `insufficient_role` where their role does not allow the call; 400 `invalid_parameter` where header and query name different projects. With an
+                 *     API key checked against the project of the key when present, 403 `project_mismatch` otherwise.
+                 */
+                "X-Project-Id"?: components["parameters"]["ProjectId"];
+                /**
+                 * @description Makes a retry safe for 24 h. Its scope is the project (of `project_create` and `invitation_accept` the user) and the operation:
+                 *     `neuro_decode`, `neuro_decode_batch`, `session_analyze`, `session_create`, `session_create_v2`, `session_import`, `session_ingest`, `session_end`, `session_events`,
+                 *     `project_create`, `key_create`, `key_refresh`, `key_refresh_unversioned`, `invitation_create`, `invitation_accept`, `analytics_log`, `model_upload`, `model_rollback`, `model_train`, `model_calibrate`,
+                 *     `webhook_create`, `job_run_again`, `webhook_rotate`, `webhook_test`, `webhook_redeliver`, `device_create`, `device_stream_start`.
+                 *     The same key and body get the stored answer byte for byte with `Idempotent-Replayed: true`, another body 422
+                 *     `idempotency_key_reused`; 409 `idempotency_key_in_flight` with `Retry-After` while the first call is being answered.
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewRecordedSession"];
+            };
+        };
+        responses: {
+            /** @description The session. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecordedSession"];
+                };
+            };
+            400: components["responses"]["DevicesError"];
+            401: components["responses"]["DevicesError"];
+            403: components["responses"]["DevicesError"];
+            404: components["responses"]["DevicesError"];
+            409: components["responses"]["DevicesError"];
+            413: components["responses"]["DevicesError"];
+            415: components["responses"]["DevicesError"];
+            422: components["responses"]["DevicesError"];
+            429: components["responses"]["DevicesTooMany"];
+            503: components["responses"]["DevicesError"];
+        };
+    };
+    getRecordedSession: {
+        parameters: {
+            query?: {
+                /** @description The same as `X-Project-Id`, for those who cannot set headers. */
+                project_id?: components["parameters"]["ProjectQuery"];
+            };
+            header?: {
+                /**
+                 * @description The project that the access token of a login is for: 400 `project_required` without, 404 `project_not_found` where the user is not a member of it, 403
+                 *     `insufficient_role` where their role does not allow the call; 400 `invalid_parameter` where header and query name different projects. With an
+                 *     API key checked against the project of the key when present, 403 `project_mismatch` otherwise.
+                 */
+                "X-Project-Id"?: components["parameters"]["ProjectId"];
+            };
+            path: {
+                id: components["parameters"]["SessionId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The session. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecordedSession"];
+                };
+            };
+            400: components["responses"]["DevicesError"];
+            401: components["responses"]["DevicesError"];
+            403: components["responses"]["DevicesError"];
+            404: components["responses"]["DevicesError"];
+            429: components["responses"]["DevicesTooMany"];
+            503: components["responses"]["DevicesError"];
+        };
+    };
+    deleteRecordedSession: {
+        parameters: {
+            query?: {
+                /** @description The same as `X-Project-Id`, for those who cannot set headers. */
+                project_id?: components["parameters"]["ProjectQuery"];
+            };
+            header?: {
+                /**
+                 * @description The project that the access token of a login is for: 400 `project_required` without, 404 `project_not_found` where the user is not a member of it, 403
+                 *     `insufficient_role` where their role does not allow the call; 400 `invalid_parameter` where header and query name different projects. With an
+                 *     API key checked against the project of the key when present, 403 `project_mismatch` otherwise.
+                 */
+                "X-Project-Id"?: components["parameters"]["ProjectId"];
+            };
+            path: {
+                id: components["parameters"]["SessionId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is gone. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeletedSession"];
+                };
+            };
+            /** @description It is out of reach, and being deleted. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeletedSession"];
+                };
+            };
+            400: components["responses"]["DevicesError"];
+            401: components["responses"]["DevicesError"];
+            403: components["responses"]["DevicesError"];
+            404: components["responses"]["DevicesError"];
+            429: components["responses"]["DevicesTooMany"];
+            503: components["responses"]["DevicesError"];
+        };
+    };
+    changeRecordedSession: {
+        parameters: {
+            query?: {
+                /** @description The same as `X-Project-Id`, for those who cannot set headers. */
+                project_id?: components["parameters"]["ProjectQuery"];
+            };
+            header?: {
+                /**
+                 * @description The project that the access token of a login is for: 400 `project_required` without, 404 `project_not_found` where the user is not a member of it, 403
+                 *     `insufficient_role` where their role does not allow the call; 400 `invalid_parameter` where header and query name different projects. With an
+                 *     API key checked against the project of the key when present, 403 `project_mismatch` otherwise.
+                 */
+                "X-Project-Id"?: components["parameters"]["ProjectId"];
+            };
+            path: {
+                id: components["parameters"]["SessionId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RecordedSessionChange"];
+            };
+        };
+        responses: {
+            /** @description The session as it is then. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecordedSession"];
+                };
+            };
+            400: components["responses"]["DevicesError"];
+            401: components["responses"]["DevicesError"];
+            403: components["responses"]["DevicesError"];
+            404: components["responses"]["DevicesError"];
+            413: components["responses"]["DevicesError"];
+            415: components["responses"]["DevicesError"];
+            429: components["responses"]["DevicesTooMany"];
+            503: components["responses"]["DevicesError"];
+        };
+    };
+    listRecordings: {
+        parameters: {
+            query?: {
+                /** @description The same as `X-Project-Id`, for those who cannot set headers. */
+                project_id?: components["parameters"]["ProjectQuery"];
+                limit?: number;
+                offset?: number;
+            };
+            header?: {
+                /**
+                 * @description The project that the access token of a login is for: 400 `project_required` without, 404 `project_not_found` where the user is not a member of it, 403
+                 *     `insufficient_role` where their role does not allow the call; 400 `invalid_parameter` where header and query name different projects. With an
+                 *     API key checked against the project of the key when present, 403 `project_mismatch` otherwise.
+                 */
+                "X-Project-Id"?: components["parameters"]["ProjectId"];
+            };
+            path: {
+                id: components["parameters"]["SessionId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Recordings"];
+                };
+            };
+            400: components["responses"]["DevicesError"];
+            401: components["responses"]["DevicesError"];
+            403: components["responses"]["DevicesError"];
+            404: components["responses"]["DevicesError"];
+            429: components["responses"]["DevicesTooMany"];
+            503: components["responses"]["DevicesError"];
+        };
+    };
+    timeseries: {
+        parameters: {
+            query?: {
+                /** @description The same as `X-Project-Id`, for those who cannot set headers. */
+                project_id?: components["parameters"]["ProjectQuery"];
+                /** @description Required. */
+                session_id?: string;
+                /** @description RFC 3339, or Unix time in ms, which need not be whole. */
+                start?: string;
+                /** @description The first time that is not wanted. */
+                end?: string;
+                /** @description Names, or numbers from 1, with commas between. */
+                channels?: string[];
+                format?: "json" | "csv";
+                /** @description Samples a channel; all channels together have at most 1048576 values. */
+                limit?: number;
+            };
+            header?: {
+                /**
+                 * @description The project that the access token of a login is for: 400 `project_required` without, 404 `project_not_found` where the user is not a member of it, 403
+                 *     `insufficient_role` where their role does not allow the call; 400 `invalid_parameter` where header and query name different projects. With an
+                 *     API key checked against the project of the key when present, 403 `project_mismatch` otherwise.
+                 */
+                "X-Project-Id"?: components["parameters"]["ProjectId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The samples. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Timeseries"];
+                    "text/csv": string;
+                };
+            };
+            400: components["responses"]["DevicesError"];
+            401: components["responses"]["DevicesError"];
+            403: components["responses"]["DevicesError"];
+            404: components["responses"]["DevicesError"];
+            429: components["responses"]["DevicesTooMany"];
+            503: components["responses"]["DevicesError"];
+        };
+    };
+    exportRecordedSession: {
+        parameters: {
+            query?: {
+                /** @description The same as `X-Project-Id`, for those who cannot set headers. */
+                project_id?: components["parameters"]["ProjectQuery"];
+            };
+            header?: {
+                /**
+                 * @description The project that the access token of a login is for: 400 `project_required` without, 404 `project_not_found` where the user is not a member of it, 403
+                 *     `insufficient_role` where their role does not allow the call; 400 `invalid_parameter` where header and query name different projects. With an
+                 *     API key checked against the project of the key when present, 403 `project_mismatch` otherwise.
+                 */
+                "X-Project-Id"?: components["parameters"]["ProjectId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RecordedExport"];
+            };
+        };
+        responses: {
+            /** @description The file. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, unknown>;
+                    "text/csv": string;
+                    "application/x-edf": string;
+                    "application/x-bdf": string;
+                };
+            };
+            400: components["responses"]["DevicesError"];
+            401: components["responses"]["DevicesError"];
+            403: components["responses"]["DevicesError"];
+            404: components["responses"]["DevicesError"];
+            413: components["responses"]["DevicesError"];
+            415: components["responses"]["DevicesError"];
+            429: components["responses"]["DevicesTooMany"];
+            503: components["responses"]["DevicesError"];
+        };
+    };
+    dataStream: {
+        parameters: {
+            query?: {
+                /** @description The same as `X-Project-Id`, for those who cannot set headers. */
+                project_id?: components["parameters"]["ProjectQuery"];
+                /** @description Every n-th sample, behind a filter against aliases. */
+                decimate?: number;
+            };
+            header?: {
+                /**
+                 * @description The project that the access token of a login is for: 400 `project_required` without, 404 `project_not_found` where the user is not a member of it, 403
+                 *     `insufficient_role` where their role does not allow the call; 400 `invalid_parameter` where header and query name different projects. With an
+                 *     API key checked against the project of the key when present, 403 `project_mismatch` otherwise.
+                 */
+                "X-Project-Id"?: components["parameters"]["ProjectId"];
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The events. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": string;
+                };
+            };
+            400: components["responses"]["DevicesError"];
+            401: components["responses"]["DevicesError"];
+            403: components["responses"]["DevicesError"];
+            404: components["responses"]["DevicesError"];
+            409: components["responses"]["DevicesError"];
+            429: components["responses"]["DevicesTooMany"];
+            503: components["responses"]["DevicesError"];
+        };
+    };
+    analyzeSession: {
+        parameters: {
+            query?: {
+                /** @description The same as `X-Project-Id`, for those who cannot set headers. */
+                project_id?: components["parameters"]["ProjectQuery"];
+            };
+            header?: {
+                /**
+                 * @description The project that the access token of a login is for: 400 `project_required` without, 404 `project_not_found` where the user is not a member of it, 403
+                 *     `insufficient_role` where their role does not allow the call; 400 `invalid_parameter` where header and query name different projects. With an
+                 *     API key checked against the project of the key when present, 403 `project_mismatch` otherwise.
+                 */
+                "X-Project-Id"?: components["parameters"]["ProjectId"];
+                /**
+                 * @description Makes a retry safe for 24 h. Its scope is the project (of `project_create` and `invitation_accept` the user) and the operation:
+                 *     `neuro_decode`, `neuro_decode_batch`, `session_analyze`, `session_create`, `session_create_v2`, `session_import`, `session_ingest`, `session_end`, `session_events`,
+                 *     `project_create`, `key_create`, `key_refresh`, `key_refresh_unversioned`, `invitation_create`, `invitation_accept`, `analytics_log`, `model_upload`, `model_rollback`, `model_train`, `model_calibrate`,
+                 *     `webhook_create`, `job_run_again`, `webhook_rotate`, `webhook_test`, `webhook_redeliver`, `device_create`, `device_stream_start`.
+                 *     The same key and body get the stored answer byte for byte with `Idempotent-Replayed: true`, another body 422
+                 *     `idempotency_key_reused`; 409 `idempotency_key_in_flight` with `Retry-After` while the first call is being answered.
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                id: components["parameters"]["SessionId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewAnalysis"];
+            };
+        };
+        responses: {
+            /** @description Accepted, and kept. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AcceptedAnalysis"];
+                };
+            };
+            400: components["responses"]["DevicesError"];
+            401: components["responses"]["DevicesError"];
+            403: components["responses"]["DevicesError"];
+            404: components["responses"]["DevicesError"];
+            409: components["responses"]["DevicesError"];
+            413: components["responses"]["DevicesError"];
+            415: components["responses"]["DevicesError"];
+            422: components["responses"]["DevicesError"];
+            429: components["responses"]["DevicesTooMany"];
+            500: components["responses"]["DevicesError"];
+            502: components["responses"]["DevicesError"];
+            503: components["responses"]["DevicesError"];
+        };
+    };
+    analysisResult: {
+        parameters: {
+            query?: {
+                /** @description The same as `X-Project-Id`, for those who cannot set headers. */
+                project_id?: components["parameters"]["ProjectQuery"];
+            };
+            header?: {
+                /**
+                 * @description The project that the access token of a login is for: 400 `project_required` without, 404 `project_not_found` where the user is not a member of it, 403
+                 *     `insufficient_role` where their role does not allow the call; 400 `invalid_parameter` where header and query name different projects. With an
+                 *     API key checked against the project of the key when present, 403 `project_mismatch` otherwise.
+                 */
+                "X-Project-Id"?: components["parameters"]["ProjectId"];
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The analysis. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Analysis"];
+                };
+            };
+            400: components["responses"]["DevicesError"];
+            401: components["responses"]["DevicesError"];
+            403: components["responses"]["DevicesError"];
+            404: components["responses"]["DevicesError"];
+            429: components["responses"]["DevicesTooMany"];
+            503: components["responses"]["DevicesError"];
+        };
+    };
+    analysisModels: {
+        parameters: {
+            query?: {
+                /** @description The same as `X-Project-Id`, for those who cannot set headers. */
+                project_id?: components["parameters"]["ProjectQuery"];
+                model_type?: "motor_imagery" | "p300" | "ssvep" | "cvep" | "seizure";
+            };
+            header?: {
+                /**
+                 * @description The project that the access token of a login is for: 400 `project_required` without, 404 `project_not_found` where the user is not a member of it, 403
+                 *     `insufficient_role` where their role does not allow the call; 400 `invalid_parameter` where header and query name different projects. With an
+                 *     API key checked against the project of the key when present, 403 `project_mismatch` otherwise.
+                 */
+                "X-Project-Id"?: components["parameters"]["ProjectId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The models. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AnalysisModels"];
+                };
+            };
+            400: components["responses"]["DevicesError"];
+            401: components["responses"]["DevicesError"];
+            403: components["responses"]["DevicesError"];
+            404: components["responses"]["DevicesError"];
+            429: components["responses"]["DevicesTooMany"];
+            503: components["responses"]["DevicesError"];
+        };
+    };
+    deployModel: {
+        parameters: {
+            query?: {
+                /** @description The same as `X-Project-Id`, for those who cannot set headers. */
+                project_id?: components["parameters"]["ProjectQuery"];
+            };
+            header?: {
+                /**
+                 * @description The project that the access token of a login is for: 400 `project_required` without, 404 `project_not_found` where the user is not a member of it, 403
+                 *     `insufficient_role` where their role does not allow the call; 400 `invalid_parameter` where header and query name different projects. With an
+                 *     API key checked against the project of the key when present, 403 `project_mismatch` otherwise.
+                 */
+                "X-Project-Id"?: components["parameters"]["ProjectId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewDeployment"];
+            };
+        };
+        responses: {
+            /** @description The deployment. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeployedModel"];
+                };
+            };
+            400: components["responses"]["DevicesError"];
+            401: components["responses"]["DevicesError"];
+            403: components["responses"]["DevicesError"];
+            404: components["responses"]["DevicesError"];
+            413: components["responses"]["DevicesError"];
+            415: components["responses"]["DevicesError"];
+            429: components["responses"]["DevicesTooMany"];
+            503: components["responses"]["DevicesError"];
         };
     };
 }

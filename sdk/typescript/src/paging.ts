@@ -47,7 +47,7 @@ export function list<T>(http: Transport, path: string, query: Query, options: Re
     const { data, response } = await http
       .call({ method: "GET", path, query: q }, options, (json) => json as any)
       .withResponse();
-    const entries = ((Array.isArray(data) ? data : data.data) as unknown[]).map((e) => make(e, response));
+    const entries = ((Array.isArray(data) ? data : (data.data ?? data.items)) as unknown[]).map((e) => make(e, response));
     const more = next(entries, response, data);
     return { data: entries, hasMore: more !== undefined, next: async () => (more ? page({ ...q, ...more }) : undefined), response };
   };

@@ -4,9 +4,10 @@ import { path, runtime, type APIPromise, type Query, type RequestOptions, type T
 import { failure, type WaitOptions } from "./jobs.js";
 import { after, byHeader, list, type List } from "./paging.js";
 import { checked, encodingOf, held, interleave, isFlat, littleEndian, refused, whole, type Channel, type Samples } from "./samples.js";
+import { liveSamples, type LiveSamples, type LiveSamplesOptions } from "./live.js";
 import { stream, type StreamMessage, type StreamOptions } from "./stream.js";
 import type {
-  EndedSession, FeatureWindow, ImportedSession, Ingested, IngestionMode, JobData, NewEvent, NewSession, SessionData, SessionDecode, SessionEvent,
+  EndedSession, EventChange, EventChanges, FeatureName, FeatureWindow, ImportedSession, Ingested, IngestionMode, JobData, NewEvent, NewSession, SessionData, SessionDecode, SessionEvent,
   SessionExport, SessionStatus, WsToken,
 } from "./types.js";
 import { sleep } from "./wait.js";
@@ -61,6 +62,35 @@ export interface ExportOptions {
   include_raw?: boolean | undefined;
 }
 
+/** What of a session is looked at. */
+export interface SampleRange {
+  /** Unix ms; by default where the session begins. */
+  start?: number | undefined;
+  /** Unix ms; by default where it ends. */
+  end?: number | undefined;
+  channels?: string[] | undefined;
+  /** Columns of the picture, at most 4096. Defaults to 1000. */
+  points?: number | undefined;
+}
+
+/** What a range of a session looks like: the samples themselves, or the least and the greatest of blocks of them. */
+export interface SampleView {
+  kind: "samples" | "envelope";
+  /** Samples of a point. */
+  samples_per_point: number;
+  /** Number of the first sample of the first point, counted from the session's origin. */
+  first_sample: number;
+  /** Unix ms of that sample; null where the session has none. */
+  start_unix_ms: number | null;
+  sample_rate_hz: number;
+  channels: string[];
+  points: number;
+  /** µV, a channel after the other; NaN where there are no samples. */
+  min: Float32Array[];
+  /** The same arrays as `min` where the points are samples. */
+  max: Float32Array[];
+}
+
 /** Which sessions are listed. */
 export interface SessionFilter {
   ingestion_mode?: IngestionMode | undefined;
@@ -83,6 +113,8 @@ export interface ImportFields {
   /** By default all EEG channels of the rate that most of them have. */
   channels?: string[] | undefined;
   started_at_unix_ms?: number | undefined;
+  /** What the windows carry beside what every window has. */
+  features?: FeatureName[] | undefined;
 }
 
 /** How a file is imported. */
@@ -92,7 +124,7 @@ export interface ImportOptions extends RequestOptions {
 }
 
 /** What the length of a batch hangs on. */
-type Shape = Pick<SessionData, "channels" | "sample_rate_hz" | "hop_s" | "decode">;
+type Shape = Pick<SessionData, "channels" | "sample_rate_hz" | "hop_s" | "decode" | "window_features">;
 
 /** A session with the fields that it had when it was last read. */
 export interface Session extends SessionData {}
@@ -245,6 +277,12 @@ export class Session {
     }
   }
 
+  /** Reads what a range looks like, in no more points than are asked for, however many hours it has: for pictures, not for analyses. */
+  async samples(range: SampleRange = {}, options: RequestOptions = {}): Promise<SampleView> {
+    const { bytes } = await this.#http.bytes({ method: "GET", path: this.#path("/samples"), query: { ...range, format: "binary" }, headers: { Accept: "application/octet-stream" } }, options);
+    return view(bytes);
+  }
+
   /** Live decodes of a session that was made with `decode`. */
   decodes(filter: Omit<FeatureFilter, "only_passed"> = {}, options: RequestOptions = {}): List<SessionDecode> {
     return list(this.#http, this.#path("/decodes"), { ...filter }, options,
@@ -254,6 +292,11 @@ export class Session {
   /** Follows it live: every window and decode once and in order, whatever happens to the connection; the last message is `session_ended`. */
   stream(options: StreamOptions = {}): AsyncGenerator<StreamMessage, void, undefined> {
     return stream(this.#http, this.session_id, options);
+  }
+
+  /** Follows the samples as they are stored, each batch once and in the order of acceptance, until the session has ended. Needs a WebSocket. */
+  liveSamples(options: LiveSamplesOptions = {}): AsyncGenerator<LiveSamples, void, undefined> {
+    return liveSamples(this.#http, this.session_id, options);
   }
 
   /** A token with which a page may follow this session over a WebSocket of its own for an hour. */
@@ -284,11 +327,28 @@ export class Session {
   }
 }
 
+/** Reads the binary form of a view: the length of its head, the head, and for each channel its values, all little-endian. */
+function view(bytes: Uint8Array): SampleView {
+  const length = bytes.length < 4 ? 0 : new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
+  if (!length || 4 + length > bytes.length) throw new NeurodError("the answer is cut off");
+  const head = JSON.parse(new TextDecoder().decode(bytes.subarray(4, 4 + length))) as Omit<SampleView, "min" | "max">;
+  const planes = head.kind === "samples" ? 1 : 2;
+  const size = 4 * head.points;
+  if (bytes.length !== 4 + length + planes * size * head.channels.length) throw new NeurodError("the answer is cut off");
+  const plane = (i: number): Float32Array => {
+    const at = bytes.byteOffset + 4 + length + i * size;
+    return new Float32Array(bytes.buffer.slice(at, at + size)); // every platform that runs this is little-endian
+  };
+  const min = head.channels.map((_, c) => plane(c * planes));
+  return { ...head, min, max: planes === 1 ? min : head.channels.map((_, c) => plane(c * 2 + 1)) };
+}
+
 /** Samples a channel that one batch may have: the server's limits of bytes, windows and work, with room to spare. */
 function batchLength(s: Shape, seconds: number, bytes: number): number {
   const width = s.channels.length;
   const hop = s.hop_s ?? 2;
-  const looks = Math.max(1, 2 / hop) + (s.decode ? Math.max(1, (s.decode.window_s ?? 4) / (s.decode.hop_s ?? 1)) : 0);
+  const fitted = s.window_features?.some((f) => f === "aperiodic" || f === "alpha_peak") ? 1 + 8192 / (2 * s.sample_rate_hz) : 1; // as the service counts
+  const looks = Math.max(1, 2 / hop) * fitted + (s.decode ? Math.max(1, (s.decode.window_s ?? 4) / (s.decode.hop_s ?? 1)) : 0);
   const most = Math.min(seconds * s.sample_rate_hz, 1000 * Math.min(hop, s.decode?.hop_s ?? hop) * s.sample_rate_hz, (8 << 20) / (width * bytes), (16 << 20) / (width * looks));
   return Math.max(1, Math.floor(most));
 }
@@ -335,6 +395,21 @@ export class SessionEvents {
   /** Adds up to 1000 at once, all or none. Each has one time (`t_unix_ms`, `onset_ms` or `sample`), and a code or a label. */
   add(events: NewEvent[], options: RequestOptions = {}): APIPromise<SessionEvent[]> {
     return this.#http.call({ method: "POST", path: this.#path, json: { events }, keyed: true }, options);
+  }
+
+  /** Changes one; what is left out stays as it is. */
+  change(seq: number, change: EventChange, options: RequestOptions = {}): APIPromise<SessionEvent> {
+    return this.#http.call({ method: "PATCH", path: this.#path + path`/${String(seq)}`, json: change }, options);
+  }
+
+  /** Deletes one. Its number is never another's. */
+  delete(seq: number, options: RequestOptions = {}): APIPromise<void> {
+    return this.#http.call({ method: "DELETE", path: this.#path + path`/${String(seq)}`, gone: true }, options, () => undefined);
+  }
+
+  /** What was changed and deleted behind a revision, for whoever holds a copy. */
+  changes(after = 0, options: RequestOptions = {}): APIPromise<EventChanges> {
+    return this.#http.call({ method: "GET", path: this.#path.replace(/events$/, "event-changes"), query: { after } }, options);
   }
 }
 
@@ -384,7 +459,7 @@ export class Sessions {
     // The server takes an upload for as long as a MiB comes in a minute.
     const timeoutMs = options.timeoutMs ?? (content instanceof Blob ? 60_000 * (1 + content.size / (1 << 20)) : Infinity);
     return this.#http.call({
-      method: "POST", path: "/v1/sessions/import", query: { ...fields, name, channels: fields.channels && JSON.stringify(fields.channels) },
+      method: "POST", path: "/v1/sessions/import", query: { ...fields, name, channels: fields.channels && JSON.stringify(fields.channels), features: fields.features?.join(",") },
       body: options.onUpload && content instanceof Blob && runtime() !== undefined ? () => counted(content, options.onUpload!) : content, type: "application/octet-stream", keyed: true,
     }, { ...options, timeoutMs }, ({ status: _, ...json }) => new Session(this.#http, json) as Session & ImportedSession);
   }

@@ -10,8 +10,11 @@ export type SessionData = Schemas["Session"];
 export type NewSession = Schemas["NewSession"];
 export type SessionStatus = Schemas["SessionStatus"];
 export type SessionEvent = Schemas["SessionEvent"];
-export type NewEvent = { t_unix_ms?: number; onset_ms?: number; sample?: number; duration_ms?: number; code?: number; label?: string };
+export type NewEvent = { t_unix_ms?: number; onset_ms?: number; sample?: number; duration_ms?: number; code?: number; label?: string; channel?: string };
+export type EventChange = Schemas["EventChange"];
+export type EventChanges = Schemas["EventChanges"];
 export type SessionDecode = Schemas["SessionDecode"] & Partial<DecodeResult>;
+export type FeatureName = Schemas["FeatureName"];
 export type FeatureWindow = Schemas["FeatureWindow"];
 export type Ingested = Schemas["Ingested"];
 export type EndedSession = Schemas["EndedSession"];
@@ -28,6 +31,7 @@ export type DecodeStimulus = Schemas["DecodeStimulus"];
 export type DecodeResult = Schemas["DecodeResult"];
 export type JobData = Schemas["Job"];
 export type JobState = Schemas["JobState"];
+export type JobAttempt = Schemas["JobAttempt"];
 export type JobKind = Schemas["JobKind"];
 export type Batch = Schemas["Batch"];
 
@@ -61,3 +65,35 @@ export type Invitation = Schemas["Invitation"];
 export type CreatedInvitation = Schemas["CreatedInvitation"];
 export type AuditEvent = Schemas["AuditEvent"];
 export type AuditAction = Schemas["AuditAction"];
+export type AdminQueue = Schemas["AdminQueue"];
+export type AdminStats = Schemas["AdminStats"];
+export type AdminProcess = Schemas["AdminProcess"];
+export type AdminJob = Schemas["AdminJob"];
+export type AdminJobDetail = Schemas["AdminJobDetail"];
+export type AdminDeadLetters = Schemas["AdminDeadLetters"];
+export type AdminLoad = Schemas["AdminLoad"];
+export type AdminAction = Schemas["AdminAction"];
+export type AdminActionPreview = Schemas["AdminActionPreview"];
+export type AdminJobFilter = Schemas["AdminJobFilter"];
+export type NewAction = Schemas["NewAction"];
+export type AdminSystem = Schemas["AdminSystem"];
+export type AdminScale = Answer<"adminScale", 200>;
+export type AdminProject = Answer<"adminProjects", 200>["data"][number];
+
+export type Device = Schemas["Device"];
+export type NewDevice = Schemas["NewDevice"];
+export type DeviceConfig = Schemas["DeviceConfig"];
+export type DeviceStream = Schemas["DeviceStream"];
+export type StreamStart = Schemas["StreamStart"];
+export type DeviceCheckReport = Schemas["DeviceCheckReport"];
+export type Impedances = Schemas["Impedances"];
+export type DiscoveredDevice = Schemas["DiscoveredDevices"]["devices"][number];
+/** What devices are listed. */
+export interface DeviceFilter {
+  status?: Schemas["DeviceStatus"];
+  type?: Schemas["DeviceType"];
+  /** Part of the id, the name or the serial number. */
+  search?: string;
+  /** Entries a page. */
+  size?: number;
+}

@@ -95,7 +95,7 @@ test("it is small, and what is not used is left out of a bundle", async () => {
   const verify = await size('export { verifyWebhook } from "@voxel/sdk"');
   const file = gzipSync(await readFile(join(installed, "lib/browser/neurod-sdk.js")), { level: 9 }).length;
   console.log(`gzipped: all ${whole} bytes, the file for pages ${file}, verifyWebhook alone ${verify}`);
-  assert.ok(whole < 15_000 && file < 15_000, `${whole} and ${file} bytes`);
+  assert.ok(whole < 18_000 && file < 18_000, `${whole} and ${file} bytes`);
   assert.ok(verify < 1_500, `${verify} bytes`);
 });
 

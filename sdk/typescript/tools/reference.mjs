@@ -68,8 +68,8 @@ function describe(name, symbol) {
   return out.join("\n");
 }
 
-const groups = new Map([["client.ts", "Client"], ["sessions.ts", "Sessions"], ["writer.ts", "Live samples"], ["stream.ts", "Live streams"], ["decode.ts", "Decode"], ["samples.ts", "Samples"],
-  ["jobs.ts", "Jobs"], ["models.ts", "Models"], ["accounts.ts", "Accounts"], ["webhooks.ts", "Webhooks"], ["paging.ts", "Lists"], ["http.ts", "Calls"], ["errors.ts", "Errors"], ["version.ts", "Version"]]);
+const groups = new Map([["client.ts", "Client"], ["sessions.ts", "Sessions"], ["writer.ts", "Live samples"], ["stream.ts", "Live streams"], ["live.ts", "Samples of live sessions"], ["decode.ts", "Decode"], ["samples.ts", "Samples"],
+  ["jobs.ts", "Jobs"], ["models.ts", "Models"], ["accounts.ts", "Accounts"], ["devices.ts", "Devices"], ["webhooks.ts", "Webhooks"], ["admin.ts", "Administration"], ["paging.ts", "Lists"], ["http.ts", "Calls"], ["errors.ts", "Errors"], ["version.ts", "Version"]]);
 const found = new Map([...groups.keys()].map((k) => [k, []]));
 const described = [];
 for (const symbol of checker.getExportsOfModule(checker.getSymbolAtLocation(program.getSourceFile(entry)))) {
@@ -77,6 +77,7 @@ for (const symbol of checker.getExportsOfModule(checker.getSymbolAtLocation(prog
   const file = real.declarations[0].getSourceFile().fileName.split("/").at(-1);
   if (file === "types.ts" || file === "openapi.ts") described.push(symbol.name);
   else if (symbol.name !== real.name) continue; // another name of the same
+  else if (!found.has(file)) throw new Error(`src/${file} is of no group of the page`);
   else found.get(file).push(describe(symbol.name, real));
 }
 const page = `# TypeScript client

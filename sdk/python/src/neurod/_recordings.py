@@ -66,6 +66,7 @@ def decode_request(
     start_ms: int | None = None,
     end_ms: int | None = None,
     context: DecodeContextParam | Mapping[str, Any] | None = None,
+    features: Sequence[str] | None = None,
     diagnostics: bool = False,
 ) -> dict[str, Any]:
     """Return the body of a decode."""
@@ -144,6 +145,11 @@ def decode_request(
     body: dict[str, Any] = {"input": {k: v for k, v in told.items() if v is not None}}
     if context:
         body["context"] = dict(context)
+    output: dict[str, Any] = {}
     if diagnostics:
-        body["output"] = {"include_diagnostics": True}
+        output["include_diagnostics"] = True
+    if features is not None:
+        output["features"] = _check.names("features", features)
+    if output:
+        body["output"] = output
     return body

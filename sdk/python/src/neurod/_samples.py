@@ -181,11 +181,17 @@ def _not_finite(value: float, sample: int, name: str) -> str:
     return f"sample {sample} of channel {name} is not a finite number: leave such segments out, the session then has a gap there"
 
 
-def batch_length(channels: int, rate: float, hop_s: float | None, decode: Any = None) -> int:
+FIT_WORK = 8192
+"""What the service counts for the 1/f part of a window's spectrum, in samples a channel."""
+
+
+def batch_length(channels: int, rate: float, hop_s: float | None, decode: Any = None, features: Sequence[str] | None = None) -> int:
     """Return how many samples a channel a batch has, within what the service takes of one: 16 MiB, 2000 windows and what they cost."""
     by_bytes = BATCH_BYTES // (4 * channels)
     hop = hop_s or 2.0
     counted = max(1.0, 2.0 / hop)  # windows that a sample is in
+    if features and not {"aperiodic", "alpha_peak"}.isdisjoint(features):
+        counted *= 1 + FIT_WORK / (2.0 * rate)
     if decode is not None:
         window = getattr(decode, "window_s", None) or 4.0
         every = getattr(decode, "hop_s", None) or 1.0

@@ -92,7 +92,30 @@ class FeatureWindow(types.FeatureWindow):
             "confidence": self.confidence.overall,
             "passed": self.gate.passed,
             **{f"quality_{channel}": q for channel, q in self.quality.per_channel.items()},
+            **self._asked(),
         }
+
+    def _asked(self) -> dict[str, float]:
+        """Return the features on request by their columns in the CSV export."""
+        told: dict[str, float] = {}
+        f = self.features
+
+        def add(suffix: str, relative: Any, aperiodic: Any, present: bool, peak: Any) -> None:
+            if relative is not None:
+                told.update({f"relative_{b}{suffix}": _number(getattr(relative, b)) for b in BandPower._fields})
+            if aperiodic is not None:
+                told.update({f"aperiodic_exponent{suffix}": _number(aperiodic.exponent), f"aperiodic_offset{suffix}": _number(aperiodic.offset)})
+            if present:
+                told[f"alpha_peak_hz{suffix}"] = _number(peak and peak.frequency_hz)
+                told[f"alpha_peak_power{suffix}"] = _number(peak and peak.power)
+                told[f"alpha_peak_width_hz{suffix}"] = _number(peak and peak.width_hz)
+
+        add("", f.relative_power, f.aperiodic, "alpha_peak" in f.model_fields_set, f.alpha_peak)
+        for channel, of in (f.per_channel or {}).items():
+            if of.bandpower is not None:
+                told.update({f"{b}_{channel}": _number(getattr(of.bandpower, b)) for b in BandPower._fields})
+            add(f"_{channel}", of.relative_power, of.aperiodic, "alpha_peak" in of.model_fields_set, of.alpha_peak)
+        return told
 
     def _repr_html_(self) -> str:
         return table(

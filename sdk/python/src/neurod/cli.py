@@ -260,6 +260,44 @@ def as_session(client: Client, path: Path, user: str, sample_rate: float | None 
     return client.sessions.import_file(path, external_user_id=user, sample_rate_hz=sample_rate)
 
 
+def live_source(kind: str, args: argparse.Namespace) -> Any:
+    """Return the source that flags describe."""
+    from . import live
+
+    if kind == "lsl":
+        return live.from_lsl(args.name, type=args.type)
+    if kind == "brainflow":
+        board: int | str = args.board or "SYNTHETIC_BOARD"
+        return live.from_brainflow(int(board) if str(board).lstrip("-").isdigit() else board, **dict(args.parameter))
+    if not args.file:
+        raise NeurodError("--source file needs --file")
+    return live.from_file(args.file, speed=args.speed)
+
+
+def bridge(args: argparse.Namespace, out: Out) -> None:
+    import signal
+    import threading
+
+    from . import live
+
+    source = live_source(args.source, args)
+    device = args.device or f"{args.source}_001"
+    with connect(args) as client:
+        state = args.state or config_path().parent / "bridges" / f"{device}.json"
+        running = live.Bridge(source, client, device_id=device, name=args.device_name, agent=args.agent, state=state, drain_s=args.drain)
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, lambda *_: running.stop())
+        out.document({"device_id": device, "agent": running.agent}, f"device {device} is the server's now, Ctrl-C lets go of it")
+        timer = threading.Timer(args.seconds, running.stop) if args.seconds else None
+        if timer is not None:
+            timer.daemon = True
+            timer.start()
+        try:
+            running.run()
+        except KeyboardInterrupt:
+            pass
+
+
 def stream(args: argparse.Namespace, out: Out) -> None:
     from . import live
 
@@ -272,17 +310,7 @@ def stream(args: argparse.Namespace, out: Out) -> None:
             decoding["window_s"] = args.window
         if args.hop:
             decoding["hop_s"] = args.hop
-    parameters = dict(args.parameter)
-    source: live.Source
-    if args.source == "lsl":
-        source = live.from_lsl(args.name, type=args.type)
-    elif args.source == "brainflow":
-        board: int | str = args.board or "SYNTHETIC_BOARD"
-        source = live.from_brainflow(int(board) if str(board).lstrip("-").isdigit() else board, **parameters)
-    else:
-        if not args.file:
-            raise NeurodError("--source file needs --file")
-        source = live.from_file(args.file, speed=args.speed)
+    source: live.Source = live_source(args.source, args)
     import threading
 
     with connect(args) as client:
@@ -548,6 +576,21 @@ def parser() -> argparse.ArgumentParser:
     s.add_argument("--model")
     s.add_argument("--window", type=float, help="seconds that a decode looks at")
     s.add_argument("--hop", type=float, help="seconds from decode to decode")
+
+    s = add("bridge", bridge, "Run a live source as a device of the server, which starts, stops and configures it.")
+    s.add_argument("source", choices=["brainflow", "lsl", "file"])
+    s.add_argument("--device", help="id of the device in the project; by default the source and a number")
+    s.add_argument("--device-name", help="its name for people")
+    s.add_argument("--agent", help="name of this bridge, unique in the project")
+    s.add_argument("--name", help="of the LSL stream")
+    s.add_argument("--type", default="EEG", help="of the LSL stream")
+    s.add_argument("--board", help="name or number of the BrainFlow board; by default the synthetic one")
+    s.add_argument("--parameter", type=parameter, action="append", default=[], metavar="NAME=VALUE", help="of BrainFlow, such as serial_port=/dev/ttyUSB0")
+    files(s.add_argument("--file", metavar="FILE"))
+    s.add_argument("--speed", type=float, default=1.0, help="of a file")
+    s.add_argument("--state", metavar="FILE", help="where the bridge keeps who it is, to go on at once after a restart")
+    s.add_argument("--drain", type=float, default=30.0, help="seconds that what waits may take when the stream is stopped")
+    s.add_argument("--seconds", type=float, help="end after so many seconds")
 
     s = add("sessions", sessions, "List sessions, show one, end it, or make one of a file.")
     s.add_argument("action", nargs="?", choices=["list", "show", "end", "events", "import"], default="list")

@@ -15,14 +15,18 @@ from typing_extensions import Required, TypedDict
 
 from ._base import Base
 
+RecordingStatus = Literal["PREPARING", "RECORDING", "PAUSED", "COMPLETED", "FAILED"] | str
+"""PREPARING: no sample has come. RECORDING: samples come, or what they make is being written. PAUSED: none has come for 30 s. The others are final."""
+DeviceType = Literal["EEG", "EMG", "ECG", "fNIRS", "TMS", "tDCS", "HYBRID"] | str
+DeviceStatus = Literal["ONLINE", "OFFLINE", "MAINTENANCE", "ERROR"] | str
 JobState = Literal["queued", "running", "completed", "failed", "canceled"] | str
 JobKind = Literal["neuro_decode", "neuro_decode_batch", "session_windows", "session_import", "user_erase", "project_delete", "model_train", "model_calibrate"] | str
 RequestId = str
 UUID = str
 Role = Literal["owner", "member", "viewer"] | str
 """What a user is in a project. A `viewer` reads: sessions with their samples, features and exports, jobs, models, who the members are. A `member` also records, decodes, trains, cancels and logs events. An `owner` also manages keys, members and quotas, reads the audit log, erases people's data and deletes the project. Every project has at least one owner."""
-Scope = Literal["decode", "jobs:read", "jobs:write", "sessions", "erase", "catalog:read", "catalog:write", "webhooks:read", "webhooks:write"] | str
-AuditAction = Literal["account.created", "login.succeeded", "login.failed", "login.ended", "login.token_reused", "project.created", "key.created", "key.refreshed", "key.revoked", "user_data.erasing", "user_data.erased", "password.changed", "account.deleted", "project.deleting", "project.deleted", "member.invited", "invitation.revoked", "member.joined", "member.role_changed", "member.removed", "member.left", "operator.granted", "operator.withdrawn", "webhook.created", "webhook.changed", "webhook.deleted", "webhook.secret_rotated", "webhook.disabled"] | str
+Scope = Literal["decode", "jobs:read", "jobs:write", "sessions", "erase", "catalog:read", "catalog:write", "devices:read", "devices:use", "devices:manage", "devices:run", "webhooks:read", "webhooks:write"] | str
+AuditAction = Literal["account.created", "login.succeeded", "login.failed", "login.ended", "login.all_ended", "login.token_reused", "project.created", "key.created", "key.refreshed", "key.revoked", "user_data.erasing", "user_data.erased", "password.changed", "account.deleted", "project.retention_changed", "project.deleting", "project.deleted", "member.invited", "invitation.revoked", "member.joined", "member.role_changed", "member.removed", "member.left", "operator.granted", "operator.withdrawn", "webhook.created", "webhook.changed", "webhook.deleted", "webhook.secret_rotated", "webhook.disabled", "event.changed", "event.deleted", "queue.paused", "queue.resumed", "job.retried", "job.discarded", "job.canceled", "action.started", "action.canceled", "action.completed"] | str
 WebhookEventType = Literal["job.completed", "job.failed", "job.canceled", "session.completed", "decode.intent", "model.trained"] | str
 DeliveryState = Literal["pending", "delivered", "failed"] | str
 License = Literal["free", "research", "commercial"] | str
@@ -32,17 +36,451 @@ class TrainingSessionsItemParam(TypedDict, total=False):
     session_id: Required[UUID]
     start_ms: int | None
     end_ms: int | None
+    letters: str
+    """Of p300, in the place of `classes`: what was spelled, with symbols of `stimulus`, one for each train of flashes (a pause of 2 s or more ends one)."""
 TrainingClasses = dict[str, str]
-"""The class of each event, by its label or, where no label fits, its code. Several may mean one class. Those of p300 are `target` and `non_target`."""
+"""The class of each event, by its label or, where no label fits, its code. Several may mean one class. Those of p300 are `target` and `non_target`, and may be left out where `letters` tell them, or the events themselves (`target`)."""
 IngestionMode = Literal["STREAMING", "RECORDED"] | str
 ProcessingState = Literal["UPLOADING", "PROCESSING", "COMPLETE", "FAILED"] | str | None
 """null for STREAMING."""
+FeatureName = Literal["band_power", "relative_power", "aperiodic", "alpha_peak"] | str
+"""`band_power`: the power in each band of each channel. `relative_power`: the share of each band. `aperiodic`: exponent and offset of the 1/f part of the spectrum from 2 to 40 Hz. `alpha_peak`: the individual alpha peak."""
+WindowFeatures = list[FeatureName] | None
+"""What the windows carry beside what every window has. Defaults to nothing."""
+SessionTags = list[str] | None
+SessionMetadata = dict[str, Any] | None
+"""What else you keep with the session: any JSON object of at most 16,000 bytes."""
+
+
+class RelativePower(Base):
+    """On request. The share of each band in what the bands hold together, averaged over the channels where it stands for all; null where a band cannot be known, and for a flat channel."""
+    delta: float | None
+    theta: float | None
+    alpha: float | None
+    beta: float | None
+    gamma: float | None
+
+
+class Aperiodic(Base):
+    """On request. The 1/f part of the spectrum, log10 P(f) = offset - exponent·log10 f with P in µV²/Hz, from 2 to 40 Hz without the peaks. Where it stands for all channels it is that of the mean of the log spectra of the good ones. Null for a flat channel, and at rates below 45 Hz."""
+    exponent: float | None
+    offset: float | None
+
+
+class AlphaPeak(Base):
+    """On request. The highest peak that stands out of the 1/f part at 7 to 13 Hz; null where there is none."""
+    frequency_hz: float
+    power: float
+    """log10 of the density at the peak over that of the 1/f part."""
+    width_hz: float
+    """Two standard deviations."""
+
+
+class ChannelFeaturesValueBandpower(Base):
+    """µV²; null above the Nyquist frequency."""
+    delta: float | None
+    theta: float | None
+    alpha: float | None
+    beta: float | None
+    gamma: float | None
+
+
+class ChannelFeaturesValue(Base):
+    bandpower: ChannelFeaturesValueBandpower | None = None
+    """µV²; null above the Nyquist frequency."""
+    relative_power: RelativePower | None = None
+    aperiodic: Aperiodic | None = None
+    alpha_peak: AlphaPeak | None = None
+
+
+ChannelFeatures = dict[str, ChannelFeaturesValue]
+"""On request, by the name of the channel."""
+
+
+class GraphQLAnswerErrorsExtensions(Base):
+    code: str | None = None
+    details: dict[str, Any] | None = None
+    request_id: str | None = None
+    timestamp: datetime | None = None
+
+
+class GraphQLAnswerErrors(Base):
+    message: str
+    path: list[Any] | None = None
+    locations: list[dict[str, Any]] | None = None
+    extensions: GraphQLAnswerErrorsExtensions | None = None
+
+
+class GraphQLAnswer(Base):
+    data: dict[str, Any] | None = None
+    errors: list[GraphQLAnswerErrors] | None = None
+
+
+class StreamConfigFilters(Base):
+    notch: float | None = None
+    highpass: float | None = None
+    lowpass: float | None = None
+
+
+class StreamConfig(Base):
+    sample_rate: float | None = None
+    channels: list[str] | None = None
+    filters: StreamConfigFilters | None = None
+
+
+class DeviceStream(Base):
+    stream_id: UUID
+    session_id: UUID
+    device_id: str
+    status: Literal["starting", "streaming", "away", "stopping", "stopped"] | str
+    config: StreamConfig
+    started_at: datetime
+
+
+class DeviceCapabilities(Base):
+    channels: list[str] | None = None
+    """Absent where the device tells them only when it is open."""
+    sample_rates: list[float] | None = None
+    min_sample_rate: float | None = None
+    max_sample_rate: float | None = None
+    sample_rate: float | None = None
+    """The one of a stream that asks for none."""
+    impedance: bool
+    counter: bool
+    """It numbers its samples, so that losses are exact."""
+
+
+class DeviceFault(Base):
+    code: str
+    """`device_not_found`, `device_busy`, `device_protocol`, `device_lost`, `invalid_configuration`, `device_unsupported`, or a code of this API."""
+    message: str
+
+
+class DeviceObserved(Base):
+    """What the one who runs the device observed last."""
+    stream_id: str
+    """That it is about."""
+    samples: int
+    """The number behind the last sample of the session that was read."""
+    missing: dict[str, int]
+    """Samples that were not, by cause."""
+    waiting_bytes: int
+    dropped_markers: int
+    clock: dict[str, Any] | None
+    """Drift, jitter, jumps and losses of the source's clock."""
+    readings: dict[str, dict[str, Any]]
+    fault: DeviceFault | None
+
+
+class Device(Base):
+    id: str
+    name: str
+    type: DeviceType
+    status: DeviceStatus
+    driver: str
+    agent: str | None
+    """The agent that runs it, null where the server does."""
+    serial_number: str
+    firmware_version: str
+    last_seen: datetime | None
+    calibration: Any
+    settings: dict[str, Any]
+    metadata: dict[str, Any]
+    capabilities: DeviceCapabilities
+    config: StreamConfig
+    stream: DeviceStream | None
+    observed: DeviceObserved | None
+    created_at: datetime
+    updated_at: datetime
+    _links: dict[str, dict[str, Any]]
+
+
+class Devices(Base):
+    items: list[Device]
+    total: int
+    page: int
+    size: int
+    pages: int
+    has_next: bool
+    has_prev: bool
+    _links: dict[str, dict[str, Any]]
+
+
+class DiscoveredDevicesDevices(Base):
+    driver: str
+    name: str
+    settings: dict[str, Any]
+    capabilities: DeviceCapabilities
+
+
+class DiscoveredDevices(Base):
+    devices: list[DiscoveredDevicesDevices]
+
+
+class ImpedancesChannels(Base):
+    number: int
+    name: str
+    impedance_kohm: float | None
+
+
+class Impedances(Base):
+    device_id: str
+    measured: bool
+    reason: str | None
+    """Why nothing was measured."""
+    measured_at: datetime | None
+    channels: list[ImpedancesChannels]
+
+
+class DeviceCheckReport(Base):
+    device: dict[str, Any]
+    seconds: float
+    channels: list[dict[str, Any]]
+    missing: dict[str, Any]
+    clock: dict[str, Any]
+    problems: list[str]
+    fit: bool
+
+
+class AgentStream(Base):
+    stream_id: UUID
+    session_id: UUID
+    stopping: bool
+    """Read no more, bring the rest, and say `ended`."""
+    config: StreamConfig
+    started_at: datetime
+
+
+class AgentCommand(Base):
+    id: UUID
+    kind: Literal["check", "impedance"] | str
+    seconds: float | None = None
+    until: datetime
+    """Nobody waits for it any more then."""
+
+
+class AgentWantedDevices(Base):
+    id: str
+    held: bool
+    """The agent holds the device. Where it does not, it must not stream."""
+    revision: int
+    stream: AgentStream | None
+    command: AgentCommand | None
+    error: dict[str, Any] | None
+    """Why the device is not held, as the error object of this API; null for nothing."""
+
+
+class AgentWanted(Base):
+    lease_s: float
+    """How long the leases last from the moment in which the exchange came."""
+    devices: list[AgentWantedDevices]
+
+
+class RecordedSession(Base):
+    id: UUID
+    session_id: UUID
+    name: str
+    status: RecordingStatus
+    patient_id: str
+    device_id: str | None
+    device_ids: list[str]
+    device_type: str
+    protocol: str | None
+    tags: list[str]
+    metadata: dict[str, Any]
+    duration_minutes: float | None
+    """As planned."""
+    start_time: datetime
+    end_time: datetime | None
+    created_at: datetime
+    sample_rate: float
+    channel_count: int
+    channels: list[str]
+    sample_count: int
+    """A channel."""
+    ingestion_mode: IngestionMode
+    processing_state: ProcessingState
+    _links: dict[str, dict[str, Any]]
+
+
+class RecordedSessions(Base):
+    sessions: list[RecordedSession]
+    total: int
+    limit: int
+    offset: int
+    has_more: bool
+
+
+class DeletedSession(Base):
+    id: str
+    status: Literal["deleted", "deleting"] | str
+    job_id: str | None = None
+    samples_deleted: int | None = None
+    features_deleted: int | None = None
+    audit_id: str | None = None
+
+
+class RecordingArtifacts(Base):
+    type: Literal["bad_contact", "blink", "emg", "motion"] | str
+    start_time: datetime
+    end_time: datetime
+    score: float
+    windows: int
+
+
+class Recording(Base):
+    id: str
+    """It stays the same while samples follow."""
+    session_id: UUID
+    device_id: str | None
+    start_time: datetime
+    end_time: datetime
+    duration: float
+    """Seconds."""
+    sample_count: int
+    """A channel."""
+    channel_count: int
+    sample_rate: float
+    first_sample: int
+    """From 0 at the session's origin."""
+    quality: float | None
+    """Mean of its feature windows; null where it has none."""
+    passed_share: float | None
+    """Of its feature windows, that passed the quality gate."""
+    artifacts: list[RecordingArtifacts]
+    """Intervals of windows whose artifact score is at least a half."""
+
+
+class Recordings(Base):
+    recordings: list[Recording]
+    limit: int
+    offset: int
+    has_more: bool
+
+
+class TimeseriesChannels(Base):
+    number: int
+    name: str
+
+
+class TimeseriesSamples(Base):
+    sample: int
+    """From 0 at the session's origin."""
+    timestamp: float
+    """Unix ms."""
+    values: list[float]
+    """In the order of channels."""
+
+
+class Timeseries(Base):
+    session_id: UUID
+    device_id: str | None
+    sample_rate: float
+    unit: Literal["uV"]
+    channels: list[TimeseriesChannels]
+    samples: list[TimeseriesSamples]
+    sample_count: int
+    next_start: float | None
+    """Unix ms; null at the end."""
+
+
+class AcceptedAnalysis(Base):
+    analysis_id: UUID
+    session_id: str
+    status: JobState
+
+
+class JobError(Base):
+    type: Literal["invalid_request_error", "api_error"] | str
+    """Whether the request or its recording is at fault, or the service."""
+    code: str
+    message: str
+    details: dict[str, Any] | None = None
+
+
+class AnalysisMetrics(Base):
+    accuracy: float | None
+    """Of the answers that the session's events could be held against; null where there are none."""
+    chance: float | None
+    answered: int | None
+    labelled: int | None
+
+
+class AnalysisPredictions(Base):
+    timestamp: float
+    """Unix ms of the beginning of what was decoded."""
+    end: float
+    label: str
+    intent: str
+    confidence: float
+    truth: str | None
+    error: str | None = None
+
+
+class Analysis(Base):
+    analysis_id: str
+    session_id: UUID
+    status: JobState
+    model_type: str
+    model: str | None
+    metrics: AnalysisMetrics
+    predictions: list[AnalysisPredictions]
+    error: JobError | None = None
+    created_at: datetime
+    finished_at: datetime | None
+
+
+class AnalysisModelsModels(Base):
+    id: str
+    name: str
+    version: str
+    model_type: str
+    pipeline: str
+    classes: list[str]
+    channels: list[str]
+    """None for any montage."""
+    sample_rate: float | None
+    accuracy: float | None
+    protocol: str
+    """How the accuracy was measured."""
+    own: bool
+    status: Literal["ACTIVE"]
+
+
+class AnalysisModels(Base):
+    models: list[AnalysisModelsModels]
+    total: int
+
+
+class DeployedModelDeployment(Base):
+    id: str
+    model_id: str
+    version: str
+    status: Literal["ACTIVE"]
+    endpoint: str
+    """Where decodes are submitted."""
+
+
+class DeployedModel(Base):
+    deployment: DeployedModelDeployment
 
 
 class QuotaUsage(Base):
     limit: int | None
     """null where there is none."""
     used: int
+
+
+class ActiveDay(Base):
+    date: str
+    requests: int
+    """Calls with the project's keys and by its members that were let in, of HTTP and gRPC; a WebSocket is one."""
+    rate_limited: int
+    """Calls that had to wait: 429 `rate_limited`."""
+    decodes: int
+    """Recordings accepted to be decoded, items of batches one by one."""
+    samples: int
+    """Values kept of sessions: samples × channels."""
 
 
 class QuotaUsages(Base):
@@ -52,11 +490,50 @@ class QuotaUsages(Base):
     windows_per_day: QuotaUsage
     models: QuotaUsage
     webhooks: QuotaUsage
+    devices: QuotaUsage
 
 
 class ProjectUsage(Base):
     project_id: str
     quotas: QuotaUsages
+    days: list[ActiveDay]
+    """The days (UTC) of the last 30 on which the project did something, oldest first."""
+
+
+class ProjectRetention(Base):
+    payload_hours: int | None
+    """Recordings of jobs, after the job has ended. null: as long as the server keeps them."""
+    job_hours: int | None
+    """Jobs that have ended, but for those in the dead letter list. null: as long as the server keeps them."""
+    session_hours: int | None
+    """Sessions after their end, with their samples and everything else of them. null: until they are deleted."""
+    window_hours: int | None
+    """Feature windows, after their session has ended. null: as long as their session."""
+    updated_at: datetime | None
+
+
+class CodeBook(Base):
+    """Which bits each target of a c-VEP screen shows: 1 is bright, 0 dark; after its last bit a code begins again. In a decode it replaces the codes that the model was trained with, in the options of a training it is required."""
+    kind: Literal["m_sequence", "gold", "bits"] | str
+    """One maximum-length sequence, shifted from target to target; the Gold codes of two such sequences; or as listed in `bits`."""
+    rate_hz: float
+    """Bits shown a second: the rate of the screen where each frame shows one."""
+    degree: int | None = None
+    """Stages of the shift register (m_sequence, gold): a code has 2^degree − 1 bits."""
+    taps: list[int] | None = None
+    """Stages whose sum modulo 2 is fed back. Defaults to a primitive polynomial."""
+    second_taps: list[int] | None = None
+    """Those of the second register (gold). Defaults to the other of a preferred pair."""
+    modulated: bool | None = None
+    """A clock of twice the rate is shown along: each bit b becomes b, not b."""
+    targets: int | None = None
+    """How many codes are on the screen (m_sequence, gold). Defaults to the number of labels."""
+    lag: int | None = None
+    """By how many bits the code of a target comes after that of the one before it (m_sequence). Defaults to the length divided by the targets."""
+    bits: list[str] | None = None
+    """The codes of kind bits, all of one length."""
+    labels: list[str] | None = None
+    """Names of the targets. Defaults to code_1, code_2, ..."""
 
 
 class DecodeStimulusPresence(Base):
@@ -78,6 +555,7 @@ class DecodeStimulus(Base):
     """How an SSVEP decode decides whether the person looks at a target at all."""
     targets: list[DecodeStimulusTargets] | None = None
     """SSVEP flickers. Without them the frequencies are scanned."""
+    codes: CodeBook | None = None
     matrix: list[list[str]] | None = None
     """P300 symbols, row by row; every row of the same length, every symbol once."""
     flashes: dict[str, list[str]] | None = None
@@ -95,14 +573,6 @@ class Accepted(Base):
     created_at: int
     """Unix seconds."""
     data: AcceptedData
-
-
-class JobError(Base):
-    type: Literal["invalid_request_error", "api_error"] | str
-    """Whether the request or its recording is at fault, or the service."""
-    code: str
-    message: str
-    details: dict[str, Any] | None = None
 
 
 class BatchItems(Base):
@@ -255,9 +725,30 @@ class TrialsSummary(Base):
 
 class Alignment(Base):
     """What the model was moved to before it decoded."""
-    kind: Literal["none", "recentred"] | str
+    kind: Literal["none", "recentred", "balanced"] | str
     clips: int
     """Clips of the person, around whose mean the model was moved; 0 with `none`."""
+
+
+class ClipFeaturesBandpower(Base):
+    """µV², averaged over the channels; null above the Nyquist frequency."""
+    delta: float | None
+    theta: float | None
+    alpha: float | None
+    beta: float | None
+    gamma: float | None
+
+
+class ClipFeatures(Base):
+    """The features that `output.features` asked for, of the mean spectra of the recording's 2-s windows that passed the gate, of all where none did."""
+    bandpower: ClipFeaturesBandpower
+    """µV², averaged over the channels; null above the Nyquist frequency."""
+    relative_power: RelativePower | None = None
+    aperiodic: Aperiodic | None = None
+    alpha_peak: AlphaPeak | None = None
+    per_channel: ChannelFeatures | None = None
+    windows: int
+    """That the spectra are the mean of."""
 
 
 class DecodeResultAlternatives(Base):
@@ -283,7 +774,7 @@ class DecodeResultQuality(Base):
 
 
 class DecodeResultUndeterminedTried(Base):
-    from_: Literal["motor_imagery", "p300", "ssvep"] | str = Field(alias="from")
+    from_: Literal["motor_imagery", "p300", "ssvep", "cvep"] | str = Field(alias="from")
     why: str
 
 
@@ -300,7 +791,7 @@ class DecodeResult(Base):
     """`undetermined` where there is no answer: `auto` found nothing that shows what the person did, the recording is unfit, a channel that the answer would depend on has no EEG, or flashes stand out the wrong way for the model. `undetermined` then says why."""
     confidence: float
     """With those of `alternatives` it adds up to 1; 0 where the intent is undetermined, which has no alternatives."""
-    paradigm_detected: Literal["motor_imagery", "p300", "ssvep", "seizure", "undetermined"] | str
+    paradigm_detected: Literal["motor_imagery", "p300", "ssvep", "cvep", "seizure", "undetermined"] | str
     predicted_text: str | None = None
     alternatives: list[DecodeResultAlternatives]
     session_context: str
@@ -309,6 +800,7 @@ class DecodeResult(Base):
     """Codes, gravest first."""
     disclaimer: str
     alignment: Alignment | None = None
+    features: ClipFeatures | None = None
     quality: DecodeResultQuality | None = None
     """Of the recording; null where it is too short to judge."""
     undetermined: DecodeResultUndetermined | None = None
@@ -367,7 +859,7 @@ class TrainingResult(Base):
     version: str
     from_: str | None = Field(default=None, alias="from")
     """Of a calibration, the version that went on learning."""
-    paradigm: Literal["motor_imagery", "p300", "ssvep"] | str
+    paradigm: Literal["motor_imagery", "p300", "ssvep", "cvep"] | str
     pipeline: str
     classes: list[str] | None
     channels: list[str] | None
@@ -376,7 +868,7 @@ class TrainingResult(Base):
     beats_chance: bool | None = None
     """Whether the first figure of the card is better than guessing with 95 % confidence."""
     card: dict[str, Any]
-    """The model card, with `evaluations`, `calibration` and `learning_curve`."""
+    """The model card, with `evaluations`, `calibration` (and its `bins`) and `learning_curve`."""
     sha256: str
     size_bytes: int
 
@@ -408,6 +900,321 @@ class Tokens(Base):
     expires_in: int
     """Seconds that the access token is good."""
     refresh_token: str
+
+
+class AdminQueuePaused(Base):
+    by: str
+    """Id of the operator."""
+    at: datetime
+
+
+class AdminQueue(Base):
+    queue: str
+    queued: int
+    """pending and scheduled"""
+    running: int
+    pending: int
+    """due"""
+    scheduled: int
+    """wait for a time to come"""
+    retrying: int
+    """of those that wait, tried before"""
+    dead: int
+    latency_seconds: float
+    """age of the oldest that is due"""
+    oldest_waiting_at: datetime | None
+    paused: None | AdminQueuePaused
+
+
+class AdminQueues(Base):
+    object: Literal["list"]
+    data: list[AdminQueue]
+
+
+class AdminJob(Base):
+    id: UUID
+    project_id: str
+    project_name: str
+    kind: JobKind
+    queue: str
+    state: JobState
+    parent_id: str | None
+    attempts: int
+    lost_workers: int
+    worker: str | None
+    dead_letter: bool
+    retried_as: str | None
+    error_code: str | None
+    error_message: str | None
+    request_bytes: int
+    output_bytes: int
+    created_at: datetime
+    not_before: datetime | None
+    started_at: datetime | None
+    claimed_at: datetime | None
+    finished_at: datetime | None
+    lease_until: datetime | None
+    items_total: int
+    items_pending: int
+
+
+class AdminJobDetailPayload(Base):
+    bytes: int
+    sha256: str
+
+
+class AdminJobDetailAttemptList(Base):
+    attempt: int
+    worker: str
+    started_at: datetime | None
+    ended_at: datetime | None
+    outcome: Literal["running", "completed", "failed", "canceled", "queued", "retried", "handed_back", "lost"] | str
+    error: str
+
+
+class AdminJobDetail(AdminJob):
+    payload: None | AdminJobDetailPayload
+    attempt_list: list[AdminJobDetailAttemptList]
+
+
+class JobAttempt(Base):
+    attempt: int
+    worker: str | None
+    started_at: datetime | None
+    ended_at: datetime | None
+    """null while it runs."""
+    outcome: Literal["running", "completed", "failed", "canceled", "queued", "retried", "handed_back", "lost"] | str
+    """`retried` after an error of the server, `handed_back` by a worker that was stopped, `lost` with its worker; `queued` while the job waits for the next attempt, otherwise how the job ended."""
+    error_code: str | None
+    """Why it did not complete: `worker_lost`, `internal_error` where it was tried again, otherwise the job's."""
+
+
+class JobAttemptList(Base):
+    object: Literal["list"]
+    data: list[JobAttempt]
+    has_more: Literal[False]
+    next_cursor: Any
+
+
+class AdminDeadLetters(Base):
+    kind: JobKind
+    error_code: str
+    message: str
+    jobs: int
+    oldest_at: datetime
+    newest_at: datetime
+
+
+class AdminLoad(Base):
+    project_id: str
+    project_name: str
+    queued: int
+    running: int
+    oldest_waiting_at: datetime | None
+
+
+class AdminProcess(Base):
+    id: str
+    role: str
+    host: str
+    pid: int
+    version: str
+    state: Literal["alive", "lost", "ended"] | str
+    slots: int
+    running: int
+    memory_bytes: int
+    started_at: datetime
+    seen_at: datetime
+    ended_at: datetime | None
+    jobs: list[AdminJob]
+
+
+class ScaleQueuesValue(Base):
+    backlog: int
+    oldest_age_seconds: float
+    running: int
+    busy_slots: float
+    """Jobs that ran at once in the last seconds, on average."""
+    ended_per_second: float
+    service_p50_ms: float
+    """Median of how long they ran; 0 where none ended."""
+    paused: bool
+    """No worker takes jobs of the queue."""
+
+
+class Scale(Base):
+    as_of: datetime
+    need: int
+    """Workers that what waits and runs takes now."""
+    wanted: int
+    """Workers that there should be: as needed at once upwards, gently downwards. It has no upper bound; whoever starts workers has one."""
+    reason: str
+    """What decided."""
+    workers: int
+    """Workers that take jobs."""
+    draining: int
+    """Workers that end what they have begun."""
+    slots_per_worker: int
+    """Jobs that a worker runs at once."""
+    backlog: int
+    """Jobs of all queues that are due and that nothing keeps from being taken."""
+    oldest_age_seconds: float
+    """For how long the oldest of them has waited."""
+    queues: dict[str, ScaleQueuesValue]
+    """By the name of the queue."""
+
+
+class ScaleEvent(Base):
+    id: str
+    at: datetime
+    kind: Literal["up", "down", "death", "crash_loop", "recovered", "blocked"] | str
+    host: str
+    supervisor: str
+    """Id of the process."""
+    workers_from: int
+    workers_to: int
+    need: int
+    reason: str
+
+
+class Percentiles(Base):
+    p50: float
+    p95: float
+    p99: float
+
+
+class AdminKindStats(Base):
+    queue: str
+    kind: JobKind
+    completed: int
+    failed: int
+    canceled: int
+    waiting_seconds: Percentiles
+    running_seconds: Percentiles
+
+
+class AdminStatsPoint(Base):
+    at: datetime
+    completed: int
+    failed: int
+    canceled: int
+    waiting_seconds: Percentiles
+    running_seconds: Percentiles
+
+
+class AdminStats(Base):
+    object: Literal["stats"]
+    period: str
+    from_: datetime = Field(alias="from")
+    to: datetime
+    step_seconds: float
+    kinds: list[AdminKindStats]
+    series: list[AdminStatsPoint]
+
+
+class AdminJobFilter(Base):
+    state: list[JobState] | None = None
+    kind: list[JobKind] | None = None
+    queue: Literal["interactive", "bulk"] | str | None = None
+    project_id: str | None = None
+    error_code: str | None = None
+    worker: str | None = None
+    dead: bool | None = None
+    attempts: int | None = None
+    created_before: datetime | None = None
+    created_after: datetime | None = None
+
+
+class AdminAction(Base):
+    id: UUID
+    object: Literal["action"]
+    action: Literal["retry", "cancel", "discard"] | str
+    filter: AdminJobFilter
+    state: Literal["running", "completed", "canceled"] | str
+    requested_by: str
+    limit: int
+    total: int
+    """Jobs that met the filter when it was asked for."""
+    done: int
+    skipped: int
+    skipped_by_reason: dict[str, int]
+    created_at: datetime
+    finished_at: datetime | None
+
+
+class AdminActionPreview(Base):
+    object: Literal["action_preview"]
+    action: Literal["retry", "cancel", "discard"] | str
+    filter: AdminJobFilter
+    total: int
+    dry_run: bool
+
+
+class AdminSystemDatabase(Base):
+    kind: str
+    bytes: int
+    ping_seconds: float
+
+
+class AdminSystemRedis(Base):
+    embedded: bool
+    ping_seconds: float
+    down_seconds: float
+
+
+class AdminSystemDisk(Base):
+    free_bytes: int
+    """0 where it is not known"""
+    total_bytes: int
+
+
+class AdminSystemRetention(Base):
+    seconds: dict[str, float]
+    oldest_job_at: datetime | None
+
+
+class AdminSystemProcess(Base):
+    id: str
+    host: str
+    pid: int
+    version: str
+    started_at: datetime
+    memory_bytes: int
+
+
+class AdminSystem(Base):
+    object: Literal["system"]
+    embedded: bool
+    database: AdminSystemDatabase
+    redis: AdminSystemRedis
+    disk: AdminSystemDisk
+    retention: AdminSystemRetention
+    process: AdminSystemProcess
+
+
+class OwnAccount(Base):
+    id: UUID
+    email: str
+    operator: bool
+    """The user runs this server."""
+    created_at: datetime
+
+
+class BrowserLogin(Base):
+    access_token: str
+    token_type: Literal["Bearer"]
+    expires_in: int
+    """Seconds that the access token is good."""
+    account: OwnAccount
+
+
+class Server(Base):
+    object: Literal["server"]
+    version: str
+    signup: bool
+    """Anybody may make an account."""
+    demo: bool
+    """The demo account exists."""
 
 
 class Account(Tokens):
@@ -614,7 +1421,7 @@ class RegistryModel(Base):
     version: str
     type: str
     """RxLDA, RxGMM, or the name of the pipeline."""
-    paradigm: Literal["motor_imagery", "p300", "ssvep", "seizure"] | str
+    paradigm: Literal["motor_imagery", "p300", "ssvep", "cvep", "seizure"] | str
     n_features: int
     """Channels that the model looks at; 0 for any montage."""
     n_classes: int
@@ -642,7 +1449,7 @@ class Model(Base):
     state: Literal["active", "retired"] | str
     """The active version is the one that the bare name means."""
     type: str
-    paradigm: Literal["motor_imagery", "p300", "ssvep", "seizure"] | str
+    paradigm: Literal["motor_imagery", "p300", "ssvep", "cvep", "seizure"] | str
     pipeline: str
     classes: list[str]
     channels: list[str]
@@ -653,13 +1460,13 @@ class Model(Base):
     requires_license: License
     created_at: datetime | None
     card: dict[str, Any]
-    """The model card as it is in the file."""
+    """The model card as it is in the file. `calibration` has a line for each protocol, with the expected calibration error `ece` and, on cards made since they are kept, the `bins` that it is the mean of, for a reliability diagram: `from` and `to` of the confidence, `count` of trials held back, their mean `confidence` and their `accuracy`. Tenths without trials are left out."""
 
 
 class LiveDecode(Base):
     """How the session is decoded as it runs."""
-    paradigm: Literal["motor_imagery", "ssvep", "seizure", "auto"] | str
-    """`auto` needs `model` or `stimulus.targets`: a window has no cues that show it."""
+    paradigm: Literal["motor_imagery", "ssvep", "cvep", "seizure", "auto"] | str
+    """`auto` needs `model`, `stimulus.targets` or `stimulus.codes`: a window has no cues that show it. `cvep` needs an event of the session that says when the codes began, added before the samples after it."""
     model: str | None = None
     """Catalog name, optionally name@version. Defaults to the one that fits."""
     window_s: float | None = None
@@ -669,8 +1476,8 @@ class LiveDecode(Base):
     stimulus: DecodeStimulus | None = None
     intents: dict[str, str] | None = None
     """The caller's own intent for each class."""
-    alignment: Literal["auto", "none"] | str | None = None
-    """`auto` moves a motor imagery model that was trained with alignment to the mean of the clips before each; `none` takes it as it is."""
+    alignment: Literal["auto", "none", "balance"] | str | None = None
+    """`auto` moves a motor imagery model that was trained with alignment to the mean of the clips before each; `none` takes it as it is; `balance` also moves the even odds of a model of two classes that was not, by the windows before each."""
 
 
 class SkippedChannel(Base):
@@ -694,8 +1501,16 @@ class Session(Base):
     hop_s: float | None = None
     jitter_ms: int | None = None
     decode: LiveDecode | None = None
+    window_features: list[FeatureName] | None = None
+    """As the session was made with in `features`; left out where with none."""
     skipped_channels: list[SkippedChannel] | None = None
     """Channels of the uploaded file that the session leaves out, and why."""
+    name: str | None = None
+    """As the session was made or changed with; so the following. What was not said is left out."""
+    tags: SessionTags | None = None
+    metadata: SessionMetadata | None = None
+    protocol: str | None = None
+    device_id: str | None = None
     ws_url: str | None = None
 
 
@@ -726,8 +1541,20 @@ class SessionEvent(Base):
     code: int
     """0 for none."""
     label: str
+    channel: str
+    """The channel that it is about; empty for all."""
+    target: bool | None = None
+    """Whether the flash that it is was attended (P300); left out where that is not known."""
     source: Literal["file", "api"] | str
     created_at: datetime
+
+
+class EventChanges(Base):
+    revision: int
+    """To be asked for next time."""
+    changed: list[SessionEvent]
+    deleted: list[int]
+    """Numbers of events."""
 
 
 class EndedSession(Session):
@@ -746,6 +1573,53 @@ class Ingested(Base):
     """Samples a channel of this batch that lie where the session had samples before: those are kept, and these count for nothing. Left out where there are none."""
     warnings: list[str] | None = None
     """What is strange about the batch's time: that it overlaps what is there, or that the first batch is dated before 2000 or in the future. Left out where nothing is."""
+
+
+class SourceClockDevice(Base):
+    """The device's own clock, where it has one that is compared."""
+    offset_ms: float
+    """What is added to its time."""
+    within_ms: float
+    """Half of the round trip that it was measured by."""
+
+
+class SourceClock(Base):
+    """The clock of a device against that of the machine that reads it: drift, jitter, jumps and losses, as agents and devices of the service measure them. Times in ms, drifts in parts per million."""
+    driver: str | None = None
+    stamps: Literal["", "arrival", "device", "exact"] | str | None = None
+    """What the time of samples is taken from: when they came, the device's clock, or the machine that made them."""
+    counter: bool | None = None
+    """The device numbers its samples, so that losses are exact."""
+    nominal_hz: float
+    """That of the session."""
+    rate_hz: float | None = None
+    """By the clock of the machine; null before 10 s have been seen."""
+    drift_ppm: float | None = None
+    """By how much the rate is above the nominal one."""
+    drift_within_ppm: float | None = None
+    """How far the drift may be off."""
+    jitter_ms: float | None = None
+    """95th percentile of how late samples come."""
+    jitter_max_ms: float | None = None
+    """The most of the last minute."""
+    offset_ms: float | None = None
+    """How far the newest sample is from where the nominal rate puts it."""
+    within_ms: float | None = None
+    """How far that may be off."""
+    jumps: int | None = None
+    """Lasting steps of the device's stamps."""
+    host_steps: int | None = None
+    """Steps of the machine's clock, which move no sample."""
+    samples: int | None = None
+    """That were made."""
+    lost: int | None = None
+    """Of them, those that never came."""
+    device: SourceClockDevice | None = None
+    """The device's own clock, where it has one that is compared."""
+    missing: dict[str, int] | None = None
+    """Samples that the session has not, by cause."""
+    dropped_markers: int | None = None
+    reported_at: datetime | None = None
 
 
 class SessionStatusGaps(Base):
@@ -779,6 +1653,8 @@ class SessionStatus(Base):
     job_id: str | None = None
     """The latest job that writes windows."""
     import_: ImportProgress | None = Field(default=None, alias="import")
+    clock: SourceClock | None = None
+    """What the time of the session's source was last found to do; null where nobody who reads it has said."""
 
 
 class SessionDecodeAlternatives(Base):
@@ -811,6 +1687,29 @@ class SessionDecode(Base):
     """Number among the session's windows and decodes in the order of writing."""
 
 
+class SampleViewData(Base):
+    values: list[float | None] | None = None
+    """The samples; with `samples` alone."""
+    min: list[float | None] | None = None
+    max: list[float | None] | None = None
+
+
+class SampleView(Base):
+    session_id: UUID
+    sample_rate_hz: float
+    unit: Literal["uV"]
+    kind: Literal["samples", "envelope"] | str
+    samples_per_point: int
+    first_sample: int
+    """Number of the first sample of the first point, counted from the session's origin."""
+    start_unix_ms: float | None
+    """Time of that sample; null where the session has none."""
+    points: int
+    channels: list[str]
+    data: list[SampleViewData]
+    """One for each channel, in their order."""
+
+
 class FeatureWindowFeaturesBandpower(Base):
     """µV², averaged over the channels; null above the Nyquist frequency."""
     delta: float | None
@@ -828,6 +1727,10 @@ class FeatureWindowFeaturesRatios(Base):
 class FeatureWindowFeatures(Base):
     bandpower: FeatureWindowFeaturesBandpower
     """µV², averaged over the channels; null above the Nyquist frequency."""
+    relative_power: RelativePower | None = None
+    aperiodic: Aperiodic | None = None
+    alpha_peak: AlphaPeak | None = None
+    per_channel: ChannelFeatures | None = None
     ratios: FeatureWindowFeaturesRatios
     spectral_entropy: float | None
 
@@ -977,15 +1880,54 @@ class GetModelResult(Base):
     versions: list[Model]
 
 
-class AdminQueuesResultData(Base):
-    queue: str
-    queued: int
-    running: int
-
-
-class AdminQueuesResult(Base):
+class AdminWorkersResult(Base):
     object: Literal["list"]
-    data: list[AdminQueuesResultData]
+    data: list[AdminProcess]
+    has_more: bool
+    next_cursor: str | None
+
+
+class AdminScaleResult(Base):
+    object: Literal["list"]
+    scale: Scale
+    data: list[ScaleEvent]
+    has_more: bool
+    next_cursor: str | None
+
+
+class AdminJobsResult(Base):
+    object: Literal["list"]
+    data: list[AdminJob]
+    has_more: bool
+    next_cursor: str | None
+
+
+class AdminDeadLettersResult(Base):
+    object: Literal["list"]
+    data: list[AdminDeadLetters]
+    has_more: bool
+    next_cursor: str | None
+
+
+class ListActionsResult(Base):
+    object: Literal["list"]
+    data: list[AdminAction]
+    has_more: bool
+    next_cursor: str | None
+
+
+class AdminLoadResult(Base):
+    object: Literal["list"]
+    data: list[AdminLoad]
+    has_more: bool
+    next_cursor: str | None
+
+
+class AdminAuditResult(Base):
+    object: Literal["list"]
+    data: list[AuditEvent]
+    has_more: bool
+    next_cursor: str | None
 
 
 class AdminProjectsResultData(Base):
@@ -1029,6 +1971,213 @@ class ListClientsResult(Base):
     """Where there are none, how they get in."""
 
 
+class DeviceFiltersParam(TypedDict, total=False):
+    """What the delivered samples go through, causally; the raw ones are what is stored. In Hz, under half the sample rate."""
+    notch: float | None
+    highpass: float | None
+    lowpass: float | None
+    bandpass: list[float] | None
+    """`highpass` and `lowpass` by another name."""
+
+
+class DeviceConfigParam(TypedDict, total=False):
+    sample_rate: float | None
+    channels: list[int | str] | None
+    """Numbers from 1 on, or names; none for all."""
+    filters: DeviceFiltersParam | None
+
+
+class StreamStartParam(TypedDict, total=False):
+    sample_rate: float | None
+    channels: list[int | str] | None
+    """Numbers from 1 on, or names; none for all."""
+    filters: DeviceFiltersParam | None
+    external_user_id: str
+    """Your name for the person. The device's id by default."""
+    patient_id: str
+    """The same by the name of `/v2/sessions`."""
+    name: str
+    """Of the session."""
+    tags: SessionTags
+    hop_s: float | None
+    features: WindowFeatures
+    decode: LiveDecodeParam
+
+
+class StreamStopParam(TypedDict, total=False):
+    force: bool
+    """End the session at once where nobody holds the device. What an agent that is away has not sent is lost then."""
+
+
+class DeviceFaultParam(TypedDict, total=False):
+    code: Required[str]
+    """`device_not_found`, `device_busy`, `device_protocol`, `device_lost`, `invalid_configuration`, `device_unsupported`, or a code of this API."""
+    message: Required[str]
+
+
+class NewDeviceParam(TypedDict, total=False):
+    id: str
+    """The driver and a number by default, such as `synthetic_001`."""
+    name: str
+    type: DeviceType
+    driver: Required[str]
+    """`synthetic`, `playback`, `lsl`, `openbci` or `ganglion`."""
+    serial_number: str
+    firmware_version: str
+    settings: dict[str, Any] | None
+    """Of the driver."""
+    metadata: dict[str, Any] | None
+    config: DeviceConfigParam
+
+
+class DeviceChangeParam(TypedDict, total=False):
+    name: str | None
+    serial_number: str | None
+    firmware_version: str | None
+    metadata: dict[str, Any] | None
+    status: Literal["MAINTENANCE", "ONLINE"] | None
+    """`MAINTENANCE` takes the device out of use, `ONLINE` ends that."""
+
+
+class DeviceCheckParam(TypedDict, total=False):
+    seconds: float
+
+
+class AgentSyncParam(TypedDict, total=False):
+    instance: Required[str]
+    """Of the agent, kept over its restarts: another one of the same name holds nothing that this one does."""
+    wait_s: float | None
+    devices: Required[list[AgentDeviceParam]]
+
+
+class AgentDeviceCapabilitiesParam(TypedDict, total=False):
+    """`sample_rates`, or all between `min_sample_rate` and `max_sample_rate`."""
+    channels: Required[list[str]]
+    sample_rates: list[float]
+    min_sample_rate: float
+    max_sample_rate: float
+    sample_rate: float
+    impedance: bool
+    counter: bool
+
+
+class AgentDeviceParam(TypedDict, total=False):
+    id: Required[str]
+    name: str
+    """Of a device that is new. The project may call it otherwise later."""
+    type: DeviceType
+    serial_number: str
+    firmware_version: str
+    metadata: dict[str, Any] | None
+    """Of a device that is new."""
+    capabilities: Required[AgentDeviceCapabilitiesParam]
+    """`sample_rates`, or all between `min_sample_rate` and `max_sample_rate`."""
+    revision: int
+    """The last that the agent has seen, 0 for none. The answer waits only where it is the newest."""
+    report: AgentReportParam
+    ended: str
+    """The stream of which everything that was read is in its session: the session ends, and the device is free."""
+    fault: DeviceFaultParam | None
+    """Why the stream in `ended` failed; null where it was stopped or its source came to its end."""
+
+
+class AgentReportParam(TypedDict, total=False):
+    stream_id: str
+    """That it is about."""
+    state: Literal["", "starting", "streaming", "away", "stopping"]
+    samples: int
+    """The number behind the last sample of the session that was read."""
+    missing: dict[str, int] | None
+    waiting_bytes: int
+    dropped_markers: int
+    clock: dict[str, Any] | None
+    readings: dict[str, dict[str, Any]] | None
+    fault: DeviceFaultParam | None
+    """Why the device is away."""
+    done: str
+    """The command that was carried out last."""
+    result: Any
+    """What it gave."""
+    failed: DeviceFaultParam | None
+    """Why it gave nothing."""
+
+
+class NewRecordedSessionParam(TypedDict, total=False):
+    name: str | None
+    patient_id: Required[str]
+    """Your name for the person: the `external_user_id` of the session."""
+    device_ids: list[str]
+    device_id: str
+    device_type: str
+    duration_minutes: float | None
+    """How long it is meant to last. It does not end by itself."""
+    protocol: str | None
+    metadata: SessionMetadata
+    tags: SessionTags
+    sample_rate: float
+    channels: list[str]
+    ingestion_mode: IngestionMode
+    decode: LiveDecodeParam
+    features: WindowFeatures
+
+
+class RecordedSessionChangeParam(TypedDict, total=False):
+    name: str | None
+    tags: SessionTags
+    metadata: SessionMetadata
+    protocol: str | None
+    duration_minutes: float | None
+    status: Literal["COMPLETED"]
+
+
+class RecordedExportParam(TypedDict, total=False):
+    session_id: Required[str]
+    format: Literal["json", "csv", "edf", "bdf"]
+    """MAT and FIF are not written."""
+    include_raw: bool
+    """Of JSON."""
+    only_passed: bool
+    """Of JSON and CSV."""
+
+
+class NewAnalysisParametersParam(TypedDict, total=False):
+    paradigm: Literal["motor_imagery", "p300", "ssvep", "cvep", "seizure", "auto"]
+    model: str
+    start_ms: int
+    """Unix ms. Defaults to the beginning of the last contiguous part."""
+    end_ms: int
+    trials: Literal["first", "all"]
+    """Defaults to all where the session has events."""
+    stimulus: DecodeStimulusParam
+    events: Any
+    """As in a decode request: a list, or `all`."""
+    event_classes: dict[str, str]
+    alignment: Literal["auto", "none", "balance"]
+    intents: dict[str, str]
+
+
+class NewAnalysisParam(TypedDict, total=False):
+    model_type: str
+    """A paradigm, or the name of a model, with `@` and its version or without. Defaults to auto."""
+    parameters: NewAnalysisParametersParam
+
+
+class NewDeploymentParam(TypedDict, total=False):
+    model_id: Required[str]
+    """Its name, with `@` and a version or without."""
+    version: str
+    """Defaults to the latest."""
+
+
+class RetentionChangeParam(TypedDict, total=False):
+    payload_hours: int
+    """At most what the server keeps."""
+    job_hours: int
+    """At most what the server keeps."""
+    session_hours: int
+    window_hours: int
+
+
 class DecodeRequestParam(TypedDict, total=False):
     input: Required[DecodeInputParam]
     context: DecodeContextParam
@@ -1046,7 +2195,7 @@ class DecodeInputParam(TypedDict, total=False):
     """µV a unit; needed with int16le, refused otherwise."""
     unit: Literal["V", "mV", "uV", "µV", "nV"]
     """What float32le and float64le samples are in, refused otherwise: a file states the units of its channels."""
-    paradigm: Literal["motor_imagery", "p300", "ssvep", "seizure", "auto"]
+    paradigm: Literal["motor_imagery", "p300", "ssvep", "cvep", "seizure", "auto"]
     device: str
     channels: int | list[str]
     """A count, or the names. A count takes the device's usual montage."""
@@ -1063,8 +2212,8 @@ class DecodeInputParam(TypedDict, total=False):
     stimulus: DecodeStimulusParam
     model: str
     """A catalog model, optionally `name@version`. Without it the best fitting one is taken."""
-    alignment: Literal["auto", "none"]
-    """`auto` moves a motor imagery model that was trained with alignment to the clips of the person, without labels, where there are several: those around the events, and with `session_id` those that came before in the session. `none` takes every model as it is."""
+    alignment: Literal["auto", "none", "balance"]
+    """`auto` moves a motor imagery model that was trained with alignment to the clips of the person, without labels, where there are several: those around the events, and with `session_id` those that came before in the session. `none` takes every model as it is. `balance` is `auto`, and moves the even odds of a motor imagery model of two classes that was not trained with alignment to the median of its log odds over those clips: for classes that are about as frequent."""
     session_id: str
     start_ms: int
     end_ms: int
@@ -1096,10 +2245,35 @@ class DecodeStimulusParam(TypedDict, total=False):
     """How an SSVEP decode decides whether the person looks at a target at all."""
     targets: list[DecodeStimulusTargetsParam]
     """SSVEP flickers. Without them the frequencies are scanned."""
+    codes: CodeBookParam
     matrix: list[list[str]]
     """P300 symbols, row by row; every row of the same length, every symbol once."""
     flashes: dict[str, list[str]]
     """Event code to the symbols it lights. Without it codes 1…C are columns and C+1…C+R are rows."""
+
+
+class CodeBookParam(TypedDict, total=False):
+    """Which bits each target of a c-VEP screen shows: 1 is bright, 0 dark; after its last bit a code begins again. In a decode it replaces the codes that the model was trained with, in the options of a training it is required."""
+    kind: Required[Literal["m_sequence", "gold", "bits"]]
+    """One maximum-length sequence, shifted from target to target; the Gold codes of two such sequences; or as listed in `bits`."""
+    rate_hz: Required[float]
+    """Bits shown a second: the rate of the screen where each frame shows one."""
+    degree: int
+    """Stages of the shift register (m_sequence, gold): a code has 2^degree − 1 bits."""
+    taps: list[int]
+    """Stages whose sum modulo 2 is fed back. Defaults to a primitive polynomial."""
+    second_taps: list[int]
+    """Those of the second register (gold). Defaults to the other of a preferred pair."""
+    modulated: bool
+    """A clock of twice the rate is shown along: each bit b becomes b, not b."""
+    targets: int
+    """How many codes are on the screen (m_sequence, gold). Defaults to the number of labels."""
+    lag: int
+    """By how many bits the code of a target comes after that of the one before it (m_sequence). Defaults to the length divided by the targets."""
+    bits: list[str]
+    """The codes of kind bits, all of one length."""
+    labels: list[str]
+    """Names of the targets. Defaults to code_1, code_2, ..."""
 
 
 class DecodeContextParam(TypedDict, total=False):
@@ -1116,6 +2290,8 @@ class DecodeContextParam(TypedDict, total=False):
 class DecodeOutputParam(TypedDict, total=False):
     format: Literal["json"]
     include_diagnostics: bool
+    features: list[FeatureName]
+    """Of the recording, in the answer. Defaults to none."""
 
 
 class BatchRequestDefaultsParam(TypedDict, total=False):
@@ -1142,6 +2318,27 @@ class SignupParam(TypedDict, total=False):
     password: Required[str]
     invitation: str
     """The token of an invitation of this e-mail address, to be accepted by the new account."""
+
+
+class AdminJobFilterParam(TypedDict, total=False):
+    state: list[JobState]
+    kind: list[JobKind]
+    queue: Literal["interactive", "bulk"]
+    project_id: str
+    error_code: str
+    worker: str
+    dead: bool
+    attempts: int
+    created_before: str
+    created_after: str
+
+
+class NewActionParam(TypedDict, total=False):
+    action: Required[Literal["retry", "cancel", "discard"]]
+    filter: AdminJobFilterParam
+    limit: int
+    """Jobs that are looked at, at most."""
+    dry_run: bool
 
 
 class RefreshRequestParam(TypedDict, total=False):
@@ -1205,6 +2402,13 @@ class OwnKeyParam(TypedDict, total=False):
     api_key: str
 
 
+class TrainingStimulusParam(TypedDict, total=False):
+    """What the `letters` of the sessions were spelled with. Required with them."""
+    matrix: Required[list[list[str]]]
+    flashes: dict[str, list[str]]
+    """The symbols that the flash of each code lights up. By default columns have the codes from 1 on, and rows those behind them."""
+
+
 class TrialWindowParam(TypedDict, total=False):
     """The signal around an event that is a trial, in s. By default -1 to 1.7 for p300, else -0.5 to 4."""
     from_s: Required[float]
@@ -1213,11 +2417,14 @@ class TrialWindowParam(TypedDict, total=False):
 
 class TrainRequestParam(TypedDict, total=False):
     name: Required[str]
-    paradigm: Required[Literal["motor_imagery", "p300", "ssvep"]]
+    paradigm: Required[Literal["motor_imagery", "p300", "ssvep", "cvep"]]
     pipeline: str
-    """One of the paradigm. By default `ts_lr`, `xdawn_lda`, `ecca`."""
+    """One of the paradigm. By default `ts_lr`, `xdawn_lda`, `ecca`, `rcca`."""
+    base: str
+    """What the training starts from; only `ts_lr` does. `builtin`: the people whom the built-in models of left and right hand know, re-centred, to whom the person's own trials are added; two trials of each class are enough. Or a model of `ts_lr` that was trained with alignment, as `name` or `name@version`, to whose weights the trials are fitted. `none`: the trials alone."""
     sessions: Required[TrainingSessions]
-    classes: Required[TrainingClasses]
+    classes: TrainingClasses
+    stimulus: TrainingStimulusParam
     window: TrialWindowParam
     channels: list[str] | None
     """By default those of the first session. Every session must have them."""
@@ -1234,7 +2441,8 @@ class CalibrateRequestParam(TypedDict, total=False):
     version: str
     """That goes on learning. By default the one that is active when the job runs: of two calibrations at once, one goes on from the other."""
     sessions: Required[TrainingSessions]
-    classes: Required[TrainingClasses]
+    classes: TrainingClasses
+    stimulus: TrainingStimulusParam
     window: TrialWindowParam
     reject_low_quality: bool | None
 
@@ -1265,12 +2473,21 @@ class NewSessionParam(TypedDict, total=False):
     started_at_unix_ms: int
     """Where the grid of windows begins. Defaults to the time of the first batch."""
     decode: LiveDecodeParam
+    features: WindowFeatures
+    name: str | None
+    """What you call the session."""
+    tags: SessionTags
+    metadata: SessionMetadata
+    protocol: str | None
+    """Of the experiment."""
+    device_id: str | None
+    """The device of the project that it is recorded from."""
 
 
 class LiveDecodeParam(TypedDict, total=False):
     """How the session is decoded as it runs."""
-    paradigm: Required[Literal["motor_imagery", "ssvep", "seizure", "auto"]]
-    """`auto` needs `model` or `stimulus.targets`: a window has no cues that show it."""
+    paradigm: Required[Literal["motor_imagery", "ssvep", "cvep", "seizure", "auto"]]
+    """`auto` needs `model`, `stimulus.targets` or `stimulus.codes`: a window has no cues that show it. `cvep` needs an event of the session that says when the codes began, added before the samples after it."""
     model: str
     """Catalog name, optionally name@version. Defaults to the one that fits."""
     window_s: float
@@ -1280,8 +2497,20 @@ class LiveDecodeParam(TypedDict, total=False):
     stimulus: DecodeStimulusParam
     intents: dict[str, str]
     """The caller's own intent for each class."""
-    alignment: Literal["auto", "none"]
-    """`auto` moves a motor imagery model that was trained with alignment to the mean of the clips before each; `none` takes it as it is."""
+    alignment: Literal["auto", "none", "balance"]
+    """`auto` moves a motor imagery model that was trained with alignment to the mean of the clips before each; `none` takes it as it is; `balance` also moves the even odds of a model of two classes that was not, by the windows before each."""
+
+
+class EventChangeParam(TypedDict, total=False):
+    t_unix_ms: float
+    onset_ms: float
+    """After the session's origin."""
+    sample: int
+    duration_ms: float
+    code: int
+    label: str
+    channel: str
+    target: bool
 
 
 class SampleBatchParam(TypedDict, total=False):

@@ -23,6 +23,7 @@ from .._retry import RetryPolicy
 from .._views import DecodeResult
 from ..types import DecodeContextParam, DecodeStimulusParam
 from .accounts import AsyncAccount, AsyncAdmin, AsyncAnalytics, AsyncAudit, AsyncInvitations, AsyncKeys, AsyncMembers, AsyncProjects, AsyncUsers
+from .devices import AsyncDevices
 from .jobs import AsyncJob, AsyncJobs
 from .models import AsyncModels
 from .pages import AsyncRawClient
@@ -127,6 +128,11 @@ class AsyncClient:
         return AsyncSessions(self)
 
     @property
+    def devices(self) -> AsyncDevices:
+        """Amplifiers that the server, an agent or a bridge runs."""
+        return AsyncDevices(self)
+
+    @property
     def jobs(self) -> AsyncJobs:
         """Whatever runs in the background."""
         return AsyncJobs(self)
@@ -213,6 +219,7 @@ class AsyncClient:
         start_ms: int | None = None,
         end_ms: int | None = None,
         context: DecodeContextParam | Mapping[str, Any] | None = None,
+        features: Sequence[str] | None = None,
         diagnostics: bool = False,
         idempotency_key: str | None = None,
     ) -> AsyncJob:
@@ -231,6 +238,7 @@ class AsyncClient:
             model: ``name`` or ``name@version``; without it the best fitting one.
             session_id, start_ms, end_ms: samples of a session instead of ``recording``.
             context: locale, history, ``ui_mode``, ``intents``.
+            features: of the recording, in the answer: ``band_power``, ``relative_power``, ``aperiodic``, ``alpha_peak``.
             diagnostics: have routing and times kept with the result.
             idempotency_key: one of your own; one is made otherwise, and kept over repetitions.
         """
@@ -252,6 +260,7 @@ class AsyncClient:
             start_ms=start_ms,
             end_ms=end_ms,
             context=context,
+            features=features,
             diagnostics=diagnostics,
         )
         accepted = await self._model(types.Accepted, Call("decode", json=body, idempotency_key=idempotency_key))
@@ -277,6 +286,7 @@ class AsyncClient:
         start_ms: int | None = None,
         end_ms: int | None = None,
         context: DecodeContextParam | Mapping[str, Any] | None = None,
+        features: Sequence[str] | None = None,
         diagnostics: bool = False,
         idempotency_key: str | None = None,
         timeout: float | None = 300.0,
@@ -308,6 +318,7 @@ class AsyncClient:
             start_ms=start_ms,
             end_ms=end_ms,
             context=context,
+            features=features,
             diagnostics=diagnostics,
             idempotency_key=idempotency_key,
         )

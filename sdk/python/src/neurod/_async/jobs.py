@@ -169,6 +169,10 @@ class AsyncJob(types.Job):
         self._take(await self._client.jobs.cancel(self.id))
         return self
 
+    async def run_again(self) -> AsyncJob:
+        """Make another job like it: see :meth:`client.jobs.run_again`."""
+        return await self._client.jobs.run_again(self.id)
+
     def _repr_html_(self) -> str:
         rows: dict[str, Any] = {"kind": self.kind, "status": self.status}
         if self.error:
@@ -192,6 +196,15 @@ class AsyncJobs:
     async def cancel(self, job_id: str) -> AsyncJob:
         """Cancel a job, or a batch with its items. Canceling again changes nothing."""
         response = await self._client._call(Call("cancelJob", path={"id": job_id}))
+        return AsyncJob._of(self._client, response.content, response.headers.get("x-request-id"))
+
+    async def attempts(self, job_id: str) -> types.JobAttemptList:
+        """Read how the attempts of a job went, in order, each with its worker, its times and its end."""
+        return await self._client._model(types.JobAttemptList, Call("jobAttempts", path={"id": job_id}))
+
+    async def run_again(self, job_id: str) -> AsyncJob:
+        """Make another job with the request and the recording of a decode or training that has ended; that one stays as it is."""
+        response = await self._client._call(Call("runAgain", path={"id": job_id}))
         return AsyncJob._of(self._client, response.content, response.headers.get("x-request-id"))
 
     def list(

@@ -135,6 +135,7 @@ class AsyncModels:
         sessions: Sequence[AsyncSession | str | Mapping[str, Any]],
         classes: Mapping[str, str],
         pipeline: str | None = None,
+        base: str | None = None,
         window: tuple[float, float] | Mapping[str, float] | None = None,
         channels: Sequence[str] | None = None,
         options: Mapping[str, Any] | None = None,
@@ -150,12 +151,15 @@ class AsyncModels:
             paradigm: ``motor_imagery``, ``p300`` or ``ssvep``.
             sessions: sessions, their ids, or ``{"session_id", "start_ms", "end_ms"}``.
             classes: the class of each event, such as ``{"T1": "left_hand", "T2": "right_hand"}``.
+            base: what to start from: ``builtin`` adds the trials to those of the people whom the built-in models know, a few are then enough;
+                ``none`` (the default), or a model's name.
             window: seconds around an event, such as ``(-0.5, 4)``.
         """
         told = {
             "name": name,
             "paradigm": paradigm,
             "pipeline": pipeline,
+            "base": base,
             "sessions": _sessions(sessions),
             "classes": _check.mapping("classes", classes, '{"T1": "left_hand", "T2": "right_hand"}'),
             "window": _window(window),

@@ -111,7 +111,7 @@ class AsyncSession(types.Session):
             data = together
         length = _samples.check_channels(data, self.channels)
         t0 = self._start(t0_unix_ms, length)
-        batch = _samples.batch_length(len(self.channels), self.sample_rate_hz, self.hop_s, self.decode)
+        batch = _samples.batch_length(len(self.channels), self.sample_rate_hz, self.hop_s, self.decode, self.window_features)
         total = types.Ingested(status="accepted", sample_count=0)
         statuses = set()
         with bar("ingest", progress if length > batch or progress else False) as shown:
@@ -150,11 +150,13 @@ class AsyncSession(types.Session):
         self._next_ms = t0 + 1000 * length / self.sample_rate_hz
         return answer
 
-    async def _ingest_bytes(self, content: memoryview | bytes, batch_id: str, t0_unix_ms: int, *, idempotency_key: str | None = None) -> types.Ingested:
+    async def _ingest_bytes(
+        self, content: memoryview | bytes, batch_id: str, t0_unix_ms: int, *, first_sample: int | None = None, idempotency_key: str | None = None
+    ) -> types.Ingested:
         call = Call(
             "ingest",
             path={"id": self.session_id},
-            query={"batch_id": batch_id, "t0_unix_ms": t0_unix_ms},
+            query={"batch_id": batch_id, "t0_unix_ms": t0_unix_ms, **({"first_sample": first_sample} if first_sample is not None else {})},
             body=Body(content),
             idempotency_key=idempotency_key,
         )
@@ -477,6 +479,7 @@ class AsyncSessions:
         jitter_ms: int | None = None,
         started_at_unix_ms: int | None = None,
         decode: LiveDecodeParam | None = None,
+        features: Sequence[str] | None = None,
         idempotency_key: str | None = None,
     ) -> AsyncSession:
         """Make a session.
@@ -491,6 +494,8 @@ class AsyncSessions:
             jitter_ms: how far the clock of batches may be off.
             started_at_unix_ms: where the session begins; by default at the first batch.
             decode: decode it as it runs, such as ``{"paradigm": "motor_imagery", "window_s": 4, "hop_s": 1}``.
+            features: what its windows carry beside what every window has: ``band_power`` of each channel, ``relative_power``, ``aperiodic``
+                (exponent and offset of the 1/f part), ``alpha_peak``.
             idempotency_key: one of your own; one is made otherwise, and kept over repetitions.
         """
         told = {
@@ -503,6 +508,7 @@ class AsyncSessions:
             "jitter_ms": jitter_ms,
             "started_at_unix_ms": started_at_unix_ms,
             "decode": decode,
+            "features": None if features is None else _check.names("features", features),
         }
         call = Call("createSession", json={k: v for k, v in told.items() if v is not None}, idempotency_key=idempotency_key)
         response = await self._client._call(call)
@@ -541,6 +547,7 @@ class AsyncSessions:
         sample_rate_hz: float | None = None,
         hop_s: float | None = None,
         started_at_unix_ms: int | None = None,
+        features: Sequence[str] | None = None,
         wait: bool = True,
         timeout: float | None = None,
         on_progress: Callable[[types.SessionStatus], Any] | None = None,
@@ -555,6 +562,7 @@ class AsyncSessions:
             file: a path, bytes, or an open binary file. A BrainVision header (``.vhdr``) takes the files that it names along.
             external_user_id: your name for the person.
             name: of the file; counts where the content leaves the format open. By default the path's.
+            features: what its windows carry, as for ``create``.
             wait: return when every sample and window is written, else when the file is accepted.
             timeout: seconds to wait.
             on_progress: called with the status while it is waited.
@@ -597,6 +605,7 @@ class AsyncSessions:
                 "sample_rate_hz": sample_rate_hz,
                 "hop_s": hop_s,
                 "started_at_unix_ms": started_at_unix_ms,
+                "features": None if features is None else ",".join(_check.names("features", features)),
             }
             call = Call("importSession", query=query, body=body, timeout=max(300.0, self._client.timeout), idempotency_key=idempotency_key)
             response = await self._client._call(call)
@@ -618,6 +627,7 @@ class AsyncSessions:
         ingestion_mode: str = "RECORDED",
         hop_s: float | None = None,
         decode: LiveDecodeParam | None = None,
+        features: Sequence[str] | None = None,
         started_at_unix_ms: int | None = None,
         end: bool = True,
         wait: bool = True,
@@ -656,10 +666,11 @@ class AsyncSessions:
             hop_s=hop_s,
             started_at_unix_ms=t0,
             decode=decode,
+            features=features,
             idempotency_key=idempotency_key,
         )
         try:
-            length = _samples.batch_length(len(part.channels), part.sample_rate, session.hop_s, session.decode)
+            length = _samples.batch_length(len(part.channels), part.sample_rate, session.hop_s, session.decode, session.window_features)
             with bar("ingest", progress) as shown:
                 for block in _samples.batches(batch_id, t0, part.samples, length, part.sample_rate):
                     content = _samples.interleave(part.read(block.start, block.stop), channels=part.channels)

@@ -24,6 +24,7 @@ from .._retry import RetryPolicy
 from .._views import DecodeResult
 from ..types import DecodeContextParam, DecodeStimulusParam
 from .accounts import Account, Admin, Analytics, Audit, Invitations, Keys, Members, Projects, Users
+from .devices import Devices
 from .jobs import Job, Jobs
 from .models import Models
 from .pages import RawClient
@@ -128,6 +129,11 @@ class Client:
         return Sessions(self)
 
     @property
+    def devices(self) -> Devices:
+        """Amplifiers that the server, an agent or a bridge runs."""
+        return Devices(self)
+
+    @property
     def jobs(self) -> Jobs:
         """Whatever runs in the background."""
         return Jobs(self)
@@ -214,6 +220,7 @@ class Client:
         start_ms: int | None = None,
         end_ms: int | None = None,
         context: DecodeContextParam | Mapping[str, Any] | None = None,
+        features: Sequence[str] | None = None,
         diagnostics: bool = False,
         idempotency_key: str | None = None,
     ) -> Job:
@@ -232,6 +239,7 @@ class Client:
             model: ``name`` or ``name@version``; without it the best fitting one.
             session_id, start_ms, end_ms: samples of a session instead of ``recording``.
             context: locale, history, ``ui_mode``, ``intents``.
+            features: of the recording, in the answer: ``band_power``, ``relative_power``, ``aperiodic``, ``alpha_peak``.
             diagnostics: have routing and times kept with the result.
             idempotency_key: one of your own; one is made otherwise, and kept over repetitions.
         """
@@ -253,6 +261,7 @@ class Client:
             start_ms=start_ms,
             end_ms=end_ms,
             context=context,
+            features=features,
             diagnostics=diagnostics,
         )
         accepted = self._model(types.Accepted, Call("decode", json=body, idempotency_key=idempotency_key))
@@ -278,6 +287,7 @@ class Client:
         start_ms: int | None = None,
         end_ms: int | None = None,
         context: DecodeContextParam | Mapping[str, Any] | None = None,
+        features: Sequence[str] | None = None,
         diagnostics: bool = False,
         idempotency_key: str | None = None,
         timeout: float | None = 300.0,
@@ -309,6 +319,7 @@ class Client:
             start_ms=start_ms,
             end_ms=end_ms,
             context=context,
+            features=features,
             diagnostics=diagnostics,
             idempotency_key=idempotency_key,
         )

@@ -170,6 +170,10 @@ class Job(types.Job):
         self._take(self._client.jobs.cancel(self.id))
         return self
 
+    def run_again(self) -> Job:
+        """Make another job like it: see :meth:`client.jobs.run_again`."""
+        return self._client.jobs.run_again(self.id)
+
     def _repr_html_(self) -> str:
         rows: dict[str, Any] = {"kind": self.kind, "status": self.status}
         if self.error:
@@ -193,6 +197,15 @@ class Jobs:
     def cancel(self, job_id: str) -> Job:
         """Cancel a job, or a batch with its items. Canceling again changes nothing."""
         response = self._client._call(Call("cancelJob", path={"id": job_id}))
+        return Job._of(self._client, response.content, response.headers.get("x-request-id"))
+
+    def attempts(self, job_id: str) -> types.JobAttemptList:
+        """Read how the attempts of a job went, in order, each with its worker, its times and its end."""
+        return self._client._model(types.JobAttemptList, Call("jobAttempts", path={"id": job_id}))
+
+    def run_again(self, job_id: str) -> Job:
+        """Make another job with the request and the recording of a decode or training that has ended; that one stays as it is."""
+        response = self._client._call(Call("runAgain", path={"id": job_id}))
         return Job._of(self._client, response.content, response.headers.get("x-request-id"))
 
     def list(

@@ -94,6 +94,17 @@ class _Block:
         return _Block(np.concatenate([self.samples, other.samples]), self.t0, least, self.missing)
 
 
+@dataclass
+class Into:
+    """A session that is there already: where its samples begin, and where they are."""
+
+    session: Session
+    origin: float
+    next_sample: int
+    columns: list[int] | None
+    """Which of the source's channels are the session's, in its order; None for all."""
+
+
 class Recording:
     """A recording that runs. ``session`` is its session, ``stats`` says how it goes."""
 
@@ -110,8 +121,11 @@ class Recording:
         buffer_s: float,
         max_drift_ms: float,
         session: dict[str, Any],
+        into: Into | None = None,
     ) -> None:
         self.source = source
+        self.lost: str | None = None
+        """Why the source is away; None while it is there."""
         self.stats = Stats()
         self.fault: BaseException | None = None
         """What ended the recording before its time, such as a session that was ended by somebody else."""
@@ -129,17 +143,25 @@ class Recording:
         source.open()
         self._grid = Grid(source.sample_rate)
         self._places = Places(source.sample_rate, max_drift_ms / 1000)
+        self._columns = into.columns if into is not None else None
+        self._follows = False  # samples that were sent before are behind those that come, and nobody knows what lies between
+        if into is not None and into.next_sample > 0:
+            self._places.origin, self._places.next, self._follows = into.origin, into.next_sample, True
         self._batch = self._least_batch = max(1, round(batch_s * source.sample_rate))
         self._bound = max(self._batch, round(buffer_s * source.sample_rate))
         # Every batch says where it lies on the session's own grid, so that the service need not guess.
         told = {"ingestion_mode": "STREAMING", "jitter_ms": 1, "decode": decode, "hop_s": hop_s, **session}
         try:
-            self.session: Session = client.sessions.create(
-                external_user_id=external_user_id,
-                device_type=device_type or source.device_type,
-                sample_rate_hz=source.sample_rate,
-                channels=list(source.channels),
-                **told,
+            self.session: Session = (
+                into.session
+                if into is not None
+                else client.sessions.create(
+                    external_user_id=external_user_id,
+                    device_type=device_type or source.device_type,
+                    sample_rate_hz=source.sample_rate,
+                    channels=list(source.channels),
+                    **told,
+                )
             )
         except BaseException:
             source.close()
@@ -147,7 +169,8 @@ class Recording:
         # It is waited for the service here, where stop() can end it, and not in the client, whatever its own patience is.
         self._sending = self.session.model_copy()
         self._sending._client = client.with_options(retry=RetryPolicy(attempts=1))
-        self._longest = _samples.batch_length(len(self.session.channels), self.session.sample_rate_hz, self.session.hop_s, self.session.decode)
+        made = self.session
+        self._longest = _samples.batch_length(len(made.channels), made.sample_rate_hz, made.hop_s, made.decode, made.window_features)
         if not source.can_wait:
             self._longest = min(self._longest, max(self._batch, round(TOGETHER * source.sample_rate)))
         self._prefix = uuid.uuid4().hex[:12]
@@ -275,6 +298,7 @@ class Recording:
                 if lost:
                     self.source.open()
                     lost = False
+                    self.lost = None
                     self.stats.source_reconnects += 1
                     self._note("the source is back")
                 chunk = self.source.read(0.1)
@@ -283,6 +307,7 @@ class Recording:
                     self._note(f"the source is lost: {fault}")
                     self.source.close()
                 lost = True
+                self.lost = str(fault)
                 self._stop.wait(pause)
                 pause = min(5.0, 2 * pause)
                 continue
@@ -313,7 +338,12 @@ class Recording:
                 self.stats.gaps += 1
                 self.stats.samples_missing += run.missing
                 self._note(f"{run.missing} samples are missing before {run.t0:.3f}")
-            blocks.append(_Block(np.ascontiguousarray(chunk.samples[run.start : run.stop], dtype="<f4"), run.t0, run.least, run.missing))
+            samples = chunk.samples[run.start : run.stop]
+            if self._columns is not None:
+                samples = samples[:, self._columns]
+            missing = run.missing or int(self._follows)
+            self._follows = False
+            blocks.append(_Block(np.ascontiguousarray(samples, dtype="<f4"), run.t0, run.least, missing))
         if self._grid.set_back != self.stats.clock_set_back:
             self.stats.clock_set_back = self._grid.set_back
             self._note("the source's clock was set back: its samples go on where they were")
@@ -398,13 +428,14 @@ class Recording:
 
     def _send_batch(self, batch: _Block, batch_id: str) -> None:
         place = self._places.put(batch.t0, batch.least, len(batch.samples), batch.missing)
-        origin, ahead = self._places.origin or 0.0, 1000 * self._places.ahead
+        ahead = 1000 * self._places.ahead
         if ahead > 1000 * self._places.allowed and ahead > self.stats.drift_ms + 5:
             self._note(f"the source runs faster than {self._grid.rate:g} Hz: its samples are {ahead:.0f} ms ahead of the session's times")
         self.stats.drift_ms = max(0.0, ahead)
         self.stats.resyncs = self._places.resyncs
-        content, t0 = _samples.flat_view(batch.samples), round(1000 * (origin + place / self._grid.rate))
-        sent = self._until_taken(lambda: self._sending._ingest_bytes(content, batch_id, t0, idempotency_key=batch_id))
+        # The place is what counts; the time beside it is the true one of the first sample, by which the service knows the source's clock.
+        content, t0 = _samples.flat_view(batch.samples), round(1000 * batch.t0)
+        sent = self._until_taken(lambda: self._sending._ingest_bytes(content, batch_id, t0, first_sample=place, idempotency_key=batch_id))
         with self._changed:
             if sent and self._flying:
                 self._begun = True
