@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -493,8 +494,13 @@ func TestAgentWithoutRoom(t *testing.T) {
 	if len(got) < 1 || got[0].first != 0 || len(got[0].values)/8 < 25_000 {
 		t.Errorf("%d segments, the first of %d samples: %v", len(got), len(got[0].values)/8, status["gaps"])
 	}
-	if len(got) > 1 && end != 75_000 {
-		t.Errorf("the samples end at %d", end)
+	// It stops after so many samples; those that a process without a processor to run on was too late for are gaps beside.
+	over := int64(0)
+	if m := regexp.MustCompile(`missing +(\d+) samples \(overrun\)`).FindStringSubmatch(a.log.String()); m != nil {
+		over, _ = strconv.ParseInt(m[1], 10, 64)
+	}
+	if len(got) > 1 && (end < 75_000 || end > 75_000+over) {
+		t.Errorf("the samples end at %d, with %d that came too late for the process", end, over)
 	}
 }
 

@@ -86,7 +86,12 @@ func TestProjectsAreDeleted(t *testing.T) {
 		if len(rest) > 0 {
 			t.Errorf("rows are left: %v", rest)
 		}
-		if after := left(t, raw, s.dialect(), s.project); fmt.Sprint(after) != fmt.Sprint(before) {
+		after := left(t, raw, s.dialect(), s.project)
+		if after["project_usage"] < before["project_usage"] {
+			t.Errorf("of the neighbor's usage %d rows are left of %d", after["project_usage"], before["project_usage"])
+		}
+		before["project_usage"] = after["project_usage"] // is written every few seconds
+		if fmt.Sprint(after) != fmt.Sprint(before) {
 			t.Errorf("the neighbor had %v and has %v", before, after)
 		}
 		log := string(s.call(t, "GET", "/v1/audit?project_id="+project, s.token, nil).body)

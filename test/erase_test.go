@@ -17,6 +17,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/neurod/neurod/internal/testkit"
+	"github.com/neurod/neurod/internal/testkit/race"
 )
 
 // needle is something that must not be found.
@@ -404,7 +405,7 @@ func TestErasureSurvivesKills(t *testing.T) {
 func TestErasureOfHours(t *testing.T) {
 	t.Parallel()
 	minutes := 60
-	if raceDetector {
+	if race.Enabled {
 		minutes = 5
 	}
 	const sessions = 12

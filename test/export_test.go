@@ -21,6 +21,7 @@ import (
 	"github.com/neurod/neurod/decoders/recording/formats"
 	"github.com/neurod/neurod/internal/testkit"
 	"github.com/neurod/neurod/internal/testkit/eegdata"
+	"github.com/neurod/neurod/internal/testkit/race"
 )
 
 // openRecording reads an exported EDF+ or BDF+.
@@ -336,7 +337,7 @@ func (s *server) liveHeap(t testing.TB) float64 {
 
 // TestExportMemory exports one hour and twelve hours: what is held in memory meanwhile does not grow with the session.
 func TestExportMemory(t *testing.T) {
-	if testing.Short() || raceDetector {
+	if testing.Short() || race.Enabled {
 		t.Skip("makes a session of 12 h: in the pass without the race detector, which changes what is held")
 	}
 	s := boot(t, testkit.Backend{DataDir: t.TempDir()}, eager)

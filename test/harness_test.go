@@ -30,13 +30,14 @@ import (
 	"github.com/neurod/neurod/internal/testkit"
 	"github.com/neurod/neurod/internal/testkit/neurod"
 	"github.com/neurod/neurod/internal/testkit/neurodtest"
+	"github.com/neurod/neurod/internal/testkit/race"
 )
 
 // program is the path of the neurod program, built once a run: with the race detector when the tests are, so that a race in
 // the server fails the test that has it.
 var program = sync.OnceValues(func() (string, error) {
 	args := []string{"build", "-o", filepath.Join(scratch, "neurod")}
-	if raceDetector {
+	if race.Enabled {
 		args = append(args, "-race")
 	}
 	if out, err := exec.Command("go", append(args, "github.com/neurod/neurod/cmd/neurod")...).CombinedOutput(); err != nil {
@@ -91,13 +92,20 @@ const patience = 2 * time.Minute
 // test, which must end it well; a test may have stopped or killed it before.
 func start(t testing.TB, role string, b testkit.Backend, env ...string) *server {
 	t.Helper()
-	s := &server{log: new(neurod.Log), backend: b}
 	path, err := program()
 	if err != nil {
 		t.Fatal(err)
 	}
+	return startProgram(t, path, role, b, env...)
+}
+
+// startProgram is start of another version of the program.
+func startProgram(t testing.TB, path, role string, b testkit.Backend, env ...string) *server {
+	t.Helper()
+	s := &server{log: new(neurod.Log), backend: b}
+	var err error
 	s.process, err = neurod.Start(t.Context(), neurod.Config{Program: path, Args: []string{role}, Env: environment(b, env...),
-		Log: s.log, Worker: role == "worker", Logged: true, Timeout: patience})
+		Log: s.log, Worker: strings.HasPrefix(role, "worker"), Logged: true, Timeout: patience})
 	if err != nil {
 		t.Fatalf("%s: %v\n%s", role, err, tail(s.log.String(), 6000))
 	}
@@ -390,12 +398,21 @@ func (a answer) code() string {
 	var e struct {
 		Error json.RawMessage `json:"error"`
 		Code  string          `json:"code"`
+		// GraphQL's.
+		Errors []struct {
+			Extensions struct {
+				Code string `json:"code"`
+			} `json:"extensions"`
+		} `json:"errors"`
 	}
 	if json.Unmarshal(a.body, &e) != nil {
 		return ""
 	}
-	if e.Code != "" {
+	switch {
+	case e.Code != "":
 		return e.Code
+	case len(e.Errors) > 0 && e.Errors[0].Extensions.Code != "":
+		return e.Errors[0].Extensions.Code
 	}
 	var inner struct {
 		Code string `json:"code"`
@@ -462,7 +479,7 @@ var contract = sync.OnceValues(func() (routers.Router, error) {
 	if err := doc.Validate(context.Background(), openapi3.IsOpenAPI31OrLater()); err != nil {
 		return nil, err
 	}
-	for _, media := range []string{"text/event-stream", "text/csv", "application/x-edf", "application/x-bdf"} {
+	for _, media := range []string{"text/event-stream", "text/csv", "text/html", "application/x-edf", "application/x-bdf"} {
 		openapi3filter.RegisterBodyDecoder(media, openapi3filter.FileBodyDecoder)
 	}
 	return legacy.NewRouter(doc)

@@ -27,6 +27,7 @@ import (
 	"github.com/neurod/neurod/decoders/recording/formats"
 	"github.com/neurod/neurod/internal/testkit"
 	"github.com/neurod/neurod/internal/testkit/eegdata"
+	"github.com/neurod/neurod/internal/testkit/race"
 	"github.com/neurod/neurod/models"
 )
 
@@ -209,7 +210,7 @@ func member(t testing.TB, f *zip.File) []byte {
 // TestContinuousRecordingsAreImported imports every continuous recording of the folder over HTTP.
 func TestContinuousRecordingsAreImported(t *testing.T) {
 	t.Parallel()
-	if raceDetector {
+	if race.Enabled {
 		t.Skip("95 files: in the pass without the race detector")
 	}
 	dir := eegdata.Dir(t)
@@ -275,7 +276,7 @@ func TestContinuousRecordingsAreImported(t *testing.T) {
 			t.Fatal(err)
 		}
 		members := z.File
-		if raceDetector { // the race detector takes minutes for all
+		if race.Enabled { // the race detector takes minutes for all
 			members = members[:min(1, len(members))]
 		}
 		for _, f := range members {

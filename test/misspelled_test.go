@@ -58,7 +58,7 @@ func TestMisspelledFieldsAreRefused(t *testing.T) {
 	live := strings.Replace(sessionBody, "{", `{"hop_s":1,"jitter_ms":5,"started_at_unix_ms":1730000000000,"decode":{"paradigm":"ssvep","model":"ssvep-scan","window_s":4,"hop_s":1,
 		"stimulus":{"targets":[{"label":"a","frequency":9}]},"intents":{"a":"b"},"alignment":"none"},`, 1)
 	train := `{"name":"m","paradigm":"motor_imagery","pipeline":"ts_lr","sessions":[{"session_id":"` + session + `","start_ms":1,"end_ms":2}],"classes":{"1":"a","2":"b"},
-		"window":{"from_s":0,"to_s":1},"channels":["C3"],"options":{},"reject_low_quality":true,"summary":"x","intended_use":"y"}`
+		"base":"none","window":{"from_s":0,"to_s":1},"channels":["C3"],"options":{},"reject_low_quality":true,"summary":"x","intended_use":"y"}`
 	key := `{"name":"k","scopes":["decode"],"expires_in_days":3,"license":"free","rate_limits":{"sessions":{"per_minute":10,"burst":20}}}`
 	for _, tt := range []struct{ method, path, credential, body string }{
 		{"POST", "/api/v1/neuro/decode", s.key, documentBody},
@@ -161,7 +161,8 @@ var lax = []string{"POST /v1/auth/signup", "POST /v1/auth/login", "POST /v1/auth
 	"POST /v1/account/password", "POST /v1/account/delete", "POST /v1/sessions/import", "POST /v1/analytics/log", "POST /v1/auth/validate", "POST /v1/auth/revoke",
 	"POST /auth/validate", "POST /auth/refresh", "POST /auth/revoke", "POST /installer/github-token",
 	"POST /v1/installer/github-token", "POST /api/v1/models", "POST /api/v1/models/:name/rollback", "POST /api/v1/models/train", "POST /api/v1/models/:name/calibrate",
-	"GET /api/health", "GET /clients/", "GET /clients/:file", "GET /openapi.yaml", "GET /openapi.json", "GET /healthz", "GET /readyz", "GET /metrics"}
+	"POST /v2/auth/login", "POST /v2/auth/refresh", "POST /v2/auth/logout", "GET /docs", "GET /docs/:file", "GET /proto/:package/:version/:file",
+	"GET /api/health", "GET /clients/", "GET /clients/:file", "GET /openapi.yaml", "GET /openapi.json", "GET /asyncapi.yaml", "GET /healthz", "GET /readyz", "GET /metrics", "GET /metrics/scale"}
 
 // TestMisspelledParametersAreRefused misspells every documented query parameter of every call, and gives each twice.
 func TestMisspelledParametersAreRefused(t *testing.T) {

@@ -73,6 +73,26 @@ var keyedCalls = map[string]func(t *testing.T, s *server) keyedCall{
 		return jsonCall("/v1/sessions/"+s.session(t, strings.Replace(sessionBody, "{", `{"started_at_unix_ms":1730000000000,`, 1))+"/events", s.key,
 			`{"events":[{"onset_ms":1,"code":1}]}`, 201)
 	},
+	"POST /v2/sessions": func(_ *testing.T, s *server) keyedCall {
+		return jsonCall("/v2/sessions", s.key, `{"patient_id":"u","device_type":"d","sample_rate":100,"channels":["Cz"]}`, 201)
+	},
+	"POST /v2/analysis/sessions/:id/analyze": func(t *testing.T, s *server) keyedCall {
+		session := s.session(t, sessionBody)
+		s.json(t, 202, "POST", "/v1/sessions/"+session+"/ingest", s.key, ingestBody)
+		return jsonCall("/v2/analysis/sessions/"+session+"/analyze", s.key, `{"model_type":"motor_imagery"}`, 202)
+	},
+	"POST /v2/devices": func(_ *testing.T, s *server) keyedCall {
+		return jsonCall("/v2/devices", s.key, `{"id":"made_once","driver":"synthetic"}`, 201)
+	},
+	"POST /v2/devices/:id/stream/start": func(t *testing.T, s *server) keyedCall {
+		s.json(t, 201, "POST", "/v2/devices", s.key, object{"id": "started_once", "driver": "synthetic"})
+		return jsonCall("/v2/devices/started_once/stream/start", s.key, `{}`, 200)
+	},
+	"POST /api/v1/jobs/:id/run-again": func(t *testing.T, s *server) keyedCall {
+		job := s.json(t, 202, "POST", "/api/v1/neuro/decode", s.key, documentBody)["id"].(string)
+		s.await(t, job)
+		return jsonCall("/api/v1/jobs/"+job+"/run-again", s.key, `{}`, 202)
+	},
 	"POST /v1/analytics/log": func(_ *testing.T, s *server) keyedCall {
 		return jsonCall("/v1/analytics/log", s.key, `{"event_type":"inference"}`, 200)
 	},

@@ -144,3 +144,73 @@ func TestWaitingJobsAreBounded(t *testing.T) {
 		t.Errorf("usage: %v", u)
 	}
 }
+
+// TestUsageByTheDay: what keys and members do through every way in is counted once, what has to wait as such, and what is repeated not again.
+func TestUsageByTheDay(t *testing.T) {
+	t.Parallel()
+	testkit.Backends(t, func(t *testing.T, b testkit.Backend) {
+		s := boot(t, b, "NEUROD_RATE_LIMIT_DECODE=10", "NEUROD_RATE_LIMIT_ACCOUNTS=6000")
+		did := func() (out object) {
+			out = object{"requests": 0., "rate_limited": 0., "decodes": 0., "samples": 0.}
+			for _, d := range s.json(t, 200, "GET", "/v1/projects/"+s.project+"/usage", s.token, nil)["days"].([]any) { // two, about midnight
+				for name := range out {
+					out[name] = out[name].(float64) + d.(object)[name].(float64)
+				}
+			}
+			return out
+		}
+		grew := func(step string, before object, requests, limited, decodes, samples float64) {
+			t.Helper()
+			after := did()
+			want := object{"requests": requests + 1, "rate_limited": limited, "decodes": decodes, "samples": samples} // one more to read it
+			for name, n := range want {
+				if got := after[name].(float64) - before[name].(float64); got != n {
+					t.Errorf("%s: %v %s, want %v", step, got, name, n)
+				}
+			}
+		}
+		recording := object{"input": object{"type": "eeg", "paradigm": "motor_imagery", "device": "cyton", "sample_rate": 250, "channels": 8,
+			"data": base64.StdEncoding.EncodeToString(make([]byte, 4*8*1000))}}
+
+		before := did()
+		for range 2 {
+			if a := s.call(t, "POST", "/api/v1/neuro/decode", s.key, recording, "Idempotency-Key: a"); a.StatusCode != 202 {
+				t.Fatalf("%d %s", a.StatusCode, a.body)
+			}
+		}
+		s.json(t, 202, "POST", "/api/v1/neuro/decode/batch", s.key, object{"items": []object{recording, recording, recording}})
+		s.json(t, 200, "POST", "/graphql", s.key, object{"query": "{ __typename }"})
+		grew("decodes", before, 4, 0, 4, 0)
+
+		before = did()
+		open := s.session(t, sessionBody)
+		for range 2 {
+			if a := s.call(t, "POST", "/v1/sessions/"+open+"/ingest", s.key, object{"batch_id": "a", "t0_unix_ms": documentStart, "data": documentSamples()}); a.StatusCode >= 300 {
+				t.Fatalf("%d %s", a.StatusCode, a.body)
+			}
+		}
+		grew("a session", before, 3, 0, 0, 20)
+
+		before = did()
+		if a := s.upload(t, []byte("Cz,Pz\n"+strings.Repeat("1,2\n", 1000)), "external_user_id=u&sample_rate_hz=100"); a.StatusCode != 202 {
+			t.Fatalf("%d %s", a.StatusCode, a.body)
+		}
+		until(t, "the file is read", func() bool { return did()["samples"].(float64)-before["samples"].(float64) >= 2000 })
+		if n := did()["samples"].(float64) - before["samples"].(float64); n != 2000 {
+			t.Errorf("%v samples of a file of 2000", n)
+		}
+
+		for who, headers := range map[string][]string{s.key: nil, s.token: {"X-Project-Id: " + s.project}} {
+			before, limited := did(), 0.
+			for range 40 { // of 20 at once
+				if s.call(t, "GET", "/api/v1/jobs", who, nil, headers...).StatusCode == 429 {
+					limited++
+				}
+			}
+			if limited == 0 {
+				t.Fatal("nothing had to wait")
+			}
+			grew("calls that have to wait", before, 40-limited, limited, 0, 0)
+		}
+	})
+}

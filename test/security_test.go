@@ -49,8 +49,15 @@ const (
 	authBodyKey  = "bodykey"  // as project, the key also in the body
 )
 
+// deviceCodes are the names that the devices' document has for codes; others it has in capitals.
+var deviceCodes = map[string]string{"missing_credentials": "INVALID_TOKEN", "invalid_token": "INVALID_TOKEN", "expired_token": "INVALID_TOKEN", "invalid_api_key": "INVALID_TOKEN",
+	"expired_api_key": "INVALID_TOKEN", "insufficient_scope": "INSUFFICIENT_PERMISSIONS", "insufficient_role": "INSUFFICIENT_PERMISSIONS", "project_mismatch": "INSUFFICIENT_PERMISSIONS"}
+
 // The limits of bodies in docs/reference/limits.md.
 const smallBodyLimit, decodeBodyLimit = 64 << 10, 48 << 20
+
+// boardBody makes a device that costs little.
+const boardBody = `{"driver":"synthetic","settings":{"pattern":"sine","channels":["Cz"],"samples":50},"config":{"sample_rate":100}}`
 
 // matrix has a row for every route. A route without one fails the test.
 var matrix = map[string]right{
@@ -58,6 +65,8 @@ var matrix = map[string]right{
 	"POST /api/v1/neuro/decode/batch": {takes: "project", scope: models.ScopeDecode, role: "member", body: `{"items":[` + documentBody + `]}`, good: 202, other: 202},
 	"GET /api/v1/jobs":                {takes: "project", scope: models.ScopeJobsRead, role: "viewer", good: 200, other: 200},
 	"GET /api/v1/jobs/:id":            {takes: "project", scope: models.ScopeJobsRead, role: "viewer", good: 200, other: 404},
+	"GET /api/v1/jobs/:id/attempts":   {takes: "project", scope: models.ScopeJobsRead, role: "viewer", good: 200, other: 404},
+	"POST /api/v1/jobs/:id/run-again": {takes: "project", scope: models.ScopeDecode, role: "member", also: models.ScopeJobsRead, good: 202, other: 404},
 	"POST /api/v1/jobs/:id/cancel":    {takes: "project", scope: models.ScopeJobsWrite, role: "member", good: 200, other: 404},
 
 	"POST /v1/projects":                                  {takes: "jwt", body: `{"name":"x"}`, good: 201, other: 201},
@@ -65,6 +74,8 @@ var matrix = map[string]right{
 	"GET /v1/projects/:id":                               {takes: "member", role: "viewer", good: 200, other: 404},
 	"POST /v1/projects/:id/keys":                         {takes: "member", role: "owner", body: `{"name":"x"}`, good: 201, other: 404},
 	"GET /v1/projects/:id/usage":                         {takes: "member", role: "owner", good: 200, other: 404},
+	"GET /v1/projects/:id/retention":                     {takes: "member", role: "owner", good: 200, other: 404},
+	"PATCH /v1/projects/:id/retention":                   {takes: "member", role: "owner", body: `{"job_hours":24}`, good: 200, other: 404},
 	"GET /v1/projects/:id/keys":                          {takes: "member", role: "owner", good: 200, other: 404},
 	"DELETE /v1/projects/:id/keys/:key_id":               {takes: "jwt", role: "owner", absent: "key_not_found", good: 204, other: 404},
 	"GET /v1/projects/:id/members":                       {takes: "member", role: "viewer", good: 200, other: 404},
@@ -75,12 +86,37 @@ var matrix = map[string]right{
 	"DELETE /v1/projects/:id/invitations/:invitation_id": {takes: "member", role: "owner", good: 204, other: 404},
 	"POST /v1/invitations/accept":                        {takes: "jwt", body: `{"token":"{invitation}"}`, good: 200, other: 404},
 	"GET /api/v1/admin/queues":                           {takes: "operator", good: 200},
+	"GET /api/v1/admin/stats":                            {takes: "operator", good: 200},
+	"GET /api/v1/admin/workers":                          {takes: "operator", good: 200},
+	"GET /api/v1/admin/scale":                            {takes: "operator", good: 200},
+	"GET /api/v1/admin/jobs":                             {takes: "operator", good: 200},
+	"GET /api/v1/admin/jobs/:id":                         {takes: "operator", good: 200},
+	"POST /api/v1/admin/jobs/:id/retry":                  {takes: "operator", good: 200},
+	"POST /api/v1/admin/jobs/:id/cancel":                 {takes: "operator", good: 409},
+	"POST /api/v1/admin/jobs/:id/discard":                {takes: "operator", good: 409},
+	"GET /api/v1/admin/dead-letters":                     {takes: "operator", good: 200},
+	"POST /api/v1/admin/actions":                         {takes: "operator", body: `{"action":"retry","dry_run":true}`, good: 200},
+	"GET /api/v1/admin/actions":                          {takes: "operator", good: 200},
+	"GET /api/v1/admin/actions/:id":                      {takes: "operator", good: 404},
+	"POST /api/v1/admin/actions/:id/cancel":              {takes: "operator", good: 404},
+	"GET /api/v1/admin/load":                             {takes: "operator", good: 200},
+	"GET /api/v1/admin/system":                           {takes: "operator", good: 200},
+	"GET /api/v1/admin/audit":                            {takes: "operator", good: 200},
+	"POST /api/v1/admin/queues/:queue/pause":             {takes: "operator", good: 404},
+	"POST /api/v1/admin/queues/:queue/resume":            {takes: "operator", good: 404},
 	"GET /api/v1/admin/projects":                         {takes: "operator", good: 200},
 	"GET /v1/audit":                                      {takes: "jwt", good: 200, other: 200},
 	"POST /v1/auth/signup":                               {takes: "none", body: `{"email":"{fresh}@example.com","password":"correct horse battery"}`, good: 201},
 	"POST /v1/auth/login":                                {takes: "none", body: `{"email":"{email}","password":"correct horse battery"}`, good: 200},
 	"POST /v1/auth/refresh":                              {takes: "none", body: `{"refresh_token":"{refresh}"}`, good: 200},
 	"POST /v1/auth/logout":                               {takes: "none", body: `{"refresh_token":"{refresh}"}`, good: 204},
+	"POST /v1/auth/browser/signup":                       {takes: "none", body: `{"email":"{fresh}@example.com","password":"correct horse battery"}`, good: 403}, // pages alone: see TestOtherPagesCannotUseTheCookie
+	"POST /v1/auth/browser/login":                        {takes: "none", body: `{"email":"{email}","password":"correct horse battery"}`, good: 403},
+	"POST /v1/auth/browser/refresh":                      {takes: "none", good: 403},
+	"POST /v1/auth/browser/logout":                       {takes: "none", good: 403},
+	"GET /v1/account":                                    {takes: "jwt", good: 200, other: 200},
+	"POST /v1/account/logout":                            {takes: "jwt", good: 204, other: 204},
+	"GET /api/v1/server":                                 {takes: "none", good: 200},
 	"POST /v1/sessions":                                  {takes: "project", scope: models.ScopeSessions, role: "member", body: sessionBody, good: 201, other: 201},
 	"POST /v1/sessions/import": {takes: "project", scope: models.ScopeSessions, role: "member", body: "Cz,Pz\n1,2\n3,4\n", media: "text/csv",
 		query: "?external_user_id=u&sample_rate_hz=100", good: 202, other: 202},
@@ -93,12 +129,49 @@ var matrix = map[string]right{
 	"GET /v1/sessions/:id/status":          {takes: "project", scope: models.ScopeSessions, role: "viewer", good: 200, other: 404},
 	"GET /v1/sessions/:id/features":        {takes: "project", scope: models.ScopeSessions, role: "viewer", good: 200, other: 404},
 	"GET /v1/sessions/:id/features/latest": {takes: "project", scope: models.ScopeSessions, role: "viewer", good: 404, other: 404}, // of a session without a window
+	"PATCH /v1/sessions/:id/events/:seq":   {takes: "project", scope: models.ScopeSessions, role: "member", body: `{"label":"x"}`, good: 200, other: 404},
+	"DELETE /v1/sessions/:id/events/:seq":  {takes: "project", scope: models.ScopeSessions, role: "member", good: 204, other: 404},
+	"GET /v1/sessions/:id/event-changes":   {takes: "project", scope: models.ScopeSessions, role: "viewer", good: 200, other: 404},
+	"GET /v1/sessions/:id/samples":         {takes: "project", scope: models.ScopeSessions, role: "viewer", good: 200, other: 404},
 	"GET /v1/sessions/:id/export":          {takes: "project", scope: models.ScopeSessions, role: "viewer", good: 200, other: 404},
 	"POST /v1/sessions/:id/ws-token":       {takes: "project", scope: models.ScopeSessions, role: "viewer", good: 200, other: 404},
 	"GET /v1/sessions/:id/features/stream": {takes: "project", scope: models.ScopeSessions, role: "viewer", good: 200, other: 404},
 	"GET /v1/sessions/:id/decodes":         {takes: "project", scope: models.ScopeSessions, role: "viewer", good: 200, other: 404},
+	"GET /ws":                              {takes: "none", good: 426}, // its credential comes in a message: see TestTheSocketKnowsItsClient
+	"GET /asyncapi.yaml":                   {takes: "none", good: 200},
 	"GET /v1/ws":                           {takes: "none", good: 401},                                                         // takes stream tokens: see TestStreamTokensOpenTheirSessionAlone
 	"DELETE /v1/users/:external_user_id":   {takes: "project", scope: models.ScopeErase, role: "owner", good: 200, other: 200}, // each within its project
+
+	"POST /graphql":                          {takes: "project", role: "viewer", body: `{"query":"{devices{id}}"}`, good: 200, other: 200}, // of its fields: see TestGraphQLSecurityMatrix
+	"GET /graphql":                           {takes: "project", role: "viewer", query: "?query=%7Bdevices%7Bid%7D%7D", good: 200, other: 200},
+	"POST /v2/auth/login":                    {takes: "none", body: `{"email":"{email}","password":"correct horse battery"}`, good: 200},
+	"POST /v2/auth/refresh":                  {takes: "none", body: `{"refresh_token":"{refresh}"}`, good: 200},
+	"POST /v2/auth/logout":                   {takes: "none", body: `{"refresh_token":"{refresh}"}`, good: 204},
+	"GET /v2/devices":                        {takes: "project", scope: models.ScopeDevicesRead, role: "viewer", good: 200, other: 200},
+	"POST /v2/devices":                       {takes: "project", scope: models.ScopeDevicesManage, role: "member", body: boardBody, good: 201, other: 201},
+	"GET /v2/devices/discover":               {takes: "project", scope: models.ScopeDevicesUse, role: "member", good: 200, other: 200},
+	"GET /v2/devices/:id":                    {takes: "project", scope: models.ScopeDevicesRead, role: "viewer", good: 200, other: 404},
+	"PATCH /v2/devices/:id":                  {takes: "project", scope: models.ScopeDevicesManage, role: "member", body: `{"name":"x"}`, good: 200, other: 404},
+	"DELETE /v2/devices/:id":                 {takes: "project", scope: models.ScopeDevicesManage, role: "member", good: 204, other: 404},
+	"PATCH /v2/devices/:id/config":           {takes: "project", scope: models.ScopeDevicesUse, role: "member", body: `{"sample_rate":100}`, good: 200, other: 404},
+	"POST /v2/devices/:id/stream/start":      {takes: "project", scope: models.ScopeDevicesUse, role: "member", body: `{}`, good: 200, other: 404},
+	"POST /v2/devices/:id/stream/stop":       {takes: "project", scope: models.ScopeDevicesUse, role: "member", body: `{}`, good: 409, other: 404}, // of one that does not stream
+	"GET /v2/devices/:id/impedance":          {takes: "project", scope: models.ScopeDevicesUse, role: "member", good: 200, other: 404},
+	"POST /v2/devices/:id/check":             {takes: "project", scope: models.ScopeDevicesUse, role: "member", body: `{"seconds":99}`, good: 422, other: 404}, // of a length that none has
+	"POST /v2/agents/:name/sync":             {takes: "project", scope: models.ScopeDevicesRun, role: "member", body: `{"instance":"i","wait_s":0,"devices":[{"id":"d{fresh}","capabilities":{"channels":["Cz"],"sample_rates":[100]}}]}`, good: 200, other: 200},
+	"POST /v2/sessions":                      {takes: "project", scope: models.ScopeSessions, role: "member", body: `{"patient_id":"u","device_type":"d","sample_rate":256,"channels":["Cz"]}`, good: 201, other: 201},
+	"GET /v2/sessions":                       {takes: "project", scope: models.ScopeSessions, role: "viewer", good: 200, other: 200},
+	"GET /v2/sessions/:id":                   {takes: "project", scope: models.ScopeSessions, role: "viewer", good: 200, other: 404},
+	"PATCH /v2/sessions/:id":                 {takes: "project", scope: models.ScopeSessions, role: "member", body: `{"name":"x"}`, good: 200, other: 404},
+	"DELETE /v2/sessions/:id":                {takes: "project", scope: models.ScopeErase, role: "owner", good: 200, other: 404},
+	"GET /v2/sessions/:id/recordings":        {takes: "project", scope: models.ScopeSessions, role: "viewer", good: 200, other: 404},
+	"GET /v2/data/timeseries":                {takes: "project", scope: models.ScopeSessions, role: "viewer", query: "?session_id={session}", good: 200, other: 404},
+	"GET /v2/data/stream/:id":                {takes: "project", scope: models.ScopeSessions, role: "viewer", good: 200, other: 409},
+	"POST /v2/data/export":                   {takes: "project", scope: models.ScopeSessions, role: "viewer", body: `{"session_id":"{session}","format":"csv"}`, good: 200, other: 404},
+	"POST /v2/analysis/sessions/:id/analyze": {takes: "project", scope: models.ScopeDecode, also: models.ScopeSessions, role: "member", body: `{"model_type":"motor_imagery"}`, good: 202, other: 404},
+	"GET /v2/analysis/results/:id":           {takes: "project", scope: models.ScopeJobsRead, also: models.ScopeSessions, role: "viewer", good: 200, other: 404},
+	"GET /v2/analysis/models":                {takes: "project", scope: models.ScopeCatalogRead, role: "viewer", good: 200, other: 200},
+	"POST /v2/analysis/models/deploy":        {takes: "project", scope: models.ScopeCatalogWrite, role: "member", body: `{"model_id":"{uploaded}"}`, good: 200, other: 404},
 
 	"GET /v1/models/list":                                         {takes: "querykey", scope: models.ScopeCatalogRead, role: "viewer", good: 200, other: 200},
 	"GET /v1/models/:name/versions/:version/download":             {takes: "querykey", scope: models.ScopeCatalogRead, role: "viewer", good: 200, other: 404},
@@ -130,10 +203,14 @@ var matrix = map[string]right{
 	"GET /readyz":                                                 {takes: "none", good: 200},
 	"GET /api/health":                                             {takes: "none", good: 200},
 	"GET /metrics":                                                {takes: "none", good: 200},
+	"GET /metrics/scale":                                          {takes: "none", good: 200},
 	"DELETE /v1/projects/:id":                                     {takes: "member", role: "owner", good: 200, other: 404},
 	"POST /v1/account/password":                                   {takes: "jwt", body: `{"current_password":"correct horse battery","new_password":"correct horse battery"}`, good: 200, other: 200},
 	"POST /v1/account/delete":                                     {takes: "jwt", body: `{"password":"wrong"}`, good: 401, other: 401}, // the right one: see TestAccountsAreDeletedAndPasswordsChanged
 	"GET /clients/":                                               {takes: "none", good: 200},
+	"GET /docs":                                                   {takes: "none", good: 200},
+	"GET /docs/:file":                                             {takes: "none", good: 404},
+	"GET /proto/:package/:version/:file":                          {takes: "none", good: 404},
 	"GET /clients/:file":                                          {takes: "none", good: 404},
 	"GET /openapi.json":                                           {takes: "none", good: 200},
 	"GET /openapi.yaml":                                           {takes: "none", good: 200},
@@ -303,7 +380,7 @@ func TestSecurityMatrix(t *testing.T) {
 	}
 
 	testkit.Backends(t, func(t *testing.T, b testkit.Backend) {
-		s := boot(t, b, "NEUROD_SIGNUPS_PER_HOUR=1000", "NEUROD_QUOTA_WEBHOOKS=0", "NEUROD_WEBHOOK_SLOTS=0")
+		s := boot(t, b, "NEUROD_SIGNUPS_PER_HOUR=1000", "NEUROD_QUOTA_WEBHOOKS=0", "NEUROD_QUOTA_DEVICES=0", "NEUROD_QUOTA_OPEN_SESSIONS=0", "NEUROD_WEBHOOK_SLOTS=0")
 		mine, other := s.tenant(t, "mine@example.com"), s.tenant(t, "other@example.com")
 		s.people(t, &mine)
 		_, operator := s.user(t, "operator@example.com")
@@ -358,12 +435,37 @@ func TestSecurityMatrix(t *testing.T) {
 					if strings.HasPrefix(path, "/v1/projects/:id") {
 						path = strings.Replace(path, ":id", mine.project, 1)
 					}
-					if strings.HasPrefix(path, "/v1/sessions/:id") {
+					if strings.HasPrefix(path, "/v2/data/stream/") { // ends by itself when the session has ended
 						session := s.json(t, 201, "POST", "/v1/sessions", mine.keys["good"], sessionBody)["session_id"].(string)
+						s.json(t, 200, "POST", "/v1/sessions/"+session+"/end", mine.keys["good"], nil)
+						path = strings.Replace(path, ":id", session, 1)
+					}
+					if strings.HasPrefix(path, "/v2/analysis/results/") {
+						session := s.json(t, 201, "POST", "/v1/sessions", mine.keys["good"], sessionBody)["session_id"].(string)
+						s.json(t, 202, "POST", "/v1/sessions/"+session+"/ingest", mine.keys["good"], ingestBody)
+						path = strings.Replace(path, ":id", s.json(t, 202, "POST", "/v2/analysis/sessions/"+session+"/analyze", mine.keys["good"], object{})["analysis_id"].(string), 1)
+					}
+					if strings.Contains(path, "/sessions/:id") {
+						session := s.json(t, 201, "POST", "/v1/sessions", mine.keys["good"], sessionBody)["session_id"].(string)
+						if strings.HasSuffix(path, "/analyze") {
+							s.json(t, 202, "POST", "/v1/sessions/"+session+"/ingest", mine.keys["good"], ingestBody)
+						}
 						if strings.HasSuffix(path, "/stream") { // ends by itself when the session has ended
 							s.json(t, 200, "POST", "/v1/sessions/"+session+"/end", mine.keys["good"], nil)
 						}
 						path = strings.Replace(path, ":id", session, 1)
+						if strings.Contains(path, ":seq") {
+							if a := s.call(t, "POST", "/v1/sessions/"+session+"/events", mine.keys["good"], `{"events":[{"t_unix_ms":1000,"code":1}]}`); a.StatusCode != 201 {
+								t.Fatalf("%d %s", a.StatusCode, a.body)
+							}
+							path = strings.Replace(path, ":seq", "1", 1)
+						}
+					}
+					if strings.HasPrefix(path, "/v2/devices/:id") {
+						path = strings.Replace(path, ":id", s.json(t, 201, "POST", "/v2/devices", mine.keys["good"], boardBody)["id"].(string), 1)
+					}
+					if strings.HasPrefix(path, "/v2/agents/") {
+						path = strings.Replace(path, ":name", "lab", 1)
 					}
 					if strings.HasPrefix(path, "/api/v1/webhooks/:id") {
 						hook := s.json(t, 201, "POST", "/api/v1/webhooks", mine.keys["good"], `{"url":"https://hook.example/x"}`)["id"].(string)
@@ -373,7 +475,7 @@ func TestSecurityMatrix(t *testing.T) {
 							path = strings.Replace(path, ":delivery_id", d["id"].(string), 1)
 						}
 					}
-					path = strings.Replace(path, ":id", mine.job, 1)
+					path = strings.Replace(path, ":id", mine.job, 1) + r.query
 					emails++
 					if strings.Contains(path, ":name") {
 						name := fmt.Sprintf("model-%d", emails)
@@ -384,9 +486,14 @@ func TestSecurityMatrix(t *testing.T) {
 						s.uploadModel(t, mine.keys["good"], file)
 						path = strings.NewReplacer(":name", name, ":version", "1").Replace(path)
 					}
-					if strings.Contains(body, "{session}") {
+					if strings.Contains(path+body, "{session}") {
 						session := s.json(t, 201, "POST", "/v1/sessions", mine.keys["good"], sessionBody)["session_id"].(string)
-						body = strings.Replace(body, "{session}", session, 1)
+						path, body = strings.Replace(path, "{session}", session, 1), strings.Replace(body, "{session}", session, 1)
+					}
+					if strings.Contains(body, "{uploaded}") {
+						name := fmt.Sprintf("deployed-%d", emails)
+						s.uploadModel(t, mine.keys["good"], modelFile(t, name, "1", ""))
+						body = strings.Replace(body, "{uploaded}", name, 1)
 					}
 					if strings.Contains(body, "{model}") {
 						file := modelFile(t, fmt.Sprintf("uploaded-%d", emails), "1", "")
@@ -420,7 +527,7 @@ func TestSecurityMatrix(t *testing.T) {
 						if credential != "" {
 							headers = append(headers, "Authorization: Bearer "+credential)
 						}
-						a = s.raw(t, method, path+r.query, append(headers, "Content-Type: "+r.media), []byte(text))
+						a = s.raw(t, method, path, append(headers, "Content-Type: "+r.media), []byte(text))
 					}
 					if a.StatusCode != status || code != "" && a.code() != code {
 						t.Errorf("%s: %d %s, want %d %s", what, a.StatusCode, a.body, status, code)
@@ -431,7 +538,14 @@ func TestSecurityMatrix(t *testing.T) {
 				}
 
 				// named spells a code as the route's family does.
+				ofDevices := strings.HasPrefix(path, "/v2/") || path == "/graphql"
 				named := func(code string) string {
+					switch other, there := deviceCodes[code]; {
+					case ofDevices && there:
+						return other
+					case ofDevices:
+						return strings.ToUpper(code)
+					}
 					if r.takes == authQueryKey || r.takes == authBodyKey {
 						return strings.ToUpper(code)
 					}
@@ -465,10 +579,10 @@ func TestSecurityMatrix(t *testing.T) {
 					check("expired key", 401, "KEY_EXPIRED", mine.keys["expired"])
 					check("revoked key", 401, "INVALID_KEY", mine.keys["revoked"])
 				case authProject:
-					check("bad key", 401, "invalid_api_key", badKey)
-					check("unknown key", 401, "invalid_api_key", unknownKey)
-					check("expired key", 401, "expired_api_key", mine.keys["expired"])
-					check("revoked key", 401, "invalid_api_key", mine.keys["revoked"])
+					check("bad key", 401, named("invalid_api_key"), badKey)
+					check("unknown key", 401, named("invalid_api_key"), unknownKey)
+					check("expired key", 401, named("expired_api_key"), mine.keys["expired"])
+					check("revoked key", 401, named("invalid_api_key"), mine.keys["revoked"])
 				case authMember, authJWT, authOperator:
 					for what, token := range badTokens {
 						status := "invalid_token"
@@ -489,7 +603,9 @@ func TestSecurityMatrix(t *testing.T) {
 						}
 						check(what, 401, named(status), token, this)
 					}
-					check("token without a project", 400, named("project_required"), mine.token)
+					if !ofDevices { // a user who is in one project needs to name none: see TestDevicesAsTheirDocumentHasThem
+						check("token without a project", 400, named("project_required"), mine.token)
+					}
 					check("token and a project of another", 404, named("project_not_found"), mine.token, "X-Project-Id: "+other.project)
 					check("token and no project's id", 404, named("project_not_found"), mine.token, "X-Project-Id: x")
 					check("token of another and this project", 404, named("project_not_found"), other.token, this)
@@ -537,11 +653,11 @@ func TestSecurityMatrix(t *testing.T) {
 					check("two headers", 400, "MISSING_KEY", mine.keys["good"], "Authorization: Bearer "+mine.token)
 					return
 				}
-				check("nobody", 401, "missing_credentials", "")
-				check("other scheme", 401, "missing_credentials", "", "Authorization: Basic bWluZTptaW5l")
-				check("no scheme", 401, "missing_credentials", "", "Authorization: "+mine.keys["good"])
-				check("empty", 401, "missing_credentials", "", "Authorization: Bearer ")
-				check("two headers", 401, "missing_credentials", mine.keys["good"], "Authorization: Bearer "+mine.token)
+				check("nobody", 401, named("missing_credentials"), "")
+				check("other scheme", 401, named("missing_credentials"), "", "Authorization: Basic bWluZTptaW5l")
+				check("no scheme", 401, named("missing_credentials"), "", "Authorization: "+mine.keys["good"])
+				check("empty", 401, named("missing_credentials"), "", "Authorization: Bearer ")
+				check("two headers", 401, named("missing_credentials"), mine.keys["good"], "Authorization: Bearer "+mine.token)
 			})
 		}
 
@@ -717,10 +833,10 @@ func TestUnknownPathsAndMethods(t *testing.T) {
 		code, media  string
 		allow        string
 	}{
-		{"GET", "/", 404, "not_found", "application/json; charset=utf-8", ""},
+		{"GET", "/nothing", 404, "not_found", "application/json; charset=utf-8", ""},
 		{"GET", "/api/v1/nothing", 404, "not_found", "application/json; charset=utf-8", ""},
 		{"GET", "/api/v1/jobs/", 404, "not_found", "application/json; charset=utf-8", ""},
-		{"GET", "/v2/devices", 404, "NOT_FOUND", "application/json; charset=utf-8", ""},
+		{"GET", "/v2/nowhere", 404, "NOT_FOUND", "application/json; charset=utf-8", ""},
 		{"GET", "/v1/nothing", 404, "not_found", "application/problem+json", ""},
 		{"GET", "/v1/models/x", 404, "NOT_FOUND", "application/json; charset=utf-8", ""},
 		{"POST", "/v1/models/list", 405, "METHOD_NOT_ALLOWED", "application/json; charset=utf-8", "GET"},

@@ -60,6 +60,7 @@ func (f *follower) next(t testing.TB) object {
 	if err := json.Unmarshal(b, &o); err != nil || kind != websocket.MessageText {
 		t.Fatalf("message %s: %v", b, err)
 	}
+	checkFrame(t, "session_", b)
 	return o
 }
 

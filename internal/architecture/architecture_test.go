@@ -84,38 +84,53 @@ var folders = map[string][]string{
 	"internal/auth":    nil,
 	"internal/build":   nil,
 	"internal/clients": nil,
-	"internal/compute": nil,
+	"internal/compute": {"internal/guarded"},
+	"internal/console": nil,
 	"internal/durable": nil,
 	"internal/guarded": nil,
 	"internal/limit":   nil,
 	"internal/nearest": nil,
+	// Every part says by it what it does within a trace; export, which sends that, is for what puts the parts together.
+	"internal/telemetry":        {"models"},
+	"internal/telemetry/export": {"internal/telemetry"},
 
 	"internal/segment":    {"models"},
+	"internal/envelope":   {"internal/segment", "models"},
+	"internal/backup":     {"internal/durable", "internal/store"},
+	"internal/doctor":     {"internal/config", "internal/durable", "internal/nearest", "internal/service", "internal/store", "jobs", "models"},
 	"internal/strictjson": {"internal/nearest", "models"},
-	"internal/config":     {"internal/auth", "internal/limit", "internal/store", "models"},
+	"internal/config":     {"internal/auth", "internal/limit", "internal/store", "internal/telemetry", "models"},
 
 	// The core.
-	"internal/store": {"eeg", "internal/store/dialect", "internal/store/coalesce", "internal/store/postgres", "internal/store/sqlite",
+	"internal/store": {"eeg", "internal/store/dialect", "internal/store/coalesce", "internal/store/postgres", "internal/store/sqlite", "internal/telemetry",
 		"migrations", "models"},
 	"internal/store/coalesce": nil,
-	"internal/store/dialect":  {"models"},
+	"internal/store/dialect":  {"internal/telemetry", "models"},
 	"internal/store/postgres": {"internal/store/coalesce", "internal/store/dialect", "models"},
 	"internal/store/sqlite":   {"internal/durable", "internal/store/coalesce", "internal/store/dialect", "models"},
 
-	"jobs":             {"eeg", "internal/store", "models"},
-	"internal/service": {"eeg", "internal/auth", "internal/guarded", "internal/limit", "internal/nearest", "internal/segment", "internal/store", "jobs", "models"},
+	"internal/overviews": {"internal/envelope", "internal/segment", "internal/store", "models"},
 
-	"workers": {"decoders", "eeg", "internal/compute", "internal/guarded", "internal/lab", "internal/segment", "internal/service",
-		"internal/store", "jobs", "models"},
+	"jobs":             {"eeg", "internal/store", "internal/telemetry", "models"},
+	"internal/service": {"eeg", "internal/auth", "internal/guarded", "internal/limit", "internal/nearest", "internal/overviews", "internal/segment", "internal/store", "jobs", "models"},
+
+	"workers": {"decoders", "eeg", "internal/compute", "internal/guarded", "internal/lab", "internal/overviews", "internal/segment", "internal/service",
+		"internal/store", "internal/telemetry", "jobs", "models"},
 
 	// The way out: it sends events to other people's servers.
 	"internal/webhooks": {"internal/auth", "internal/store", "models"},
 
 	// Ways in.
-	"handlers": {"api", "eeg", "internal/build", "internal/clients", "internal/compute", "internal/nearest", "internal/service", "internal/strictjson", "models"},
+	"handlers": {"api", "eeg", "graphqlapi", "internal/build", "internal/clients", "internal/compute", "internal/console", "internal/nearest", "internal/service", "internal/strictjson", "internal/telemetry", "models"},
+
+	// GraphQL is one path of HTTP, which handlers lets in and bounds; its resolvers know no more of HTTP than that.
+	"graphqlapi": {"eeg", "handlers/render", "internal/service", "internal/strictjson", "internal/telemetry", "models"},
+	"grpcapi":    {"api", "eeg", "handlers/render", "internal/guarded", "internal/service", "internal/strictjson", "internal/telemetry", "models"},
 
 	// Devices stand beside the ways in: what they give comes to the service over HTTP, wherever it runs. Drivers know nothing of it.
 	"devices": {"decoders", "eeg", "internal/durable", "internal/guarded"},
+	// The holder runs them inside the service: it alone knows both sides.
+	"devices/holder": {"decoders", "devices", "internal/guarded", "internal/service", "models"},
 
 	// How the service comes to the decoders.
 	"internal/science": {"decoders", "eeg", "internal/compute", "internal/service", "models", "workers"},
@@ -124,9 +139,9 @@ var folders = map[string][]string{
 	"internal/lab": {"decoders", "eeg", "internal/guarded"},
 
 	// What puts the parts together.
-	"internal/app": {"decoders/catalog", "eeg", "handlers", "internal/auth", "internal/build", "internal/compute", "internal/config", "internal/durable", "internal/guarded",
-		"internal/limit", "internal/science", "internal/service", "internal/store", "internal/webhooks", "jobs", "models", "workers"},
-	"cmd": {"decoders", "devices", "eeg", "internal/app", "internal/auth", "internal/build", "internal/config", "internal/lab", "internal/nearest",
+	"internal/app": {"decoders/catalog", "devices", "devices/holder", "devices/lsl", "eeg", "graphqlapi", "grpcapi", "handlers", "internal/auth", "internal/build", "internal/compute", "internal/config", "internal/doctor", "internal/durable", "internal/guarded",
+		"internal/limit", "internal/science", "internal/service", "internal/store", "internal/telemetry", "internal/telemetry/export", "internal/webhooks", "jobs", "models", "workers"},
+	"cmd": {"decoders", "devices", "devices/holder", "eeg", "internal/app", "internal/auth", "internal/backup", "internal/build", "internal/config", "internal/doctor", "internal/lab", "internal/nearest",
 		"internal/service", "internal/store", "models"},
 
 	// What is there for tests and for whoever works on the program.
@@ -134,7 +149,7 @@ var folders = map[string][]string{
 	"internal/doctest":      nil,
 	"internal/testkit":      {"internal/durable", "internal/store"},
 	"test":                  nil,
-	"tools":                 {"decoders", "eeg", "handlers", "internal/lab", "internal/nearest", "internal/testkit", "jobs", "models"},
+	"tools":                 {"api/proto", "decoders", "devices", "eeg", "handlers", "internal/lab", "internal/nearest", "internal/testkit", "jobs", "models", "workers/autoscale"},
 }
 
 // folderOf returns the innermost folder of the table that a package lies in, "" for none.
@@ -360,11 +375,13 @@ func TestEachLibraryHasOneHome(t *testing.T) {
 		"modernc.org/":               {"internal/store", "internal/testkit/powercut"},
 		"github.com/hibiken/asynq":   {"jobs", "workers"},
 		"github.com/gin-gonic/gin":   {"handlers", "tools/bench"},
+		"github.com/99designs/":      {"graphqlapi"},
+		"github.com/vektah/":         {"graphqlapi"},
 		"github.com/pressly/goose":   {"internal/store", "migrations"},
 		"github.com/golang-jwt/":     {"internal/auth"},
 		"golang.org/x/crypto/argon2": {"internal/auth"},
 		// Redis is a hint to workers, and the counters of limits; what is kept lies in the database.
-		"github.com/redis/go-redis":     {"internal/app", "internal/limit", "internal/testkit", "jobs", "tools", "workers"},
+		"github.com/redis/go-redis":     {"internal/app", "internal/doctor", "internal/limit", "internal/testkit", "jobs", "tools", "workers"},
 		"github.com/alicebob/miniredis": {"jobs", "internal/testkit"},
 		// A goroutine that panics ends the process: package guarded makes errors of panics.
 		"golang.org/x/sync/errgroup": {"internal/guarded", "tools"},

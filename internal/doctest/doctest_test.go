@@ -18,6 +18,7 @@ import (
 	"github.com/neurod/neurod/decoders/synthetic"
 	"github.com/neurod/neurod/eeg"
 	"github.com/neurod/neurod/internal/testkit/neurod"
+	"github.com/neurod/neurod/internal/testkit/python"
 )
 
 const root = "../.."
@@ -110,6 +111,7 @@ func TestCommandsOfTheDocuments(t *testing.T) {
 			t.Fatalf("%v: apt-get install %s", err, tool)
 		}
 	}
+	interpreter := python.Interpreter(t, "websockets==17.4")
 	dir := build(t)
 	p, err := neurod.Start(t.Context(), neurod.Config{
 		Program: filepath.Join(dir, "bin", "neurod"), Args: []string{"serve"}, Log: os.Stderr,
@@ -134,10 +136,12 @@ func TestCommandsOfTheDocuments(t *testing.T) {
 		{"README.md", "", []string{"move_"}}, // an intent of motor imagery: something was decoded
 		{"docs/01-quickstart.md", "", []string{"move_", "completed", "alpha ", "my-hands@1"}},
 		{"docs/08-sessions.md", key, []string{`"sample_count":4`, `"sample_count":512`, `"processing_state":"PROCESSING"`}},
-		{"docs/13-devices.md", key, []string{"samples  2500, of which 2500 are sent", "playback", "sines (lsl), 2 channels"}},
+		{"docs/13-devices.md", key, []string{"samples  2500, of which 2500 are sent", "playback", "sines (lsl), 2 channels", `"status":"streaming"`, `"status":"stopped"`}},
+		{"docs/14-streaming.md", key, []string{"start_stream success", "stop_stream success", "a second of samples"}},
 	} {
 		cmd := exec.Command("bash", "-c", strings.ReplaceAll(doc.before+script(t, doc.name), "localhost:8000", "localhost:"+port))
 		cmd.Dir = dir
+		cmd.Env = append(os.Environ(), "PATH="+filepath.Dir(interpreter)+string(os.PathListSeparator)+os.Getenv("PATH"))
 		out, err := cmd.CombinedOutput()
 		if err != nil {
 			t.Errorf("%s: %v\n%s", doc.name, err, out)

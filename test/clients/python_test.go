@@ -75,6 +75,28 @@ func (p *python) environment(t *testing.T, name, lock string, packages ...string
 	return interpreter
 }
 
+// pythonWith returns the interpreter of an environment with the packages that the requirements.lock of a folder pins.
+func pythonWith(t *testing.T, of string) (interpreter string) {
+	t.Helper()
+	out, err := exec.Command(filepath.Join(root, "sdk", "python", "scripts", "uv.sh")).Output()
+	if err != nil {
+		t.Fatalf("uv: %v", err)
+	}
+	uv := strings.TrimSpace(string(out))
+	lock, err := os.ReadFile(filepath.Join(of, "requirements.lock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	environ := append(os.Environ(), "UV_CACHE_DIR="+filepath.Join(cache(t), "uv-cache"), "UV_NO_CONFIG=1", "UV_LINK_MODE=hardlink")
+	dir := filepath.Join(cache(t), fmt.Sprintf("python-%s-%.8x", of, sha256.Sum256(lock)))
+	interpreter = filepath.Join(dir, "bin", "python")
+	once(t, dir, func(dir string) {
+		run(t, 5*time.Minute, scratch, environ, uv, "venv", "--quiet", "--python", "python3", dir)
+		run(t, 20*time.Minute, scratch, environ, uv, "pip", "install", "--quiet", "--python", interpreter, "--requirement", absolute(t, filepath.Join(of, "requirements.lock")))
+	})
+	return interpreter
+}
+
 // suite runs tests of the Python client against a server.
 func (p *python) suite(t *testing.T, s *server, interpreter string, args ...string) {
 	t.Helper()
@@ -106,7 +128,7 @@ func TestPythonUnderFaults(t *testing.T) {
 func TestPythonExtras(t *testing.T) {
 	t.Parallel()
 	p := requirePython(t)
-	p.suite(t, onEmbedded(t, "NEUROD_WEBHOOK_HTTP=true", "NEUROD_WEBHOOK_ALLOW=127.0.0.1"), p.full, "test_arguments.py", "test_arrays.py", "test_mne.py", "test_live.py", "test_cli.py", "test_webhook.py")
+	p.suite(t, onEmbedded(t, "NEUROD_WEBHOOK_HTTP=true", "NEUROD_WEBHOOK_ALLOW=127.0.0.1"), p.full, "test_arguments.py", "test_arrays.py", "test_mne.py", "test_live.py", "test_bridge.py", "test_cli.py", "test_webhook.py")
 }
 
 // TestPythonExamples runs every example and every Python block of the documents, with every extra and a real MQTT broker.

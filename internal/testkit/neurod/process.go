@@ -47,7 +47,7 @@ type Config struct {
 // which it gets its account.
 func NoLimits() []string {
 	return []string{"NEUROD_RATE_LIMIT_DECODE=0", "NEUROD_RATE_LIMIT_SESSIONS=0", "NEUROD_RATE_LIMIT_ACCOUNTS=0", "NEUROD_RATE_LIMIT_ADDRESS=0",
-		"NEUROD_RATE_LIMIT_REGISTRY=0", "NEUROD_SIGNUP_ENABLED=true"}
+		"NEUROD_RATE_LIMIT_REGISTRY=0", "NEUROD_RATE_LIMIT_DEVICES=0", "NEUROD_SIGNUP_ENABLED=true"}
 }
 
 // FreePort returns a TCP port of the loopback interface that was free a moment ago.

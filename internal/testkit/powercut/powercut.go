@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"sync"
 	"syscall"
+	"time"
 	"unsafe"
 
 	"modernc.org/libc"
@@ -36,7 +37,8 @@ type Disk struct {
 	mu    sync.Mutex
 	files map[string]*image // by name within the folder
 	full  bool
-	fails bool // the next sync beside SQLite
+	slow  time.Duration // of a sync
+	fails bool          // the next sync beside SQLite
 	syncs int
 }
 
@@ -175,6 +177,21 @@ func (d *Disk) SetFull(full bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.full = full
+}
+
+// SetSlow makes every sync take so long, as on a slow disk; 0 for no longer than it takes.
+func (d *Disk) SetSlow(by time.Duration) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.slow = by
+}
+
+// wait waits as long as a sync takes.
+func (d *Disk) wait() {
+	d.mu.Lock()
+	by := d.slow
+	d.mu.Unlock()
+	time.Sleep(by)
 }
 
 // FailSync makes the next sync that is not SQLite's own fail. The disk never gets what was to be synced: a kernel takes pages that
@@ -337,6 +354,7 @@ func ioTruncate(tls *libc.TLS, file uintptr, size int64) int32 {
 // ioSync syncs the image and not the real file, whose fate nobody cares about.
 func ioSync(_ *libc.TLS, file uintptr, _ int32) int32 {
 	o := of(file)
+	o.disk.wait()
 	o.disk.mu.Lock()
 	defer o.disk.mu.Unlock()
 	o.disk.sync(o.name)
@@ -351,6 +369,7 @@ func fileSync(path string) (done bool, err error) {
 	if d == nil {
 		return false, nil
 	}
+	d.wait()
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.fails {

@@ -2,8 +2,10 @@
 package python
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,6 +18,15 @@ import (
 // once on a machine and kept in NEUROD_TEST_CACHE, by default the user's cache folder, by the names of their packages.
 func Interpreter(t testing.TB, packages ...string) string {
 	t.Helper()
+	path, err := Prepare(t.Context(), packages...)
+	if err != nil {
+		t.Fatalf("%v (make setup installs what is missing)", err)
+	}
+	return path
+}
+
+// Prepare is Interpreter for who has no test yet.
+func Prepare(ctx context.Context, packages ...string) (string, error) {
 	base := os.Getenv("NEUROD_TEST_CACHE")
 	if base == "" {
 		user, err := os.UserCacheDir()
@@ -31,18 +42,18 @@ func Interpreter(t testing.TB, packages ...string) string {
 		interpreter = filepath.Join(dir, "Scripts", "python.exe")
 	}
 	if _, err := os.Stat(done); err == nil {
-		return interpreter
+		return interpreter, nil
 	}
 	if err := os.RemoveAll(dir); err != nil {
-		t.Fatal(err)
+		return "", err
 	}
 	for _, args := range [][]string{{"python3", "-m", "venv", dir}, append([]string{interpreter, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"}, packages...)} {
-		if out, err := exec.CommandContext(t.Context(), args[0], args[1:]...).CombinedOutput(); err != nil {
-			t.Fatalf("%s: %v (make setup installs what is missing)\n%s", strings.Join(args, " "), err, out)
+		if out, err := exec.CommandContext(ctx, args[0], args[1:]...).CombinedOutput(); err != nil {
+			return "", fmt.Errorf("%s: %w\n%s", strings.Join(args, " "), err, out)
 		}
 	}
 	if err := os.WriteFile(done, []byte(strings.Join(packages, "\n")+"\n"), 0o600); err != nil {
-		t.Fatal(err)
+		return "", err
 	}
-	return interpreter
+	return interpreter, nil
 }

@@ -5,6 +5,7 @@ package servers
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -15,6 +16,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -27,11 +29,84 @@ const postgresUser = "postgres"
 
 // StartPostgres makes a new cluster and starts it, with settings such as "fsync=off". As root it runs as the user postgres, or else nobody, because
 // PostgreSQL refuses to run as root.
-func StartPostgres(ctx context.Context, settings ...string) (_ *Postgres, err error) {
-	initdb, err := findPostgres("initdb")
+func StartPostgres(ctx context.Context, settings ...string) (*Postgres, error) {
+	return StartPostgresIn(ctx, "", settings...)
+}
+
+// StartPostgresIn is StartPostgres with its data in a folder, "" for that of temporary files.
+func StartPostgresIn(ctx context.Context, dir string, settings ...string) (*Postgres, error) {
+	return startPostgres(ctx, dir, settings, func(data string) (string, []string) {
+		return "initdb", []string{"-D", data, "-U", postgresUser, "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync", "--no-instructions"}
+	})
+}
+
+// Replica starts a streaming replica of a running server, which takes no writes until it is promoted.
+func (pg *Postgres) Replica(ctx context.Context, settings ...string) (*Postgres, error) {
+	return startPostgres(ctx, "", settings, func(data string) (string, []string) {
+		return "pg_basebackup", []string{"-D", data, "-h", "127.0.0.1", "-p", strconv.Itoa(pg.p.port), "-U", postgresUser, "-R", "-X", "stream", "-c", "fast", "--no-sync"}
+	})
+}
+
+// Promote makes a replica a primary, and returns when it is one.
+func (pg *Postgres) Promote(ctx context.Context) error {
+	return pg.exec(ctx, "SELECT pg_promote(true, 60)")
+}
+
+// Synchronous has every commit wait until a replica has it on its disk; there must be one by then.
+func (pg *Postgres) Synchronous(ctx context.Context) error {
+	return errors.Join(pg.exec(ctx, "ALTER SYSTEM SET synchronous_standby_names = '*'"), pg.exec(ctx, "SELECT pg_reload_conf()"))
+}
+
+// Copy brings a database as it is at one moment into a new one, by pg_dump and pg_restore, while others read and write it.
+func (pg *Postgres) Copy(ctx context.Context, from, to string) error {
+	dump, err := findPostgres("pg_dump")
 	if err != nil {
-		return nil, err
+		return err
 	}
+	restore, err := findPostgres("pg_restore")
+	if err != nil {
+		return err
+	}
+	if err := pg.CreateDatabase(ctx, to, ""); err != nil {
+		return err
+	}
+	file := filepath.Join(pg.p.dir, to+".dump")
+	for _, args := range [][]string{
+		{dump, "--format=custom", "--compress=0", "--file=" + file, "--dbname=" + pg.URL(from)},
+		{restore, "--no-owner", "--exit-on-error", "--dbname=" + pg.URL(to), file},
+	} {
+		if out, err := exec.CommandContext(ctx, args[0], args[1:]...).CombinedOutput(); err != nil {
+			return fmt.Errorf("%s: %w\n%s", filepath.Base(args[0]), err, out)
+		}
+	}
+	return os.Remove(file)
+}
+
+// Slow has every flush of the log wait so long, as on a slow disk; 0 for no longer than it takes.
+func (pg *Postgres) Slow(ctx context.Context, by time.Duration) error {
+	return errors.Join(pg.exec(ctx, fmt.Sprintf("ALTER SYSTEM SET commit_delay = %d", by.Microseconds())),
+		pg.exec(ctx, "ALTER SYSTEM SET commit_siblings = 0"), pg.exec(ctx, "SELECT pg_reload_conf()"))
+}
+
+// Ended reports whether a server that was started has ended by itself.
+func (pg *Postgres) Ended() bool {
+	pid := pg.PID()
+	return pid != 0 && exited(pid)
+}
+
+// exec runs a statement outside of any transaction.
+func (pg *Postgres) exec(ctx context.Context, statement string) error {
+	conn, err := pgx.Connect(ctx, pg.DSN())
+	if err != nil {
+		return err
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	_, err = conn.Exec(ctx, statement)
+	return err
+}
+
+// startPostgres starts a server in a folder of data that a program makes.
+func startPostgres(ctx context.Context, dir string, settings []string, fill func(data string) (program string, args []string)) (_ *Postgres, err error) {
 	postgres, err := findPostgres("postgres")
 	if err != nil {
 		return nil, err
@@ -41,11 +116,16 @@ func StartPostgres(ctx context.Context, settings ...string) (_ *Postgres, err er
 		return nil, err
 	}
 	// SIGQUIT is the immediate shutdown: the folder goes anyway.
-	p, err := newProcess("postgres", "QUIT", cred)
+	p, err := newProcessIn(dir, "postgres", "QUIT", cred)
 	if err != nil {
 		return nil, err
 	}
 	pg := &Postgres{p: p}
+	defer func() {
+		if err != nil {
+			_ = pg.Close() // the first error tells more
+		}
+	}()
 	data := filepath.Join(p.dir, "data")
 	p.command = func(port int) []string {
 		args := []string{postgres, "-D", data, "-p", strconv.Itoa(port),
@@ -73,19 +153,18 @@ func StartPostgres(ctx context.Context, settings ...string) (_ *Postgres, err er
 		}
 		return nil
 	}
-	defer func() {
-		if err != nil {
-			_ = pg.Close() // the first error tells more
-		}
-	}()
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, initdb, "-D", data, "-U", postgresUser,
-		"--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync", "--no-instructions")
+	name, args := fill(data)
+	program, err := findPostgres(name)
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Dir = p.dir
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: cred}
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("initdb: %w\n%s", err, out)
+		return nil, fmt.Errorf("%s: %w\n%s", name, err, out)
 	}
 	if err := p.start(ctx); err != nil {
 		return nil, err

@@ -64,7 +64,12 @@ type process struct {
 // newProcess makes the folder and its guard. endSignal is the name of the signal that ends the server quickly
 // and cleanly.
 func newProcess(name, endSignal string, cred *syscall.Credential) (*process, error) {
-	dir, err := os.MkdirTemp("", "neurod-"+name+"-")
+	return newProcessIn("", name, endSignal, cred)
+}
+
+// newProcessIn is newProcess with a folder within another; "" for that of temporary files.
+func newProcessIn(parent, name, endSignal string, cred *syscall.Credential) (*process, error) {
+	dir, err := os.MkdirTemp(parent, "neurod-"+name+"-")
 	if err != nil {
 		return nil, err
 	}

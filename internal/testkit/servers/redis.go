@@ -19,34 +19,50 @@ import (
 // Redis is a Redis server of our own. It keeps nothing: what it held is gone when it stops.
 type Redis struct{ p *process }
 
-// StartRedis starts an empty server.
-func StartRedis(ctx context.Context) (*Redis, error) {
-	server, err := exec.LookPath("redis-server")
+// StartRedis starts an empty server, with settings such as "replicaof 127.0.0.1 6379".
+func StartRedis(ctx context.Context, settings ...string) (*Redis, error) {
+	server, err := findRedis()
 	if err != nil {
-		return nil, errors.New("redis-server is not installed: apt-get install redis-server")
+		return nil, err
 	}
 	p, err := newProcess("redis", "TERM", nil)
 	if err != nil {
 		return nil, err
 	}
 	p.command = func(port int) []string {
-		return []string{server, "--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--dir", p.dir,
+		args := []string{server, "--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--dir", p.dir,
 			"--save", "", "--appendonly", "no", "--maxmemory-policy", "noeviction", "--daemonize", "no"}
-	}
-	p.probe = func(ctx context.Context, pid, _ int) error {
-		info, err := redisInfo(ctx, p.addr())
-		if err != nil {
-			return err
+		for _, s := range settings {
+			args = append(args, strings.Fields("--"+s)...)
 		}
-		if !strings.Contains(info, "process_id:"+strconv.Itoa(pid)+"\r\n") {
-			return fmt.Errorf("another server answers on %s", p.addr())
-		}
-		return nil
+		return args
 	}
+	p.probe = p.redisAnswers
 	if err := p.start(ctx); err != nil {
 		return nil, errors.Join(err, p.close(syscall.SIGKILL))
 	}
 	return &Redis{p: p}, nil
+}
+
+// findRedis finds the server's program.
+func findRedis() (string, error) {
+	server, err := exec.LookPath("redis-server")
+	if err != nil {
+		return "", errors.New("redis-server is not installed: apt-get install redis-server")
+	}
+	return server, nil
+}
+
+// redisAnswers is the probe of a process that speaks Redis's protocol.
+func (p *process) redisAnswers(ctx context.Context, pid, _ int) error {
+	info, err := redisInfo(ctx, p.addr())
+	if err != nil {
+		return err
+	}
+	if !strings.Contains(info, "process_id:"+strconv.Itoa(pid)+"\r\n") {
+		return fmt.Errorf("another server answers on %s", p.addr())
+	}
+	return nil
 }
 
 // Addr returns host and port.

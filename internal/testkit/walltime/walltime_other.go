@@ -1,0 +1,5 @@
+//go:build !(linux && amd64)
+
+package walltime
+
+func set(int32, int) error { return ErrUnsupported }
