@@ -3,13 +3,16 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+BUF := @bufbuild/buf@1.75.0
+GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@latest
+GORELEASER := github.com/goreleaser/goreleaser/v2@v2.15.1
 VERSION ?= $(shell git describe --tags --exact-match 2>/dev/null)
 COMMIT ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null)$(shell test -z "$$(git status --porcelain 2>/dev/null | head -n 1)" || echo +dirty)
 BUILD := github.com/neurod/neurod/internal/build
 export PATH := $(CURDIR)/tools/node/node_modules/.bin:$(PATH)
 export NEUROD_EEG_DATA ?= $(abspath ../shared/eeg)
 
-.PHONY: help setup sdk build run demo test lint cross generate check-generated golden models evaluate results chaos hostile bench clean
+.PHONY: experiments deploy-check vulncheck snapshot help setup sdk console build run demo test lint cross generate check-generated golden models evaluate results results-cvep chaos hostile bench autoscale soak screenshots bench-console bench-peer clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -20,7 +23,10 @@ setup: ## Fetch Go modules; install a C compiler, PostgreSQL, Redis, Python and 
 sdk: ## Build the Python and TypeScript clients, where Python 3.10 and Node 20 are, into the program that `make build` builds
 	@tools/sdk.sh
 
-build: ## Build bin/neurod, with the clients that `make sdk` has built
+console: ## Build the web application into the program that `make build` builds (Node 20 or later)
+	@tools/web.sh
+
+build: console ## Build bin/neurod, with the console where Node is, and with the clients that `make sdk` has built
 	@mkdir -p bin
 	go build -trimpath -ldflags "-X $(BUILD).version=$(VERSION) -X $(BUILD).commit=$(COMMIT)" -o bin/neurod ./cmd/neurod
 
@@ -33,19 +39,24 @@ demo: build ## Decode one recording of each paradigm through a fresh embedded se
 test: setup ## Run every test: race detector, real PostgreSQL and Redis, embedded pair, real recordings where found
 	@tools/test.sh
 
-lint: ## gofmt, and the linters of .golangci.yml with the reasons of their exceptions
+lint: ## gofmt, the linters of .golangci.yml with the reasons of their exceptions, and buf for api/proto
 	@out=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$out" ]; then echo "gofmt: $$out"; exit 1; fi
 	go run $(GOLANGCI) run ./...
+	npx --yes $(BUF) lint api/proto
 
 cross: ## Build for linux, darwin and windows on amd64 and arm64
 	@for target in linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64; do \
 		echo "build $$target"; CGO_ENABLED=0 GOOS=$${target%/*} GOARCH=$${target#*/} go build ./... || exit 1; done
 
-generate: ## Write what is generated: reference pages, and the types of the TypeScript client
+generate: ## Write what is generated: the code of api/proto and api/schema.graphql, reference pages, and the types of the TypeScript client
+	go run ./tools/protogen
+	tools/graphql.sh
 	go run ./tools/docgen
 	sdk/typescript/generate.sh
 
-check-generated: ## Fail when a generated page, or one rendered from docs/results/results.json, is not current
+check-generated: ## Fail when generated code or a generated page, or one rendered from docs/results/results.json, is not current
+	go run ./tools/protogen -check
+	tools/graphql.sh -check
 	go run ./tools/docgen -check
 
 golden: ## Write the golden values again with MNE, scikit-learn, pyRiemann and scipy (needs Python 3.11+)
@@ -60,8 +71,19 @@ evaluate: build ## Print the accuracy tables over NEUROD_EEG_DATA
 results: build ## Measure everything over NEUROD_EEG_DATA and write docs/results
 	bin/neurod evaluate --data "$(NEUROD_EEG_DATA)" --results docs/results
 
-chaos: build setup ## Kill, freeze, flush and restart everything under load; lost, doubled and changed must be 0
+experiments: ## Print what was tried before something was chosen, over the people of NEUROD_EEG_DATA; ONLY=threshold picks some
+	go run ./tools/experiments $(if $(ONLY),-only $(ONLY))
+
+results-cvep: build ## Fetch the c-VEP recordings that PyntBCI ships, measure them and write docs/results-cvep
+	tools/golden/cvep_data.sh dist/cvep
+	bin/neurod evaluate --data dist/cvep --only cvep --results docs/results-cvep
+
+chaos: build setup ## Kill, freeze, flush and restart everything under load, fill disks and set clocks; lost, doubled and changed must be 0
 	go run ./tools/chaos -neurod bin/neurod
+	set -o pipefail; NEUROD_CHAOS_ROUNDS=$(ROUNDS) go test -count=1 -v -timeout 60m -run '$(FAULTS)' ./test ./internal/app | grep -E '^ *--- |^(ok|FAIL|panic)|accepted, all run|set by|_test.go'
+
+ROUNDS ?= 5
+FAULTS = ^(TestAFullDisk|TestClocksAreSet|TestASlowDisk|TestTheSupervisorIsKilledUnderLoad|TestPgBouncer|TestRestoredFromPostgreSQLsTools|TestABackupOfARunningServer)$$
 
 hostile: build setup ## Attack a server with the worst bodies of a megabyte, sockets and 10,000 broken recordings, and print what that costs it; PAIR=embedded or postgres picks one, ONLY a part
 	go run ./tools/hostile -neurod bin/neurod $(if $(PAIR),-pair $(PAIR)) $(if $(ONLY),-only '$(ONLY)')
@@ -69,6 +91,44 @@ hostile: build setup ## Attack a server with the worst bodies of a megabyte, soc
 bench: build setup ## Measure speed beside floors, limits and Python (3.11+, left out where missing); ONLY=live,import picks parts, PAIR=embedded a pair of stores
 	go run ./tools/bench -neurod bin/neurod $(if $(ONLY),-only $(ONLY)) $(if $(PAIR),-pair $(PAIR))
 
+PEER ?= ../shared/peer
+bench-peer: build setup ## Measure decodes beside the service that a user would build instead, of the folder PEER (../shared/peer: FastAPI, Celery, MNE), in one run
+	go run ./tools/bench -neurod bin/neurod -only peer -peer $(PEER)
+
+autoscale: build setup ## Put a bounded load (steady, burst x20, ramp, silence) on workers that come and go, and print them beside need; then the simulator's table
+	go run ./tools/autoscale -neurod bin/neurod
+
+MINUTES ?= 60
+soak: build setup ## Keep 70 % of the largest load for MINUTES (60) and print memory, file descriptors, goroutines and table sizes
+	go run ./tools/autoscale -neurod bin/neurod -soak $(MINUTES)
+
+screenshots: build ## Take the pictures of README.md anew, of a live session and of the page of operators
+	@tools/screenshots.sh
+
+bench-console: build ## Measure the console in Chromium: frames, heap and latency of 64 channels at 250 Hz, first paint in 12 hours; SECONDS_LIVE=600 takes ten minutes
+	@tools/console-bench.sh
+
+deploy-check: ## Hold chart, compose.yaml, units, image and packages to the tools that read them; ONLY=image, chart, compose, units or package picks one
+	@cd deploy/check && go vet ./... && go test -timeout 40m -run "$(DEPLOY_TESTS)" $(if $(ONLY),-v) .
+
+DEPLOY_TESTS = $(or $(deploy_$(ONLY)),Test)
+deploy_chart = TestProfiles|TestWrongValues|TestSchemas
+deploy_compose = TestCompose
+deploy_units = TestUnits
+deploy_image = TestImage
+deploy_package = TestPackage
+
+vulncheck: ## Look for known vulnerabilities in Go, npm and Python dependencies; needs the databases of vulnerabilities on the network
+	go run $(GOVULNCHECK) ./...
+	cd web && npm audit --audit-level=high
+	cd sdk/typescript && npm audit --audit-level=high --omit=dev
+	python3 -m venv bin/audit && bin/audit/bin/pip install --quiet pip-audit && bin/audit/bin/pip-audit sdk/python
+
+snapshot: ## Try a release without publishing it: binaries of every system, archives, checksums, packages
+	go run $(GORELEASER) check
+	go run $(GORELEASER) release --snapshot --clean --skip=sbom
+
 clean: ## Remove what was built
 	rm -rf bin sdk/python/dist sdk/typescript/dist
-	find internal/clients/dist -type f ! -name README -delete
+	rm -rf web/node_modules
+	find internal/clients/dist internal/console/dist -type f ! -name README -delete

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes a fresh Debian or Ubuntu machine able to run the tests: Go modules, a C compiler (the race
-# detector needs one), PostgreSQL and Redis, and what the clients are tested with. Installs only what is missing.
+# detector needs one), PostgreSQL, PgBouncer and Redis, and what the clients are tested with. Installs only what is missing.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . tools/node.sh
@@ -19,6 +19,9 @@ if ! command -v chromium chromium-browser google-chrome >/dev/null; then # its p
 	missing+=(chromium)
 fi
 command -v redis-server >/dev/null || missing+=(redis-server)
+command -v systemd-analyze >/dev/null || missing+=(systemd) # what deploys neurod is held to the tools that read it
+command -v debootstrap >/dev/null || [ -x /usr/sbin/debootstrap ] || missing+=(debootstrap)
+command -v pgbouncer >/dev/null || [ -x /usr/sbin/pgbouncer ] || missing+=(pgbouncer) # neurod is tested behind it
 if ! command -v initdb >/dev/null && ! ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then
 	missing+=(postgresql)
 fi

@@ -19,6 +19,7 @@ import (
 	"gonum.org/v1/gonum/mat"
 
 	"github.com/neurod/neurod/decoders"
+	"github.com/neurod/neurod/decoders/cvep"
 	"github.com/neurod/neurod/decoders/features"
 	"github.com/neurod/neurod/decoders/motorimagery"
 	"github.com/neurod/neurod/decoders/p300"
@@ -183,10 +184,12 @@ func decoderCases() []decoderCase {
 		{"ts8", "tangent space + LR, 8 channels × 4 s", 0, imagery(motorimagery.TSLR(), 8)},
 		{"cca40", "CCA, 40 targets × 5 harmonics, 8 × 4 s", 1, flicker(ssvep.Config{Method: ssvep.CCA, Harmonics: 5})},
 		{"fbcca40", "FBCCA, 40 targets × 5 harmonics, 8 × 4 s", 5, flicker(ssvep.Config{Method: ssvep.FBCCA})},
+		{"rcca20", "c-VEP by reconvolution, 20 codes, 8 × 4.2 s", 0, coded},
 		{"window8", "feature window, 8 channels × 2 s", .15, window(8)},
 		{"window64", "feature window, 64 channels × 2 s", 1, window(64)},
 		{"tangent22", "covariance + tangent vector, 22 channels × 2 s", .3, tangent(22)},
 		{"letter", "P300 letter, 12 codes × 15 repetitions, 8 ch", 0, letter},
+		{"umm", "P300 letter without calibration, the same", 0, uncalibrated},
 		{"seizure", "seizure check, 8 channels × 20 s", 0, check},
 	}
 }
@@ -274,6 +277,76 @@ func flicker(cfg ssvep.Config) func(context.Context) (*trial, error) {
 				map[string]any{"rate": s.Rate, "start": int(math.Round(cfg.Skip * s.Rate))}},
 		}, nil
 	}
+}
+
+// coded is a trial of 20 Gold codes. None is bright at both ends of a cycle and none is modulated: see tools/golden/cvep.py.
+func coded(ctx context.Context) (*trial, error) {
+	const codes, rate, bitRate = 20, 240, 60
+	all, err := cvep.Expand(&eeg.CodeBook{Kind: eeg.CodeGold, RateHz: bitRate, Degree: 6, Targets: 65})
+	if err != nil {
+		return nil, err
+	}
+	book := &eeg.CodeBook{Kind: eeg.CodeBits, RateHz: bitRate}
+	var shown []float64
+	for _, code := range all.Codes {
+		if n := len(code); code[0] && code[n-1] || len(book.Bits) == codes {
+			continue
+		}
+		var bits strings.Builder
+		for _, on := range code {
+			bit := map[bool]byte{false: '0', true: '1'}[on]
+			bits.WriteByte(bit)
+			shown = append(shown, slices.Repeat([]float64{float64(bit - '0')}, rate/bitRate)...)
+		}
+		book.Bits = append(book.Bits, bits.String())
+	}
+	rng := rand.New(rand.NewPCG(4, 1))
+	ds := &decoders.Dataset{Channels: labels(8), Rate: rate}
+	var train []*mat.Dense
+	var looked []float64
+	for k := range codes {
+		ds.Classes = append(ds.Classes, fmt.Sprintf("code_%d", k+1))
+	}
+	centred := func() *mat.Dense { // our decoders take the mean of a trial away before anything else
+		x := noise(rng, 8, 1008)
+		for c := range 8 {
+			row := x.RawRowView(c)
+			mean := 0.0
+			for _, v := range row {
+				mean += v / float64(len(row))
+			}
+			for i := range row {
+				row[i] -= mean
+			}
+		}
+		return x
+	}
+	for i := range 40 {
+		train, looked = append(train, centred()), append(looked, float64(i%codes))
+		ds.Trials = append(ds.Trials, decoders.Trial{Data: train[i], Label: i % codes})
+	}
+	options, err := json.Marshal(map[string]any{"codes": book, "low": 0, "high": 0, "ridge": 0, "flashes": cvep.ByContrast, "folds": 0})
+	if err != nil {
+		return nil, err
+	}
+	d, err := cvep.RCCA().Train(ctx, ds, options)
+	if err != nil {
+		return nil, err
+	}
+	in := &decoders.Input{Signal: decoders.Signal{Data: centred(), Channels: ds.Channels, Rate: ds.Rate}}
+	var res *decoders.Result
+	return &trial{
+		call: func() (err error) { res, err = d.Decode(ctx, in); return err },
+		answer: func() []float64 {
+			var out []float64
+			for _, t := range res.Evidence["targets"].([]map[string]any) {
+				out = append(out, t["score"].(float64))
+			}
+			return out
+		},
+		work: workload{"rcca", map[string]array{"train": matrices(train...), "trial": matrices(in.Data), "looked": vector(looked), "shown": {[]int{codes, len(shown) / codes}, shown}},
+			map[string]any{"rate": rate}},
+	}, nil
 }
 
 func window(channels int) func(context.Context) (*trial, error) {
@@ -384,12 +457,43 @@ func letter(ctx context.Context) (*trial, error) {
 	}
 	in := one.Input()
 
-	// Python gets the trained numbers, and which flash lights which symbol up: columns first, then rows.
+	// Python gets the trained numbers, and which flash lights which symbol up.
 	options := p300.DefaultConfig()
-	arrays := map[string]array{"trial": matrices(in.Data)}
+	names, arrays := flashed(in)
 	for name, a := range d.State().Arrays {
 		arrays[name] = array{a.Shape, a.Data}
 	}
+	var res *decoders.Result
+	return &trial{
+		call:   func() (err error) { res, err = d.Decode(ctx, in); return err },
+		answer: func() []float64 { return logProbabilities(res, names) },
+		work: workload{"letter", arrays, map[string]any{
+			"rate": in.Rate, "low": options.Low, "high": options.High, "order": options.Order, "seconds": options.End, "bins": options.Bins,
+		}},
+	}, nil
+}
+
+// uncalibrated is the same letter without any training.
+func uncalibrated(ctx context.Context) (*trial, error) {
+	one, err := synthetic.Speller(synthetic.Config{Channels: []string{"Fz", "Cz", "P3", "Pz", "P4", "PO7", "Oz", "PO8"}, Seed: 1}, synthetic.SpellerConfig{Text: "D", Repetitions: 15})
+	if err != nil {
+		return nil, err
+	}
+	in := one.Input()
+	names, arrays := flashed(in)
+	d := p300.NewUMM()
+	var res *decoders.Result
+	return &trial{
+		call:   func() (err error) { res, err = d.Decode(ctx, in); return err },
+		answer: func() []float64 { return logProbabilities(res, names) },
+		work:   workload{"umm", arrays, map[string]any{"rate": in.Rate, "low": .5, "high": 8, "order": 3, "seconds": .7, "bins": 20}},
+	}, nil
+}
+
+// flashed is a letter for Python: the signal, when which code flashed, and which symbols each code lights up, columns first, then rows; and the names of
+// the symbols as classes have them.
+func flashed(in *decoders.Input) ([]string, map[string]array) {
+	arrays := map[string]array{"trial": matrices(in.Data)}
 	var names []string
 	for _, row := range in.Stimulus.Matrix {
 		for _, symbol := range row {
@@ -408,15 +512,7 @@ func letter(ctx context.Context) (*trial, error) {
 		onsets, codes = append(onsets, e.Onset), append(codes, float64(e.Code-1))
 	}
 	arrays["onsets"], arrays["codes"] = vector(onsets), vector(codes)
-
-	var res *decoders.Result
-	return &trial{
-		call:   func() (err error) { res, err = d.Decode(ctx, in); return err },
-		answer: func() []float64 { return logProbabilities(res, names) },
-		work: workload{"letter", arrays, map[string]any{
-			"rate": in.Rate, "low": options.Low, "high": options.High, "order": options.Order, "seconds": options.End, "bins": options.Bins,
-		}},
-	}, nil
+	return names, arrays
 }
 
 func check(context.Context) (*trial, error) {

@@ -20,14 +20,19 @@ import (
 func main() {
 	var opt options
 	flag.StringVar(&opt.neurod, "neurod", "bin/neurod", "the program to measure")
+	flag.StringVar(&opt.beside, "beside", "", "another program, which the parts where and turns measure in turns with it")
 	flag.StringVar(&opt.only, "only", "", "comma-separated parts: "+partNames()+" (default all)")
 	flag.IntVar(&opt.requests, "requests", 400, "decodes timed one after another for latency")
 	flag.DurationVar(&opt.load, "load", 12*time.Second, "length of one closed-loop throughput round")
 	flag.IntVar(&opt.clients, "clients", 32, "closed-loop clients")
 	flag.IntVar(&opt.rounds, "rounds", 3, "throughput rounds; floor and service take turns, medians are compared")
 	flag.StringVar(&opt.pair, "pair", "", "measure latency and throughput on one pair alone: production or embedded (default both)")
+	flag.StringVar(&opt.peer, "peer", "", "the folder of the service that the part peer compares with (default "+defaultPeer+", where it is there)")
 	floor := flag.String("floor", "", "internal: serve the floor on this address")
 	flag.Parse()
+	if opt.peerGiven = opt.peer != ""; !opt.peerGiven {
+		opt.peer = defaultPeer
+	}
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -45,13 +50,20 @@ func main() {
 
 type options struct {
 	neurod   string
+	beside   string
 	only     string
 	pair     string
 	requests int
 	load     time.Duration
 	clients  int
 	rounds   int
+
+	peer      string // folder
+	peerGiven bool   // it is asked for, so it must be there
 }
+
+// defaultPeer is where the service that the part peer compares with lies.
+const defaultPeer = "../shared/peer"
 
 // parts are what can be measured, in order.
 var parts = []struct {
@@ -62,12 +74,20 @@ var parts = []struct {
 	{"memory", benchStartup},
 	{"latency", benchLatency},
 	{"throughput", benchThroughput},
+	{"where", benchWhere},
+	{"turns", benchTurns},
+	{"peer", benchPeer},
+	{"batches", staged(benchBatches)},
+	{"reserved", staged(benchReserved)},
+	{"fair", staged(benchFair)},
 	{"ingest", staged(ingestThroughput)},
 	{"live", staged(liveLatency)},
 	{"age", staged(batchCost)},
+	{"stream", staged(benchStream)},
 	{"import", staged(benchImport)},
 	{"export", staged(benchExport)},
 	{"sdk", staged(benchSDK)},
+	{"admin", benchAdmin},
 }
 
 // staged is a part that is measured on a deployment of its own.

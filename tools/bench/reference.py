@@ -15,7 +15,10 @@ prints. "reference" is what Go is held to; others are beside it:
   cca, fbcca                reference: numpy, all targets in one product with QR-decomposed references; scikit-learn: its
                             CCA, which cannot keep the references' part and iterates, fitted for one target after the
                             other, without the test below
+  rcca                      reference: PyntBCI, the scores of a trial every tenth of a second, for when to stop, without its checks of
+                            arrays; one segment: those of the whole trial alone
   window, seizure           reference: scipy and numpy over all channels (and windows) at once
+  umm                       reference: scipy, scikit-learn and numpy: the letter without calibration, no library on the registry computes it
   letter                    reference: scipy and numpy on all flashes at once, with our trained filters and discriminant: no
                             library has the binned epochs
 
@@ -40,18 +43,20 @@ for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 
 import mne
 import numpy as np
+import pyntbci
 import sklearn
 from mne.decoding import CSP
 from numpy.lib.stride_tricks import sliding_window_view
 from pyriemann.estimation import Covariances
 from pyriemann.tangentspace import TangentSpace
 from scipy import signal, special
+from sklearn.covariance import ledoit_wolf
 from sklearn.cross_decomposition import CCA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
-LIBRARIES = ["mne", "numpy", "pyriemann", "scikit-learn", "scipy"]
+LIBRARIES = ["mne", "numpy", "pyntbci", "pyriemann", "scikit-learn", "scipy"]
 
 
 def ramp(x, a, b):
@@ -247,6 +252,22 @@ def fbcca(case):
 BANDS = ((1, 4), (4, 8), (8, 13), (13, 30), (30, 45))
 
 
+def rcca(case):
+    """The correlation of every code."""
+    trial, looked = case["trial"], case["looked"].astype(int)
+    model = pyntbci.classifiers.rCCA(stimulus=case["shown"].astype("uint8"), fs=case["rate"], event="contrast", onset_event=True, encoding_length=0.3)
+    model.fit(case["train"], looked)
+    segments = [trial[None, :, :n] for n in [*range(24, trial.shape[1], 24), trial.shape[1]]]
+
+    def growing():
+        """As PyntBCI's stopping classes do, and as our decode does to say when the trial may be stopped: every tenth of a second."""
+        for segment in segments:
+            scores = model.decision_function(segment)
+        return np.ravel(scores)
+
+    return {"reference": growing, "one segment": lambda: np.ravel(model.decision_function(trial[None]))}
+
+
 def spectrum(n, fs, nfft=None):
     """Functions of the power spectral density: of windows along the last axis, and of a band in it."""
     f = np.fft.rfftfreq(nfft or n, 1 / fs)
@@ -383,6 +404,44 @@ def letter(case):
         best = p.argmax(axis=1)
         np.argmax(p[np.arange(len(p)), best] > 0.9)  # the repetition to stop at
         return np.log(np.maximum(p[-1], 1e-300))
+
+    return {"reference": posterior}
+
+
+def umm(case):
+    """The logarithm of every symbol's probability by the difference between the means that it tells of."""
+    x, fs, onsets = case["trial"], case["rate"], case["onsets"]
+    lit = case["lit"][case["codes"].astype(int)]  # flashes × symbols
+    band = band_pass(case, case["low"], case["high"], case["order"])
+    bins, channels = round(case["seconds"] * case["bins"]), len(x)
+    width = fs / case["bins"]
+    lo = max(0, int(onsets.min() * fs - fs))
+    hi = min(x.shape[1], int(np.ceil((onsets.max() + case["seconds"]) * fs + fs)))
+    edges = onsets[:, None] * fs - lo + np.arange(bins + 1) * width
+    left = np.minimum(edges.astype(int), hi - lo - 1)
+    part = edges - left
+    n = lit.sum(axis=0)
+    rest = len(lit) - n
+    contrast = lit / n - (1 - lit) / rest
+
+    def posterior():
+        y = band(x[:, lo:hi])
+        total = np.zeros((channels, hi - lo + 1))
+        np.cumsum(y, axis=1, out=total[:, 1:])
+        at = total[:, left] + part * y[:, left]
+        epochs = (np.diff(at, axis=2) / width).transpose(1, 2, 0).reshape(len(onsets), -1)  # bins × channels each
+        deviation = np.sqrt(np.einsum("ij,ij->i", epochs, epochs) / epochs.shape[1])
+        epochs *= np.minimum(1, 1.5 * np.median(deviation) / deviation)[:, None]
+        full = ledoit_wolf(epochs)[0].reshape(bins, channels, bins, channels)
+        cov = np.zeros_like(full)
+        for lag in range(bins):
+            block = sum(full[b, :, b + lag] for b in range(bins - lag)) / bins
+            for b in range(bins - lag):
+                cov[b, :, b + lag] = block
+                cov[b + lag, :, b] = block.T
+        d = epochs.T @ contrast
+        z = np.einsum("ij,ij->j", d, np.linalg.solve(cov.reshape(bins * channels, -1), d))
+        return np.maximum(special.log_softmax(z / (2 * 2 * (1 / n + 1 / rest))), np.log(1e-300))
 
     return {"reference": posterior}
 

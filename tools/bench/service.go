@@ -58,6 +58,8 @@ type deployment struct {
 	own   []int // neurod's own processes
 	procs []*neurod.Process
 	api   string
+	env   []string // of its processes
+	data  string   // folder of the embedded stores
 }
 
 func (d *deployment) stop() {
@@ -70,13 +72,15 @@ func (d *deployment) stop() {
 
 // production starts API and worker as processes of their own on a real PostgreSQL and Redis.
 func production(ctx context.Context, opt options, pg *servers.Postgres, rd *servers.Redis) (*deployment, error) {
-	env := append(neurod.NoLimits(), "DATABASE_URL="+pg.DSN(), "REDIS_URL=redis://"+rd.Addr()+"/0", "NEUROD_JWT_SECRET=8f1d6b0c94e27a35d0b7c81e6f2a49305c7d", "NEUROD_LOG_LEVEL=error")
+	env := append(neurod.NoLimits(), "DATABASE_URL="+pg.DSN(), "REDIS_URL=redis://"+rd.Addr()+"/0", "NEUROD_JWT_SECRET=8f1d6b0c94e27a35d0b7c81e6f2a49305c7d", "NEUROD_LOG_LEVEL=error",
+		// All who follow here are one user on one machine.
+		"NEUROD_STREAMS_PER_KEY=2000", "NEUROD_STREAMS_PER_PROJECT=2000", "NEUROD_SOCKETS_PER_USER=2000", "NEUROD_CONNECTIONS_PER_ADDRESS=5000", "NEUROD_QUOTA_DEVICES=1000", "NEUROD_QUOTA_OPEN_SESSIONS=10000")
 	mig, err := neurod.Start(ctx, neurod.Config{Program: opt.neurod, Args: []string{"migrate", "up"}, Env: env, Worker: true, Log: os.Stderr})
 	if err != nil {
 		return nil, err
 	}
 	<-mig.Exited()
-	d := &deployment{name: "PostgreSQL+Redis", pids: append(pg.PIDs(), rd.PID())}
+	d := &deployment{name: "PostgreSQL+Redis", env: env, pids: append(pg.PIDs(), rd.PID())}
 	api, err := neurod.Start(ctx, neurod.Config{Program: opt.neurod, Args: []string{"api"}, Env: env, Log: os.Stderr})
 	if err != nil {
 		return nil, err
@@ -106,11 +110,14 @@ func embedded(ctx context.Context, opt options) (*deployment, func(), error) {
 		cleanup()
 		return nil, nil, err
 	}
-	return &deployment{name: "embedded", pids: []int{p.PID()}, own: []int{p.PID()}, procs: []*neurod.Process{p}, api: p.URL}, cleanup, nil
+	return &deployment{name: "embedded", pids: []int{p.PID()}, own: []int{p.PID()}, procs: []*neurod.Process{p}, api: p.URL, data: dir}, cleanup, nil
 }
 
+// The account of the one who measures.
+const benchMail, benchPassword = "bench@example.com", "correct horse battery"
+
 func client(ctx context.Context, d *deployment) (*neurod.Client, error) {
-	c, err := neurod.SignUp(ctx, d.api, "bench@example.com", "correct horse battery")
+	c, err := neurod.SignUp(ctx, d.api, benchMail, benchPassword)
 	if err != nil {
 		return nil, err
 	}
@@ -243,18 +250,24 @@ func cpuOf(pids []int) float64 {
 }
 
 func decodeOnce(ctx context.Context, c *neurod.Client, body []byte) error {
+	_, err := decodeOne(ctx, c, body)
+	return err
+}
+
+// decodeOne decodes and waits for the result. It returns the job's id.
+func decodeOne(ctx context.Context, c *neurod.Client, body []byte) (id string, err error) {
 	j, err := c.Decode(ctx, body, "")
 	if err != nil {
-		return err
+		return "", err
 	}
-	j, err = c.Wait(ctx, j.Data.JobID, 30*time.Second, false)
-	if err != nil {
-		return err
+	id = j.Data.JobID
+	if j, err = c.Wait(ctx, id, 30*time.Second, false); err != nil {
+		return "", err
 	}
 	if j.Status != "completed" {
-		return fmt.Errorf("job %s is %s: %+v", j.Data.JobID, j.Status, j.Error)
+		return "", fmt.Errorf("job %s is %s: %+v", id, j.Status, j.Error)
 	}
-	return nil
+	return id, nil
 }
 
 // closedLoop keeps n clients decoding one request after another and returns decodes/s and each one's time.
@@ -348,12 +361,22 @@ func throughput(ctx context.Context, opt options, st *stage) error {
 		if err := floor.Signal(syscall.SIGSTOP); err != nil {
 			return err
 		}
+		before, err := st.spent(ctx)
+		if err != nil {
+			return err
+		}
 		rate, lat, err := closedLoop(ctx, c, opt.clients, opt.load)
+		if err != nil {
+			return err
+		}
+		after, err := st.spent(ctx)
 		if err != nil {
 			return err
 		}
 		services = append(services, rate)
 		fmt.Printf("round %d: neurod                  %6.0f decodes/s,  p50 %s ms, p99 %s ms\n", round+1, rate, ms(percentile(lat, .5)), ms(percentile(lat, .99)))
+		fmt.Printf("round %d: ", round+1)
+		tellWhere(before, after, len(lat))
 		if err := floor.Signal(syscall.SIGCONT); err != nil {
 			return err
 		}

@@ -66,6 +66,16 @@ func (a *audit) held(ctx context.Context, pid int) (n int, err error) {
 	return n, a.pool.QueryRow(ctx, "SELECT count(*) FROM jobs WHERE state = 'running' AND owner LIKE '%:' || $1::text || ':%'", strconv.Itoa(pid)).Scan(&n)
 }
 
+// keptBy returns the worker processes that a supervisor keeps and that take jobs.
+func (a *audit) keptBy(ctx context.Context, supervisor int) ([]int, error) {
+	rows, err := a.pool.Query(ctx, `SELECT w.pid FROM processes w JOIN processes k ON k.id = w.supervisor
+		WHERE k.pid = $1 AND w.ended_at IS NULL AND NOT w.draining`, supervisor)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[int])
+}
+
 // recovery is how long after a moment the last job of that moment was final.
 func (a *audit) recovery(ctx context.Context, at time.Time) (time.Duration, error) {
 	var s float64

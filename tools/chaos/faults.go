@@ -7,14 +7,18 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"syscall"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/redis/go-redis/v9"
 
 	"github.com/neurod/neurod/internal/testkit/neurod"
 	"github.com/neurod/neurod/internal/testkit/servers"
+	"github.com/neurod/neurod/internal/testkit/walltime"
 	"github.com/neurod/neurod/jobs/failpoint"
+	"github.com/neurod/neurod/models"
 )
 
 // scenario is the faults of one run, one after the other.
@@ -24,6 +28,7 @@ type scenario struct {
 	load    *load
 	start   time.Time
 	kills   []kill
+	stops   int // of API processes
 }
 
 // kill is a moment from which recovery is measured.
@@ -78,31 +83,37 @@ func (s *scenario) killed(ctx context.Context, format string, args ...any) error
 	return nil
 }
 
-// run does all faults, or a choice of them that takes a minute.
-func (s *scenario) run(ctx context.Context, short bool) error {
+// run does all faults, or those named, or a choice of them that takes a minute.
+func (s *scenario) run(ctx context.Context, short bool, only []string) error {
 	type fault struct {
+		name  string
 		short bool
 		do    func(context.Context) error
 	}
 	for _, f := range []fault{
-		{true, s.failPoint("worker", failpoint.AfterClaim, 20)},
-		{false, s.failPoint("worker", failpoint.AfterCompute, 20)},
-		{false, s.failPoint("worker", failpoint.AfterFinish, 20)},
-		{false, s.failPoint("worker", failpoint.AfterRound, 3)},
-		{false, s.failPoint("worker", failpoint.AfterEraseChunk, 1)},
-		{true, s.failPoint("api", failpoint.AfterCommit, 20)},
-		{false, s.killWorker},
-		{true, s.killAPI},
-		{true, s.flush},
-		{true, s.redisStops(5 * time.Second)},
-		{true, s.freezeWorker},
-		{false, s.redisHangs},
-		{true, s.postgresStops("stopped", (*servers.Postgres).Stop)},
-		{false, s.postgresStops("crashed", (*servers.Postgres).Kill)},
-		{false, s.redisStops(60 * time.Second)},
-		{true, s.rollingRestart},
+		{"claim", true, s.failPoint("worker", failpoint.AfterClaim, 20)},
+		{"compute", false, s.failPoint("worker", failpoint.AfterCompute, 20)},
+		{"finish", false, s.failPoint("worker", failpoint.AfterFinish, 20)},
+		{"round", false, s.failPoint("worker", failpoint.AfterRound, 3)},
+		{"erase", false, s.failPoint("worker", failpoint.AfterEraseChunk, 1)},
+		{"commit", true, s.failPoint("api", failpoint.AfterCommit, 20)},
+		{"worker", false, s.killWorker},
+		{"api", true, s.killAPI},
+		{"flush", true, s.flush},
+		{"redis", true, s.redisStops(5 * time.Second)},
+		{"freeze", true, s.freezeWorker},
+		{"redis-hangs", false, s.redisHangs},
+		{"postgres", true, s.postgresStops("stopped", (*servers.Postgres).Stop)},
+		{"postgres-crash", false, s.postgresStops("crashed", (*servers.Postgres).Kill)},
+		{"redis-long", false, s.redisStops(60 * time.Second)},
+		{"slow-disk", false, s.slowDisk},
+		{"clock", false, s.clockOfWorker},
+		{"supervisor", true, s.killSupervisor},
+		{"pooler", false, s.poolerRestarts},
+		{"backup", false, s.backup},
+		{"restart", true, s.rollingRestart},
 	} {
-		if short && !f.short {
+		if short && !f.short || len(only) > 0 && !slices.Contains(only, f.name) {
 			continue
 		}
 		quiet := 2 * time.Second
@@ -123,6 +134,9 @@ func (s *scenario) run(ctx context.Context, short bool) error {
 // failPoint lets one more process die at a named point under load.
 func (s *scenario) failPoint(role, point string, passages int) func(context.Context) error {
 	return func(ctx context.Context) error {
+		if role == "api" {
+			s.stops++
+		}
 		if err := s.cluster.runToFailPoint(ctx, role, point, passages, 30*time.Second); err != nil {
 			return err
 		}
@@ -168,6 +182,7 @@ func (s *scenario) killWorker(ctx context.Context) error {
 
 func (s *scenario) killAPI(ctx context.Context) error {
 	s.cluster.api(0).Kill()
+	s.stops++
 	if err := s.killed(ctx, "api 0 killed (kill -9)"); err != nil {
 		return err
 	}
@@ -264,6 +279,163 @@ func (s *scenario) freezeWorker(ctx context.Context) error {
 	return ctx.Err()
 }
 
+// slowDisk has every flush of the database's log take 0.1 s for a while.
+func (s *scenario) slowDisk(ctx context.Context) error {
+	if err := s.cluster.pg.Slow(ctx, 100*time.Millisecond); err != nil {
+		return err
+	}
+	s.say("the database's disk takes 0.1 s a flush, for 10 s")
+	if !sleep(ctx, 10*time.Second) {
+		return ctx.Err()
+	}
+	if err := s.cluster.pg.Slow(ctx, 0); err != nil {
+		return err
+	}
+	return s.killed(ctx, "the database's disk is fast again")
+}
+
+// clockOfWorker sets the clock of a worker an hour ahead, an hour back and right again. Those of the database, of Redis and of an API, by which this
+// load counts, are set in the tests of faults.
+func (s *scenario) clockOfWorker(ctx context.Context) error {
+	for _, by := range []time.Duration{time.Hour, -time.Hour, 0} {
+		err := walltime.Set(by, s.cluster.worker(0).PID())
+		if errors.Is(err, walltime.ErrUnsupported) {
+			s.say("the clock of a worker is not set: %v", err)
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		s.say("the clock of worker 0 is set by %v", by)
+		if !sleep(ctx, 5*time.Second) {
+			return ctx.Err()
+		}
+	}
+	return s.killed(ctx, "the clock of worker 0 is right again")
+}
+
+// killSupervisor starts a supervisor with two workers and kills it under load: they must end by themselves.
+func (s *scenario) killSupervisor(ctx context.Context) error {
+	p, err := neurod.Start(ctx, neurod.Config{Program: s.cluster.program, Args: []string{"workers"}, Worker: true, Log: s.cluster.log,
+		Env: s.cluster.env("NEUROD_WORKERS_MIN=2", "NEUROD_WORKERS_MAX=2")})
+	if err != nil {
+		return err
+	}
+	defer p.Kill()
+	var kept []int
+	for end := time.Now().Add(30 * time.Second); len(kept) < 2; {
+		if kept, err = s.audit.keptBy(ctx, p.PID()); err != nil {
+			return err
+		}
+		if time.Now().After(end) {
+			return errors.New("the supervisor started no two workers in 30 s")
+		}
+		if !sleep(ctx, 100*time.Millisecond) {
+			return ctx.Err()
+		}
+	}
+	if !sleep(ctx, time.Second) { // they take jobs
+		return ctx.Err()
+	}
+	p.Kill()
+	if err := s.killed(ctx, "supervisor killed (kill -9), which kept %d workers", len(kept)); err != nil {
+		return err
+	}
+	for end := time.Now().Add(30 * time.Second); ; {
+		left := slices.DeleteFunc(slices.Clone(kept), func(pid int) bool { return syscall.Kill(pid, 0) != nil })
+		if len(left) == 0 {
+			return nil
+		}
+		if time.Now().After(end) {
+			return fmt.Errorf("workers %v outlive the supervisor that kept them", left)
+		}
+		if !sleep(ctx, 100*time.Millisecond) {
+			return ctx.Err()
+		}
+	}
+}
+
+// poolerRestarts adds a worker whose connections a pooler shares, kills the pooler, and then restarts it in order.
+func (s *scenario) poolerRestarts(ctx context.Context) error {
+	pooler, err := servers.StartPgBouncer(ctx, s.cluster.pg, "pool_mode=transaction")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = pooler.Close() }()
+	w, err := neurod.Start(ctx, neurod.Config{Program: s.cluster.program, Args: []string{"worker"}, Worker: true, Log: s.cluster.log,
+		Env: s.cluster.env("DATABASE_URL=" + pooler.URL("postgres"))})
+	if err != nil {
+		return err
+	}
+	defer w.Kill()
+	for how, end := range map[string]func() error{"killed": pooler.Kill, "stopped in order": pooler.Stop} {
+		if !sleep(ctx, 3*time.Second) {
+			return ctx.Err()
+		}
+		if err := end(); err != nil {
+			return err
+		}
+		if err := pooler.Start(ctx); err != nil {
+			return err
+		}
+		if err := s.killed(ctx, "the pooler of a worker %s and started again", how); err != nil {
+			return err
+		}
+	}
+	return w.Stop(40 * time.Second)
+}
+
+// backup copies the database by its own tools under load, into another one, and compares the two.
+func (s *scenario) backup(ctx context.Context) error {
+	const name = "restored"
+	s.load.mu.Lock()
+	told := len(s.load.accepted)
+	s.load.mu.Unlock()
+	if err := s.cluster.pg.Copy(ctx, "postgres", name); err != nil {
+		return err
+	}
+	s.load.mu.Lock()
+	before := slices.Clone(s.load.accepted[:told])
+	s.load.mu.Unlock()
+	restored, err := pgxpool.New(ctx, s.cluster.pg.URL(name))
+	if err != nil {
+		return err
+	}
+	defer restored.Close()
+	there, _, err := (&audit{restored}).rows(ctx)
+	if err != nil {
+		return err
+	}
+	is, _, err := s.audit.rows(ctx)
+	if err != nil {
+		return err
+	}
+	lost, changed, unfinished := 0, 0, 0
+	for _, t := range before {
+		id, _ := models.ParseJobID(t.id)
+		if _, ok := there[id]; !ok {
+			lost++
+		}
+	}
+	for id, r := range there {
+		now := is[id]
+		switch {
+		case r.state == "queued" || r.state == "running":
+			unfinished++
+		case r.state != now.state || !same(r.output, now.output) || !same(r.code, now.code):
+			changed++
+		}
+	}
+	s.say("backed up under load and restored: %d jobs, %d of them unfinished; of %d accepted before %d lost, %d changed", len(there), unfinished, len(before), lost, changed)
+	if lost > 0 || changed > 0 {
+		return fmt.Errorf("the restored database lacks %d accepted jobs, and %d are not as they were", lost, changed)
+	}
+	return nil
+}
+
+// same compares what may not be there.
+func same(a, b *string) bool { return a == nil && b == nil || a != nil && b != nil && *a == *b }
+
 // rollingRestart replaces every process in order, each asked to end. No job may be interrupted for long.
 func (s *scenario) rollingRestart(ctx context.Context) error {
 	s.say("rolling restart")
@@ -275,6 +447,7 @@ func (s *scenario) rollingRestart(ctx context.Context) error {
 		if err := s.cluster.startWorker(ctx, i); err != nil {
 			return err
 		}
+		s.stops++
 		if err := s.cluster.api(i).Stop(patience); err != nil {
 			return fmt.Errorf("api %d: %w", i, err)
 		}

@@ -15,8 +15,16 @@
 // and live decode exist once and be the same as in a run that nothing disturbed, and every follower have got all of them once. Files are
 // imported, too, and users erased, of whom nothing may be left.
 //
+// Boards stream all the while: some are read by the API processes, some by agents, whose network is cut for a minute and of which one is killed. Every
+// sample that was read must be in its session once, where it belongs, and gaps only where nobody read the board.
+//
 // Two webhooks tell of every job that ends, one to a receiver that fails, hangs up, redirects and is slow: each must be told at least
 // once to both, under one webhook-id.
+//
+// At the end an operator has ten thousand dead letters made again while APIs and workers are killed: each once, and none passed over.
+//
+// The database's disk is slow for a while, a worker's clock is set by an hour both ways, a supervisor of workers is killed, a pooler of connections is restarted, and a backup
+// is made, restored and compared. (Full disks and the clocks of the other processes are in the tests of faults, which `make chaos` runs for longer, too.)
 //
 // All must be 0, every answer must be the one its recording calls for, and after a kill all jobs of that moment must be
 // final within 15 s. Otherwise it exits with 1.
@@ -28,6 +36,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"time"
 )
 
@@ -35,6 +44,10 @@ func main() {
 	var opt options
 	flag.StringVar(&opt.program, "neurod", "bin/neurod", "program to test")
 	flag.BoolVar(&opt.short, "short", false, "a minute instead of all faults")
+	flag.Func("only", "names of faults, such as pooler,backup; all by default", func(names string) error {
+		opt.only = strings.Split(names, ",")
+		return nil
+	})
 	flag.IntVar(&opt.rate, "rate", 40, "decodes a second")
 	flag.Uint64Var(&opt.seed, "seed", uint64(time.Now().UnixNano()), "seed of what is left to chance")
 	flag.StringVar(&opt.log, "log", "", "file for the output of the processes; none by default")
@@ -54,6 +67,7 @@ func main() {
 type options struct {
 	program string
 	short   bool
+	only    []string // names of faults; all where there is none
 	rate    int
 	seed    uint64
 	log     string
@@ -87,9 +101,15 @@ func run(ctx context.Context, opt options) (ok bool, err error) {
 	sessions := &sessionLoad{load: l}
 	sessions.start(ctx)
 	s := &scenario{cluster: c, audit: a, load: l, start: start}
-	faultErr := s.run(ctx, opt.short)
+	boards, err := startDevices(ctx, sessions, opt.short, s.say)
+	if err != nil {
+		return false, err
+	}
+	defer boards.close()
+	faultErr := s.run(ctx, opt.short, opt.only)
 	l.stop()
 	sessions.stop()
+	boards.stop(ctx)
 	if faultErr != nil {
 		return false, faultErr
 	}
@@ -105,9 +125,20 @@ func run(ctx context.Context, opt options) (ok bool, err error) {
 		return false, err
 	}
 	ok = windows.print() && ok
+	given, err := boards.check(ctx, s.stops)
+	if err != nil {
+		return false, err
+	}
+	ok = given.print() && ok
 	told, err := hooks.check(ctx, a)
 	if err != nil {
 		return false, err
 	}
-	return told.print() && ok, nil
+	ok = told.print() && ok
+	s.say("an operator has dead letters made again")
+	made, err := bulkRetry(ctx, c)
+	if err != nil {
+		return false, err
+	}
+	return made.print() && ok, nil
 }

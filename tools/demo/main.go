@@ -53,7 +53,8 @@ func run(ctx context.Context, program, data string) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("neurod is ready at %s after %d ms\n\n", p.URL, p.Ready.Milliseconds())
+	fmt.Printf("neurod is ready at %s after %d ms\n", p.URL, p.Ready.Milliseconds())
+	fmt.Printf("The console: %s/ while this runs, or http://localhost:8000/ after `make run`. Log in as demo@voxel.dev with the password demo1234.\n\n", p.URL)
 	return errors.Join(walk(ctx, p.URL, cases, data), p.Stop(20*time.Second))
 }
 

@@ -1,5 +1,5 @@
 // Command docgen writes the reference pages that come from code: the error table, the configuration, the devices, the kinds of jobs, the
-// red flags and the models; the page and pictures of docs/results from its results.json; and what the Python client takes from the API's
+// red flags and the models; the pages and pictures of docs/results and docs/results-cvep from their results.json; and what the Python client takes from the API's
 // document. With -check it fails when a page is not current.
 package main
 
@@ -37,11 +37,13 @@ func run(check bool) error {
 		{"docs/reference/jobs.md", writeJobs},
 		{"docs/reference/models.md", writeModels},
 	}
-	measured, err := resultPages("docs/results")
-	if err != nil {
-		return err
+	for _, folder := range []string{"docs/results", "docs/results-cvep"} {
+		measured, err := resultPages(folder)
+		if err != nil {
+			return err
+		}
+		pages = append(pages, measured...)
 	}
-	pages = append(pages, measured...)
 	client, err := pythonPages()
 	if err != nil {
 		return err

@@ -254,15 +254,28 @@ from ._base import Base
 	g.out.WriteString(g.late.String())
 }
 
-// alias names an enumeration or another plain type.
+// alias names an enumeration or another plain type, those that it is made of before it.
 func (g *pythonTypes) alias(name string, schema any) {
-	if isObject(schema) {
+	if g.done[name] || isObject(schema) {
 		return
 	}
+	g.done[name] = true
 	if element := get(schema, "items"); get(element, "properties") != nil { // only requests have those
 		g.dict(name+"Item", element)
 		g.late.WriteString("\n\n" + name + " = list[" + name + "ItemParam]\n")
 		return
+	}
+	needed := map[string]bool{}
+	g.reach(schema, needed)
+	for _, s := range items(get(g.doc, "components", "schemas")) {
+		if ref := fmt.Sprint(s.Key); needed[ref] {
+			g.alias(ref, s.Value)
+		}
+	}
+	before := g.out.Len()
+	nested(name, schema, g.model)
+	if g.out.Len() > before { // two empty lines follow a class
+		g.out.WriteString("\n\n")
 	}
 	g.out.WriteString(name + " = " + g.kind(schema, name, false, true) + "\n")
 	g.describe(0, schema)
@@ -310,7 +323,7 @@ func (g *pythonTypes) model(name string, schema any) {
 		}
 	}
 	for _, p := range properties { // classes of inner objects come first
-		g.inner(name, fmt.Sprint(p.Key), p.Value)
+		nested(name+camel(fmt.Sprint(p.Key)), p.Value, g.model)
 	}
 	fmt.Fprintf(g.out, "\n\nclass %s(%s):\n", name, strings.Join(bases, ", "))
 	g.describe(1, schema)
@@ -337,14 +350,22 @@ func (g *pythonTypes) model(name string, schema any) {
 	}
 }
 
-// inner writes the classes of objects that stand within a property.
-func (g *pythonTypes) inner(parent, key string, schema any) {
-	name := parent + camel(key)
-	for get(schema, "items") != nil {
-		schema = get(schema, "items")
-	}
-	if isObject(schema) && get(schema, "$ref") == nil && get(schema, "properties") != nil {
-		g.model(name, schema)
+// nested calls write for the objects that stand within a property, by the names that kind gives them.
+func nested(name string, schema any, write func(name string, schema any)) {
+	switch {
+	case get(schema, "$ref") != nil:
+	case get(schema, "properties") != nil:
+		write(name, schema)
+	case get(schema, "items") != nil:
+		nested(name, get(schema, "items"), write)
+	case get(schema, "additionalProperties") != nil:
+		nested(name+"Value", get(schema, "additionalProperties"), write)
+	default:
+		for _, union := range []string{"oneOf", "anyOf"} {
+			for _, o := range list(get(schema, union)) {
+				nested(name, o, write)
+			}
+		}
 	}
 }
 
@@ -363,13 +384,7 @@ func (g *pythonTypes) dict(name string, schema any) {
 		bases = []string{"TypedDict"}
 	}
 	for _, p := range properties {
-		inner := p.Value
-		for get(inner, "items") != nil {
-			inner = get(inner, "items")
-		}
-		if get(inner, "properties") != nil {
-			g.dict(name+camel(fmt.Sprint(p.Key)), inner)
-		}
+		nested(name+camel(fmt.Sprint(p.Key)), p.Value, g.dict)
 	}
 	fmt.Fprintf(g.out, "\n\nclass %sParam(%s, total=False):\n", name, strings.Join(bases, ", "))
 	g.describe(1, schema)

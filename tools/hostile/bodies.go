@@ -229,7 +229,7 @@ func decodable(short bool) []text {
 	if short {
 		counts = []int{1, 8, 512}
 	}
-	for _, paradigm := range []string{"motor_imagery", "p300", "ssvep", "seizure", "auto"} {
+	for _, paradigm := range []string{"motor_imagery", "p300", "ssvep", "cvep", "seizure", "auto"} {
 		for _, n := range counts {
 			for _, rate := range []float64{1, 250, 20000} {
 				if short && rate == 1 {

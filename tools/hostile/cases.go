@@ -44,6 +44,7 @@ type tenant struct {
 	session string // with a few windows
 	job     string
 	model   string
+	device  string
 }
 
 // plan returns every attack. A route without one is an error: a new route needs its row.
@@ -54,6 +55,9 @@ func plan(short bool) ([]attack, error) {
 		name := r.Method + " " + r.Path
 		list := general(r, short)
 		special := ours[name]
+		if special == nil {
+			special = further[name]
+		}
 		if special == nil && r.Cost.Body > 0 {
 			return nil, fmt.Errorf("%s reads a body and has no attacks of its own: add them to tools/hostile", name)
 		}
@@ -80,6 +84,7 @@ func plan(short bool) ([]attack, error) {
 		}
 	}
 	out = append(out, connectionAttacks()...)
+	out = append(out, topicAttacks()...)
 	for name := range ours {
 		found := false
 		for _, r := range routes {
@@ -254,6 +259,9 @@ var ours = map[string]func(short bool) []attack{
 		return attacks([]text{{name: "an object", body: func() []byte { return []byte(`{"a":1}`) }}})
 	},
 	"POST /v1/invitations/accept": func(bool) []attack { return secretAttacks("token") },
+	"PATCH /v1/projects/:id/retention": func(bool) []attack {
+		return attacks([]text{{name: "a long number", body: func() []byte { return []byte(`{"job_hours":1` + strings.Repeat("0", 30_000) + `}`) }}})
+	},
 	"PATCH /v1/projects/:id/members/:user_id": func(bool) []attack {
 		return attacks([]text{{name: "a long role", body: func() []byte { return []byte(`{"role":"` + strings.Repeat("viewer", 10_000) + `"}`) }}})
 	},
@@ -366,12 +374,15 @@ func (t *tenant) good(ctx context.Context) bool {
 
 // fill puts what the tenant has into a path or a body.
 func (t *tenant) fill(s string) string {
-	s = strings.NewReplacer("{session}", t.session, "{job}", t.job, "{model}", t.model, ":external_user_id", "nobody", ":version", "1", ":name", t.model, ":key_id", nobody, ":user_id", nobody, ":invitation_id", nobody, ":delivery_id", nobody).Replace(s)
+	s = strings.NewReplacer("{session}", t.session, "{job}", t.job, "{model}", t.model, ":external_user_id", "nobody", ":version", "1", ":name", t.model, ":key_id", nobody, ":user_id", nobody, ":invitation_id", nobody, ":delivery_id", nobody, ":seq", "1").Replace(s)
 	switch {
-	case strings.HasPrefix(s, "/v1/sessions/:id"):
+	case strings.HasPrefix(s, "/v1/sessions/:id"), strings.HasPrefix(s, "/v2/sessions/:id"), strings.HasPrefix(s, "/v2/analysis/sessions/:id"):
 		s = strings.Replace(s, ":id", t.session, 1)
 	case strings.HasPrefix(s, "/v1/projects/:id"):
 		s = strings.Replace(s, ":id", t.ProjectID, 1)
+	}
+	if strings.HasPrefix(s, "/v2/devices/:id") {
+		return strings.Replace(s, ":id", t.device, 1)
 	}
 	return strings.Replace(s, ":id", t.job, 1)
 }
@@ -389,7 +400,10 @@ func (t *tenant) settle(ctx context.Context, email, password string) error {
 	if err != nil {
 		return err
 	}
-	t.session = id
+	t.session, t.device = id, "hostile"
+	if err := t.Do(ctx, http.MethodPost, "/v2/devices", t.Key, marshal(object{"id": t.device, "driver": "synthetic", "settings": object{"pattern": "rest", "channels": montage(8)}}), nil, nil); err != nil {
+		return err
+	}
 	job, err := t.Decode(ctx, marshal(object{"input": object{"type": "eeg", "channels": []string{"C3", "Cz", "C4"}, "sample_rate": 250, "data": base(samples(3*1000, 8))}}), "")
 	if err != nil {
 		return err

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/neurod/neurod/decoders/recording/formats"
+	"github.com/neurod/neurod/internal/testkit/race"
 )
 
 // TestHostile is the short form of make hostile: part of the attacks on every route and some broken recordings, against a
@@ -20,7 +21,7 @@ func TestHostile(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it starts a server and takes a minute")
 	}
-	if slow {
+	if race.Enabled {
 		t.Skip("the race detector slows the attacker down, not the server: the run without it measures this")
 	}
 	t.Parallel()

@@ -156,6 +156,9 @@ func (a *arena) flood(ctx context.Context, n int, request string) error {
 // holdFor is how long connections are held.
 const holdFor = 2 * time.Second
 
+// goneWithin is how soon the server must have seen that connections have gone.
+const goneWithin = 10 * time.Second
+
 // crowd opens sockets with one token and reads nothing from them.
 func (a *arena) crowd(ctx context.Context, n int, query string) error {
 	url, err := a.attacker.follow(ctx, a.process.URL)
@@ -192,7 +195,31 @@ func (a *arena) hold(ctx context.Context, n int, request string) error {
 	for _, c := range conns {
 		c.Close()
 	}
-	return err
+	return errors.Join(err, a.letIn(ctx))
+}
+
+// letIn returns when a new connection from this address is answered: the server may see only later that those of an attack have gone, and the
+// neighbours of the next one share the address.
+func (a *arena) letIn(ctx context.Context) error {
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: goneWithin}
+	for until := time.Now().Add(goneWithin); ; {
+		r, err := http.NewRequestWithContext(ctx, http.MethodGet, a.process.URL+"/healthz", nil)
+		if err != nil {
+			return err
+		}
+		answer, err := client.Do(r)
+		if err == nil {
+			answer.Body.Close()
+			if answer.StatusCode == http.StatusOK {
+				return nil
+			}
+			err = fmt.Errorf("status %d", answer.StatusCode)
+		}
+		if time.Now().After(until) {
+			return fmt.Errorf("connections of an attack are still counted: %w", err)
+		}
+		wait(ctx, 10*time.Millisecond)
+	}
 }
 
 // connect opens connections and sends the same on each. Those that it returns are to be closed, also where there is an error.

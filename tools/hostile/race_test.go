@@ -1,6 +1,0 @@
-//go:build race
-
-package main
-
-// slow tells that the race detector makes code some ten times slower.
-const slow = true
