@@ -112,7 +112,7 @@ func TestDecodeRequestIsTheVocabulary(t *testing.T) {
 	schemas := at(document(t), "components", "schemas")
 	for name, of := range map[string]reflect.Type{
 		"DecodeRequest": reflect.TypeFor[eeg.Request](), "DecodeInput": reflect.TypeFor[eeg.Input](), "DecodeEvent": reflect.TypeFor[eeg.Event](),
-		"DecodeStimulus": reflect.TypeFor[eeg.Stimulus](), "CodeBook": reflect.TypeFor[eeg.CodeBook](), "DecodeContext": reflect.TypeFor[eeg.Context](), "DecodeOutput": reflect.TypeFor[eeg.OutputOptions](),
+		"DecodeStimulus": reflect.TypeFor[eeg.Stimulus](), "DecodeSeizure": reflect.TypeFor[eeg.SeizureOptions](), "CodeBook": reflect.TypeFor[eeg.CodeBook](), "DecodeContext": reflect.TypeFor[eeg.Context](), "DecodeOutput": reflect.TypeFor[eeg.OutputOptions](),
 	} {
 		var fields []string
 		for i := range of.NumField() {
@@ -156,6 +156,9 @@ func TestDecodeRequestIsTheVocabulary(t *testing.T) {
 		"DecodeStimulus/properties/matrix/items/maxItems":                    eeg.MaxMatrixSide,
 		"DecodeStimulus/properties/flashes/maxProperties":                    eeg.MaxFlashCodes,
 		"DecodeStimulus/properties/presence/properties/false_accept/minimum": eeg.MinFalseAccept,
+		"DecodeSeizure/properties/threshold/minimum":                         eeg.MinThreshold,
+		"DecodeSeizure/properties/threshold/maximum":                         eeg.MaxThreshold,
+		"DecodeSeizure/properties/false_alarms_per_day/maximum":              eeg.MaxFalseAlarms,
 	} {
 		if got := at(schemas, strings.Split(path, "/")...); fmt.Sprint(got) != fmt.Sprint(want) {
 			t.Errorf("%s is %v, want %v", path, got, want)

@@ -71,6 +71,8 @@ type Input struct {
 	Signal
 	Events   []eeg.Event
 	Stimulus Stimulus
+	// Threshold is the score from which on a clip is called ictal-like (seizure), between 0 and 1; 0 leaves it at one half.
+	Threshold float64
 	// Earlier are choices of the same recording before this one, oldest first, for decoders that learn from what they decided; nil for others.
 	Earlier []Input
 	// History holds the earlier intents or the letters spelled so far, oldest first.

@@ -17,6 +17,9 @@ const (
 	MaxNameLength    = 64     // of a channel, symbol or target, in characters
 	MaxLabelLength   = 200    // of a device or an event, in characters
 	MinFalseAccept   = 0.001  // least level of false accepts: rarer ones were not counted
+	MinThreshold     = 0.01   // of the seizure check; a clip's score is 0 to 1
+	MaxThreshold     = 0.99
+	MaxFalseAlarms   = 86_400 // a day: one each second
 )
 
 // Limits of the trials of one recording.

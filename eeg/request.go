@@ -35,6 +35,7 @@ type Input struct {
 	Stimulus     *Stimulus         `json:"stimulus,omitempty"`
 	Model        string            `json:"model,omitempty"`      // catalog name, optionally name@version
 	Alignment    string            `json:"alignment,omitempty"`  // auto (default), none
+	Seizure      *SeizureOptions   `json:"seizure,omitempty"`    // with paradigm seizure
 	SessionID    string            `json:"session_id,omitempty"` // the service turns a range of a session into a payload
 	StartMS      *int64            `json:"start_ms,omitempty"`
 	EndMS        *int64            `json:"end_ms,omitempty"`
@@ -125,6 +126,16 @@ type Presence struct {
 	// FalseAccept is the share of recordings without a target that may be answered with one, MinFalseAccept to 1; 1 always answers with
 	// a target. Defaults to 0.05, or what the model was trained with.
 	FalseAccept *float64 `json:"false_accept,omitempty"`
+}
+
+// SeizureOptions say where the seizure check draws its line between the clips that it calls ictal-like and the others; one of the two
+// is given.
+type SeizureOptions struct {
+	// FalseAlarmsPerDay is how many false alarms a day are put up with at most. The line is that of the operating point of the model's
+	// card that finds most seizures and stays below, with the upper limit of its interval.
+	FalseAlarmsPerDay *float64 `json:"false_alarms_per_day,omitempty"`
+	// Threshold is the score from which on a clip is called ictal-like, MinThreshold to MaxThreshold. Defaults to one half.
+	Threshold *float64 `json:"threshold,omitempty"`
 }
 
 // Target is one flicker of an SSVEP stimulus.

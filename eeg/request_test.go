@@ -23,6 +23,7 @@ func TestRequestsAreStoredAsTheyCame(t *testing.T) {
 				ScaleUV: rapid.SampledFrom([]*float64{nil, &zero, &number}).Draw(t, "scale"), Unit: text.Draw(t, "unit"), Paradigm: eeg.Paradigm(text.Draw(t, "paradigm")),
 				Trials: text.Draw(t, "trials"), EventClasses: rapid.SampledFrom([]map[string]string{nil, {"T1": "left_hand"}}).Draw(t, "classes"),
 				Device: text.Draw(t, "device"), SampleRate: number, Model: text.Draw(t, "model"), SessionID: text.Draw(t, "session"),
+				Seizure: rapid.SampledFrom([]*eeg.SeizureOptions{nil, {}, {FalseAlarmsPerDay: &number}, {Threshold: &zero}}).Draw(t, "seizure"),
 				StartMS: rapid.SampledFrom([]*int64{nil, &ms}).Draw(t, "start"), EndMS: rapid.SampledFrom([]*int64{nil, &ms}).Draw(t, "end"),
 				Channels: rapid.SampledFrom([]*eeg.Channels{nil, {Count: 8}, {Count: -1}, {Count: 2, Names: []string{"C3", "C4"}}, {Names: []string{}}}).Draw(t, "channels"),
 			},
@@ -75,7 +76,7 @@ func TestRequestsHaveTheNamesTheyAreStoredUnder(t *testing.T) {
 	const want = `{"input":{"type":"eeg","data":"AAAA","encoding":"int16le","layout":"channel_major","scale_uv":0.1,"unit":"mV","paradigm":"p300",` +
 		`"device":"OpenBCI Cyton","channels":["Cz","Pz"],"channel_names":{"EEG1":"Cz"},"sample_rate":250,"events":[{"onset_s":1.5,"code":3,"label":"row_3"},` +
 		`{"onset_s":0,"code":0}],"event_classes":{"3":"cue"},"trials":"all","stimulus":{"targets":[{"label":"door","frequency":13,"phase":0.5},{"frequency":17}],` +
-		`"matrix":[["A","B"]],"flashes":{"1":["A"]},"presence":{"false_accept":0.05}},"model":"p300-target@1","alignment":"none","session_id":"s","start_ms":1,"end_ms":2},` +
+		`"matrix":[["A","B"]],"flashes":{"1":["A"]},"presence":{"false_accept":0.05}},"model":"p300-target@1","alignment":"none","seizure":{"false_alarms_per_day":30,"threshold":0.5},"session_id":"s","start_ms":1,"end_ms":2},` +
 		`"context":{"free":{"a":1},"intents":{"left":"up"},"locale":"en","session_history":["A"],"ui_mode":"speller"},"output":{"format":"json","include_diagnostics":true}}`
 	var req eeg.Request
 	if err := json.Unmarshal([]byte(want), &req); err != nil {

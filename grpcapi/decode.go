@@ -113,7 +113,7 @@ func inMessage(err error) error {
 func requestOf(r *neurodv1.Recording, o *neurodv1.DecodeOptions) (eeg.Request, error) {
 	in := eeg.Input{Type: "eeg", Encoding: eeg.Encoding(r.Encoding), Layout: eeg.Layout(r.Layout), ScaleUV: r.ScaleUv, Unit: r.Unit,
 		Paradigm: eeg.Paradigm(r.Paradigm), Device: r.Device, ChannelNames: r.ChannelNames, SampleRate: r.SampleRate, EventClasses: r.EventClasses,
-		Trials: r.Trials, Stimulus: stimulusOf(r.Stimulus), Model: r.Model, Alignment: r.Alignment, SessionID: r.SessionId, StartMS: r.StartMs, EndMS: r.EndMs}
+		Trials: r.Trials, Stimulus: stimulusOf(r.Stimulus), Model: r.Model, Alignment: r.Alignment, SessionID: r.SessionId, StartMS: r.StartMs, EndMS: r.EndMs, Seizure: seizureOf(r.Seizure)}
 	switch {
 	case len(r.Channels) > 0 && r.ChannelCount != 0:
 		return eeg.Request{}, models.InvalidField(models.At("recording", "channel_count"), "conflict", "replaces channels; give one of the two")
@@ -185,6 +185,13 @@ func stimulusOf(s *neurodv1.Stimulus) *eeg.Stimulus {
 		out.Presence = &eeg.Presence{FalseAccept: s.FalseAccept}
 	}
 	return out
+}
+
+func seizureOf(o *neurodv1.SeizureOptions) *eeg.SeizureOptions {
+	if o == nil {
+		return nil
+	}
+	return &eeg.SeizureOptions{FalseAlarmsPerDay: o.FalseAlarmsPerDay, Threshold: o.Threshold}
 }
 
 func wholes(list []int32) []int {

@@ -62,7 +62,7 @@ func (a *sessionService) CreateSession(ctx context.Context, r *neurodv1.CreateSe
 	}
 	if d := r.Decode; d != nil {
 		n.Decode = &sessions.NewLiveDecode{Paradigm: eeg.Paradigm(d.Paradigm), Model: d.Model, WindowS: d.WindowS, HopS: d.HopS,
-			Stimulus: stimulusOf(d.Stimulus), Intents: d.Intents, Alignment: d.Alignment}
+			Stimulus: stimulusOf(d.Stimulus), Intents: d.Intents, Alignment: d.Alignment, Seizure: seizureOf(d.Seizure)}
 	}
 	who := principal(ctx)
 	var s models.Session

@@ -93,7 +93,8 @@ type liveFields struct {
 	Stimulus *eeg.Stimulus     `json:"stimulus,omitempty"`
 	Intents  map[string]string `json:"intents,omitempty"`
 	// Alignment is given where the session was made with it.
-	Alignment string `json:"alignment,omitempty"`
+	Alignment string              `json:"alignment,omitempty"`
+	Seizure   *eeg.SeizureOptions `json:"seizure,omitempty"`
 }
 
 func sessionOfModel(s models.Session) sessionFields {
@@ -102,7 +103,7 @@ func sessionOfModel(s models.Session) sessionFields {
 		IngestionMode: s.IngestionMode, ProcessingState: s.ProcessingState(), HopS: float64(s.HopMS) / 1000, JitterMS: s.JitterMS,
 		WindowFeatures: s.Features, aboutFields: aboutOf(s)}
 	if d := s.Decode; d != nil {
-		out.Decode = &liveFields{d.Paradigm, d.Model, float64(d.WindowMS) / 1000, float64(d.HopMS) / 1000, d.Stimulus, d.Intents, d.Alignment}
+		out.Decode = &liveFields{d.Paradigm, d.Model, float64(d.WindowMS) / 1000, float64(d.HopMS) / 1000, d.Stimulus, d.Intents, d.Alignment, d.Seizure}
 	}
 	return out
 }

@@ -17,6 +17,8 @@ type LiveDecode struct {
 	Intents  map[string]string `json:"intents,omitempty"`
 	// Alignment is that of a decode request: auto (default), none, balance.
 	Alignment string `json:"alignment,omitempty"`
+	// Seizure is that of a decode request.
+	Seizure *eeg.SeizureOptions `json:"seizure,omitempty"`
 }
 
 // SessionDecode is what was decoded from one window of a session. A session has each index at most once.

@@ -131,7 +131,7 @@ func liveWork(ses models.Session, samples int64) int64 {
 // liveRequest is the decode request of a session's windows.
 func liveRequest(ses models.Session) *eeg.Request {
 	d := ses.Decode
-	req := &eeg.Request{Input: eeg.Input{Type: "eeg", Paradigm: d.Paradigm, Model: d.Model, Alignment: d.Alignment, Device: ses.DeviceType,
+	req := &eeg.Request{Input: eeg.Input{Type: "eeg", Paradigm: d.Paradigm, Model: d.Model, Alignment: d.Alignment, Seizure: d.Seizure, Device: ses.DeviceType,
 		Channels: &eeg.Channels{Count: len(ses.Channels), Names: ses.Channels}, SampleRate: ses.SampleRateHz, Stimulus: d.Stimulus}}
 	if len(d.Intents) > 0 {
 		req.Context = &eeg.Context{Intents: d.Intents}

@@ -45,6 +45,8 @@ type decodeCmd struct {
 	NoEvent   bool              `help:"Leave the file's events out."`
 	Target    []string          `placeholder:"HZ[:LABEL]" help:"SSVEP targets."`
 	Accept    float64           `name:"false-accept" placeholder:"SHARE" help:"Share of recordings without an SSVEP target that may be answered with one, 0.001 to 1. 0.05 by default; 1 always names a target."`
+	Alarms    *float64          `name:"false-alarms-per-day" xor:"line" placeholder:"N" help:"False alarms a day that the seizure check may have at most; with --paradigm seizure."`
+	Threshold *float64          `xor:"line" placeholder:"SCORE" help:"Score from which on the seizure check calls a clip ictal-like, 0.01 to 0.99. 0.5 by default."`
 	Codes     string            `placeholder:"JSON" help:"Code book of a c-VEP screen, as in a request. The model's own by default."`
 	Matrix    string            `help:"P300 matrix, rows separated by spaces, such as 'ABCDEF GHIJKL'."`
 	Locale    string            `help:"Language of the predicted text, such as en."`
@@ -282,6 +284,9 @@ func (c decodeCmd) request() (*eeg.Request, error) {
 		Context: &eeg.Context{Locale: c.Locale, UIMode: eeg.UIMode(c.UIMode), SessionHistory: c.History},
 	}
 	req.Input.ChannelNames = c.Rename
+	if c.Alarms != nil || c.Threshold != nil {
+		req.Input.Seizure = &eeg.SeizureOptions{FalseAlarmsPerDay: c.Alarms, Threshold: c.Threshold}
+	}
 	if len(c.Channels) > 0 {
 		req.Input.Channels = &eeg.Channels{Count: len(c.Channels), Names: c.Channels}
 	}

@@ -1,6 +1,9 @@
 package catalog
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"slices"
+)
 
 // ModelCard says what a model was made from, how well it did on data it had not seen, and what it is for.
 // It travels inside the model file. After Mitchell et al. 2019, "Model Cards for Model Reporting".
@@ -14,6 +17,8 @@ type ModelCard struct {
 	Calibration []Calibration `json:"calibration"`    // how far its probabilities can be believed
 	// LearningCurve is the accuracy with fewer training trials, under the protocol of the first evaluation.
 	LearningCurve []CurvePoint `json:"learning_curve,omitempty"`
+	// OperatingPoints are what the seizure check finds and how often it alarms falsely, threshold by threshold in rising order.
+	OperatingPoints []OperatingPoint `json:"operating_points,omitempty"`
 	// Events are the labels and codes of the events that stood for each class in the recordings it was trained on. What is no
 	// event of the model is not decoded.
 	Events      map[string][]string `json:"events,omitempty"`
@@ -69,6 +74,30 @@ type CurvePoint struct {
 	// they are too few.
 	Alone  *float64 `json:"accuracy_alone,omitempty"`
 	Trials int      `json:"trials"` // decoded
+}
+
+// OperatingPoint is what calling everything from a score on costs and finds, in recordings that run on.
+type OperatingPoint struct {
+	Threshold         float64 `json:"threshold"`
+	FalseAlarms       int     `json:"false_alarms"` // alarms without a marked seizure
+	FalseAlarmsPerDay float64 `json:"false_alarms_per_day"`
+	// Interval holds the exact Poisson limits of FalseAlarmsPerDay, each of 95 % confidence: no alarm in T hours leaves 3/T an hour.
+	Interval    [2]float64 `json:"interval"`
+	Sensitivity float64    `json:"sensitivity"` // share of the events that were found
+	Events      int        `json:"events"`      // marked seizures
+	Hours       float64    `json:"hours"`       // without one, of which the check could say something
+}
+
+// ThresholdFor returns the lowest threshold from which on no operating point has more than so many false alarms a day, by the upper
+// limit of its interval; false where none is that rare. A stricter rate never gives a lower threshold.
+func (c ModelCard) ThresholdFor(perDay float64) (threshold float64, ok bool) {
+	for _, p := range slices.Backward(c.OperatingPoints) {
+		if !(p.Interval[1] <= perDay) {
+			break
+		}
+		threshold, ok = p.Threshold, true
+	}
+	return threshold, ok
 }
 
 // Calibration compares probabilities with how often they came true, under the protocol named.

@@ -188,6 +188,9 @@ func (p *plan) take(q *question, choice *catalog.Choice) error {
 	if parts.latest && choice.Entry.Paradigm == eeg.CVEP && len(parts.trials) == 0 {
 		return decoders.Errorf(decoders.CodeNoEvents, map[string]any{"events": 0}, "a window begins anywhere in the codes: an event of the session must say when they began, and be there before the samples after it")
 	}
+	if p.input.Threshold, err = Threshold(q.Input.Seizure, &choice.Entry); err != nil {
+		return err
+	}
 	p.choice, p.decoder, p.parts = choice, choice.Decoder, parts
 	if len(parts.trials) > 0 {
 		p.input.Events = parts.cues()

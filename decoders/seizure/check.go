@@ -73,6 +73,8 @@ func check(sig decoders.Signal) (assessment, error) {
 type assessment struct {
 	eeg.SeizureEvidence
 	probability float64 // of ictal-like, from one half on it is called so; without meaning where there is a reason
+	score       float64 // what the probability is before the line is moved
+	threshold   float64 // the score of the line
 	leaning     bool    // whether a model would call a clip so that is too short for a verdict
 }
 

@@ -464,7 +464,8 @@ func (cfg ModelConfig) ictalLike(w *measure) float64 {
 
 // Decode calls a clip ictal-like where the model does, on the second most ictal-like channel, and where such activity lasts by the
 // rules. Either alone errs: a model trained on seizures inside the head takes any large amplitude on the scalp for one, and
-// rules know no spectra. The probability is the smaller of the two, and the verdict says whether it reaches one half.
+// rules know no spectra. The score is the smaller of the two, and the verdict says whether it reaches the threshold, one half where
+// the input names none.
 func (m *model) Decode(ctx context.Context, in *decoders.Input) (*decoders.Result, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -487,8 +488,8 @@ func (m *model) Decode(ctx context.Context, in *decoders.Input) (*decoders.Resul
 		other = m.state.Classes[1]
 	}
 	a.probability, a.leaning = min(p, a.probability), p >= 0.5
-	res := a.answer(other, evidence)
-	if res.Seizure != nil && !*res.Seizure && p >= 0.5 {
+	res := a.at(in.Threshold).answer(other, evidence)
+	if res.Seizure != nil && !*res.Seizure && p >= a.threshold {
 		res.Flags = append(res.Flags, FlagAmplitude)
 	}
 	return res, nil

@@ -44,9 +44,6 @@ func ScoreEvents(ref, hyp []Event, duration float64) (Score, error) {
 		return Score{}, err
 	}
 	s := Score{References: len(r), Hypotheses: len(h)}
-	near := func(ref, hyp Event) bool {
-		return hyp.Start < ref.End+toleranceAfter && hyp.End > ref.Start-toleranceBefore
-	}
 	for _, e := range r {
 		if slices.ContainsFunc(h, func(x Event) bool { return near(e, x) }) {
 			s.TruePos++
@@ -68,6 +65,16 @@ func ScoreEvents(ref, hyp []Event, duration float64) (Score, error) {
 	}
 	s.PerDay = float64(s.FalsePos) * 86400 / duration
 	return s, nil
+}
+
+// near reports whether an event overlaps a reference event, extended by the tolerances.
+func near(ref, hyp Event) bool {
+	return hyp.Start < ref.End+toleranceAfter && hyp.End > ref.Start-toleranceBefore
+}
+
+// NearAny reports whether the time from start to end (s) overlaps any reference event, extended as in ScoreEvents.
+func NearAny(ref []Event, start, end float64) bool {
+	return slices.ContainsFunc(ref, func(r Event) bool { return near(r, Event{Start: start, End: end}) })
 }
 
 // prepare checks, orders, merges and splits events.

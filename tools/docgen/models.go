@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/catalog"
 )
 
@@ -86,6 +87,10 @@ func writeCard(b *bytes.Buffer, e catalog.Entry) {
 			fmt.Fprintf(b, ", AUC %s", figure(m.AUC))
 		}
 		b.WriteString(".\n")
+	}
+	for _, p := range c.OperatingPoints {
+		fmt.Fprintf(b, "- From a score of %g on: %.0f of %s found, %s in %.2f hours, %.1f a day (%.1f to %.1f, 95 %% each).\n", p.Threshold,
+			p.Sensitivity*float64(p.Events), decoders.Counted(p.Events, "seizure"), decoders.Counted(p.FalseAlarms, "false alarm"), p.Hours, p.FalseAlarmsPerDay, p.Interval[0], p.Interval[1])
 	}
 	for _, k := range c.Calibration {
 		fmt.Fprintf(b, "- Calibrated by %s: ECE %s", k.Method, figure(&k.ECE))

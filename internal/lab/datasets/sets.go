@@ -87,3 +87,22 @@ func Clips(rec *recording.Recording, seconds float64, channels ...string) ([]dec
 	}
 	return clips, nil
 }
+
+// MarkedSeizures pairs each seizure_onset with the seizure_offset that follows it, or the recording's end.
+func MarkedSeizures(r Run) []seizure.Event {
+	var out []seizure.Event
+	open := false
+	for _, ev := range r.Recording.Events {
+		switch ev.Label {
+		case "seizure_onset":
+			out = append(out, seizure.Event{Start: ev.Onset, End: r.Recording.Seconds()})
+			open = true
+		case "seizure_offset":
+			if open {
+				out[len(out)-1].End = ev.Onset
+				open = false
+			}
+		}
+	}
+	return out
+}

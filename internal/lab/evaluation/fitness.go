@@ -128,7 +128,7 @@ func (f fit) folder(ctx context.Context, folder string, files []string) error {
 					}
 				}
 			}
-			events := markedSeizures(r)
+			events := datasets.MarkedSeizures(r)
 			if len(events) == 0 {
 				continue
 			}

@@ -11,8 +11,10 @@ import (
 	"gonum.org/v1/gonum/stat"
 
 	"github.com/neurod/neurod/decoders"
+	"github.com/neurod/neurod/decoders/catalog"
 	"github.com/neurod/neurod/decoders/classify"
 	"github.com/neurod/neurod/decoders/seizure"
+	"github.com/neurod/neurod/internal/lab/alarms"
 	"github.com/neurod/neurod/internal/lab/crossval"
 	"github.com/neurod/neurod/internal/lab/datasets"
 )
@@ -36,8 +38,44 @@ func (e *evaluator) seizure(ctx context.Context) error {
 			return err
 		}
 	}
+	return e.operatingPoints(ctx)
+}
+
+// EverybodysScalp names the rows over all recordings from the scalp together.
+const EverybodysScalp = "all scalp recordings"
+
+// operatingPoints counts what the seizure check that ships finds, and its false alarms, at every threshold of its card.
+func (e *evaluator) operatingPoints(ctx context.Context) error {
+	if len(e.glob("seizure/*/*.f32")) == 0 {
+		return nil // without a marked seizure there is no sensitivity
+	}
+	e.progress("operating points of %s", ServedCheck)
+	cat, err := catalog.Default()
+	if err != nil {
+		return err
+	}
+	choice, err := cat.Resolve(catalog.Query{Model: ServedCheck})
+	if err != nil {
+		return err
+	}
+	heard, _, err := alarms.Listen(ctx, choice.Decoder, alarms.Files(e.cfg.Data)) // what cannot be read is listed by its own family
+	if err != nil {
+		return err
+	}
+	points, err := heard.Points(alarms.Thresholds)
+	if err != nil {
+		return err
+	}
+	for _, p := range points {
+		e.add(Row{Dataset: EverybodysScalp, Subject: "all", Task: fmt.Sprintf("threshold %.2f", p.Threshold), Pipeline: ServedCheck, Protocol: OperatingProtocol, N: p.Events,
+			Metrics: map[string]float64{"sensitivity": p.Sensitivity, "false_alarms": float64(p.FalseAlarms), "false_alarms_day": p.FalseAlarmsPerDay,
+				"false_alarms_day_low": p.Interval[0], "false_alarms_day_high": p.Interval[1], "hours": p.Hours}})
+	}
 	return nil
 }
+
+// OperatingProtocol is that of the operating points.
+const OperatingProtocol = "30-s clips, a new one every 15 s"
 
 // bonn tells set S from the others in ten folds, with the amplitude and without it: S is the only intracranial set
 // recorded during seizures, so that amplitude alone tells much of it.
@@ -133,7 +171,7 @@ func scored(ds *decoders.Dataset) *decoders.Dataset {
 func (e *evaluator) continuous(file string) error {
 	for _, r := range e.open(file, nil) {
 		e.progress("%s", e.relative(file))
-		ref := markedSeizures(r)
+		ref := datasets.MarkedSeizures(r)
 		if len(ref) == 0 {
 			continue
 		}
@@ -176,23 +214,4 @@ func length(events []seizure.Event) float64 {
 		s += ev.End - ev.Start
 	}
 	return s
-}
-
-// markedSeizures pairs each seizure_onset with the seizure_offset that follows it, or the recording's end.
-func markedSeizures(r datasets.Run) []seizure.Event {
-	var out []seizure.Event
-	open := false
-	for _, ev := range r.Recording.Events {
-		switch ev.Label {
-		case "seizure_onset":
-			out = append(out, seizure.Event{Start: ev.Onset, End: r.Recording.Seconds()})
-			open = true
-		case "seizure_offset":
-			if open {
-				out[len(out)-1].End = ev.Onset
-				open = false
-			}
-		}
-	}
-	return out
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/catalog"
 	"github.com/neurod/neurod/decoders/seizure"
+	"github.com/neurod/neurod/internal/lab/alarms"
 	"github.com/neurod/neurod/internal/lab/crossval"
 	"github.com/neurod/neurod/internal/lab/datasets"
 )
@@ -78,8 +79,24 @@ func seizureModels(ctx context.Context, cfg BuiltinConfig) ([]*Model, []datasets
 	if quiet != "" {
 		m.Card.Limits = append(m.Card.Limits, quiet)
 	}
+	cfg.Progress(name + ": operating points")
+	heard, p, err := alarms.Listen(ctx, m.Decoder, alarms.Files(cfg.Data))
+	problems = append(problems, p...)
+	if err != nil {
+		return nil, problems, fmt.Errorf("%s: %w", name, err)
+	}
+	if m.Card.OperatingPoints, err = heard.Points(alarms.Thresholds); err != nil {
+		return nil, problems, fmt.Errorf("%s: %w", name, err)
+	}
+	if len(m.Card.OperatingPoints) > 0 {
+		m.Card.Limits = append(m.Card.Limits, operatingPoints)
+	}
 	return []*Model{m}, problems, nil
 }
+
+// operatingPoints says how the operating points were counted.
+const operatingPoints = "Operating points were counted in clips of 30 s, a new one every 15 s; alarms less than 90 s apart are one, and limits are of 95 % each side. The hours are of healthy people at tasks and of the one patient with the one seizure; " +
+	"other patients, sleep and movement at home were not measured."
 
 // addShapeAlone adds what the same pipeline reaches without amplitude, which alone separates recordings inside the head
 // from those on the scalp.

@@ -21,6 +21,7 @@ import (
 	"github.com/neurod/neurod/decoders/motorimagery"
 	"github.com/neurod/neurod/decoders/synthetic"
 	"github.com/neurod/neurod/eeg"
+	"github.com/neurod/neurod/internal/lab/alarms"
 	"github.com/neurod/neurod/internal/lab/crossval"
 	"github.com/neurod/neurod/internal/lab/datasets"
 	"github.com/neurod/neurod/internal/lab/results"
@@ -277,6 +278,35 @@ func imagery(root string, task datasets.Task, subject string) func([]string) (*d
 			return nil, problems[0]
 		}
 		return ds, nil
+	}
+}
+
+// TestOperatingPointsAreCurrent counts again what the card of the seizure check says of its thresholds, where the recordings are the same.
+func TestOperatingPointsAreCurrent(t *testing.T) {
+	t.Parallel()
+	root := eegdata.Dir(t)
+	cat, models := builtin(t)
+	points := models["seizure-check"].Card.OperatingPoints
+	if len(points) == 0 {
+		t.Fatal("the card has no operating points")
+	}
+	choice, err := cat.Resolve(catalog.Query{Model: "seizure-check"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	heard, _, err := alarms.Listen(t.Context(), choice.Decoder, alarms.Files(root))
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := heard.Points(alarms.Thresholds)
+	if err != nil || len(again) == 0 {
+		t.Fatal(len(again), err)
+	}
+	if again[0].Hours != points[0].Hours {
+		t.Skipf("%.3f hours here, %.3f on the card: other recordings, NOT compared", again[0].Hours, points[0].Hours)
+	}
+	if diff := cmp.Diff(points, again); diff != "" {
+		t.Errorf("the card is not current: run make models (-card +measured)\n%s", diff)
 	}
 }
 

@@ -329,16 +329,17 @@ func PredictionOf(d models.SessionDecode) (one Prediction, model *string, paradi
 
 // Parameters are what an analysis may be asked for beside its model.
 type Parameters struct {
-	Paradigm     eeg.Paradigm      `json:"paradigm"` // where ModelType names a model
-	Model        string            `json:"model"`    // where ModelType names a paradigm
-	StartMS      *int64            `json:"start_ms"` // defaults to the beginning of the last contiguous part
-	EndMS        *int64            `json:"end_ms"`
-	Trials       string            `json:"trials"` // defaults to all where the session has events
-	Stimulus     *eeg.Stimulus     `json:"stimulus"`
-	Events       eeg.Events        `json:"events"`
-	EventClasses map[string]string `json:"event_classes"`
-	Alignment    string            `json:"alignment"`
-	Intents      map[string]string `json:"intents"`
+	Paradigm     eeg.Paradigm        `json:"paradigm"` // where ModelType names a model
+	Model        string              `json:"model"`    // where ModelType names a paradigm
+	StartMS      *int64              `json:"start_ms"` // defaults to the beginning of the last contiguous part
+	EndMS        *int64              `json:"end_ms"`
+	Trials       string              `json:"trials"` // defaults to all where the session has events
+	Stimulus     *eeg.Stimulus       `json:"stimulus"`
+	Events       eeg.Events          `json:"events"`
+	EventClasses map[string]string   `json:"event_classes"`
+	Alignment    string              `json:"alignment"`
+	Seizure      *eeg.SeizureOptions `json:"seizure"`
+	Intents      map[string]string   `json:"intents"`
 }
 
 // Request asks for an analysis.
@@ -359,7 +360,7 @@ func (s *Service) Analyze(ctx context.Context, p models.Principal, r Request, as
 		return service.Accepted{}, err
 	}
 	in := eeg.Input{Type: "eeg", SessionID: r.SessionID, Paradigm: r.Parameters.Paradigm, Model: r.Parameters.Model, StartMS: r.Parameters.StartMS, EndMS: r.Parameters.EndMS,
-		Trials: r.Parameters.Trials, Stimulus: r.Parameters.Stimulus, Events: r.Parameters.Events, EventClasses: r.Parameters.EventClasses, Alignment: r.Parameters.Alignment}
+		Trials: r.Parameters.Trials, Stimulus: r.Parameters.Stimulus, Events: r.Parameters.Events, EventClasses: r.Parameters.EventClasses, Alignment: r.Parameters.Alignment, Seizure: r.Parameters.Seizure}
 	var wrong validate.Fields
 	conflict := func(name, given string) {
 		if given != "" && given != r.ModelType {

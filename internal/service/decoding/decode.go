@@ -223,7 +223,7 @@ func (d *Service) prepare(ctx context.Context, p models.Principal, rec *Recordin
 func isBlank(in *eeg.Input) bool {
 	return in.Type == "" && in.Encoding == "" && in.Layout == "" && in.ScaleUV == nil && in.Unit == "" && in.Paradigm == "" &&
 		in.Device == "" && in.Channels == nil && in.ChannelNames == nil && in.SampleRate == 0 && in.Events == nil && in.EventClasses == nil && in.Trials == "" && in.Stimulus == nil &&
-		in.Model == "" && in.Alignment == "" && in.SessionID == "" && in.StartMS == nil && in.EndMS == nil
+		in.Model == "" && in.Alignment == "" && in.Seizure == nil && in.SessionID == "" && in.StartMS == nil && in.EndMS == nil
 }
 
 // payload returns the recording's bytes, from input.data, as they came, or from a session, and then where they lie in it. What is wrong with the field goes to

@@ -21,6 +21,8 @@ type NewLiveDecode struct {
 	Intents  map[string]string `json:"intents"`
 	// Alignment is that of a decode request.
 	Alignment string `json:"alignment"`
+	// Seizure is that of a decode request.
+	Seizure *eeg.SeizureOptions `json:"seizure"`
 }
 
 // liveParadigms can be decoded from a window that begins anywhere, c-VEP with the event at which the codes began. P300 cannot: it needs all flashes of a choice.
@@ -28,7 +30,7 @@ var liveParadigms = eeg.Names(eeg.LiveParadigms())
 
 // check returns the description as it is kept; its errors go under /decode.
 func (n *NewLiveDecode) check(rateHz float64, wrong *validate.Fields) *models.LiveDecode {
-	d := &models.LiveDecode{Paradigm: n.Paradigm, Model: n.Model, Stimulus: n.Stimulus, Intents: n.Intents, Alignment: n.Alignment}
+	d := &models.LiveDecode{Paradigm: n.Paradigm, Model: n.Model, Stimulus: n.Stimulus, Intents: n.Intents, Alignment: n.Alignment, Seizure: n.Seizure}
 	switch {
 	case n.Paradigm == "":
 		wrong.Add(models.At("decode", "paradigm"), "required", "is required: one of %s", strings.Join(liveParadigms, ", "))
@@ -42,6 +44,7 @@ func (n *NewLiveDecode) check(rateHz float64, wrong *validate.Fields) *models.Li
 	d.WindowMS = wrong.Seconds(models.At("decode", "window_s"), n.WindowS, defaultDecodeS*1000, minDecodeMS, maxDecodeMS, rateHz)
 	d.HopMS = wrong.Seconds(models.At("decode", "hop_s"), n.HopS, defaultEveryS*1000, minHopMS, maxHopMS, rateHz)
 	wrong.OneOf(models.At("decode", "alignment"), n.Alignment, validate.Alignments)
+	validate.Seizure(models.At("decode", "seizure"), n.Seizure, n.Paradigm, wrong)
 	if n.Model != "" && !validate.ModelRef.MatchString(n.Model) {
 		wrong.Add(models.At("decode", "model"), "invalid", "is %q; must be a catalog name, optionally with @version", validate.Short(n.Model))
 	}

@@ -68,6 +68,7 @@ func checkInput(in *eeg.Input, f *Fields) {
 	checkRate(in, f)
 	checkEvents(in, f)
 	Stimulus(in.Stimulus, in.SampleRate, f)
+	Seizure(models.At("input", "seizure"), in.Seizure, in.Paradigm, f)
 	if in.Model != "" && !ModelRef.MatchString(in.Model) {
 		f.Add(models.At("input", "model"), "invalid", "is %q; must be a catalog name, optionally with @version", Short(in.Model))
 	}
@@ -284,6 +285,26 @@ func Stimulus(st *eeg.Stimulus, rate float64, f *Fields) {
 				return
 			}
 		}
+	}
+}
+
+// Seizure applies the rules of where the seizure check draws its line; whether a model can promise a rate is the decoder's to say.
+func Seizure(at models.Path, o *eeg.SeizureOptions, p eeg.Paradigm, f *Fields) {
+	if o == nil {
+		return
+	}
+	if p != eeg.Seizure {
+		f.Add(at, "not_applicable", "is allowed only with paradigm seizure")
+		return
+	}
+	if t := o.Threshold; t != nil && !(*t >= eeg.MinThreshold && *t <= eeg.MaxThreshold) {
+		f.Add(at.Name("threshold"), "out_of_range", "is %v; must be from %v to %v", *t, eeg.MinThreshold, eeg.MaxThreshold)
+	}
+	if r := o.FalseAlarmsPerDay; r != nil && !(*r > 0 && *r <= eeg.MaxFalseAlarms) {
+		f.Add(at.Name("false_alarms_per_day"), "out_of_range", "is %v; must be greater than 0 and at most %d", *r, eeg.MaxFalseAlarms)
+	}
+	if o.Threshold != nil && o.FalseAlarmsPerDay != nil {
+		f.Add(at.Name("threshold"), "conflict", "and false_alarms_per_day both say where the line is; give one of the two")
 	}
 }
 

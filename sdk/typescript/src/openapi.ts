@@ -3176,6 +3176,7 @@ export interface components {
                 };
                 /** @enum {string} */
                 alignment?: "auto" | "none" | "balance";
+                seizure?: components["schemas"]["DecodeSeizure"];
                 intents?: {
                     [key: string]: string;
                 };
@@ -3382,9 +3383,20 @@ export interface components {
              * @enum {string}
              */
             alignment?: "auto" | "none" | "balance";
+            seizure?: components["schemas"]["DecodeSeizure"];
             session_id?: string;
             start_ms?: number;
             end_ms?: number;
+        };
+        /** @description Where the seizure check draws its line, one of the two; only with paradigm `seizure`. Verdict, class and confidence follow from it: the odds of the score are divided by those of the threshold, so that a clip at the threshold has one half. `score` and `threshold` are in the evidence of the diagnostics. */
+        DecodeSeizure: {
+            /** @description At most so many false alarms a day, by the upper limit of the interval of an operating point of the model's card (`operating_points`): the one that finds most seizures is taken. A rate that the card was not measured long enough to promise fails the job with `model_incompatible`, and `false_alarms_per_day_least` in its details. */
+            false_alarms_per_day?: number;
+            /**
+             * @description The score from which on a clip is called ictal-like.
+             * @default 0.5
+             */
+            threshold?: number;
         };
         DecodeEvent: {
             /** @description Seconds after the first sample. */
@@ -4596,7 +4608,7 @@ export interface components {
             };
             /** @description Whether the first figure of the card is better than guessing with 95 % confidence. */
             beats_chance?: boolean;
-            /** @description The model card, with `evaluations`, `calibration` (and its `bins`) and `learning_curve`. */
+            /** @description The model card, with `evaluations`, `calibration` (and its `bins`), `learning_curve` and, of a seizure check, `operating_points`. */
             card: Record<string, unknown>;
             sha256: string;
             size_bytes: number;
@@ -4691,6 +4703,7 @@ export interface components {
              * @enum {string}
              */
             alignment?: "auto" | "none" | "balance";
+            seizure?: components["schemas"]["DecodeSeizure"];
         };
         Session: {
             session_id: components["schemas"]["UUID"];

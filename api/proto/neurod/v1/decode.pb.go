@@ -124,8 +124,10 @@ type Recording struct {
 	// A session, or a range of it, instead of data.
 	SessionId string `protobuf:"bytes,19,opt,name=session_id,json=sessionId,proto3" json:"session_id,omitempty"`
 	// Unix ms.
-	StartMs       *int64 `protobuf:"varint,20,opt,name=start_ms,json=startMs,proto3,oneof" json:"start_ms,omitempty"`
-	EndMs         *int64 `protobuf:"varint,21,opt,name=end_ms,json=endMs,proto3,oneof" json:"end_ms,omitempty"`
+	StartMs *int64 `protobuf:"varint,20,opt,name=start_ms,json=startMs,proto3,oneof" json:"start_ms,omitempty"`
+	EndMs   *int64 `protobuf:"varint,21,opt,name=end_ms,json=endMs,proto3,oneof" json:"end_ms,omitempty"`
+	// With paradigm seizure.
+	Seizure       *SeizureOptions `protobuf:"bytes,22,opt,name=seizure,proto3" json:"seizure,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -307,6 +309,68 @@ func (x *Recording) GetEndMs() int64 {
 	return 0
 }
 
+func (x *Recording) GetSeizure() *SeizureOptions {
+	if x != nil {
+		return x.Seizure
+	}
+	return nil
+}
+
+// SeizureOptions say where the seizure check draws its line; one of the two.
+type SeizureOptions struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// At most so many false alarms a day, by the operating points of the model's card.
+	FalseAlarmsPerDay *float64 `protobuf:"fixed64,1,opt,name=false_alarms_per_day,json=falseAlarmsPerDay,proto3,oneof" json:"false_alarms_per_day,omitempty"`
+	// The score from which on a clip is called ictal-like, 0.01 to 0.99.
+	Threshold     *float64 `protobuf:"fixed64,2,opt,name=threshold,proto3,oneof" json:"threshold,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SeizureOptions) Reset() {
+	*x = SeizureOptions{}
+	mi := &file_neurod_v1_decode_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SeizureOptions) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SeizureOptions) ProtoMessage() {}
+
+func (x *SeizureOptions) ProtoReflect() protoreflect.Message {
+	mi := &file_neurod_v1_decode_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SeizureOptions.ProtoReflect.Descriptor instead.
+func (*SeizureOptions) Descriptor() ([]byte, []int) {
+	return file_neurod_v1_decode_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *SeizureOptions) GetFalseAlarmsPerDay() float64 {
+	if x != nil && x.FalseAlarmsPerDay != nil {
+		return *x.FalseAlarmsPerDay
+	}
+	return 0
+}
+
+func (x *SeizureOptions) GetThreshold() float64 {
+	if x != nil && x.Threshold != nil {
+		return *x.Threshold
+	}
+	return 0
+}
+
 // RecordingEvent is something that happened during a recording.
 type RecordingEvent struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -320,7 +384,7 @@ type RecordingEvent struct {
 
 func (x *RecordingEvent) Reset() {
 	*x = RecordingEvent{}
-	mi := &file_neurod_v1_decode_proto_msgTypes[1]
+	mi := &file_neurod_v1_decode_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -332,7 +396,7 @@ func (x *RecordingEvent) String() string {
 func (*RecordingEvent) ProtoMessage() {}
 
 func (x *RecordingEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_neurod_v1_decode_proto_msgTypes[1]
+	mi := &file_neurod_v1_decode_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -345,7 +409,7 @@ func (x *RecordingEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecordingEvent.ProtoReflect.Descriptor instead.
 func (*RecordingEvent) Descriptor() ([]byte, []int) {
-	return file_neurod_v1_decode_proto_rawDescGZIP(), []int{1}
+	return file_neurod_v1_decode_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *RecordingEvent) GetOnsetS() float64 {
@@ -388,7 +452,7 @@ type Stimulus struct {
 
 func (x *Stimulus) Reset() {
 	*x = Stimulus{}
-	mi := &file_neurod_v1_decode_proto_msgTypes[2]
+	mi := &file_neurod_v1_decode_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -400,7 +464,7 @@ func (x *Stimulus) String() string {
 func (*Stimulus) ProtoMessage() {}
 
 func (x *Stimulus) ProtoReflect() protoreflect.Message {
-	mi := &file_neurod_v1_decode_proto_msgTypes[2]
+	mi := &file_neurod_v1_decode_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -413,7 +477,7 @@ func (x *Stimulus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Stimulus.ProtoReflect.Descriptor instead.
 func (*Stimulus) Descriptor() ([]byte, []int) {
-	return file_neurod_v1_decode_proto_rawDescGZIP(), []int{2}
+	return file_neurod_v1_decode_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Stimulus) GetTargets() []*Target {
@@ -480,7 +544,7 @@ type CodeBook struct {
 
 func (x *CodeBook) Reset() {
 	*x = CodeBook{}
-	mi := &file_neurod_v1_decode_proto_msgTypes[3]
+	mi := &file_neurod_v1_decode_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -492,7 +556,7 @@ func (x *CodeBook) String() string {
 func (*CodeBook) ProtoMessage() {}
 
 func (x *CodeBook) ProtoReflect() protoreflect.Message {
-	mi := &file_neurod_v1_decode_proto_msgTypes[3]
+	mi := &file_neurod_v1_decode_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -505,7 +569,7 @@ func (x *CodeBook) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CodeBook.ProtoReflect.Descriptor instead.
 func (*CodeBook) Descriptor() ([]byte, []int) {
-	return file_neurod_v1_decode_proto_rawDescGZIP(), []int{3}
+	return file_neurod_v1_decode_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *CodeBook) GetKind() string {
@@ -592,7 +656,7 @@ type Target struct {
 
 func (x *Target) Reset() {
 	*x = Target{}
-	mi := &file_neurod_v1_decode_proto_msgTypes[4]
+	mi := &file_neurod_v1_decode_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -604,7 +668,7 @@ func (x *Target) String() string {
 func (*Target) ProtoMessage() {}
 
 func (x *Target) ProtoReflect() protoreflect.Message {
-	mi := &file_neurod_v1_decode_proto_msgTypes[4]
+	mi := &file_neurod_v1_decode_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -617,7 +681,7 @@ func (x *Target) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Target.ProtoReflect.Descriptor instead.
 func (*Target) Descriptor() ([]byte, []int) {
-	return file_neurod_v1_decode_proto_rawDescGZIP(), []int{4}
+	return file_neurod_v1_decode_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Target) GetLabel() string {
@@ -650,7 +714,7 @@ type Symbols struct {
 
 func (x *Symbols) Reset() {
 	*x = Symbols{}
-	mi := &file_neurod_v1_decode_proto_msgTypes[5]
+	mi := &file_neurod_v1_decode_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -662,7 +726,7 @@ func (x *Symbols) String() string {
 func (*Symbols) ProtoMessage() {}
 
 func (x *Symbols) ProtoReflect() protoreflect.Message {
-	mi := &file_neurod_v1_decode_proto_msgTypes[5]
+	mi := &file_neurod_v1_decode_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -675,7 +739,7 @@ func (x *Symbols) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Symbols.ProtoReflect.Descriptor instead.
 func (*Symbols) Descriptor() ([]byte, []int) {
-	return file_neurod_v1_decode_proto_rawDescGZIP(), []int{5}
+	return file_neurod_v1_decode_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Symbols) GetSymbols() []string {
@@ -699,7 +763,7 @@ type DecodeOptions struct {
 
 func (x *DecodeOptions) Reset() {
 	*x = DecodeOptions{}
-	mi := &file_neurod_v1_decode_proto_msgTypes[6]
+	mi := &file_neurod_v1_decode_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -711,7 +775,7 @@ func (x *DecodeOptions) String() string {
 func (*DecodeOptions) ProtoMessage() {}
 
 func (x *DecodeOptions) ProtoReflect() protoreflect.Message {
-	mi := &file_neurod_v1_decode_proto_msgTypes[6]
+	mi := &file_neurod_v1_decode_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -724,7 +788,7 @@ func (x *DecodeOptions) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DecodeOptions.ProtoReflect.Descriptor instead.
 func (*DecodeOptions) Descriptor() ([]byte, []int) {
-	return file_neurod_v1_decode_proto_rawDescGZIP(), []int{6}
+	return file_neurod_v1_decode_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *DecodeOptions) GetContext() *structpb.Struct {
@@ -760,7 +824,7 @@ type SubmitDecodeRequest struct {
 
 func (x *SubmitDecodeRequest) Reset() {
 	*x = SubmitDecodeRequest{}
-	mi := &file_neurod_v1_decode_proto_msgTypes[7]
+	mi := &file_neurod_v1_decode_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -772,7 +836,7 @@ func (x *SubmitDecodeRequest) String() string {
 func (*SubmitDecodeRequest) ProtoMessage() {}
 
 func (x *SubmitDecodeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_neurod_v1_decode_proto_msgTypes[7]
+	mi := &file_neurod_v1_decode_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -785,7 +849,7 @@ func (x *SubmitDecodeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubmitDecodeRequest.ProtoReflect.Descriptor instead.
 func (*SubmitDecodeRequest) Descriptor() ([]byte, []int) {
-	return file_neurod_v1_decode_proto_rawDescGZIP(), []int{7}
+	return file_neurod_v1_decode_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *SubmitDecodeRequest) GetRecording() *Recording {
@@ -821,7 +885,7 @@ type SubmitDecodeResponse struct {
 
 func (x *SubmitDecodeResponse) Reset() {
 	*x = SubmitDecodeResponse{}
-	mi := &file_neurod_v1_decode_proto_msgTypes[8]
+	mi := &file_neurod_v1_decode_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -833,7 +897,7 @@ func (x *SubmitDecodeResponse) String() string {
 func (*SubmitDecodeResponse) ProtoMessage() {}
 
 func (x *SubmitDecodeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_neurod_v1_decode_proto_msgTypes[8]
+	mi := &file_neurod_v1_decode_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -846,7 +910,7 @@ func (x *SubmitDecodeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubmitDecodeResponse.ProtoReflect.Descriptor instead.
 func (*SubmitDecodeResponse) Descriptor() ([]byte, []int) {
-	return file_neurod_v1_decode_proto_rawDescGZIP(), []int{8}
+	return file_neurod_v1_decode_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *SubmitDecodeResponse) GetJobId() string {
@@ -875,7 +939,7 @@ type DecodeRequest struct {
 
 func (x *DecodeRequest) Reset() {
 	*x = DecodeRequest{}
-	mi := &file_neurod_v1_decode_proto_msgTypes[9]
+	mi := &file_neurod_v1_decode_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -887,7 +951,7 @@ func (x *DecodeRequest) String() string {
 func (*DecodeRequest) ProtoMessage() {}
 
 func (x *DecodeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_neurod_v1_decode_proto_msgTypes[9]
+	mi := &file_neurod_v1_decode_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -900,7 +964,7 @@ func (x *DecodeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DecodeRequest.ProtoReflect.Descriptor instead.
 func (*DecodeRequest) Descriptor() ([]byte, []int) {
-	return file_neurod_v1_decode_proto_rawDescGZIP(), []int{9}
+	return file_neurod_v1_decode_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *DecodeRequest) GetRecording() *Recording {
@@ -933,7 +997,7 @@ type DecodeResponse struct {
 
 func (x *DecodeResponse) Reset() {
 	*x = DecodeResponse{}
-	mi := &file_neurod_v1_decode_proto_msgTypes[10]
+	mi := &file_neurod_v1_decode_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -945,7 +1009,7 @@ func (x *DecodeResponse) String() string {
 func (*DecodeResponse) ProtoMessage() {}
 
 func (x *DecodeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_neurod_v1_decode_proto_msgTypes[10]
+	mi := &file_neurod_v1_decode_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -958,7 +1022,7 @@ func (x *DecodeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DecodeResponse.ProtoReflect.Descriptor instead.
 func (*DecodeResponse) Descriptor() ([]byte, []int) {
-	return file_neurod_v1_decode_proto_rawDescGZIP(), []int{10}
+	return file_neurod_v1_decode_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *DecodeResponse) GetJob() *Job {
@@ -977,7 +1041,7 @@ type GetJobRequest struct {
 
 func (x *GetJobRequest) Reset() {
 	*x = GetJobRequest{}
-	mi := &file_neurod_v1_decode_proto_msgTypes[11]
+	mi := &file_neurod_v1_decode_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -989,7 +1053,7 @@ func (x *GetJobRequest) String() string {
 func (*GetJobRequest) ProtoMessage() {}
 
 func (x *GetJobRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_neurod_v1_decode_proto_msgTypes[11]
+	mi := &file_neurod_v1_decode_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1002,7 +1066,7 @@ func (x *GetJobRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetJobRequest.ProtoReflect.Descriptor instead.
 func (*GetJobRequest) Descriptor() ([]byte, []int) {
-	return file_neurod_v1_decode_proto_rawDescGZIP(), []int{11}
+	return file_neurod_v1_decode_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *GetJobRequest) GetJobId() string {
@@ -1021,7 +1085,7 @@ type GetJobResponse struct {
 
 func (x *GetJobResponse) Reset() {
 	*x = GetJobResponse{}
-	mi := &file_neurod_v1_decode_proto_msgTypes[12]
+	mi := &file_neurod_v1_decode_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1033,7 +1097,7 @@ func (x *GetJobResponse) String() string {
 func (*GetJobResponse) ProtoMessage() {}
 
 func (x *GetJobResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_neurod_v1_decode_proto_msgTypes[12]
+	mi := &file_neurod_v1_decode_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1046,7 +1110,7 @@ func (x *GetJobResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetJobResponse.ProtoReflect.Descriptor instead.
 func (*GetJobResponse) Descriptor() ([]byte, []int) {
-	return file_neurod_v1_decode_proto_rawDescGZIP(), []int{12}
+	return file_neurod_v1_decode_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *GetJobResponse) GetJob() *Job {
@@ -1067,7 +1131,7 @@ type WaitJobRequest struct {
 
 func (x *WaitJobRequest) Reset() {
 	*x = WaitJobRequest{}
-	mi := &file_neurod_v1_decode_proto_msgTypes[13]
+	mi := &file_neurod_v1_decode_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1079,7 +1143,7 @@ func (x *WaitJobRequest) String() string {
 func (*WaitJobRequest) ProtoMessage() {}
 
 func (x *WaitJobRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_neurod_v1_decode_proto_msgTypes[13]
+	mi := &file_neurod_v1_decode_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1092,7 +1156,7 @@ func (x *WaitJobRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WaitJobRequest.ProtoReflect.Descriptor instead.
 func (*WaitJobRequest) Descriptor() ([]byte, []int) {
-	return file_neurod_v1_decode_proto_rawDescGZIP(), []int{13}
+	return file_neurod_v1_decode_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *WaitJobRequest) GetJobId() string {
@@ -1118,7 +1182,7 @@ type WaitJobResponse struct {
 
 func (x *WaitJobResponse) Reset() {
 	*x = WaitJobResponse{}
-	mi := &file_neurod_v1_decode_proto_msgTypes[14]
+	mi := &file_neurod_v1_decode_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1130,7 +1194,7 @@ func (x *WaitJobResponse) String() string {
 func (*WaitJobResponse) ProtoMessage() {}
 
 func (x *WaitJobResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_neurod_v1_decode_proto_msgTypes[14]
+	mi := &file_neurod_v1_decode_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1143,7 +1207,7 @@ func (x *WaitJobResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WaitJobResponse.ProtoReflect.Descriptor instead.
 func (*WaitJobResponse) Descriptor() ([]byte, []int) {
-	return file_neurod_v1_decode_proto_rawDescGZIP(), []int{14}
+	return file_neurod_v1_decode_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *WaitJobResponse) GetJob() *Job {
@@ -1162,7 +1226,7 @@ type CancelJobRequest struct {
 
 func (x *CancelJobRequest) Reset() {
 	*x = CancelJobRequest{}
-	mi := &file_neurod_v1_decode_proto_msgTypes[15]
+	mi := &file_neurod_v1_decode_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1174,7 +1238,7 @@ func (x *CancelJobRequest) String() string {
 func (*CancelJobRequest) ProtoMessage() {}
 
 func (x *CancelJobRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_neurod_v1_decode_proto_msgTypes[15]
+	mi := &file_neurod_v1_decode_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1187,7 +1251,7 @@ func (x *CancelJobRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelJobRequest.ProtoReflect.Descriptor instead.
 func (*CancelJobRequest) Descriptor() ([]byte, []int) {
-	return file_neurod_v1_decode_proto_rawDescGZIP(), []int{15}
+	return file_neurod_v1_decode_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *CancelJobRequest) GetJobId() string {
@@ -1206,7 +1270,7 @@ type CancelJobResponse struct {
 
 func (x *CancelJobResponse) Reset() {
 	*x = CancelJobResponse{}
-	mi := &file_neurod_v1_decode_proto_msgTypes[16]
+	mi := &file_neurod_v1_decode_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1218,7 +1282,7 @@ func (x *CancelJobResponse) String() string {
 func (*CancelJobResponse) ProtoMessage() {}
 
 func (x *CancelJobResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_neurod_v1_decode_proto_msgTypes[16]
+	mi := &file_neurod_v1_decode_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1231,7 +1295,7 @@ func (x *CancelJobResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelJobResponse.ProtoReflect.Descriptor instead.
 func (*CancelJobResponse) Descriptor() ([]byte, []int) {
-	return file_neurod_v1_decode_proto_rawDescGZIP(), []int{16}
+	return file_neurod_v1_decode_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *CancelJobResponse) GetJob() *Job {
@@ -1266,7 +1330,7 @@ type Job struct {
 
 func (x *Job) Reset() {
 	*x = Job{}
-	mi := &file_neurod_v1_decode_proto_msgTypes[17]
+	mi := &file_neurod_v1_decode_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1278,7 +1342,7 @@ func (x *Job) String() string {
 func (*Job) ProtoMessage() {}
 
 func (x *Job) ProtoReflect() protoreflect.Message {
-	mi := &file_neurod_v1_decode_proto_msgTypes[17]
+	mi := &file_neurod_v1_decode_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1291,7 +1355,7 @@ func (x *Job) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Job.ProtoReflect.Descriptor instead.
 func (*Job) Descriptor() ([]byte, []int) {
-	return file_neurod_v1_decode_proto_rawDescGZIP(), []int{17}
+	return file_neurod_v1_decode_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Job) GetJobId() string {
@@ -1383,7 +1447,7 @@ type JobError struct {
 
 func (x *JobError) Reset() {
 	*x = JobError{}
-	mi := &file_neurod_v1_decode_proto_msgTypes[18]
+	mi := &file_neurod_v1_decode_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1395,7 +1459,7 @@ func (x *JobError) String() string {
 func (*JobError) ProtoMessage() {}
 
 func (x *JobError) ProtoReflect() protoreflect.Message {
-	mi := &file_neurod_v1_decode_proto_msgTypes[18]
+	mi := &file_neurod_v1_decode_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1408,7 +1472,7 @@ func (x *JobError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JobError.ProtoReflect.Descriptor instead.
 func (*JobError) Descriptor() ([]byte, []int) {
-	return file_neurod_v1_decode_proto_rawDescGZIP(), []int{18}
+	return file_neurod_v1_decode_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *JobError) GetCode() string {
@@ -1458,7 +1522,7 @@ type DecodeResult struct {
 
 func (x *DecodeResult) Reset() {
 	*x = DecodeResult{}
-	mi := &file_neurod_v1_decode_proto_msgTypes[19]
+	mi := &file_neurod_v1_decode_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1470,7 +1534,7 @@ func (x *DecodeResult) String() string {
 func (*DecodeResult) ProtoMessage() {}
 
 func (x *DecodeResult) ProtoReflect() protoreflect.Message {
-	mi := &file_neurod_v1_decode_proto_msgTypes[19]
+	mi := &file_neurod_v1_decode_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1483,7 +1547,7 @@ func (x *DecodeResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DecodeResult.ProtoReflect.Descriptor instead.
 func (*DecodeResult) Descriptor() ([]byte, []int) {
-	return file_neurod_v1_decode_proto_rawDescGZIP(), []int{19}
+	return file_neurod_v1_decode_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *DecodeResult) GetDecodedIntent() string {
@@ -1573,7 +1637,7 @@ type RankedIntent struct {
 
 func (x *RankedIntent) Reset() {
 	*x = RankedIntent{}
-	mi := &file_neurod_v1_decode_proto_msgTypes[20]
+	mi := &file_neurod_v1_decode_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1585,7 +1649,7 @@ func (x *RankedIntent) String() string {
 func (*RankedIntent) ProtoMessage() {}
 
 func (x *RankedIntent) ProtoReflect() protoreflect.Message {
-	mi := &file_neurod_v1_decode_proto_msgTypes[20]
+	mi := &file_neurod_v1_decode_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1598,7 +1662,7 @@ func (x *RankedIntent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RankedIntent.ProtoReflect.Descriptor instead.
 func (*RankedIntent) Descriptor() ([]byte, []int) {
-	return file_neurod_v1_decode_proto_rawDescGZIP(), []int{20}
+	return file_neurod_v1_decode_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *RankedIntent) GetIntent() string {
@@ -1619,7 +1683,7 @@ var File_neurod_v1_decode_proto protoreflect.FileDescriptor
 
 const file_neurod_v1_decode_proto_rawDesc = "" +
 	"\n" +
-	"\x16neurod/v1/decode.proto\x12\tneurod.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x88\a\n" +
+	"\x16neurod/v1/decode.proto\x12\tneurod.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xbd\a\n" +
 	"\tRecording\x12\x12\n" +
 	"\x04data\x18\x01 \x01(\fR\x04data\x12\x1a\n" +
 	"\bencoding\x18\x02 \x01(\tR\bencoding\x12\x16\n" +
@@ -1645,7 +1709,8 @@ const file_neurod_v1_decode_proto_rawDesc = "" +
 	"\n" +
 	"session_id\x18\x13 \x01(\tR\tsessionId\x12\x1e\n" +
 	"\bstart_ms\x18\x14 \x01(\x03H\x01R\astartMs\x88\x01\x01\x12\x1a\n" +
-	"\x06end_ms\x18\x15 \x01(\x03H\x02R\x05endMs\x88\x01\x01\x1a?\n" +
+	"\x06end_ms\x18\x15 \x01(\x03H\x02R\x05endMs\x88\x01\x01\x123\n" +
+	"\aseizure\x18\x16 \x01(\v2\x19.neurod.v1.SeizureOptionsR\aseizure\x1a?\n" +
 	"\x11ChannelNamesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1a?\n" +
@@ -1654,7 +1719,13 @@ const file_neurod_v1_decode_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\v\n" +
 	"\t_scale_uvB\v\n" +
 	"\t_start_msB\t\n" +
-	"\a_end_ms\"S\n" +
+	"\a_end_ms\"\x90\x01\n" +
+	"\x0eSeizureOptions\x124\n" +
+	"\x14false_alarms_per_day\x18\x01 \x01(\x01H\x00R\x11falseAlarmsPerDay\x88\x01\x01\x12!\n" +
+	"\tthreshold\x18\x02 \x01(\x01H\x01R\tthreshold\x88\x01\x01B\x17\n" +
+	"\x15_false_alarms_per_dayB\f\n" +
+	"\n" +
+	"_threshold\"S\n" +
 	"\x0eRecordingEvent\x12\x17\n" +
 	"\aonset_s\x18\x01 \x01(\x01R\x06onsetS\x12\x12\n" +
 	"\x04code\x18\x02 \x01(\x05R\x04code\x12\x14\n" +
@@ -1790,81 +1861,83 @@ func file_neurod_v1_decode_proto_rawDescGZIP() []byte {
 }
 
 var file_neurod_v1_decode_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_neurod_v1_decode_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
+var file_neurod_v1_decode_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
 var file_neurod_v1_decode_proto_goTypes = []any{
 	(JobState)(0),                 // 0: neurod.v1.JobState
 	(*Recording)(nil),             // 1: neurod.v1.Recording
-	(*RecordingEvent)(nil),        // 2: neurod.v1.RecordingEvent
-	(*Stimulus)(nil),              // 3: neurod.v1.Stimulus
-	(*CodeBook)(nil),              // 4: neurod.v1.CodeBook
-	(*Target)(nil),                // 5: neurod.v1.Target
-	(*Symbols)(nil),               // 6: neurod.v1.Symbols
-	(*DecodeOptions)(nil),         // 7: neurod.v1.DecodeOptions
-	(*SubmitDecodeRequest)(nil),   // 8: neurod.v1.SubmitDecodeRequest
-	(*SubmitDecodeResponse)(nil),  // 9: neurod.v1.SubmitDecodeResponse
-	(*DecodeRequest)(nil),         // 10: neurod.v1.DecodeRequest
-	(*DecodeResponse)(nil),        // 11: neurod.v1.DecodeResponse
-	(*GetJobRequest)(nil),         // 12: neurod.v1.GetJobRequest
-	(*GetJobResponse)(nil),        // 13: neurod.v1.GetJobResponse
-	(*WaitJobRequest)(nil),        // 14: neurod.v1.WaitJobRequest
-	(*WaitJobResponse)(nil),       // 15: neurod.v1.WaitJobResponse
-	(*CancelJobRequest)(nil),      // 16: neurod.v1.CancelJobRequest
-	(*CancelJobResponse)(nil),     // 17: neurod.v1.CancelJobResponse
-	(*Job)(nil),                   // 18: neurod.v1.Job
-	(*JobError)(nil),              // 19: neurod.v1.JobError
-	(*DecodeResult)(nil),          // 20: neurod.v1.DecodeResult
-	(*RankedIntent)(nil),          // 21: neurod.v1.RankedIntent
-	nil,                           // 22: neurod.v1.Recording.ChannelNamesEntry
-	nil,                           // 23: neurod.v1.Recording.EventClassesEntry
-	nil,                           // 24: neurod.v1.Stimulus.FlashesEntry
-	(*structpb.Struct)(nil),       // 25: google.protobuf.Struct
-	(*timestamppb.Timestamp)(nil), // 26: google.protobuf.Timestamp
+	(*SeizureOptions)(nil),        // 2: neurod.v1.SeizureOptions
+	(*RecordingEvent)(nil),        // 3: neurod.v1.RecordingEvent
+	(*Stimulus)(nil),              // 4: neurod.v1.Stimulus
+	(*CodeBook)(nil),              // 5: neurod.v1.CodeBook
+	(*Target)(nil),                // 6: neurod.v1.Target
+	(*Symbols)(nil),               // 7: neurod.v1.Symbols
+	(*DecodeOptions)(nil),         // 8: neurod.v1.DecodeOptions
+	(*SubmitDecodeRequest)(nil),   // 9: neurod.v1.SubmitDecodeRequest
+	(*SubmitDecodeResponse)(nil),  // 10: neurod.v1.SubmitDecodeResponse
+	(*DecodeRequest)(nil),         // 11: neurod.v1.DecodeRequest
+	(*DecodeResponse)(nil),        // 12: neurod.v1.DecodeResponse
+	(*GetJobRequest)(nil),         // 13: neurod.v1.GetJobRequest
+	(*GetJobResponse)(nil),        // 14: neurod.v1.GetJobResponse
+	(*WaitJobRequest)(nil),        // 15: neurod.v1.WaitJobRequest
+	(*WaitJobResponse)(nil),       // 16: neurod.v1.WaitJobResponse
+	(*CancelJobRequest)(nil),      // 17: neurod.v1.CancelJobRequest
+	(*CancelJobResponse)(nil),     // 18: neurod.v1.CancelJobResponse
+	(*Job)(nil),                   // 19: neurod.v1.Job
+	(*JobError)(nil),              // 20: neurod.v1.JobError
+	(*DecodeResult)(nil),          // 21: neurod.v1.DecodeResult
+	(*RankedIntent)(nil),          // 22: neurod.v1.RankedIntent
+	nil,                           // 23: neurod.v1.Recording.ChannelNamesEntry
+	nil,                           // 24: neurod.v1.Recording.EventClassesEntry
+	nil,                           // 25: neurod.v1.Stimulus.FlashesEntry
+	(*structpb.Struct)(nil),       // 26: google.protobuf.Struct
+	(*timestamppb.Timestamp)(nil), // 27: google.protobuf.Timestamp
 }
 var file_neurod_v1_decode_proto_depIdxs = []int32{
-	22, // 0: neurod.v1.Recording.channel_names:type_name -> neurod.v1.Recording.ChannelNamesEntry
-	2,  // 1: neurod.v1.Recording.events:type_name -> neurod.v1.RecordingEvent
-	23, // 2: neurod.v1.Recording.event_classes:type_name -> neurod.v1.Recording.EventClassesEntry
-	3,  // 3: neurod.v1.Recording.stimulus:type_name -> neurod.v1.Stimulus
-	5,  // 4: neurod.v1.Stimulus.targets:type_name -> neurod.v1.Target
-	6,  // 5: neurod.v1.Stimulus.matrix:type_name -> neurod.v1.Symbols
-	24, // 6: neurod.v1.Stimulus.flashes:type_name -> neurod.v1.Stimulus.FlashesEntry
-	4,  // 7: neurod.v1.Stimulus.codes:type_name -> neurod.v1.CodeBook
-	25, // 8: neurod.v1.DecodeOptions.context:type_name -> google.protobuf.Struct
-	1,  // 9: neurod.v1.SubmitDecodeRequest.recording:type_name -> neurod.v1.Recording
-	7,  // 10: neurod.v1.SubmitDecodeRequest.options:type_name -> neurod.v1.DecodeOptions
-	1,  // 11: neurod.v1.DecodeRequest.recording:type_name -> neurod.v1.Recording
-	7,  // 12: neurod.v1.DecodeRequest.options:type_name -> neurod.v1.DecodeOptions
-	18, // 13: neurod.v1.DecodeResponse.job:type_name -> neurod.v1.Job
-	18, // 14: neurod.v1.GetJobResponse.job:type_name -> neurod.v1.Job
-	18, // 15: neurod.v1.WaitJobResponse.job:type_name -> neurod.v1.Job
-	18, // 16: neurod.v1.CancelJobResponse.job:type_name -> neurod.v1.Job
-	0,  // 17: neurod.v1.Job.state:type_name -> neurod.v1.JobState
-	26, // 18: neurod.v1.Job.created_at:type_name -> google.protobuf.Timestamp
-	26, // 19: neurod.v1.Job.started_at:type_name -> google.protobuf.Timestamp
-	26, // 20: neurod.v1.Job.finished_at:type_name -> google.protobuf.Timestamp
-	20, // 21: neurod.v1.Job.result:type_name -> neurod.v1.DecodeResult
-	25, // 22: neurod.v1.Job.output:type_name -> google.protobuf.Struct
-	19, // 23: neurod.v1.Job.error:type_name -> neurod.v1.JobError
-	25, // 24: neurod.v1.Job.diagnostics:type_name -> google.protobuf.Struct
-	25, // 25: neurod.v1.JobError.details:type_name -> google.protobuf.Struct
-	21, // 26: neurod.v1.DecodeResult.alternatives:type_name -> neurod.v1.RankedIntent
-	25, // 27: neurod.v1.DecodeResult.output:type_name -> google.protobuf.Struct
-	6,  // 28: neurod.v1.Stimulus.FlashesEntry.value:type_name -> neurod.v1.Symbols
-	8,  // 29: neurod.v1.DecodeService.SubmitDecode:input_type -> neurod.v1.SubmitDecodeRequest
-	10, // 30: neurod.v1.DecodeService.Decode:input_type -> neurod.v1.DecodeRequest
-	12, // 31: neurod.v1.DecodeService.GetJob:input_type -> neurod.v1.GetJobRequest
-	14, // 32: neurod.v1.DecodeService.WaitJob:input_type -> neurod.v1.WaitJobRequest
-	16, // 33: neurod.v1.DecodeService.CancelJob:input_type -> neurod.v1.CancelJobRequest
-	9,  // 34: neurod.v1.DecodeService.SubmitDecode:output_type -> neurod.v1.SubmitDecodeResponse
-	11, // 35: neurod.v1.DecodeService.Decode:output_type -> neurod.v1.DecodeResponse
-	13, // 36: neurod.v1.DecodeService.GetJob:output_type -> neurod.v1.GetJobResponse
-	15, // 37: neurod.v1.DecodeService.WaitJob:output_type -> neurod.v1.WaitJobResponse
-	17, // 38: neurod.v1.DecodeService.CancelJob:output_type -> neurod.v1.CancelJobResponse
-	34, // [34:39] is the sub-list for method output_type
-	29, // [29:34] is the sub-list for method input_type
-	29, // [29:29] is the sub-list for extension type_name
-	29, // [29:29] is the sub-list for extension extendee
-	0,  // [0:29] is the sub-list for field type_name
+	23, // 0: neurod.v1.Recording.channel_names:type_name -> neurod.v1.Recording.ChannelNamesEntry
+	3,  // 1: neurod.v1.Recording.events:type_name -> neurod.v1.RecordingEvent
+	24, // 2: neurod.v1.Recording.event_classes:type_name -> neurod.v1.Recording.EventClassesEntry
+	4,  // 3: neurod.v1.Recording.stimulus:type_name -> neurod.v1.Stimulus
+	2,  // 4: neurod.v1.Recording.seizure:type_name -> neurod.v1.SeizureOptions
+	6,  // 5: neurod.v1.Stimulus.targets:type_name -> neurod.v1.Target
+	7,  // 6: neurod.v1.Stimulus.matrix:type_name -> neurod.v1.Symbols
+	25, // 7: neurod.v1.Stimulus.flashes:type_name -> neurod.v1.Stimulus.FlashesEntry
+	5,  // 8: neurod.v1.Stimulus.codes:type_name -> neurod.v1.CodeBook
+	26, // 9: neurod.v1.DecodeOptions.context:type_name -> google.protobuf.Struct
+	1,  // 10: neurod.v1.SubmitDecodeRequest.recording:type_name -> neurod.v1.Recording
+	8,  // 11: neurod.v1.SubmitDecodeRequest.options:type_name -> neurod.v1.DecodeOptions
+	1,  // 12: neurod.v1.DecodeRequest.recording:type_name -> neurod.v1.Recording
+	8,  // 13: neurod.v1.DecodeRequest.options:type_name -> neurod.v1.DecodeOptions
+	19, // 14: neurod.v1.DecodeResponse.job:type_name -> neurod.v1.Job
+	19, // 15: neurod.v1.GetJobResponse.job:type_name -> neurod.v1.Job
+	19, // 16: neurod.v1.WaitJobResponse.job:type_name -> neurod.v1.Job
+	19, // 17: neurod.v1.CancelJobResponse.job:type_name -> neurod.v1.Job
+	0,  // 18: neurod.v1.Job.state:type_name -> neurod.v1.JobState
+	27, // 19: neurod.v1.Job.created_at:type_name -> google.protobuf.Timestamp
+	27, // 20: neurod.v1.Job.started_at:type_name -> google.protobuf.Timestamp
+	27, // 21: neurod.v1.Job.finished_at:type_name -> google.protobuf.Timestamp
+	21, // 22: neurod.v1.Job.result:type_name -> neurod.v1.DecodeResult
+	26, // 23: neurod.v1.Job.output:type_name -> google.protobuf.Struct
+	20, // 24: neurod.v1.Job.error:type_name -> neurod.v1.JobError
+	26, // 25: neurod.v1.Job.diagnostics:type_name -> google.protobuf.Struct
+	26, // 26: neurod.v1.JobError.details:type_name -> google.protobuf.Struct
+	22, // 27: neurod.v1.DecodeResult.alternatives:type_name -> neurod.v1.RankedIntent
+	26, // 28: neurod.v1.DecodeResult.output:type_name -> google.protobuf.Struct
+	7,  // 29: neurod.v1.Stimulus.FlashesEntry.value:type_name -> neurod.v1.Symbols
+	9,  // 30: neurod.v1.DecodeService.SubmitDecode:input_type -> neurod.v1.SubmitDecodeRequest
+	11, // 31: neurod.v1.DecodeService.Decode:input_type -> neurod.v1.DecodeRequest
+	13, // 32: neurod.v1.DecodeService.GetJob:input_type -> neurod.v1.GetJobRequest
+	15, // 33: neurod.v1.DecodeService.WaitJob:input_type -> neurod.v1.WaitJobRequest
+	17, // 34: neurod.v1.DecodeService.CancelJob:input_type -> neurod.v1.CancelJobRequest
+	10, // 35: neurod.v1.DecodeService.SubmitDecode:output_type -> neurod.v1.SubmitDecodeResponse
+	12, // 36: neurod.v1.DecodeService.Decode:output_type -> neurod.v1.DecodeResponse
+	14, // 37: neurod.v1.DecodeService.GetJob:output_type -> neurod.v1.GetJobResponse
+	16, // 38: neurod.v1.DecodeService.WaitJob:output_type -> neurod.v1.WaitJobResponse
+	18, // 39: neurod.v1.DecodeService.CancelJob:output_type -> neurod.v1.CancelJobResponse
+	35, // [35:40] is the sub-list for method output_type
+	30, // [30:35] is the sub-list for method input_type
+	30, // [30:30] is the sub-list for extension type_name
+	30, // [30:30] is the sub-list for extension extendee
+	0,  // [0:30] is the sub-list for field type_name
 }
 
 func init() { file_neurod_v1_decode_proto_init() }
@@ -1873,16 +1946,17 @@ func file_neurod_v1_decode_proto_init() {
 		return
 	}
 	file_neurod_v1_decode_proto_msgTypes[0].OneofWrappers = []any{}
-	file_neurod_v1_decode_proto_msgTypes[2].OneofWrappers = []any{}
-	file_neurod_v1_decode_proto_msgTypes[13].OneofWrappers = []any{}
-	file_neurod_v1_decode_proto_msgTypes[19].OneofWrappers = []any{}
+	file_neurod_v1_decode_proto_msgTypes[1].OneofWrappers = []any{}
+	file_neurod_v1_decode_proto_msgTypes[3].OneofWrappers = []any{}
+	file_neurod_v1_decode_proto_msgTypes[14].OneofWrappers = []any{}
+	file_neurod_v1_decode_proto_msgTypes[20].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_neurod_v1_decode_proto_rawDesc), len(file_neurod_v1_decode_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   24,
+			NumMessages:   25,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

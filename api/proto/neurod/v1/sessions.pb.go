@@ -273,7 +273,8 @@ type LiveDecode struct {
 	// What the caller calls the classes.
 	Intents map[string]string `protobuf:"bytes,6,rep,name=intents,proto3" json:"intents,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// auto or none.
-	Alignment     string `protobuf:"bytes,7,opt,name=alignment,proto3" json:"alignment,omitempty"`
+	Alignment     string          `protobuf:"bytes,7,opt,name=alignment,proto3" json:"alignment,omitempty"`
+	Seizure       *SeizureOptions `protobuf:"bytes,8,opt,name=seizure,proto3" json:"seizure,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -355,6 +356,13 @@ func (x *LiveDecode) GetAlignment() string {
 		return x.Alignment
 	}
 	return ""
+}
+
+func (x *LiveDecode) GetSeizure() *SeizureOptions {
+	if x != nil {
+		return x.Seizure
+	}
+	return nil
 }
 
 type CreateSessionResponse struct {
@@ -2005,7 +2013,7 @@ const file_neurod_v1_sessions_proto_rawDesc = "" +
 	"\x06_hop_sB\f\n" +
 	"\n" +
 	"_jitter_msB\x15\n" +
-	"\x13_started_at_unix_ms\"\xd8\x02\n" +
+	"\x13_started_at_unix_ms\"\x8d\x03\n" +
 	"\n" +
 	"LiveDecode\x12\x1a\n" +
 	"\bparadigm\x18\x01 \x01(\tR\bparadigm\x12\x14\n" +
@@ -2014,7 +2022,8 @@ const file_neurod_v1_sessions_proto_rawDesc = "" +
 	"\x05hop_s\x18\x04 \x01(\x01H\x01R\x04hopS\x88\x01\x01\x12/\n" +
 	"\bstimulus\x18\x05 \x01(\v2\x13.neurod.v1.StimulusR\bstimulus\x12<\n" +
 	"\aintents\x18\x06 \x03(\v2\".neurod.v1.LiveDecode.IntentsEntryR\aintents\x12\x1c\n" +
-	"\talignment\x18\a \x01(\tR\talignment\x1a:\n" +
+	"\talignment\x18\a \x01(\tR\talignment\x123\n" +
+	"\aseizure\x18\b \x01(\v2\x19.neurod.v1.SeizureOptionsR\aseizure\x1a:\n" +
 	"\fIntentsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\v\n" +
@@ -2214,55 +2223,57 @@ var file_neurod_v1_sessions_proto_goTypes = []any{
 	(*EndSessionResponse)(nil),    // 25: neurod.v1.EndSessionResponse
 	nil,                           // 26: neurod.v1.LiveDecode.IntentsEntry
 	(*Stimulus)(nil),              // 27: neurod.v1.Stimulus
-	(*timestamppb.Timestamp)(nil), // 28: google.protobuf.Timestamp
-	(*structpb.Struct)(nil),       // 29: google.protobuf.Struct
-	(*DecodeResult)(nil),          // 30: neurod.v1.DecodeResult
-	(*JobError)(nil),              // 31: neurod.v1.JobError
+	(*SeizureOptions)(nil),        // 28: neurod.v1.SeizureOptions
+	(*timestamppb.Timestamp)(nil), // 29: google.protobuf.Timestamp
+	(*structpb.Struct)(nil),       // 30: google.protobuf.Struct
+	(*DecodeResult)(nil),          // 31: neurod.v1.DecodeResult
+	(*JobError)(nil),              // 32: neurod.v1.JobError
 }
 var file_neurod_v1_sessions_proto_depIdxs = []int32{
 	0,  // 0: neurod.v1.CreateSessionRequest.ingestion_mode:type_name -> neurod.v1.IngestionMode
 	3,  // 1: neurod.v1.CreateSessionRequest.decode:type_name -> neurod.v1.LiveDecode
 	27, // 2: neurod.v1.LiveDecode.stimulus:type_name -> neurod.v1.Stimulus
 	26, // 3: neurod.v1.LiveDecode.intents:type_name -> neurod.v1.LiveDecode.IntentsEntry
-	7,  // 4: neurod.v1.CreateSessionResponse.session:type_name -> neurod.v1.Session
-	7,  // 5: neurod.v1.GetSessionResponse.session:type_name -> neurod.v1.Session
-	0,  // 6: neurod.v1.Session.ingestion_mode:type_name -> neurod.v1.IngestionMode
-	28, // 7: neurod.v1.Session.started_at:type_name -> google.protobuf.Timestamp
-	28, // 8: neurod.v1.Session.ended_at:type_name -> google.protobuf.Timestamp
-	9,  // 9: neurod.v1.IngestRequest.open:type_name -> neurod.v1.IngestOpen
-	10, // 10: neurod.v1.IngestRequest.batch:type_name -> neurod.v1.IngestBatch
-	12, // 11: neurod.v1.IngestResponse.opened:type_name -> neurod.v1.IngestOpened
-	13, // 12: neurod.v1.IngestResponse.ack:type_name -> neurod.v1.IngestAck
-	14, // 13: neurod.v1.IngestResponse.rejected:type_name -> neurod.v1.IngestRejected
-	7,  // 14: neurod.v1.IngestOpened.session:type_name -> neurod.v1.Session
-	15, // 15: neurod.v1.IngestRejected.fields:type_name -> neurod.v1.FieldError
-	1,  // 16: neurod.v1.FollowRequest.kinds:type_name -> neurod.v1.FollowKind
-	18, // 17: neurod.v1.FollowResponse.features:type_name -> neurod.v1.FeatureWindow
-	19, // 18: neurod.v1.FollowResponse.decode:type_name -> neurod.v1.SessionDecode
-	20, // 19: neurod.v1.FollowResponse.ended:type_name -> neurod.v1.SessionEnded
-	29, // 20: neurod.v1.FeatureWindow.data:type_name -> google.protobuf.Struct
-	30, // 21: neurod.v1.SessionDecode.result:type_name -> neurod.v1.DecodeResult
-	31, // 22: neurod.v1.SessionDecode.error:type_name -> neurod.v1.JobError
-	28, // 23: neurod.v1.SessionEnded.ended_at:type_name -> google.protobuf.Timestamp
-	22, // 24: neurod.v1.AddEventsRequest.events:type_name -> neurod.v1.SessionEvent
-	7,  // 25: neurod.v1.EndSessionResponse.session:type_name -> neurod.v1.Session
-	2,  // 26: neurod.v1.SessionService.CreateSession:input_type -> neurod.v1.CreateSessionRequest
-	5,  // 27: neurod.v1.SessionService.GetSession:input_type -> neurod.v1.GetSessionRequest
-	8,  // 28: neurod.v1.SessionService.Ingest:input_type -> neurod.v1.IngestRequest
-	16, // 29: neurod.v1.SessionService.Follow:input_type -> neurod.v1.FollowRequest
-	21, // 30: neurod.v1.SessionService.AddEvents:input_type -> neurod.v1.AddEventsRequest
-	24, // 31: neurod.v1.SessionService.EndSession:input_type -> neurod.v1.EndSessionRequest
-	4,  // 32: neurod.v1.SessionService.CreateSession:output_type -> neurod.v1.CreateSessionResponse
-	6,  // 33: neurod.v1.SessionService.GetSession:output_type -> neurod.v1.GetSessionResponse
-	11, // 34: neurod.v1.SessionService.Ingest:output_type -> neurod.v1.IngestResponse
-	17, // 35: neurod.v1.SessionService.Follow:output_type -> neurod.v1.FollowResponse
-	23, // 36: neurod.v1.SessionService.AddEvents:output_type -> neurod.v1.AddEventsResponse
-	25, // 37: neurod.v1.SessionService.EndSession:output_type -> neurod.v1.EndSessionResponse
-	32, // [32:38] is the sub-list for method output_type
-	26, // [26:32] is the sub-list for method input_type
-	26, // [26:26] is the sub-list for extension type_name
-	26, // [26:26] is the sub-list for extension extendee
-	0,  // [0:26] is the sub-list for field type_name
+	28, // 4: neurod.v1.LiveDecode.seizure:type_name -> neurod.v1.SeizureOptions
+	7,  // 5: neurod.v1.CreateSessionResponse.session:type_name -> neurod.v1.Session
+	7,  // 6: neurod.v1.GetSessionResponse.session:type_name -> neurod.v1.Session
+	0,  // 7: neurod.v1.Session.ingestion_mode:type_name -> neurod.v1.IngestionMode
+	29, // 8: neurod.v1.Session.started_at:type_name -> google.protobuf.Timestamp
+	29, // 9: neurod.v1.Session.ended_at:type_name -> google.protobuf.Timestamp
+	9,  // 10: neurod.v1.IngestRequest.open:type_name -> neurod.v1.IngestOpen
+	10, // 11: neurod.v1.IngestRequest.batch:type_name -> neurod.v1.IngestBatch
+	12, // 12: neurod.v1.IngestResponse.opened:type_name -> neurod.v1.IngestOpened
+	13, // 13: neurod.v1.IngestResponse.ack:type_name -> neurod.v1.IngestAck
+	14, // 14: neurod.v1.IngestResponse.rejected:type_name -> neurod.v1.IngestRejected
+	7,  // 15: neurod.v1.IngestOpened.session:type_name -> neurod.v1.Session
+	15, // 16: neurod.v1.IngestRejected.fields:type_name -> neurod.v1.FieldError
+	1,  // 17: neurod.v1.FollowRequest.kinds:type_name -> neurod.v1.FollowKind
+	18, // 18: neurod.v1.FollowResponse.features:type_name -> neurod.v1.FeatureWindow
+	19, // 19: neurod.v1.FollowResponse.decode:type_name -> neurod.v1.SessionDecode
+	20, // 20: neurod.v1.FollowResponse.ended:type_name -> neurod.v1.SessionEnded
+	30, // 21: neurod.v1.FeatureWindow.data:type_name -> google.protobuf.Struct
+	31, // 22: neurod.v1.SessionDecode.result:type_name -> neurod.v1.DecodeResult
+	32, // 23: neurod.v1.SessionDecode.error:type_name -> neurod.v1.JobError
+	29, // 24: neurod.v1.SessionEnded.ended_at:type_name -> google.protobuf.Timestamp
+	22, // 25: neurod.v1.AddEventsRequest.events:type_name -> neurod.v1.SessionEvent
+	7,  // 26: neurod.v1.EndSessionResponse.session:type_name -> neurod.v1.Session
+	2,  // 27: neurod.v1.SessionService.CreateSession:input_type -> neurod.v1.CreateSessionRequest
+	5,  // 28: neurod.v1.SessionService.GetSession:input_type -> neurod.v1.GetSessionRequest
+	8,  // 29: neurod.v1.SessionService.Ingest:input_type -> neurod.v1.IngestRequest
+	16, // 30: neurod.v1.SessionService.Follow:input_type -> neurod.v1.FollowRequest
+	21, // 31: neurod.v1.SessionService.AddEvents:input_type -> neurod.v1.AddEventsRequest
+	24, // 32: neurod.v1.SessionService.EndSession:input_type -> neurod.v1.EndSessionRequest
+	4,  // 33: neurod.v1.SessionService.CreateSession:output_type -> neurod.v1.CreateSessionResponse
+	6,  // 34: neurod.v1.SessionService.GetSession:output_type -> neurod.v1.GetSessionResponse
+	11, // 35: neurod.v1.SessionService.Ingest:output_type -> neurod.v1.IngestResponse
+	17, // 36: neurod.v1.SessionService.Follow:output_type -> neurod.v1.FollowResponse
+	23, // 37: neurod.v1.SessionService.AddEvents:output_type -> neurod.v1.AddEventsResponse
+	25, // 38: neurod.v1.SessionService.EndSession:output_type -> neurod.v1.EndSessionResponse
+	33, // [33:39] is the sub-list for method output_type
+	27, // [27:33] is the sub-list for method input_type
+	27, // [27:27] is the sub-list for extension type_name
+	27, // [27:27] is the sub-list for extension extendee
+	0,  // [0:27] is the sub-list for field type_name
 }
 
 func init() { file_neurod_v1_sessions_proto_init() }

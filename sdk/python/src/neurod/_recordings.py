@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Union
 
 from . import _check, _samples
-from .types import DecodeContextParam, DecodeEventParam, DecodeStimulusParam
+from .types import DecodeContextParam, DecodeEventParam, DecodeSeizureParam, DecodeStimulusParam
 
 Recording = Union["_samples.Samples", bytes, str, "os.PathLike[str]", Any]
 """An array of channels × samples, lists of numbers by channel, an MNE ``Raw``, a file of EDF, BDF or GDF or its path."""
@@ -61,6 +61,7 @@ def decode_request(
     device: str | None = None,
     channel_names: Mapping[str, str] | None = None,
     alignment: str | None = None,
+    seizure: DecodeSeizureParam | None = None,
     unit: str | None = None,
     session_id: str | None = None,
     start_ms: int | None = None,
@@ -141,6 +142,7 @@ def decode_request(
         stimulus=stimulus,
         model=model,
         alignment=alignment,
+        seizure=seizure,
     )
     body: dict[str, Any] = {"input": {k: v for k, v in told.items() if v is not None}}
     if context:

@@ -512,6 +512,14 @@ class ProjectRetention(Base):
     updated_at: datetime | None
 
 
+class DecodeSeizure(Base):
+    """Where the seizure check draws its line, one of the two; only with paradigm `seizure`. Verdict, class and confidence follow from it: the odds of the score are divided by those of the threshold, so that a clip at the threshold has one half. `score` and `threshold` are in the evidence of the diagnostics."""
+    false_alarms_per_day: float | None = None
+    """At most so many false alarms a day, by the upper limit of the interval of an operating point of the model's card (`operating_points`): the one that finds most seizures is taken. A rate that the card was not measured long enough to promise fails the job with `model_incompatible`, and `false_alarms_per_day_least` in its details."""
+    threshold: float | None = None
+    """The score from which on a clip is called ictal-like."""
+
+
 class CodeBook(Base):
     """Which bits each target of a c-VEP screen shows: 1 is bright, 0 dark; after its last bit a code begins again. In a decode it replaces the codes that the model was trained with, in the options of a training it is required."""
     kind: Literal["m_sequence", "gold", "bits"] | str
@@ -868,7 +876,7 @@ class TrainingResult(Base):
     beats_chance: bool | None = None
     """Whether the first figure of the card is better than guessing with 95 % confidence."""
     card: dict[str, Any]
-    """The model card, with `evaluations`, `calibration` (and its `bins`) and `learning_curve`."""
+    """The model card, with `evaluations`, `calibration` (and its `bins`), `learning_curve` and, of a seizure check, `operating_points`."""
     sha256: str
     size_bytes: int
 
@@ -1478,6 +1486,7 @@ class LiveDecode(Base):
     """The caller's own intent for each class."""
     alignment: Literal["auto", "none", "balance"] | str | None = None
     """`auto` moves a motor imagery model that was trained with alignment to the mean of the clips before each; `none` takes it as it is; `balance` also moves the even odds of a model of two classes that was not, by the windows before each."""
+    seizure: DecodeSeizure | None = None
 
 
 class SkippedChannel(Base):
@@ -2153,6 +2162,7 @@ class NewAnalysisParametersParam(TypedDict, total=False):
     """As in a decode request: a list, or `all`."""
     event_classes: dict[str, str]
     alignment: Literal["auto", "none", "balance"]
+    seizure: DecodeSeizureParam
     intents: dict[str, str]
 
 
@@ -2214,9 +2224,18 @@ class DecodeInputParam(TypedDict, total=False):
     """A catalog model, optionally `name@version`. Without it the best fitting one is taken."""
     alignment: Literal["auto", "none", "balance"]
     """`auto` moves a motor imagery model that was trained with alignment to the clips of the person, without labels, where there are several: those around the events, and with `session_id` those that came before in the session. `none` takes every model as it is. `balance` is `auto`, and moves the even odds of a motor imagery model of two classes that was not trained with alignment to the median of its log odds over those clips: for classes that are about as frequent."""
+    seizure: DecodeSeizureParam
     session_id: str
     start_ms: int
     end_ms: int
+
+
+class DecodeSeizureParam(TypedDict, total=False):
+    """Where the seizure check draws its line, one of the two; only with paradigm `seizure`. Verdict, class and confidence follow from it: the odds of the score are divided by those of the threshold, so that a clip at the threshold has one half. `score` and `threshold` are in the evidence of the diagnostics."""
+    false_alarms_per_day: float
+    """At most so many false alarms a day, by the upper limit of the interval of an operating point of the model's card (`operating_points`): the one that finds most seizures is taken. A rate that the card was not measured long enough to promise fails the job with `model_incompatible`, and `false_alarms_per_day_least` in its details."""
+    threshold: float
+    """The score from which on a clip is called ictal-like."""
 
 
 class DecodeEventParam(TypedDict, total=False):
@@ -2499,6 +2518,7 @@ class LiveDecodeParam(TypedDict, total=False):
     """The caller's own intent for each class."""
     alignment: Literal["auto", "none", "balance"]
     """`auto` moves a motor imagery model that was trained with alignment to the mean of the clips before each; `none` takes it as it is; `balance` also moves the even odds of a model of two classes that was not, by the windows before each."""
+    seizure: DecodeSeizureParam
 
 
 class EventChangeParam(TypedDict, total=False):

@@ -21,7 +21,7 @@ from .._io import async_lock, async_sleep
 from .._recordings import Event, Recording
 from .._retry import RetryPolicy
 from .._views import DecodeResult
-from ..types import DecodeContextParam, DecodeStimulusParam
+from ..types import DecodeContextParam, DecodeSeizureParam, DecodeStimulusParam
 from .accounts import AsyncAccount, AsyncAdmin, AsyncAnalytics, AsyncAudit, AsyncInvitations, AsyncKeys, AsyncMembers, AsyncProjects, AsyncUsers
 from .devices import AsyncDevices
 from .jobs import AsyncJob, AsyncJobs
@@ -214,6 +214,7 @@ class AsyncClient:
         device: str | None = None,
         channel_names: Mapping[str, str] | None = None,
         alignment: str | None = None,
+        seizure: DecodeSeizureParam | None = None,
         unit: str | None = None,
         session_id: str | None = None,
         start_ms: int | None = None,
@@ -236,6 +237,7 @@ class AsyncClient:
             trials: ``first`` (by default) or ``all``.
             stimulus: targets of SSVEP, the matrix of a P300 speller.
             model: ``name`` or ``name@version``; without it the best fitting one.
+            seizure: where the seizure check draws its line: ``{"false_alarms_per_day": 30}`` or ``{"threshold": 0.7}``.
             session_id, start_ms, end_ms: samples of a session instead of ``recording``.
             context: locale, history, ``ui_mode``, ``intents``.
             features: of the recording, in the answer: ``band_power``, ``relative_power``, ``aperiodic``, ``alpha_peak``.
@@ -255,6 +257,7 @@ class AsyncClient:
             device=device,
             channel_names=channel_names,
             alignment=alignment,
+            seizure=seizure,
             unit=unit,
             session_id=session_id,
             start_ms=start_ms,
@@ -281,6 +284,7 @@ class AsyncClient:
         device: str | None = None,
         channel_names: Mapping[str, str] | None = None,
         alignment: str | None = None,
+        seizure: DecodeSeizureParam | None = None,
         unit: str | None = None,
         session_id: str | None = None,
         start_ms: int | None = None,
@@ -313,6 +317,7 @@ class AsyncClient:
             device=device,
             channel_names=channel_names,
             alignment=alignment,
+            seizure=seizure,
             unit=unit,
             session_id=session_id,
             start_ms=start_ms,

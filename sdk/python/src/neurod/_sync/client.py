@@ -22,7 +22,7 @@ from .._io import sync_lock, sync_sleep
 from .._recordings import Event, Recording
 from .._retry import RetryPolicy
 from .._views import DecodeResult
-from ..types import DecodeContextParam, DecodeStimulusParam
+from ..types import DecodeContextParam, DecodeSeizureParam, DecodeStimulusParam
 from .accounts import Account, Admin, Analytics, Audit, Invitations, Keys, Members, Projects, Users
 from .devices import Devices
 from .jobs import Job, Jobs
@@ -215,6 +215,7 @@ class Client:
         device: str | None = None,
         channel_names: Mapping[str, str] | None = None,
         alignment: str | None = None,
+        seizure: DecodeSeizureParam | None = None,
         unit: str | None = None,
         session_id: str | None = None,
         start_ms: int | None = None,
@@ -237,6 +238,7 @@ class Client:
             trials: ``first`` (by default) or ``all``.
             stimulus: targets of SSVEP, the matrix of a P300 speller.
             model: ``name`` or ``name@version``; without it the best fitting one.
+            seizure: where the seizure check draws its line: ``{"false_alarms_per_day": 30}`` or ``{"threshold": 0.7}``.
             session_id, start_ms, end_ms: samples of a session instead of ``recording``.
             context: locale, history, ``ui_mode``, ``intents``.
             features: of the recording, in the answer: ``band_power``, ``relative_power``, ``aperiodic``, ``alpha_peak``.
@@ -256,6 +258,7 @@ class Client:
             device=device,
             channel_names=channel_names,
             alignment=alignment,
+            seizure=seizure,
             unit=unit,
             session_id=session_id,
             start_ms=start_ms,
@@ -282,6 +285,7 @@ class Client:
         device: str | None = None,
         channel_names: Mapping[str, str] | None = None,
         alignment: str | None = None,
+        seizure: DecodeSeizureParam | None = None,
         unit: str | None = None,
         session_id: str | None = None,
         start_ms: int | None = None,
@@ -314,6 +318,7 @@ class Client:
             device=device,
             channel_names=channel_names,
             alignment=alignment,
+            seizure=seizure,
             unit=unit,
             session_id=session_id,
             start_ms=start_ms,
