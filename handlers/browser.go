@@ -31,11 +31,12 @@ type accountDocument struct {
 	ID        string `json:"id"`
 	Email     string `json:"email"`
 	Operator  bool   `json:"operator"`
+	Password  bool   `json:"password"` // they have one
 	CreatedAt string `json:"created_at"`
 }
 
 func accountOf(u models.User) accountDocument {
-	return accountDocument{u.ID, u.Email, u.Operator, rfc3339(u.CreatedAt)}
+	return accountDocument{u.ID, u.Email, u.Operator, u.HasPassword(), rfc3339(u.CreatedAt)}
 }
 
 // The name of the cookie. Behind TLS it begins such that browsers take it from this very host alone and over TLS
@@ -45,10 +46,9 @@ const (
 	securePrefix = "__Host-"
 )
 
-// cookieName is the name of the login's cookie at an address. Browsers do not tell ports apart: two servers of one machine would
+// cookieName is the name of a cookie at an address. Browsers do not tell ports apart: two servers of one machine would
 // end each other's logins.
-func cookieName(base *url.URL) string {
-	name := loginCookie
+func cookieName(base *url.URL, name string) string {
 	if port := base.Port(); port != "" {
 		name += "_" + port
 	}
@@ -61,7 +61,7 @@ func cookieName(base *url.URL) string {
 // setLoginCookie gives the browser a refresh token, or takes it away with "".
 func (a *API) setLoginCookie(c *gin.Context, token string, ttl time.Duration) {
 	base := a.base(c)
-	cookie := http.Cookie{Name: cookieName(base), Value: token, Path: "/", HttpOnly: true, Secure: base.Scheme == "https",
+	cookie := http.Cookie{Name: cookieName(base, loginCookie), Value: token, Path: "/", HttpOnly: true, Secure: base.Scheme == "https",
 		SameSite: http.SameSiteStrictMode, MaxAge: int(ttl.Seconds())}
 	if token == "" {
 		cookie.MaxAge = -1
@@ -72,7 +72,7 @@ func (a *API) setLoginCookie(c *gin.Context, token string, ttl time.Duration) {
 // loginToken returns the refresh token of the browser, "" for none. Of several cookies of the name, which only another host of the
 // domain can have set, none is believed.
 func (a *API) loginToken(c *gin.Context) string {
-	found := c.Request.CookiesNamed(cookieName(a.base(c)))
+	found := c.Request.CookiesNamed(cookieName(a.base(c), loginCookie))
 	if len(found) != 1 {
 		return ""
 	}
@@ -213,13 +213,24 @@ func (a *API) logoutEverywhere(c *gin.Context) {
 
 // serverDocument is what anybody may know of a server before they log in.
 type serverDocument struct {
-	Object  string `json:"object"`
-	Version string `json:"version"`
-	Signup  bool   `json:"signup"` // anybody may make an account
-	Demo    bool   `json:"demo"`   // the demo account exists
+	Object   string            `json:"object"`
+	Version  string            `json:"version"`
+	Signup   bool              `json:"signup"`   // anybody may make an account
+	Demo     bool              `json:"demo"`     // the demo account exists
+	Password bool              `json:"password"` // one may log in with a password
+	Provider *providerDocument `json:"provider"` // through which one may log in
+}
+
+// providerDocument is a provider of logins, at which a browser logs in that goes to /v1/auth/oidc/login.
+type providerDocument struct {
+	Name string `json:"name"`
 }
 
 // server is GET /api/v1/server.
 func (a *API) server(c *gin.Context) {
-	c.PureJSON(http.StatusOK, serverDocument{"server", build.Read().String(), a.cfg.Accounts.SignupOpen(), a.cfg.Demo})
+	d := serverDocument{"server", build.Read().String(), a.cfg.Accounts.SignupOpen(), a.cfg.Demo, a.cfg.Accounts.PasswordsOpen(), nil}
+	if p := a.cfg.Provider; p != nil {
+		d.Provider = &providerDocument{p.Name}
+	}
+	c.PureJSON(http.StatusOK, d)
 }

@@ -101,6 +101,8 @@ type Config struct {
 	PublicURL string
 	// Clients are the files at /clients/. Defaults to those that the program carries.
 	Clients []clients.File
+	// Provider is where people may log in who do not with a password. Defaults to none.
+	Provider *Provider
 	// Demo tells that the demo account exists. Defaults to false.
 	Demo bool
 	// Console is the web application at /. Defaults to the one that the program carries.

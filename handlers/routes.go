@@ -8,6 +8,7 @@ import (
 
 	"github.com/neurod/neurod/handlers/middleware"
 	"github.com/neurod/neurod/handlers/render"
+	"github.com/neurod/neurod/internal/oidc"
 	"github.com/neurod/neurod/internal/service"
 	"github.com/neurod/neurod/internal/service/accounts"
 	"github.com/neurod/neurod/internal/service/analysis"
@@ -183,6 +184,12 @@ func (a *API) Routes() []Route {
 		{Method: post, Path: "/v1/auth/browser/logout", ID: "browserLogout", Handle: a.browserLogout,
 			Access: open, Limit: service.LimitBrowser, Cost: bareCost, Repeat: harmless("a login ends once"),
 			Params: takes(), OwnPage: true, Family: problem},
+		{Method: get, Path: "/v1/auth/oidc/login", ID: "oidcLogin", Handle: a.oidcLogin,
+			Access: open, Limit: service.LimitAddress, Cost: bareCost, Repeat: safe,
+			Params: takes("to", "page", "invitation"), Family: problem},
+		{Method: get, Path: oidc.CallbackPath, ID: "oidcCallback", Handle: a.oidcCallback,
+			Access: open, Limit: service.LimitAddress, Cost: bareCost, Repeat: harmless("an attempt is good once"),
+			Family: problem},
 		{Method: get, Path: "/v1/account", ID: "account", Handle: a.account,
 			Access: user, Limit: service.LimitAccounts, Cost: bareCost, Repeat: safe,
 			Params: takes(), Family: problem},

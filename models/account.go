@@ -5,13 +5,25 @@ import (
 	"time"
 )
 
-// User logs in with e-mail and password, and is a member of projects.
+// User logs in with e-mail and password or through a provider, and is a member of projects.
 type User struct {
 	ID           string
 	Email        string // lower case, unique
-	PasswordHash string // argon2id, PHC string format
+	PasswordHash string // argon2id, PHC string format; "" for none: the user logs in through a provider alone
 	Operator     bool   // may read how the whole server does; set at the command line of the server only
 	CreatedAt    time.Time
+}
+
+// HasPassword reports whether the user can log in with a password.
+func (u User) HasPassword() bool { return u.PasswordHash != "" }
+
+// LoginIdentity is who a user is at a provider of logins (OpenID Connect Core 1.0, section 2): its issuer and subject together name one person for
+// good, while an e-mail address may change and go to somebody else.
+type LoginIdentity struct {
+	Issuer    string
+	Subject   string
+	UserID    string
+	CreatedAt time.Time
 }
 
 // RefreshToken is one link of a rotating chain. Using a link twice revokes its whole family.

@@ -96,7 +96,9 @@ type AuditAction string
 const (
 	AuditAccountCreated   AuditAction = "account.created"
 	AuditLogin            AuditAction = "login.succeeded"
-	AuditLoginFailed      AuditAction = "login.failed" // a wrong password; unknown e-mails are not logged
+	AuditLoginFailed      AuditAction = "login.failed"   // a wrong password, or a provider that cannot say that the address is the person's; unknown e-mails are not logged
+	AuditLoginLinked      AuditAction = "login.linked"   // the account to an identity at a provider; its password is gone, its logins have ended
+	AuditLoginUnlinked    AuditAction = "login.unlinked" // from every provider
 	AuditLogout           AuditAction = "login.ended"
 	AuditLogoutAll        AuditAction = "login.all_ended"
 	AuditTokenReused      AuditAction = "login.token_reused" // a refresh token came twice: all of its login are revoked
@@ -200,7 +202,7 @@ func OriginOf(ctx context.Context) Origin {
 
 // AuditActions lists every action.
 func AuditActions() []AuditAction {
-	return []AuditAction{AuditAccountCreated, AuditLogin, AuditLoginFailed, AuditLogout, AuditLogoutAll, AuditTokenReused, AuditProjectCreated, AuditKeyCreated,
+	return []AuditAction{AuditAccountCreated, AuditLogin, AuditLoginFailed, AuditLoginLinked, AuditLoginUnlinked, AuditLogout, AuditLogoutAll, AuditTokenReused, AuditProjectCreated, AuditKeyCreated,
 		AuditKeyRefreshed, AuditKeyRevoked, AuditUserErasing, AuditUserErased, AuditPasswordChanged, AuditAccountDeleted,
 		AuditRetentionChanged, AuditProjectDeleting, AuditProjectDeleted, AuditMemberInvited, AuditInvitationRevoked, AuditMemberJoined, AuditRoleChanged,
 		AuditMemberRemoved, AuditMemberLeft, AuditOperatorOn, AuditOperatorOff, AuditWebhookCreated, AuditWebhookChanged, AuditWebhookDeleted,

@@ -64,6 +64,14 @@ const (
 	LastOwner              Code = "last_owner"
 	EmailTaken             Code = "email_taken"
 	SignupDisabled         Code = "signup_disabled"
+	NoPassword             Code = "no_password"
+	PasswordLoginDisabled  Code = "password_login_disabled"
+	LoginExpired           Code = "login_expired"
+	LoginRefused           Code = "login_refused"
+	LoginCanceled          Code = "login_canceled"
+	ProviderUnavailable    Code = "provider_unavailable"
+	EmailUnverified        Code = "email_unverified"
+	IdentityConflict       Code = "identity_conflict"
 	PayloadTooLarge        Code = "payload_too_large"
 	InvalidIdempotencyKey  Code = "invalid_idempotency_key"
 	IdempotencyKeyReused   Code = "idempotency_key_reused"
@@ -159,6 +167,14 @@ var ErrorTable = map[Code]Entry{
 	LastOwner:              {ClassConflict, "A project needs at least one owner; make another member an owner first."},
 	EmailTaken:             {ClassConflict, "An account with this e-mail already exists."},
 	SignupDisabled:         {ClassForbidden, "Sign-up is disabled on this server."},
+	NoPassword:             {ClassConflict, "This account has no password: its user logs in through a provider."},
+	PasswordLoginDisabled:  {ClassForbidden, "Logins with a password are switched off on this server; log in through its provider."},
+	LoginExpired:           {ClassInvalid, "This login was begun too long ago, or in another browser. Log in again."},
+	LoginRefused:           {ClassForbidden, "What the provider answered is not a login that this server takes."},
+	LoginCanceled:          {ClassForbidden, "The login was canceled at the provider."},
+	ProviderUnavailable:    {ClassUnavailable, "The provider of logins does not answer; try again."},
+	EmailUnverified:        {ClassForbidden, "The provider does not say that the e-mail address is yours. Verify it there first."},
+	IdentityConflict:       {ClassConflict, "The account with this e-mail belongs to another person at the provider."},
 	PayloadTooLarge:        {ClassTooLarge, "The request is too large."},
 	InvalidIdempotencyKey:  {ClassInvalid, "An idempotency key has 1 to 255 printable ASCII characters."},
 	IdempotencyKeyReused:   {ClassConflict, "This idempotency key was used with another request."},

@@ -162,7 +162,7 @@ var lax = []string{"POST /v1/auth/signup", "POST /v1/auth/login", "POST /v1/auth
 	"POST /auth/validate", "POST /auth/refresh", "POST /auth/revoke", "POST /installer/github-token",
 	"POST /v1/installer/github-token", "POST /api/v1/models", "POST /api/v1/models/:name/rollback", "POST /api/v1/models/train", "POST /api/v1/models/:name/calibrate",
 	"POST /v2/auth/login", "POST /v2/auth/refresh", "POST /v2/auth/logout", "GET /docs", "GET /docs/:file", "GET /proto/:package/:version/:file",
-	"GET /api/health", "GET /clients/", "GET /clients/:file", "GET /openapi.yaml", "GET /openapi.json", "GET /asyncapi.yaml", "GET /healthz", "GET /readyz", "GET /metrics", "GET /metrics/scale"}
+	"GET /v1/auth/oidc/callback", "GET /api/health", "GET /clients/", "GET /clients/:file", "GET /openapi.yaml", "GET /openapi.json", "GET /asyncapi.yaml", "GET /healthz", "GET /readyz", "GET /metrics", "GET /metrics/scale"}
 
 // TestMisspelledParametersAreRefused misspells every documented query parameter of every call, and gives each twice.
 func TestMisspelledParametersAreRefused(t *testing.T) {

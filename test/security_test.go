@@ -114,6 +114,8 @@ var matrix = map[string]right{
 	"POST /v1/auth/browser/login":                        {takes: "none", body: `{"email":"{email}","password":"correct horse battery"}`, good: 403},
 	"POST /v1/auth/browser/refresh":                      {takes: "none", good: 403},
 	"POST /v1/auth/browser/logout":                       {takes: "none", good: 403},
+	"GET /v1/auth/oidc/login":                            {takes: "none", good: 503}, // this server has no provider: see TestOIDC of internal/app
+	"GET /v1/auth/oidc/callback":                         {takes: "none", good: 503},
 	"GET /v1/account":                                    {takes: "jwt", good: 200, other: 200},
 	"POST /v1/account/logout":                            {takes: "jwt", good: 204, other: 204},
 	"GET /api/v1/server":                                 {takes: "none", good: 200},

@@ -25,6 +25,7 @@ import (
 type usersCmd struct {
 	Add    usersAddCmd    `cmd:"" help:"Make an account."`
 	Passwd usersPasswdCmd `cmd:"" help:"Give an account another password, and end its logins."`
+	Unlink usersUnlinkCmd `cmd:"" help:"Forget who the user of an account is at the provider of logins, and end its logins."`
 	List   usersListCmd   `cmd:"" help:"List the accounts."`
 	Remove usersRemoveCmd `cmd:"" help:"Delete an account with the projects that have no other member and everything in them."`
 
@@ -156,6 +157,22 @@ func (c usersPasswdCmd) Run(ctx context.Context) error {
 			return err
 		}
 		fmt.Printf("changed the password of %s; its logins have ended\n", u.Email)
+		return nil
+	})
+}
+
+type usersUnlinkCmd struct {
+	Email string `arg:"" help:"E-mail address of the account."`
+}
+
+// Run unlinks an account from providers.
+func (c usersUnlinkCmd) Run(ctx context.Context) error {
+	return asOperator(ctx, func(ctx context.Context, a *accounts.Service, _ *store.Store) error {
+		u, err := a.Unlink(ctx, c.Email)
+		if err != nil {
+			return err
+		}
+		fmt.Printf("unlinked %s; its logins have ended\n", u.Email)
 		return nil
 	})
 }

@@ -324,6 +324,7 @@ func (a *App) accounts(ctx context.Context) (*accounts.Service, error) {
 		Jobs:             a.engine,
 		Passwords:        auth.NewPasswords(auth.PasswordConfig{Concurrent: max(1, compute.Processors()-1)}),
 		SignupDisabled:   !s.Signup(),
+		ProviderSignup:   s.OIDCSignup,
 		SignupsPerHour:   s.SignupsPerHour,
 		LoginFailures:    s.LoginFailures,
 		RefreshTTL:       s.RefreshTTL,
@@ -333,6 +334,8 @@ func (a *App) accounts(ctx context.Context) (*accounts.Service, error) {
 		PayloadRetention: s.PayloadRetention,
 		JobRetention:     s.ResultRetention,
 		Log:              a.log,
+
+		PasswordsDisabled: !s.PasswordLogin,
 	}
 	if a.role.serves() {
 		key, err := s.SigningKey()
@@ -574,6 +577,10 @@ func (a *App) graphQL() *graphqlapi.Server {
 
 func (a *App) wireHTTP() error {
 	a.calls = a.useCases()
+	provider, err := a.provider()
+	if err != nil {
+		return err
+	}
 	router, err := handlers.NewRouter(handlers.Config{
 		Accounts:       a.calls.accounts,
 		Operations:     a.operations,
@@ -604,6 +611,7 @@ func (a *App) wireHTTP() error {
 		PublicURL:      a.settings.PublicURL,
 		Origins:        a.settings.CORSOrigins,
 		Demo:           a.settings.Embedded(),
+		Provider:       provider,
 	})
 	if err != nil {
 		return err

@@ -42,7 +42,12 @@ func settings(t testing.TB, b testkit.Backend, env ...string) config.Config {
 // start boots a process and stops it with the test.
 func start(t testing.TB, s config.Config) *App {
 	t.Helper()
-	log := new(neurod.Log)
+	return startLogging(t, s, new(neurod.Log))
+}
+
+// startLogging is start with a log that the test reads.
+func startLogging(t testing.TB, s config.Config, log *neurod.Log) *App {
+	t.Helper()
 	a, err := New(t.Context(), Config{Settings: s, Log: slog.New(slog.NewJSONHandler(log, nil))})
 	if err != nil {
 		t.Fatal(err)

@@ -90,6 +90,7 @@ var folders = map[string][]string{
 	"internal/guarded": nil,
 	"internal/limit":   nil,
 	"internal/nearest": nil,
+	"internal/oidc":    nil,
 	// Every part says by it what it does within a trace; export, which sends that, is for what puts the parts together.
 	"internal/telemetry":        {"models"},
 	"internal/telemetry/export": {"internal/telemetry"},
@@ -97,7 +98,7 @@ var folders = map[string][]string{
 	"internal/segment":    {"models"},
 	"internal/envelope":   {"internal/segment", "models"},
 	"internal/backup":     {"internal/durable", "internal/store"},
-	"internal/doctor":     {"internal/config", "internal/durable", "internal/nearest", "internal/service", "internal/store", "jobs", "models"},
+	"internal/doctor":     {"internal/config", "internal/durable", "internal/nearest", "internal/oidc", "internal/service", "internal/store", "jobs", "models"},
 	"internal/strictjson": {"internal/nearest", "models"},
 	"internal/config":     {"internal/auth", "internal/limit", "internal/store", "internal/telemetry", "models"},
 
@@ -121,7 +122,7 @@ var folders = map[string][]string{
 	"internal/webhooks": {"internal/auth", "internal/store", "models"},
 
 	// Ways in.
-	"handlers": {"api", "eeg", "graphqlapi", "internal/build", "internal/clients", "internal/compute", "internal/console", "internal/nearest", "internal/service", "internal/strictjson", "internal/telemetry", "models"},
+	"handlers": {"api", "eeg", "graphqlapi", "internal/build", "internal/clients", "internal/compute", "internal/console", "internal/nearest", "internal/oidc", "internal/service", "internal/strictjson", "internal/telemetry", "models"},
 
 	// GraphQL is one path of HTTP, which handlers lets in and bounds; its resolvers know no more of HTTP than that.
 	"graphqlapi": {"eeg", "handlers/render", "internal/service", "internal/strictjson", "internal/telemetry", "models"},
@@ -140,7 +141,7 @@ var folders = map[string][]string{
 
 	// What puts the parts together.
 	"internal/app": {"decoders/catalog", "devices", "devices/holder", "devices/lsl", "eeg", "graphqlapi", "grpcapi", "handlers", "internal/auth", "internal/build", "internal/compute", "internal/config", "internal/doctor", "internal/durable", "internal/guarded",
-		"internal/limit", "internal/science", "internal/service", "internal/store", "internal/telemetry", "internal/telemetry/export", "internal/webhooks", "jobs", "models", "workers"},
+		"internal/limit", "internal/oidc", "internal/science", "internal/service", "internal/store", "internal/telemetry", "internal/telemetry/export", "internal/webhooks", "jobs", "models", "workers"},
 	"cmd": {"decoders", "devices", "devices/holder", "eeg", "internal/app", "internal/auth", "internal/backup", "internal/build", "internal/config", "internal/doctor", "internal/lab", "internal/nearest",
 		"internal/service", "internal/store", "models"},
 

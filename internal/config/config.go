@@ -25,6 +25,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/caarlos0/env/v11"
 
@@ -130,6 +132,24 @@ type Config struct {
 	// LoginFailures limits wrong passwords for one e-mail from one address in 15 min; ten times as many for one e-mail
 	// from everywhere, and from one address for all e-mails. Defaults to 10.
 	LoginFailures int `env:"NEUROD_LOGIN_FAILURES" envDefault:"10"`
+
+	// PasswordLogin lets people log in, and sign up, with a password. Defaults to true; false takes NEUROD_OIDC_ISSUER.
+	PasswordLogin bool `env:"NEUROD_PASSWORD_LOGIN" envDefault:"true"`
+	// OIDCIssuer is the provider of OpenID Connect through which people may log in, exactly as it calls itself, as in https://accounts.google.com. Outside
+	// the embedded mode it takes NEUROD_PUBLIC_URL, below which /v1/auth/oidc/callback is what the provider has to know as the redirect URI of
+	// this server. Defaults to none.
+	OIDCIssuer string `env:"NEUROD_OIDC_ISSUER"`
+	// OIDCClientID is what the provider knows this server by. Required with NEUROD_OIDC_ISSUER.
+	OIDCClientID string `env:"NEUROD_OIDC_CLIENT_ID"`
+	// OIDCClientSecret is what this server shows the provider. Defaults to none, as of a public client.
+	OIDCClientSecret Secret `env:"NEUROD_OIDC_CLIENT_SECRET"`
+	// OIDCScopes are what the provider is asked for, separated by spaces; openid is one of them. Defaults to openid email profile.
+	OIDCScopes string `env:"NEUROD_OIDC_SCOPES" envDefault:"openid email profile"`
+	// OIDCName is what people call the provider: the button says "Log in with" it. Defaults to the host of NEUROD_OIDC_ISSUER.
+	OIDCName string `env:"NEUROD_OIDC_NAME"`
+	// OIDCSignup makes an account for who logs in through the provider, with an e-mail address that it has verified, and has none here. Defaults to
+	// false: operators make the accounts, or owners of projects invite.
+	OIDCSignup bool `env:"NEUROD_OIDC_SIGNUP" envDefault:"false"`
 
 	// RateLimitDecode is how many calls a minute a key may make to /api/v1 (decode and jobs). 0 means no limit. Defaults to
 	// 600.
@@ -454,6 +474,10 @@ func (c Config) finish() (Config, error) {
 	if c.OperatorPassword != "" && c.Operator == "" {
 		wrong("NEUROD_OPERATOR_PASSWORD", "is set, but NEUROD_OPERATOR is not: it is the password of that account")
 	}
+	c.checkOIDC(wrong)
+	if u, err := url.Parse(c.OIDCIssuer); c.OIDCName == "" && err == nil {
+		c.OIDCName = u.Hostname()
+	}
 	if c.LogFormat != "json" && c.LogFormat != "text" {
 		wrong("NEUROD_LOG_FORMAT", "must be json or text")
 	}
@@ -607,6 +631,44 @@ func (c Config) checkACME(wrong func(name, format string, args ...any)) {
 	}
 	if _, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(c.ACMEKey.Reveal(), "=")); err != nil {
 		wrong("NEUROD_ACME_KEY", "must be base64url")
+	}
+}
+
+// maxOIDCName is as much as a button says, in characters.
+const maxOIDCName = 40
+
+// checkOIDC checks what is said of logins through a provider.
+func (c Config) checkOIDC(wrong func(name, format string, args ...any)) {
+	const issuer = "NEUROD_OIDC_ISSUER"
+	if c.OIDCIssuer == "" {
+		for name, set := range map[string]bool{"NEUROD_OIDC_CLIENT_ID": c.OIDCClientID != "", "NEUROD_OIDC_CLIENT_SECRET": c.OIDCClientSecret != "", "NEUROD_OIDC_NAME": c.OIDCName != "",
+			"NEUROD_OIDC_SIGNUP": c.OIDCSignup} {
+			if set {
+				wrong(name, "is set, but %s is not: it names the provider", issuer)
+			}
+		}
+		if !c.PasswordLogin {
+			wrong("NEUROD_PASSWORD_LOGIN", "is false, but %s is not set: nobody could log in", issuer)
+		}
+		return
+	}
+	switch u, err := url.Parse(c.OIDCIssuer); {
+	case err != nil || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || u.Scheme != "https" && u.Scheme != "http":
+		wrong(issuer, "must be an address such as https://accounts.google.com, without a query")
+	case u.Scheme == "http" && !Loopback(u.Hostname()):
+		wrong(issuer, "must be https: whoever is on the way could say who logs in")
+	}
+	if c.OIDCClientID == "" {
+		wrong("NEUROD_OIDC_CLIENT_ID", "is not set, but %s is: the provider gives one out", issuer)
+	}
+	if !slices.Contains(strings.Fields(c.OIDCScopes), "openid") {
+		wrong("NEUROD_OIDC_SCOPES", "must have openid among them, and usually email")
+	}
+	if utf8.RuneCountInString(c.OIDCName) > maxOIDCName || strings.ContainsFunc(c.OIDCName, unicode.IsControl) {
+		wrong("NEUROD_OIDC_NAME", "must have at most %d characters, and none that cannot be seen", maxOIDCName)
+	}
+	if c.PublicURL == "" && !c.Embedded() {
+		wrong("NEUROD_PUBLIC_URL", "is not set, but %s is: the provider sends people back to it", issuer)
 	}
 }
 

@@ -116,6 +116,7 @@ func Examine(ctx context.Context, cfg Config) Report {
 	e.files()
 	e.certificate()
 	e.models()
+	e.within(ctx, e.provider)
 	e.within(ctx, e.database)
 	if !e.settings.Embedded() {
 		e.within(ctx, e.redis)

@@ -46,6 +46,77 @@ func (s *Store) CreateInvitedUser(ctx context.Context, u models.User, hash strin
 	return out, err
 }
 
+// UserByIdentity returns the user whom a provider knows by a subject, or ErrNotFound.
+func (s *Store) UserByIdentity(ctx context.Context, issuer, subject string) (models.User, error) {
+	var u models.User
+	err := s.read(ctx).Joins("JOIN login_identities i ON i.user_id = users.id").Where("i.issuer = ? AND i.subject = ?", issuer, subject).Take(&u).Error
+	return u, translate(err)
+}
+
+// CreateIdentifiedUser adds a user with who they are at a provider in the same breath; with the hash of an invitation, "" for none, they also accept it.
+// Errors: ErrDuplicate when the e-mail or the identity is taken, ErrNotFound where they cannot accept the invitation.
+func (s *Store) CreateIdentifiedUser(ctx context.Context, u models.User, i models.LoginIdentity, invitation string) error {
+	return s.tx(ctx, func(tx *gorm.DB) error {
+		if err := createUser(tx, u); err != nil {
+			return err
+		}
+		if err := identify(tx, i); err != nil {
+			return err
+		}
+		if invitation == "" {
+			return nil
+		}
+		_, err := accept(tx, invitation, u.ID, u.CreatedAt, 1)
+		return err
+	})
+}
+
+// LinkIdentity says who a user is at a provider, takes the password away and ends every login: whoever had one need not be the person whom the
+// provider vouches for. Errors: ErrNotFound where there is no such user; ErrDuplicate where the identity is another user's, or the user is
+// another person at that provider.
+func (s *Store) LinkIdentity(ctx context.Context, i models.LoginIdentity) error {
+	return s.tx(ctx, func(tx *gorm.DB) error {
+		if err := lockUser(tx, i.UserID); err != nil {
+			return err
+		}
+		if err := identify(tx, i); err != nil {
+			return err
+		}
+		if err := tx.Model(&models.User{}).Where("id = ?", i.UserID).Update("password_hash", "").Error; err != nil {
+			return err
+		}
+		return revokeLogins(tx, i.UserID, utc(i.CreatedAt))
+	})
+}
+
+// identify adds an identity, and notes it in the audit log.
+func identify(tx *gorm.DB, i models.LoginIdentity) error {
+	i.CreatedAt = utc(i.CreatedAt)
+	if err := tx.Create(&i).Error; err != nil {
+		return err
+	}
+	return appendAudit(tx, models.AuditEvent{AccountID: &i.UserID, ActorKind: models.ActorUser, Actor: i.UserID, Action: models.AuditLoginLinked, Subject: i.UserID},
+		map[string]any{"issuer": i.Issuer})
+}
+
+// UnlinkIdentities forgets who a user is at providers, and ends every login. ErrNotFound where they are nobody at any.
+func (s *Store) UnlinkIdentities(ctx context.Context, userID string, at time.Time) error {
+	return s.tx(ctx, func(tx *gorm.DB) error {
+		res := tx.Where("user_id = ?", userID).Delete(&models.LoginIdentity{})
+		if res.Error != nil {
+			return res.Error
+		}
+		if res.RowsAffected == 0 {
+			return ErrNotFound
+		}
+		if err := revokeLogins(tx, userID, utc(at)); err != nil {
+			return err
+		}
+		return appendAudit(tx, models.AuditEvent{AccountID: &userID, ActorKind: models.ActorUser, Actor: userID, Action: models.AuditLoginUnlinked, Subject: userID},
+			map[string]any{"identities": res.RowsAffected})
+	})
+}
+
 // UserByEmail returns the user with a normalized e-mail, or ErrNotFound.
 func (s *Store) UserByEmail(ctx context.Context, email string) (models.User, error) {
 	var u models.User
@@ -66,8 +137,13 @@ func (s *Store) ReplacePasswordHash(ctx context.Context, userID, old, hash strin
 	return one(res)
 }
 
-// CreateRefreshToken adds the first link of a chain and removes the user's links that have expired.
-func (s *Store) CreateRefreshToken(ctx context.Context, t models.RefreshToken) error {
+// CreateRefreshToken adds the first link of a chain and removes the user's links that have expired. The issuer of the provider through which
+// the user has logged in goes into the audit log; "" for a password.
+func (s *Store) CreateRefreshToken(ctx context.Context, t models.RefreshToken, issuer string) error {
+	var details map[string]any
+	if issuer != "" {
+		details = map[string]any{"issuer": issuer}
+	}
 	return s.tx(ctx, func(tx *gorm.DB) error {
 		if err := tx.Where("user_id = ? AND expires_at < ?", t.UserID, utc(t.CreatedAt)).Delete(&models.RefreshToken{}).Error; err != nil {
 			return err
@@ -75,7 +151,7 @@ func (s *Store) CreateRefreshToken(ctx context.Context, t models.RefreshToken) e
 		if err := createToken(tx, t); err != nil {
 			return err
 		}
-		return appendAudit(tx, models.AuditEvent{AccountID: &t.UserID, ActorKind: models.ActorUser, Actor: t.UserID, Action: models.AuditLogin, Subject: t.Family}, nil)
+		return appendAudit(tx, models.AuditEvent{AccountID: &t.UserID, ActorKind: models.ActorUser, Actor: t.UserID, Action: models.AuditLogin, Subject: t.Family}, details)
 	})
 }
 
@@ -151,11 +227,16 @@ func (s *Store) RevokeLogins(ctx context.Context, userID string, now time.Time) 
 		if err := lockUser(tx, userID); err != nil {
 			return err
 		}
-		if err := tx.Model(&models.RefreshToken{}).Where("user_id = ? AND revoked_at IS NULL", userID).Update("revoked_at", utc(now)).Error; err != nil {
+		if err := revokeLogins(tx, userID, utc(now)); err != nil {
 			return err
 		}
 		return appendAudit(tx, models.AuditEvent{AccountID: &userID, ActorKind: models.ActorUser, Actor: userID, Action: models.AuditLogoutAll, Subject: userID}, nil)
 	})
+}
+
+// revokeLogins revokes every refresh token of a user.
+func revokeLogins(tx *gorm.DB, userID string, now time.Time) error {
+	return tx.Model(&models.RefreshToken{}).Where("user_id = ? AND revoked_at IS NULL", userID).Update("revoked_at", now).Error
 }
 
 func revokeFamily(tx *gorm.DB, family string, now time.Time) error {

@@ -231,7 +231,7 @@ func TestRefreshTokenHasOneWinner(t *testing.T) {
 		ctx := context.Background()
 		u := newUser(t, s)
 		first := models.RefreshToken{ID: models.NewID(), UserID: u.ID, Family: "f", Hash: "first", CreatedAt: epoch, ExpiresAt: epoch.Add(time.Hour)}
-		if err := s.CreateRefreshToken(ctx, first); err != nil {
+		if err := s.CreateRefreshToken(ctx, first, ""); err != nil {
 			t.Fatal(err)
 		}
 		var mu sync.Mutex
@@ -296,7 +296,7 @@ func TestRefreshTokens(t *testing.T) {
 				"login": func(rt *rapid.T) {
 					families++
 					id := models.NewID()
-					err := s.CreateRefreshToken(ctx, models.RefreshToken{ID: id, UserID: u.ID, Family: u.ID + fmt.Sprint(families), Hash: id, CreatedAt: now, ExpiresAt: now.Add(time.Hour)})
+					err := s.CreateRefreshToken(ctx, models.RefreshToken{ID: id, UserID: u.ID, Family: u.ID + fmt.Sprint(families), Hash: id, CreatedAt: now, ExpiresAt: now.Add(time.Hour)}, "")
 					if err != nil {
 						rt.Fatal(err)
 					}

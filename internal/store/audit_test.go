@@ -40,7 +40,7 @@ func TestAuditLogTellsOfAccountsAndKeys(t *testing.T) {
 		p := newProject(t, s, u.ID)
 		k := newKey(t, s, p)
 		token := models.RefreshToken{ID: models.NewID(), UserID: u.ID, Family: "f", Hash: "h1", CreatedAt: time.Now(), ExpiresAt: time.Now().Add(time.Hour)}
-		if err := s.CreateRefreshToken(ctx, token); err != nil {
+		if err := s.CreateRefreshToken(ctx, token, ""); err != nil {
 			t.Fatal(err)
 		}
 		next := token

@@ -242,7 +242,7 @@ func (s *Store) SetPassword(ctx context.Context, userID, hash string, at time.Ti
 		if err := one(tx.Model(&models.User{}).Where("id = ?", userID).Update("password_hash", hash)); err != nil {
 			return err
 		}
-		if err := tx.Model(&models.RefreshToken{}).Where("user_id = ? AND revoked_at IS NULL", userID).Update("revoked_at", utc(at)).Error; err != nil {
+		if err := revokeLogins(tx, userID, utc(at)); err != nil {
 			return err
 		}
 		return appendAudit(tx, models.AuditEvent{AccountID: &userID, ActorKind: models.ActorUser, Actor: userID,

@@ -30,6 +30,7 @@ import (
 var entities = map[string]any{
 	"users":             models.User{},
 	"refresh_tokens":    models.RefreshToken{},
+	"login_identities":  models.LoginIdentity{},
 	"projects":          models.Project{},
 	"memberships":       models.Membership{},
 	"invitations":       models.Invitation{},

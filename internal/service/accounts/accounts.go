@@ -61,6 +61,10 @@ type Config struct {
 	Throttle *limit.Limiter
 	// SignupDisabled lets nobody make an account. Defaults to false.
 	SignupDisabled bool
+	// ProviderSignup makes an account for who logs in through a provider and has none. Defaults to false.
+	ProviderSignup bool
+	// PasswordsDisabled lets nobody log in or sign up with a password. Defaults to false.
+	PasswordsDisabled bool
 	// SignupsPerHour limits the accounts made from one address. Defaults to 60.
 	SignupsPerHour int
 	// LoginFailures limits wrong passwords for one e-mail from one address in 15 min; ten times as many for one e-mail
@@ -151,8 +155,11 @@ type Login struct {
 
 // Signup makes an account and logs it in. With the token of an invitation it also accepts it, and that is possible
 // where sign-up is disabled. Errors: InvalidRequestBody, EmailTaken, SignupDisabled, RateLimited; InvitationNotFound as in
-// AcceptInvitation, and then no account is made.
+// AcceptInvitation, and then no account is made; PasswordLoginDisabled.
 func (a *Service) Signup(ctx context.Context, c Credentials) (models.User, Login, error) {
+	if a.cfg.PasswordsDisabled {
+		return models.User{}, Login{}, models.NewError(models.PasswordLoginDisabled)
+	}
 	if a.cfg.SignupDisabled && c.Invitation == "" {
 		return models.User{}, Login{}, models.NewError(models.SignupDisabled)
 	}
@@ -160,9 +167,8 @@ func (a *Service) Signup(ctx context.Context, c Credentials) (models.User, Login
 	if err != nil {
 		return models.User{}, Login{}, err
 	}
-	rate := limit.Rate{Requests: a.cfg.SignupsPerHour, Per: time.Hour}
-	if d := a.cfg.Throttle.Take(ctx, "signup ip "+service.Network(c.Remote), rate); d.Wait > 0 {
-		return models.User{}, Login{}, service.Limited(d, a.cfg.Now())
+	if err := a.countSignup(ctx, c.Remote); err != nil {
+		return models.User{}, Login{}, err
 	}
 	if email == DemoEmail {
 		return models.User{}, Login{}, models.NewError(models.EmailTaken)
@@ -171,8 +177,17 @@ func (a *Service) Signup(ctx context.Context, c Credentials) (models.User, Login
 	if err != nil {
 		return models.User{}, Login{}, err
 	}
-	s, err := a.newLogin(ctx, u.ID)
+	s, err := a.newLogin(ctx, u.ID, "")
 	return u, s, err
+}
+
+// countSignup counts an account that is to be made for an address. Error: RateLimited.
+func (a *Service) countSignup(ctx context.Context, remote string) error {
+	rate := limit.Rate{Requests: a.cfg.SignupsPerHour, Per: time.Hour}
+	if d := a.cfg.Throttle.Take(ctx, "signup ip "+service.Network(remote), rate); d.Wait > 0 {
+		return service.Limited(d, a.cfg.Now())
+	}
+	return nil
 }
 
 func (a *Service) signUp(ctx context.Context, email, password, invitation string) (models.User, error) {
@@ -264,9 +279,12 @@ func NormalizeEmail(s string) (string, bool) {
 // loginWindow is the time over which wrong passwords are counted.
 const loginWindow = 15 * time.Minute
 
-// Login checks the password and begins a login. Errors: InvalidCredentials for an unknown e-mail and for a wrong password
-// alike, after the same work; RateLimited.
+// Login checks the password and begins a login. Errors: InvalidCredentials for an unknown e-mail, for an account without a password and for a wrong
+// password alike, after the same work; RateLimited; PasswordLoginDisabled.
 func (a *Service) Login(ctx context.Context, c Credentials) (Login, error) {
+	if a.cfg.PasswordsDisabled {
+		return Login{}, models.NewError(models.PasswordLoginDisabled)
+	}
 	email, known := NormalizeEmail(c.Email)
 	if !known || len(c.Password) > maxPassword {
 		email = "" // there is no such account, and the attempt counts for the address
@@ -298,7 +316,7 @@ func (a *Service) Login(ctx context.Context, c Credentials) (Login, error) {
 	if email != "" {
 		u, err = a.cfg.Store.UserByEmail(ctx, email)
 	}
-	if errors.Is(err, store.ErrNotFound) {
+	if errors.Is(err, store.ErrNotFound) || err == nil && !u.HasPassword() {
 		if err := a.cfg.Passwords.VerifyNone(ctx, c.Password[:min(len(c.Password), maxPassword)]); err != nil {
 			refund(len(limits))
 			return Login{}, service.Unavailable(err)
@@ -318,17 +336,22 @@ func (a *Service) Login(ctx context.Context, c Credentials) (Login, error) {
 		return Login{}, service.Unavailable(err)
 	}
 	if !ok {
-		failed := models.AuditEvent{AccountID: &u.ID, ActorKind: models.ActorAnonymous, Action: models.AuditLoginFailed, Subject: u.ID}
-		if err := a.cfg.Store.AppendAudit(ctx, failed, nil); err != nil {
-			a.cfg.Log.WarnContext(ctx, "failed login not noted in the audit log", "user_id", u.ID, "error", err)
-		}
+		a.noteFailed(ctx, u.ID, nil)
 		return Login{}, models.NewError(models.InvalidCredentials)
 	}
 	refund(len(limits))
 	if stale {
 		a.rehash(ctx, u, c.Password)
 	}
-	return a.newLogin(ctx, u.ID)
+	return a.newLogin(ctx, u.ID, "")
+}
+
+// noteFailed notes a failed login in the audit log. That it fails changes nothing of the answer.
+func (a *Service) noteFailed(ctx context.Context, userID string, details map[string]any) {
+	failed := models.AuditEvent{AccountID: &userID, ActorKind: models.ActorAnonymous, Action: models.AuditLoginFailed, Subject: userID}
+	if err := a.cfg.Store.AppendAudit(ctx, failed, details); err != nil {
+		a.cfg.Log.WarnContext(ctx, "failed login not noted in the audit log", "user_id", userID, "error", err)
+	}
 }
 
 // rehash stores the password at today's cost. That it fails is not a reason to refuse a login.
@@ -342,11 +365,11 @@ func (a *Service) rehash(ctx context.Context, u models.User, password string) {
 	}
 }
 
-// newLogin starts a family of refresh tokens.
-func (a *Service) newLogin(ctx context.Context, userID string) (Login, error) {
+// newLogin starts a family of refresh tokens, for a login through the provider with an issuer or, with "", by a password.
+func (a *Service) newLogin(ctx context.Context, userID, issuer string) (Login, error) {
 	raw, token := a.refreshToken()
 	token.UserID, token.Family = userID, token.ID
-	if err := a.cfg.Store.CreateRefreshToken(ctx, token); err != nil {
+	if err := a.cfg.Store.CreateRefreshToken(ctx, token, issuer); err != nil {
 		return Login{}, service.Unavailable(err)
 	}
 	return a.login(userID, raw)
@@ -437,8 +460,11 @@ func (a *Service) Account(ctx context.Context, p models.Principal) (models.User,
 	return u, nil
 }
 
-// SignupOpen reports whether anybody may make an account.
-func (a *Service) SignupOpen() bool { return !a.cfg.SignupDisabled }
+// SignupOpen reports whether anybody may make an account, with a password.
+func (a *Service) SignupOpen() bool { return !a.cfg.SignupDisabled && !a.cfg.PasswordsDisabled }
+
+// PasswordsOpen reports whether one may log in with a password.
+func (a *Service) PasswordsOpen() bool { return !a.cfg.PasswordsDisabled }
 
 // EnterProject returns a user's principal within a project of which they are a member. The database is asked every time: who is
 // removed is out with the next call. Errors: ProjectRequired for no project; ProjectNotFound for one that is absent, or of which

@@ -25,7 +25,7 @@ var _ Jobs = (*jobs.Engine)(nil)
 
 // ChangePassword gives the user another password, ends every login there is and returns a new one. Access tokens that were
 // given out live on until they expire. Errors: InvalidRequestBody, InvalidCredentials for a wrong current password,
-// RateLimited.
+// NoPassword, RateLimited.
 func (a *Service) ChangePassword(ctx context.Context, p models.Principal, current, next string) (Login, error) {
 	u, err := a.confirmed(ctx, p, current, models.At("current_password"))
 	if err != nil {
@@ -34,7 +34,7 @@ func (a *Service) ChangePassword(ctx context.Context, p models.Principal, curren
 	if err := a.setPassword(ctx, u, next, models.At("new_password")); err != nil {
 		return Login{}, err
 	}
-	return a.newLogin(ctx, u.ID)
+	return a.newLogin(ctx, u.ID, "")
 }
 
 // confirmed returns the user of a login who has shown the password again. Wrong ones are counted as those of logins are.
@@ -53,6 +53,10 @@ func (a *Service) confirmed(ctx context.Context, p models.Principal, password st
 	u, err := a.cfg.Store.UserByID(ctx, id)
 	if err != nil {
 		return models.User{}, service.Absent(err, models.InvalidToken) // the account is gone, its token not yet expired
+	}
+	if !u.HasPassword() {
+		a.cfg.Throttle.Refund(ctx, key, few)
+		return models.User{}, models.NewError(models.NoPassword)
 	}
 	ok, _, err := a.cfg.Passwords.Verify(ctx, u.PasswordHash, password)
 	switch {
@@ -120,7 +124,7 @@ func (a *Service) DeleteProject(ctx context.Context, p models.Principal, project
 
 // DeleteAccount deletes the user's account with all projects that nobody else is in, where the password is given again. The
 // account is gone at once and those projects are out of reach; a job each deletes the rest. Projects with another owner lose a
-// member. Errors: InvalidRequestBody, InvalidCredentials, RateLimited; LastOwner where others would be left in a project
+// member. Errors: InvalidRequestBody, InvalidCredentials, NoPassword, RateLimited; LastOwner where others would be left in a project
 // without an owner.
 func (a *Service) DeleteAccount(ctx context.Context, p models.Principal, password string) ([]DeletedProject, error) {
 	u, err := a.confirmed(ctx, p, password, models.At("password"))
@@ -172,6 +176,9 @@ func (a *Service) delete(ctx context.Context, userID, projectID string) ([]store
 // ErrNoUser says that there is no account with an e-mail.
 var ErrNoUser = errors.New("there is no account with this e-mail")
 
+// ErrNotLinked says that an account belongs to nobody at a provider of logins.
+var ErrNotLinked = errors.New("the account is not linked to a provider of logins")
+
 // AddUser makes an account. Errors: InvalidRequestBody, EmailTaken.
 func (a *Service) AddUser(ctx context.Context, email, password string) (models.User, error) {
 	email, err := checkCredentials(Credentials{Email: email, Password: password})
@@ -195,6 +202,20 @@ func (a *Service) ResetPassword(ctx context.Context, email, password string) (mo
 		return u, err
 	}
 	return u, a.setPassword(ctx, u, password, models.At("password"))
+}
+
+// Unlink forgets who a user is at providers of logins, and ends every login there is; the next login through one links the account anew, to whoever has
+// its e-mail address there. Errors: ErrNoUser, ErrNotLinked.
+func (a *Service) Unlink(ctx context.Context, email string) (models.User, error) {
+	u, err := a.byEmail(ctx, email)
+	if err != nil {
+		return u, err
+	}
+	err = a.cfg.Store.UnlinkIdentities(ctx, u.ID, a.cfg.Now())
+	if errors.Is(err, store.ErrNotFound) {
+		return u, ErrNotLinked
+	}
+	return u, err
 }
 
 // RemoveUser deletes an account with all projects that nobody else is in; workers delete what these leave. Errors: ErrNoUser,

@@ -29,6 +29,10 @@ type PeopleStore interface {
 	SetOperator(ctx context.Context, userID string, on bool) error
 	UserByEmail(ctx context.Context, email string) (models.User, error)
 	UserByID(ctx context.Context, id string) (models.User, error)
+	UserByIdentity(ctx context.Context, issuer, subject string) (models.User, error)
+	CreateIdentifiedUser(ctx context.Context, u models.User, i models.LoginIdentity, invitation string) error
+	LinkIdentity(ctx context.Context, i models.LoginIdentity) error
+	UnlinkIdentities(ctx context.Context, userID string, at time.Time) error
 	SetPassword(ctx context.Context, userID, hash string, at time.Time) error
 	ReplacePasswordHash(ctx context.Context, userID, old, hash string) error
 }
@@ -68,7 +72,7 @@ type KeyStore interface {
 
 // LoginStore keeps the refresh tokens of logins.
 type LoginStore interface {
-	CreateRefreshToken(ctx context.Context, t models.RefreshToken) error
+	CreateRefreshToken(ctx context.Context, t models.RefreshToken, issuer string) error
 	RotateRefreshToken(ctx context.Context, hash string, next models.RefreshToken, again time.Duration) (models.RefreshToken, error)
 	RevokeLogins(ctx context.Context, userID string, now time.Time) error
 	RevokeRefreshFamily(ctx context.Context, hash string, now time.Time) error

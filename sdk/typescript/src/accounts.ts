@@ -13,6 +13,8 @@ export interface OwnAccount {
   email: string;
   /** May use what is under /api/v1/admin. */
   operator: boolean;
+  /** Has a password; without one the user logs in through a provider, from a page of the server alone. */
+  password: boolean;
   created_at: string;
 }
 

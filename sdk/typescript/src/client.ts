@@ -130,7 +130,7 @@ export class VoxelClient {
   }
 
   /** What anybody may know of a server: whether people may sign up, and whether it has the demo account. */
-  server(options: RequestOptions = {}): APIPromise<{ object: "server"; version: string; signup: boolean; demo: boolean }> {
+  server(options: RequestOptions = {}): APIPromise<{ object: "server"; version: string; signup: boolean; demo: boolean; password: boolean; provider: { name: string } | null }> {
     return this.#http.call({ method: "GET", path: "/api/v1/server", open: true }, options);
   }
 

@@ -447,6 +447,52 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/auth/oidc/login": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Send a browser to the provider of logins
+         * @description For the login page that this server serves, which goes here as to a link: the browser is sent to the provider of OpenID Connect that the server is set
+         *     up with, and comes back to `/v1/auth/oidc/callback`. An attempt is good for 10 minutes, in this browser alone, which keeps it in a sealed cookie
+         *     (`HttpOnly`, `SameSite=Lax`, `Secure` behind TLS). Where the provider does not answer, the browser is sent back to the login page with
+         *     `error=provider_unavailable`. Without a provider the call is 503 `not_configured`.
+         */
+        get: operations["oidcLogin"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/auth/oidc/callback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Take a browser back from the provider of logins
+         * @description The redirect URI that the provider must know. It takes `code` and `state`, or `error`, as OpenID Connect has them (Core 1.0, section 3.1.2.5), and the
+         *     browser's attempt. The browser is logged in as by `/v1/auth/browser/login`, and goes on to the console's login page: with `entered=yes`, or with
+         *     an `error`, one of `login_expired`, `login_canceled`, `login_refused`, `provider_unavailable`, `email_unverified`, `identity_conflict`,
+         *     `signup_disabled`, `invitation_not_found`, `rate_limited`, `storage_full`, `unavailable` and `internal_error`.
+         */
+        get: operations["oidcCallback"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/account": {
         parameters: {
             query?: never;
@@ -4100,6 +4146,8 @@ export interface components {
             email: string;
             /** @description The user runs this server. */
             operator: boolean;
+            /** @description The user has a password; without one they log in through a provider. */
+            password: boolean;
             /** Format: date-time */
             created_at: string;
         };
@@ -4115,10 +4163,18 @@ export interface components {
             /** @constant */
             object: "server";
             version: string;
-            /** @description Anybody may make an account. */
+            /** @description Anybody may make an account with a password. */
             signup: boolean;
             /** @description The demo account exists. */
             demo: boolean;
+            /** @description One may log in with a password. */
+            password: boolean;
+            /** @description Where one may log in through a provider, by going to `/v1/auth/oidc/login`; null where there is none. */
+            provider: components["schemas"]["LoginProvider"] | null;
+        };
+        LoginProvider: {
+            /** @description What people call it. */
+            name: string;
         };
         Account: components["schemas"]["Tokens"] & {
             id: components["schemas"]["UUID"];
@@ -5912,6 +5968,7 @@ export interface operations {
             };
             400: components["responses"]["Problem"];
             401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
             408: components["responses"]["Problem"];
             413: components["responses"]["Problem"];
             415: components["responses"]["Problem"];
@@ -6437,6 +6494,56 @@ export interface operations {
             503: components["responses"]["Problem"];
         };
     };
+    oidcLogin: {
+        parameters: {
+            query?: {
+                /** @description Where in the console to go afterwards, as it stands behind the # of an address. It comes back behind the # of the login page's. */
+                to?: string;
+                /** @description Go back to the pages of operators. */
+                page?: "admin";
+                /** @description The token of an invitation that whoever has no account accepts. */
+                invitation?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description To the provider, or back to the login page with an `error`. */
+            303: {
+                headers: {
+                    Location: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Problem"];
+            429: components["responses"]["ProblemTooMany"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    oidcCallback: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description To the login page. */
+            303: {
+                headers: {
+                    Location: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            429: components["responses"]["ProblemTooMany"];
+            503: components["responses"]["Problem"];
+        };
+    };
     account: {
         parameters: {
             query?: never;
@@ -6665,6 +6772,7 @@ export interface operations {
             };
             400: components["responses"]["Problem"];
             401: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
             413: components["responses"]["Problem"];
             415: components["responses"]["Problem"];
             429: components["responses"]["ProblemTooMany"];
@@ -10333,6 +10441,7 @@ export interface operations {
             };
             400: components["responses"]["DevicesError"];
             401: components["responses"]["DevicesError"];
+            403: components["responses"]["DevicesError"];
             408: components["responses"]["DevicesError"];
             413: components["responses"]["DevicesError"];
             415: components["responses"]["DevicesError"];

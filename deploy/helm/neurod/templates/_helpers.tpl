@@ -73,7 +73,7 @@ capabilities: {drop: [ALL]}
   valueFrom: {secretKeyRef: {name: {{ $secret | quote }}, key: {{ . | quote }}}}
 {{- end }}
 {{- range $name, $value := .Values.settings }}
-{{- if has $name (list "DATABASE_URL" "REDIS_URL" "NEUROD_JWT_SECRET" "NEUROD_OPERATOR_PASSWORD" "NEUROD_METRICS_TOKEN") }}
+{{- if has $name (list "DATABASE_URL" "REDIS_URL" "NEUROD_JWT_SECRET" "NEUROD_OPERATOR_PASSWORD" "NEUROD_METRICS_TOKEN" "NEUROD_OIDC_CLIENT_SECRET") }}
 {{- fail (printf "settings.%s is a secret: give it by existingSecret or extraEnv" $name) }}
 {{- end }}
 {{- if has $name (list "NEUROD_ADDR" "NEUROD_PORT" "NEUROD_WORKER_ADDR" "NEUROD_SHUTDOWN_TIMEOUT" "NEUROD_WORKER_CONCURRENCY") }}

@@ -35,6 +35,8 @@ OPERATIONS: dict[str, Operation] = {
     "browserLogin": Operation("POST", "/v1/auth/browser/login", False),
     "browserRefresh": Operation("POST", "/v1/auth/browser/refresh", False),
     "browserLogout": Operation("POST", "/v1/auth/browser/logout", False),
+    "oidcLogin": Operation("GET", "/v1/auth/oidc/login", False),
+    "oidcCallback": Operation("GET", "/v1/auth/oidc/callback", False),
     "account": Operation("GET", "/v1/account", False),
     "logoutEverywhere": Operation("POST", "/v1/account/logout", False),
     "server": Operation("GET", "/api/v1/server", False),

@@ -1205,6 +1205,8 @@ class OwnAccount(Base):
     email: str
     operator: bool
     """The user runs this server."""
+    password: bool
+    """The user has a password; without one they log in through a provider."""
     created_at: datetime
 
 
@@ -1216,13 +1218,22 @@ class BrowserLogin(Base):
     account: OwnAccount
 
 
+class LoginProvider(Base):
+    name: str
+    """What people call it."""
+
+
 class Server(Base):
     object: Literal["server"]
     version: str
     signup: bool
-    """Anybody may make an account."""
+    """Anybody may make an account with a password."""
     demo: bool
     """The demo account exists."""
+    password: bool
+    """One may log in with a password."""
+    provider: LoginProvider | None
+    """Where one may log in through a provider, by going to `/v1/auth/oidc/login`; null where there is none."""
 
 
 class Account(Tokens):
