@@ -7,6 +7,8 @@ export interface User {
   id: string;
   email: string;
   operator: boolean;
+  /** They have one; otherwise they log in through a provider. */
+  password: boolean;
 }
 
 /** What may be known of a server before one logs in. */
@@ -14,6 +16,8 @@ export interface Server {
   version: string;
   signup: boolean;
   demo: boolean;
+  password: boolean;
+  provider: { name: string } | null;
 }
 
 /** A short message in the corner. */
@@ -52,12 +56,19 @@ class App {
     addEventListener("online", () => (this.online = true));
     addEventListener("offline", () => (this.online = false));
     // The browser does not say if it has a cookie of ours: it is noted when there is one, so that a visitor is not asked for a login that cannot be.
-    const known = localStorage.getItem(loggedIn) !== null;
+    // Whoever comes back from a provider has one.
+    const back = this.place.parts[0] === "login" && this.place.query.entered !== undefined;
+    const known = back || localStorage.getItem(loggedIn) !== null;
     const [server, user] = await Promise.allSettled([this.client.server(), known ? this.client.auth.restore() : undefined]);
     if (server.status === "fulfilled") this.server = server.value;
     if (known && user.status === "fulfilled" && !user.value) localStorage.removeItem(loggedIn);
     if (user.status === "fulfilled" && user.value) await this.#entered(user.value);
     else if (user.status === "rejected") this.say("The server does not answer: " + messageOf(user.reason), true);
+    if (back) {
+      // The login page is not a place to come back to.
+      history.replaceState(null, "", this.user ? safeReturn(this.place.query.to) : href(["login"], { to: this.place.query.to, error: "no_cookie" }));
+      this.place = parse(location.hash);
+    }
     this.ready = true;
   }
 
