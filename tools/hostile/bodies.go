@@ -15,6 +15,8 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+
+	"github.com/neurod/neurod/eeg"
 )
 
 // most is the size of the largest body that is sent, as it goes over the wire.
@@ -269,6 +271,14 @@ func decodable(short bool) []text {
 	eight("events a tenth of a second apart, 8 channels", "motor_imagery", 100, object{"events": many})
 	eight("p300, events a tenth of a second apart, 8 channels", "p300", 100, object{"events": many, "stimulus": speller()})
 	eight("every event, 8 channels", "motor_imagery", 250, object{"events": "all"})
+	for _, n := range counts {
+		for _, rate := range []float64{44, 250, 20000} {
+			out = append(out, text{name: fmt.Sprintf("features on request, %d channels at %g Hz", n, rate), body: func() []byte {
+				return marshal(object{"input": object{"type": "eeg", "encoding": "int16le", "scale_uv": 0.1, "paradigm": "seizure", "channels": montage(n), "sample_rate": rate,
+					"data": base(integers(values/n*n, uint64(n)))}, "output": object{"features": eeg.Names(eeg.Features)}})
+			}})
+		}
+	}
 	zeros := func(bytes, channels int) func() []byte {
 		return func() []byte {
 			return zipped(marshal(object{"input": object{"type": "eeg", "encoding": "int16le", "scale_uv": 1, "channels": channels, "sample_rate": 250, "data": base(make([]byte, bytes))}}))

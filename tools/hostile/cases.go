@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/neurod/neurod/eeg"
 	"github.com/neurod/neurod/handlers"
 	"github.com/neurod/neurod/handlers/middleware"
 	"github.com/neurod/neurod/internal/testkit/neurod"
@@ -178,6 +179,7 @@ var ours = map[string]func(short bool) []attack{
 			one("targets", decode+`"stimulus":{"targets":[`, "]}}}", func(i int) string { return `{"frequency":` + fmt.Sprint(6+0.01*float64(i)) + `}` }),
 			one("intents", decode+`"intents":{`, "}}}", func(i int) string { return `"` + strconv.Itoa(i) + `":""` }),
 			one("flashes", decode+`"stimulus":{"matrix":[["A"]],"flashes":{`, "}}}}", func(i int) string { return `"` + strconv.Itoa(i) + `":["B"]` }),
+			one("features", session+`"channels":["C3"],"features":[`, "]}", always(`"aperiodic"`)),
 			{name: "as much a window as may be", body: func() []byte {
 				return marshal(object{"external_user_id": "u", "device_type": "d", "sample_rate_hz": 20000, "channels": montage(512), "hop_s": 0.05})
 			}},
@@ -325,11 +327,17 @@ func ingestAttacks(short bool) []attack {
 		{"sample_rate_hz": 250, "channels": montage(64), "hop_s": 0.05},
 		{"sample_rate_hz": 100, "channels": montage(512), "hop_s": 0.05},
 		{"sample_rate_hz": 20000, "channels": montage(100), "hop_s": 0.05},
+		{"sample_rate_hz": 250, "channels": montage(8), "hop_s": 0.05, "features": eeg.Names(eeg.Features)},
+		{"sample_rate_hz": 100, "channels": montage(512), "hop_s": 0.05, "features": eeg.Names(eeg.Features)},
+		{"sample_rate_hz": 44, "channels": montage(64), "hop_s": 0.05, "features": eeg.Names(eeg.Features)},
 	} {
 		channels := s["channels"].([]string)
 		what := fmt.Sprintf("%d channels at %v Hz, hop %v s", len(channels), s["sample_rate_hz"], s["hop_s"])
 		if d, ok := s["decode"].(object); ok {
 			what += fmt.Sprintf(", %v of %v s", d["paradigm"], d["window_s"])
+		}
+		if _, asked := s["features"]; asked {
+			what += ", all features on request"
 		}
 		body := marshal(with(s, object{"external_user_id": "u", "device_type": "d"}))
 		for k, t := range ingests(len(channels)) {
