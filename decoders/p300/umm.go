@@ -8,6 +8,8 @@ import (
 	"slices"
 	"sync"
 
+	"gonum.org/v1/gonum/blas"
+	"gonum.org/v1/gonum/blas/blas64"
 	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/mat"
 
@@ -344,9 +346,7 @@ func (c *flashed) choose(in *decoders.Input, past *learned) (*found, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := f.score(inverse, past.means); err != nil {
-		return nil, err
-	}
+	f.score(inverse, past.means)
 	if err := f.weigh(); err != nil {
 		return nil, err
 	}
@@ -354,11 +354,13 @@ func (c *flashed) choose(in *decoders.Input, past *learned) (*found, error) {
 }
 
 // score fills in the log likelihoods of the options, with the means of earlier choices.
-func (f *found) score(inverse *mat.Cholesky, past means) error {
+func (f *found) score(inverse *mat.Cholesky, past means) {
 	dims := len(f.means[0].target)
 	f.z = make([]float64, len(f.options))
+	// With Σ = UᵀU, ΔᵀΣ⁻¹Δ is |U⁻ᵀΔ|²: one triangle is solved instead of two.
+	var u mat.TriDense
+	inverse.UTo(&u)
 	difference := mat.NewVecDense(dims, nil)
-	var solved mat.VecDense
 	for i, m := range f.means {
 		if past.n > 0 {
 			m = means{slices.Clone(m.target), slices.Clone(m.other), m.n, m.rest}
@@ -367,14 +369,9 @@ func (f *found) score(inverse *mat.Cholesky, past means) error {
 		for j := range dims {
 			difference.SetVec(j, m.target[j]/m.n-m.other[j]/m.rest)
 		}
-		if err := inverse.SolveVecTo(&solved, difference); err != nil {
-			if _, ill := err.(mat.Condition); !ill { //nolint:errorlint // gonum returns it bare
-				return decoders.Errorf(decoders.CodeInvalidSignal, nil, "the flashes cannot be compared: %v", err)
-			}
-		}
-		f.z[i] = mat.Dot(difference, &solved) / (2 * ummDesign * (1/m.n + 1/m.rest))
+		blas64.Trsv(blas.Trans, u.RawTriangular(), difference.RawVector())
+		f.z[i] = mat.Dot(difference, difference) / (2 * ummDesign * (1/m.n + 1/m.rest))
 	}
-	return nil
 }
 
 // weigh turns the log likelihoods into probabilities, and into standard deviations of them all.

@@ -19,7 +19,9 @@ prints. "reference" is what Go is held to; others are beside it:
                             arrays; one segment: those of the whole trial alone
   window, seizure           reference: scipy and numpy over all channels (and windows) at once
   umm                       reference: scipy, scikit-learn and numpy: the letter without calibration, no library on the registry computes it
-  letter                    reference: scipy and numpy on all flashes at once, with our trained filters and discriminant: no
+  asked                     reference: the window by scipy and numpy, then the tapers by scipy and specparam for each channel and for their mean;
+                            yasa: the shares alone, by its bandpower_from_psd, which integrates by Simpson's rule and so differs
+  letter                    reference: scipy and numpy on all flashes at once, and the evidence after each repetition, with our trained filters and discriminant: no
                             library has the binned epochs
 
 Where a library has no counterpart (the test for a flicker against its neighbours, artifact scores, the rules of the
@@ -45,6 +47,7 @@ import mne
 import numpy as np
 import pyntbci
 import sklearn
+import yasa
 from mne.decoding import CSP
 from numpy.lib.stride_tricks import sliding_window_view
 from pyriemann.estimation import Covariances
@@ -55,8 +58,9 @@ from sklearn.cross_decomposition import CCA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
+from specparam import SpectralModel
 
-LIBRARIES = ["mne", "numpy", "pyntbci", "pyriemann", "scikit-learn", "scipy"]
+LIBRARIES = ["mne", "numpy", "pyntbci", "pyriemann", "scikit-learn", "scipy", "specparam", "yasa"]
 
 
 def ramp(x, a, b):
@@ -297,26 +301,37 @@ def blinks(y, fs):
     cuts = np.flatnonzero((y[1:] < 0) != (y[:-1] < 0)) + 1
     edges = np.concatenate([[0], cuts, [len(y)]])
     at = np.array([a + np.argmax(np.abs(y[a:b])) for a, b in zip(edges, edges[1:])])
-    height, best = np.abs(y[at]), 0.0
+    size = np.abs(y)
+    height, best = size[at], 0.0
+
+    def beyond(into, out, edge, half):
+        """How far the curve stays above half its height from one sample, above, to the next, which is not."""
+        if not 0 <= out < len(y):
+            return 0.0
+        return (size[into] - half) / (size[into] - (size[out] if edge else -size[out]))
+
     for i in np.flatnonzero(2 * height > 75):
         a, lo, hi = height[i], at[i], at[i]
         while lo > edges[i] and abs(y[lo - 1]) >= a / 2:
             lo -= 1
         while hi + 1 < edges[i + 1] and abs(y[hi + 1]) >= a / 2:
             hi += 1
-        if not 0.1 <= 2 * (hi - lo + 1) / fs <= 0.4:
+        wide = hi - lo + beyond(lo, lo - 1, lo > edges[i], a / 2) + beyond(hi, hi + 1, hi + 1 < edges[i + 1], a / 2)
+        if not 0.1 <= 2 * wide / fs <= 0.4:
             continue
         other = max((height[j] for j in (i - 1, i + 1) if 0 <= j < len(at) and abs(at[j] - at[i]) <= 0.4 * fs), default=0.0)
         best = max(best, ramp(a + other, 75, 150) * ramp(other / a, 0.95, 0.65))
     return best
 
 
-def smooth(y, k):
-    """The mean of k samples around each sample; at the ends that of the first or last k."""
+def smooth(y, period):
+    """The mean of one period around each sample, whose two ends count in part; at the ends of the signal that of the first or last period."""
+    inner = int((period - 1) / 2)
+    k, end = 2 * inner + 1, (period - 1 - 2 * inner) / 2
     total = np.zeros((len(y), y.shape[1] + 1))
     np.cumsum(y, axis=1, out=total[:, 1:])
-    mean = (total[:, k:] - total[:, :-k]) / k
-    return np.pad(mean, ((0, 0), (k // 2, y.shape[1] - mean.shape[1] - k // 2)), "edge")
+    mean = ((total[:, k:] - total[:, :-k])[:, 1:-1] + end * (y[:, : -k - 1] + y[:, k + 1 :])) / (k + 2 * end)
+    return np.pad(mean, ((0, 0), (inner + 1, inner + 1)), "edge")
 
 
 def window(case):
@@ -329,11 +344,27 @@ def window(case):
     wide, slow, mid, total = band(0.5, 45), band(0.5, 2), band(4, 30), band(0.5, np.inf)
     line = [band(l - 1, l + 1 + df / 2) for l in (50, 60)]
     in_entropy = slice(*np.searchsorted(f, [1, 45]))
-    ten_ms = max(1, int(0.01 * fs))
-    blink_band = band_pass(case, 1, 10, order=2)
+    over = 0.008 * fs  # samples
+    whole = max(1, round(over))
+    blink_sos = signal.butter(2, [1, 10], "bandpass", fs=fs, output="sos")
     # The least-squares line by two products.
     t = np.arange(n) - (n - 1) / 2
     t /= np.linalg.norm(t)
+
+    def between(y, at):
+        """Each row at places of its own by cubic convolution (Keys 1981)."""
+        at = np.clip(at, 0, n - 1)
+        i = np.minimum(at.astype(int), n - 1)
+        s = at - i
+        a, b, c, d = (np.take_along_axis(y, np.clip(i + k, 0, n - 1), axis=1) for k in (-1, 0, 1, 2))
+        return b + s / 2 * (c - a + s * (2 * a - 5 * b + 4 * c - d + s * (3 * (b - c) + d - a)))
+
+    def steps(flat):
+        """The largest change within 8 ms: the largest rise and fall between samples, and what lies between the samples around them."""
+        change = flat[:, whole:] - flat[:, :-whole]
+        at = np.stack([change.argmax(axis=1), change.argmin(axis=1)], axis=1)[..., None] + (whole - over) / 2 + np.arange(-4, 5) / 4
+        at = at.reshape(len(flat), -1)
+        return np.abs(between(flat, at + over) - between(flat, at)).max(axis=1)
 
     def worst(v, k):
         return np.sort(v)[-k:].mean() if k else 0.0
@@ -348,7 +379,7 @@ def window(case):
         entropy = -(q * np.log(q)).sum(axis=1) / np.log(q.shape[1])
         sd = np.sqrt(np.einsum("ij,ij->i", flat, flat) / n)
         span = np.ptp(flat, axis=1)
-        step = np.abs(flat[:, ten_ms:] - flat[:, :-ten_ms]).max(axis=1)
+        step = steps(flat)
         share = np.max([l(p) for l in line], axis=0) / total(p)
         hum = ramp(share, 0.3, 0.6)
         motion = np.maximum(ramp(slow(p) / wide(p), 0.7, 0.95) * ramp(span, 100, 300), ramp(step, 50, 150) * (1 - hum))
@@ -357,9 +388,9 @@ def window(case):
         contact = np.where((sd < 0.5) | (clipped > 0.01), 1.0, np.maximum(ramp(sd, 50, 150), hum))
         blink = np.zeros(len(x))
         y = flat[frontal]
-        for k in (round(fs / 50), round(fs / 60)):
-            y = smooth(y, k)
-        blink[frontal] = [blinks(row, fs) for row in blink_band(y)]
+        for hum in (50, 60):
+            y = smooth(y, fs / hum)
+        blink[frontal] = [blinks(row, fs) for row in signal.sosfiltfilt(blink_sos, y, padlen=round(0.25 * fs))]
         sqi = (1 - contact) * (1 - np.max([0.7 * motion, 0.5 * emg, 0.4 * blink], axis=0))
         quarter = (len(x) + 3) // 4
         overall = [worst(motion, quarter), worst(emg, quarter), worst(contact, quarter), worst(blink, min(2, len(frontal)))]
@@ -372,10 +403,85 @@ def window(case):
     return {"reference": features}
 
 
+def asked(case):
+    """The shares of the bands, and 1/f and alpha peak by specparam: of every channel, then of the mean spectrum."""
+    x, fs = case["trial"], case["rate"]
+    n = x.shape[1]
+    plain = window(case)["reference"]
+    psd, band, f = spectrum(n, fs)
+    bands = [band(*b) for b in BANDS]
+    named = [(low, high, name) for (low, high), name in zip(BANDS, ("delta", "theta", "alpha", "beta", "gamma"))]
+    tapers = [np.sqrt(2 / (n + 1)) * np.sin(np.pi * k * np.arange(1, n + 1) / (n + 1)) for k in (1, 2, 3)]
+    g = np.fft.rfftfreq(n, 1 / fs)
+    keep = (g >= 2 - 1e-9) & (g <= min(40, 0.45 * fs) + 1e-9)
+    dof = 2 * len(tapers)
+    least = 3 * np.log10(1 - 2 / (9 * dof) + 3.0902 * np.sqrt(2 / (9 * dof)))
+
+    def shares():
+        power = np.array([b(psd(signal.detrend(x, axis=1))) for b in bands])
+        return (power / power.sum(axis=0)).T.ravel()
+
+    def fit(density):
+        model = SpectralModel(peak_width_limits=(0.5, 12), max_n_peaks=6, peak_threshold=2, min_peak_height=least, verbose=False)
+        model.fit(g[keep], density)
+        offset, exponent = model.results.get_params("aperiodic")
+        peaks = np.atleast_2d(model.results.get_params("peak", version="fit"))
+        peaks = peaks[~np.isnan(peaks).any(axis=1)]
+        height = lambda c: np.sum(peaks[:, 1] * np.exp(-((c - peaks[:, 0]) ** 2) / (2 * peaks[:, 2] ** 2)))
+        alpha = [c for c in peaks[:, 0] if 7 <= c <= 13]
+        return [exponent, offset, max(alpha, key=height) if alpha else 0.0]
+
+    def everything():
+        plain()
+        flat = signal.detrend(x, axis=1)
+        density = np.mean([signal.periodogram(flat, fs, window=taper, detrend=False, axis=1)[1] for taper in tapers], axis=0)[:, keep]
+        fits = [fit(d) for d in density]
+        return np.concatenate([shares(), *fits, fit(10 ** np.log10(density).mean(axis=0))])
+
+    def by_yasa():
+        p = signal.welch(x, fs, window="hann", nperseg=n, noverlap=0, detrend="linear", axis=1)[1]
+        return yasa.bandpower_from_psd(p, f, bands=named, relative=True)[[name for _, _, name in named]].to_numpy().ravel()
+
+    return {"reference": everything, "yasa": by_yasa}
+
+
+def by_evidence(ratio, flashed, lit):
+    """The probabilities of a speller's symbols by how the flashes that light them stand out from the others (decoders/p300/evidence.go): any size
+    of the response is as likely, above or, one time in twenty, below; how codes differ among each other is no evidence."""
+    codes, symbols = lit.shape
+    n, total, squares = (np.bincount(flashed, w, codes) for w in (None, ratio, ratio * ratio))
+    lit_n, lit_sum = n @ lit, total @ lit
+
+    def noise(symbol):
+        free = lit[:, symbol] == 0
+        m, s, q = n[free], total[free], squares[free]
+        mean = (s.sum() - 2.5) / (m.sum() + 2)
+        variance = (max(0, q.sum() - 2 * mean * s.sum() + m.sum() * mean * mean) + 6 * 2.5) / (m.sum() + 6)
+        design = 1.0
+        if m.sum() >= 2 * len(m):
+            between = (m * (s / m - s.sum() / m.sum()) ** 2).sum()
+            design = (between / variance + 12) / (len(m) - 1 + 12) + 0.02 * (m.sum() / len(m) - 1)
+        return mean, np.sqrt(variance), design
+
+    def standing_out(sign, mean, sd, design):
+        d = 0.1 * np.arange(1, 31)[:, None]
+        z = sign * (lit_sum - lit_n * mean) / sd
+        return special.logsumexp((d * z - lit_n * d * d / 2) / design, axis=0) - np.log(30)
+
+    def as_noise(mean, sd, _):
+        return -(n * np.log(sd) + (squares - 2 * mean * total + n * mean * mean) / (2 * sd * sd)).sum()
+
+    up, down = noise(np.argmax(lit_sum / lit_n)), noise(np.argmin(lit_sum / lit_n))
+    above = np.log(0.95) + standing_out(1, *up)
+    below = np.log(0.05) + (as_noise(*down) - as_noise(*up)) / max(up[2], down[2]) + standing_out(-1, *down)
+    p = special.softmax(np.concatenate([above, below]))
+    return p[:symbols] + p[symbols:].sum() / symbols
+
+
 def letter(case):
     """The logarithm of every symbol's probability; those after each repetition are computed too."""
     x, fs, onsets = case["trial"], case["rate"], case["onsets"]
-    lit = case["lit"][case["codes"].astype(int)]  # flashes × symbols
+    flashed = case["codes"].astype(int)
     filters, coef, limit, (slope, offset) = case["filters"], case["coef"], case["limit"], case["likelihood"][:2]
     intercept = case["intercept"][1] - case["intercept"][0]
     coef = coef[1] - coef[0]
@@ -399,10 +505,8 @@ def letter(case):
         deviation = np.sqrt(np.einsum("ij,ij->i", epochs, epochs) / epochs.shape[1])
         epochs *= np.minimum(1, limit / deviation)[:, None]
         ratio = np.clip(slope * (epochs @ coef + intercept) + offset, -np.log(100), np.log(100))
-        log_p = np.cumsum((ratio[:, None] * lit).reshape(-1, codes, lit.shape[1]).sum(axis=1), axis=0)
-        p = special.softmax(log_p, axis=1)
-        best = p.argmax(axis=1)
-        np.argmax(p[np.arange(len(p)), best] > 0.9)  # the repetition to stop at
+        p = np.array([by_evidence(ratio[: k * codes], flashed[: k * codes], case["lit"]) for k in range(1, len(ratio) // codes + 1)])
+        np.argmax(p.max(axis=1) > 0.9)  # the repetition to stop at
         return np.log(np.maximum(p[-1], 1e-300))
 
     return {"reference": posterior}
