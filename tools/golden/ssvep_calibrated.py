@@ -7,7 +7,7 @@ import numpy as np
 from scipy import linalg, signal
 
 import golden
-from ssvep import EEG, reference
+from ssvep import EEG, fbcca, reference
 
 WEIGHTS = [m**-1.25 + 0.25 for m in range(1, 6)]
 LIBRARIES = ["numpy", "scipy", "mne"]
@@ -188,7 +188,35 @@ def exoskeleton(path, seconds, bands=3):
                  metric="accuracy", right=right, n=len(y)) for name, right in out.items()]
 
 
+def training_free(path, seconds):
+    """FBCCA of the same windows, of which nothing is learned: the filters see two seconds on either side, as far as a trial holds them."""
+    import mne
+
+    codes = {33025: 13, 33026: 21, 33027: 17}
+    targets = [13, 17, 21]
+    raw = mne.io.read_raw_gdf(path, preload=True, verbose="ERROR")
+    x, fs, now = raw.get_data(), raw.info["sfreq"], None
+    n, right, trials = int(np.ceil(seconds * fs)), 0, 0
+    for a in raw.annotations:
+        code = int(a["description"])
+        now = codes.get(code, None if code == 33024 else now)
+        if code != 32779 or now is None:
+            continue
+        start = int((a["onset"] - 2) * fs + 0.5)  # a trial: two seconds before it to a period behind its longest window
+        clip = x[:, start : start + int((2 + 4.5 + 1 / 13 + 0.02) * fs + 0.5)]
+        from_ = int(round(2.5 * fs))
+        lo, hi = from_ - int(2 * fs), min(clip.shape[1], from_ + n + int(2 * fs))
+        scores = fbcca(centred(clip[:, lo:hi]), fs, targets, from_ - lo, from_ - lo + n)
+        right += targets[int(np.argmax(scores))] == now
+        trials += 1
+        now = None
+    print(path.stem, seconds, "fbcca", right, trials)
+    return dict(dataset="ssvep/exoskeleton", subject=path.stem, task=f"3 targets, {seconds:g} s", pipeline="fbcca", protocol="leave one block out",
+                metric="accuracy", right=right, n=trials)
+
+
 if __name__ == "__main__":
     golden.write("decoders/ssvep", "calibrated", ["numpy", "scipy"], seeded())
     rows = [r for path in sorted((EEG / "ssvep" / "exoskeleton").glob("*.gdf")) for seconds in (1, 2, 4) for r in exoskeleton(path, seconds)]
+    rows += [training_free(path, seconds) for path in sorted((EEG / "ssvep" / "exoskeleton").glob("*.gdf")) for seconds in (1, 2, 4)]
     golden.write("internal/lab/evaluation", "ssvep", LIBRARIES, dict(source="numpy, scipy on the same blocks", rows=rows))
