@@ -71,7 +71,7 @@ evaluate: build ## Print the accuracy tables over NEUROD_EEG_DATA
 results: build ## Measure everything over NEUROD_EEG_DATA and write docs/results
 	bin/neurod evaluate --data "$(NEUROD_EEG_DATA)" --results docs/results
 
-experiments: ## Print what was tried before something was chosen, over the people of NEUROD_EEG_DATA; ONLY=threshold picks some
+experiments: ## Print what was tried before something was chosen, over the people of NEUROD_EEG_DATA; ONLY=threshold,umm,base picks some
 	go run ./tools/experiments $(if $(ONLY),-only $(ONLY))
 
 results-cvep: build ## Fetch the c-VEP recordings that PyntBCI ships, measure them and write docs/results-cvep

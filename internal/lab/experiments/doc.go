@@ -27,7 +27,7 @@ type experiment struct {
 	run  func(context.Context, Config) error
 }
 
-var all = []experiment{{"threshold", threshold}}
+var all = []experiment{{"threshold", threshold}, {"umm", umm}, {"base", base}}
 
 // Names returns what Config.Only takes.
 func Names() []string {
