@@ -458,7 +458,7 @@ func (a *App) wireWebhooks() (err error) {
 		return nil
 	}
 	a.sender = webhooks.NewSender(webhooks.SenderConfig{Policy: a.policy, Timeout: s.WebhookTimeout, Agent: "neurod/" + build.Read().Version})
-	a.deliverer = webhooks.NewDeliverer(webhooks.Config{Store: a.store, Secrets: a.secrets, Sender: a.sender, Slots: s.WebhookSlots, Now: a.store.Now, Log: a.log})
+	a.deliverer = webhooks.NewDeliverer(webhooks.Config{Store: a.store, Secrets: a.secrets, Sender: a.sender, Slots: s.WebhookSlots, Now: a.store.Now, Log: a.log, Tracer: a.tracer})
 	a.metrics.MustRegister(a.deliverer.Collector())
 	return nil
 }

@@ -19,6 +19,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -275,6 +276,78 @@ const (
 	traceFour  = "7bf92f3577b34da6a3ce929d0e0e4739"
 	callerSpan = "00f067aa0ba902b7"
 )
+
+// TestADeliveryIsInTheTraceOfItsJob: each attempt to tell a webhook of a job is a span of the job's trace, and names itself to the receiver; what tells of
+// no job, or of one that nobody wants traced, says so or nothing.
+func TestADeliveryIsInTheTraceOfItsJob(t *testing.T) {
+	t.Parallel()
+	testkit.Backends(t, func(t *testing.T, b testkit.Backend) {
+		rx := collect(t, "http/protobuf")
+		o := observe(t, b, "OTEL_EXPORTER_OTLP_ENDPOINT="+rx.url, "NEUROD_WEBHOOK_HTTP=true", "NEUROD_WEBHOOK_ALLOW=127.0.0.0/8")
+		type told struct{ kind, trace string }
+		arrived := make(chan told, 8)
+		var failed atomic.Bool
+		hook := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if kind := r.Header.Get("X-Pi-Event"); kind == string(models.EventJobCompleted) && failed.CompareAndSwap(false, true) {
+				w.WriteHeader(http.StatusServiceUnavailable)
+			}
+			arrived <- told{r.Header.Get("X-Pi-Event"), r.Header.Get("Traceparent")}
+		}))
+		t.Cleanup(hook.Close)
+		made := o.call(t, "POST", "/api/v1/webhooks", o.key, object{"url": hook.URL, "events": []string{"job.completed"}})
+		if made.StatusCode != 201 {
+			t.Fatalf("%d %s", made.StatusCode, made.body)
+		}
+		next := func() told {
+			t.Helper()
+			select {
+			case a := <-arrived:
+				return a
+			case <-time.After(2 * time.Minute):
+				t.Fatal("nothing arrived")
+				return told{}
+			}
+		}
+		a := o.call(t, "POST", "/api/v1/neuro/decode", o.key, noisy(""), "traceparent: 00-"+traceOne+"-"+callerSpan+"-01")
+		if a.StatusCode != 202 {
+			t.Fatalf("%d %s", a.StatusCode, a.body)
+		}
+		first, second := next(), next()
+		for _, at := range []told{first, second} {
+			if at.kind != "job.completed" || !strings.HasPrefix(at.trace, "00-"+traceOne+"-") || !strings.HasSuffix(at.trace, "-01") {
+				t.Errorf("told of %s as %q", at.kind, at.trace)
+			}
+		}
+		if first.trace == second.trace {
+			t.Errorf("two attempts are one span: %s", first.trace)
+		}
+		if a := o.call(t, "POST", "/api/v1/neuro/decode", o.key, noisy(""), "traceparent: 00-"+traceTwo+"-"+callerSpan+"-00"); a.StatusCode != 202 {
+			t.Fatalf("%d %s", a.StatusCode, a.body)
+		}
+		if at := next(); !strings.HasPrefix(at.trace, "00-"+traceTwo+"-") || !strings.HasSuffix(at.trace, "-00") {
+			t.Errorf("one that nobody wants traced: %+v", at)
+		}
+		if a := o.call(t, "POST", "/api/v1/webhooks/"+made.object(t)["id"].(string)+"/test", o.key, nil); a.StatusCode != 202 {
+			t.Fatalf("%d %s", a.StatusCode, a.body)
+		}
+		if at := next(); at.kind != "ping" || at.trace != "" {
+			t.Errorf("a test: %+v", at)
+		}
+		o.stop() // sends what is left
+		sent := rx.of(traceOne)["webhook job.completed"]
+		if len(sent) != 2 {
+			t.Fatalf("%d spans of attempts", len(sent))
+		}
+		for i, at := range []told{first, second} {
+			if s := sent[i]; s.id() != at.trace[36:52] || s.Kind != otlp.Span_SPAN_KIND_CLIENT || s.failed() != (i == 0) || s.attribute("http.response.status_code") != []string{"503", "200"}[i] {
+				t.Errorf("attempt %d, told as %s: %v", i+1, at.trace, s)
+			}
+		}
+		if n := len(rx.of(traceTwo)); n != 0 {
+			t.Errorf("%d kinds of spans of what nobody wants traced", n)
+		}
+	})
+}
 
 // TestAJobIsOneTrace: of a decode, from the caller's own span through the API, the queue and both of its attempts to the store, by HTTP and by
 // gRPC; log lines and metrics lead to it, and nothing of what the caller sent is in it.

@@ -119,7 +119,7 @@ var folders = map[string][]string{
 		"internal/store", "internal/telemetry", "jobs", "models"},
 
 	// The way out: it sends events to other people's servers.
-	"internal/webhooks": {"internal/auth", "internal/store", "models"},
+	"internal/webhooks": {"internal/auth", "internal/store", "internal/telemetry", "models"},
 
 	// Ways in.
 	"handlers": {"api", "eeg", "graphqlapi", "internal/build", "internal/clients", "internal/compute", "internal/console", "internal/nearest", "internal/oidc", "internal/service", "internal/strictjson", "internal/telemetry", "models"},

@@ -302,6 +302,7 @@ func (s *Store) DueWebhooks(ctx context.Context, at time.Time) ([]DueWebhook, er
 type ClaimedDelivery struct {
 	Delivery
 	Webhook models.Webhook
+	Trace   string // of the job that the event is about, as a traceparent; "" for none
 }
 
 // ClaimDelivery takes the delivery of a webhook that is due for longest. It returns nil where none is, or where the webhook is
@@ -336,6 +337,9 @@ func (s *Store) ClaimDelivery(ctx context.Context, webhookID string, at time.Tim
 		if c.Decoded, err = decodedOf(tx, c.Event); err != nil {
 			return err
 		}
+		if c.Trace, err = traceOf(tx, c.Event); err != nil {
+			return err
+		}
 		c.Attempts++
 		c.NextAttemptAt = at.Add(models.DeliveryLease)
 		err = one(tx.Model(&models.WebhookDelivery{}).Where("id = ?", c.ID).Updates(map[string]any{"attempts": c.Attempts, "next_attempt_at": c.NextAttemptAt}))
@@ -365,6 +369,20 @@ func decodedOf(tx *gorm.DB, e models.WebhookEvent) (string, error) {
 		return "", err
 	}
 	return found[0].Data, nil
+}
+
+// traceOf returns the trace of the job that an event is about, "" where it has none or the event is about something else.
+func traceOf(tx *gorm.DB, e models.WebhookEvent) (string, error) {
+	switch e.Type {
+	case models.EventJobCompleted, models.EventJobFailed, models.EventJobCanceled, models.EventModelTrained:
+	default:
+		return "", nil
+	}
+	var found []*string
+	if err := tx.Table("jobs").Where("id = ? AND project_id = ?", e.Subject, e.ProjectID).Limit(1).Pluck("trace", &found).Error; err != nil || len(found) == 0 || found[0] == nil {
+		return "", err
+	}
+	return *found[0], nil
 }
 
 // SettledDelivery is what became of an attempt.

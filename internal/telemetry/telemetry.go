@@ -99,6 +99,15 @@ func Resume(ctx context.Context, tracer trace.Tracer, traceparent, name string, 
 	return tracer.Start(ctx, name, trace.WithSpanKind(Consumer), trace.WithTimestamp(at))
 }
 
+// Send begins the span of a request to somebody else, about what was accepted in the trace of a traceparent; without one, or with a nil tracer, nothing
+// is traced.
+func Send(ctx context.Context, tracer trace.Tracer, traceparent, name string) (context.Context, Span) {
+	if tracer == nil || traceparent == "" {
+		return ctx, none
+	}
+	return tracer.Start(Carry(ctx, traceparent), name, trace.WithSpanKind(Client))
+}
+
 // Current returns the span of a context, one that takes nothing where there is none.
 func Current(ctx context.Context) Span { return trace.SpanFromContext(ctx) }
 

@@ -10,8 +10,11 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/neurod/neurod/internal/store"
+	"github.com/neurod/neurod/internal/telemetry"
 	"github.com/neurod/neurod/models"
 )
 
@@ -44,6 +47,8 @@ type Config struct {
 	Now func() time.Time
 	// Log gets what an operator should know. Defaults to slog.Default().
 	Log *slog.Logger
+	// Tracer makes spans of attempts in the traces of the jobs that they tell of. Defaults to none.
+	Tracer trace.Tracer
 }
 
 // Deliverer sends what is due. Any number of processes may have one.
@@ -213,8 +218,18 @@ func (d *Deliverer) attempt(ctx context.Context, c *store.ClaimedDelivery) {
 // storeTime is for storing how an attempt went: within its lease, with the attempt itself.
 const storeTime = 15 * time.Second
 
-// send signs and sends.
-func (d *Deliverer) send(ctx context.Context, c *store.ClaimedDelivery) models.DeliveryOutcome {
+// send signs and sends. What tells of a job that has a trace goes as a part of it, and the receiver is told which.
+func (d *Deliverer) send(ctx context.Context, c *store.ClaimedDelivery) (o models.DeliveryOutcome) {
+	ctx, span := telemetry.Send(ctx, d.cfg.Tracer, c.Trace, "webhook "+string(c.Event.Type))
+	defer func() {
+		if span.IsRecording() {
+			span.SetAttributes(attribute.Int("http.response.status_code", o.Status), attribute.String("neurod.webhook.id", c.Webhook.ID), attribute.Int("neurod.webhook.attempt", c.Attempts))
+			if !o.Delivered {
+				telemetry.Fail(span, "not_delivered")
+			}
+		}
+		span.End()
+	}()
 	body, err := Payload(c.Delivery)
 	if errors.Is(err, ErrGone) {
 		return models.DeliveryOutcome{Error: "what the event tells of has been deleted"}
@@ -237,6 +252,9 @@ func (d *Deliverer) send(ctx context.Context, c *store.ClaimedDelivery) models.D
 	if err := Sign(header, secrets, c.Event.ID, string(c.Event.Type), now, body); err != nil {
 		return models.DeliveryOutcome{Error: "the secret cannot be opened any more, because the server's signing key has changed: rotate it"}
 	}
+	if t := telemetry.Traceparent(ctx); t != "" {
+		header.Set("Traceparent", t)
+	}
 	// An attempt that runs when the process is to stop may end well.
 	sending, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
@@ -247,7 +265,7 @@ func (d *Deliverer) send(ctx context.Context, c *store.ClaimedDelivery) models.D
 		case <-sending.Done():
 		}
 	})()
-	o := d.cfg.Sender.Send(sending, c.Webhook.URL, header, body)
+	o = d.cfg.Sender.Send(sending, c.Webhook.URL, header, body)
 	o.Aborted = !o.Delivered && sending.Err() != nil
 	return o
 }
