@@ -78,6 +78,7 @@ var parts = []struct {
 	{"turns", benchTurns},
 	{"peer", benchPeer},
 	{"batches", staged(benchBatches)},
+	{"flush", benchFlush},
 	{"reserved", staged(benchReserved)},
 	{"fair", staged(benchFair)},
 	{"ingest", staged(ingestThroughput)},

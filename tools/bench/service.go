@@ -140,6 +140,9 @@ func onStage(ctx context.Context, opt options, part func(context.Context, option
 		return err
 	}
 	defer pg.Close()
+	if err := pg.RunIn(ctx); err != nil {
+		return err
+	}
 	rd, err := servers.StartRedis(ctx)
 	if err != nil {
 		return err

@@ -50,6 +50,11 @@ func openStores(ctx context.Context, cfg config, pair string) (_ *stores, err er
 	if s.pg, err = servers.StartPostgres(ctx); err != nil {
 		return nil, err
 	}
+	if cfg.every == 0 { // neighbours are timed
+		if err = s.pg.RunIn(ctx); err != nil {
+			return nil, err
+		}
+	}
 	if s.rd, err = servers.StartRedis(ctx); err != nil {
 		return nil, err
 	}

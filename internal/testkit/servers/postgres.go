@@ -88,6 +88,16 @@ func (pg *Postgres) Slow(ctx context.Context, by time.Duration) error {
 		pg.exec(ctx, "ALTER SYSTEM SET commit_siblings = 0"), pg.exec(ctx, "SELECT pg_reload_conf()"))
 }
 
+// RunIn has a server as many files of its log as one that has run for a while: it writes as much as there may be between two checkpoints.
+// A server that has only begun makes each new file of 16 MiB when the one before is full, and no commit goes on meanwhile; later it
+// uses its old ones again. Measurements of latency want the latter.
+func (pg *Postgres) RunIn(ctx context.Context) error {
+	return errors.Join(
+		pg.exec(ctx, `SELECT pg_logical_emit_message(false, 'run in', repeat('x', 1048576))
+			FROM generate_series(1, (SELECT setting::int FROM pg_settings WHERE name = 'max_wal_size'))`), // in MiB
+		pg.exec(ctx, "CHECKPOINT"))
+}
+
 // Ended reports whether a server that was started has ended by itself.
 func (pg *Postgres) Ended() bool {
 	pid := pg.PID()
