@@ -5,8 +5,12 @@ import (
 	"time"
 )
 
-// pruneBatch is how many rows one transaction deletes; many small ones disturb nobody.
-const pruneBatch = 500
+// pruneBatch is how many rows one transaction deletes, and prunePayloads how many of those that hold recordings; many small ones disturb
+// nobody.
+const (
+	pruneBatch    = 500
+	prunePayloads = 50
+)
 
 // retentionLoop deletes what need not be kept, in every process and without a leader.
 func (e *Engine) retentionLoop(ctx context.Context) {
@@ -64,8 +68,8 @@ func (e *Engine) retentionTime(ctx context.Context, clock *clockWatch) (now time
 func (e *Engine) prune(ctx context.Context, now time.Time) {
 	for _, p := range append([]Prune{
 		{What: "idempotency records", Batch: pruneBatch, Do: func(ctx context.Context, _ time.Time) (int, error) { return e.store.PruneRecords(ctx, pruneBatch) }},
-		{What: "payloads", Batch: pruneBatch, Do: func(ctx context.Context, now time.Time) (int, error) {
-			return e.store.PrunePayloads(ctx, now.Add(-e.cfg.PayloadRetention), pruneBatch)
+		{What: "payloads", Batch: prunePayloads, Do: func(ctx context.Context, now time.Time) (int, error) {
+			return e.store.PrunePayloads(ctx, now.Add(-e.cfg.PayloadRetention), prunePayloads)
 		}},
 		{What: "jobs", Batch: pruneBatch, Do: func(ctx context.Context, now time.Time) (int, error) {
 			return e.store.PruneJobs(ctx, now.Add(-e.cfg.ResultRetention), now.Add(-e.cfg.DeadLetterRetention), pruneBatch)

@@ -182,8 +182,8 @@ func ended(ctx context.Context, err error) error {
 	return err
 }
 
-// fetchAhead is how many chunks, of about a mebibyte, wait to be parsed.
-const fetchAhead = 2
+// fetchAhead is how many chunks, of about half a mebibyte, wait to be parsed.
+const fetchAhead = 4
 
 // fetch reads the chunks of an upload one after the other.
 func fetch(ctx context.Context, db ImportStore, id string, to chan<- []byte) error {

@@ -12,8 +12,8 @@ import (
 
 // The methods of this file keep uploaded recordings. Invariants:
 //
-//   - The chunks of an upload are durable when its acceptance is: on PostgreSQL they do not wait for the disk one by one,
-//     and the commit of the acceptance, which comes after them in the log, does.
+//   - The chunks of an upload are durable when its acceptance is. Each is before the next is written: those who commit a row meanwhile
+//     wait for one of them at most.
 //   - A session made of a file, its import, its job and the answer to an Idempotency-Key are one transaction.
 //   - A round of the job is written while the writer's attempt holds its job, and only by the attempt that knows how many
 //     rounds came before it: each round is written once.
@@ -31,8 +31,8 @@ func (s *Store) Chunks(ctx context.Context, sessionID string, from, limit int) (
 	return out, translate(err)
 }
 
-// chunkSlice is how many chunks one statement deletes: as many mebibytes.
-const chunkSlice = 32
+// chunkSlice is how many chunks one statement deletes: a mebibyte, which after a checkpoint is in the log page by page.
+const chunkSlice = 2
 
 // DropChunks deletes the chunks of an upload.
 func (s *Store) DropChunks(ctx context.Context, sessionID string) error {

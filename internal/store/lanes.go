@@ -15,8 +15,10 @@ type lanes struct {
 // Limits of one flow.
 const (
 	flowMaxCalls = 64
-	flowMaxBytes = 8 << 20
+	flowMaxBytes = 1 << 20
 	flowTimeout  = 15 * time.Second
+	// relaxedBytes is how much may be written that is left to others to bring to the disk: whose commit finds much before it waits for it.
+	relaxedBytes = 64 << 10
 )
 
 // openLanes starts the lanes when the first call needs them.

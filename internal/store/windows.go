@@ -76,8 +76,10 @@ func (s *Store) CommitWindows(ctx context.Context, c WindowCommit) (Committed, e
 }
 
 func (s *Store) commitMany(ctx context.Context, calls []*WindowCommit) ([]commitOutcome, error) {
-	r := &dialect.FlowRead{Relaxed: true}
+	r := &dialect.FlowRead{}
+	bytes := 0
 	for _, c := range calls {
+		bytes += c.size()
 		r.Sessions = append(r.Sessions, c.SessionID)
 		r.Attempts = append(r.Attempts, c.Attempt)
 		for i := range c.Windows {
@@ -87,6 +89,7 @@ func (s *Store) commitMany(ctx context.Context, calls []*WindowCommit) ([]commit
 			r.Decodes = append(r.Decodes, dialect.Indexed{Session: c.SessionID, Index: c.Decodes[i].DecodeIndex})
 		}
 	}
+	r.Relaxed = bytes <= relaxedBytes
 	slices.Sort(r.Sessions)
 	r.Sessions = slices.Compact(r.Sessions)
 	var out []commitOutcome

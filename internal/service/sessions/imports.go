@@ -32,7 +32,7 @@ var OperationImport = jobs.KindOf(models.KindSessionImport).Operation
 const MaxImportBytes = 2 << 30
 
 // importChunk is how many bytes of an upload are stored at once. Two of them are in memory.
-const importChunk = 1 << 20
+const importChunk = 512 << 10
 
 // AbandonedUpload is how long after its last chunk an upload that was not accepted is kept.
 const AbandonedUpload = time.Hour

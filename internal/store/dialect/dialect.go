@@ -77,7 +77,7 @@ type Sessions interface {
 	Work(ctx context.Context, q WorkQuery) (Work, error)
 	// News returns what was written after a reader's place. Error: ErrNotFound.
 	News(ctx context.Context, q NewsQuery) (News, error)
-	// AddChunk stores a piece of an upload. It is durable when the acceptance of the upload is, which is committed later.
+	// AddChunk stores a piece of an upload, durably.
 	AddChunk(ctx context.Context, c models.UploadChunk) error
 	// CommitImport writes a round of an import. Errors: ErrNotFound, ErrFenced.
 	CommitImport(ctx context.Context, r ImportRound) error

@@ -28,10 +28,8 @@ const (
 
 	insertAccepted = `WITH p AS (INSERT INTO job_payloads ` + newPayloadColumns + ` ` + newPayloads + `)
 		INSERT INTO jobs ` + newJobColumns + ` ` + newJobs
-	// What is inserted early can be claimed at once, and is on the disk after flush: a commit that waits for the disk takes along all that was
-	// committed before it. It needs something to commit.
+	// What is inserted early can be claimed at once, and is on the disk after flush.
 	insertEarly = insertAccepted + ` WHERE ` + noFlush
-	flush       = `SELECT pg_logical_emit_message(true, 'neurod', '')`
 
 	// With a record all depends on getting its key: the lock tells a request in flight from an answered one.
 	insertRecorded = `WITH lock AS MATERIALIZED (SELECT pg_try_advisory_xact_lock($23) AS ok),
@@ -108,12 +106,7 @@ func (j *jobStore) accept(ctx context.Context, a *dialect.Acceptance) (*models.I
 			if err := linkSessions(ctx, tx, a); err != nil {
 				return err
 			}
-			for _, part := range partsOf(a) {
-				if _, err := tx.Exec(ctx, insertAccepted, acceptArgs([]*dialect.Acceptance{part})...); err != nil {
-					return err
-				}
-			}
-			return nil
+			return j.insertParts(ctx, tx, partsOf(a))
 		})
 	}
 	// A record that expires or is pruned between the two looks at it makes a second try succeed.
@@ -132,6 +125,26 @@ func (j *jobStore) accept(ctx context.Context, a *dialect.Acceptance) (*models.I
 		}
 	}
 	return nil, dialect.ErrKeyInFlight
+}
+
+// insertParts inserts the parts of an acceptance. The commit that follows takes the last to the disk.
+func (j *jobStore) insertParts(ctx context.Context, tx pgx.Tx, list []*dialect.Acceptance) error {
+	for i, part := range list {
+		insert := func() error {
+			_, err := tx.Exec(ctx, insertAccepted, acceptArgs([]*dialect.Acceptance{part})...)
+			return err
+		}
+		var err error
+		if i < len(list)-1 {
+			err = j.pace.part(ctx, insert)
+		} else {
+			err = insert()
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // linkSessions notes for which sessions an acceptance works. Their rows are locked, so that an erasure finds the note.
@@ -185,12 +198,7 @@ func (j *jobStore) acceptRecorded(ctx context.Context, a *dialect.Acceptance) (s
 			if err := linkSessions(ctx, tx, a); err != nil {
 				return err
 			}
-			for _, part := range parts[1:] {
-				if _, err := tx.Exec(ctx, insertAccepted, acceptArgs([]*dialect.Acceptance{part})...); err != nil {
-					return err
-				}
-			}
-			return nil
+			return j.insertParts(ctx, tx, parts[1:])
 		})
 	}
 	if err == nil && !locked {
@@ -199,8 +207,8 @@ func (j *jobStore) acceptRecorded(ctx context.Context, a *dialect.Acceptance) (s
 	return stored, err
 }
 
-// partsOf cuts an acceptance into ones of moderate size; only the first keeps the record. A process of PostgreSQL that inserts megabytes
-// in one statement keeps a processor for as long, and those of others wait for theirs.
+// partsOf cuts an acceptance into ones of moderate size (see paced); only the first keeps the record. A process of PostgreSQL that inserts
+// megabytes in one statement also keeps a processor for as long, and those of others wait for theirs.
 func partsOf(a *dialect.Acceptance) []*dialect.Acceptance {
 	payloads := make(map[string]models.Payload, len(a.Payloads))
 	for _, p := range a.Payloads {

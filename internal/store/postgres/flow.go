@@ -46,7 +46,7 @@ func (d *Database) conn(ctx context.Context, fn func(c *pgx.Conn) error) error {
 // Flow implements [dialect.Sessions].
 func (d *Database) Flow(ctx context.Context, r *dialect.FlowRead, decision dialect.Decision) error {
 	for try := 1; ; try++ {
-		err := d.conn(ctx, func(c *pgx.Conn) error { return decision.Run(ctx, flowTx{c}, r) })
+		err := d.conn(ctx, func(c *pgx.Conn) error { return decision.Run(ctx, flowTx{c, d.pace}, r) })
 		if err == nil || try == txRetries || !isConflict(err) {
 			return err
 		}
@@ -54,7 +54,10 @@ func (d *Database) Flow(ctx context.Context, r *dialect.FlowRead, decision diale
 }
 
 // flowTx is one attempt of a flow.
-type flowTx struct{ conn *pgx.Conn }
+type flowTx struct {
+	conn *pgx.Conn
+	pace *paced
+}
 
 var _ dialect.FlowTx = flowTx{}
 
@@ -212,11 +215,12 @@ func (t flowTx) Segments(ctx context.Context, spans []dialect.Span) (map[string]
 }
 
 func (t flowTx) Write(ctx context.Context, w *dialect.FlowWrite) error {
-	b := &pgx.Batch{}
-	queueJobs(b, w.Jobs)
-	queueBatches(b, w.Batches)
-	queueWindows(b, w.Windows)
-	queueDecodes(b, w.Decodes)
+	p := &parts{}
+	queueJobs(p.more(0), w.Jobs)
+	queueBatches(p, w.Batches)
+	queueWindows(p, w.Windows)
+	queueDecodes(p, w.Decodes)
+	b := p.more(0)
 	queueAlignments(b, w.Alignments)
 	queueSessions(b, w.Sessions)
 	if len(w.Gone) > 0 {
@@ -233,9 +237,11 @@ func (t flowTx) Write(ctx context.Context, w *dialect.FlowWrite) error {
 		b.Queue(`INSERT INTO idempotency_records (`+dialect.RecordColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 			ON CONFLICT (project_id, operation, key) DO UPDATE SET `+dialect.RecordUpdates, dialect.RowOfRecord(r).Values()...)
 	}
-	b.Queue("COMMIT")
-	return t.send(ctx, b)
+	return p.commit(ctx, t.conn, t.pace)
 }
+
+// rowBytes is about what a row adds to its data in the log, with its indexes.
+const rowBytes = 400
 
 func segmentArrays(list []models.SessionSegment) (ids []string, starts, ends []int64) {
 	for _, s := range list {
@@ -265,11 +271,12 @@ func queueJobs(b *pgx.Batch, jobs []models.Job) {
 		id, project, kind, state, request, check, created, output, started, finished, trace)
 }
 
-func queueBatches(b *pgx.Batch, list []models.SampleBatch) {
+func queueBatches(p *parts, list []models.SampleBatch) {
+	inParts(p, list, func(s *models.SampleBatch) int { return rowBytes + len(s.Data) }, queueBatchesPart)
+}
+
+func queueBatchesPart(b *pgx.Batch, list []models.SampleBatch) {
 	n := len(list)
-	if n == 0 {
-		return
-	}
 	session, batch, project, job := make([]string, n), make([]string, n), make([]string, n), make([]string, n)
 	digest, codec := make([]string, n), make([]string, n)
 	seq, size := make([]int, n), make([]int, n)
@@ -287,11 +294,12 @@ func queueBatches(b *pgx.Batch, list []models.SampleBatch) {
 		session, batch, project, seq, ms, start, end, job, digest, codec, size, data, created)
 }
 
-func queueWindows(b *pgx.Batch, list []models.FeatureWindow) {
+func queueWindows(p *parts, list []models.FeatureWindow) {
+	inParts(p, list, func(s *models.FeatureWindow) int { return rowBytes + len(s.Data) }, queueWindowsPart)
+}
+
+func queueWindowsPart(b *pgx.Batch, list []models.FeatureWindow) {
 	n := len(list)
-	if n == 0 {
-		return
-	}
 	session, project, data := make([]string, n), make([]string, n), make([]string, n)
 	index, start, end := make([]int64, n), make([]int64, n), make([]int64, n)
 	seq := make([]int, n)
@@ -307,11 +315,12 @@ func queueWindows(b *pgx.Batch, list []models.FeatureWindow) {
 		session, index, project, seq, start, end, passed, data, created)
 }
 
-func queueDecodes(b *pgx.Batch, list []models.SessionDecode) {
+func queueDecodes(p *parts, list []models.SessionDecode) {
+	inParts(p, list, func(s *models.SessionDecode) int { return rowBytes + len(s.Data) }, queueDecodesPart)
+}
+
+func queueDecodesPart(b *pgx.Batch, list []models.SessionDecode) {
 	n := len(list)
-	if n == 0 {
-		return
-	}
 	session, project, data := make([]string, n), make([]string, n), make([]string, n)
 	index, start, end := make([]int64, n), make([]int64, n), make([]int64, n)
 	seq := make([]int, n)

@@ -12,27 +12,22 @@ import (
 
 // AddChunk implements [dialect.Sessions].
 func (d *Database) AddChunk(ctx context.Context, c models.UploadChunk) error {
-	return d.conn(ctx, func(conn *pgx.Conn) error {
-		b := &pgx.Batch{}
-		b.Queue("BEGIN")
-		b.Queue("SELECT set_config('synchronous_commit', 'off', true)")
-		b.Queue("INSERT INTO upload_chunks (session_id, seq, project_id, data, created_at) VALUES ($1, $2, $3, $4, $5)",
-			c.SessionID, c.Seq, c.ProjectID, c.Data, c.CreatedAt)
-		b.Queue("COMMIT")
-		return conn.SendBatch(ctx, b).Close()
+	return d.pace.turn(ctx, func() error {
+		return d.conn(ctx, func(conn *pgx.Conn) error {
+			_, err := conn.Exec(ctx, "INSERT INTO upload_chunks (session_id, seq, project_id, data, created_at) VALUES ($1, $2, $3, $4, $5)",
+				c.SessionID, c.Seq, c.ProjectID, c.Data, c.CreatedAt)
+			return err
+		})
 	})
 }
 
-// CommitImport implements [dialect.Sessions], in two round trips: on busy machines each costs more than what it does.
+// CommitImport implements [dialect.Sessions], in two round trips for what is not much: on busy machines each costs more than what it does.
 func (d *Database) CommitImport(ctx context.Context, r dialect.ImportRound) error {
 	return d.conn(ctx, func(conn *pgx.Conn) error {
 		var found []models.Session
 		held, moved, last := false, false, 0
 		b := &pgx.Batch{}
 		b.Queue("BEGIN")
-		if !r.Last { // the last round's commit takes the others with it
-			b.Queue("SELECT set_config('synchronous_commit', 'off', true)")
-		}
 		each(b, func(row pgx.CollectableRow) error {
 			ses, err := scanSession(row)
 			found = append(found, ses)
@@ -56,29 +51,23 @@ func (d *Database) CommitImport(ctx context.Context, r dialect.ImportRound) erro
 		}
 		ses := found[0]
 		left := r.Advance(&ses)
-		w := &pgx.Batch{}
-		for i := range r.Batches {
-			x := &r.Batches[i]
-			w.Queue(`INSERT INTO sample_batches (session_id, batch_id, project_id, seq, start_ms, start_sample, end_sample, job_id, digest, codec, size, data, created_at)
-				VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`, x.SessionID, x.BatchID, x.ProjectID, x.Seq, x.StartMS, x.StartSample, x.EndSample,
-				x.JobID, x.Digest, x.Codec, x.Size, x.Data, x.CreatedAt)
-		}
+		p := &parts{}
+		queueBatches(p, r.Batches)
+		queueWindows(p, r.Windows)
 		for _, x := range left {
-			w.Queue("INSERT INTO session_stretches (session_id, start_sample, end_sample) VALUES ($1, $2, $3)", x.SessionID, x.StartSample, x.EndSample)
+			p.more(rowBytes).Queue("INSERT INTO session_stretches (session_id, start_sample, end_sample) VALUES ($1, $2, $3)", x.SessionID, x.StartSample, x.EndSample)
 		}
-		queueWindows(w, r.Windows)
 		if last+len(r.Marks) <= dialect.MaxMarks {
 			at := dialect.UTC(time.Now())
 			for i := range r.Marks {
 				x := &r.Marks[i]
-				w.Queue(`INSERT INTO session_events (session_id, seq, project_id, at_ms, duration_ms, code, label, target, source, created_at)
+				p.more(rowBytes).Queue(`INSERT INTO session_events (session_id, seq, project_id, at_ms, duration_ms, code, label, target, source, created_at)
 					VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`, x.SessionID, last+1+i, x.ProjectID, x.AtMS, x.DurationMS, x.Code, x.Label, x.Target, string(x.Source), at)
 			}
 		}
-		w.Queue(`UPDATE sessions SET sample_count = $2, batch_count = $3, seen_count = $4, longest_batch = $5, window_count = $6, last_seq = $7,
+		p.more(0).Queue(`UPDATE sessions SET sample_count = $2, batch_count = $3, seen_count = $4, longest_batch = $5, window_count = $6, last_seq = $7,
 			tail_start = $8, tail_end = $9, job_open = $10, state = $11 WHERE id = $1`, ses.ID, ses.SampleCount, ses.BatchCount, ses.SeenCount,
 			ses.LongestBatch, ses.WindowCount, ses.LastSeq, ses.TailStart, ses.TailEnd, ses.JobOpen, string(ses.State))
-		w.Queue("COMMIT")
-		return conn.SendBatch(ctx, w).Close()
+		return p.commit(ctx, conn, d.pace)
 	})
 }

@@ -22,6 +22,7 @@ import (
 // concurrent callers share.
 type jobStore struct {
 	pool     *pgxpool.Pool
+	pace     *paced
 	accepts  *coalesce.Coalescer[*dialect.Acceptance, struct{}]
 	claims   *coalesce.Coalescer[claim, claimed]
 	finishes *coalesce.Coalescer[*dialect.Finish, []dialect.Change]
@@ -36,9 +37,8 @@ var _ dialect.Jobs = (*jobStore)(nil)
 const (
 	lanes      = 1
 	maxCalls   = 64
-	maxBytes   = 8 << 20
-	heavyBytes = 1 << 20   // of heavy calls: more is accepted by itself, in parts
-	partBytes  = 256 << 10 // of one of the statements of a transaction that accepts much
+	maxBytes   = 1 << 20
+	heavyBytes = 2 * partBytes // of heavy calls: more is accepted by itself, in parts
 	timeout    = 15 * time.Second
 	maxConns   = 4*(lanes+1) + 4 // the lanes, and what runs beside them; at most half as many as the store's own
 	txRetries  = 3
@@ -73,7 +73,7 @@ func (d *Database) OpenJobs(ctx context.Context) (dialect.Jobs, error) {
 	if err != nil {
 		return nil, fmt.Errorf("store: %w", err)
 	}
-	j := &jobStore{pool: pool}
+	j := &jobStore{pool: pool, pace: d.pace}
 	j.accepts = coalesce.New(coalesce.Config[*dialect.Acceptance, struct{}]{Lanes: lanes, Apart: true, MaxCalls: maxCalls, Weigh: (*dialect.Acceptance).Size,
 		MaxWeight: maxBytes, MaxHeavy: heavyBytes, Timeout: timeout, Isolate: isDataError, Run: j.acceptMany})
 	j.claims = coalesce.New(coalesce.Config[claim, claimed]{Lanes: lanes, MaxCalls: maxCalls, Timeout: timeout,

@@ -37,6 +37,7 @@ type Database struct {
 	gorm   *gorm.DB
 	config *pgx.ConnConfig // of its connections
 	pooled bool            // behind a pooler, where sessions are shared
+	pace   *paced
 }
 
 var _ dialect.Database = (*Database)(nil)
@@ -67,7 +68,7 @@ func Open(ctx context.Context, cfg Config) (*Database, error) {
 	pool.SetMaxIdleConns(cfg.MaxConns)
 	pool.SetConnMaxIdleTime(5 * time.Minute)
 	pool.SetConnMaxLifetime(time.Hour) // spreads the load again after a failover
-	d := &Database{pool: pool, config: pc, pooled: pooled}
+	d := &Database{pool: pool, config: pc, pooled: pooled, pace: newPaced(pc)}
 	if err := d.Ping(ctx); err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
@@ -140,7 +141,7 @@ func (d *Database) Now(ctx context.Context) (t time.Time, err error) {
 }
 
 // Close implements [dialect.Database].
-func (d *Database) Close() error { return d.pool.Close() }
+func (d *Database) Close() error { return errors.Join(d.pace.close(), d.pool.Close()) }
 
 // Snapshot implements [dialect.Database].
 func (d *Database) Snapshot(context.Context, string) error { return dialect.ErrNoSnapshot }
