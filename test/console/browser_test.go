@@ -5,10 +5,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"testing"
 	"time"
 
 	"github.com/neurod/neurod/internal/testkit"
+	"github.com/neurod/neurod/internal/testkit/neurod"
+	"github.com/neurod/neurod/internal/testkit/servers"
 )
 
 // shots is where the pictures of the views are left: NEUROD_TEST_SHOTS, by default bin/console in the repository.
@@ -72,4 +75,34 @@ func TestOperatorsPages(t *testing.T) {
 		}
 		suite(t, s, "admin", "NEUROD_TEST_OPERATOR=operator@example.com")
 	})
+}
+
+// TestLoginThroughAProvider logs a person in through a real provider in Chromium, which holds cookies and addresses to rules that no other client knows.
+func TestLoginThroughAProvider(t *testing.T) {
+	t.Parallel()
+	port, err := neurod.FreePort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	base := "http://127.0.0.1:" + strconv.Itoa(port)
+	person := servers.DexPerson{Email: "ada@example.org", Password: password, Subject: "ada", Verified: true}
+	stranger := servers.DexPerson{Email: "grace@example.org", Password: password, Subject: "grace"}
+	dex, err := servers.StartDex(t.Context(), servers.DexConfig{ClientID: "neurod", ClientSecret: "secret", Redirect: base + "/v1/auth/oidc/callback", People: []servers.DexPerson{person, stranger}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("dex: %s", dex.Log())
+		}
+		if err := dex.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	s := boot(t, testkit.Backend{Name: "embedded", DataDir: t.TempDir()}, "NEUROD_PORT="+strconv.Itoa(port), "NEUROD_OIDC_ISSUER="+dex.Issuer(), "NEUROD_OIDC_CLIENT_ID=neurod",
+		"NEUROD_OIDC_CLIENT_SECRET=secret", "NEUROD_OIDC_NAME=Lab SSO", "NEUROD_OIDC_SIGNUP=true")
+	if s.url != base {
+		t.Fatalf("the server is at %s, not at %s", s.url, base)
+	}
+	suite(t, s, "provider", "NEUROD_TEST_PROVIDER="+dex.Issuer())
 }

@@ -112,8 +112,9 @@ func StartDex(ctx context.Context, cfg DexConfig) (_ *Dex, err error) {
 	return d, nil
 }
 
+// issuer has it at another name than servers of tests are at: to a browser it is another site, as providers are.
 func (d *Dex) issuer(port int) string {
-	return "http://" + net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) + "/dex"
+	return "http://" + net.JoinHostPort("localhost", strconv.Itoa(port)) + "/dex"
 }
 
 // Issuer returns what it calls itself.
