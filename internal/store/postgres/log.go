@@ -16,7 +16,8 @@ import (
 // commit never finds more before it than they hold.
 
 const (
-	// partBytes is about how much one part puts into the log. The disks that were measured write so much as fast as a page.
+	// partBytes is about how much one part puts into the log. Beside such parts, up to some mebibytes a second, a row is committed about as
+	// fast as alone (make bench ONLY=flush, docs/07-measurements.md).
 	partBytes = 256 << 10
 	// partsAtOnce is how many parts are on their way at once, of all that a process writes.
 	partsAtOnce = 2
