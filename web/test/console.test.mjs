@@ -161,6 +161,26 @@ await steps(page, faults, [
     assert.ok(drawn.colours > 4, JSON.stringify(drawn));
     await look(page, "session");
   }],
+  ["features on request are drawn over time and listed by channel", async () => {
+    const asked = await recording({ user: "features", seconds: 30, more: { features: ["band_power", "relative_power", "aperiodic", "alpha_peak"] } });
+    await page.goto(`${env.url}/#/p/${env.project}/sessions/${asked.id}`);
+    await page.getByRole("heading", { name: "Features on request" }).waitFor();
+    for (const name of ["Relative power over time", "1/f exponent over time", "Alpha peak over time"]) await page.getByRole("img", { name }).locator(".uplot").waitFor();
+    const table = page.getByRole("region", { name: "Features of each channel" });
+    assert.deepEqual(await table.locator("thead th").allTextContents(), ["Channel", "α peak, Hz", "1/f", "δ µV²", "θ µV²", "α µV²", "β µV²", "γ µV²"]);
+    // The recording holds 5 Hz in C3 and 10 Hz in Cz.
+    const cells = async (k) => (await table.locator("tbody tr").nth(k).locator("td").allTextContents()).map(Number);
+    await page.waitForFunction(() => [...document.querySelectorAll(".asked tbody tr")].every((r) => r.children[3].textContent !== "–"));
+    const [c3, cz] = [await cells(0), await cells(1)];
+    assert.ok(c3[3] > 100 && c3[3] > 5 * c3[4], `theta of C3: ${c3}`);
+    assert.ok(cz[4] > 100 && Math.abs(cz[0] - 10) < 1, `alpha of Cz: ${cz}`);
+    await table.scrollIntoViewIfNeeded();
+    await look(page, "features");
+    await page.goto(`${env.url}/#/p/${env.project}/sessions/${session.id}`);
+    await page.waitForSelector(".stage canvas");
+    assert.equal(await page.getByRole("heading", { name: "Features on request" }).count(), 0);
+    await inked(5000);
+  }],
   ["it is looked through by keys, and the address says where one is", async () => {
     await page.locator(".stage").focus();
     const left = () => page.evaluate(() => window.neurodViewer.left);

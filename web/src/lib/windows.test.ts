@@ -1,6 +1,6 @@
 import type { FeatureWindow, SessionDecode } from "@neurod/sdk";
 import { describe, expect, it } from "vitest";
-import { cells, decoded, decodeMarks, row, series, stretch, Timed, type Row } from "./windows";
+import { askedMeasures, askedOfChannel, cells, decoded, decodeMarks, row, series, stretch, Timed, type Row } from "./windows";
 
 const told = (start: number, quality = 1): FeatureWindow => ({
   id: "w" + start, session_id: "s", window_start_ms: start, window_end_ms: start + 2000, features: { bandpower: { delta: 1, theta: 2, alpha: 3, beta: 4, gamma: null }, ratios: { alpha_beta: 1, theta_beta: 1 }, spectral_entropy: 0.5 },
@@ -31,6 +31,21 @@ describe("windows of a session", () => {
     expect(y[2]).toEqual([3, 3, null, 3]);
     expect(y[4]).toEqual([null, null, null, null]);
     expect(y[5]).toEqual([1, 1, null, 1]);
+  });
+  it("keep what was asked for, of the window and of each channel, and nothing where nothing was", () => {
+    expect(w(0).asked).toBeUndefined();
+    const more = told(0);
+    Object.assign(more.features, {
+      relative_power: { delta: 0.5, theta: 0.25, alpha: 0.125, beta: 0.125, gamma: null }, aperiodic: { exponent: 1.5, offset: 1 }, alpha_peak: null,
+      per_channel: { Pz: { bandpower: { delta: 1, theta: 2, alpha: 3, beta: 4, gamma: null }, aperiodic: { exponent: 1.25, offset: 1 }, alpha_peak: { frequency_hz: 10.5, power: 1, width_hz: 2 } } },
+    });
+    const r = row(more, ["Cz", "Pz"]);
+    expect(Array.from(r.asked!.slice(0, askedMeasures))).toEqual([0.5, 0.25, 0.125, 0.125, NaN, 1.5, NaN]);
+    expect(Array.from(askedOfChannel(r, 0)!)).toEqual(Array(7).fill(NaN));
+    expect(Array.from(askedOfChannel(r, 1)!)).toEqual([1, 2, 3, 4, NaN, 1.25, 10.5]);
+    const { y } = series([r, w(2000)], askedMeasures, (x) => x.asked);
+    expect(y[5]).toEqual([1.5, null]);
+    expect(y[6]).toEqual([null, null]);
   });
   it("say where the decoded intent changes", () => {
     const d = (start: number, decoded_intent?: string) => decoded({ id: "d" + start, session_id: "s", window_start_ms: start, window_end_ms: start + 2000, created_at: "", index: 0, seq: 0, ...(decoded_intent ? { decoded_intent } : { error: { code: "x", message: "" } }) } as SessionDecode);

@@ -58,18 +58,39 @@ export interface Row {
   cells: Float32Array;
   /** Power of the bands, then the ratios; NaN above the Nyquist frequency. */
   powers: Float32Array;
+  /** What the session asked for: shares of the bands, 1/f exponent and alpha peak (Hz) of the window, then of each channel the power of the bands, exponent and peak; NaN where nothing is known. */
+  asked?: Float32Array;
 }
 
 /** The bands and ratios of a row. */
 export const measures = ["delta", "theta", "alpha", "beta", "gamma", "alpha_beta", "theta_beta"] as const;
 
+/** Features on request of a row: those of the window, and then those of each channel, so many. */
+export const askedMeasures = 7;
+
+function askedOf(w: FeatureWindow, channels: readonly string[]): Float32Array | undefined {
+  const { relative_power: r, aperiodic, alpha_peak: peak, per_channel: by } = w.features;
+  if (!r && !aperiodic && peak === undefined && !by) return undefined;
+  const numbers = [r?.delta, r?.theta, r?.alpha, r?.beta, r?.gamma, aperiodic?.exponent, peak?.frequency_hz];
+  for (const c of channels) {
+    const of = by?.[c];
+    const b = of?.bandpower;
+    numbers.push(b?.delta, b?.theta, b?.alpha, b?.beta, b?.gamma, of?.aperiodic?.exponent, of?.alpha_peak?.frequency_hz);
+  }
+  return Float32Array.from(numbers, (v) => v ?? NaN);
+}
+
+/** What was asked of a channel, by its place in the session: power of the bands, exponent, peak. */
+export const askedOfChannel = (r: Row, channel: number): Float32Array | undefined => r.asked?.subarray(askedMeasures * (channel + 1), askedMeasures * (channel + 2));
+
 export function row(w: FeatureWindow, channels: readonly string[]): Row {
   const { bandpower: b, ratios } = w.features;
   const a = w.artifacts;
+  const asked = askedOf(w, channels);
   return {
     id: w.id, window_start_ms: w.window_start_ms, window_end_ms: w.window_end_ms, overall: w.quality.overall, failed: w.gate.passed ? undefined : (w.gate.reasons ?? []),
     cells: Float32Array.from([...channels.map((c) => w.quality.per_channel[c] ?? NaN), a.blink_like, a.motion_like, a.emg_like, a.bad_contact]),
-    powers: Float32Array.from([b.delta, b.theta, b.alpha, b.beta, b.gamma, ratios.alpha_beta, ratios.theta_beta], (v) => v ?? NaN),
+    powers: Float32Array.from([b.delta, b.theta, b.alpha, b.beta, b.gamma, ratios.alpha_beta, ratios.theta_beta], (v) => v ?? NaN), ...(asked ? { asked } : {}),
   };
 }
 
@@ -94,10 +115,10 @@ export function cells(windows: readonly Row[], origin: number): Cell[] {
   }));
 }
 
-/** Bands and ratios of each window over time in Unix s, with a hole where there is a gap between windows. */
-export function series(windows: readonly Row[]): { x: number[]; y: (number | null)[][] } {
+/** Bands and ratios of each window, or other numbers of it, over time in Unix s, with a hole where there is a gap between windows. */
+export function series(windows: readonly Row[], count: number = measures.length, of: (r: Row) => Float32Array | undefined = (r) => r.powers): { x: number[]; y: (number | null)[][] } {
   const x: number[] = [];
-  const y: (number | null)[][] = measures.map(() => []);
+  const y: (number | null)[][] = Array.from({ length: count }, () => []);
   windows.forEach((w, i) => {
     const before = windows[i - 1];
     if (before && w.window_start_ms > before.window_end_ms + 1) {
@@ -105,7 +126,8 @@ export function series(windows: readonly Row[]): { x: number[]; y: (number | nul
       for (const list of y) list.push(null);
     }
     x.push(w.window_start_ms / 1000);
-    w.powers.forEach((v, k) => y[k]!.push(Number.isNaN(v) ? null : v));
+    const values = of(w);
+    y.forEach((list, k) => list.push(values === undefined || Number.isNaN(values[k]!) ? null : values[k]!));
   });
   return { x, y };
 }
