@@ -13,7 +13,7 @@ import (
 // The write-ahead log belongs to all. A commit that waits for the disk has it write whatever others have put into the log before, and
 // while that goes on no other commit can: beside a transaction of many megabytes, one of a row takes as long as all of them. So what is
 // much is written in parts. Each is on the disk before the next is written, and only a few of them are on their way at once, so that a
-// commit never finds more before it than they hold.
+// commit never finds more before it than they hold. The price is paid by who writes much, and waits for the disk once a part.
 
 const (
 	// partBytes is about how much one part puts into the log. Beside such parts, up to some mebibytes a second, a row is committed about as
