@@ -113,7 +113,7 @@ func commitsBeside(ctx context.Context, pg *servers.Postgres, small *pgx.Conn, l
 // write writes the load until ctx ends.
 func (l bulkLoad) write(ctx context.Context, conn *pgx.Conn) error {
 	row := make([]byte, flushRow)
-	rand.Read(row) //nolint:errcheck // never fails
+	rand.Read(row)
 	rows := l.part / flushRow
 	every := time.Duration(float64(l.part) / float64(l.rate) * float64(time.Second))
 	next := time.NewTicker(every)
