@@ -122,6 +122,10 @@ func (e *Engine) submit(ctx context.Context, s Submission) (Accepted, error) {
 		e := models.NewError(models.StorageFull).Wrap(err)
 		e.RetryAfter = fullRetry
 		return Accepted{}, e
+	case errors.Is(err, store.ErrObjects):
+		e := models.NewError(models.Unavailable).Wrap(err)
+		e.RetryAfter = createRetry
+		return Accepted{}, e
 	case err != nil:
 		e := models.NewError(models.JobCreateFailed).Wrap(err)
 		e.RetryAfter = createRetry

@@ -114,6 +114,7 @@ const (
 	TooManyConnections     Code = "too_many_connections"
 	Unavailable            Code = "unavailable"
 	StorageFull            Code = "storage_full"
+	RecordingLost          Code = "recording_lost"
 	Internal               Code = "internal_error"
 )
 
@@ -220,6 +221,7 @@ var ErrorTable = map[Code]Entry{
 	TooManyConnections:     {ClassExhausted, "Too many connections are open from your address; end some."},
 	Unavailable:            {ClassUnavailable, "A part of the service is not available; try again."},
 	StorageFull:            {ClassUnavailable, "The disk of the service is full. Nothing was stored; try again later."},
+	RecordingLost:          {ClassInternal, "A recording that lies outside the database is missing or has changed. Whoever runs the server may be able to bring it back."},
 	Internal:               {ClassInternal, "Something went wrong on our side."},
 
 	WorkerLost:       {"", "The worker was lost on every attempt."},

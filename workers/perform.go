@@ -157,7 +157,14 @@ func (s *Server) call(ctx context.Context, c *store.Claimed) (out outcome) {
 		// Perhaps a worker of a newer version has one.
 		return outcome{err: fmt.Errorf("no handler for jobs of kind %q", c.Job.Kind)}
 	}
-	result, err := h(ctx, &Task{Job: c.Job, Payload: c.Payload, slots: s.cfg.Compute, bulk: s.engine.Bulk(c.Job)})
+	payload := c.Payload
+	if c.Load != nil {
+		var err error
+		if payload, err = c.Load(ctx); err != nil {
+			return outcome{err: err}
+		}
+	}
+	result, err := h(ctx, &Task{Job: c.Job, Payload: payload, slots: s.cfg.Compute, bulk: s.engine.Bulk(c.Job)})
 	var deep *guarded.Panic
 	if errors.As(err, &deep) {
 		s.log.Error("handler panicked", "job", c.Job.ID, "panic", fmt.Sprint(deep.Value), "stack", string(deep.Stack))
@@ -193,6 +200,10 @@ func (s *Server) settle(ctx context.Context, c *store.Claimed, out outcome, log 
 		return true
 	case out.err == nil:
 		f.State, f.Output, f.Diagnostics = models.JobCompleted, out.result.Output, out.result.Diagnostics
+	case errors.Is(out.err, store.ErrObjectLost):
+		log.Error("what the job works on is lost", "error", out.err)
+		fail(models.RecordingLost, "")
+		f.DeadLetter = true // it can be made again where the object is brought back
 	case errors.As(out.err, &bad):
 		fail(models.Code(bad.Code), bad.Message)
 		f.ErrorDetails, f.Diagnostics = details(bad.Details), out.result.Diagnostics

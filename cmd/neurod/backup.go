@@ -88,4 +88,7 @@ func tellBackup(what, file string, m backup.Manifest) {
 		size += f.Size
 	}
 	fmt.Printf("%s %s: %d bytes of %s, schema %d, neurod %s\n", what, file, size, m.CreatedAt.Format(time.RFC3339), m.Schema, m.Program)
+	if m.Objects > 0 {
+		fmt.Printf("not in it: %d recordings that lie outside the database (NEUROD_BLOB_URL); copy them, too\n", m.Objects)
+	}
 }

@@ -38,6 +38,7 @@ import (
 	"github.com/neurod/neurod/handlers"
 	"github.com/neurod/neurod/handlers/middleware"
 	"github.com/neurod/neurod/internal/auth"
+	"github.com/neurod/neurod/internal/blobs"
 	"github.com/neurod/neurod/internal/build"
 	"github.com/neurod/neurod/internal/compute"
 	"github.com/neurod/neurod/internal/config"
@@ -109,7 +110,8 @@ type App struct {
 	traces   *export.Traces // nil where none are made
 	tracer   trace.Tracer   // the same
 
-	lock   io.Closer // embedded only
+	lock   io.Closer     // embedded only
+	blobs  *blobs.Bucket // nil where all lies in the database
 	store  *store.Store
 	redis  redis.UniversalClient // nil when embedded
 	engine *jobs.Engine
@@ -160,8 +162,11 @@ type App struct {
 	stopErr      error
 }
 
-// pruneEvents is how many events one transaction deletes.
-const pruneEvents = 10_000
+// pruneEvents is how many events one transaction deletes, and pruneObjects how many objects go at once.
+const (
+	pruneEvents  = 10_000
+	pruneObjects = 200
+)
 
 // ErrEmbeddedRole refuses to split the embedded mode, whose stores live in one process.
 var ErrEmbeddedRole = errors.New("app: without DATABASE_URL and REDIS_URL the service is one process: run neurod serve")
@@ -222,6 +227,13 @@ func New(ctx context.Context, cfg Config) (_ *App, err error) {
 			return a.store.PruneActions(ctx, now.Add(-actionsKept))
 		}}, {What: "scale events", Do: func(ctx context.Context, now time.Time) (int, error) {
 			return a.store.PruneScaleEvents(ctx, now.Add(-scaleEventsKept))
+		}}, {What: "objects outside the database", Batch: pruneObjects, Do: func(ctx context.Context, _ time.Time) (int, error) {
+			if a.blobs == nil {
+				return 0, nil
+			}
+			return a.store.DeleteObjects(ctx, "", pruneObjects)
+		}}, {What: "objects without a row", Do: func(ctx context.Context, _ time.Time) (int, error) {
+			return a.store.SweepObjects(ctx, time.Now())
 		}}, {What: "usage", Do: func(ctx context.Context, now time.Time) (int, error) {
 			return a.store.PruneUsage(ctx, now.Add(-service.TallyKept))
 		}}, {What: "seals of former signing keys", Do: a.reseal}, {What: "what projects keep shorter", Batch: retentionSessions, Do: func(ctx context.Context, now time.Time) (int, error) {
@@ -299,19 +311,42 @@ func (a *App) openStores(ctx context.Context) error {
 		a.lock = lock
 	}
 	var err error
-	if a.store, err = store.Open(ctx, s.Store()); err != nil {
+	where := s.Store()
+	if s.BlobURL != "" {
+		if a.blobs, err = blobs.Open(ctx, s.BlobURL); err != nil {
+			return fmt.Errorf("app: NEUROD_BLOB_URL: %w", err)
+		}
+		a.metrics.MustRegister(a.blobs)
+		where.Objects, where.ObjectsFrom = a.blobs, s.BlobMinBytes
+	}
+	if a.store, err = store.Open(ctx, where); err != nil {
 		return err
 	}
 	if s.Embedded() {
 		if _, err := a.store.Migrate(ctx, "up"); err != nil {
 			return err
 		}
-		return nil
+		return a.missObjects(ctx)
 	}
 	if err := a.store.CheckMigrated(ctx); err != nil {
 		return err
 	}
+	if err := a.missObjects(ctx); err != nil {
+		return err
+	}
 	a.redis, err = openRedis(s.RedisURL.Reveal(), a.log)
+	return err
+}
+
+// missObjects says where recordings lie outside the database and the settings do not say where.
+func (a *App) missObjects(ctx context.Context) error {
+	if a.blobs != nil {
+		return nil
+	}
+	n, _, err := a.store.ObjectsKept(ctx)
+	if err == nil && n > 0 {
+		a.log.Warn("recordings lie outside the database, and NEUROD_BLOB_URL is not set: what needs them fails", "objects", n)
+	}
 	return err
 }
 
@@ -822,6 +857,9 @@ func (a *App) close() error {
 	}
 	if a.store != nil {
 		errs = append(errs, a.store.Close())
+	}
+	if a.blobs != nil {
+		errs = append(errs, a.blobs.Close())
 	}
 	if a.lock != nil {
 		errs = append(errs, a.lock.Close())

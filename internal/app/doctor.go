@@ -6,6 +6,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/neurod/neurod/internal/blobs"
 	"github.com/neurod/neurod/internal/doctor"
 )
 
@@ -21,6 +22,7 @@ func examination(environ []string) doctor.Config {
 		OpenRedis: func(url string) (redis.UniversalClient, error) {
 			return openRedis(url, slog.New(slog.DiscardHandler))
 		},
+		OpenObjects: func(ctx context.Context, url string) (doctor.Objects, error) { return blobs.Open(ctx, url) },
 		LoadModels: func(dir string) (int, error) {
 			cat, _, err := readModels(dir)
 			if err != nil {

@@ -82,6 +82,7 @@ var folders = map[string][]string{
 
 	// Tools of one purpose, which know nothing of the service.
 	"internal/auth":    nil,
+	"internal/blobs":   {"internal/durable"},
 	"internal/build":   nil,
 	"internal/clients": nil,
 	"internal/compute": {"internal/guarded"},
@@ -140,7 +141,7 @@ var folders = map[string][]string{
 	"internal/lab": {"decoders", "eeg", "internal/guarded"},
 
 	// What puts the parts together.
-	"internal/app": {"decoders/catalog", "devices", "devices/holder", "devices/lsl", "eeg", "graphqlapi", "grpcapi", "handlers", "internal/auth", "internal/build", "internal/compute", "internal/config", "internal/doctor", "internal/durable", "internal/guarded",
+	"internal/app": {"decoders/catalog", "devices", "devices/holder", "devices/lsl", "eeg", "graphqlapi", "grpcapi", "handlers", "internal/auth", "internal/blobs", "internal/build", "internal/compute", "internal/config", "internal/doctor", "internal/durable", "internal/guarded",
 		"internal/limit", "internal/oidc", "internal/science", "internal/service", "internal/store", "internal/telemetry", "internal/telemetry/export", "internal/webhooks", "jobs", "models", "workers"},
 	"cmd": {"decoders", "devices", "devices/holder", "eeg", "internal/app", "internal/auth", "internal/backup", "internal/build", "internal/config", "internal/doctor", "internal/lab", "internal/nearest",
 		"internal/service", "internal/store", "models"},

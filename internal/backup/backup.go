@@ -9,6 +9,7 @@
 //   - A backup appears under its name whole and on the disk, or not at all.
 //   - Restore reads and checks everything before it touches anything, and never under a running server. What it replaces is kept beside.
 //   - A backup of a newer schema is refused; an older one is brought up to date when the server starts.
+//   - Recordings that lie outside the database are not in it; the manifest says how many those are.
 //   - A backup holds secrets: it is readable by its owner only.
 package backup
 
@@ -54,6 +55,7 @@ type Manifest struct {
 	Program   string    `json:"program"` // version that made it
 	Schema    int64     `json:"schema"`  // newest migration of the database
 	CreatedAt time.Time `json:"created_at"`
+	Objects   int64     `json:"objects,omitempty"` // recordings that lie outside the database: they are not in the backup
 	Files     []File    `json:"files"`
 }
 
@@ -104,6 +106,9 @@ func Write(ctx context.Context, from Place, path, program string) (m Manifest, e
 	if err == nil {
 		m.Schema = schema.Newest
 		err = s.SnapshotTo(ctx, snapshot)
+	}
+	if err == nil && len(schema.Missing) == 0 {
+		m.Objects, _, err = s.ObjectsKept(ctx)
 	}
 	if err := errors.Join(err, s.Close()); err != nil {
 		return m, err

@@ -53,6 +53,12 @@ type Config struct {
 	DatabaseConns int `env:"NEUROD_DATABASE_CONNS" envDefault:"20"`
 	// DataDir is the folder of the embedded mode: database, signing key. Defaults to "data".
 	DataDir string `env:"NEUROD_DATA_DIR" envDefault:"data"`
+	// BlobURL is where recordings of jobs and batches of samples lie that are long: file:///PATH, s3://BUCKET, gs://BUCKET or azblob://CONTAINER, with the
+	// parameters of https://gocloud.dev/howto/blob/, such as s3://BUCKET?region=eu-central-1. Credentials come from where the programs of these clouds
+	// take them. All processes have the same, and keep it as long as anything lies there. Defaults to none: all lies in the database.
+	BlobURL string `env:"NEUROD_BLOB_URL"`
+	// BlobMinBytes is from how many bytes on they lie there, as they are packed. 0 puts nothing new there; what is there is read. Defaults to 256 KiB.
+	BlobMinBytes int `env:"NEUROD_BLOB_MIN_BYTES" envDefault:"262144"`
 	// ModelsDir is a folder of catalog models beside those in the program. Defaults to none.
 	ModelsDir string `env:"NEUROD_MODELS_DIR"`
 
@@ -544,6 +550,14 @@ func (c Config) finish() (Config, error) {
 	if c.DeviceLSLPort < 0 || c.DeviceLSLPort > 65535-32 {
 		wrong("NEUROD_DEVICE_LSL_PORT", "must be from 1 to %d", 65535-32)
 	}
+	if c.BlobURL != "" {
+		if why := badBlobURL(c.BlobURL); why != "" {
+			wrong("NEUROD_BLOB_URL", "%s", why)
+		}
+	}
+	if c.BlobMinBytes < 0 {
+		wrong("NEUROD_BLOB_MIN_BYTES", "must not be negative; 0 puts nothing there")
+	}
 	if c.AnalyticsQuota < 0 {
 		wrong("NEUROD_ANALYTICS_QUOTA", "must not be negative")
 	}
@@ -606,6 +620,24 @@ func (c Config) finish() (Config, error) {
 
 // hostName is a name that an authority can make a certificate for: two parts at least, of letters, digits and hyphens (RFC 1123, 2.1). An address is none.
 var hostName = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?$`)
+
+// badBlobURL says what is wrong with the address of a store of objects, "" for nothing. It does not repeat it, which may hold a secret.
+func badBlobURL(address string) string {
+	u, err := url.Parse(address)
+	switch {
+	case err != nil:
+		return "is not a URL"
+	case u.User != nil:
+		return "holds a user or password; credentials come from the environment"
+	case u.Scheme == "file" && (u.Host != "" && u.Host != "." || len(u.Path) < 2 || u.RawQuery != "" || u.Fragment != ""):
+		return "must name a folder, as in file:///var/lib/neurod/objects, without parameters"
+	case u.Scheme == "file":
+		return ""
+	case u.Host == "" || !slices.Contains([]string{"s3", "gs", "azblob"}, u.Scheme):
+		return "must be file:///PATH, s3://BUCKET, gs://BUCKET or azblob://CONTAINER"
+	}
+	return ""
+}
 
 // checkACME checks what is said of certificates by ACME.
 func (c Config) checkACME(wrong func(name, format string, args ...any)) {

@@ -3,7 +3,8 @@
 //
 // Invariants:
 //
-//   - Looking changes nothing but the row that /readyz writes, too, to learn whether the database takes writes; nothing is made that is missing.
+//   - Looking changes nothing but the row that /readyz writes, too, to learn whether the database takes writes, and an object outside it that is made and
+//     deleted; nothing is made that is missing.
 //   - A check that fails hides no other: what depends on a store that does not answer is left out, all else is looked at.
 //   - No finding holds a secret.
 //   - The name of a check is stable: scripts match it.
@@ -13,6 +14,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -73,12 +75,20 @@ type Config struct {
 	Environ []string
 	// OpenRedis returns a client for a Redis URL. Required.
 	OpenRedis func(url string) (redis.UniversalClient, error)
+	// OpenObjects opens where recordings lie outside the database. Required.
+	OpenObjects func(ctx context.Context, url string) (Objects, error)
 	// LoadModels loads the models in the program and those of a folder, "" for none, and counts them. Required.
 	LoadModels func(dir string) (int, error)
 	// Timeout bounds each store's answers. Defaults to 10 s.
 	Timeout time.Duration
 	// Now is the clock by which certificates and waiting jobs are judged. Defaults to time.Now.
 	Now func() time.Time
+}
+
+// Objects is where recordings lie outside the database.
+type Objects interface {
+	store.Objects
+	io.Closer
 }
 
 // examination is one look at a server.

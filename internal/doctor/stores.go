@@ -65,6 +65,7 @@ func (e *examination) database(ctx context.Context) {
 	default:
 		e.ok("database.writable", "the database takes writes")
 	}
+	e.objects(ctx, s)
 	if e.settings.Embedded() {
 		return // the embedded mode has the demo account, and its own workers
 	}
@@ -103,6 +104,38 @@ func (e *examination) postgres(c store.Condition) {
 		e.ok("database.connections", "the database takes %d connections, of which a process opens up to %d: enough for %d processes", c.Connections, most, c.Connections/most)
 	}
 	e.clock("database.clock", "the database", c.Ahead, c.Blur)
+}
+
+// objects looks at what lies outside the database.
+func (e *examination) objects(ctx context.Context, s *store.Store) {
+	n, bytes, err := s.ObjectsKept(ctx)
+	if err != nil {
+		e.say("objects", Error, "See the database's log.", "what lies outside the database cannot be read: %s", said(err))
+		return
+	}
+	switch {
+	case e.settings.BlobURL == "" && n > 0:
+		e.say("objects", Error, "Set NEUROD_BLOB_URL to where they are. NEUROD_BLOB_MIN_BYTES=0 puts no more there.",
+			"%d recordings, %d MiB, lie outside the database, and NEUROD_BLOB_URL is not set: nobody can read them", n, bytes>>20)
+		return
+	case e.settings.BlobURL == "":
+		return
+	}
+	const mend = "See that NEUROD_BLOB_URL is right, and that the program may read, write, list and delete there."
+	at, err := e.OpenObjects(ctx, e.settings.BlobURL)
+	if err != nil {
+		e.say("objects", Error, mend, "the store of objects cannot be opened: %s", said(err))
+		return
+	}
+	defer at.Close()
+	switch err := s.ProbeObjects(ctx, at); {
+	case store.IsFull(err):
+		e.say("objects", Error, "Make room there; everything goes on by itself then.", "the disk of the objects is full: long recordings are not accepted (503 storage_full)")
+	case err != nil:
+		e.say("objects", Error, mend, "the store of objects does not take, give and delete one: %s", said(err))
+	default:
+		e.ok("objects", "the store of objects takes, gives and deletes; %d recordings, %d MiB, lie there", n, bytes>>20)
+	}
 }
 
 // clock judges how far a clock is from that of this machine, as far as that is known.

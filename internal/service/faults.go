@@ -13,6 +13,9 @@ func Unavailable(err error) error {
 	if store.IsFull(err) {
 		return StorageFull(err)
 	}
+	if errors.Is(err, store.ErrObjectLost) {
+		return models.NewError(models.RecordingLost).Wrap(err)
+	}
 	e := models.NewError(models.Unavailable).Wrap(err)
 	e.RetryAfter = time.Second
 	return e

@@ -35,6 +35,11 @@ func again(tx *gorm.DB, old models.Job, now time.Time, mark bool) (fresh models.
 	}
 	switch old.Kind {
 	case models.KindDecode:
+		// Held, so that what lies outside of it is not deleted between.
+		var held []string
+		if err := forUpdate(tx).Table("job_payloads").Where("job_id = ?", old.ID).Pluck("job_id", &held).Error; err != nil {
+			return fresh, "", err
+		}
 		res := tx.Exec("INSERT INTO job_payloads (job_id, project_id, codec, size, data, created_at) SELECT ?, project_id, codec, size, data, ? FROM job_payloads WHERE job_id = ?",
 			fresh.ID, utc(now), old.ID)
 		if res.Error != nil {

@@ -55,6 +55,7 @@ var keptTables = map[string]string{
 	"sessions":          "gone when the deletion was accepted",
 	"jobs":              "deleted by eraseJobs",
 	"job_payloads":      "deleted by eraseJobs",
+	"objects":           "deleted before the audit record is written",
 	"erasures":          "go with the last of their sessions",
 	"erased_sessions":   "go one by one",
 	"audit_records":     "only ever added",

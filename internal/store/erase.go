@@ -20,6 +20,7 @@ import (
 //   - What the sessions leave in other tables (sessionTables) is deleted a part at a time. The counts are kept with the
 //     erasure and change in the transaction that deletes, under the lock on its row: an attempt that is killed, or comes
 //     to life again, counts nothing twice.
+//   - Objects outside the database are deleted after their rows and before the last transaction.
 //   - The last transaction writes the audit record and deletes the erasure. No row of an erasure holds the user's id.
 
 // sessionTable is a table with rows that belong to sessions.
@@ -137,8 +138,9 @@ const eraseIDs = 500
 // EraseChunk deletes about limit rows of an erasure, in one transaction. When nothing is left it writes the audit record
 // and returns it, as it does when that has been done before. Errors: ErrFenced, ErrNotFound.
 func (s *Store) EraseChunk(ctx context.Context, erasureID string, a Attempt, limit int) (audit *models.AuditRecord, err error) {
+	var gone string // the project whose objects are to go before the end
 	err = s.tx(ctx, func(tx *gorm.DB) error {
-		audit = nil
+		audit, gone = nil, ""
 		var found []models.Erasure
 		if err := forUpdate(tx).Where("id = ?", erasureID).Limit(1).Find(&found).Error; err != nil {
 			return err
@@ -173,6 +175,14 @@ func (s *Store) EraseChunk(ctx context.Context, erasureID string, a Attempt, lim
 				}
 			}
 			if len(next) == 0 {
+				wait, err := objectsGone(tx, e.ProjectID)
+				if err != nil {
+					return err
+				}
+				if wait { // the audit record says that all is gone
+					gone = e.ProjectID
+					break
+				}
 				audit = &models.AuditRecord{ID: e.ID, ProjectID: e.ProjectID, Action: models.ActionUserErased, SubjectHash: e.SubjectHash,
 					Actor: e.Actor, SessionsDeleted: e.SessionsDeleted, SamplesDeleted: e.SamplesDeleted, FeaturesDeleted: e.FeaturesDeleted,
 					CreatedAt: dialect.Now()}
@@ -186,7 +196,7 @@ func (s *Store) EraseChunk(ctx context.Context, erasureID string, a Attempt, lim
 				if whole {
 					done.Action, done.Subject, done.AccountID = models.AuditProjectDeleted, e.ProjectID, &e.Actor
 				}
-				err := auditProject(tx, done, e.ProjectID, map[string]any{"sessions": e.SessionsDeleted, "samples": e.SamplesDeleted, "features": e.FeaturesDeleted})
+				err = auditProject(tx, done, e.ProjectID, map[string]any{"sessions": e.SessionsDeleted, "samples": e.SamplesDeleted, "features": e.FeaturesDeleted})
 				if err != nil {
 					return err
 				}
@@ -201,6 +211,9 @@ func (s *Store) EraseChunk(ctx context.Context, erasureID string, a Attempt, lim
 		return one(tx.Model(&models.Erasure{}).Where("id = ?", e.ID).Updates(map[string]any{"sessions_deleted": e.SessionsDeleted,
 			"samples_deleted": e.SamplesDeleted, "features_deleted": e.FeaturesDeleted}))
 	})
+	if err == nil && gone != "" {
+		_, err = s.DeleteObjects(ctx, gone, max(limit, 1))
+	}
 	return audit, err
 }
 

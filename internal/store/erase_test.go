@@ -58,6 +58,7 @@ var keptAtErasure = map[string]string{
 	"project_usage.project_id":       "counts, from which what is erased is taken off",
 	"jobs.project_id":                "deleted by the ids that the session's rows name",
 	"job_payloads.project_id":        "deleted with the job",
+	"objects.project_id":             "gone with the rows that name them, and deleted before the audit record is written",
 	"idempotency_records.project_id": "deleted with the job or session that the answer is about",
 	"api_keys.project_id":            "belongs to the project",
 	"memberships.project_id":         "who acts in the project",

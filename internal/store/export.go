@@ -34,9 +34,14 @@ func (r BatchRange) over(db *gorm.DB, sample int64) *gorm.DB {
 }
 
 // EachBatchOver calls each with every batch that overlaps the samples [start, end), unpacked, in the order of their end.
-// One batch is unpacked in memory at a time. Without r.Compute each must not wait: a connection is held meanwhile.
+// One batch is unpacked in memory at a time. Without r.Compute each must not wait: a connection is held meanwhile, where no batch may lie outside the
+// database.
 func (s *Store) EachBatchOver(ctx context.Context, r BatchRange, start, end int64, each func(*models.SampleBatch) error) error {
-	if r.Compute == nil {
+	compute := r.Compute
+	if compute == nil && s.objects.at != nil {
+		compute = func(_ context.Context, _ int, f func() error) error { return f() }
+	}
+	if compute == nil {
 		_, err := s.batchesOver(ctx, r, start, end, nil, func(b *models.SampleBatch) (bool, error) { return true, unpacked(b, each) })
 		return err
 	}
@@ -55,7 +60,10 @@ func (s *Store) EachBatchOver(ctx context.Context, r BatchRange, start, end int6
 		if err != nil || len(piece) == 0 {
 			return err
 		}
-		err = r.Compute(ctx, bytes, func() error {
+		if err := s.insideBatches(ctx, piece); err != nil {
+			return err
+		}
+		err = compute(ctx, bytes, func() error {
 			for i := range piece {
 				if err := unpacked(&piece[i], each); err != nil {
 					return err
@@ -127,13 +135,11 @@ func (s *Store) BatchesByEnd(ctx context.Context, r BatchRange, afterEnd int64, 
 		Where("session_id = ? AND project_id = ? AND seq < ?", r.SessionID, r.ProjectID, r.Before).
 		Where("(end_sample, seq) > (?, ?)", afterEnd, afterSeq).
 		Order("end_sample, seq").Limit(limit).Find(&out).Error
+	if err == nil {
+		err = s.unpackBatches(ctx, out)
+	}
 	if err != nil {
 		return nil, translate(err)
-	}
-	for i := range out {
-		if out[i].Data, err = dialect.Unpack(out[i].Codec, out[i].Size, out[i].Data); err != nil {
-			return nil, err
-		}
 	}
 	return out, nil
 }
@@ -145,7 +151,7 @@ func (s *Store) BatchSamples(ctx context.Context, projectID, sessionID string, s
 	if err != nil {
 		return nil, translate(err)
 	}
-	return dialect.Unpack(b.Codec, b.Size, b.Data)
+	return s.unpack(ctx, b.Codec, b.Size, b.Data)
 }
 
 // CoverQuery asks where a session had samples before a batch was accepted.

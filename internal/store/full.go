@@ -3,16 +3,20 @@ package store
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/neurod/neurod/internal/store/postgres"
 	"github.com/neurod/neurod/internal/store/sqlite"
 )
 
-// IsFull reports whether an error says that the disk of the database is full.
-func IsFull(err error) bool { return postgres.IsFull(err) || sqlite.IsFull(err) }
+// IsFull reports whether an error says that the disk of the database is full, or that of the objects outside it.
+func IsFull(err error) bool {
+	return postgres.IsFull(err) || sqlite.IsFull(err) || errors.Is(err, syscall.ENOSPC)
+}
 
 // probe remembers whether the database could be written to.
 type probe struct {

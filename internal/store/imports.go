@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"gorm.io/gorm"
@@ -140,5 +141,14 @@ type ImportRound = dialect.ImportRound
 // CommitImport writes a round. Errors: ErrNotFound, and ErrFenced when another attempt holds the job or has written the
 // round.
 func (s *Store) CommitImport(ctx context.Context, r ImportRound) error {
-	return translate(s.db.CommitImport(ctx, r))
+	var keys []string
+	var err error
+	if r.Batches, keys, err = s.outBatches(ctx, r.Batches); err != nil {
+		return err
+	}
+	err = translate(s.db.CommitImport(ctx, r))
+	if errors.Is(err, ErrNotFound) || errors.Is(err, ErrFenced) {
+		s.drop(ctx, keys)
+	}
+	return err
 }

@@ -3,6 +3,7 @@ package store
 import (
 	"cmp"
 	"context"
+	"errors"
 	"math"
 	"slices"
 
@@ -54,7 +55,23 @@ type ingestOutcome struct {
 }
 
 // IngestBatch stores a batch once. Errors: ErrNotFound, ErrSessionClosed, ErrKeyInFlight.
-func (s *Store) IngestBatch(ctx context.Context, in Ingest) (Ingested, error) {
+func (s *Store) IngestBatch(ctx context.Context, in Ingest) (out Ingested, err error) {
+	if s.objects.at != nil {
+		var key string
+		b := &in.Batch
+		if b.Codec, b.Data, key, err = s.out(ctx, b.ProjectID, b.Codec, b.Data); err != nil {
+			return Ingested{}, err
+		}
+		defer func() {
+			if key != "" && (out.Replayed != nil || out.Duplicate || errors.Is(err, ErrNotFound) || errors.Is(err, ErrSessionClosed) || errors.Is(err, ErrKeyInFlight)) {
+				s.drop(ctx, []string{key})
+			}
+		}()
+	}
+	return s.ingest(ctx, in)
+}
+
+func (s *Store) ingest(ctx context.Context, in Ingest) (Ingested, error) {
 	if in.Key != nil { // its lock and its answer are this call's alone
 		out, err := s.ingestMany(ctx, []*Ingest{&in})
 		if err != nil {

@@ -38,6 +38,8 @@ var entities = map[string]any{
 	"project_usage":     models.ProjectUsage{},
 	"project_retention": models.ProjectRetention{},
 	"write_probes":      models.WriteProbe{},
+	"objects":           models.Object{},
+	"object_stores":     models.ObjectStore{},
 	"api_keys":          models.APIKey{},
 
 	"jobs":                models.Job{},

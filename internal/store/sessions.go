@@ -206,13 +206,11 @@ func (s *Store) BatchesOver(ctx context.Context, sessionID string, start, end, l
 	err := s.read(ctx).Select("session_id", "batch_id", "seq", "start_ms", "start_sample", "end_sample", "codec", "size", "data").
 		Where("session_id = ? AND end_sample > ? AND end_sample < ? AND start_sample < ?", sessionID, start, end+longest, end).
 		Order("seq").Find(&out).Error
+	if err == nil {
+		err = s.unpackBatches(ctx, out)
+	}
 	if err != nil {
 		return nil, translate(err)
-	}
-	for i := range out {
-		if out[i].Data, err = dialect.Unpack(out[i].Codec, out[i].Size, out[i].Data); err != nil {
-			return nil, err
-		}
 	}
 	return out, nil
 }

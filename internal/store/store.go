@@ -65,6 +65,10 @@ type Config struct {
 	// ConnectTimeout limits how long opening one connection to PostgreSQL may take, where the URL does not say.
 	// Defaults to 5s.
 	ConnectTimeout time.Duration
+	// Objects is where recordings and batches of samples lie that are long. Defaults to nowhere: all of them lie in the database.
+	Objects Objects
+	// ObjectsFrom is how long they are, in bytes as they are packed. Defaults to putting nothing there: what lies there is read.
+	ObjectsFrom int
 	// Trace is called with the text of every statement before the database gets it, by many goroutines at once: tests count by it what an
 	// operation costs. Transactions' own statements (BEGIN, COMMIT) may be among them. Defaults to nothing.
 	Trace func(statement string)
@@ -75,8 +79,9 @@ type Store struct {
 	db      dialect.Database
 	dialect Dialect
 
-	probe probe
-	clock clock
+	probe   probe
+	clock   clock
+	objects objects
 
 	lanesOnce sync.Once
 	lanes     *lanes // nil until a session needs them
@@ -96,7 +101,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if cfg.ConnectTimeout <= 0 {
 		cfg.ConnectTimeout = 5 * time.Second
 	}
-	s := &Store{dialect: DialectOf(cfg.DatabaseURL)}
+	s := &Store{dialect: DialectOf(cfg.DatabaseURL), objects: objects{at: cfg.Objects, from: cfg.ObjectsFrom}}
 	switch s.dialect {
 	case PostgreSQL:
 		db, err := postgres.Open(ctx, postgres.Config{URL: cfg.DatabaseURL, MaxConns: cfg.MaxConns, ConnectTimeout: cfg.ConnectTimeout, Trace: cfg.Trace})
@@ -148,7 +153,7 @@ func (s *Store) OpenJobs(ctx context.Context) (Jobs, error) {
 	if s.dialect == PostgreSQL {
 		system = "postgresql"
 	}
-	return tracedJobs{jobs, system}, nil
+	return tracedJobs{jobs, s, system}, nil
 }
 
 // write returns the database for statements that may write; within Once, its transaction.

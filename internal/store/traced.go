@@ -11,11 +11,12 @@ import (
 	"github.com/neurod/neurod/models"
 )
 
-// tracedJobs shows what waits for the database in the trace of who waits. What gorm runs, dialect.GormConfig shows.
+// tracedJobs shows what waits for the database in the trace of who waits, and puts long recordings outside it. What gorm runs, dialect.GormConfig shows.
 //
 // Calls share statements, so a span is the time that one of them took, with the wait for the statement before.
 type tracedJobs struct {
 	Jobs
+	store  *Store
 	system string
 }
 
@@ -31,9 +32,26 @@ func (t tracedJobs) begin(ctx context.Context, operation string) (context.Contex
 // Accept implements [dialect.Jobs].
 func (t tracedJobs) Accept(ctx context.Context, a *dialect.Acceptance) (*models.IdempotencyRecord, error) {
 	ctx, span := t.begin(ctx, "accept")
-	existing, err := t.Jobs.Accept(ctx, a)
+	accept := t.Jobs.Accept
+	if t.store.objects.at != nil && len(a.Payloads) > 0 {
+		accept = func(ctx context.Context, a *dialect.Acceptance) (*models.IdempotencyRecord, error) {
+			return t.store.acceptOutside(ctx, a, t.Jobs.Accept)
+		}
+	}
+	existing, err := accept(ctx, a)
 	telemetry.End(span, err)
 	return existing, err
+}
+
+// Claim implements [dialect.Jobs]. A recording that lies outside is got by whoever runs the job, under its lease.
+func (t tracedJobs) Claim(ctx context.Context, id, owner string, lease time.Duration) (*dialect.Claimed, error) {
+	c, err := t.Jobs.Claim(ctx, id, owner, lease)
+	if c != nil && c.Outside != nil {
+		c.Load = func(ctx context.Context) ([]byte, error) {
+			return t.store.unpack(ctx, c.Outside.Codec, c.Outside.Size, c.Outside.Data)
+		}
+	}
+	return c, err
 }
 
 // Finish implements [dialect.Jobs].

@@ -19,6 +19,9 @@ type (
 // Work returns what waits in a session. Error: ErrNotFound.
 func (s *Store) Work(ctx context.Context, q WorkQuery) (Work, error) {
 	w, err := s.db.Work(ctx, q)
+	if err == nil {
+		err = s.unpackBatches(ctx, w.Around)
+	}
 	return w, translate(err)
 }
 
@@ -165,6 +168,9 @@ type (
 // News returns what was written in a session after a reader's place. Error: ErrNotFound.
 func (s *Store) News(ctx context.Context, q NewsQuery) (News, error) {
 	n, err := s.db.News(ctx, q)
+	if err == nil {
+		err = s.unpackBatches(ctx, n.Batches)
+	}
 	return n, translate(err)
 }
 

@@ -133,7 +133,20 @@ type Attempt struct {
 type Claimed struct {
 	Job     models.Job
 	Payload []byte // as it was submitted; nil when the job has none
-	Others  bool   // jobs of other projects wait as well; items of batches do not count
+	// Load gives a payload that lies outside the database, as it was submitted; nil where Payload is all there is.
+	Load    func(ctx context.Context) ([]byte, error)
+	Outside *models.Payload // what names that object: Codec, Size and Data
+	Others  bool            // jobs of other projects wait as well; items of batches do not count
+}
+
+// Take takes the payload as it is stored.
+func (c *Claimed) Take(codec string, size int, data []byte) (err error) {
+	if codec == CodecOutside {
+		c.Outside = &models.Payload{Codec: codec, Size: size, Data: data}
+		return nil
+	}
+	c.Payload, err = Unpack(codec, size, data)
+	return err
 }
 
 // Finish is the end of an attempt.

@@ -1,6 +1,7 @@
 package dialect
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 
@@ -13,7 +14,12 @@ import (
 const (
 	codecNone = "none"
 	codecZstd = "zstd"
+	// CodecOutside says that they lie in an object outside the database, which the data name; see package store, objects.go.
+	CodecOutside = "outside"
 )
+
+// ErrObjects says that where objects lie outside the database does not answer, or is not set.
+var ErrObjects = errors.New("store: the store of objects does not answer")
 
 // compressFrom is the size from which a payload is compressed, in bytes. Raw float samples hardly shrink and a short
 // recording is on the path that must be fast; files of integers (EDF, BDF) are long and shrink to about half.
@@ -71,6 +77,8 @@ func Unpack(codec string, size int, data []byte) ([]byte, error) {
 			return nil, fmt.Errorf("store: payload: %w", err)
 		}
 		return b, nil
+	case CodecOutside:
+		return nil, fmt.Errorf("%w: none is set", ErrObjects)
 	}
 	return nil, fmt.Errorf("store: payload codec %q is not known", codec)
 }

@@ -55,7 +55,7 @@ func (j *jobStore) Claim(ctx context.Context, id, owner string, lease time.Durat
 		return p, row.Scan(&p.codec, &p.size, &p.data)
 	}, "SELECT codec, size, data FROM job_payloads WHERE job_id = $1", id)
 	if err == nil && len(found) > 0 {
-		c.Payload, err = dialect.Unpack(found[0].codec, found[0].size, found[0].data)
+		err = c.Take(found[0].codec, found[0].size, found[0].data)
 	}
 	if err != nil {
 		return nil, err
@@ -98,7 +98,7 @@ func (j *jobStore) claimMany(ctx context.Context, claims []claim) ([]claimed, er
 		case *rows[i].size > smallPayload:
 			c.payloadLater = true
 		default:
-			if c.Payload, err = dialect.Unpack(*rows[i].codec, *rows[i].size, rows[i].data); err != nil {
+			if err := c.Take(*rows[i].codec, *rows[i].size, rows[i].data); err != nil {
 				return nil, err
 			}
 		}

@@ -397,10 +397,8 @@ func (d *Database) Work(ctx context.Context, q dialect.WorkQuery) (w dialect.Wor
 		if err := row.Scan(&p.Seq, &p.StartMS, &p.StartSample, &p.EndSample, &p.Codec, &p.Size, &p.Data, &from, &to); err != nil {
 			return err
 		}
-		var err error
-		p.Data, err = dialect.Unpack(p.Codec, p.Size, p.Data)
 		w.Around, w.From, w.To = append(w.Around, p), from, to
-		return err
+		return nil
 	}, `WITH s AS MATERIALIZED (SELECT seen_count, longest_batch, sample_rate_hz / 1000 AS per_ms, hop_ms, decode::json AS decode FROM sessions WHERE id = $1),
 		p AS MATERIALIZED (SELECT start_sample, end_sample FROM sample_batches
 			WHERE session_id = $1 AND seq >= (SELECT seen_count FROM s) ORDER BY seq LIMIT $2),
@@ -451,9 +449,6 @@ func (d *Database) News(ctx context.Context, q dialect.NewsQuery) (n dialect.New
 		each(b, func(row pgx.CollectableRow) error {
 			p := models.SampleBatch{SessionID: q.SessionID, ProjectID: q.ProjectID}
 			err := row.Scan(&p.BatchID, &p.Seq, &p.StartMS, &p.StartSample, &p.EndSample, &p.Codec, &p.Size, &p.Data, &p.CreatedAt)
-			if err == nil && len(p.Data) > 0 {
-				p.Data, err = dialect.Unpack(p.Codec, p.Size, p.Data)
-			}
 			n.Batches = append(n.Batches, p)
 			return err
 		}, `SELECT batch_id, seq, start_ms, start_sample, end_sample, codec, size, CASE WHEN size <= $4 THEN data END, created_at FROM sample_batches

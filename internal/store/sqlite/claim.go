@@ -51,7 +51,7 @@ func (j *jobStore) Claim(ctx context.Context, id, owner string, lease time.Durat
 		return nil, err
 	}
 	if len(found) > 0 {
-		if claimed.Payload, err = dialect.Unpack(found[0].codec, found[0].size, found[0].data); err != nil {
+		if err := claimed.Take(found[0].codec, found[0].size, found[0].data); err != nil {
 			return nil, err
 		}
 	}

@@ -227,15 +227,5 @@ func (d *Database) News(ctx context.Context, q dialect.NewsQuery) (n dialect.New
 	}
 	err = db.Select("session_id, project_id, batch_id, seq, start_ms, start_sample, end_sample, codec, size, CASE WHEN size <= ? THEN data END AS data, created_at", q.BatchBytes).
 		Where("session_id = ? AND project_id = ? AND seq >= ?", q.SessionID, q.ProjectID, q.FromBatch).Order("seq").Limit(q.Batches).Find(&n.Batches).Error
-	if err != nil {
-		return n, err
-	}
-	for i := range n.Batches {
-		if b := &n.Batches[i]; len(b.Data) > 0 {
-			if b.Data, err = dialect.Unpack(b.Codec, b.Size, b.Data); err != nil {
-				return n, err
-			}
-		}
-	}
-	return n, nil
+	return n, err
 }

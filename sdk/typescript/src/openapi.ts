@@ -3885,6 +3885,7 @@ export interface components {
         AdminJobDetail: components["schemas"]["AdminJob"] & {
             payload: null | {
                 bytes: number;
+                /** @description Empty where the recording lies outside the database and cannot be had. */
                 sha256: string;
             };
             attempt_list: {

@@ -969,6 +969,7 @@ class AdminJob(Base):
 class AdminJobDetailPayload(Base):
     bytes: int
     sha256: str
+    """Empty where the recording lies outside the database and cannot be had."""
 
 
 class AdminJobDetailAttemptList(Base):

@@ -1,0 +1,5 @@
+//go:build !neurod_nogcs
+
+package blobs
+
+import _ "gocloud.dev/blob/gcsblob" // gs://
