@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 measured=$(go list ./decoders/... ./internal/lab/...)
 others=$(go list ./... | grep -vxF "$measured")
 # Many tests wait: for a lease to end, or a server to come back. The longest packages come first.
-CGO_ENABLED=1 go test -race -parallel 4 -timeout 25m "$@" ./test ./test/clients ./internal/store ./workers ./test/console $others
+CGO_ENABLED=1 go test -race -parallel 4 -timeout 45m "$@" ./test ./test/clients ./internal/store ./workers ./test/console $others
 NEUROD_EEG_DATA=none CGO_ENABLED=1 go test -race -parallel 4 -timeout 25m "$@" $measured
 go test -timeout 10m -run ExportMemory "$@" ./test # the race detector changes what is held
 go test -timeout 10m -run Hostile "$@" ./tools/hostile
