@@ -8,9 +8,10 @@ cd "$(dirname "$0")/.."
 measured=$(go list ./decoders/... ./internal/lab/...)
 others=$(go list ./... | grep -vxF "$measured")
 # Many tests wait: for a lease to end, or a server to come back. The longest packages come first.
-CGO_ENABLED=1 go test -vet=off -race -parallel 4 -timeout 45m "$@" ./test ./test/clients ./internal/store ./workers ./test/console $others
+CGO_ENABLED=1 go test -vet=off -race -parallel 4 -timeout 45m -skip '^TestFiveTrials' "$@" ./test ./test/clients ./internal/store ./workers ./test/console $others
 NEUROD_EEG_DATA=none CGO_ENABLED=1 go test -vet=off -race -parallel 4 -timeout 25m "$@" $measured
-go test -vet=off -timeout 10m -run ExportMemory "$@" ./test # the race detector changes what is held
+# The race detector changes how much memory is held, and has trainings take ten times as long.
+go test -vet=off -timeout 15m -run 'ExportMemory|FiveTrialsOnTop' "$@" ./test
 go test -vet=off -timeout 10m -run Hostile "$@" ./tools/hostile
 
 if [ -d "${NEUROD_EEG_DATA:-}" ]; then

@@ -140,7 +140,7 @@ func startPostgres(ctx context.Context, dir string, settings []string, fill func
 	p.command = func(port int) []string {
 		args := []string{postgres, "-D", data, "-p", strconv.Itoa(port),
 			"-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=",
-			"-c", "max_connections=200", // many packages' pools share it
+			"-c", "max_connections=400", // many packages' pools share it
 			"-c", "timezone=UTC", "-c", "log_timezone=UTC",
 		}
 		for _, s := range settings {
