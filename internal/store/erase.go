@@ -163,8 +163,7 @@ func (s *Store) EraseChunk(ctx context.Context, erasureID string, a Attempt, lim
 			if err := tx.Where("erasure_id = ?", e.ID).Order("session_id").Limit(1).Find(&next).Error; err != nil {
 				return err
 			}
-			whole := e.SubjectHash == projectSubject(e.ProjectID)
-			if len(next) == 0 && whole {
+			if len(next) == 0 && e.SubjectHash == projectSubject(e.ProjectID) {
 				rows, err := s.eraseProject(tx, e, left)
 				if err != nil {
 					return err
@@ -183,24 +182,8 @@ func (s *Store) EraseChunk(ctx context.Context, erasureID string, a Attempt, lim
 					gone = e.ProjectID
 					break
 				}
-				audit = &models.AuditRecord{ID: e.ID, ProjectID: e.ProjectID, Action: models.ActionUserErased, SubjectHash: e.SubjectHash,
-					Actor: e.Actor, SessionsDeleted: e.SessionsDeleted, SamplesDeleted: e.SamplesDeleted, FeaturesDeleted: e.FeaturesDeleted,
-					CreatedAt: dialect.Now()}
-				if whole {
-					audit.Action = models.ActionProjectDeleted
-				}
-				if err := tx.Create(audit).Error; err != nil {
-					return err
-				}
-				done := models.AuditEvent{ActorKind: models.ActorSystem, Action: models.AuditUserErased, Subject: e.ID}
-				if whole {
-					done.Action, done.Subject, done.AccountID = models.AuditProjectDeleted, e.ProjectID, &e.Actor
-				}
-				err = auditProject(tx, done, e.ProjectID, map[string]any{"sessions": e.SessionsDeleted, "samples": e.SamplesDeleted, "features": e.FeaturesDeleted})
-				if err != nil {
-					return err
-				}
-				return one(tx.Where("id = ?", e.ID).Delete(&models.Erasure{}))
+				audit, err = endErasure(tx, e)
+				return err
 			}
 			rows, err := s.eraseSession(tx, e, next[0], left)
 			if err != nil {
@@ -215,6 +198,25 @@ func (s *Store) EraseChunk(ctx context.Context, erasureID string, a Attempt, lim
 		_, err = s.DeleteObjects(ctx, gone, max(limit, 1))
 	}
 	return audit, err
+}
+
+// endErasure writes the audit record of an erasure that has nothing left to delete, and returns it.
+func endErasure(tx *gorm.DB, e *models.Erasure) (*models.AuditRecord, error) {
+	audit := &models.AuditRecord{ID: e.ID, ProjectID: e.ProjectID, Action: models.ActionUserErased, SubjectHash: e.SubjectHash,
+		Actor: e.Actor, SessionsDeleted: e.SessionsDeleted, SamplesDeleted: e.SamplesDeleted, FeaturesDeleted: e.FeaturesDeleted,
+		CreatedAt: dialect.Now()}
+	done := models.AuditEvent{ActorKind: models.ActorSystem, Action: models.AuditUserErased, Subject: e.ID}
+	if e.SubjectHash == projectSubject(e.ProjectID) {
+		audit.Action = models.ActionProjectDeleted
+		done.Action, done.Subject, done.AccountID = models.AuditProjectDeleted, e.ProjectID, &e.Actor
+	}
+	if err := tx.Create(audit).Error; err != nil {
+		return nil, err
+	}
+	if err := auditProject(tx, done, e.ProjectID, map[string]any{"sessions": e.SessionsDeleted, "samples": e.SamplesDeleted, "features": e.FeaturesDeleted}); err != nil {
+		return nil, err
+	}
+	return audit, one(tx.Where("id = ?", e.ID).Delete(&models.Erasure{}))
 }
 
 // erasedRow is what is noted of a row that was deleted.
