@@ -104,7 +104,7 @@ var folders = map[string][]string{
 	"internal/config":     {"internal/auth", "internal/limit", "internal/store", "internal/telemetry", "models"},
 
 	// The core.
-	"internal/store": {"eeg", "internal/store/dialect", "internal/store/coalesce", "internal/store/postgres", "internal/store/sqlite", "internal/telemetry",
+	"internal/store": {"eeg", "internal/guarded", "internal/store/dialect", "internal/store/coalesce", "internal/store/postgres", "internal/store/sqlite", "internal/telemetry",
 		"migrations", "models"},
 	"internal/store/coalesce": nil,
 	"internal/store/dialect":  {"internal/telemetry", "models"},

@@ -14,9 +14,9 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sync/errgroup"
 	"gorm.io/gorm"
 
+	"github.com/neurod/neurod/internal/guarded"
 	"github.com/neurod/neurod/internal/store/dialect"
 	"github.com/neurod/neurod/models"
 )
@@ -131,7 +131,7 @@ func (s *Store) drop(ctx context.Context, keys []string) {
 }
 
 func (s *Store) deleteObjects(ctx context.Context, keys []string) error {
-	g, ctx := errgroup.WithContext(ctx)
+	g, ctx := guarded.WithContext(ctx)
 	g.SetLimit(objectsAtOnce)
 	for _, key := range keys {
 		g.Go(func() error { return s.objects.at.Delete(ctx, key) })
@@ -145,7 +145,7 @@ func (s *Store) deleteObjects(ctx context.Context, keys []string) error {
 // outMany puts outside what is long enough of n pieces of data and returns the keys. Where one fails it takes the others back.
 func (s *Store) outMany(ctx context.Context, n int, piece func(i int) (projectID string, codec *string, data *[]byte)) ([]string, error) {
 	keys := make([]string, n)
-	g, gctx := errgroup.WithContext(ctx)
+	g, gctx := guarded.WithContext(ctx)
 	g.SetLimit(objectsAtOnce)
 	for i := range n {
 		g.Go(func() (err error) {
@@ -206,7 +206,7 @@ func (s *Store) unpack(ctx context.Context, codec string, size int, data []byte)
 
 // insideBatches gets those batches that lie outside.
 func (s *Store) insideBatches(ctx context.Context, list []models.SampleBatch) error {
-	g, ctx := errgroup.WithContext(ctx)
+	g, ctx := guarded.WithContext(ctx)
 	g.SetLimit(objectsAtOnce)
 	for i := range list {
 		if b := &list[i]; b.Codec == dialect.CodecOutside && len(b.Data) > 0 {

@@ -378,11 +378,12 @@ func traceOf(tx *gorm.DB, e models.WebhookEvent) (string, error) {
 	default:
 		return "", nil
 	}
-	var found []*string
-	if err := tx.Table("jobs").Where("id = ? AND project_id = ?", e.Subject, e.ProjectID).Limit(1).Pluck("trace", &found).Error; err != nil || len(found) == 0 || found[0] == nil {
+	var found []string
+	err := tx.Table("jobs").Where("id = ? AND project_id = ?", e.Subject, e.ProjectID).Limit(1).Pluck("coalesce(trace, '')", &found).Error
+	if err != nil || len(found) == 0 {
 		return "", err
 	}
-	return *found[0], nil
+	return found[0], nil
 }
 
 // SettledDelivery is what became of an attempt.
