@@ -211,5 +211,9 @@ func TestEventsComeWithWhatTheyTell(t *testing.T) {
 				t.Errorf("%s: %v, want %v", name, tt.got, tt.want)
 			}
 		}
+		// These jobs were accepted without a trace.
+		if c, err := s.ClaimDelivery(ctx, second.ID, time.Now().Add(time.Minute)); err != nil || c == nil || c.Trace != "" {
+			t.Errorf("a delivery of a job without a trace: %+v, %v", c, err)
+		}
 	})
 }
