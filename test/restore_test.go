@@ -190,8 +190,9 @@ func TestRestoredFromPostgreSQLsTools(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	connections := ask(pg.URL("neurod"), "SHOW max_connections") // a server that recovers may not have fewer
 	// What the first server was told on its command line a real one has in its postgresql.conf, and so in the base.
-	local := fmt.Sprintf("\nport = %d\nlisten_addresses = '127.0.0.1'\nunix_socket_directories = ''\nmax_connections = 200\nfsync = off\n", port)
+	local := fmt.Sprintf("\nport = %d\nlisten_addresses = '127.0.0.1'\nunix_socket_directories = ''\nmax_connections = %s\nfsync = off\n", port, connections)
 	conf, err := os.OpenFile(filepath.Join(dir, "base", "postgresql.auto.conf"), os.O_APPEND|os.O_WRONLY, 0)
 	if err != nil {
 		t.Fatal(err)
