@@ -3,11 +3,13 @@ package handlers
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"testing"
 	"testing/iotest"
 	"time"
@@ -101,7 +103,7 @@ func TestServerGivesUpOnSlowClients(t *testing.T) {
 		_, err := io.ReadAll(r.Body)
 		read <- err
 	})
-	srv := NewServer(ServerConfig{HeaderTimeout: 50 * time.Millisecond, ReadTimeout: 100 * time.Millisecond}, h, slog.New(slog.DiscardHandler))
+	srv := NewServer(ServerConfig{HeaderTimeout: 500 * time.Millisecond, ReadTimeout: time.Second}, h, slog.New(slog.DiscardHandler))
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -127,7 +129,7 @@ func TestServerGivesUpOnSlowClients(t *testing.T) {
 			t.Fatal(err)
 		}
 		_ = conn.SetReadDeadline(time.Now().Add(30 * time.Second))
-		if _, err := io.ReadAll(conn); err != nil {
+		if _, err := io.ReadAll(conn); errors.Is(err, os.ErrDeadlineExceeded) { // a reset, for what was not read, is an end as well
 			t.Errorf("half a %s: the connection stayed open: %v", name, err)
 		}
 		_ = conn.Close()

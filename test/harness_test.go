@@ -525,7 +525,7 @@ func (s *server) await(t testing.TB, id string) object {
 // until calls fn again and again until it is true; the test fails when that takes too long.
 func until(t testing.TB, what string, fn func() bool) {
 	t.Helper()
-	deadline := time.After(30 * time.Second)
+	deadline := time.After(patience)
 	again := time.NewTicker(20 * time.Millisecond)
 	defer again.Stop()
 	for !fn() {

@@ -13,12 +13,14 @@ import (
 	"github.com/neurod/neurod/eeg"
 	"github.com/neurod/neurod/internal/lab/datasets"
 	"github.com/neurod/neurod/internal/testkit/eegdata"
+	"github.com/neurod/neurod/internal/testkit/race"
 )
 
 // TestFiveTrialsOnTopOfThePeople trains on five trials of each hand of a person whom nobody knows, once alone and once on top of the
 // people of the built-in models, and decodes another session with both.
 func TestFiveTrialsOnTopOfThePeople(t *testing.T) {
 	t.Parallel()
+	race.LeaveOut(t, "trainings on all people take ten times as long")
 	s := embedded(t)
 	few, later := imageryRun(t, 31, 5), imageryRun(t, 32, 10)
 	s.keep(t, s.key, few, "anna", [2]float64{})
@@ -107,6 +109,7 @@ var onTopChannels = []string{"FC3", "FC4", "C3", "Cz", "C4", "CP3", "CP4", "Pz"}
 // others, uploaded as a project's own: nobody who is decoded is in it.
 func TestFiveTrialsOfRecordings(t *testing.T) {
 	t.Parallel()
+	race.LeaveOut(t, "trainings on all people take ten times as long")
 	root := eegdata.Dir(t)
 	files := datasets.Glob(root, "motor_imagery/eegmmidb/*.zip")
 	const people = 4

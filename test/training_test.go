@@ -25,6 +25,7 @@ import (
 	"github.com/neurod/neurod/internal/lab/datasets"
 	"github.com/neurod/neurod/internal/lab/training"
 	"github.com/neurod/neurod/internal/testkit/eegdata"
+	"github.com/neurod/neurod/internal/testkit/race"
 	"github.com/neurod/neurod/models"
 )
 
@@ -337,6 +338,7 @@ func (s *server) checkErased(t *testing.T, user, model string) {
 // TestTrainedModelsOfRecordings imports three runs of left and right imagery of a person of EEGMMIDB.
 func TestTrainedModelsOfRecordings(t *testing.T) {
 	t.Parallel()
+	race.LeaveOut(t, "its accuracies are the same")
 	archive := eegdata.File(t, "motor_imagery/eegmmidb/S007.zip")
 	s := embedded(t)
 	z, err := zip.OpenReader(archive)
@@ -645,6 +647,7 @@ func TestTrainingIsCanceled(t *testing.T) {
 // guessing, and decodes a trial; those that keep learning do.
 func TestEveryPipelineTrainsOnSessions(t *testing.T) {
 	t.Parallel()
+	race.LeaveOut(t, "trainings of every pipeline take ten times as long")
 	s := embedded(t)
 	type task struct {
 		runs    []*cuedRun

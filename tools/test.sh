@@ -7,17 +7,27 @@ cd "$(dirname "$0")/.."
 
 measured=$(go list ./decoders/... ./internal/lab/...)
 others=$(go list ./... | grep -vxF "$measured")
-# Many tests wait: for a lease to end, or a server to come back. The longest packages come first.
-CGO_ENABLED=1 go test -vet=off -race -parallel 4 -timeout 45m -skip '^TestFiveTrials' "$@" ./test ./test/clients ./internal/store ./workers ./test/console $others
-NEUROD_EEG_DATA=none CGO_ENABLED=1 go test -vet=off -race -parallel 4 -timeout 25m "$@" $measured
-# The race detector changes how much memory is held, and has trainings take ten times as long.
-go test -vet=off -timeout 15m -run 'ExportMemory|FiveTrialsOnTop' "$@" ./test
-go test -vet=off -timeout 10m -run Hostile "$@" ./tools/hostile
-
+left_out=$(awk -F '[ (]' '/^func Test/ { name = $2 } /race\.LeaveOut\(t/ { print name }' test/*_test.go | paste -sd '|')
+recordings=false
 if [ -d "${NEUROD_EEG_DATA:-}" ]; then
-	echo "recordings: $NEUROD_EEG_DATA; accuracies without the race detector:"
-	NEUROD_EEG_REQUIRED=1 go test -vet=off -timeout 25m "$@" ./internal/lab/results $measured
-	NEUROD_EEG_REQUIRED=1 go test -vet=off -timeout 25m -run 'Recordings|Import' "$@" ./test
+	recordings=true
+	export NEUROD_EEG_REQUIRED=1
+	echo "recordings: $NEUROD_EEG_DATA"
+fi
+
+failed=0
+pass() { go test -vet=off "$@" || failed=1; } # the others tell of more
+# What starts servers, browsers and clients has the machine for itself: beside other packages it would be late for what happens by the clock.
+apart="./test ./test/clients ./test/console"
+CGO_ENABLED=1 go build -race ./...
+CGO_ENABLED=1 pass -race -p 1 -parallel 4 -timeout 45m "$@" $apart
+CGO_ENABLED=1 pass -race -parallel 4 -timeout 30m "$@" ./internal/store ./workers $(grep -vxF "$(go list $apart)" <<<"$others")
+NEUROD_EEG_REQUIRED= NEUROD_EEG_DATA=none CGO_ENABLED=1 pass -race -parallel 4 -timeout 25m "$@" $measured
+pass -timeout 25m -run "^($left_out)\$" "$@" ./test
+pass -timeout 10m -run Hostile "$@" ./tools/hostile
+if $recordings; then
+	pass -timeout 25m "$@" ./internal/lab/results $measured
 else
 	echo "*** NO RECORDINGS: NEUROD_EEG_DATA (${NEUROD_EEG_DATA:-unset}) is not a folder; the suites on real recordings were skipped. ***"
 fi
+exit $failed

@@ -382,7 +382,7 @@ func TestAHeartbeatHearsOfACancel(t *testing.T) {
 func TestALostWorkersJobRunsElsewhere(t *testing.T) {
 	t.Parallel()
 	testkit.Backends(t, func(t *testing.T, b testkit.Backend) {
-		tb := setup(t, b, func(c *jobs.Config) { c.Lease = 200 * time.Millisecond })
+		tb := setup(t, b, func(c *jobs.Config) { c.Lease = 2 * time.Second }) // which the second worker can renew in time on a busy machine
 		id := tb.submit(t, "x")
 		ctx := context.Background()
 		dead, err := tb.engine.Claim(ctx, id, "dead")

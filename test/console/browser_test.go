@@ -34,7 +34,7 @@ func shots(t *testing.T) string {
 // suite runs a suite of web/test in the browser, to its end.
 func suite(t *testing.T, s *server, name string, env ...string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "bash", "-c", "set -euo pipefail; . tools/node.sh; need_node; exec node web/test/"+name+".test.mjs")
 	cmd.Dir = root

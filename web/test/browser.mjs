@@ -26,7 +26,7 @@ export async function launch() {
 export async function open(browser, options = {}) {
   const context = await browser.newContext({ viewport: { width: 1360, height: 900 }, acceptDownloads: true, ...options });
   const page = await context.newPage();
-  page.setDefaultTimeout(Number(process.env.NEUROD_TEST_TIMEOUT ?? 30_000));
+  page.setDefaultTimeout(Number(process.env.NEUROD_TEST_TIMEOUT ?? 120_000));
   const faults = [];
   const allow = [];
   const fault = (text) => {

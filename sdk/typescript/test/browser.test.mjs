@@ -46,7 +46,7 @@ after(async () => {
 /** A page of the examples; what it logs as an error fails the test. */
 async function open(t, path, init, argument, from = origin) {
   const page = await browser.newPage();
-  page.setDefaultTimeout(60_000);
+  page.setDefaultTimeout(120_000);
   t.after(() => page.close());
   const faults = [];
   page.on("pageerror", (e) => faults.push(e.message));

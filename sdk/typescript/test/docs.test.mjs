@@ -9,7 +9,7 @@ import { apiKey, compile, projectId, root, url } from "./helpers.mjs";
 const app = join(import.meta.dirname, "..");
 const env = { ...process.env, VOXEL_BASE_URL: url, VOXEL_API_KEY: apiKey, VOXEL_PROJECT_ID: projectId };
 const run = (file, ...args) => new Promise((resolve) => {
-  execFile(process.execPath, [file, ...args], { cwd: app, env, timeout: 120_000 }, (error, stdout, stderr) => resolve({ error, stdout, stderr }));
+  execFile(process.execPath, [file, ...args], { cwd: app, env, timeout: 300_000 }, (error, stdout, stderr) => resolve({ error, stdout, stderr }));
 });
 
 const blocks = {};

@@ -112,7 +112,7 @@ test(`${operations} operations through faults`, { timeout: 300_000 }, async (t) 
   assert.deepEqual([...jobs].sort(), [...answered.jobs].sort(), "jobs");
 });
 
-test("a device's samples reach the session over a link that is away for a while", { timeout: 120_000 }, async (t) => {
+test("a device's samples reach the session over a link that is away for a while", { timeout: 300_000 }, async (t) => {
   t.after(() => faults({}));
   const p = behindProxy();
   const session = await p.createSession({ external_user_id: "writer", device_type: "synthetic", sample_rate_hz: 100, channels: ["A", "B"], started_at_unix_ms: t0 });

@@ -13,7 +13,7 @@ const env = { ...process.env, VOXEL_BASE_URL: url, VOXEL_API_KEY: apiKey, VOXEL_
 /** Runs a program that is compiled. */
 function execute(name) {
   return new Promise((resolve) => {
-    execFile(process.execPath, [join(app, name + ".mjs")], { cwd: app, env, timeout: 60_000 }, (error, stdout, stderr) => resolve({ failed: error !== null, stdout, stderr }));
+    execFile(process.execPath, [join(app, name + ".mjs")], { cwd: app, env, timeout: 180_000 }, (error, stdout, stderr) => resolve({ failed: error !== null, stdout, stderr }));
   });
 }
 
@@ -78,7 +78,7 @@ await client.endSession(sessionId);
 `;
   await writeFile(join(app, "websocket.mjs"), before + text + after);
   const out = await new Promise((resolve) => {
-    execFile(process.execPath, ["--experimental-websocket", "--no-warnings", join(app, "websocket.mjs")], { cwd: app, env, timeout: 60_000 }, (error, stdout, stderr) => resolve({ error, stdout, stderr }));
+    execFile(process.execPath, ["--experimental-websocket", "--no-warnings", join(app, "websocket.mjs")], { cwd: app, env, timeout: 180_000 }, (error, stdout, stderr) => resolve({ error, stdout, stderr }));
   });
   assert.equal(out.error, null, out.stderr);
   for (const line of ["Connected to session stream", "SQI:", "Alpha:", "Blink:", "Session ended:"]) assert.ok(out.stdout.includes(line), out.stdout);

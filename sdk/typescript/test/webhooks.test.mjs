@@ -49,7 +49,7 @@ for (const [what, change] of Object.entries({
   });
 }
 
-test("webhooks are made, told of events that verify, changed, rotated and deleted", { timeout: 120_000 }, async (t) => {
+test("webhooks are made, told of events that verify, changed, rotated and deleted", { timeout: 300_000 }, async (t) => {
   const c = client();
   const got = [];
   let wake = () => {};
