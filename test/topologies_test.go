@@ -217,9 +217,9 @@ func (l *load) survives(t *testing.T, breakIt func(ctx context.Context)) (faults
 	return faults
 }
 
-// outputOf waits a moment for a job and returns what it found, "" while it has not ended.
+// outputOf waits a while for a job, so that no more are sent than are run, and returns what it found, "" while it has not ended.
 func (l *load) outputOf(id string) string {
-	a, err := l.api.tryRaw("GET", "/api/v1/jobs/"+id+"?wait_for_completion=true&timeout_seconds=5", neurodtest.Headers(l.api.key, nil), nil)
+	a, err := l.api.tryRaw("GET", "/api/v1/jobs/"+id+"?wait_for_completion=true&timeout_seconds=15", neurodtest.Headers(l.api.key, nil), nil)
 	if err != nil || a.StatusCode != 200 {
 		return ""
 	}

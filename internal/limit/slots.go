@@ -19,7 +19,7 @@ type Slots struct {
 	cfg SlotsConfig
 
 	mu      sync.Mutex
-	held    map[id]map[string]struct{} // members by key
+	held    map[id]map[string]bool // members by key; false for one that Redis has not let in yet
 	next    int64
 	renewal chan struct{} // closed when nothing is held any more; nil while nothing is
 }
@@ -54,7 +54,7 @@ func NewSlots(cfg SlotsConfig) *Slots {
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
 	}
-	return &Slots{cfg: cfg, held: map[id]map[string]struct{}{}}
+	return &Slots{cfg: cfg, held: map[id]map[string]bool{}}
 }
 
 // Hold takes a slot under a key, of which there may be most, until release is called, once or more often. It reports false where all are held.
@@ -68,9 +68,9 @@ func (s *Slots) Hold(ctx context.Context, key string, most int) (release func(),
 	s.next++
 	member := s.cfg.Process + " " + strconv.FormatInt(s.next, 10)
 	if s.held[k] == nil {
-		s.held[k] = map[string]struct{}{}
+		s.held[k] = map[string]bool{}
 	}
-	s.held[k][member] = struct{}{}
+	s.held[k][member] = s.cfg.Redis == nil
 	if s.renewal == nil && s.cfg.Redis != nil {
 		s.renewal = make(chan struct{})
 		go s.renew(s.renewal)
@@ -87,6 +87,11 @@ func (s *Slots) Hold(ctx context.Context, key string, most int) (release func(),
 			s.drop(k, member)
 			return func() {}, false
 		}
+		s.mu.Lock()
+		if members, still := s.held[k]; still {
+			members[member] = true
+		}
+		s.mu.Unlock()
 	}
 	var once sync.Once
 	return func() {
@@ -130,7 +135,10 @@ func (s *Slots) renew(done <-chan struct{}) {
 		pipe := s.cfg.Redis.Pipeline()
 		s.mu.Lock()
 		for k, members := range s.held {
-			for m := range members {
+			for m, in := range members {
+				if !in { // renewing it would take the slot that it asks for
+					continue
+				}
 				renewScript.Eval(ctx, pipe, []string{s.name(k)}, s.cfg.Lapse.Milliseconds(), m)
 			}
 		}

@@ -161,7 +161,7 @@ func TestAProviderBringsNewcomers(t *testing.T) {
 		if _, err := closed.store.UserByEmail(t.Context(), "new@example.org"); err == nil {
 			t.Error("an account was made")
 		}
-		open := newAccounts(t, backend, func(c *accounts.Config) { c.ProviderSignup = true; c.SignupsPerHour = 5 })
+		open := newAccounts(t, backend, func(c *accounts.Config) { c.ProviderSignup = true; c.SignupsPerHour = 10 }) // each of the pages below may count as one
 		first := open.through(t, person("1", "new@example.org"))
 		if first.HasPassword() || first.Email != "new@example.org" || first.Operator {
 			t.Errorf("%+v", first)
@@ -210,7 +210,7 @@ func TestAProviderBringsNewcomers(t *testing.T) {
 			t.Errorf("accounts %v", ids)
 		}
 		open.pass(time.Hour)
-		for i := range 6 {
+		for i := range 11 {
 			_, err = open.LoginThrough(t.Context(), person("many "+string(rune('a'+i)), string(rune('a'+i))+"@example.org"))
 		}
 		refusedAs(t, "many from one address", err, models.RateLimited)
