@@ -15,8 +15,8 @@ const (
 	// MaxBatchWindows is how many feature windows a batch may make: 100 s at the shortest hop, an hour at the usual one.
 	MaxBatchWindows = 2000
 	// MaxBatchWork bounds what the windows and live decodes of a batch are computed of, in samples of all channels, each counted
-	// in every window that it is in: about a second of a processor.
-	MaxBatchWork = 32 << 20
+	// in every window that it is in: half a second of a fast processor, and less than a second of a slow one.
+	MaxBatchWork = 24 << 20
 	// MaxWindowValues is how many samples of all channels a feature window or a live decode may be computed of.
 	MaxWindowValues = 4 << 20
 )
