@@ -381,7 +381,7 @@ func TestExportMemory(t *testing.T) {
 func TestExportBreaksOff(t *testing.T) {
 	t.Parallel()
 	s := boot(t, testkit.Backend{DataDir: t.TempDir()})
-	id := s.long(t, "gone", 2)
+	id := s.long(t, "gone", 1)
 	exports := map[string]*http.Response{}
 	for _, query := range []string{"?include_raw=true", "?format=edf", "?format=bdf"} {
 		res := s.get(t, "/v1/sessions/"+id+"/export"+query)
