@@ -49,9 +49,9 @@ lint: ## gofmt, the linters of .golangci.yml with the reasons of their exception
 
 # One of each system and of each processor: no code but a helper of the tests asks for both, and that on linux/amd64. A release builds all six.
 TARGETS ?= linux/arm64 darwin/arm64 windows/amd64
-cross: ## Build for linux, darwin and windows, and for amd64 and arm64; TARGETS="darwin/amd64 windows/arm64" names others
+cross: ## Build the program for linux, darwin and windows, and for amd64 and arm64; TARGETS="darwin/amd64 windows/arm64" names others
 	@for target in $(TARGETS); do \
-		echo "build $$target"; CGO_ENABLED=0 GOOS=$${target%/*} GOARCH=$${target#*/} go build ./... || exit 1; done
+		echo "build $$target"; CGO_ENABLED=0 GOOS=$${target%/*} GOARCH=$${target#*/} go build -o /dev/null ./cmd/neurod || exit 1; done
 
 generate: ## Write what is generated: the code of api/proto and api/schema.graphql, reference pages, and the types of the TypeScript client
 	go run ./tools/protogen
