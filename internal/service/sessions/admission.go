@@ -15,8 +15,10 @@ const (
 	// MaxBatchWindows is how many feature windows a batch may make: 100 s at the shortest hop, an hour at the usual one.
 	MaxBatchWindows = 2000
 	// MaxBatchWork bounds what the windows and live decodes of a batch are computed of, in samples of all channels, each counted
-	// in every window that it is in: half a second of a fast processor, and less than a second of a slow one.
-	MaxBatchWork = 24 << 20
+	// in every window that it is in: less than a second of a slow processor.
+	MaxBatchWork = 16 << 20
+	// MaxLiveWork bounds what one live decode is computed of, in the same samples.
+	MaxLiveWork = 32 << 20
 	// MaxWindowValues is how many samples of all channels a feature window or a live decode may be computed of.
 	MaxWindowValues = 4 << 20
 )
@@ -46,9 +48,9 @@ func admitGrid(ses models.Session, wrong *validate.Fields) {
 	if !decoded {
 		return
 	}
-	if n := g.Samples() * channels * decodeWeight(ses.Decode); n > MaxBatchWork {
+	if n := g.Samples() * channels * decodeWeight(ses.Decode); n > MaxLiveWork {
 		wrong.Add(models.At("decode", "window_s"), "too_many_values", "one decode of %g s would cost as much as %d samples; at most %d are allowed: use a shorter window, fewer channels or fewer targets",
-			float64(g.WindowMS)/1000, n, MaxBatchWork)
+			float64(g.WindowMS)/1000, n, MaxLiveWork)
 	}
 }
 
@@ -66,12 +68,13 @@ func admitBatch(ses models.Session, samples int64, wrong *validate.Fields) {
 			float64(samples)/ses.SampleRateHz, n, float64(ses.HopMS)/1000, MaxBatchWindows)
 		return
 	}
-	work := n * windowWork(ses)
-	if decodes, decoded := ses.DecodeGrid(); decoded {
-		work += decodes.In(samples) * decodes.Samples() * channels * decodeWeight(ses.Decode)
-	}
 	// One window and one decode are allowed whatever they cost: admitGrid has let them in.
-	if work > MaxBatchWork && n > 1 {
+	work, allowed := n*windowWork(ses), min(n, 1)*windowWork(ses)
+	if g, decoded := ses.DecodeGrid(); decoded {
+		decodes, each := g.In(samples), g.Samples()*channels*decodeWeight(ses.Decode)
+		work, allowed = work+decodes*each, allowed+min(decodes, 1)*each
+	}
+	if work-allowed > MaxBatchWork {
 		wrong.Add(models.At("data"), "too_much_work", "its windows and decodes would read %d samples, counting each in every one of them; at most %d are allowed: send it in parts", work, MaxBatchWork)
 	}
 }
