@@ -12,7 +12,7 @@ BUILD := github.com/neurod/neurod/internal/build
 export PATH := $(CURDIR)/tools/node/node_modules/.bin:$(PATH)
 export NEUROD_EEG_DATA ?= $(abspath ../shared/eeg)
 # All is compiled alike, wherever the checkout is, so that what one target has compiled serves the others. The race detector looks at
-# our code and what it calls, but not into SQLite, which is C that was translated, and gonum: they would take three times as long for nothing.
+# our code and what it calls, but not into SQLite, which is C that was translated, and gonum: with them the tests of the store take twice as much of a processor.
 export GOFLAGS ?= -trimpath -buildvcs=false -gcflags=modernc.org/...=-race=false -gcflags=gonum.org/...=-race=false
 
 .PHONY: experiments deploy-check vulncheck snapshot help setup sdk console build run demo test lint cross generate check-generated golden models evaluate results results-cvep chaos hostile bench autoscale soak screenshots bench-console bench-peer clean

@@ -88,8 +88,8 @@ func (s *Slots) Hold(ctx context.Context, key string, most int) (release func(),
 			return func() {}, false
 		}
 		s.mu.Lock()
-		if members, still := s.held[k]; still {
-			members[member] = true
+		if _, still := s.held[k][member]; still {
+			s.held[k][member] = true
 		}
 		s.mu.Unlock()
 	}
