@@ -745,6 +745,109 @@ func TestPruning(t *testing.T) {
 	})
 }
 
+// TestJobsReadNoWholeTable: PostgreSQL, which counts how often it reads a whole table, never does so with jobs or their recordings, whatever is done with
+// them: each statement has an index that serves it. Its connections avoid such reads, so that a table need not be large for one to mean that there is no other way.
+func TestJobsReadNoWholeTable(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	cfg := store.Config{DatabaseURL: testkit.Postgres(t)}
+	j := openJobs(t, openStore(t, cfg))
+	raw := testkit.Raw(t, cfg)
+	var before, after struct{ scans, deleted int }
+	count := func() (c struct{ scans, deleted int }) {
+		t.Helper()
+		if err := raw.QueryRowContext(ctx, "SELECT sum(seq_scan), sum(n_tup_del) FROM pg_stat_user_tables WHERE relname IN ('jobs', 'job_payloads')").Scan(&c.scans, &c.deleted); err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	before = count()
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	finished := func(job models.Job) {
+		t.Helper()
+		c, err := j.Claim(ctx, job.ID, "w", time.Minute)
+		if must(err); c == nil {
+			t.Fatal("not claimed")
+		}
+		_, err = j.Extend(ctx, "w", []store.Attempt{{ID: job.ID, Attempt: 1}}, time.Minute)
+		must(err)
+		_, err = j.Finish(ctx, &store.Finish{Attempt: store.Attempt{ID: job.ID, Attempt: 1}, Owner: "w", Item: job.ParentID != nil, State: models.JobCompleted})
+		must(err)
+	}
+	const singles, items = 20, 10
+	rows := 0
+	for range singles {
+		a := submit("p", []byte("samples"))
+		accept(t, j, a)
+		finished(a.Jobs[0])
+		rows += 2
+	}
+	batch := newBatch("p", items)
+	for _, item := range batch.Jobs[1:] {
+		batch.Payloads = append(batch.Payloads, store.NewPayload(item, []byte("samples")))
+	}
+	accept(t, j, batch)
+	for _, item := range batch.Jobs[1:] {
+		finished(item)
+	}
+	rows += 1 + 2*items
+	waits := submit("p", []byte("samples"))
+	accept(t, j, waits)
+	id := waits.Jobs[0].ID
+	for _, class := range []store.Class{{}, {Bulk: true, BulkKinds: []string{"model_train"}}} {
+		_, _, err := j.Waiting(ctx, class, "", 10)
+		must(err)
+		_, err = j.Due(ctx, class, 10)
+		must(err)
+	}
+	c, err := j.Claim(ctx, id, "w", time.Minute)
+	if must(err); c == nil {
+		t.Fatal("not claimed")
+	}
+	_, _, err = j.Release(ctx, "w", store.Attempt{ID: id, Attempt: 1}, 0, "again")
+	must(err)
+	_, _, err = j.ExpireLeases(ctx, time.Now(), 3, 10)
+	must(err)
+	_, err = j.MakeDue(ctx, []string{id})
+	must(err)
+	_, err = j.Bump(ctx, []store.Due{{ID: id, Seq: c.Job.Seq}})
+	must(err)
+	_, err = j.Get(ctx, "p", id)
+	must(err)
+	_, err = j.Counts(ctx, "p", batch.Jobs[0].ID)
+	must(err)
+	_, _, err = j.Cancel(ctx, "p", id)
+	must(err)
+	rows += 2
+	future := time.Now().Add(time.Minute)
+	n, err := j.PruneJobs(ctx, future, future, 5) // with their recordings
+	if must(err); n != 5 {
+		t.Fatalf("%d pruned", n)
+	}
+	_, err = j.PrunePayloads(ctx, future, 1000)
+	must(err)
+	_, err = j.PruneRecords(ctx, 10)
+	must(err)
+	_, err = j.PruneJobs(ctx, future, future, 1000)
+	must(err)
+	// What a connection has counted is seen a second later at most, all of it together.
+	for deadline := time.Now().Add(time.Minute); after.deleted < before.deleted+rows; after = count() {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d rows deleted, want %d", after.deleted-before.deleted, rows)
+		}
+		_, err = j.PruneRecords(ctx, 10) // has it tell
+		must(err)
+	}
+	if n := after.scans - before.scans; n != 0 {
+		t.Errorf("whole tables were read %d times", n)
+	}
+}
+
 // TestOneBadCallSpoilsNoOther accepts a job twice beside good ones, in statements that they share.
 func TestOneBadCallSpoilsNoOther(t *testing.T) {
 	t.Parallel()

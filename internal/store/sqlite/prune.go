@@ -37,7 +37,7 @@ func (j *jobStore) PruneJobs(ctx context.Context, before, deadLetterBefore time.
 		n = len(ids)
 		const these = "(SELECT value FROM json_each(?1))"
 		for _, query := range []string{
-			"DELETE FROM job_payloads WHERE job_id IN " + these + " OR job_id IN (SELECT id FROM jobs WHERE parent_id IN " + these + ")",
+			"DELETE FROM job_payloads WHERE job_id IN (SELECT value FROM json_each(?1) UNION ALL SELECT id FROM jobs WHERE parent_id IN " + these + ")",
 			"DELETE FROM jobs WHERE parent_id IN " + these,
 			"DELETE FROM jobs WHERE id IN " + these,
 		} {
