@@ -84,6 +84,7 @@ func (g *Gauge) Read(ctx context.Context) (models.Scale, error) {
 		return models.Scale{}, err
 	}
 	law := g.cfg.Law.withDefaults()
+	law.Elsewhere = true
 	if fleet.Workers > 0 && fleet.Slots > 0 { // they know best
 		slots := max(1, fleet.Slots/fleet.Workers)
 		law.BulkSlots = max(1, slots-(law.Slots-law.BulkSlots)*slots/law.Slots)

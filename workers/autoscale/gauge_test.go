@@ -115,6 +115,61 @@ func TestGaugeReadsTheDatabase(t *testing.T) {
 	})
 }
 
+// TestGaugeGoesDownForWhoFollowsLate: what starts the workers by /metrics/scale looks every few seconds, waits a while before it goes down, and takes none away
+// meanwhile. What is wanted goes down all the same, to none in the end, and does not come back in between.
+func TestGaugeGoesDownForWhoFollowsLate(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 11, 30, 12, 0, 0, 0, time.UTC)
+	idle := &fleetOf{workers: 4}
+	gauge := autoscale.NewGauge(autoscale.GaugeConfig{Store: idle, Law: autoscale.Law{Slots: 1}, Now: func() time.Time { return now }})
+	begin, last := now, 4
+	zero := time.Duration(0)
+	for ; now.Sub(begin) < 10*time.Minute; now = now.Add(5 * time.Second) {
+		s, err := gauge.Read(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s.Wanted > last || s.Wanted < last-1 {
+			t.Errorf("after %v %d are wanted, before %d", now.Sub(begin), s.Wanted, last)
+		}
+		if last = s.Wanted; last == 0 && zero == 0 {
+			zero = now.Sub(begin)
+		}
+	}
+	if zero != 5*time.Minute {
+		t.Errorf("none was wanted after %v", zero)
+	}
+	idle.backlog = 1
+	if s, err := gauge.Read(t.Context()); err != nil || s.Need != 1 || s.Wanted != 1 {
+		t.Errorf("a job waits: %+v, %v", s, err)
+	}
+
+	// Who has not asked for long begins with the workers that there are.
+	idle.backlog, idle.workers, now = 0, 3, now.Add(time.Hour)
+	if s, err := gauge.Read(t.Context()); err != nil || s.Wanted != 2 {
+		t.Errorf("an hour later: %+v, %v", s, err)
+	}
+
+	// Where none is left, none is wanted back for nothing.
+	idle.workers, now = 0, now.Add(5*time.Second)
+	if s, err := gauge.Read(t.Context()); err != nil || s.Wanted != 0 {
+		t.Errorf("none is left: %+v, %v", s, err)
+	}
+}
+
+// fleetOf is a store with so many workers and so many waiting jobs.
+type fleetOf struct{ workers, backlog int }
+
+func (f *fleetOf) QueueLoads(context.Context, []string, time.Time) (interactive, bulk models.QueueLoad, err error) {
+	return models.QueueLoad{Backlog: f.backlog, Window: 30 * time.Second}, models.QueueLoad{Window: 30 * time.Second}, nil
+}
+
+func (f *fleetOf) PausedQueues(context.Context) ([]string, error) { return nil, nil }
+
+func (f *fleetOf) Fleet(context.Context, time.Time) (models.Fleet, error) {
+	return models.Fleet{Workers: f.workers, Slots: f.workers}, nil
+}
+
 // counted counts the reads of a store.
 type counted struct {
 	autoscale.Store

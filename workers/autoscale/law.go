@@ -23,6 +23,9 @@ type Law struct {
 	Step time.Duration
 	// Idle is how long nothing must have waited or run before the last worker goes, where Min is 0. Defaults to 5 min.
 	Idle time.Duration
+	// Elsewhere says that others start the workers, by what is wanted, and follow when they come to it: each step begins at what was last wanted, and not at
+	// the workers that there are.
+	Elsewhere bool
 }
 
 const (
@@ -99,6 +102,7 @@ type State struct {
 	lowered  time.Time        // when the last step down was
 	lastBusy time.Time        // when something last waited or ran
 	began    time.Time
+	wanted   past // what was last wanted
 }
 
 // past is a need that was.
@@ -131,6 +135,7 @@ func (l Law) Next(s State, in Input) (State, Decision) {
 	s.recent = remember(s.recent, past{in.At, lower}, in.At.Add(-l.Quiet))
 	d.Wanted = l.step(&s, in, d.Need, idle)
 	d.Wanted = l.bound(&d, in)
+	s.wanted = past{in.At, d.Wanted}
 	return s, d
 }
 
@@ -190,6 +195,10 @@ func (l Law) late(in Input) bool {
 // step is what is wanted of a need, bounds aside.
 func (l Law) step(s *State, in Input, need int, idle bool) int {
 	n := in.Workers
+	// What was wanted long ago is over, and where none is left nobody waits for the last to go.
+	if since := in.At.Sub(s.wanted.at); l.Elsewhere && in.Workers > 0 && !s.wanted.at.IsZero() && since >= 0 && since <= l.Quiet {
+		n = s.wanted.need
+	}
 	switch most := s.recent[0].need; {
 	case need > n:
 		return min(need, n+max(n, stepUp))
