@@ -4,15 +4,9 @@ package main
 
 import (
 	"context"
-	"encoding/base64"
-	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"math"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"os"
 	"slices"
@@ -22,29 +16,16 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/neurod/neurod/internal/testkit/decodeload"
 	"github.com/neurod/neurod/internal/testkit/neurod"
 	"github.com/neurod/neurod/internal/testkit/servers"
+	"github.com/neurod/neurod/internal/testkit/slowlink"
 )
 
 // secret signs the tokens of the measured service.
 const secret = "8f1d6b0c94e27a35d0b7c81e6f2a49305c7d"
-
-// body is a decode of 2 s of 8 channels.
-func body(rng *rand.Rand) []byte {
-	raw := make([]byte, 0, 4*8*500)
-	for range 8 * 500 {
-		raw = binary.LittleEndian.AppendUint32(raw, math.Float32bits(float32(10*rng.NormFloat64())))
-	}
-	b, err := json.Marshal(map[string]any{"input": map[string]any{"type": "eeg", "data": base64.StdEncoding.EncodeToString(raw), "paradigm": "motor_imagery",
-		"device": "OpenBCI Cyton", "channels": 8, "sample_rate": 250}})
-	if err != nil {
-		panic(err) // a map of plain values always encodes
-	}
-	return b
-}
 
 // phase is a part of the load.
 type phase struct {
@@ -83,11 +64,9 @@ type stage struct {
 	keeper *neurod.Process
 	pool   *pgxpool.Pool
 
-	mu       sync.Mutex
-	accepted []string
-	refused  int
-	name     atomic.Value // of the phase
-	killed   atomic.Int64
+	tally  decodeload.Tally
+	name   atomic.Value // of the phase
+	killed atomic.Int64
 }
 
 // load runs the phases and prints what came of them; false where a job was lost or doubled.
@@ -102,7 +81,7 @@ func load(ctx context.Context, opt options) (bool, error) {
 		return false, err
 	}
 	defer rd.Close()
-	far, err := delay(pg.Addr(), opt.delay)
+	far, err := slowlink.Start(pg.Addr(), opt.delay)
 	if err != nil {
 		return false, err
 	}
@@ -222,25 +201,14 @@ func (s *stage) run(ctx context.Context) (seen []sighting, burst, end time.Durat
 				continue
 			}
 			time.Sleep(time.Duration(rng.ExpFloat64() / rate * float64(time.Second)))
-			b := body(rng)
-			calls.Go(func() { s.submit(ctx, b) })
+			b := decodeload.Body(rng)
+			calls.Go(func() { s.tally.Submit(ctx, s.client, b) })
 		}
 	}
 	calls.Wait()
 	close(over)
 	watch.Wait()
 	return seen, burst, end, errors.Join(lookErr, ctx.Err())
-}
-
-func (s *stage) submit(ctx context.Context, b []byte) {
-	j, err := s.client.Decode(ctx, b, "")
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if err != nil {
-		s.refused++
-		return
-	}
-	s.accepted = append(s.accepted, j.Data.JobID)
 }
 
 // kill ends a worker as kill -9 does.
@@ -265,43 +233,15 @@ func (s *stage) report(ctx context.Context, seen []sighting, burst, end time.Dur
 		x := seen[i]
 		fmt.Printf("%4.0f  %-9s  %4d %6d %7d %7d %8.1f  %s\n", x.at.Seconds(), x.phase, x.Need, x.Wanted, x.Workers, x.Backlog, x.Oldest, strings.Repeat("█", x.Workers)+strings.Repeat("·", max(0, min(x.Need, s.opt.most)-x.Workers)))
 	}
-	unfinished := -1
-	for deadline := time.Now().Add(2 * time.Minute); time.Now().Before(deadline) && unfinished != 0; time.Sleep(200 * time.Millisecond) {
-		if err := s.pool.QueryRow(ctx, "SELECT count(*) FROM jobs WHERE state IN ('queued', 'running')").Scan(&unfinished); err != nil {
-			return false, err
-		}
-	}
-	rows, err := s.pool.Query(ctx, "SELECT id, state, extract(epoch FROM started_at - created_at) FROM jobs ORDER BY id")
+	o, err := s.tally.Audit(ctx, s.pool, 2*time.Minute)
 	if err != nil {
 		return false, err
 	}
-	done, stored := map[string]bool{}, 0
-	var waits []time.Duration
-	var id, state string
-	var waited *float64
-	if _, err := pgx.ForEachRow(rows, []any{&id, &state, &waited}, func() error {
-		stored++
-		done[id] = state == "completed" || state == "failed"
-		if waited != nil {
-			waits = append(waits, time.Duration(*waited*float64(time.Second)))
-		}
-		return nil
-	}); err != nil {
-		return false, err
-	}
-	lost := 0
-	for _, id := range s.accepted {
-		if !done[strings.TrimPrefix(id, "req_pi_")] {
-			lost++
-		}
-	}
-	doubled := stored - len(s.accepted)
-	slices.Sort(waits)
-	q := func(f float64) float64 { return milli(waits[min(int(f*float64(len(waits))), len(waits)-1)]) }
-	if len(waits) == 0 {
+	if len(o.Waits) == 0 {
 		return false, errors.New("no job was run")
 	}
-	fmt.Printf("\n%d decodes accepted, %d refused, %d workers killed: %d lost, %d doubled; waiting p50 %.0f ms, p99 %.0f ms\n", len(s.accepted), s.refused, s.killed.Load(), lost, doubled, q(.5), q(.99))
+	fmt.Printf("\n%d decodes accepted, %d refused, %d workers killed: %d lost, %d doubled; waiting p50 %.0f ms, p99 %.0f ms\n", o.Accepted, o.Refused, s.killed.Load(), o.Lost, o.Doubled,
+		milli(o.Quantile(.5)), milli(o.Quantile(.99)))
 	up := time.Duration(0)
 	for i, x := range seen { // from each moment at which more are needed to that at which as many are there
 		if need := min(x.Need, s.opt.most); need > x.Workers && (i == 0 || min(seen[i-1].Need, s.opt.most) <= seen[i-1].Workers) {
@@ -321,66 +261,5 @@ func (s *stage) report(ctx context.Context, seen []sighting, burst, end time.Dur
 		}
 	}
 	fmt.Printf("scaled up within %.1f s of need, to %d workers (the burst began at %.0f s); down to one %.0f s after the load had ended\n", up.Seconds(), most, burst.Seconds(), (last - end).Seconds())
-	return lost == 0 && doubled == 0 && unfinished == 0, nil
-}
-
-// delayed passes connections on, each byte a while later.
-type delayed struct{ net.Listener }
-
-// delay starts a proxy on a free loopback port.
-func delay(target string, d time.Duration) (*delayed, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, err
-	}
-	go func() {
-		for {
-			in, err := l.Accept()
-			if err != nil {
-				return
-			}
-			out, err := net.Dial("tcp", target)
-			if err != nil {
-				in.Close()
-				continue
-			}
-			go later(out, in, d)
-			go later(in, out, d)
-		}
-	}()
-	return &delayed{l}, nil
-}
-
-// chunk is what was read at a time.
-type chunk struct {
-	due  time.Time
-	data []byte
-}
-
-// later copies from one connection to the other and closes both at its end.
-func later(to io.WriteCloser, from io.ReadCloser, d time.Duration) {
-	queue := make(chan chunk, 1024)
-	go func() {
-		defer close(queue)
-		for {
-			b := make([]byte, 32<<10)
-			n, err := from.Read(b)
-			if n > 0 {
-				queue <- chunk{time.Now().Add(d), b[:n]}
-			}
-			if err != nil {
-				return
-			}
-		}
-	}()
-	for c := range queue {
-		time.Sleep(time.Until(c.due))
-		if _, err := to.Write(c.data); err != nil {
-			break
-		}
-	}
-	to.Close()
-	from.Close()
-	for range queue { // until the reader has ended
-	}
+	return o.Whole(), nil
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/redis/go-redis/v9"
 
+	"github.com/neurod/neurod/internal/testkit/decodeload"
 	"github.com/neurod/neurod/internal/testkit/neurod"
 	"github.com/neurod/neurod/internal/testkit/procfs"
 	"github.com/neurod/neurod/internal/testkit/servers"
@@ -269,7 +270,7 @@ func decodes(ctx context.Context, c *neurod.Client, clients int, rate float64, l
 	for k := range clients {
 		group.Go(func() {
 			rng := rand.New(rand.NewPCG(uint64(k), 9))
-			b := body(rng)
+			b := decodeload.Body(rng)
 			next := begin
 			for time.Since(begin) < length && ctx.Err() == nil && failed.Load() == nil {
 				if rate > 0 {
