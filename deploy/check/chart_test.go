@@ -310,7 +310,7 @@ func TestSchemasRefuse(t *testing.T) {
 		"terminationGracePeriodSeconds: 50":   "terminationGracePeriodSeconds: soon",
 		"enableServiceLinks: false":           "enableServiceLinkz: false",
 		"pollingInterval: 5":                  "pollingInterval: often",
-		"cooldownPeriod: 300":                 "coolDownPeriod: 300",
+		"cooldownPeriod: 60":                  "coolDownPeriod: 60",
 		"interval: \"15s\"":                   "intervall: \"15s\"",
 		"secretTargetRef":                     "secretTargetRefs",
 		"unhealthyPodEvictionPolicy: AlwaysA": "unhealthyPodEvictionPolicies: AlwaysA",
