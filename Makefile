@@ -15,7 +15,7 @@ export NEUROD_EEG_DATA ?= $(abspath ../shared/eeg)
 # our code and what it calls, but not into SQLite, which is C that was translated, and gonum: with them the tests of the store take twice as much of a processor.
 export GOFLAGS ?= -trimpath -buildvcs=false -gcflags=modernc.org/...=-race=false -gcflags=gonum.org/...=-race=false
 
-.PHONY: experiments deploy-check vulncheck snapshot help setup sdk console build run demo test lint cross generate check-generated golden models evaluate results results-cvep chaos hostile bench autoscale soak screenshots bench-console bench-peer clean
+.PHONY: experiments deploy-check vulncheck snapshot help setup sdk console build run demo test lint cross generate check-generated golden models evaluate results results-cvep chaos hostile bench autoscale keda soak screenshots bench-console bench-peer clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -102,6 +102,9 @@ bench-peer: build setup ## Measure decodes beside the service that a user would 
 
 autoscale: build setup ## Put a bounded load (steady, burst x20, ramp, silence) on workers that come and go, and print them beside need; then the simulator's table
 	go run ./tools/autoscale -neurod bin/neurod
+
+keda: build setup ## Run the chart in a Kubernetes of its own with the real KEDA, its workers from none to none under a load (root; 20 min, and once some hours to build both)
+	go run ./tools/keda -neurod bin/neurod
 
 MINUTES ?= 60
 soak: build setup ## Keep 70 % of the largest load for MINUTES (60) and print memory, file descriptors, goroutines and table sizes
