@@ -214,7 +214,31 @@ func (s *stage) play(ctx context.Context, background *sync.WaitGroup) (err error
 	if err := s.zero(ctx, toZero); err != nil {
 		return err
 	}
-	return s.report(outcome, idle, woken, asked, from, end, time.Now())
+	gone := time.Now()
+	return errors.Join(s.report(outcome, idle, woken, asked, from, end, gone), s.scaled(ctx))
+}
+
+// scaled prints what KEDA says of the ScaledObject; an error where that is not ready.
+func (s *stage) scaled(ctx context.Context) error {
+	var o struct {
+		Status struct {
+			Conditions []struct{ Type, Status, Reason string }
+		}
+	}
+	if err := s.k.get(ctx, "/apis/keda.sh/v1alpha1/namespaces/"+namespace+"/scaledobjects/"+worker, &o); err != nil {
+		return err
+	}
+	ready := false
+	fmt.Print("the ScaledObject is")
+	for _, c := range o.Status.Conditions {
+		fmt.Printf(" %s: %s (%s)", c.Type, c.Status, c.Reason)
+		ready = ready || c.Type == "Ready" && c.Status == "True"
+	}
+	fmt.Println()
+	if !ready {
+		return errors.New("the ScaledObject is not ready")
+	}
+	return nil
 }
 
 // zero waits until there is no worker.
