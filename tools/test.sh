@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs the whole test suite with the race detector, then, where the recordings are, once more without it the packages
+# Runs the whole test suite with the race detector and, where the recordings are, once more without it the packages
 # that measure accuracies on them: with it they would take ten times as long, for numbers that are the same. Closes with
 # the runner's own lines. go vet is among the linters of `make lint`.
 set -euo pipefail
@@ -17,6 +17,13 @@ fi
 
 failed=0
 pass() { go test -vet=off "$@" || failed=1; } # the others tell of more
+# What is measured on recordings takes a processor for long and waits for nothing: it gives way to all else, and is told of at the end.
+if $recordings; then
+	told=$(mktemp)
+	nice -n 19 go test -vet=off -p 1 -timeout 60m "$@" ./internal/lab/results $measured >"$told" 2>&1 &
+	measurement=$!
+	trap 'kill "$measurement" 2>/dev/null; rm -f "$told"' EXIT
+fi
 # What starts servers, browsers and clients has the machine for itself: beside other packages it would be late for what happens by the clock.
 apart="./test ./test/clients ./test/console"
 CGO_ENABLED=1 go list -race -export ./... >/dev/null # compiles
@@ -26,7 +33,8 @@ NEUROD_EEG_REQUIRED= NEUROD_EEG_DATA=none CGO_ENABLED=1 pass -race -parallel 4 -
 pass -timeout 25m -run "^($left_out)\$" "$@" ./test
 pass -timeout 10m -run Hostile "$@" ./tools/hostile
 if $recordings; then
-	pass -timeout 25m "$@" ./internal/lab/results $measured
+	wait "$measurement" || failed=1
+	cat "$told"
 else
 	echo "*** NO RECORDINGS: NEUROD_EEG_DATA (${NEUROD_EEG_DATA:-unset}) is not a folder; the suites on real recordings were skipped. ***"
 fi
