@@ -35,10 +35,10 @@ const (
 )
 
 // Assess says of every row of a signal what is wrong with it. The rules compare channels with each other, so they hold for any unit
-// and gain that all share; of a single channel only flat, clipped and line can be told. expected, where not nil, is the covariance that a
-// model expects of the first rows: where only two channels are alive that should covary and do not, both are noise, since nobody can say which. Rows with samples that
+// and gain that all share; of a single channel only flat, clipped and line can be told. expected, where not nil, returns the covariance that a
+// model expects of the first rows, nil for none: where only two channels are alive that should covary and do not, both are noise, since nobody can say which. Rows with samples that
 // are not numbers are left to the decoders, which refuse them.
-func Assess(sig decoders.Signal, expected *mat.SymDense) []eeg.ChannelFault {
+func Assess(sig decoders.Signal, expected func() *mat.SymDense) []eeg.ChannelFault {
 	n := sig.Samples()
 	if n == 0 || !(sig.Rate > 0) || math.IsInf(sig.Rate, 0) {
 		return nil
@@ -282,7 +282,7 @@ func (a *assessor) amplitude(i int, alive []int) eeg.ChannelFault {
 // strangers finds the channels that share nothing with the others. Differences from sample to sample make the spectrum of EEG flat, so
 // that a few seconds hold many independent values: 2·(30-2) a second, and correlations of noise have a standard
 // deviation of 1/√ of their number.
-func (a *assessor) strangers(left []int, faults []eeg.ChannelFault, expected *mat.SymDense) {
+func (a *assessor) strangers(left []int, faults []eeg.ChannelFault, expected func() *mat.SymDense) {
 	if len(left) < 2 {
 		return
 	}
@@ -319,7 +319,7 @@ func (a *assessor) strangers(left []int, faults []eeg.ChannelFault, expected *ma
 		strangest, least := -1, 1.0
 		closest, near := a.nearest(left, alive, shared)
 		for k, p := range alive {
-			if limit := limitOf(k, closest, near, chance, closestExpected(expected, left[p])); closest[k] < least*limit {
+			if limit := limitOf(k, closest, near, chance, func() float64 { return closestExpected(expected, left[p]) }); closest[k] < least*limit {
 				strangest, least = k, closest[k]/limit
 			}
 		}
@@ -337,7 +337,7 @@ func (a *assessor) strangers(left []int, faults []eeg.ChannelFault, expected *ma
 
 // limitOf returns the correlation below which channel k is a stranger: what it usually shares with its nearest is what its place lets expect, by as much
 // more or less as the others share.
-func limitOf(k int, closest, near []float64, chance, expected float64) float64 {
+func limitOf(k int, closest, near []float64, chance float64, expected func() float64) float64 {
 	var others []float64
 	for q := range closest {
 		if q != k {
@@ -345,10 +345,11 @@ func limitOf(k int, closest, near []float64, chance, expected float64) float64 {
 		}
 	}
 	if len(others) == 1 { // the only other one is not a measure of itself
-		if expected < 0.5 {
+		e := expected()
+		if e < 0.5 {
 			return 0
 		}
-		return min(chance, 0.4*expected)
+		return min(chance, 0.4*e)
 	}
 	slices.Sort(others)
 	switch usual := near[k] * others[len(others)/2]; {
@@ -381,7 +382,11 @@ func (a *assessor) nearest(left, alive []int, shared *mat.SymDense) (closest, ne
 }
 
 // closestExpected returns the largest correlation with another channel that a model expects of channel i, 0 where it says nothing.
-func closestExpected(c *mat.SymDense, i int) float64 {
+func closestExpected(expected func() *mat.SymDense, i int) float64 {
+	if expected == nil {
+		return 0
+	}
+	c := expected()
 	if c == nil || i >= c.SymmetricDim() {
 		return 0
 	}

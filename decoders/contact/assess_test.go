@@ -127,6 +127,11 @@ func TestCleanClipsHaveNoFault(t *testing.T) {
 	}
 }
 
+// expecting is a model of two channels with this covariance.
+func expecting(cov ...float64) func() *mat.SymDense {
+	return func() *mat.SymDense { return mat.NewSymDense(2, cov) }
+}
+
 // TestTwoChannels holds that of two channels that should covary and do not, neither is believed; and that without a model's word nothing is
 // said, since the two may be far apart.
 func TestTwoChannels(t *testing.T) {
@@ -135,10 +140,10 @@ func TestTwoChannels(t *testing.T) {
 	if got := contact.Assess(sig, nil); got[0] != "" || got[1] != "" {
 		t.Errorf("without a model: %q", got)
 	}
-	if got := contact.Assess(sig, mat.NewSymDense(2, []float64{4, 6, 6, 16})); got[0] != eeg.FaultNoise || got[1] != eeg.FaultNoise {
+	if got := contact.Assess(sig, expecting(4, 6, 6, 16)); got[0] != eeg.FaultNoise || got[1] != eeg.FaultNoise {
 		t.Errorf("with a model that expects 0.75: %q", got)
 	}
-	if got := contact.Assess(sig, mat.NewSymDense(2, []float64{4, 1, 1, 16})); got[0] != "" || got[1] != "" {
+	if got := contact.Assess(sig, expecting(4, 1, 1, 16)); got[0] != "" || got[1] != "" {
 		t.Errorf("with a model of electrodes that share nothing: %q", got)
 	}
 }

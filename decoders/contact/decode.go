@@ -124,12 +124,13 @@ func Mend(d decoders.Decoder, in *decoders.Input) (*decoders.Input, bool) {
 	case report.most(c):
 		return nil, false
 	}
-	p, err := c.imputer()
+	band := newBand(c.low, c.high, in.Rate)
+	p, err := c.imputer(band)
 	if err != nil {
 		return nil, false
 	}
 	view := c.view()
-	p.draw(view.Signal, c.band, 0, in.Samples(), 0, in.Samples(), 0)
+	p.draw(view.Signal, band, 0, in.Samples(), 0, in.Samples(), 0)
 	return view, true
 }
 
@@ -161,8 +162,9 @@ type clip struct {
 	rows     []int // own, then those that are compared with them
 	from, to int   // samples that the answer rests on
 	faults   []eeg.ChannelFault
-	expected *mat.SymDense // of the rows of own; nil where the decoder does not tell
-	band     *band         // that the decoder reads
+	expected func() *mat.SymDense // of the rows of own; nil where the decoder does not tell
+	low      float64              // Hz, of the band that the decoder reads
+	high     float64
 }
 
 func newClip(d decoders.Decoder, in *decoders.Input, res *decoders.Result) (*clip, bool) {
@@ -171,8 +173,7 @@ func newClip(d decoders.Decoder, in *decoders.Input, res *decoders.Result) (*cli
 	if len(in.Channels) != rows {
 		return nil, false
 	}
-	c := &clip{d: d, in: in, to: n}
-	lo, hi := low, high
+	c := &clip{d: d, in: in, to: n, low: low, high: high}
 	need := d.Info().Channels
 	if len(need) == 0 {
 		c.own = make([]int, rows)
@@ -185,11 +186,10 @@ func newClip(d decoders.Decoder, in *decoders.Input, res *decoders.Result) (*cli
 			return nil, false
 		}
 		if s, ok := d.(decoders.Spatial); ok {
-			c.expected = s.Covariance()
-			lo, hi = s.Band()
+			c.expected = s.Covariance
+			c.low, c.high = s.Band()
 		}
 	}
-	c.band = newBand(lo, hi, in.Rate)
 	c.rows = slices.Clone(c.own)
 	for i := 0; i < rows && len(c.rows) < mostCompared; i++ {
 		if !slices.Contains(c.own, i) && recording.IsElectrode(recording.CanonicalName(in.Channels[i])) {
@@ -248,7 +248,8 @@ func (c *clip) answer(ctx context.Context, report *Report) (*decoders.Result, er
 		report.Method = LeftOut
 		return c.d.Decode(ctx, c.without())
 	}
-	p, err := c.imputer()
+	band := newBand(c.low, c.high, c.in.Rate)
+	p, err := c.imputer(band)
 	if err != nil {
 		return nil, err
 	}
@@ -257,7 +258,7 @@ func (c *clip) answer(ctx context.Context, report *Report) (*decoders.Result, er
 	lo, hi := max(0, c.from-int(margin*c.in.Rate)), min(c.in.Samples(), c.to+int(margin*c.in.Rate))
 	results := make([]*decoders.Result, draws)
 	for k := range results {
-		p.draw(view.Signal, c.band, lo, hi, c.from, c.to, uint64(k))
+		p.draw(view.Signal, band, lo, hi, c.from, c.to, uint64(k))
 		if results[k], err = c.d.Decode(ctx, view); err != nil {
 			return nil, err
 		}
@@ -300,7 +301,7 @@ func (c *clip) view() *decoders.Input {
 
 // imputer returns the one that leaves least unexplained: by what the decoder knows of its own channels, or by the places of all that are
 // good. Of both only the correlations count; amplitudes are those of the clip.
-func (c *clip) imputer() (*imputer, error) {
+func (c *clip) imputer(band *band) (*imputer, error) {
 	var good, bad, ownGood []int // indices into c.rows
 	for i := range c.rows {
 		switch {
@@ -313,7 +314,7 @@ func (c *clip) imputer() (*imputer, error) {
 			bad = append(bad, i)
 		}
 	}
-	activity, err := c.activity(good)
+	activity, err := c.activity(band, good)
 	if err != nil {
 		return nil, err
 	}
@@ -322,10 +323,14 @@ func (c *clip) imputer() (*imputer, error) {
 		names[i] = c.in.Channels[r]
 	}
 	byPlace, err := newImputer(head.Correlations(names), activity, good, bad)
-	if c.expected == nil {
+	var expected *mat.SymDense
+	if c.expected != nil {
+		expected = c.expected()
+	}
+	if expected == nil {
 		return byPlace, err
 	}
-	known, fault := newImputer(c.expected, activity, ownGood, bad)
+	known, fault := newImputer(expected, activity, ownGood, bad)
 	if fault != nil || err == nil && len(good) > len(ownGood) && byPlace.unexplained < known.unexplained {
 		return byPlace, err
 	}
@@ -333,10 +338,10 @@ func (c *clip) imputer() (*imputer, error) {
 }
 
 // activity returns the root mean square of good rows in the band that the decoder reads.
-func (c *clip) activity(good []int) ([]float64, error) {
+func (c *clip) activity(band *band, good []int) ([]float64, error) {
 	out := make([]float64, len(c.rows))
 	for _, i := range good {
-		out[i] = c.band.rms(c.in.Data.RawRowView(c.rows[i])[c.from:c.to])
+		out[i] = band.rms(c.in.Data.RawRowView(c.rows[i])[c.from:c.to])
 		if !(out[i] > 0) {
 			return nil, errDegenerate
 		}
