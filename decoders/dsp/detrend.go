@@ -6,9 +6,7 @@ import "github.com/neurod/neurod/decoders/internal/vector"
 func Demean(dst, x []float64) []float64 {
 	dst = use(dst, len(x))
 	m := mean(x)
-	for i, v := range x {
-		dst[i] = v - m
-	}
+	vector.Level(dst, x, m, 0, 0)
 	return dst
 }
 
@@ -22,22 +20,8 @@ func Detrend(dst, x []float64) []float64 {
 	// Centred abscissa t makes slope and offset independent; Σt² = n(n²-1)/12.
 	mid := (n - 1) / 2
 	m := mean(x)
-	// Two sums side by side: a single one waits for each addition.
-	var even, odd float64
-	i := 0
-	for ; i+1 < len(x); i += 2 {
-		t := float64(i) - mid
-		even += t * (x[i] - m)
-		odd += (t + 1) * (x[i+1] - m)
-	}
-	if i < len(x) {
-		even += (float64(i) - mid) * (x[i] - m)
-	}
-	st := even + odd
-	slope := st / (n * (n*n - 1) / 12)
-	for i, v := range x {
-		dst[i] = v - m - slope*(float64(i)-mid)
-	}
+	slope := vector.Slope(x, m, -mid) / (n * (n*n - 1) / 12)
+	vector.Level(dst, x, m, slope, -mid)
 	return dst
 }
 

@@ -22,17 +22,21 @@ TEXT ·hasAVX(SB), NOSPLIT, $0-1
 no:
 	RET
 
-// func dot16(x, y *float64, blocks int) float64
-TEXT ·dot16(SB), NOSPLIT, $0-32
+// func dot(x, y *float64, n int) float64
+//
+// Blocks of 16 go to four sums of four, what is left of them to the first, and single numbers to one of their own.
+TEXT ·dot(SB), NOSPLIT, $0-32
 	MOVQ   x+0(FP), SI
 	MOVQ   y+8(FP), DI
-	MOVQ   blocks+16(FP), CX
+	MOVQ   n+16(FP), BX
 	VXORPD Y0, Y0, Y0
 	VXORPD Y1, Y1, Y1
 	VXORPD Y2, Y2, Y2
 	VXORPD Y3, Y3, Y3
-	TESTQ  CX, CX
-	JLE    sum
+	VXORPD X8, X8, X8
+	MOVQ   BX, CX
+	SHRQ   $4, CX
+	JZ     fours
 
 loop:
 	VMOVUPD (SI), Y4
@@ -52,6 +56,34 @@ loop:
 	DECQ    CX
 	JNZ     loop
 
+fours:
+	MOVQ BX, CX
+	ANDQ $15, CX
+	SHRQ $2, CX
+	JZ   ones
+
+four:
+	VMOVUPD (SI), Y4
+	VMULPD  (DI), Y4, Y4
+	VADDPD  Y4, Y0, Y0
+	ADDQ    $32, SI
+	ADDQ    $32, DI
+	DECQ    CX
+	JNZ     four
+
+ones:
+	ANDQ $3, BX
+	JZ   sum
+
+one:
+	VMOVSD (SI), X4
+	VMULSD (DI), X4, X4
+	VADDSD X4, X8, X8
+	ADDQ   $8, SI
+	ADDQ   $8, DI
+	DECQ   BX
+	JNZ    one
+
 sum:
 	VADDPD       Y1, Y0, Y0
 	VADDPD       Y3, Y2, Y2
@@ -59,8 +91,190 @@ sum:
 	VEXTRACTF128 $1, Y0, X1
 	VADDPD       X1, X0, X0
 	VHADDPD      X0, X0, X0
+	VADDSD       X8, X0, X0
 	VZEROUPPER
 	MOVSD        X0, ret+24(FP)
+	RET
+
+// func sum16(x *float64, blocks int) float64
+TEXT ·sum16(SB), NOSPLIT, $0-24
+	MOVQ   x+0(FP), SI
+	MOVQ   blocks+8(FP), CX
+	VXORPD Y0, Y0, Y0
+	VXORPD Y1, Y1, Y1
+	VXORPD Y2, Y2, Y2
+	VXORPD Y3, Y3, Y3
+
+loop:
+	VADDPD (SI), Y0, Y0
+	VADDPD 32(SI), Y1, Y1
+	VADDPD 64(SI), Y2, Y2
+	VADDPD 96(SI), Y3, Y3
+	ADDQ   $128, SI
+	DECQ   CX
+	JNZ    loop
+
+	VADDPD       Y1, Y0, Y0
+	VADDPD       Y3, Y2, Y2
+	VADDPD       Y2, Y0, Y0
+	VEXTRACTF128 $1, Y0, X1
+	VADDPD       X1, X0, X0
+	VHADDPD      X0, X0, X0
+	VZEROUPPER
+	MOVSD        X0, ret+16(FP)
+	RET
+
+// func mix16(dst *float64, blocks int, w *[4]float64, a, b, c, d *float64)
+TEXT ·mix16(SB), NOSPLIT, $0-56
+	MOVQ         dst+0(FP), DI
+	MOVQ         blocks+8(FP), CX
+	MOVQ         w+16(FP), AX
+	MOVQ         a+24(FP), R8
+	MOVQ         b+32(FP), R9
+	MOVQ         c+40(FP), R10
+	MOVQ         d+48(FP), R11
+	VBROADCASTSD (AX), Y12
+	VBROADCASTSD 8(AX), Y13
+	VBROADCASTSD 16(AX), Y14
+	VBROADCASTSD 24(AX), Y15
+	SHLQ         $2, CX
+	XORQ         BX, BX
+
+loop:
+	VMULPD  (R8)(BX*1), Y12, Y0
+	VADDPD  (DI)(BX*1), Y0, Y0
+	VMULPD  (R9)(BX*1), Y13, Y1
+	VADDPD  Y1, Y0, Y0
+	VMULPD  (R10)(BX*1), Y14, Y2
+	VADDPD  Y2, Y0, Y0
+	VMULPD  (R11)(BX*1), Y15, Y3
+	VADDPD  Y3, Y0, Y0
+	VMOVUPD Y0, (DI)(BX*1)
+	ADDQ    $32, BX
+	DECQ    CX
+	JNZ     loop
+	VZEROUPPER
+	RET
+
+// func slope16(x *float64, blocks int, mean, at float64) float64
+TEXT ·slope16(SB), NOSPLIT, $0-40
+	MOVQ         x+0(FP), SI
+	MOVQ         blocks+8(FP), CX
+	VBROADCASTSD mean+16(FP), Y8
+	VBROADCASTSD at+24(FP), Y9
+	VADDPD       ·ramp(SB), Y9, Y9 // the abscissas of the next four
+	VBROADCASTSD ·ramp+32(SB), Y10
+	VXORPD       Y0, Y0, Y0
+	VXORPD       Y1, Y1, Y1
+	VXORPD       Y2, Y2, Y2
+	VXORPD       Y3, Y3, Y3
+
+loop:
+	VMOVUPD (SI), Y4
+	VMOVUPD 32(SI), Y5
+	VMOVUPD 64(SI), Y6
+	VMOVUPD 96(SI), Y7
+	VSUBPD  Y8, Y4, Y4
+	VSUBPD  Y8, Y5, Y5
+	VSUBPD  Y8, Y6, Y6
+	VSUBPD  Y8, Y7, Y7
+	VADDPD  Y10, Y9, Y11
+	VADDPD  Y10, Y11, Y12
+	VADDPD  Y10, Y12, Y13
+	VMULPD  Y9, Y4, Y4
+	VMULPD  Y11, Y5, Y5
+	VMULPD  Y12, Y6, Y6
+	VMULPD  Y13, Y7, Y7
+	VADDPD  Y10, Y13, Y9
+	VADDPD  Y4, Y0, Y0
+	VADDPD  Y5, Y1, Y1
+	VADDPD  Y6, Y2, Y2
+	VADDPD  Y7, Y3, Y3
+	ADDQ    $128, SI
+	DECQ    CX
+	JNZ     loop
+
+	VADDPD       Y1, Y0, Y0
+	VADDPD       Y3, Y2, Y2
+	VADDPD       Y2, Y0, Y0
+	VEXTRACTF128 $1, Y0, X1
+	VADDPD       X1, X0, X0
+	VHADDPD      X0, X0, X0
+	VZEROUPPER
+	MOVSD        X0, ret+32(FP)
+	RET
+
+// func level16(dst, x *float64, blocks int, mean, slope, at float64)
+TEXT ·level16(SB), NOSPLIT, $0-48
+	MOVQ         dst+0(FP), DI
+	MOVQ         x+8(FP), SI
+	MOVQ         blocks+16(FP), CX
+	VBROADCASTSD mean+24(FP), Y8
+	VBROADCASTSD slope+32(FP), Y7
+	VBROADCASTSD at+40(FP), Y9
+	VADDPD       ·ramp(SB), Y9, Y9
+	VBROADCASTSD ·ramp+32(SB), Y10
+	SHLQ         $2, CX
+
+loop:
+	VMOVUPD (SI), Y0
+	VSUBPD  Y8, Y0, Y0
+	VMULPD  Y9, Y7, Y1
+	VADDPD  Y10, Y9, Y9
+	VSUBPD  Y1, Y0, Y0
+	VMOVUPD Y0, (DI)
+	ADDQ    $32, SI
+	ADDQ    $32, DI
+	DECQ    CX
+	JNZ     loop
+	VZEROUPPER
+	RET
+
+// ramp is 0, 1, 2, 3 and the step of four numbers.
+DATA ·ramp+0(SB)/8, $0.0
+DATA ·ramp+8(SB)/8, $1.0
+DATA ·ramp+16(SB)/8, $2.0
+DATA ·ramp+24(SB)/8, $3.0
+DATA ·ramp+32(SB)/8, $4.0
+GLOBL ·ramp(SB), RODATA|NOPTR, $40
+
+// func count16(x *float64, blocks int, a, b float64) int
+//
+// VCMPPD $0 (equal) sets all bits of each number that is equal, of which VANDPD leaves those of a one.
+TEXT ·count16(SB), NOSPLIT, $0-40
+	MOVQ         x+0(FP), SI
+	MOVQ         blocks+8(FP), CX
+	VBROADCASTSD a+16(FP), Y8
+	VBROADCASTSD b+24(FP), Y9
+	VBROADCASTSD ·ramp+8(SB), Y10
+	VXORPD       Y0, Y0, Y0
+	VXORPD       Y1, Y1, Y1
+	SHLQ         $1, CX
+
+loop:
+	VMOVUPD (SI), Y4
+	VMOVUPD 32(SI), Y5
+	VCMPPD  $0, Y8, Y4, Y6
+	VCMPPD  $0, Y9, Y4, Y4
+	VCMPPD  $0, Y8, Y5, Y7
+	VCMPPD  $0, Y9, Y5, Y5
+	VORPD   Y4, Y6, Y6
+	VORPD   Y5, Y7, Y7
+	VANDPD  Y10, Y6, Y6
+	VANDPD  Y10, Y7, Y7
+	VADDPD  Y6, Y0, Y0
+	VADDPD  Y7, Y1, Y1
+	ADDQ    $64, SI
+	DECQ    CX
+	JNZ     loop
+
+	VADDPD       Y1, Y0, Y0
+	VEXTRACTF128 $1, Y0, X1
+	VADDPD       X1, X0, X0
+	VHADDPD      X0, X0, X0
+	VCVTTSD2SIQ  X0, AX
+	VZEROUPPER
+	MOVQ         AX, ret+32(FP)
 	RET
 
 // func extremes16(x *float64, blocks int) (lo, hi float64, nan bool)

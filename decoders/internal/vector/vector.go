@@ -3,8 +3,9 @@
 // result does not depend on where in memory the numbers lie.
 package vector
 
-// Sum returns Σ x.
-func Sum(x []float64) float64 {
+// The same one number after the other, for processors without vectors and for what is left of blocks.
+
+func sum(x []float64) float64 {
 	var a, b, c, d float64
 	for len(x) >= 4 {
 		a += x[0]
@@ -17,6 +18,46 @@ func Sum(x []float64) float64 {
 		a += v
 	}
 	return a + b + (c + d)
+}
+
+func slope(x []float64, mean, at float64) float64 {
+	var even, odd float64
+	for len(x) >= 2 {
+		even += at * (x[0] - mean)
+		odd += (at + 1) * (x[1] - mean)
+		at += 2
+		x = x[2:]
+	}
+	for _, v := range x {
+		even += at * (v - mean)
+	}
+	return even + odd
+}
+
+func level(dst, x []float64, mean, slope, at float64) {
+	dst = dst[:len(x)]
+	for i, v := range x {
+		dst[i] = v - mean - slope*(at+float64(i))
+	}
+}
+
+func mix(dst, w []float64, x [][]float64) {
+	for k, row := range x[:len(w)] {
+		row = row[:len(dst)]
+		for i, v := range row {
+			dst[i] += w[k] * v
+		}
+	}
+}
+
+func count(x []float64, a, b float64) int {
+	n := 0
+	for _, v := range x {
+		if v == a || v == b {
+			n++
+		}
+	}
+	return n
 }
 
 // extremes is Extremes one number after the other. Plain comparisons: the min and max built-ins order NaN and -0 too, which takes several times

@@ -108,3 +108,56 @@ func BenchmarkDot(b *testing.B) {
 		})
 	}
 }
+
+// TestParts holds what works on rows of numbers to plain loops for every length up to 200, wherever the numbers lie.
+func TestParts(t *testing.T) {
+	t.Parallel()
+	const seed = 14
+	rng := rand.New(rand.NewPCG(seed, 1))
+	for n := range 200 {
+		rows, w := make([][]float64, 7), make([]float64, 7)
+		for k := range rows {
+			w[k] = rng.NormFloat64()
+			rows[k] = make([]float64, n+k)[k:]
+			for i := range rows[k] {
+				rows[k][i] = rng.NormFloat64()
+			}
+		}
+		x, mean, slope, at := rows[1], 0.3, -0.7, -float64(n-1)/2
+		sum, size := 0.0, 0.0
+		level, mixed := make([]float64, n), slices.Clone(rows[0])
+		for i, v := range x {
+			sum += (at + float64(i)) * (v - mean)
+			size += math.Abs((at + float64(i)) * (v - mean))
+			level[i] = v - mean - slope*(at+float64(i))
+			for k := range rows {
+				mixed[i] += w[k] * rows[k][i]
+			}
+		}
+		if got := vector.Slope(x, mean, at); math.Abs(got-sum) > 1e-14*size {
+			t.Errorf("seed %d: n = %d: slope %v, want %v", seed, n, got, sum)
+		}
+		got := make([]float64, n+3)
+		vector.Level(got[3:], x, mean, slope, at)
+		if !slices.Equal(got[3:], level) {
+			t.Errorf("seed %d: n = %d: level %v, want %v", seed, n, got[3:], level)
+		}
+		copy(got[3:], rows[0])
+		vector.Mix(got[3:], w, rows...)
+		if !slices.Equal(got[3:], mixed) {
+			t.Errorf("seed %d: n = %d: mix %v, want %v", seed, n, got[3:], mixed)
+		}
+		for i := range x {
+			x[i] = math.Round(2 * x[i])
+		}
+		want := 0
+		for i := range x {
+			if x[i] == 1 || x[i] == -2 {
+				want++
+			}
+		}
+		if found := vector.Count(x, 1, -2); found != want {
+			t.Errorf("seed %d: n = %d: %d are 1 or -2, want %d", seed, n, found, want)
+		}
+	}
+}
