@@ -187,13 +187,7 @@ func moves(x []float64) bool {
 
 // held returns the share of samples on one of their two extremes, lo and hi.
 func held(x []float64, lo, hi float64) float64 {
-	n := 0
-	for _, v := range x {
-		if v == lo || v == hi {
-			n++
-		}
-	}
-	return float64(n) / float64(len(x))
+	return float64(vector.Count(x, lo, hi)) / float64(len(x))
 }
 
 // typical returns the root mean square that a quarter of the windows stay below: a blink or a movement says nothing of an electrode, and a

@@ -5,7 +5,7 @@ import (
 	"math"
 	"slices"
 
-	"gonum.org/v1/gonum/floats"
+	"github.com/neurod/neurod/decoders/internal/vector"
 )
 
 // Decimator keeps every q-th sample after a zero-phase Chebyshev I low pass of order 8 with 0.05 dB of ripple at
@@ -132,16 +132,19 @@ func (r *Resampler) Resample(dst, x []float64) []float64 {
 		r.buf[i] = oddExtension(x, i-edge) - m
 		r.buf[edge+n+i] = oddExtension(x, n+i) - m
 	}
-	for i, v := range x {
-		r.buf[edge+i] = v - m
-	}
+	vector.Level(r.buf[edge:edge+n], x, m, 0, 0)
+	// Output i sits at i·down on the upsampled grid; tap k reads the grid at i·down + half - k,
+	// which holds input only at multiples of up.
+	last, phase := r.half/r.up+edge+1, r.half%r.up
+	whole, part := r.down/r.up, r.down%r.up
 	for i := range dst {
-		// Output i sits at i·down on the upsampled grid; tap k reads the grid at i·down + half - k,
-		// which holds input only at multiples of up.
-		top := i*r.down + r.half
-		last := top/r.up + edge + 1
-		taps := r.phases[top%r.up]
-		dst[i] = floats.Dot(taps, r.buf[last-len(taps):last]) + m
+		taps := r.phases[phase]
+		dst[i] = vector.Dot(taps, r.buf[last-len(taps):last]) + m
+		last += whole
+		if phase += part; phase >= r.up {
+			phase -= r.up
+			last++
+		}
 	}
 	return dst
 }

@@ -18,6 +18,7 @@ import (
 
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/dsp"
+	"github.com/neurod/neurod/decoders/internal/vector"
 	"github.com/neurod/neurod/decoders/recording"
 	"github.com/neurod/neurod/eeg"
 )
@@ -143,14 +144,21 @@ func missing(row []float64) (n, last int) {
 // The error is invalid_signal with channel, sample and, where it is a number, value; else with how many are none and the last of them.
 func CheckValues(sig decoders.Signal, rows []int, from, to int) error {
 	for _, r := range rows {
-		for j, v := range sig.Data.RawRowView(r)[from:to] {
+		row := sig.Data.RawRowView(r)[from:to]
+		if len(row) == 0 {
+			continue
+		}
+		if lo, hi := vector.Extremes(row); lo >= -MaxAmplitude && hi <= MaxAmplitude { // NaN is neither
+			continue
+		}
+		for j, v := range row {
 			if v >= -MaxAmplitude && v <= MaxAmplitude {
 				continue
 			}
 			details := map[string]any{"channel": sig.Channels[r], "sample": from + j, "limit_uv": MaxAmplitude}
 			if math.IsNaN(v) || math.IsInf(v, 0) {
 				more := ""
-				if n, last := missing(sig.Data.RawRowView(r)[from:to]); n > 1 {
+				if n, last := missing(row); n > 1 {
 					details["samples"], details["last_sample"] = n, from+last
 					more = fmt.Sprintf(", and %d more up to sample %d", n-1, from+last)
 				}

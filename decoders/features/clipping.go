@@ -1,6 +1,10 @@
 package features
 
-import "math"
+import (
+	"math"
+
+	"github.com/neurod/neurod/decoders/internal/vector"
+)
 
 const (
 	// holdSeconds is the shortest stay on a rail that counts: three samples at 250 Hz.
@@ -26,6 +30,9 @@ func Clipped(x []float64, lo, hi, rate float64) bool {
 func clippedShare(x []float64, lo, hi float64, hold int) float64 {
 	if lo == hi {
 		return 1
+	}
+	if vector.Count(x, lo, hi) < hold { // as in nearly every window
+		return 0
 	}
 	count, quantum := 0, 0.0
 	for i := 0; i < len(x); {

@@ -292,11 +292,7 @@ func (e *Extractor) bandPower() BandPower {
 }
 
 func (e *Extractor) power(s span) float64 {
-	sum := 0.0
-	for _, v := range e.psd[s.lo:s.hi] {
-		sum += v
-	}
-	return sum * e.df
+	return vector.Sum(e.psd[s.lo:s.hi]) * e.df
 }
 
 // spectralEntropy returns -Σ p log p / log K over the K bins of 1-45 Hz.

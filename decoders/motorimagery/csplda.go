@@ -11,6 +11,7 @@ import (
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/classify"
 	"github.com/neurod/neurod/decoders/internal/stored"
+	"github.com/neurod/neurod/decoders/internal/vector"
 	"github.com/neurod/neurod/decoders/riemann"
 	"github.com/neurod/neurod/eeg"
 )
@@ -179,11 +180,8 @@ func (d *cspDecoder) Decode(ctx context.Context, in *decoders.Input) (*decoders.
 func logPowers(dst []float64, w *mat.Dense) error {
 	_, n := w.Dims()
 	for i := range dst {
-		sum := 0.0
-		for _, v := range w.RawRowView(i) {
-			sum += v * v
-		}
-		power := sum / float64(n)
+		row := w.RawRowView(i)
+		power := vector.Dot(row, row) / float64(n)
 		if !(power > 1e-30) || math.IsInf(power, 0) {
 			return decoders.Errorf(decoders.CodeInvalidSignal, map[string]any{"component": i}, "%v", errFlat)
 		}

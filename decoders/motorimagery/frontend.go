@@ -5,12 +5,12 @@ import (
 	"slices"
 	"sync"
 
-	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/mat"
 
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/dsp"
 	"github.com/neurod/neurod/decoders/epoch"
+	"github.com/neurod/neurod/decoders/internal/vector"
 	"github.com/neurod/neurod/decoders/riemann"
 	"github.com/neurod/neurod/eeg"
 )
@@ -36,6 +36,7 @@ type scratch struct {
 	from      float64 // rate the resampler is for; 0 none yet
 	data      []float64
 	row       []float64
+	sources   [][]float64 // the rows of the clip
 	window    mat.Dense
 	cov       *mat.SymDense
 	moved     *mat.SymDense
@@ -152,15 +153,18 @@ func (f *frontend) window(in *decoders.Input, s span, filters *mat.Dense, sc *sc
 
 	sc.row, sc.data = grow(sc.row, hi-lo), grow(sc.data, outputs*length)
 	lines := mat.NewDense(outputs, length, sc.data)
+	sc.sources = sc.sources[:0]
+	for _, row := range sc.rows {
+		sc.sources = append(sc.sources, in.Data.RawRowView(row)[lo:hi])
+	}
+	defer clear(sc.sources) // the caller's
 	for k := range outputs {
 		src := sc.row
 		if filters == nil {
-			src = in.Data.RawRowView(sc.rows[k])[lo:hi]
+			src = sc.sources[k]
 		} else {
 			clear(src)
-			for j, w := range filters.RawRowView(k) {
-				floats.AddScaled(src, w, in.Data.RawRowView(sc.rows[j])[lo:hi])
-			}
+			vector.Mix(src, filters.RawRowView(k), sc.sources...)
 		}
 		if sc.resampler != nil {
 			sc.resampler.Resample(lines.RawRowView(k), src)

@@ -4,8 +4,6 @@ import (
 	"math"
 	"slices"
 
-	"gonum.org/v1/gonum/stat"
-
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/dsp"
 	"github.com/neurod/neurod/decoders/internal/vector"
@@ -90,17 +88,18 @@ func Amplitude(sig decoders.Signal) float64 {
 func amplitudes(sig decoders.Signal, prepare func(dst, x []float64)) []float64 {
 	rows, n := sig.Data.Dims()
 	size := min(n, max(1, int(unitSeconds*sig.Rate)))
-	y := make([]float64, n)
+	y, level := make([]float64, n), make([]float64, size)
 	var out, windows []float64
 	for i := range rows {
 		x := sig.Data.RawRowView(i)
-		if !slices.ContainsFunc(x, func(v float64) bool { return v != x[0] }) {
+		if lo, hi := vector.Extremes(x); lo == hi {
 			continue
 		}
 		prepare(y, x)
 		windows = windows[:0]
 		for from := 0; from+size <= n; from += size {
-			windows = append(windows, stat.PopStdDev(y[from:from+size], nil))
+			dsp.Demean(level, y[from:from+size])
+			windows = append(windows, math.Sqrt(vector.Dot(level, level)/float64(size)))
 		}
 		out = append(out, median(windows))
 	}
