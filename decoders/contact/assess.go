@@ -71,16 +71,17 @@ func Assess(sig decoders.Signal, expected func() *mat.SymDense) []eeg.ChannelFau
 		return faults
 	}
 	a.measure(alive, w)
+	activity, line := ordered(a.activity, alive), ordered(a.line, alive)
 	var left []int
 	for _, i := range alive {
-		switch f := a.amplitude(i, alive); f {
+		switch f := a.amplitude(i, activity, line); f {
 		case "":
 			left = append(left, i)
 		default:
 			faults[i] = f
 		}
 	}
-	a.strangers(left, faults, expected)
+	a.strangers(left, faults, w, expected)
 	return faults
 }
 
@@ -91,6 +92,7 @@ type assessor struct {
 	activity []float64   // of the band in a typical window, µV
 	line     []float64   // of the power line, µV
 	band     [][]float64 // of each channel that was measured, its samples in the band
+	sorted   []float64
 }
 
 // measure finds what channels are compared by.
@@ -115,6 +117,16 @@ type workspace struct {
 	wave   *dsp.ZeroPhase
 	lines  []phasor
 	buf    []float64
+	names  []string // that near is for
+	near   *mat.SymDense
+}
+
+// places returns the correlations that channels have by their places.
+func (w *workspace) places(names []string) *mat.SymDense {
+	if w.near == nil || !slices.Equal(w.names, names) {
+		w.names, w.near = names, head.Correlations(names)
+	}
+	return w.near
 }
 
 var workspaces = sync.Pool{New: func() any { return &workspace{} }}
@@ -194,12 +206,13 @@ func held(x []float64, lo, hi float64) float64 {
 // channel that is dead for a quarter of the clip has none.
 func (a *assessor) typical(x []float64) float64 {
 	w := min(a.window(), len(x))
-	var rms []float64
+	rms := a.sorted[:0]
 	for from := 0; from+w <= len(x); from += w {
 		part := x[from : from+w]
 		rms = append(rms, math.Sqrt(vector.Dot(part, part)/float64(w)))
 	}
 	slices.Sort(rms)
+	a.sorted = rms
 	return rms[int(flatShare*float64(len(rms)))]
 }
 
@@ -241,28 +254,51 @@ func mains(x []float64, lines []phasor) float64 {
 	return most
 }
 
-// amplitude compares channel i with the others.
-func (a *assessor) amplitude(i int, alive []int) eeg.ChannelFault {
-	if len(alive) < 2 {
+// others are numbers in order without one of them.
+type others struct {
+	sorted []float64
+	out    int // the place of the one that does not count
+}
+
+// ordered returns the numbers of some channels in order.
+func ordered(of []float64, channels []int) []float64 {
+	out := make([]float64, len(channels))
+	for k, i := range channels {
+		out[k] = of[i]
+	}
+	slices.Sort(out)
+	return out
+}
+
+func without(sorted []float64, v float64) others {
+	out, _ := slices.BinarySearch(sorted, v)
+	return others{sorted, out}
+}
+
+func (o others) len() int { return len(o.sorted) - 1 }
+
+func (o others) at(k int) float64 {
+	if k >= o.out {
+		k++
+	}
+	return o.sorted[k]
+}
+
+// amplitude compares channel i with the others; all are the numbers of the channels that are alive, in order.
+func (a *assessor) amplitude(i int, allActivity, allLines []float64) eeg.ChannelFault {
+	if len(allActivity) < 2 {
 		if a.line[i] > lineAlone*a.activity[i] {
 			return eeg.FaultLine
 		}
 		return ""
 	}
-	var activity, line []float64 // of the others
-	for _, j := range alive {
-		if j != i {
-			activity, line = append(activity, a.activity[j]), append(line, a.line[j])
-		}
-	}
-	slices.Sort(activity)
-	slices.Sort(line)
+	activity, line := without(allActivity, a.activity[i]), without(allLines, a.line[i])
 	// Of an even number of others each rule takes the middle one that finds less. Of two channels that differ as much both are at fault: nobody
 	// can say which.
-	lower, upper := activity[(len(activity)-1)/2], activity[len(activity)/2]
+	lower, upper := activity.at((activity.len()-1)/2), activity.at(activity.len()/2)
 	switch {
-	case a.line[i] > lineShare*a.activity[i] && a.line[i] > lineRatio*line[len(line)/2],
-		a.line[i] > lineLarge*a.activity[i] && a.line[i] > lineTwice*line[len(line)/2],
+	case a.line[i] > lineShare*a.activity[i] && a.line[i] > lineRatio*line.at(line.len()/2),
+		a.line[i] > lineLarge*a.activity[i] && a.line[i] > lineTwice*line.at(line.len()/2),
 		a.line[i] > lineAlone*a.activity[i]:
 		return eeg.FaultLine
 	case a.activity[i] < weak*lower:
@@ -276,32 +312,26 @@ func (a *assessor) amplitude(i int, alive []int) eeg.ChannelFault {
 // strangers finds the channels that share nothing with the others. Differences from sample to sample make the spectrum of EEG flat, so
 // that a few seconds hold many independent values: 2·(30-2) a second, and correlations of noise have a standard
 // deviation of 1/√ of their number.
-func (a *assessor) strangers(left []int, faults []eeg.ChannelFault, expected func() *mat.SymDense) {
+func (a *assessor) strangers(left []int, faults []eeg.ChannelFault, w *workspace, expected func() *mat.SymDense) {
 	if len(left) < 2 {
 		return
 	}
 	free := 2 * (top(a.sig.Rate) - low) * a.sig.Seconds()
 	// Of so many correlations of noise the largest stays below this but once in 500 clips.
 	chance := math.Sqrt(2*math.Log(500*float64(len(left)-1))) / math.Sqrt(free)
-	unit := make(map[int][]float64, len(left))
-	for _, i := range left {
-		x := a.band[i]
-		for j := a.n - 1; j > 0; j-- {
-			x[j] -= x[j-1]
-		}
-		x[0] = 0
-		if norm := math.Sqrt(vector.Dot(x, x)); norm > 0 {
-			for j := range x {
-				x[j] /= norm
-			}
-		}
-		unit[i] = x
-	}
-	correlation := func(i, j int) float64 { return math.Abs(vector.Dot(unit[i], unit[j])) }
+	norm := make([]float64, len(left))
 	shared := mat.NewSymDense(len(left), nil)
 	for p, i := range left {
+		x, last := a.band[i], a.band[i][0]
+		for j, v := range x {
+			x[j] = v - last
+			last = v
+		}
+		if norm[p] = math.Sqrt(vector.Dot(x, x)); norm[p] == 0 {
+			norm[p] = 1
+		}
 		for q := range p {
-			shared.SetSym(p, q, correlation(i, left[q]))
+			shared.SetSym(p, q, math.Abs(vector.Dot(x, a.band[left[q]])/norm[p]/norm[q]))
 		}
 	}
 	// The strangest first: the neighbor of one that is lost has its nearest farther away.
@@ -311,9 +341,15 @@ func (a *assessor) strangers(left []int, faults []eeg.ChannelFault, expected fun
 	}
 	for {
 		strangest, least := -1, 1.0
-		closest, near := a.nearest(left, alive, shared)
+		closest, near := a.nearest(left, alive, shared, w)
+		share := make([]float64, len(alive))
+		for k := range share {
+			share[k] = closest[k] / near[k]
+		}
+		all := slices.Clone(share)
+		slices.Sort(all)
 		for k, p := range alive {
-			if limit := limitOf(k, closest, near, chance, func() float64 { return closestExpected(expected, left[p]) }); closest[k] < least*limit {
+			if limit := limitOf(near[k], without(all, share[k]), chance, func() float64 { return closestExpected(expected, left[p]) }); closest[k] < least*limit {
 				strangest, least = k, closest[k]/limit
 			}
 		}
@@ -329,24 +365,17 @@ func (a *assessor) strangers(left []int, faults []eeg.ChannelFault, expected fun
 	}
 }
 
-// limitOf returns the correlation below which channel k is a stranger: what it usually shares with its nearest is what its place lets expect, by as much
+// limitOf returns the correlation below which a channel is a stranger: what it usually shares with its nearest is what its place lets expect, by as much
 // more or less as the others share.
-func limitOf(k int, closest, near []float64, chance float64, expected func() float64) float64 {
-	var others []float64
-	for q := range closest {
-		if q != k {
-			others = append(others, closest[q]/near[q])
-		}
-	}
-	if len(others) == 1 { // the only other one is not a measure of itself
+func limitOf(near float64, share others, chance float64, expected func() float64) float64 {
+	if share.len() == 1 { // the only other one is not a measure of itself
 		e := expected()
 		if e < 0.5 {
 			return 0
 		}
 		return min(chance, 0.4*e)
 	}
-	slices.Sort(others)
-	switch usual := near[k] * others[len(others)/2]; {
+	switch usual := near * share.at(share.len()/2); {
 	case usual >= 4*chance:
 		return chance
 	case usual >= 0.3: // a clip too short to tell by chance alone
@@ -356,14 +385,14 @@ func limitOf(k int, closest, near []float64, chance float64, expected func() flo
 }
 
 // nearest returns the largest correlation that each of the channels that are alive has with another, and the largest by their places.
-func (a *assessor) nearest(left, alive []int, shared *mat.SymDense) (closest, near []float64) {
+func (a *assessor) nearest(left, alive []int, shared *mat.SymDense, w *workspace) (closest, near []float64) {
 	names := make([]string, len(alive))
 	for k, p := range alive {
 		if i := left[p]; i < len(a.sig.Channels) {
 			names[k] = a.sig.Channels[i]
 		}
 	}
-	c := head.Correlations(names)
+	c := w.places(names)
 	closest, near = make([]float64, len(alive)), make([]float64, len(alive))
 	for k, p := range alive {
 		for l, q := range alive {
