@@ -353,7 +353,7 @@ func TestRowsEqualFilter(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		rows, n := rapid.IntRange(1, 11).Draw(t, "rows"), rapid.IntRange(1, 300).Draw(t, "samples")
-		s, err := dsp.ButterBandPass(rapid.IntRange(1, 5).Draw(t, "order"), 8, 30, 250)
+		s, err := dsp.ButterBandPass(rapid.IntRange(1, 7).Draw(t, "order"), 8, 30, 250)
 		if err != nil {
 			t.Fatal(err)
 		}

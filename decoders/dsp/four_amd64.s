@@ -59,3 +59,170 @@ loop:
 
 done:
 	RET
+
+// A band-pass section has zeros at 0 Hz and at half the rate, numerator 1, 0, -1: with both states of the opposite sign its step is
+//
+//	w = v - z0,  z0 = z1 + a1·w,  z1 = v + a2·w
+//
+// which rounds as SOS.run does. a1 and a2 are in memory, four times over.
+#define SECTION(v, w, z0, z1, at) \
+	VSUBPD z0, v, w         \
+	VMULPD at(SI), w, Y15   \
+	VADDPD z1, Y15, z0      \
+	VMULPD at+32(SI), w, Y15 \
+	VADDPD v, Y15, z1
+
+// func runTwo(buf *float64, stride, n int, coef *[13][4]float64, state *[12][4]float64)
+TEXT ·runTwo(SB), NOSPLIT, $0-40
+	MOVQ buf+0(FP), DI
+	MOVQ stride+8(FP), BX
+	MOVQ n+16(FP), CX
+	MOVQ coef+24(FP), SI
+	MOVQ state+32(FP), DX
+	VMOVUPD 0(DX), Y0
+	VMOVUPD 32(DX), Y1
+	VMOVUPD 64(DX), Y2
+	VMOVUPD 96(DX), Y3
+
+two:
+	VMOVUPD (DI), Y13
+	VMULPD  384(SI), Y13, Y13
+	SECTION(Y13, Y14, Y0, Y1, 0)
+	SECTION(Y14, Y13, Y2, Y3, 64)
+	VMOVUPD Y13, (DI)
+	ADDQ    BX, DI
+	DECQ    CX
+	JNZ     two
+	VZEROUPPER
+	RET
+
+// func runFour(buf *float64, stride, n int, coef *[13][4]float64, state *[12][4]float64)
+TEXT ·runFour(SB), NOSPLIT, $0-40
+	MOVQ buf+0(FP), DI
+	MOVQ stride+8(FP), BX
+	MOVQ n+16(FP), CX
+	MOVQ coef+24(FP), SI
+	MOVQ state+32(FP), DX
+	VMOVUPD 0(DX), Y0
+	VMOVUPD 32(DX), Y1
+	VMOVUPD 64(DX), Y2
+	VMOVUPD 96(DX), Y3
+	VMOVUPD 128(DX), Y4
+	VMOVUPD 160(DX), Y5
+	VMOVUPD 192(DX), Y6
+	VMOVUPD 224(DX), Y7
+
+four:
+	VMOVUPD (DI), Y13
+	VMULPD  384(SI), Y13, Y13
+	SECTION(Y13, Y14, Y0, Y1, 0)
+	SECTION(Y14, Y13, Y2, Y3, 64)
+	SECTION(Y13, Y14, Y4, Y5, 128)
+	SECTION(Y14, Y13, Y6, Y7, 192)
+	VMOVUPD Y13, (DI)
+	ADDQ    BX, DI
+	DECQ    CX
+	JNZ     four
+	VZEROUPPER
+	RET
+
+// func runSix(buf *float64, stride, n int, coef *[13][4]float64, state *[12][4]float64)
+TEXT ·runSix(SB), NOSPLIT, $0-40
+	MOVQ buf+0(FP), DI
+	MOVQ stride+8(FP), BX
+	MOVQ n+16(FP), CX
+	MOVQ coef+24(FP), SI
+	MOVQ state+32(FP), DX
+	VMOVUPD 0(DX), Y0
+	VMOVUPD 32(DX), Y1
+	VMOVUPD 64(DX), Y2
+	VMOVUPD 96(DX), Y3
+	VMOVUPD 128(DX), Y4
+	VMOVUPD 160(DX), Y5
+	VMOVUPD 192(DX), Y6
+	VMOVUPD 224(DX), Y7
+	VMOVUPD 256(DX), Y8
+	VMOVUPD 288(DX), Y9
+	VMOVUPD 320(DX), Y10
+	VMOVUPD 352(DX), Y11
+
+six:
+	VMOVUPD (DI), Y13
+	VMULPD  384(SI), Y13, Y13
+	SECTION(Y13, Y14, Y0, Y1, 0)
+	SECTION(Y14, Y13, Y2, Y3, 64)
+	SECTION(Y13, Y14, Y4, Y5, 128)
+	SECTION(Y14, Y13, Y6, Y7, 192)
+	SECTION(Y13, Y14, Y8, Y9, 256)
+	SECTION(Y14, Y13, Y10, Y11, 320)
+	VMOVUPD Y13, (DI)
+	ADDQ    BX, DI
+	DECQ    CX
+	JNZ     six
+	VZEROUPPER
+	RET
+
+// The transpose of four vectors of four: of each number from Y0, Y1, Y2 and Y3 to Y8, Y9, Y10 and Y11.
+#define TRANSPOSE \
+	VUNPCKLPD  Y1, Y0, Y4       \
+	VUNPCKHPD  Y1, Y0, Y5       \
+	VUNPCKLPD  Y3, Y2, Y6       \
+	VUNPCKHPD  Y3, Y2, Y7       \
+	VPERM2F128 $0x20, Y6, Y4, Y8  \
+	VPERM2F128 $0x20, Y7, Y5, Y9  \
+	VPERM2F128 $0x31, Y6, Y4, Y10 \
+	VPERM2F128 $0x31, Y7, Y5, Y11
+
+// func weave4(dst, a, b, c, d *float64, blocks int)
+TEXT ·weave4(SB), NOSPLIT, $0-48
+	MOVQ dst+0(FP), DI
+	MOVQ a+8(FP), R8
+	MOVQ b+16(FP), R9
+	MOVQ c+24(FP), R10
+	MOVQ d+32(FP), R11
+	MOVQ blocks+40(FP), CX
+	XORQ BX, BX
+
+weave:
+	VMOVUPD (R8)(BX*1), Y0
+	VMOVUPD (R9)(BX*1), Y1
+	VMOVUPD (R10)(BX*1), Y2
+	VMOVUPD (R11)(BX*1), Y3
+	TRANSPOSE
+	VMOVUPD Y8, (DI)
+	VMOVUPD Y9, 32(DI)
+	VMOVUPD Y10, 64(DI)
+	VMOVUPD Y11, 96(DI)
+	ADDQ    $128, DI
+	ADDQ    $32, BX
+	DECQ    CX
+	JNZ     weave
+	VZEROUPPER
+	RET
+
+// func unweave4(a, b, c, d, src *float64, blocks int)
+TEXT ·unweave4(SB), NOSPLIT, $0-48
+	MOVQ a+0(FP), R8
+	MOVQ b+8(FP), R9
+	MOVQ c+16(FP), R10
+	MOVQ d+24(FP), R11
+	MOVQ src+32(FP), DI
+	MOVQ blocks+40(FP), CX
+	XORQ BX, BX
+
+unweave:
+	VMOVUPD (DI), Y0
+	VMOVUPD 32(DI), Y1
+	VMOVUPD 64(DI), Y2
+	VMOVUPD 96(DI), Y3
+	TRANSPOSE
+	VMOVUPD Y8, (R8)(BX*1)
+	VMOVUPD Y9, (R9)(BX*1)
+	VMOVUPD Y10, (R10)(BX*1)
+	VMOVUPD Y11, (R11)(BX*1)
+	ADDQ    $128, DI
+	ADDQ    $32, BX
+	DECQ    CX
+	JNZ     unweave
+	VZEROUPPER
+	RET
