@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"gonum.org/v1/gonum/floats"
 	"pgregory.net/rapid"
 
 	"github.com/neurod/neurod/decoders/dsp"
@@ -166,4 +167,32 @@ func TestDecimationKeepsWhatFitsAndDropsTheRest(t *testing.T) {
 			t.Fatalf("40 Hz: sample %d is %v, want 0", i, z[i])
 		}
 	}
+}
+
+// TestDensitiesEqualDensity: signals that are transformed side by side have the densities that each has alone, whatever their number and length.
+func TestDensitiesEqualDensity(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		segment := rapid.OneOf(rapid.IntRange(2, 130), rapid.SampledFrom([]int{250, 256, 320, 360, 400, 500, 512, 640, 1000, 1024, 1250})).Draw(t, "segment")
+		cfg := dsp.WelchConfig{Segment: segment, Overlap: rapid.IntRange(0, segment-1).Draw(t, "overlap"), Rate: 250,
+			Trend: dsp.Trend(rapid.IntRange(0, 2).Draw(t, "trend")), NFFT: segment + rapid.SampledFrom([]int{0, 0, 1, 24}).Draw(t, "zeros")}
+		w, err := dsp.NewWelchConfig(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := max(2, segment+rapid.IntRange(-5, 300).Draw(t, "more"))
+		x := noise(rapid.IntRange(1, 9).Draw(t, "rows"), n, rapid.Uint64().Draw(t, "seed"))
+		rows, _ := x.Dims()
+		var list, got [][]float64
+		for i := range rows {
+			list, got = append(list, x.RawRowView(i)), append(got, make([]float64, w.Bins()))
+		}
+		w.PSDs(got, list)
+		for i, row := range list {
+			want := w.PSD(nil, row)
+			if !floats.EqualApprox(got[i], want, 1e-13*floats.Max(want)) {
+				t.Fatalf("row %d of %d: %v, alone %v", i, rows, got[i], want)
+			}
+		}
+	})
 }
