@@ -3,6 +3,8 @@ package features
 import (
 	"math"
 
+	"gonum.org/v1/gonum/mat"
+
 	"github.com/neurod/neurod/decoders/dsp"
 )
 
@@ -17,8 +19,10 @@ const (
 // blinkFinder looks for the single-sided wave that a blink leaves on a frontal channel.
 type blinkFinder struct {
 	rate   float64
-	filter *dsp.ZeroPhase // 1-10 Hz; nil where the rate is too low
-	mains  []period       // of 50 and 60 Hz
+	filter *dsp.ZeroPhase        // 1-10 Hz; nil where the rate is too low
+	mains  []period              // of 50 and 60 Hz
+	bands  [groupSize]*mat.Dense // the filtered windows of one channel, of two, ...: the same memory
+	found  []float64             // what scores returned last
 	y, tmp []float64
 	lobes  []lobe
 }
@@ -31,7 +35,11 @@ type lobe struct {
 }
 
 func newBlinkFinder(rate float64, n int) *blinkFinder {
-	b := &blinkFinder{rate: rate, y: make([]float64, n), tmp: make([]float64, n), lobes: make([]lobe, 0, n)}
+	b := &blinkFinder{rate: rate, tmp: make([]float64, n), lobes: make([]lobe, 0, n)}
+	memory := make([]float64, groupSize*n)
+	for k := range b.bands {
+		b.bands[k] = mat.NewDense(k+1, n, memory[:(k+1)*n])
+	}
 	sos, err := dsp.ButterBandPass(2, 1, min(10, 0.4*rate), rate)
 	if err != nil {
 		return b // below 2.5 Hz sampling nothing of a blink is left
@@ -45,20 +53,34 @@ func newBlinkFinder(rate float64, n int) *blinkFinder {
 	return b
 }
 
-// score returns the score of the most blink-like wave of a detrended window (µV): the peak-to-peak of 1-10 Hz within
-// 0.4 s, for waves that are wide enough, short enough, and not part of an oscillation.
-func (b *blinkFinder) score(x []float64) float64 {
-	if b.filter == nil {
-		return 0
+// scores returns for each of some detrended windows (µV), at most groupSize, the score of its most blink-like wave: the peak-to-peak of 1-10 Hz within
+// 0.4 s, for waves that are wide enough, short enough, and not part of an oscillation. They hold until the next call.
+func (b *blinkFinder) scores(windows [][]float64) []float64 {
+	b.found = b.found[:0]
+	if b.filter == nil || len(windows) == 0 {
+		return b.found
 	}
 	// A filter that meets hum at the edge of the window answers with a wave of its own. A mean over one period of the
 	// line takes the hum out first; at 10 Hz it costs 6 % of the amplitude.
-	copy(b.y, x)
-	for _, p := range b.mains {
-		p.smooth(b.tmp, b.y)
-		b.y, b.tmp = b.tmp, b.y
+	band := b.bands[len(windows)-1]
+	for k, x := range windows {
+		y := band.RawRowView(k)
+		copy(y, x)
+		for _, p := range b.mains {
+			p.smooth(b.tmp, y)
+			copy(y, b.tmp)
+		}
 	}
-	b.filter.Filter(b.y, b.y)
+	b.filter.Rows(band, band)
+	for k := range windows {
+		b.y = band.RawRowView(k)
+		b.found = append(b.found, b.best())
+	}
+	return b.found
+}
+
+// best returns the score of the most blink-like wave of the filtered window at hand.
+func (b *blinkFinder) best() float64 {
 	b.split()
 	best := 0.0
 	for i, l := range b.lobes {

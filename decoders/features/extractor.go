@@ -52,15 +52,16 @@ type Extractor struct {
 	cfg     Config
 	n       int // samples a window
 	welch   *dsp.Welch
-	df      float64 // Hz a bin
-	psd     []float64
+	df      float64   // Hz a bin
+	psd     []float64 // of the channel at hand
 	flat    []float64 // the detrended channel
-	bands   [5]span   // delta .. gamma
-	entropy span      // 1-45 Hz
-	wide    span      // 0.5-45 Hz
-	slow    span      // 0.5-2 Hz
-	mid     span      // 4-30 Hz
-	total   span      // 0.5 Hz - Nyquist
+	group   group
+	bands   [5]span // delta .. gamma
+	entropy span    // 1-45 Hz
+	wide    span    // 0.5-45 Hz
+	slow    span    // 0.5-2 Hz
+	mid     span    // 4-30 Hz
+	total   span    // 0.5 Hz - Nyquist
 	line    []span
 	clipped []string
 	frontal []bool
@@ -71,6 +72,18 @@ type Extractor struct {
 	reasons [8]string
 	asked   *asker   // nil where nothing is asked for
 	kept    *spectra // of the last window, for a clip's mean; nil where each window stands for itself
+}
+
+// groupSize is how many channels have their spectra and filters side by side, as many as a vector of the processor holds.
+const groupSize = 4
+
+// group is what is found of some channels together.
+type group struct {
+	psds, flats [][]float64
+	lo, hi      [groupSize]float64
+	blinks      [groupSize]float64
+	waves       [][]float64 // of those that are frontal, and
+	eyes        []int       // which they are
 }
 
 // span is a range of bins, half-open; it is empty where the band lies above the Nyquist frequency.
@@ -126,11 +139,14 @@ func newExtractor(cfg Config, n int) (*Extractor, error) {
 	}
 	e := &Extractor{
 		cfg: cfg, n: n, welch: welch, df: cfg.Rate / float64(n),
-		psd: make([]float64, welch.Bins()), flat: make([]float64, n),
 		step:   stepSeconds * cfg.Rate,
 		hold:   holdSamples(cfg.Rate),
 		sorted: make([]float64, len(cfg.Channels)),
 	}
+	for range min(groupSize, len(cfg.Channels)) {
+		e.group.psds, e.group.flats = append(e.group.psds, make([]float64, welch.Bins())), append(e.group.flats, make([]float64, n))
+	}
+	e.psd, e.flat = e.group.psds[0], e.group.flats[0]
 	nyquist := cfg.Rate / 2
 	for i := range e.bands {
 		e.bands[i] = e.bins(bandEdges[i], bandEdges[i+1])
@@ -192,8 +208,8 @@ func (e *Extractor) Compute(dst *Window, x *mat.Dense) error {
 	if e.asked != nil {
 		e.asked.begin(&dst.asked, e.cfg.Channels, 1)
 	}
-	for i := range rows {
-		if err := e.channel(dst, i, x.RawRowView(i)); err != nil {
+	for first := 0; first < rows; first += groupSize {
+		if err := e.channels(dst, x, first, min(groupSize, rows-first)); err != nil {
 			return err
 		}
 	}
@@ -221,16 +237,35 @@ func tooShort(sig decoders.Signal, need int) error {
 		"%d samples a channel are too few: at least %d are needed", sig.Samples(), need)
 }
 
-// channel computes the numbers of one row.
-func (e *Extractor) channel(dst *Window, i int, x []float64) error {
-	c := &dst.Channels[i]
-	lo, hi, err := extremes(x, e.cfg.Channels[i])
-	if err != nil {
-		return err
+// channels computes the numbers of some rows, at most groupSize.
+func (e *Extractor) channels(dst *Window, x *mat.Dense, first, some int) error {
+	g := &e.group
+	g.eyes, g.waves = g.eyes[:0], g.waves[:0]
+	for k := range some {
+		var err error
+		if g.lo[k], g.hi[k], err = extremes(x.RawRowView(first+k), e.cfg.Channels[first+k]); err != nil {
+			return err
+		}
+		dsp.Detrend(g.flats[k], x.RawRowView(first+k))
+		if e.frontal[first+k] {
+			g.eyes, g.waves = append(g.eyes, k), append(g.waves, g.flats[k])
+		}
 	}
-	dsp.Detrend(e.flat, x)
-	e.welch.PSD(e.psd, e.flat)
+	e.welch.PSDs(g.psds[:some], g.flats[:some])
+	g.blinks = [groupSize]float64{}
+	for j, score := range e.blink.scores(g.waves) {
+		g.blinks[g.eyes[j]] = score
+	}
+	for k := range some {
+		e.psd, e.flat = g.psds[k], g.flats[k]
+		e.channel(dst, first+k, x.RawRowView(first+k), k)
+	}
+	return nil
+}
 
+// channel computes the numbers of row i, the k-th of the group.
+func (e *Extractor) channel(dst *Window, i int, x []float64, k int) {
+	c := &dst.Channels[i]
 	*c = Channel{Name: e.cfg.Channels[i]}
 	c.BandPower = e.bandPower()
 	c.SpectralEntropy = e.spectralEntropy()
@@ -256,12 +291,10 @@ func (e *Extractor) channel(dst *Window, i int, x []float64) error {
 		s.EMGLike = ramp(math.Log10(high/mid), -0.5, 0.3)
 	}
 	s.BadContact = max(ramp(c.SD, 50, 150), ramp(c.LineShare, 0.3, 0.6))
-	if c.SD < 0.5 || clippedShare(x, lo, hi, e.hold) > mostClipped {
+	if c.SD < 0.5 || clippedShare(x, e.group.lo[k], e.group.hi[k], e.hold) > mostClipped {
 		s.BadContact = 1
 	}
-	if e.frontal[i] {
-		s.BlinkLike = e.blink.score(e.flat)
-	}
+	s.BlinkLike = e.group.blinks[k]
 	c.SQI = (1 - s.BadContact) * (1 - max(0.7*s.MotionLike, 0.5*s.EMGLike, 0.4*s.BlinkLike))
 	if a := e.asked; a != nil {
 		if a.tapers != nil {
@@ -275,7 +308,6 @@ func (e *Extractor) channel(dst *Window, i int, x []float64) error {
 			a.channel(&dst.asked, i, c)
 		}
 	}
-	return nil
 }
 
 // bandPower returns the power in the bands of the spectrum at hand.
