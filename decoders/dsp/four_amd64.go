@@ -32,6 +32,11 @@ func weave4(dst, a, b, c, d *float64, blocks int)
 //go:noescape
 func unweave4(a, b, c, d, src *float64, blocks int)
 
+// taps4 writes the sum of n groups of four numbers, each group times its tap, to the four places of dst.
+//
+//go:noescape
+func taps4(dst, x, taps *float64, n int)
+
 // weave writes rows side by side to dst, four numbers each; the numbers of rows beyond the fourth do not count, and 0 stands for those that are not there.
 func weave(dst []float64, rows [][]float64) {
 	n, from := len(rows[0]), 0
@@ -159,4 +164,31 @@ func (f *ZeroPhase) bandPass() bool {
 		}
 	}
 	return len(f.sos) == 2 || len(f.sos) == 4 || len(f.sos) == 6
+}
+
+// atOnce resamples two to four rows of one length into dst, which has as many; false where the processor cannot.
+func (r *Resampler) atOnce(dst, x [][]float64) bool {
+	if !vector.Wide || len(x) < 2 || len(x) > 4 || len(x[0]) == 0 || r.phases == nil {
+		return false
+	}
+	length, outputs := len(x[0])+2*r.edge(), len(dst[0])
+	r.buf, r.in, r.out = grow(r.buf, 4*length), grow(r.in, 4*length), grow(r.out, 4*outputs)
+	var rows [4][]float64
+	var means [4]float64
+	for k, row := range x {
+		rows[k] = r.buf[k*length:][:length]
+		means[k] = r.extend(rows[k], row)
+	}
+	weave(r.in, rows[:len(x)])
+	at := r.first()
+	for i := range outputs {
+		taps := r.phases[at.phase]
+		taps4(&r.out[4*i], &r.in[4*(at.last-len(taps))], &taps[0], len(taps))
+		at = r.after(at)
+	}
+	unweave(dst, r.out)
+	for k, row := range dst {
+		vector.Level(row, row, -means[k], 0, 0)
+	}
+	return true
 }

@@ -226,3 +226,58 @@ unweave:
 	JNZ     unweave
 	VZEROUPPER
 	RET
+
+// func taps4(dst, x, taps *float64, n int)
+//
+// The sum of n groups of four numbers from x on, each group times its tap.
+TEXT ·taps4(SB), NOSPLIT, $0-32
+	MOVQ   dst+0(FP), DI
+	MOVQ   x+8(FP), SI
+	MOVQ   taps+16(FP), R8
+	MOVQ   n+24(FP), BX
+	VXORPD Y0, Y0, Y0
+	VXORPD Y1, Y1, Y1
+	VXORPD Y2, Y2, Y2
+	VXORPD Y3, Y3, Y3
+	MOVQ   BX, CX
+	SHRQ   $2, CX
+	JZ     left
+
+taps:
+	VBROADCASTSD (R8), Y4
+	VBROADCASTSD 8(R8), Y5
+	VBROADCASTSD 16(R8), Y6
+	VBROADCASTSD 24(R8), Y7
+	VMULPD       (SI), Y4, Y4
+	VMULPD       32(SI), Y5, Y5
+	VMULPD       64(SI), Y6, Y6
+	VMULPD       96(SI), Y7, Y7
+	VADDPD       Y4, Y0, Y0
+	VADDPD       Y5, Y1, Y1
+	VADDPD       Y6, Y2, Y2
+	VADDPD       Y7, Y3, Y3
+	ADDQ         $32, R8
+	ADDQ         $128, SI
+	DECQ         CX
+	JNZ          taps
+
+left:
+	ANDQ $3, BX
+	JZ   done4
+
+tap:
+	VBROADCASTSD (R8), Y4
+	VMULPD       (SI), Y4, Y4
+	VADDPD       Y4, Y0, Y0
+	ADDQ         $8, R8
+	ADDQ         $32, SI
+	DECQ         BX
+	JNZ          tap
+
+done4:
+	VADDPD  Y1, Y0, Y0
+	VADDPD  Y3, Y2, Y2
+	VADDPD  Y2, Y0, Y0
+	VMOVUPD Y0, (DI)
+	VZEROUPPER
+	RET

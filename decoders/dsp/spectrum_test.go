@@ -133,6 +133,30 @@ func TestResamplingKeepsASine(t *testing.T) {
 	}
 }
 
+// TestRowsAreResampledAsEach: rows that are resampled side by side come out as each does alone, whatever their number and length.
+func TestRowsAreResampledAsEach(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		rates := rapid.SampledFrom([][2]float64{{250, 160}, {160, 250}, {512, 128}, {128, 256}, {220, 250}, {256, 256}}).Draw(t, "rates")
+		r, err := dsp.NewResampler(rates[0], rates[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		x := noise(rapid.IntRange(1, 9).Draw(t, "rows"), rapid.IntRange(1, 300).Draw(t, "samples"), rapid.Uint64().Draw(t, "seed"))
+		rows, n := x.Dims()
+		var list, got [][]float64
+		for i := range rows {
+			list, got = append(list, x.RawRowView(i)), append(got, make([]float64, r.Len(n)))
+		}
+		r.Rows(got, list)
+		for i, row := range list {
+			if want := r.Resample(nil, row); !floats.EqualApprox(got[i], want, 1e-12) {
+				t.Fatalf("row %d of %d: %v, alone %v", i, rows, got[i], want)
+			}
+		}
+	})
+}
+
 func TestResamplingTakesRatesThatAreAlmostFractions(t *testing.T) {
 	t.Parallel()
 	r := must[*dsp.Resampler](t)(dsp.NewResampler(256.00001, 128))

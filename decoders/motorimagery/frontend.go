@@ -35,8 +35,10 @@ type scratch struct {
 	resampler *dsp.Resampler
 	from      float64 // rate the resampler is for; 0 none yet
 	data      []float64
-	row       []float64
-	sources   [][]float64 // the rows of the clip
+	lines     [][]float64 // the rows of data
+	sources   [][]float64 // the rows of the clip, and
+	mixed     [][]float64 // their projection, in
+	mixture   []float64
 	window    mat.Dense
 	cov       *mat.SymDense
 	moved     *mat.SymDense
@@ -151,25 +153,39 @@ func (f *frontend) window(in *decoders.Input, s span, filters *mat.Dense, sc *sc
 	a := min(int(math.Round(float64(s.from-lo)*scale)), length-1)
 	b := max(a+1, min(length, int(math.Round(float64(s.to-lo)*scale))))
 
-	sc.row, sc.data = grow(sc.row, hi-lo), grow(sc.data, outputs*length)
+	sc.data = grow(sc.data, outputs*length)
 	lines := mat.NewDense(outputs, length, sc.data)
 	sc.sources = sc.sources[:0]
 	for _, row := range sc.rows {
 		sc.sources = append(sc.sources, in.Data.RawRowView(row)[lo:hi])
 	}
 	defer clear(sc.sources) // the caller's
+	sc.lines = sc.lines[:0]
 	for k := range outputs {
-		src := sc.row
-		if filters == nil {
-			src = sc.sources[k]
-		} else {
-			clear(src)
-			vector.Mix(src, filters.RawRowView(k), sc.sources...)
-		}
+		sc.lines = append(sc.lines, lines.RawRowView(k))
+	}
+	rows := sc.sources
+	if filters != nil {
+		rows = sc.lines
 		if sc.resampler != nil {
-			sc.resampler.Resample(lines.RawRowView(k), src)
-		} else {
-			copy(lines.RawRowView(k), src)
+			sc.mixture = grow(sc.mixture, outputs*(hi-lo))
+			rows = sc.mixed[:0]
+			for k := range outputs {
+				rows = append(rows, sc.mixture[k*(hi-lo):][:hi-lo])
+			}
+			sc.mixed = rows
+		}
+		for k, row := range rows {
+			clear(row)
+			vector.Mix(row, filters.RawRowView(k), sc.sources...)
+		}
+	}
+	switch {
+	case sc.resampler != nil:
+		sc.resampler.Rows(sc.lines, rows)
+	case filters == nil:
+		for k, row := range rows {
+			copy(sc.lines[k], row)
 		}
 	}
 	sc.filter.Rows(lines, lines)
