@@ -14,7 +14,7 @@ import (
 	"github.com/neurod/neurod/eeg"
 )
 
-// Clips knows other clips of the person and recording than the one that is decoded.
+// Clips knows other clips of the person and recording than the one that is decoded, which it may keep to count it among them.
 type Clips interface {
 	// Recentring returns the mean that a model trained with alignment is to be moved to before it decodes in, nil where there
 	// are too few clips for one.

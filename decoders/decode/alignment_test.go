@@ -257,3 +257,39 @@ func TestBalanceMovesTheEvenOdds(t *testing.T) {
 		t.Errorf("of 60 right: %v", right)
 	}
 }
+
+// keeper keeps the clips that it is shown.
+type keeper struct{ kept []*decoders.Input }
+
+func (k *keeper) Recentring(context.Context, *catalog.Choice, *decoders.Input) (*motorimagery.Recentring, error) {
+	return nil, nil
+}
+
+func (k *keeper) Balance(_ context.Context, _ *catalog.Choice, in *decoders.Input) (*decode.Balance, error) {
+	k.kept = append(k.kept, in)
+	return nil, nil
+}
+
+// TestClipsMayBeKept: samples that were shown to Clips are theirs, whatever is decoded after.
+func TestClipsMayBeKept(t *testing.T) {
+	t.Parallel()
+	var k keeper
+	for i := range 4 {
+		req := &eeg.Request{Input: eeg.Input{Type: "eeg", Paradigm: eeg.MotorImagery, Model: "test-left_right", SampleRate: 250, Alignment: eeg.AlignmentBalance,
+			Channels: &eeg.Channels{Count: len(ultracortex), Names: ultracortex}}}
+		x := noise(len(ultracortex), 1000, uint64(i+1))
+		for _, clips := range []decode.Clips{&k, nil} {
+			if _, _, err := decode.Run(t.Context(), req, floats(x), trainedCatalog(), decode.Options{Clips: clips}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if len(k.kept) != 4 {
+		t.Fatalf("%d clips, want 4", len(k.kept))
+	}
+	for i, in := range k.kept {
+		if !slices.Equal(raw(in.Data), floats(noise(len(ultracortex), 1000, uint64(i+1)))) {
+			t.Errorf("clip %d has other samples after the decodes that followed", i)
+		}
+	}
+}

@@ -11,6 +11,7 @@ import (
 	"sort"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/intent"
@@ -40,6 +41,7 @@ type loaded struct {
 	warnings []string
 	// pending reads the samples of a raw payload, once it is known how many are needed.
 	pending func() error
+	memory  *[]float64 // that pending reads them to; nil where they are not the decode's own
 }
 
 // flag adds a warning; an empty message takes the table's.
@@ -195,7 +197,8 @@ func openRaw(in *eeg.Input, payload []byte) (*loaded, error) {
 		return nil, err
 	}
 	l.pending = func() error {
-		data, err := raw.Read(payload, in.Encoding, in.Layout, len(names), scale)
+		l.memory = memories.Get().(*[]float64)
+		data, err := raw.ReadTo(*l.memory, payload, in.Encoding, in.Layout, len(names), scale)
 		if err != nil {
 			return err
 		}
@@ -203,6 +206,26 @@ func openRaw(in *eeg.Input, payload []byte) (*loaded, error) {
 		return nil
 	}
 	return l, nil
+}
+
+// memories are those of bare samples, one decode after the other: the largest part of what a decode needs, and decoders keep nothing of their input.
+var memories = sync.Pool{New: func() any { return new([]float64) }}
+
+// mostKept is how many samples a memory that nobody uses may hold on to: 64 channels for 8 s at 256 Hz.
+const mostKept = 1 << 17
+
+// release gives the memory of the samples back, where nobody reads them any more.
+func (l *loaded) release() {
+	if l.memory == nil {
+		return
+	}
+	if l.Data != nil {
+		*l.memory = l.Data.RawMatrix().Data
+	}
+	if l.Data = nil; cap(*l.memory) <= mostKept {
+		memories.Put(l.memory)
+	}
+	l.memory = nil
 }
 
 func unknownUnit(unit string) error {

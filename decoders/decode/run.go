@@ -62,6 +62,9 @@ func Run(ctx context.Context, req *eeg.Request, payload []byte, cat catalog.Reso
 	}
 	opt.step("open")
 	out, err := run(ctx, req, l, cat, opt, d)
+	if opt.Clips == nil { // which may keep them
+		l.release()
+	}
 	if out != nil {
 		out.Warnings = l.warnings
 	}

@@ -31,6 +31,9 @@ func level16(dst, x *float64, blocks int, mean, slope, at float64)
 //go:noescape
 func count16(x *float64, blocks int, a, b float64) int
 
+//go:noescape
+func spread4(a, b, c, d *float64, src *byte, step, blocks int, scale float64)
+
 // short is the length below which a call takes longer than it saves.
 const short = 16
 
@@ -102,6 +105,22 @@ func Count(x []float64, a, b float64) int {
 		found = count16(&x[0], n/16, a, b)
 	}
 	return found + count(x[n:], a, b)
+}
+
+// Spread writes scale times the four little-endian float32 that lie side by side in b, step bytes apart from each other, to four rows of one length. It
+// panics if b or a row is too short.
+func Spread(rows *[4][]float64, b []byte, step int, scale float64) {
+	n := len(rows[0])
+	if n == 0 {
+		return
+	}
+	_, _, _, _ = b[(n-1)*step+15], rows[1][n-1], rows[2][n-1], rows[3][n-1]
+	from := 0
+	if Wide && n >= 4 {
+		from = n &^ 3
+		spread4(&rows[0][0], &rows[1][0], &rows[2][0], &rows[3][0], &b[0], step, n/4, scale)
+	}
+	spread(rows, b, from, step, scale)
 }
 
 // extremes16 returns the least and the largest number of blocks of 16, and whether one of them is none.

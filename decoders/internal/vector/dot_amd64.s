@@ -230,6 +230,49 @@ loop:
 	VZEROUPPER
 	RET
 
+// func spread4(a, b, c, d *float64, src *byte, step, blocks int, scale float64)
+//
+// Four floats of each of four samples are four rows of a square, which is written as its columns.
+TEXT ·spread4(SB), NOSPLIT, $0-64
+	MOVQ         a+0(FP), R8
+	MOVQ         b+8(FP), R9
+	MOVQ         c+16(FP), R10
+	MOVQ         d+24(FP), R11
+	MOVQ         src+32(FP), SI
+	MOVQ         step+40(FP), DX
+	MOVQ         blocks+48(FP), CX
+	VBROADCASTSD scale+56(FP), Y15
+	XORQ         BX, BX
+
+block:
+	LEAQ       (SI)(DX*2), DI
+	VCVTPS2PD  (SI), Y0
+	VCVTPS2PD  (SI)(DX*1), Y1
+	VCVTPS2PD  (DI), Y2
+	VCVTPS2PD  (DI)(DX*1), Y3
+	VMULPD     Y15, Y0, Y0
+	VMULPD     Y15, Y1, Y1
+	VMULPD     Y15, Y2, Y2
+	VMULPD     Y15, Y3, Y3
+	VUNPCKLPD  Y1, Y0, Y4
+	VUNPCKHPD  Y1, Y0, Y5
+	VUNPCKLPD  Y3, Y2, Y6
+	VUNPCKHPD  Y3, Y2, Y7
+	VPERM2F128 $0x20, Y6, Y4, Y8
+	VPERM2F128 $0x20, Y7, Y5, Y9
+	VPERM2F128 $0x31, Y6, Y4, Y10
+	VPERM2F128 $0x31, Y7, Y5, Y11
+	VMOVUPD    Y8, (R8)(BX*1)
+	VMOVUPD    Y9, (R9)(BX*1)
+	VMOVUPD    Y10, (R10)(BX*1)
+	VMOVUPD    Y11, (R11)(BX*1)
+	LEAQ       (DI)(DX*2), SI
+	ADDQ       $32, BX
+	DECQ       CX
+	JNZ        block
+	VZEROUPPER
+	RET
+
 // ramp is 0, 1, 2, 3 and the step of four numbers.
 DATA ·ramp+0(SB)/8, $0.0
 DATA ·ramp+8(SB)/8, $1.0

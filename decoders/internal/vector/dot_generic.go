@@ -22,5 +22,9 @@ func Mix(dst, w []float64, x ...[]float64) { mix(dst, w, x) }
 // Count returns how many numbers of x equal a or b.
 func Count(x []float64, a, b float64) int { return count(x, a, b) }
 
+// Spread writes scale times the four little-endian float32 that lie side by side in b, step bytes apart from each other, to four rows of one length. It
+// panics if b or a row is too short.
+func Spread(rows *[4][]float64, b []byte, step int, scale float64) { spread(rows, b, 0, step, scale) }
+
 // Extremes returns the least and the largest of x, NaN where one is none. It panics if x is empty.
 func Extremes(x []float64) (lo, hi float64) { return extremes(x) }

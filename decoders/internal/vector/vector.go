@@ -3,6 +3,11 @@
 // result does not depend on where in memory the numbers lie.
 package vector
 
+import (
+	"encoding/binary"
+	"math"
+)
+
 // The same one number after the other, for processors without vectors and for what is left of blocks.
 
 func sum(x []float64) float64 {
@@ -58,6 +63,15 @@ func count(x []float64, a, b float64) int {
 		}
 	}
 	return n
+}
+
+// spread is Spread from a sample on.
+func spread(rows *[4][]float64, b []byte, from, step int, scale float64) {
+	for k, row := range rows {
+		for i := from; i < len(rows[0]); i++ {
+			row[i] = scale * float64(math.Float32frombits(binary.LittleEndian.Uint32(b[i*step+4*k:])))
+		}
+	}
 }
 
 // extremes is Extremes one number after the other. Plain comparisons: the min and max built-ins order NaN and -0 too, which takes several times

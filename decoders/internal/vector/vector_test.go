@@ -1,6 +1,7 @@
 package vector_test
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math"
 	"math/big"
@@ -158,6 +159,33 @@ func TestParts(t *testing.T) {
 		}
 		if found := vector.Count(x, 1, -2); found != want {
 			t.Errorf("seed %d: n = %d: %d are 1 or -2, want %d", seed, n, found, want)
+		}
+	}
+}
+
+// TestSpread holds it to single numbers for lengths up to 40 and steps of 16 bytes and more, NaN among them.
+func TestSpread(t *testing.T) {
+	t.Parallel()
+	rng := rand.New(rand.NewPCG(15, 1))
+	for n := range 40 {
+		for _, step := range []int{16, 20, 32, 37} {
+			b := make([]byte, max(0, n-1)*step+16)
+			for i := range b {
+				b[i] = byte(rng.Uint32())
+			}
+			var rows [4][]float64
+			for k := range rows {
+				rows[k] = make([]float64, n+1)[:n]
+			}
+			vector.Spread(&rows, b, step, 0.25)
+			for k, row := range rows {
+				for i, got := range row {
+					want := 0.25 * float64(math.Float32frombits(binary.LittleEndian.Uint32(b[i*step+4*k:])))
+					if got != want && !(math.IsNaN(got) && math.IsNaN(want)) {
+						t.Fatalf("%d samples, %d bytes apart: number %d of row %d is %v, want %v", n, step, i, k, got, want)
+					}
+				}
+			}
 		}
 	}
 }

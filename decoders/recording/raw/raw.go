@@ -8,6 +8,7 @@ import (
 
 	"gonum.org/v1/gonum/mat"
 
+	"github.com/neurod/neurod/decoders/internal/vector"
 	"github.com/neurod/neurod/decoders/recording"
 	"github.com/neurod/neurod/eeg"
 )
@@ -21,6 +22,11 @@ const formatRaw recording.Format = "raw"
 // Errors: payload_malformed where the bytes do not make whole samples of the given channels, unsupported_format
 // where encoding or layout is unknown.
 func Read(b []byte, enc eeg.Encoding, layout eeg.Layout, channels int, scale float64) (*mat.Dense, error) {
+	return ReadTo(nil, b, enc, layout, channels, scale)
+}
+
+// ReadTo is Read into memory, whatever is in it, where that is large enough; else the samples have memory of their own.
+func ReadTo(memory []float64, b []byte, enc eeg.Encoding, layout eeg.Layout, channels int, scale float64) (*mat.Dense, error) {
 	width := enc.Width()
 	if width == 0 {
 		return nil, recording.Unsupported(formatRaw, map[string]any{"encoding": string(enc)}, "encoding %q is unknown", enc)
@@ -44,8 +50,18 @@ func Read(b []byte, enc eeg.Encoding, layout eeg.Layout, channels int, scale flo
 		scale = 1
 	}
 	samples := len(b) / width / channels
-	out := mat.NewDense(channels, samples, nil)
-	for c := range channels {
+	if cap(memory) < channels*samples {
+		memory = make([]float64, channels*samples)
+	}
+	out := mat.NewDense(channels, samples, memory[:channels*samples])
+	first := 0
+	if enc != eeg.Float64LE && enc != eeg.Int16LE && layout != eeg.ChannelMajor { // nearly every request's
+		for ; first+4 <= channels; first += 4 {
+			rows := [4][]float64{out.RawRowView(first), out.RawRowView(first + 1), out.RawRowView(first + 2), out.RawRowView(first + 3)}
+			vector.Spread(&rows, b[first*width:], channels*width, scale)
+		}
+	}
+	for c := first; c < channels; c++ {
 		row := out.RawRowView(c)
 		at, step := c*width, channels*width
 		if layout == eeg.ChannelMajor {
