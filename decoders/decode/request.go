@@ -20,9 +20,11 @@ func ParseRequest(b []byte) (*eeg.Request, error) {
 	return &req, nil
 }
 
+var standardAlphabet = strings.NewReplacer("-", "+", "_", "/")
+
 // dataOf returns the bytes of input.data, in the standard or the URL-safe alphabet, with padding or without.
 func dataOf(in *eeg.Input) ([]byte, error) {
-	s := strings.TrimRight(strings.NewReplacer("-", "+", "_", "/").Replace(in.Data), "=")
+	s := strings.TrimRight(standardAlphabet.Replace(in.Data), "=")
 	b, err := base64.RawStdEncoding.DecodeString(s)
 	if err != nil {
 		return nil, decoders.Errorf(decoders.CodePayloadMalformed, nil, "data is not base64: %v", err)

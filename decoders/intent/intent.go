@@ -45,9 +45,11 @@ var synonyms = map[string]string{
 	"idle": "rest", "relax": "rest", "none": "rest", "baseline": "rest",
 }
 
+var underscores = strings.NewReplacer("-", "_", " ", "_")
+
 // canonical returns the class in the terms of the tables.
 func canonical(class string) string {
-	c := strings.ToLower(strings.NewReplacer("-", "_", " ", "_").Replace(strings.TrimSpace(class)))
+	c := strings.ToLower(underscores.Replace(strings.TrimSpace(class)))
 	if s, ok := synonyms[c]; ok {
 		return s
 	}

@@ -3,6 +3,7 @@ package quality
 import (
 	"math"
 	"slices"
+	"sync"
 
 	"github.com/neurod/neurod/decoders"
 	"github.com/neurod/neurod/decoders/dsp"
@@ -84,11 +85,26 @@ func Amplitude(sig decoders.Signal) float64 {
 	return median(amplitudes(sig, func(dst, x []float64) { dsp.Detrend(dst, x) }))
 }
 
+// memories are those of amplitudes, one after the other: every decode needs one.
+var memories = sync.Pool{New: func() any { return new([]float64) }}
+
+// mostKept is how many samples a memory that nobody uses may hold on to: a minute at 1 kHz.
+const mostKept = 1 << 16
+
 // amplitudes returns the median SD over windows of each channel that moves, after prepare.
 func amplitudes(sig decoders.Signal, prepare func(dst, x []float64)) []float64 {
 	rows, n := sig.Data.Dims()
 	size := min(n, max(1, int(unitSeconds*sig.Rate)))
-	y, level := make([]float64, n), make([]float64, size)
+	memory := memories.Get().(*[]float64)
+	defer func() {
+		if cap(*memory) <= mostKept {
+			memories.Put(memory)
+		}
+	}()
+	if cap(*memory) < n+size {
+		*memory = make([]float64, n+size)
+	}
+	y, level := (*memory)[:n], (*memory)[n:n+size]
 	var out, windows []float64
 	for i := range rows {
 		x := sig.Data.RawRowView(i)
