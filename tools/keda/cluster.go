@@ -188,7 +188,7 @@ func startCluster(ctx context.Context, opt options, fail context.CancelCauseFunc
 	}
 	if err := await(ctx, "the API server is ready", 3*time.Minute, func() error {
 		var version struct{ GitVersion string }
-		err := errors.Join(k.get(ctx, "/api/v1/namespaces/kube-system", nil), k.get(ctx, "/version", &version)) // the namespace is made last
+		err := errors.Join(k.get(ctx, "/readyz", nil), k.get(ctx, "/api/v1/namespaces/kube-system", nil), k.get(ctx, "/version", &version)) // roles and the namespace are made last
 		k.version = version.GitVersion
 		return err
 	}); err != nil {
@@ -284,8 +284,9 @@ func (k *cluster) installKEDA(ctx context.Context) error {
 	}); err != nil {
 		return err
 	}
-	env := []string{"KUBECONFIG=" + account, "POD_NAMESPACE=keda", "WATCH_NAMESPACE=", "KEDA_HTTP_DEFAULT_TIMEOUT="}
-	if err := k.start("keda-operator", env, "--leader-elect", "--zap-log-level=info", "--zap-encoder=console", "--zap-time-encoding=rfc3339", "--cert-dir="+certs); err != nil {
+	env := []string{"KUBECONFIG=" + account, "POD_NAMESPACE=keda", "KEDA_CLUSTER_OBJECT_NAMESPACE=keda", "WATCH_NAMESPACE=", "KEDA_HTTP_DEFAULT_TIMEOUT="}
+	if err := k.start("keda-operator", env, "--leader-elect", "--zap-log-level=info", "--zap-encoder=console", "--zap-time-encoding=rfc3339", "--cert-dir="+certs,
+		"--metrics-service-bind-address="+hostIP+":9666"); err != nil {
 		return err
 	}
 	if err := k.start("keda-adapter", env, "--secure-port="+fmt.Sprint(adapterPort), "--port="+fmt.Sprint(adapterMetrics), "--zap-log-level=error", "--client-ca-file="+filepath.Join(certs, "ca.crt"),
