@@ -22,7 +22,7 @@ if $recordings; then
 	told=$(mktemp)
 	nice -n 19 go test -vet=off -p 1 -timeout 60m "$@" ./internal/lab/results $measured >"$told" 2>&1 &
 	measurement=$!
-	trap 'kill "$measurement" 2>/dev/null; rm -f "$told"' EXIT
+	trap 'kill "$measurement" 2>/dev/null || true; rm -f "$told"' EXIT
 fi
 # What starts servers, browsers and clients has the machine for itself: beside other packages it would be late for what happens by the clock.
 apart="./test ./test/clients ./test/console"
