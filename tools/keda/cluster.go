@@ -59,12 +59,12 @@ func (k *cluster) start(name string, env []string, args ...string) error {
 	k.progs = append(k.progs, p)
 	k.mu.Unlock()
 	go func() {
-		err := p.cmd.Wait()
+		_ = p.cmd.Wait() // what came of it is its state
 		close(p.exited)
 		k.mu.Lock()
 		defer k.mu.Unlock()
 		if !k.ended {
-			k.fail(fmt.Errorf("%s ended: %w\n%s", name, err, tail(log.Name())))
+			k.fail(fmt.Errorf("%s ended: %v\n%s", name, p.cmd.ProcessState, tail(log.Name())))
 		}
 	}()
 	return nil

@@ -35,9 +35,10 @@ func (j *jobStore) PruneJobs(ctx context.Context, before, deadLetterBefore time.
 			return err
 		}
 		n = len(ids)
-		const these = "(SELECT value FROM json_each(?1))"
+		const list = "SELECT value FROM json_each(?1)"
+		const these = "(" + list + ")"
 		for _, query := range []string{
-			"DELETE FROM job_payloads WHERE job_id IN (SELECT value FROM json_each(?1) UNION ALL SELECT id FROM jobs WHERE parent_id IN " + these + ")",
+			"DELETE FROM job_payloads WHERE job_id IN (" + list + " UNION ALL SELECT id FROM jobs WHERE parent_id IN " + these + ")",
 			"DELETE FROM jobs WHERE parent_id IN " + these,
 			"DELETE FROM jobs WHERE id IN " + these,
 		} {
