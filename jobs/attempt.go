@@ -60,7 +60,7 @@ func (e *Engine) Retry(ctx context.Context, owner string, c *store.Claimed, why 
 func (e *Engine) HandBack(ctx context.Context, owner string, c *store.Claimed) (bool, error) {
 	seq, ok, err := e.store.Release(ctx, owner, store.Attempt{ID: c.Job.ID, Attempt: c.Job.Attempts}, 0, "")
 	if ok {
-		e.enqueue(ctx, store.Due{ID: c.Job.ID, Kind: c.Job.Kind, Item: c.Job.ParentID != nil, Seq: seq})
+		e.enqueue(ctx, store.Due{ID: c.Job.ID, Kind: c.Job.Kind, Item: c.Job.ParentID != nil, Seq: seq, Project: c.Job.ProjectID})
 	}
 	return ok, err
 }

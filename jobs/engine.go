@@ -115,7 +115,8 @@ type Engine struct {
 	begun     time.Time
 	downSince atomic.Int64 // nanoseconds since begun of the first failure since Redis last answered, by a clock that nobody sets; 0 while it answers
 	overflow  map[string]*atomic.Bool
-	turns     map[string]*turns // by queue
+	pending   map[string]*atomic.Int64 // tasks that waited in each queue when Redis was last looked at
+	turns     map[string]*turns        // by queue
 
 	pausedQueues atomic.Pointer[map[string]bool] // nil before the first look
 	pauseLock    sync.Mutex
@@ -129,9 +130,9 @@ func New(cfg Config) (*Engine, error) {
 	}
 	cfg = cfg.withDefaults()
 	e := &Engine{cfg: cfg, log: cfg.Logger.With("component", "jobs"), begun: time.Now(), hub: newHub(), topics: newTopics(), metrics: newMetrics(),
-		enqueues: make(chan handing, 4096), stop: make(chan struct{}), overflow: map[string]*atomic.Bool{}}
+		enqueues: make(chan handing, 4096), stop: make(chan struct{}), overflow: map[string]*atomic.Bool{}, pending: map[string]*atomic.Int64{}}
 	for q := range Queues() {
-		e.overflow[q] = new(atomic.Bool)
+		e.overflow[q], e.pending[q] = new(atomic.Bool), new(atomic.Int64)
 	}
 	var err error
 	if cfg.Redis == nil {

@@ -105,6 +105,6 @@ func (e *Engine) put(ctx context.Context, d store.Due) bool {
 		e.embedded.count()
 	}
 	e.redisAnswered(nil)
-	e.wakeWorkers()
+	e.wakeWorkers(d)
 	return true
 }

@@ -319,7 +319,7 @@ func TestProcessesHearOfEachOther(t *testing.T) {
 	slow := func(c *jobs.Config) { c.WaitPoll = time.Hour }
 	api, worker := start(t, b, slow), start(t, b, slow)
 	woken := make(chan struct{}, 100)
-	end := worker.OnWake(func() {
+	end := worker.OnWake(func(_, _ string) {
 		select {
 		case woken <- struct{}{}:
 		default:

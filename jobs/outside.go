@@ -21,7 +21,7 @@ func (e *Engine) Prepare(ctx context.Context, projectID string, kind models.JobK
 func Prepare(ctx context.Context, projectID string, kind models.JobKind, request json.RawMessage) models.Job {
 	now := time.Now().UTC().Truncate(time.Microsecond)
 	return models.Job{ID: models.NewID(), ProjectID: projectID, Kind: kind, State: models.JobQueued, Request: request,
-		CreatedAt: now, NextCheck: now.Add(firstCheck), Trace: traceOf(ctx)}
+		CreatedAt: now, NextCheck: now.Add(minCheck), Trace: traceOf(ctx)}
 }
 
 // traceOf returns the trace of a context for a job's row, nil for none.
@@ -36,7 +36,7 @@ func traceOf(ctx context.Context) *string {
 func (e *Engine) HandOver(job models.Job) {
 	failpoint.Hit(failpoint.AfterCommit)
 	e.metrics.accepted.WithLabelValues(string(job.Kind)).Inc()
-	e.enqueueSoon(handing{Due: store.Due{ID: job.ID, Kind: job.Kind}})
+	e.enqueueSoon(handing{Due: store.Due{ID: job.ID, Kind: job.Kind, Project: job.ProjectID}})
 }
 
 // Settled counts a job that was stored outside of Submit as completed, which has nobody to wait for.

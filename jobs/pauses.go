@@ -81,7 +81,7 @@ func (e *Engine) readPauses(ctx context.Context) error {
 		for q := range *before {
 			if !now[q] {
 				_, err := e.store.MakeDue(ctx, nil)
-				e.wakeWorkers()
+				e.wakeWorkers(store.Due{})
 				return err
 			}
 		}

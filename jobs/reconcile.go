@@ -188,6 +188,7 @@ func (r *reconciler) refill(ctx context.Context) error {
 	var errs []error
 	idle := true
 	for q := range Queues() {
+		r.pending[q].Store(l.pending[q])
 		if r.paused(q) {
 			idle = false
 			continue

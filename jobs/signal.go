@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"sync"
 
@@ -11,8 +12,8 @@ import (
 	"github.com/neurod/neurod/models"
 )
 
-// The channels between processes (see also topicChannel). A message of the first holds lines "<id> <state>"; the second
-// has none to read.
+// The channels between processes (see also topicChannel). A message of the first holds lines "<id> <state>", of the second lines
+// "<project> <job>", which are empty where it may be any job.
 const (
 	finalChannel = "neurod:final"
 	wakeChannel  = "neurod:wake"
@@ -23,22 +24,28 @@ type signals struct {
 	mu     sync.Mutex
 	finals []store.Change
 	topics map[string]struct{}
-	wake   bool
+	wakes  map[string][]string // project → its first jobs that came; "" for any
 	ready  chan struct{}
-	wakers map[int]func() // of the workers in this process
+	wakers map[int]func(project, job string) // of the workers in this process
 	next   int
 }
+
+// One message names at most so many projects, and of each so many jobs: the first, and one that says that there are more.
+const (
+	maxWakes    = 100
+	jobsPerWake = 2
+)
 
 // maxFinals bounds what waits while Redis is away; the polls of the waiting calls are the net for what is dropped.
 const maxFinals = 10_000
 
 func newSignals() *signals {
-	return &signals{ready: make(chan struct{}, 1), wakers: map[int]func(){}}
+	return &signals{ready: make(chan struct{}, 1), wakers: map[int]func(project, job string){}}
 }
 
-// OnWake registers a worker in this process: fn is called, and must not block, when a task may wait in the queue.
-// The function returned ends it.
-func (e *Engine) OnWake(fn func()) (end func()) {
+// OnWake registers a worker in this process: fn is called, and must not block, when a task may wait in the queue, with the job and its project where
+// someone waits for it, and with "" where it may be any. The function returned ends it.
+func (e *Engine) OnWake(fn func(project, job string)) (end func()) {
 	s := e.signals
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -53,20 +60,40 @@ func (e *Engine) OnWake(fn func()) (end func()) {
 }
 
 // wakeLocal wakes the workers of this process.
-func (s *signals) wakeLocal() {
+func (s *signals) wakeLocal(project, job string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, fn := range s.wakers {
-		fn()
+		fn(project, job)
 	}
 }
 
-// wakeWorkers tells all workers that a task was enqueued.
-func (e *Engine) wakeWorkers() {
-	e.signals.wakeLocal()
-	if e.embedded == nil {
-		e.signals.post(nil, true)
+// wakeWorkers tells all workers that a task was enqueued, or that its job waits for the queue to have room for it; the zero value stands for any.
+func (e *Engine) wakeWorkers(d store.Due) {
+	project, job := d.Project, d.ID
+	if project == "" || e.queueOf(d.Kind, d.Item) != InteractiveQueue {
+		project, job = "", ""
 	}
+	e.signals.wakeLocal(project, job)
+	if e.embedded == nil {
+		e.signals.wake(project, job)
+	}
+}
+
+// wake hands a wake-up to the publisher.
+func (s *signals) wake(project, job string) {
+	s.mu.Lock()
+	if s.wakes == nil {
+		s.wakes = map[string][]string{}
+	}
+	if s.wakes[project] == nil && len(s.wakes) >= maxWakes {
+		project, job = "", ""
+	}
+	if len(s.wakes[project]) < jobsPerWake {
+		s.wakes[project] = append(s.wakes[project], job)
+	}
+	s.mu.Unlock()
+	s.tell()
 }
 
 // Announce tells everyone who waits that jobs became final. Call it after the commit.
@@ -79,18 +106,22 @@ func (e *Engine) Announce(changes []store.Change) {
 		e.metrics.finished.WithLabelValues(string(c.Kind), string(c.State)).Inc()
 	}
 	if e.embedded == nil {
-		e.signals.post(changes, false)
+		e.signals.post(changes)
 	}
 }
 
-// post hands something to the publisher.
-func (s *signals) post(finals []store.Change, wake bool) {
+// post hands changes to the publisher.
+func (s *signals) post(finals []store.Change) {
 	s.mu.Lock()
 	if len(s.finals)+len(finals) <= maxFinals {
 		s.finals = append(s.finals, finals...)
 	}
-	s.wake = s.wake || wake
 	s.mu.Unlock()
+	s.tell()
+}
+
+// tell has the publisher look.
+func (s *signals) tell() {
 	select {
 	case s.ready <- struct{}{}:
 	default:
@@ -98,12 +129,12 @@ func (s *signals) post(finals []store.Change, wake bool) {
 }
 
 // take returns what is to be published.
-func (s *signals) take() (finals []store.Change, topics map[string]struct{}, wake bool) {
+func (s *signals) take() (finals []store.Change, topics map[string]struct{}, wakes map[string][]string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	finals, topics, wake = s.finals, s.topics, s.wake
-	s.finals, s.topics, s.wake = nil, nil, false
-	return finals, topics, wake
+	finals, topics, wakes = s.finals, s.topics, s.wakes
+	s.finals, s.topics, s.wakes = nil, nil, nil
+	return finals, topics, wakes
 }
 
 // publishLoop publishes until Close, and then what is left.
@@ -120,15 +151,21 @@ func (e *Engine) publishLoop() {
 }
 
 func (e *Engine) publish() {
-	finals, topics, wake := e.signals.take()
-	if (len(finals) == 0 && len(topics) == 0 && !wake) || e.RedisDownFor() > 0 {
+	finals, topics, wakes := e.signals.take()
+	if (len(finals) == 0 && len(topics) == 0 && len(wakes) == 0) || e.RedisDownFor() > 0 {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), redisTimeout)
 	defer cancel()
 	_, err := e.redis.Pipelined(ctx, func(p redis.Pipeliner) error {
-		if wake {
-			p.Publish(ctx, wakeChannel, "")
+		if len(wakes) > 0 {
+			var text strings.Builder
+			for project, jobs := range wakes {
+				for _, job := range jobs {
+					fmt.Fprintln(&text, project, job)
+				}
+			}
+			p.Publish(ctx, wakeChannel, text.String())
 		}
 		if len(finals) > 0 {
 			var text strings.Builder
@@ -164,7 +201,7 @@ func (e *Engine) listenLoop(ctx context.Context) {
 			}
 			switch m := m.(type) {
 			case *redis.Subscription:
-				e.signals.wakeLocal() // a wake may have been missed
+				e.signals.wakeLocal("", "") // a wake may have been missed
 				e.topics.signalAll()
 			case *redis.Message:
 				e.hear(m)
@@ -177,7 +214,13 @@ func (e *Engine) listenLoop(ctx context.Context) {
 func (e *Engine) hear(m *redis.Message) {
 	switch m.Channel {
 	case wakeChannel:
-		e.signals.wakeLocal()
+		if m.Payload == "" { // of a process of a version that names none
+			e.signals.wakeLocal("", "")
+		}
+		for line := range strings.Lines(m.Payload) {
+			project, job, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
+			e.signals.wakeLocal(project, job)
+		}
 		return
 	case topicChannel:
 		for line := range strings.Lines(m.Payload) {

@@ -83,7 +83,7 @@ func (e *Engine) submit(ctx context.Context, s Submission) (Accepted, error) {
 	if d := e.RedisDownFor(); d > e.cfg.OutageLimit {
 		return Accepted{}, models.NewError(models.JobTriggerFailed).Wrap(fmt.Errorf("redis has not answered for %v", d.Round(time.Second)))
 	}
-	acceptance, due := e.acceptance(s, traceOf(ctx))
+	acceptance, due, later := e.acceptance(s, traceOf(ctx))
 	job, items := acceptance.Jobs[0], acceptance.Jobs[1:]
 	if len(items) == 0 {
 		items = nil
@@ -106,6 +106,9 @@ func (e *Engine) submit(ctx context.Context, s Submission) (Accepted, error) {
 		failpoint.Hit(failpoint.AfterCommit)
 		for _, d := range due {
 			e.enqueueSoon(handing{d, span})
+		}
+		if later != nil {
+			e.wakeWorkers(*later)
 		}
 	}
 	e.hub.accepting(job.ID, job.ProjectID, e.cfg.WaitPoll)
@@ -148,14 +151,13 @@ func inFlight(cause error) error {
 	return err
 }
 
-// acceptance returns the rows of a submission, made in a trace, and which of them go to the queue.
-func (e *Engine) acceptance(s Submission, trace *string) (*store.Acceptance, []store.Due) {
+// acceptance returns the rows of a submission, made in a trace, which of them go to the queue, and the first of those that wait until it has room.
+func (e *Engine) acceptance(s Submission, trace *string) (_ *store.Acceptance, due []store.Due, later *store.Due) {
 	now := time.Now().UTC().Truncate(time.Microsecond)
 	a := &store.Acceptance{}
-	var due []store.Due
 	add := func(n NewJob, parent *models.Job, index int) {
 		job := models.Job{ID: models.NewID(), ProjectID: s.ProjectID, Kind: n.Kind, State: models.JobQueued, Request: n.Request,
-			CreatedAt: now, NextCheck: now.Add(firstCheck), Trace: trace}
+			CreatedAt: now, NextCheck: now.Add(e.firstCheck(e.queueOf(n.Kind, parent != nil))), Trace: trace}
 		if len(job.Request) == 0 {
 			job.Request = json.RawMessage("{}")
 		}
@@ -172,10 +174,15 @@ func (e *Engine) acceptance(s Submission, trace *string) (*store.Acceptance, []s
 			if n.Payload != nil {
 				a.Payloads = append(a.Payloads, store.NewPayload(job, n.Payload))
 			}
-			if e.overflow[e.queueOf(n.Kind, parent != nil)].Load() {
-				job.NextCheck = now // the reconciler feeds the queue, oldest first
-			} else {
-				due = append(due, store.Due{ID: job.ID, Kind: job.Kind, Item: parent != nil})
+			d := store.Due{ID: job.ID, Kind: job.Kind, Item: parent != nil, Project: job.ProjectID}
+			switch {
+			case !e.overflow[e.queueOf(n.Kind, parent != nil)].Load():
+				due = append(due, d)
+			default:
+				job.NextCheck = now // the reconciler feeds the queue, oldest first; another's turn may be this job's before
+				if later == nil {
+					later = &d
+				}
 			}
 		}
 		a.Jobs = append(a.Jobs, job)
@@ -211,11 +218,20 @@ func (e *Engine) acceptance(s Submission, trace *string) (*store.Acceptance, []s
 			b.State, b.FinishedAt = models.JobCompleted, &now
 		}
 	}
-	return a, due
+	return a, due, later
 }
 
-// firstCheck is when the reconciler looks at an accepted job that no worker has taken.
-const firstCheck = 5 * time.Second
+// An accepted job that no worker has taken is looked at by the reconciler after minCheck, and later by perWaiting for each task that waits before it: that
+// it waits its turn is no reason to look, and each look writes its row.
+const (
+	minCheck   = 5 * time.Second
+	perWaiting = 5 * time.Millisecond
+)
+
+// firstCheck is after how long a job of a queue that is accepted now is looked at.
+func (e *Engine) firstCheck(queue string) time.Duration {
+	return min(minCheck+time.Duration(e.pending[queue].Load())*perWaiting, store.MaxRecheck)
+}
 
 // keyLock tells requests of this process with the same key apart from the first that is in flight.
 type keyLock struct {

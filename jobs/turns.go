@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -56,24 +57,25 @@ func newTurns(s store.Jobs, class store.Class) *turns {
 	return t
 }
 
-// next chooses a job, "" when none waits, and keeps it from being chosen again until done.
-func (t *turns) next(ctx context.Context) (id string, err error) {
+// next chooses a job of a project that may run one more, "" when none waits, and keeps it from being chosen again until done. It also reports whether
+// jobs wait of projects that may not.
+func (t *turns) next(ctx context.Context, may func(projectID string) bool) (id string, kept bool, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	fresh := false
 	if time.Since(t.seen) > turnsAge {
 		if err := t.refresh(ctx); err != nil {
-			return "", err
+			return "", false, err
 		}
 		fresh = true
 	}
-	if id = t.choose(); id == "" && !fresh {
+	if id, kept = t.choose(may); id == "" && !fresh {
 		if err := t.refresh(ctx); err != nil {
-			return "", err
+			return "", false, err
 		}
-		id = t.choose()
+		id, kept = t.choose(may)
 	}
-	return id, nil
+	return id, kept, nil
 }
 
 // done lets go of a job that was chosen, claimed or not.
@@ -122,13 +124,17 @@ func (t *turns) refresh(ctx context.Context) error {
 	return nil
 }
 
-// choose takes the job whose turn it is from what is known, "" for none.
-func (t *turns) choose() string {
+// choose takes the job whose turn it is from what is known, "" for none, of the projects that may. It also reports whether others have some.
+func (t *turns) choose(may func(projectID string) bool) (id string, kept bool) {
 	var best *store.Waiting
 	var load, start float64
 	for i := range t.waiting {
 		w := &t.waiting[i]
 		if len(w.IDs) == 0 {
+			continue
+		}
+		if may != nil && !may(w.ProjectID) {
+			kept = true
 			continue
 		}
 		l, s := float64(w.Running)/float64(w.Share), max(t.served[w.ProjectID], t.now)
@@ -137,15 +143,15 @@ func (t *turns) choose() string {
 		}
 	}
 	if best == nil {
-		return ""
+		return "", kept
 	}
-	id := best.IDs[0]
+	id = best.IDs[0]
 	best.IDs = best.IDs[1:]
 	best.Running++
 	t.reserved[id] = best.ProjectID
 	t.now = start
 	t.served[best.ProjectID] = start + 1/float64(best.Share)
-	return id
+	return id, kept
 }
 
 // TurnOver tells that a job of a project that ClaimTurn took from a queue no longer runs, so that the next turn need not wait for
@@ -159,19 +165,38 @@ func (e *Engine) TurnOver(queue, projectID string) {
 // turnTries is how often a turn looks again when another process has claimed what it had chosen.
 const turnTries = 8
 
-// ClaimTurn takes a job for owner in the turn of a task of a queue, which names one: that job or, where several projects wait,
-// another. It returns nil when there is none.
-func (e *Engine) ClaimTurn(ctx context.Context, queue, id, owner string) (*store.Claimed, error) {
+// Turn is what a task gives the right to.
+type Turn struct {
+	First string                      // the job that is tried before all, "" for none
+	Only  bool                        // no other is tried
+	Named string                      // the job that the task names
+	May   func(projectID string) bool // reports whether one more job of a project may run; nil where each may
+}
+
+// ErrKept says that jobs wait, and all are of projects that may run no more.
+var ErrKept = errors.New("jobs: only jobs wait whose projects may run no more")
+
+// ClaimTurn takes a job of a queue for owner in a turn: the job that it names or, where several projects wait, another. It returns nil when there is
+// none, and [ErrKept] when there is none that may run.
+func (e *Engine) ClaimTurn(ctx context.Context, queue, owner string, turn Turn) (*store.Claimed, error) {
 	if e.paused(queue) {
 		return nil, nil // its row stays queued; when the queue goes on, all are looked at
 	}
+	if turn.First != "" {
+		if c, err := e.Claim(ctx, turn.First, owner); err != nil || c != nil {
+			return c, err
+		}
+		if turn.Only {
+			return nil, ErrKept
+		}
+	}
 	t := e.turns[queue]
 	if t == nil {
-		return e.Claim(ctx, id, owner)
+		return e.Claim(ctx, turn.Named, owner)
 	}
 	// Jobs of the bulk queue run for long, and the claim of an item does not tell of others: a look is cheap beside them.
-	if !t.class.Bulk && !t.contended.Load() {
-		c, err := e.Claim(ctx, id, owner)
+	if !t.class.Bulk && turn.May == nil && !t.contended.Load() {
+		c, err := e.Claim(ctx, turn.Named, owner)
 		if err != nil {
 			return nil, err
 		}
@@ -183,7 +208,10 @@ func (e *Engine) ClaimTurn(ctx context.Context, queue, id, owner string) (*store
 		}
 	}
 	for range turnTries {
-		id, err := t.next(ctx)
+		id, kept, err := t.next(ctx, turn.May)
+		if err == nil && id == "" && kept {
+			err = ErrKept
+		}
 		if err != nil || id == "" {
 			return nil, err
 		}

@@ -15,6 +15,7 @@ import (
 	"github.com/neurod/neurod/internal/guarded"
 	"github.com/neurod/neurod/internal/store"
 	"github.com/neurod/neurod/internal/telemetry"
+	"github.com/neurod/neurod/jobs"
 	"github.com/neurod/neurod/jobs/failpoint"
 	"github.com/neurod/neurod/models"
 )
@@ -36,7 +37,20 @@ func (s *Server) perform(queue, named string) error {
 	// Before the claim, so that no cancel is missed after it.
 	final, endWatch := s.engine.Watch(named)
 	defer func() { endWatch() }()
-	before, c, err := s.claim(queue, named)
+	turn := jobs.Turn{Named: named}
+	var first hint
+	if queue == jobs.InteractiveQueue {
+		first, turn.May, turn.Only = s.crowd.next()
+		turn.First = first.job
+	}
+	before, c, err := s.claim(queue, turn)
+	if queue == jobs.InteractiveQueue {
+		project, others := "", false
+		if c != nil {
+			project, others = c.Job.ProjectID, c.Others
+		}
+		defer s.crowd.claimed(first, project, others)()
+	}
 	if err != nil || c == nil {
 		return err
 	}
@@ -116,16 +130,16 @@ func (s *Server) resume(c *store.Claimed, queue string, claimed time.Time) (cont
 	return ctx, span
 }
 
-// claim takes the job. While the database does not answer it keeps trying: nothing else could be done either. It also
+// claim takes a job in a turn. While the database does not answer it keeps trying: nothing else could be done either. It also
 // returns a time before the claim, from which the lease counts.
-func (s *Server) claim(queue, id string) (time.Time, *store.Claimed, error) {
+func (s *Server) claim(queue string, turn jobs.Turn) (time.Time, *store.Claimed, error) {
 	for wait := 50 * time.Millisecond; ; wait = min(2*wait, time.Second) {
 		before := time.Now()
-		c, err := s.engine.ClaimTurn(context.Background(), queue, id, s.owner)
-		if err == nil {
-			return before, c, nil
+		c, err := s.engine.ClaimTurn(context.Background(), queue, s.owner, turn)
+		if err == nil || errors.Is(err, jobs.ErrKept) {
+			return before, c, err
 		}
-		s.log.Warn("could not claim a job", "job", id, "error", err)
+		s.log.Warn("could not claim a job", "job", turn.Named, "error", err)
 		if !s.sleep(wait) {
 			return before, nil, err
 		}
@@ -141,6 +155,16 @@ func (s *Server) sleep(d time.Duration) bool {
 		return true
 	case <-s.stopping:
 		return false
+	}
+}
+
+// awaited reports whether bulk jobs are to give way to others; one that is to end for the server's stop is not.
+func (s *Server) awaited() bool {
+	select {
+	case <-s.stopping:
+		return false
+	default:
+		return s.crowd.present()
 	}
 }
 
@@ -164,7 +188,11 @@ func (s *Server) call(ctx context.Context, c *store.Claimed) (out outcome) {
 			return outcome{err: err}
 		}
 	}
-	result, err := h(ctx, &Task{Job: c.Job, Payload: payload, slots: s.cfg.Compute, bulk: s.engine.Bulk(c.Job)})
+	bulk := s.engine.Bulk(c.Job)
+	if bulk {
+		ctx = store.Gently(ctx, s.awaited)
+	}
+	result, err := h(ctx, &Task{Job: c.Job, Payload: payload, slots: s.cfg.Compute, bulk: bulk})
 	var deep *guarded.Panic
 	if errors.As(err, &deep) {
 		s.log.Error("handler panicked", "job", c.Job.ID, "panic", fmt.Sprint(deep.Value), "stack", string(deep.Stack))

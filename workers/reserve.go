@@ -4,41 +4,77 @@ import (
 	"strings"
 	"sync"
 	"time"
-
-	"github.com/neurod/neurod/jobs"
 )
 
 // reserve keeps slots of a server from bulk jobs: an hour of imports, trainings and batches, each of which keeps its slot for long, never takes the
-// last ones from jobs that someone waits for. The fetcher does not look into the bulk queue while bulk jobs have as many slots as they may.
+// last ones from jobs that someone waits for, and has few of them while such jobs come. The fetcher does not look into the bulk queue while bulk jobs
+// have as many slots as they may.
 //
-// A task counts from when it was fetched. One that never comes to the handler, which asynq may drop, counts no more after lostTask.
+// A task counts from when it was fetched.
 type reserve struct {
-	most int    // bulk jobs that may run at once
-	free func() // called when a slot is free again that was missed
+	most    int         // bulk jobs that may run at once
+	few     int         // while jobs come that someone waits for
+	present func() bool // whether such come
+	free    func()      // called when a slot is free again that was missed
 
 	mu      sync.Mutex
-	running int
-	fetched []time.Time // that have not begun
+	running map[*time.Time]struct{} // when each began
+	fetched fetches
 	missed  bool
 }
+
+// longJob is from when on a bulk job is not one of the few: what takes long computes where nobody waits for it (compute.Slots) and writes gently
+// (store.Gently), and would keep what is brief waiting for as long as decodes come.
+const longJob = time.Second
+
+// gate says whether the fetcher may take one more task of a queue, and is told of each that it takes.
+type gate interface {
+	may() bool
+	fetch()
+}
+
+// fetches are the tasks that were fetched and have not begun. One that never comes to the handler, which asynq may drop, counts no more after
+// lostTask.
+type fetches []time.Time
 
 // lostTask is after how long a task that was fetched and has not begun never will.
 const lostTask = 5 * time.Second
 
-// bulkPending ends the key from which the fetcher takes bulk jobs.
-const bulkPending = "{" + jobs.BulkQueue + "}:pending"
+func (f *fetches) add() { *f = append(*f, time.Now()) }
 
-// isBulk reports whether a look of the fetcher is for bulk jobs, by the first of its keys.
-func isBulk(key string) bool { return strings.HasSuffix(key, bulkPending) }
+// begun takes one away.
+func (f *fetches) begun() {
+	if len(*f) > 0 {
+		*f = (*f)[1:]
+	}
+}
+
+func (f *fetches) count() int {
+	for len(*f) > 0 && time.Since((*f)[0]) > lostTask {
+		*f = (*f)[1:]
+	}
+	return len(*f)
+}
+
+// queueOf returns the queue that a look of the fetcher is for, by the first of its keys, "asynq:{queue}:pending".
+func queueOf(key string) string {
+	_, rest, _ := strings.Cut(key, "{")
+	queue, _, _ := strings.Cut(rest, "}")
+	return queue
+}
 
 // may reports whether one more bulk job may be fetched.
 func (r *reserve) may() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for len(r.fetched) > 0 && time.Since(r.fetched[0]) > lostTask {
-		r.fetched = r.fetched[1:]
+	n := r.fetched.count()
+	brief := n
+	for began := range r.running {
+		if time.Since(*began) < longJob {
+			brief++
+		}
 	}
-	if r.running+len(r.fetched) < r.most {
+	if n+len(r.running) < r.most && (brief < r.few || !r.present()) {
 		return true
 	}
 	r.missed = true
@@ -49,20 +85,22 @@ func (r *reserve) may() bool {
 func (r *reserve) fetch() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.fetched = append(r.fetched, time.Now())
+	r.fetched.add()
 }
 
 // begin counts it as running; the function it returns, as over.
 func (r *reserve) begin() (over func()) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if len(r.fetched) > 0 {
-		r.fetched = r.fetched[1:]
+	r.fetched.begun()
+	began := new(time.Now())
+	if r.running == nil {
+		r.running = map[*time.Time]struct{}{}
 	}
-	r.running++
+	r.running[began] = struct{}{}
 	return func() {
 		r.mu.Lock()
-		r.running--
+		delete(r.running, began)
 		missed := r.missed
 		r.missed = false
 		r.mu.Unlock()

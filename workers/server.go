@@ -83,6 +83,11 @@ type Config struct {
 	// Reserved is how many of them bulk jobs never take, so that what someone waits for finds a slot whatever is imported or trained; one is left to
 	// them in any case. Defaults to none.
 	Reserved int
+	// Together is how many slots jobs of one project have at most while jobs of others come, and bulk jobs while any come that someone waits for.
+	// Defaults to all.
+	Together int
+	// Company is for how long after a job has come such jobs count as coming. Defaults to 5 s.
+	Company time.Duration
 	// Heartbeat is the pause between two renewals of the leases. Defaults to a third of the engine's lease.
 	Heartbeat time.Duration
 	// DrainTimeout is how long handlers may go on when the server stops; then their contexts end and their jobs go
@@ -118,6 +123,7 @@ type Server struct {
 	metrics  *metrics
 
 	reserve  *reserve
+	crowd    *crowd
 	hurry    chan struct{} // closed when what runs is to be handed back
 	hurried  sync.Once
 	running  sync.WaitGroup
@@ -133,6 +139,12 @@ func New(cfg Config) (*Server, error) {
 	}
 	if cfg.Concurrency <= 0 {
 		cfg.Concurrency = DefaultConcurrency(compute.Processors())
+	}
+	if cfg.Together <= 0 {
+		cfg.Together = cfg.Concurrency
+	}
+	if cfg.Company <= 0 {
+		cfg.Company = 5 * time.Second
 	}
 	if cfg.Heartbeat <= 0 {
 		cfg.Heartbeat = cfg.Engine.Lease() / 3
@@ -180,11 +192,16 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	queues := jobs.Queues()
 	hook := newWake(len(queues), maxIdle)
-	hook.reserve = &reserve{most: max(1, s.cfg.Concurrency-max(s.cfg.Reserved, 0)), free: hook.now}
-	s.reserve = hook.reserve
+	s.crowd = newCrowd(s.cfg.Concurrency, s.cfg.Together, s.cfg.Company)
+	s.reserve = &reserve{most: max(1, s.cfg.Concurrency-max(s.cfg.Reserved, 0)), few: s.cfg.Together, present: s.crowd.present, free: hook.now}
+	s.crowd.free = hook.now
+	hook.gates = map[string]gate{jobs.BulkQueue: s.reserve, jobs.InteractiveQueue: s.crowd}
 	client.AddHook(hook)
 	s.engine.Shorten(client)
-	endWake := s.engine.OnWake(hook.now)
+	endWake := s.engine.OnWake(func(project, job string) {
+		s.crowd.hears(project, job)
+		hook.now()
+	})
 	defer endWake()
 
 	srv := asynq.NewServerFromRedisClient(client, asynq.Config{
@@ -192,6 +209,7 @@ func (s *Server) Run(ctx context.Context) error {
 		Queues:            queues,
 		TaskCheckInterval: checkInterval,
 		RetryDelayFunc:    func(int, error, *asynq.Task) time.Duration { return time.Second },
+		IsFailure:         func(err error) bool { return !errors.Is(err, jobs.ErrKept) },
 		ShutdownTimeout:   stopGrace,
 		Logger:            asynqLog{s.log},
 		LogLevel:          asynq.WarnLevel,

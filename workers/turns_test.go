@@ -214,3 +214,95 @@ func TestBatchesShareTheBulkQueue(t *testing.T) {
 		}
 	})
 }
+
+// TestAProjectLeavesSlotsToOthers: a project that is alone has nearly all slots, what another sends then begins at once, and while others' jobs come each slot
+// that the project gives up stays empty until it has as few as are for one, with which it goes on.
+func TestAProjectLeavesSlotsToOthers(t *testing.T) {
+	t.Parallel()
+	const slots, alone, few, backlog = 8, 7, 3, 40
+	testkit.Backends(t, func(t *testing.T, b testkit.Backend) {
+		tb := setup(t, b, nil)
+		var mu sync.Mutex
+		running := map[string]int{}
+		most := 0 // jobs of the project at once since another has come
+		release := map[string]chan struct{}{tb.project: make(chan struct{}), "others": make(chan struct{})}
+		begun := make(chan string, 2*backlog)
+		handler := func(_ context.Context, task *workers.Task) (workers.Result, error) {
+			p := task.Job.ProjectID
+			mu.Lock()
+			running[p]++
+			most = max(most, running[tb.project])
+			mu.Unlock()
+			begun <- p
+			wait := release["others"]
+			if p == tb.project {
+				wait = release[p]
+			}
+			<-wait
+			mu.Lock()
+			running[p]--
+			mu.Unlock()
+			return workers.Result{Output: []byte("{}")}, nil
+		}
+		submit := func(project string) string {
+			s := tb.submission("x")
+			s.ProjectID = project
+			a, err := tb.engine.Submit(t.Context(), s)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return a.JobID
+		}
+		completed := func(project, id string) {
+			t.Helper()
+			if job, err := tb.engine.Wait(t.Context(), project, id, patience); err != nil || job.State != models.JobCompleted || job.Attempts != 1 {
+				t.Fatalf("%s after %d attempts, %v", job.State, job.Attempts, err)
+			}
+		}
+		next := func(want string) {
+			t.Helper()
+			select {
+			case got := <-begun:
+				if got != want {
+					t.Fatalf("a job of %s has begun, want one of %s", got, want)
+				}
+			case <-time.After(patience):
+				t.Fatalf("no job of %s begins", want)
+			}
+		}
+		var ids []string
+		for range backlog {
+			ids = append(ids, submit(tb.project))
+		}
+		tb.startWorker(t, handler, func(c *workers.Config) { c.Concurrency, c.Together, c.Company = slots, few, time.Hour })
+		for range alone {
+			next(tb.project)
+		}
+		other := models.NewID()
+		first := submit(other)
+		next(other)
+		for range alone - few + 1 { // down to one less than are for it
+			release[tb.project] <- struct{}{}
+		}
+		next(tb.project) // for the last of them, and for none before
+		mu.Lock()
+		most = 0
+		mu.Unlock()
+		close(release["others"])
+		completed(other, first)
+		// Each that ends makes room for one.
+		for range 5 {
+			release[tb.project] <- struct{}{}
+			next(tb.project)
+		}
+		mu.Lock()
+		if most > few {
+			t.Errorf("%d jobs of one project ran at once, want %d", most, few)
+		}
+		mu.Unlock()
+		close(release[tb.project])
+		for _, id := range ids {
+			completed(tb.project, id)
+		}
+	})
+}

@@ -20,7 +20,7 @@ type wake struct {
 	maxWait time.Duration
 	signal  chan struct{}
 	stop    chan struct{}
-	reserve *reserve // nil where bulk jobs may have every slot
+	gates   map[string]gate // of queues whose jobs may not have every slot
 
 	// Only the fetcher's goroutine touches what follows.
 	empty map[string]struct{}
@@ -60,8 +60,10 @@ func (w *wake) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	return func(ctx context.Context, cmd redis.Cmder) error {
 		keys := scriptKeys(cmd)
 		do := next
-		if w.reserve != nil && isDequeue(keys) && isBulk(keys[0]) {
-			do = w.reserved(next)
+		if isDequeue(keys) {
+			if g := w.gates[queueOf(keys[0])]; g != nil {
+				do = gated(g, next)
+			}
 		}
 		err := do(ctx, cmd)
 		switch {
@@ -79,16 +81,16 @@ func (w *wake) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	}
 }
 
-// reserved looks for a bulk job only while one more may run.
-func (w *wake) reserved(next redis.ProcessHook) redis.ProcessHook {
+// gated looks for a task only while one more may run.
+func gated(g gate, next redis.ProcessHook) redis.ProcessHook {
 	return func(ctx context.Context, cmd redis.Cmder) error {
-		if !w.reserve.may() {
+		if !g.may() {
 			cmd.SetErr(redis.Nil)
 			return redis.Nil
 		}
 		err := next(ctx, cmd)
 		if err == nil {
-			w.reserve.fetch()
+			g.fetch()
 		}
 		return err
 	}

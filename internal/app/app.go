@@ -515,6 +515,7 @@ func (a *App) wireWorker() (err error) {
 		Engine:       a.engine,
 		Concurrency:  concurrency(a.settings, compute.Processors()),
 		Reserved:     reserved(a.settings, compute.Processors()),
+		Together:     together(a.settings, compute.Processors()),
 		Compute:      a.slots,
 		DrainTimeout: a.settings.ShutdownTimeout * 2 / 3, // the rest is for handing back and closing
 		Tracer:       a.tracer,

@@ -39,6 +39,15 @@ func reserved(s config.Config, processors int) int {
 	return min(max(1, n/4), n-1)
 }
 
+// together is how many of a worker's slots jobs of one project have at most while others' come, and bulk jobs while any come that someone waits for.
+func together(s config.Config, processors int) int {
+	n := concurrency(s, processors)
+	if s.WorkerTogether > 0 {
+		return min(s.WorkerTogether, n)
+	}
+	return min(processors+1, n)
+}
+
 // law is what workers are needed by, each on so many processors.
 func law(s config.Config, processors int) autoscale.Law {
 	n := concurrency(s, processors)

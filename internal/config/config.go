@@ -267,6 +267,9 @@ type Config struct {
 	// WorkerReserved is how many of them are kept for the interactive queue: bulk jobs (imports, trainings, items of batches) never have more than the others.
 	// Defaults to a quarter.
 	WorkerReserved *int `env:"NEUROD_WORKER_RESERVED"`
+	// WorkerTogether is how many of them jobs of one project have at most while jobs of others come, and bulk jobs while any come that someone waits
+	// for: what is under way is what a decode waits for. Defaults to one more than the number of CPUs.
+	WorkerTogether int `env:"NEUROD_WORKER_TOGETHER"`
 	// WorkersMin is how many worker processes neurod workers, and neurod serve with NEUROD_WORKERS_MAX, keep at least. Defaults to 1.
 	WorkersMin int `env:"NEUROD_WORKERS_MIN" envDefault:"1"`
 	// WorkersMax is how many worker processes they keep at most, as the load takes them. Needs PostgreSQL and Redis. Defaults to none, with which
@@ -563,6 +566,9 @@ func (c Config) finish() (Config, error) {
 	}
 	if c.WorkerConcurrency < 0 {
 		wrong("NEUROD_WORKER_CONCURRENCY", "must not be negative")
+	}
+	if c.WorkerTogether < 0 {
+		wrong("NEUROD_WORKER_TOGETHER", "must not be negative")
 	}
 	if r := c.WorkerReserved; r != nil && (*r < 0 || c.WorkerConcurrency > 0 && *r >= c.WorkerConcurrency) {
 		wrong("NEUROD_WORKER_RESERVED", "must be from 0 to one less than NEUROD_WORKER_CONCURRENCY")

@@ -28,3 +28,9 @@ var (
 
 // Never is the next_check of a job that the reconciler has no business with: a batch, which only its items finish.
 var Never = dialect.Never
+
+// MaxRecheck is the longest pause before a job that waits is looked at.
+const MaxRecheck = dialect.MaxRecheck
+
+// Gently marks what is written with a context as work that gives way; see [dialect.Gently].
+var Gently = dialect.Gently

@@ -549,6 +549,42 @@ func TestDueHandsEachJobToOneCaller(t *testing.T) {
 	})
 }
 
+// TestDueIsGivenInParts: however many are due, a call hands out as many as it is asked for, those that are due for longest, each once.
+func TestDueIsGivenInParts(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	const all, first = 200, 150
+	testkit.Stores(t, func(t *testing.T, s *store.Store) {
+		j := openJobs(t, s)
+		a := &store.Acceptance{}
+		now := time.Now().UTC()
+		for i := range all {
+			job := newJob("p")
+			job.CreatedAt, job.NextCheck = now.Add(-time.Hour), now.Add(time.Duration(i-2*all)*time.Second)
+			a.Jobs = append(a.Jobs, job)
+		}
+		accept(t, j, a)
+		for _, want := range [][]models.Job{a.Jobs[:first], a.Jobs[first:], nil} {
+			due, err := j.Due(ctx, store.Class{}, first)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ids := map[string]bool{}
+			for _, d := range due {
+				ids[d.ID] = true
+			}
+			if len(due) != len(want) || len(ids) != len(want) {
+				t.Fatalf("%d jobs are due, %d of them different; want %d", len(due), len(ids), len(want))
+			}
+			for _, job := range want {
+				if !ids[job.ID] {
+					t.Fatal("a job that is due for longer is left out")
+				}
+			}
+		}
+	})
+}
+
 func TestIdempotencyRecords(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()

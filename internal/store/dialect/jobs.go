@@ -178,10 +178,11 @@ type Class struct {
 
 // Due is a queued job that is to be handed to the queue.
 type Due struct {
-	ID   string
-	Kind models.JobKind
-	Item bool
-	Seq  int
+	ID      string
+	Kind    models.JobKind
+	Item    bool
+	Seq     int
+	Project string // "" where it is not known
 }
 
 // Depth is a number of unfinished jobs.

@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/neurod/neurod/internal/store/coalesce"
+	"github.com/neurod/neurod/internal/store/dialect"
 )
 
 // The write-ahead log belongs to all. A commit that waits for the disk has it write whatever others have put into the log before, and
@@ -21,6 +22,9 @@ const (
 	partBytes = 256 << 10
 	// partsAtOnce is how many parts are on their way at once, of all that a process writes.
 	partsAtOnce = 2
+	// giveWay is the pause after a part of what gives way: bulk jobs put at most 5 MiB/s into the log while someone waits for decodes. A disk that is
+	// written to without pause also delays, by tens of milliseconds, the commits that come between two parts (make bench ONLY=reserved, docs/22-scale.md).
+	giveWay = 100 * time.Millisecond
 )
 
 // flush waits until all is on the disk that was written before it: its commit takes along what is in the log, also of transactions that
@@ -48,10 +52,16 @@ func (p *paced) part(ctx context.Context, write func() error) error {
 	return p.turn(ctx, func() error {
 		err := write()
 		if err == nil {
-			_, err = p.flushes.Do(ctx, struct{}{})
+			err = p.flushed(ctx)
 		}
 		return err
 	})
+}
+
+// flushed returns when all is on the disk that was written before.
+func (p *paced) flushed(ctx context.Context) error {
+	_, err := p.flushes.Do(ctx, struct{}{})
+	return err
 }
 
 // turn writes when fewer than so many others do, and what it writes is on the disk when it returns: it ends with a commit that waits.
@@ -62,7 +72,11 @@ func (p *paced) turn(ctx context.Context, write func() error) error {
 		return ctx.Err()
 	}
 	defer func() { <-p.turns }()
-	return write()
+	err := write()
+	if err == nil {
+		dialect.GiveWay(ctx, giveWay)
+	}
+	return err
 }
 
 func (p *paced) flush(ctx context.Context, calls []struct{}) (_ []struct{}, err error) {
