@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/redis/go-redis/v9"
 
 	"github.com/neurod/neurod/internal/testkit/neurod"
 )
@@ -28,7 +29,7 @@ const (
 	fairTimes   = 2      // how many times its p99 alone a decode's p99 may be
 	fairBatch   = 100    // items of a batch
 	fairTimed   = 400    // decodes, beside the backlogs
-	fairRound   = 100    // and alone, before each backlog
+	fairRound   = 200    // and alone, before each backlog
 	fairLook    = 10     // between two looks at what is left
 	fairRounds  = 6      // backlogs at most
 
@@ -68,13 +69,10 @@ func upTo(n int) func(int) (bool, error) {
 	return func(done int) (bool, error) { return done < n, nil }
 }
 
-// backlog is what waits in a queue.
-func backlog(ctx context.Context, c *neurod.Client, queue string) (int, error) {
-	var s struct {
-		Queues map[string]struct{ Backlog int }
-	}
-	err := c.Do(ctx, http.MethodGet, "/metrics/scale", "", nil, nil, &s)
-	return s.Queues[queue].Backlog, err
+// backlog is how many tasks wait in a queue of Redis. (/metrics/scale reads all jobs that wait, which takes a processor for longer than a decode.)
+func backlog(ctx context.Context, rdb *redis.Client, queue string) (int, error) {
+	n, err := rdb.LLen(ctx, "asynq:{"+queue+"}:pending").Result()
+	return int(n), err
 }
 
 // several returns a client of another account on the same server.
@@ -107,6 +105,8 @@ func beside(ctx context.Context, opt options, st *stage, queue string, fill func
 	if _, err := paced(ctx, st.client, upTo(50)); err != nil { // warm
 		return err
 	}
+	rdb := redis.NewClient(&redis.Options{Addr: st.redis.Addr()})
+	defer rdb.Close()
 	var alone, loaded []waited
 	waiting, worked := 0, 0
 	var working time.Duration
@@ -123,7 +123,7 @@ func beside(ctx context.Context, opt options, st *stage, queue string, fill func
 		if err := fill(); err != nil {
 			return err
 		}
-		before, err := backlog(ctx, st.client, queue)
+		before, err := backlog(ctx, rdb, queue)
 		if err != nil {
 			return err
 		}
@@ -136,7 +136,7 @@ func beside(ctx context.Context, opt options, st *stage, queue string, fill func
 		from, left := time.Now(), before
 		more, err = paced(ctx, st.client, func(done int) (bool, error) {
 			if done%fairLook == 0 {
-				if left, err = backlog(ctx, st.client, queue); err != nil {
+				if left, err = backlog(ctx, rdb, queue); err != nil {
 					return false, err
 				}
 			}
@@ -148,7 +148,7 @@ func beside(ctx context.Context, opt options, st *stage, queue string, fill func
 		loaded = append(loaded, more...)
 		waiting, worked, working = waiting+before, worked+before-left, working+time.Since(from)
 		for left > 0 {
-			if left, err = backlog(ctx, st.client, queue); err != nil {
+			if left, err = backlog(ctx, rdb, queue); err != nil {
 				return err
 			}
 			time.Sleep(200 * time.Millisecond)
