@@ -13,6 +13,12 @@ func Gently(ctx context.Context, present func() bool) context.Context {
 	return context.WithValue(ctx, gentlyKey{}, present)
 }
 
+// Gives reports whether the work of a context gives way.
+func Gives(ctx context.Context) bool {
+	_, ok := ctx.Value(gentlyKey{}).(func() bool)
+	return ok
+}
+
 // GiveWay pauses where the work of a context gives way and there is somebody to give way to.
 func GiveWay(ctx context.Context, pause time.Duration) {
 	present, ok := ctx.Value(gentlyKey{}).(func() bool)

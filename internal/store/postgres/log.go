@@ -36,12 +36,13 @@ const flush = `SELECT pg_logical_emit_message(true, 'neurod', '')`
 type paced struct {
 	config  *pgx.ConnConfig
 	turns   chan struct{}
-	conn    *pgx.Conn // nil until the first flush, and after one that failed
+	gentle  chan struct{} // places of what gives way, which keeps them while it pauses
+	conn    *pgx.Conn     // nil until the first flush, and after one that failed
 	flushes *coalesce.Coalescer[struct{}, struct{}]
 }
 
 func newPaced(config *pgx.ConnConfig) *paced {
-	p := &paced{config: config, turns: make(chan struct{}, partsAtOnce)}
+	p := &paced{config: config, turns: make(chan struct{}, partsAtOnce), gentle: make(chan struct{}, partsAtOnce)}
 	p.flushes = coalesce.New(coalesce.Config[struct{}, struct{}]{Lanes: 1, MaxCalls: maxCalls, Timeout: timeout,
 		Isolate: func(error) bool { return false }, Run: p.flush})
 	return p
@@ -66,17 +67,24 @@ func (p *paced) flushed(ctx context.Context) error {
 
 // turn writes when fewer than so many others do, and what it writes is on the disk when it returns: it ends with a commit that waits.
 func (p *paced) turn(ctx context.Context, write func() error) error {
+	if dialect.Gives(ctx) {
+		select {
+		case p.gentle <- struct{}{}:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		defer func() { // after its turn, which is another's meanwhile
+			dialect.GiveWay(ctx, giveWay)
+			<-p.gentle
+		}()
+	}
 	select {
 	case p.turns <- struct{}{}:
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 	defer func() { <-p.turns }()
-	err := write()
-	if err == nil {
-		dialect.GiveWay(ctx, giveWay)
-	}
-	return err
+	return write()
 }
 
 func (p *paced) flush(ctx context.Context, calls []struct{}) (_ []struct{}, err error) {
