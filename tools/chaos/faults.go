@@ -137,7 +137,7 @@ func (s *scenario) failPoint(role, point string, passages int) func(context.Cont
 		if role == "api" {
 			s.stops++
 		}
-		if err := s.cluster.runToFailPoint(ctx, role, point, passages, 30*time.Second); err != nil {
+		if err := s.cluster.runToFailPoint(ctx, role, point, passages, 2*time.Minute); err != nil {
 			return err
 		}
 		return s.killed(ctx, "%s died at %s", role, point)
