@@ -156,8 +156,9 @@ func (e *Engine) acceptance(s Submission, trace *string) (_ *store.Acceptance, d
 	now := time.Now().UTC().Truncate(time.Microsecond)
 	a := &store.Acceptance{}
 	add := func(n NewJob, parent *models.Job, index int) {
+		queue := e.queueOf(n.Kind, parent != nil)
 		job := models.Job{ID: models.NewID(), ProjectID: s.ProjectID, Kind: n.Kind, State: models.JobQueued, Request: n.Request,
-			CreatedAt: now, NextCheck: now.Add(e.firstCheck(e.queueOf(n.Kind, parent != nil))), Trace: trace}
+			CreatedAt: now, NextCheck: now.Add(e.firstCheck(queue)), Trace: trace}
 		if len(job.Request) == 0 {
 			job.Request = json.RawMessage("{}")
 		}
@@ -175,10 +176,9 @@ func (e *Engine) acceptance(s Submission, trace *string) (_ *store.Acceptance, d
 				a.Payloads = append(a.Payloads, store.NewPayload(job, n.Payload))
 			}
 			d := store.Due{ID: job.ID, Kind: job.Kind, Item: parent != nil, Project: job.ProjectID}
-			switch {
-			case !e.overflow[e.queueOf(n.Kind, parent != nil)].Load():
+			if !e.overflow[queue].Load() {
 				due = append(due, d)
-			default:
+			} else {
 				job.NextCheck = now // the reconciler feeds the queue, oldest first; another's turn may be this job's before
 				if later == nil {
 					later = &d

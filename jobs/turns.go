@@ -57,25 +57,29 @@ func newTurns(s store.Jobs, class store.Class) *turns {
 	return t
 }
 
-// next chooses a job of a project that may run one more, "" when none waits, and keeps it from being chosen again until done. It also reports whether
-// jobs wait of projects that may not.
-func (t *turns) next(ctx context.Context, may func(projectID string) bool) (id string, kept bool, err error) {
+// next chooses a job of a project that may run one more, and keeps it from being chosen again until done. It returns "" when none waits, and [ErrKept]
+// when jobs wait of projects that may not.
+func (t *turns) next(ctx context.Context, may func(projectID string) bool) (string, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	fresh := false
 	if time.Since(t.seen) > turnsAge {
 		if err := t.refresh(ctx); err != nil {
-			return "", false, err
+			return "", err
 		}
 		fresh = true
 	}
-	if id, kept = t.choose(may); id == "" && !fresh {
+	id, kept := t.choose(may)
+	if id == "" && !fresh {
 		if err := t.refresh(ctx); err != nil {
-			return "", false, err
+			return "", err
 		}
 		id, kept = t.choose(may)
 	}
-	return id, kept, nil
+	if id == "" && kept {
+		return "", ErrKept
+	}
+	return id, nil
 }
 
 // done lets go of a job that was chosen, claimed or not.
@@ -208,10 +212,7 @@ func (e *Engine) ClaimTurn(ctx context.Context, queue, owner string, turn Turn) 
 		}
 	}
 	for range turnTries {
-		id, kept, err := t.next(ctx, turn.May)
-		if err == nil && id == "" && kept {
-			err = ErrKept
-		}
+		id, err := t.next(ctx, turn.May)
 		if err != nil || id == "" {
 			return nil, err
 		}

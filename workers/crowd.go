@@ -74,10 +74,7 @@ func (c *crowd) may() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	n, most := c.fetched.count(), c.most()
-	if c.largest()+n < most || n < len(c.first) {
-		return true
-	}
-	if c.waitsBelow(most - n) {
+	if c.largest()+n < most || n < len(c.first) || c.waitsBelow(most-n) {
 		return true
 	}
 	c.missed = true
@@ -197,7 +194,8 @@ func (c *crowd) hears(project, job string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.seen(project)
-	others := !c.alone() || c.largest()+len(c.fetched) >= c.most() || c.total+len(c.fetched) >= c.slots
+	n := c.fetched.count()
+	others := !c.alone() || c.largest()+n >= c.most() || c.total+n >= c.slots
 	known := c.going[project] || slices.ContainsFunc(c.first, func(h hint) bool { return h.project == project })
 	if others && !known && c.running[project] == 0 && len(c.first) < maxHints {
 		c.first = append(c.first, hint{project, job})

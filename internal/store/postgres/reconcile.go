@@ -76,11 +76,11 @@ func (j *jobStore) Due(ctx context.Context, class dialect.Class, limit int) (due
 	for err == nil && len(due) < limit {
 		n := min(dueRows, limit-len(due))
 		var some []dialect.Due
-		if some, err = j.duePart(ctx, class, n); len(some) < n {
-			due = append(due, some...)
+		some, err = j.duePart(ctx, class, n)
+		due = append(due, some...)
+		if err != nil || len(some) < n {
 			break
 		}
-		due = append(due, some...)
 		err = j.pace.flushed(ctx)
 	}
 	if len(due) > 0 {
